@@ -1,0 +1,73 @@
+"""Multimodal variational autoencoders: one latent space from several kinds of measurement.
+
+The public names are imported when they are first used, so that ``import mmgen`` (and ``mmgen --help``) stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "mmgen.data": (
+        "Batch",
+        "CountsModality",
+        "Data",
+        "Dataset",
+        "DatasetConfig",
+        "ImageModality",
+        "LabelsModality",
+        "Modality",
+        "Provenance",
+        "Rendering",
+        "Splits",
+        "Table",
+        "TagsModality",
+        "TextModality",
+        "VectorModality",
+        "load_dataset",
+        "open_dataset",
+        "split_rows",
+    ),
+    "mmgen.models": (
+        "Aggregator",
+        "AggregatorConfig",
+        "MultimodalVAE",
+        "Objective",
+        "ObjectiveConfig",
+        "Prior",
+        "PriorConfig",
+        "Terms",
+    ),
+    "mmgen.runs": ("Run", "load_run"),
+    "mmgen.training": ("Trainer", "TrainingConfig"),
+    "mmgen.evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
+    "mmgen.errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
+    "mmgen.registry.hookspecs": ("hookimpl",),
+}
+_WHERE = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605
+
+if TYPE_CHECKING:
+    from .data import *
+    from .errors import *
+    from .evaluation import *
+    from .models import *
+    from .registry.hookspecs import hookimpl
+    from .runs import *
+    from .training import *
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'mmgen' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,30 @@
+"""Batches, the memory-mapped table, splits, modalities and datasets."""
+
+from .batch import Batch
+from .dataset import Dataset, DatasetConfig, Provenance, Splits
+from .loading import Data, load_dataset, open_dataset
+from .modalities import CountsModality, ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
+from .modality import Modality, Rendering
+from .splitting import split_rows
+from .table import Table
+
+__all__ = [
+    "Batch",
+    "CountsModality",
+    "Data",
+    "Dataset",
+    "DatasetConfig",
+    "ImageModality",
+    "LabelsModality",
+    "Modality",
+    "Provenance",
+    "Rendering",
+    "Splits",
+    "Table",
+    "TagsModality",
+    "TextModality",
+    "VectorModality",
+    "load_dataset",
+    "open_dataset",
+    "split_rows",
+]

@@ -1,0 +1,60 @@
+"""What one training step sees: some rows of every modality, and which of them are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``B`` rows of ``M`` modalities.
+
+    Attributes:
+        data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality.
+        available: ``Bool[B, M]``: which modalities each row has.
+        labels: Name of the label to codes ``[B]``, −1 where unknown (or ``[B, L]`` of 0, 1 and −1 for multi-label ones).
+        rows: Row numbers in the source, ``[B]``.
+        prepared: Whether the data are in the units that the networks work in; models do this themselves.
+    """
+
+    data: Mapping[str, Tensor]
+    available: Bool[Tensor, "B M"]
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
+    rows: Int[Tensor, "B"] | None = None
+    prepared: bool = False
+
+    def __len__(self) -> int:
+        return self.available.shape[0]
+
+    def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
+        picked = torch.as_tensor(index) if isinstance(index, list) else index
+        return Batch(
+            {name: values[picked] for name, values in self.data.items()},
+            self.available[picked],
+            {name: values[picked] for name, values in self.labels.items()},
+            None if self.rows is None else self.rows[picked],
+            self.prepared,
+        )
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same rows on another device."""
+        return replace(
+            self,
+            data={name: values.to(device, non_blocking=True) for name, values in self.data.items()},
+            available=self.available.to(device, non_blocking=True),
+            labels={name: values.to(device, non_blocking=True) for name, values in self.labels.items()},
+            rows=None if self.rows is None else self.rows.to(device, non_blocking=True),
+        )
+
+    def restrict(self, available: Bool[Tensor, "B M"]) -> Batch:
+        """The same rows with only what ``available`` leaves; what it takes away is set to zero, so that nothing can look at it."""
+        data = {}
+        for m, (name, values) in enumerate(self.data.items()):
+            seen = available[:, m].reshape(-1, *[1] * (values.dim() - 1))
+            data[name] = torch.where(seen, values, torch.zeros_like(values))
+        return replace(self, data=data, available=self.available & available)

@@ -1,0 +1,77 @@
+"""The interface of a dataset: modalities, labels, splits, and where the files come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from .modality import Modality
+from .table import Table
+
+
+class DatasetConfig(BaseModel):
+    """Base of a dataset's options; every field has a description and can be set as ``dataset.<field>``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the data come from; written into every run and every result.
+
+    ``kind`` is ``real`` (measured), ``simulated``, or ``stand-in`` (made from other material in the layout of the real one); ``summary`` says it in a sentence.
+    """
+
+    kind: Literal["real", "simulated", "stand-in"]
+    summary: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test rows, of one schema; rows of one group are in one of them.
+
+    ``labels`` names the classes of every label, in the order of their codes; ``facts`` are anything else worth keeping, as JSON.
+    """
+
+    train: Table
+    val: Table
+    test: Table
+    provenance: Provenance
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Dataset(ABC):
+    """A set of rows seen through several modalities."""
+
+    Config: ClassVar[type[DatasetConfig]] = DatasetConfig
+    version: ClassVar[int] = 1  # part of the cache key: raise it when splits() changes what it makes
+    citation: ClassVar[str] = ""
+    licence: ClassVar[str] = ""
+    defaults: ClassVar[Mapping[str, Any]] = {}  # of the run configuration, such as {"model": {"latent_dim": 2}}
+
+    def __init__(self, config: DatasetConfig | None = None) -> None:
+        self.config: Any = self.Config() if config is None else config
+
+    @abstractmethod
+    def modalities(self) -> dict[str, Modality]:
+        """The modalities in order, by name."""
+
+    @abstractmethod
+    def splits(self) -> Splits:
+        """Read or make the data. Called when the cache has no copy; raises :class:`~mmgen.errors.DataError` with a sentence."""
+
+    def sources(self) -> list[Path]:
+        """The files that :meth:`splits` reads, so that the cache notices when they change."""
+        return []
+
+    @classmethod
+    @abstractmethod
+    def toy(cls) -> Dataset:
+        """A small one of the same schema, made in a moment without any file: for tests."""

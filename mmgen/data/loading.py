@@ -1,0 +1,93 @@
+"""``load_dataset``: a dataset by name, with its splits opened and everything that belongs to it in one object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import DataError, MmgenError
+from ..options import validated
+from ..registry import load
+from .cache import cached_splits
+from .dataset import Dataset, Provenance
+from .modality import Modality
+from .table import Table
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset that is ready to train on: what :func:`load_dataset` returns."""
+
+    name: str
+    dataset: Dataset
+    modalities: Mapping[str, Modality]
+    train: Table
+    val: Table
+    test: Table
+    labels: Mapping[str, tuple[str, ...]]
+    provenance: Provenance
+    fingerprint: str
+
+    def split(self, name: str) -> Table:
+        """One split by name; ``all`` is the three of them in the order of the source's rows."""
+        if name == "all":
+            table = Table.concatenate([self.train, self.val, self.test])
+            return table if table.rows is None else table.select(table.rows.argsort(stable=True))
+        if name not in ("train", "val", "test"):
+            raise MmgenError(f"There is no split {name!r}; there are train, val, test and all.")
+        return getattr(self, name)
+
+
+def load_dataset(name: str, *, modalities: Mapping[str, Mapping[str, Any]] | None = None, **options: Any) -> Data:
+    """Load a dataset by its name (``mmgen list datasets``).
+
+    Args:
+        name: Of an installed dataset.
+        modalities: Changes to the dataset's modalities: name to fields, such as ``{"scan": {"hidden": [64]}}``.
+        **options: Fields of the dataset's configuration (``mmgen info NAME``).
+
+    Raises:
+        MmgenError: An unknown name or option, or files that are missing or damaged: one sentence that says which.
+    """
+    kind = load("datasets", name)
+    return open_dataset(name, kind(validated(kind.Config, options, "dataset")), modalities)
+
+
+def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
+    """The same for a dataset object; ``name`` is what it is called in runs and in the cache."""
+    try:
+        splits, fingerprint = cached_splits(name, dataset)
+    except PermissionError as error:
+        raise MmgenError(f"The cache folder cannot be written: {error}; set MMGEN_CACHE to a folder that can.") from error
+    declared = dataset.modalities()
+    for modality in declared:
+        if not re.fullmatch(r"[A-Za-z0-9_][\w-]*", modality):
+            raise DataError(f"A modality's name is made of letters, digits, '-' and '_', unlike {modality!r}.")
+    if len(splits.train) == 0:
+        raise DataError(f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation.")
+    return Data(
+        name,
+        dataset,
+        change_modalities(declared, modalities or {}),
+        splits.train,
+        splits.val,
+        splits.test,
+        splits.labels,
+        splits.provenance,
+        fingerprint,
+    )
+
+
+def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
+    """The declared modalities with some fields set anew; an unknown modality or field is an error that says what there is."""
+    from ..errors import listed, nearest
+
+    changed = dict(declared)
+    for name, fields in changes.items():
+        if name not in declared:
+            raise MmgenError(f"modalities.{name}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")
+        modality = declared[name]
+        changed[name] = validated(type(modality), {**modality.model_dump(), **fields}, f"modalities.{name}")
+    return changed

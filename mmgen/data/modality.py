@@ -1,0 +1,82 @@
+"""The interface of a modality: one kind of measurement, its likelihood and its networks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from ..distributions import Likelihood
+from ..networks import Encoder, Spread
+from .transforms import Transform
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A value as people see it.
+
+    ``picture``: an array ``[height, width]`` or ``[height, width, 3]`` in [0, 1]; ``raster``: an array ``[rows, columns]`` of any range; ``bars``:
+    a list of numbers; ``text``: a string.
+    """
+
+    kind: Literal["picture", "raster", "bars", "text"]
+    content: Any
+
+
+class Modality(BaseModel, ABC):
+    """One kind of measurement of an object: data ``[N, *shape]``, p(x | z), and the networks for it.
+
+    A frozen pydantic model: every field can be set as ``modalities.<name>.<field>``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
+    weight: float = Field(1.0, ge=0, description="Weight of this modality's log-likelihood in the objective.")
+    spread: Spread = Field("log-variance", description="What the encoder's second output is: log σ², or log σ (then σ = exp(s) + 1e-6).")
+    columns: tuple[str, ...] = Field((), description="Names of the values, for tables; made up from the modality's name where there are none.")
+
+    @abstractmethod
+    def trunk(self) -> nn.Module:
+        """A new network from prepared data ``[N, *shape]`` to features ``[N, F]``, with the attribute ``features`` = F."""
+
+    @abstractmethod
+    def decoder(self, latent_dim: int) -> nn.Module:
+        """A new network from latents ``[N, D]`` to likelihood parameters ``[N, outputs, *shape]``."""
+
+    @abstractmethod
+    def make_likelihood(self) -> Likelihood:
+        """A new p(x | decoder output)."""
+
+    @abstractmethod
+    def classifier_trunk(self) -> nn.Module:
+        """A new network from prepared data to features, for the classifiers that judge generated values."""
+
+    @abstractmethod
+    def render(self, value: np.ndarray) -> Rendering:
+        """One value ``[*shape]`` in data units, for people."""
+
+    def encoder(self, latent_dim: int) -> Encoder:
+        """A new q(z | x)."""
+        return Encoder(self.trunk(), latent_dim, self.spread)
+
+    def transform(self) -> Transform:
+        """The (unfitted) change from data units to what the networks see, and back."""
+        return Transform()
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        """How far two values ``[N, *shape]`` in data units are apart: ``[N]``; mean squared difference unless a kind says otherwise."""
+        return (x.float() - y.float()).square().flatten(1).mean(-1)
+
+    def value_names(self, name: str) -> list[str]:
+        """Column names for the values of this modality, called ``name``, in a flat table."""
+        size = int(np.prod(self.shape))
+        return list(self.columns) if len(self.columns) == size else [name] if size == 1 else [f"{name}_{i}" for i in range(size)]
+
+    def cells(self, value: np.ndarray) -> list[Any]:
+        """One value as the cells of a flat table, in the order of :meth:`value_names`."""
+        return [cell.item() for cell in value.reshape(-1)]

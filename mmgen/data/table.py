@@ -1,0 +1,108 @@
+"""A split of a dataset: one contiguous tensor per modality, memory-mapped from safetensors and gathered by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Int
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .batch import Batch
+
+
+@dataclass(frozen=True)
+class Table:
+    """``N`` rows: like a :class:`Batch`, and what belongs together (``groups``: rows of one group are in one split)."""
+
+    data: Mapping[str, Tensor]
+    available: Bool[Tensor, "N M"]
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
+    rows: Int[Tensor, "N"] | None = None
+    groups: Int[Tensor, "N"] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        data: Mapping[str, Tensor],
+        *,
+        available: Tensor | None = None,
+        labels: Mapping[str, Tensor] | None = None,
+        rows: Tensor | None = None,
+        groups: Tensor | None = None,
+    ) -> Table:
+        """A table from tensors; everything is available, and rows are numbered from 0, unless said otherwise."""
+        count = len(next(iter(data.values())))
+        for name, values in (*data.items(), *(labels or {}).items()):
+            if len(values) != count:
+                raise ValueError(f"{name!r} has {len(values)} rows, and the first modality has {count}")
+        available = torch.ones(count, len(data), dtype=torch.bool) if available is None else available
+        rows = torch.arange(count) if rows is None else rows
+        return cls(dict(data), available, dict(labels or {}), rows, rows if groups is None else groups)
+
+    def __len__(self) -> int:
+        return self.available.shape[0]
+
+    def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
+        return Batch(self.data, self.available, self.labels, self.rows)[index]
+
+    def select(self, index: Tensor) -> Table:
+        """The rows at ``index``, as a table."""
+        batch = self[index]
+        return Table(batch.data, batch.available, batch.labels, batch.rows, None if self.groups is None else self.groups[index])
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All rows in order, ``size`` at a time; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            yield self[slice(start, start + size)]
+
+    def to(self, device: torch.device | str) -> Table:
+        """The whole table on another device, where gathering a batch is then a kernel."""
+        batch = Batch(self.data, self.available, self.labels, self.rows).to(device)
+        return Table(batch.data, batch.available, batch.labels, batch.rows, self.groups)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all modalities."""
+        return sum(values.numel() * values.element_size() for values in self.data.values())
+
+    @staticmethod
+    def concatenate(tables: list[Table]) -> Table:
+        """Several tables of one schema, one after the other."""
+        return Table(
+            {name: torch.cat([t.data[name] for t in tables]) for name in tables[0].data},
+            torch.cat([t.available for t in tables]),
+            {name: torch.cat([t.labels[name] for t in tables]) for name in tables[0].labels},
+            torch.cat([t.rows for t in tables if t.rows is not None]),
+            torch.cat([t.groups for t in tables if t.groups is not None]),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write to a safetensors file; the order of the modalities is kept in its metadata."""
+        tensors = {f"data/{name}": values.contiguous() for name, values in self.data.items()}
+        tensors |= {f"labels/{name}": values.contiguous() for name, values in self.labels.items()}
+        tensors["available"] = self.available.contiguous()
+        if self.rows is not None:
+            tensors["rows"] = self.rows.clone()
+        if self.groups is not None:
+            tensors["groups"] = self.groups.clone()
+        save_file(tensors, path, metadata={"modalities": "\n".join(self.data), "labels": "\n".join(self.labels)})
+
+    @classmethod
+    def open(cls, path: Path) -> Table:
+        """Memory-map a file that :meth:`save` wrote."""
+        with safe_open(path, framework="pt") as file:
+            names = file.metadata()["modalities"].split("\n")
+            labels = [name for name in file.metadata()["labels"].split("\n") if name]
+            keys = set(file.keys())
+            return cls(
+                {name: file.get_tensor(f"data/{name}") for name in names},
+                file.get_tensor("available"),
+                {name: file.get_tensor(f"labels/{name}") for name in labels},
+                file.get_tensor("rows") if "rows" in keys else None,
+                file.get_tensor("groups") if "groups" in keys else None,
+            )

@@ -1,0 +1,73 @@
+"""From data units to what the networks see, and back; the statistics are fitted on training rows and saved with the model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Transform(nn.Module):
+    """To floating point, otherwise unchanged: for data that are already in a sensible range, and for counts."""
+
+    precision: Tensor  # nothing but the dtype that the model works in, which follows model.double() and the like
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("precision", torch.zeros(()), persistent=False)
+
+    def fit(self, values: Tensor) -> None:
+        """Learn statistics from the training rows ``[N, *shape]`` that have this modality."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Data units to model units."""
+        return values.to(self.precision.dtype)
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """Model units to data units."""
+        return values
+
+
+class Pixels(Transform):
+    """Bytes 0 … 255 to [0, 1]; data that are not bytes are taken to be in [0, 1] already."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Bytes to [0, 1]."""
+        return super().forward(values) / (255 if values.dtype == torch.uint8 else 1)
+
+
+class Codes(Transform):
+    """Integer codes of any width to int64."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Codes as int64."""
+        return values.long()
+
+
+class Standardise(Transform):
+    """Every value minus its training mean, over its training standard deviation; values that never vary are only centred."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
+
+    def fit(self, values: Tensor) -> None:
+        """Mean and standard deviation per value, in float64."""
+        if len(values) == 0:
+            return
+        exact = values.double()
+        mean, scale = exact.mean(0), exact.std(0, correction=0)
+        varies = scale > 1e-12 * mean.abs().clamp(min=1e-12)
+        self.mean.copy_(mean)
+        self.scale.copy_(torch.where(varies, scale, torch.ones_like(scale)))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(x − mean) / scale."""
+        return (super().forward(values) - self.mean) / self.scale
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """Mean + scale · x."""
+        return self.mean + self.scale * values

@@ -1,0 +1,83 @@
+"""Stacked diagonal Gaussians, kept as mean and log-variance.
+
+Shapes: a Gaussian over a latent space of ``D`` dimensions is ``[..., B, D]``; the experts of M modalities are ``[M, B, D]``. Everything
+here sums over ``D`` and keeps every other dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .random import normal_noise
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Diagonal Gaussians: ``mean`` and ``log_variance``, each ``[..., B, D]``."""
+
+    mean: Float[Tensor, "*batch D"]
+    log_variance: Float[Tensor, "*batch D"]
+
+    @property
+    def variance(self) -> Float[Tensor, "*batch D"]:
+        """The variance σ²."""
+        return self.log_variance.exp()
+
+    @property
+    def scale(self) -> Float[Tensor, "*batch D"]:
+        """The standard deviation σ."""
+        return (0.5 * self.log_variance).exp()
+
+    @property
+    def precision(self) -> Float[Tensor, "*batch D"]:
+        """The precision 1/σ²."""
+        return (-self.log_variance).exp()
+
+    def rsample(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples_and_batch D"]:
+        """Reparameterised samples μ + σ ε, ``[*samples, ..., B, D]``."""
+        return self.mean + self.scale * normal_noise((*samples, *self.mean.shape), self.mean)
+
+    def log_prob(self, z: Float[Tensor, "*any D"]) -> Float[Tensor, "*any_batch"]:
+        """log N(z; μ, σ²), summed over the latent dimensions."""
+        return -0.5 * (LOG_2PI + self.log_variance + (z - self.mean).square() * self.precision).sum(-1)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Gaussian:
+        """The same change of shape (or place) for mean and log-variance."""
+        return Gaussian(change(self.mean), change(self.log_variance))
+
+    def __getitem__(self, index: Any) -> Gaussian:
+        return self.map(lambda value: value[index])
+
+    @staticmethod
+    def stack(several: list[Gaussian]) -> Gaussian:
+        """Stack along a new leading dimension: the experts ``[M, B, D]``."""
+        return Gaussian(torch.stack([g.mean for g in several]), torch.stack([g.log_variance for g in several]))
+
+
+def standard_normal(like: Gaussian | Tensor) -> Gaussian:
+    """N(0, I) with the shape of ``like``."""
+    zeros = torch.zeros_like(like if isinstance(like, Tensor) else like.mean)
+    return Gaussian(zeros, zeros)
+
+
+def kl_gaussians(q: Gaussian, p: Gaussian) -> Float[Tensor, "*batch"]:
+    """KL(q ‖ p) in closed form, summed over the latent dimensions.
+
+    ½ Σ_d [σ_q²/σ_p² − 1 − log(σ_q²/σ_p²) + (μ_q − μ_p)²/σ_p²], with ``expm1`` for the first two terms, which keeps the digits of nearly equal variances.
+    """
+    log_ratio = q.log_variance - p.log_variance
+    return 0.5 * (torch.expm1(log_ratio) - log_ratio + (q.mean - p.mean).square() * p.precision).sum(-1)
+
+
+def pairwise_kl(experts: Gaussian) -> Float[Tensor, "M M *batch"]:
+    """KL(q_m ‖ q_j) for all pairs of experts: entry ``[m, j]``."""
+    return kl_gaussians(experts[:, None], experts[None])

@@ -1,0 +1,86 @@
+"""Mixtures of C diagonal Gaussians, ``[..., C, B, D]``, with weights per row: what every aggregator returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .gaussian import Gaussian, standard_normal
+from .random import normal_noise, stratified_uniform
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Σ_c w_c N(μ_c, σ_c²): ``components`` ``[..., C, B, D]`` and ``log_weights`` ``[..., C, B]`` (−∞ where a row lacks a component)."""
+
+    components: Gaussian
+    log_weights: Float[Tensor, "*lead C B"]
+
+    @classmethod
+    def of(cls, single: Gaussian) -> Mixture:
+        """A single Gaussian ``[..., B, D]`` as a mixture of one."""
+        return cls(single.map(lambda value: value.unsqueeze(-3)), torch.zeros_like(single.mean[..., 0]).unsqueeze(-2))
+
+    @property
+    def weights(self) -> Float[Tensor, "*lead C B"]:
+        """The weights; they sum to one over C."""
+        return self.log_weights.exp()
+
+    @property
+    def mean(self) -> Float[Tensor, "*lead B D"]:
+        """The mean of the mixture, Σ_c w_c μ_c."""
+        return (self.weights[..., None] * self.components.mean).sum(-3)
+
+    @property
+    def variance(self) -> Float[Tensor, "*lead B D"]:
+        """The variance of the mixture per dimension: Σ_c w_c [σ_c² + (μ_c − μ)²]."""
+        spread = self.components.variance + (self.components.mean - self.mean.unsqueeze(-3)).square()
+        return (self.weights[..., None] * spread).sum(-3)
+
+    def log_prob(self, z: Float[Tensor, "*any D"]) -> Float[Tensor, "*any_batch"]:
+        """log Σ_c w_c N(z; μ_c, σ_c²) for ``z`` ``[*any, B, D]``: ``[*any, B]``."""
+        return torch.logsumexp(self.log_weights + self.components.log_prob(z.unsqueeze(-3)), dim=-2)
+
+    def rsample(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples_and_lead D"]:
+        """One reparameterised sample per row, ``[*samples, ..., B, D]``, from a component drawn by weight.
+
+        The draw is systematic over the batch (:func:`.random.stratified_uniform`): with equal weights each component gets an equal share of the rows, as in
+        the stratified estimator of MMVAE and MoPoE, and with fewer rows than components each row still draws by weight.
+        """
+        if self.log_weights.shape[-2] == 1:
+            return self.components[..., 0, :, :].rsample(samples)
+        shape = (*samples, *self.log_weights.shape[:-2], self.log_weights.shape[-1])
+        position = stratified_uniform(shape, self.log_weights)
+        upper = self.weights.cumsum(-2)
+        chosen = (position.unsqueeze(-2) * upper[..., -1:, :] >= upper).sum(-2)
+        last = (self.weights > 0).to(torch.int64).cumsum(-2).argmax(-2)
+        chosen = torch.minimum(chosen, last.expand_as(chosen))[..., None, :, None]
+        component = self.components.map(
+            lambda value: value.expand(*samples, *value.shape).gather(-3, chosen.expand(*chosen.shape[:-1], value.shape[-1])).squeeze(-3)
+        )
+        return component.mean + component.scale * normal_noise(tuple(component.mean.shape), component.mean)
+
+    def rsample_each(self) -> Float[Tensor, "*lead C B D"]:
+        """One reparameterised sample per row and component, ``[..., C, B, D]``."""
+        return self.components.rsample()
+
+
+def uniform_log_weights(given: Bool[Tensor, "*lead B M"], dtype: torch.dtype | None = None) -> Float[Tensor, "*lead M B"]:
+    """Log-weights of the uniform mixture over what is given: −log |given|, and −∞ elsewhere; uniform over all where nothing is."""
+    seen = (given | ~given.any(-1, keepdim=True)).movedim(-1, -2)
+    count = seen.sum(-2, keepdim=True, dtype=dtype or torch.get_default_dtype())
+    return torch.where(seen, -count.log(), -torch.inf)
+
+
+def mixture_of_experts(experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    """The uniform mixture of the given experts (Shi et al. 2019, Eq. 3); N(0, I) for a row for which nothing is given."""
+    nothing = ~given.any(-1)[..., None, :, None]
+    components = experts.map(lambda value: value.expand(*given.shape[:-2], *value.shape))
+    standard = standard_normal(components)
+    components = Gaussian(
+        torch.where(nothing, standard.mean, components.mean), torch.where(nothing, standard.log_variance, components.log_variance)
+    )
+    return Mixture(components, uniform_log_weights(given, components.mean.dtype))

@@ -1,0 +1,69 @@
+"""Every random number that a model draws comes from here.
+
+Noise belongs to a row of the global batch. When a batch is cut into shares (over processes, or into micro-batches), each share draws the noise of the whole
+batch from the same generator and keeps its own rows, so that the learning curve does not depend on how the batch was cut. Latent noise is small beside
+the data, so drawing it several times costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Share:
+    """Rows ``start`` to ``stop`` of a batch of ``total`` rows."""
+
+    start: int
+    stop: int
+    total: int
+
+
+_share: ContextVar[Share | None] = ContextVar("share", default=None)
+
+
+@contextmanager
+def share_of_batch(start: int, stop: int, total: int) -> Iterator[None]:
+    """Within this context a batch is rows ``start`` to ``stop`` of a larger one, and its noise is theirs."""
+    token = _share.set(Share(start, stop, total))
+    try:
+        yield
+    finally:
+        _share.reset(token)
+
+
+def _whole(rows: int) -> Share:
+    share = _share.get()
+    return share if share is not None and share.stop - share.start == rows else Share(0, rows, rows)
+
+
+def normal_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Standard normal noise of ``shape`` ``[..., B, D]``, with the dtype and device of ``like``."""
+    share = _whole(shape[-2])
+    noise = torch.randn((*shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device)
+    return noise[..., share.start : share.stop, :]
+
+
+def uniform_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Uniform noise in [0, 1) of ``shape`` ``[..., B]``, with the dtype and device of ``like``."""
+    share = _whole(shape[-1])
+    noise = torch.rand((*shape[:-1], share.total), dtype=like.dtype, device=like.device)
+    return noise[..., share.start : share.stop]
+
+
+def stratified_uniform(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """One number in [0, 1) per row of ``shape`` ``[..., B]``: uniform for each row, evenly spread over the batch.
+
+    Row b gets ``(b + U) / B mod 1`` with one U, uniform on [0, B): systematic sampling. Used to choose a row's mixture component it gives every component its
+    share of the batch to within one row, and every row each component with exactly its weight, whatever the number of rows or of components.
+    """
+    share = _whole(shape[-1])
+    rows = torch.arange(share.start, share.stop, dtype=like.dtype, device=like.device)
+    start = torch.rand((*shape[:-1], 1), dtype=like.dtype, device=like.device) * share.total
+    return ((rows + start) / share.total).remainder(1.0).clamp(max=1 - torch.finfo(like.dtype).eps)

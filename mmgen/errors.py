@@ -1,0 +1,38 @@
+"""The errors that a user can cause: each is one plain sentence, and the command line turns it into exit code 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MmgenError(Exception):
+    """Something that the user can put right; the message says what, where, and what would be right."""
+
+
+class PluginError(MmgenError):
+    """A component that is unknown, ambiguous, broken or of the wrong type."""
+
+
+class DataError(MmgenError):
+    """A file or table that cannot be read as what it was said to be."""
+
+
+class NonFiniteError(MmgenError):
+    """A loss term that stopped being a number during training."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: the nearest spelling, if one is near.
+
+    >>> nearest("epoch", ["epochs", "batch_size"])
+    "; did you mean 'epochs'?"
+    """
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """Names for an error message, in a stable order, shortened where there are very many."""
+    names = list(words)
+    return ", ".join(names[:40]) + (f", … ({len(names)} in all)" if len(names) > 40 else "") if names else "none"

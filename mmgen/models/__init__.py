@@ -1,0 +1,22 @@
+"""Aggregators, priors, objectives, and the model that they make."""
+
+from .aggregator import Aggregator, AggregatorConfig
+from .building import ModelConfig
+from .elbo import ELBO, elbo_terms
+from .model import MultimodalVAE
+from .objective import Objective, ObjectiveConfig, Terms
+from .prior import Prior, PriorConfig
+
+__all__ = [
+    "ELBO",
+    "Aggregator",
+    "AggregatorConfig",
+    "ModelConfig",
+    "MultimodalVAE",
+    "Objective",
+    "ObjectiveConfig",
+    "Prior",
+    "PriorConfig",
+    "Terms",
+    "elbo_terms",
+]

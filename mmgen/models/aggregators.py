@@ -1,0 +1,130 @@
+"""The core's aggregators: product, mixture, mixture of products and mean of experts, and one latent per modality."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Bool
+from pydantic import Field
+from torch import Tensor
+
+from ..distributions import (
+    Gaussian,
+    Mixture,
+    mean_of_experts,
+    mixture_of_experts,
+    powerset,
+    product_of_experts,
+    sampled_subsets,
+)
+from .aggregator import Aggregator, AggregatorConfig
+
+PriorExpert = Literal["all", "full", "none"]
+
+
+def _product(experts: Gaussian, given: Tensor, prior_expert: PriorExpert) -> Gaussian:
+    """The product of the given experts; N(0, I) is one of them for all subsets, only where all M modalities are given, or never."""
+    if prior_expert == "full":
+        return product_of_experts(experts, given, prior=given.all(-1).to(experts.mean.dtype))
+    return product_of_experts(experts, given, prior=prior_expert == "all")
+
+
+class ProductConfig(AggregatorConfig):
+    """Options of :class:`ProductOfExperts`."""
+
+    prior_expert: PriorExpert = Field("all", description="Where N(0, I) is one of the experts: in all products, only in the full one, or in none.")
+
+
+class ProductOfExperts(Aggregator):
+    """Product of experts: q(z|x_S) ∝ p(z) Π_{m∈S} q(z|x_m), one Gaussian.
+
+    Source: Wu & Goodman 2018 (MVAE), Eq. 4; with ``prior_expert=none`` Hwang et al. 2021 (MVTCAE).
+    """
+
+    Config = ProductConfig
+
+    def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """``[..., 1, B, D]``."""
+        return Mixture.of(_product(experts, given, self.config.prior_expert))
+
+
+class MixtureOfExperts(Aggregator):
+    """Mixture of experts: q(z|x_S) = 1/|S| Σ_{m∈S} q(z|x_m), M Gaussians.
+
+    Source: Shi et al. 2019 (MMVAE), Eq. 3.
+    """
+
+    def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """``[..., M, B, D]``."""
+        return mixture_of_experts(experts, given)
+
+
+class MixtureOfProductsConfig(AggregatorConfig):
+    """Options of :class:`MixtureOfProducts`."""
+
+    prior_expert: PriorExpert = Field("full", description="Where N(0, I) is one of the experts; 'full' is what the released code does.")
+    max_subsets: int = Field(1023, ge=1, description="The powerset is listed up to this many subsets; above it, this many are drawn for each step.")
+
+
+class MixtureOfProducts(Aggregator):
+    """Mixture of products of experts: training draws from the uniform mixture of q_S = PoE(S) over all non-empty subsets S of what is given.
+
+    A known subset has the posterior q_S itself. Where 2^M − 1 exceeds ``max_subsets``, subsets are drawn uniformly, which leaves every expectation unbiased.
+
+    Source: Sutter et al. 2021 (MoPoE-VAE), Eqs. 5 and 6.
+    """
+
+    Config = MixtureOfProductsConfig
+
+    def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """``[..., S, B, D]``; a subset that a row cannot have gets weight 0 there."""
+        modalities = given.shape[-1]
+        if 2**modalities - 1 > self.config.max_subsets:
+            rows = given.reshape(-1, modalities)
+            subsets = sampled_subsets(rows, self.config.max_subsets).reshape(-1, *given.shape).movedim(0, -3)
+            log_weights = torch.full(subsets.shape[:-1], -torch.tensor(float(subsets.shape[-3])).log().item(), device=given.device)
+        else:
+            listed = powerset(modalities, given.device)[:, None]
+            subsets = (listed & given.unsqueeze(-3)).expand(*given.shape[:-2], -1, -1, -1)
+            whole = (listed == subsets).all(-1)
+            nothing = ~given.any(-1).unsqueeze(-2)
+            count = (whole | nothing).sum(-2, keepdim=True)
+            log_weights = torch.where(whole | nothing, -count.log(), -torch.inf)
+        return Mixture(_product(experts, subsets, self.config.prior_expert), log_weights.to(experts.mean.dtype))
+
+    def infer(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """PoE(S), ``[..., 1, B, D]``."""
+        return Mixture.of(_product(experts, given, self.config.prior_expert))
+
+
+class MeanConfig(AggregatorConfig):
+    """Options of :class:`MeanOfExperts`."""
+
+    average: Literal["variance", "scale"] = Field("variance", description="What is averaged beside the means: variances, or standard deviations.")
+
+
+class MeanOfExperts(Aggregator):
+    """Mean of experts: one Gaussian with the mean of the means and the mean of the variances (or standard deviations).
+
+    Source: "Unity by Diversity", Eqs. 15 and 16, after Hosoya 2018.
+    """
+
+    Config = MeanConfig
+
+    def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """``[..., 1, B, D]``."""
+        return Mixture.of(mean_of_experts(experts, given, average=self.config.average))
+
+
+class OwnLatents(Aggregator):
+    """No aggregation: each modality keeps its own latent z_m ~ q(z|x_m), and several given ones are a uniform mixture.
+
+    Source: "Unity by Diversity", section 3; the mixture for several given modalities is METHODS 2.1.
+    """
+
+    shared = False
+
+    def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """``[..., M, B, D]``."""
+        return mixture_of_experts(experts, given)

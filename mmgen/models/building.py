@@ -1,0 +1,84 @@
+"""From names and options to an objective with its aggregator and prior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..data import Data
+from ..errors import MmgenError
+from ..options import validated
+from ..registry import load
+from .objective import Objective
+
+
+class ModelConfig(BaseModel):
+    """What every model has, whatever its objective."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latent_dim: int = Field(16, ge=1, description="Dimensions D of the latent space.")
+    beta: float = Field(1.0, ge=0, description="Weight β of the divergence; 1 is the evidence lower bound where the objective is one.")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Classes and validated options, ready to be built."""
+
+    name: str
+    objective: type[Objective]
+    options: Any
+    aggregator: Any
+    prior: Any
+    description: dict[str, Any]
+
+    def build(self) -> Objective:
+        """A new objective with its aggregator and prior."""
+        return self.objective(self.options, self.aggregator[0](self.aggregator[1]), self.prior[0](self.prior[1]))
+
+    def model_config(self, data: Data, given: Mapping[str, Any]) -> ModelConfig:
+        """Latent dimensions and β: given, else the objective's, else the dataset's defaults."""
+        defaults = {**data.dataset.defaults.get("model", {}), **self.objective.defaults.get("model", {})}
+        return validated(ModelConfig, {**defaults, **given}, "model")
+
+
+def named(section: str | Mapping[str, Any] | None, default: str) -> tuple[str, dict[str, Any]]:
+    """A name, or a mapping of name and options, as both; without a name the default one is meant."""
+    if section is None:
+        return default, {}
+    if isinstance(section, str):
+        return section, {}
+    options = dict(section)
+    return str(options.pop("name", None) or default), options
+
+
+def make_objective(
+    name: str,
+    options: Mapping[str, Any],
+    aggregator: str | Mapping[str, Any] | None,
+    prior: str | Mapping[str, Any] | None,
+    data: Data | None = None,
+) -> Chosen:
+    """Load and validate an objective with its aggregator and prior.
+
+    Raises:
+        MmgenError: An unknown name or option, a combination that the objective cannot mean, or labels that it needs and the data lack.
+    """
+    kind: type[Objective] = load("objectives", name)
+    config = validated(kind.Config, options, "objective")
+    chosen = {}
+    description: dict[str, Any] = {"objective": {"name": name, **config.model_dump(mode="json")}}
+    for part, section, default in (("aggregator", aggregator, kind.aggregator), ("prior", prior, kind.prior)):
+        wanted, given = named(section, default)
+        component = load(f"{part}s", wanted)
+        usual = {key: value for key, value in kind.component_defaults.get(part, {}).items() if key in component.Config.model_fields}
+        part_config = validated(component.Config, {**usual, **given}, part)
+        chosen[part] = (component, part_config, wanted)
+        description[part] = {"name": wanted, **part_config.model_dump(mode="json")}
+    kind.check_components(name, chosen["aggregator"][2], chosen["prior"][2])
+    if kind.needs_labels and data is not None and not data.labels:
+        raise MmgenError(f"The objective {name!r} needs labels, and the dataset {data.name!r} has none.")
+    return Chosen(name, kind, config, chosen["aggregator"][:2], chosen["prior"][:2], description)

@@ -1,0 +1,246 @@
+"""The model: encoders, decoders and likelihoods of all modalities, and the objective that trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ..data import Batch, Data, Modality, Table
+from ..data.loading import change_modalities
+from ..data.transforms import Transform
+from ..distributions import Gaussian, Likelihood, Mixture
+from ..errors import MmgenError, listed, nearest
+from .building import ModelConfig, make_objective
+from .objective import Objective, Terms
+
+
+class MultimodalVAE(nn.Module):
+    """M encoders, M decoders, and an objective.
+
+    ``create`` makes one for a dataset. Batches may be in data units (as tables give them) everywhere; results of :meth:`generate` are in data units again.
+    """
+
+    def __init__(self, modalities: Mapping[str, Modality], objective: Objective, config: ModelConfig) -> None:
+        super().__init__()
+        self.modalities = dict(modalities)
+        self.config = config
+        self.description: dict[str, Any] = {}
+        self.transforms = nn.ModuleList(modality.transform() for modality in modalities.values())
+        self.encoders = nn.ModuleList(modality.encoder(config.latent_dim) for modality in modalities.values())
+        self.decoders = nn.ModuleList(modality.decoder(config.latent_dim) for modality in modalities.values())
+        self.likelihoods = nn.ModuleList(modality.make_likelihood() for modality in modalities.values())
+        self.objective = objective
+        objective.prior_for.build(self)
+        objective.build(self)
+
+    @classmethod
+    def create(
+        cls,
+        objective: str,
+        data: Data,
+        *,
+        latent_dim: int | None = None,
+        beta: float | None = None,
+        aggregator: str | Mapping[str, Any] | None = None,
+        prior: str | Mapping[str, Any] | None = None,
+        modalities: Mapping[str, Mapping[str, Any]] | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> MultimodalVAE:
+        """A new model for a dataset, with statistics fitted on its training rows.
+
+        Args:
+            objective: Name of an installed objective (``mmgen list objectives``).
+            data: What :func:`mmgen.load_dataset` returned.
+            latent_dim: Dimensions of z; the dataset's default otherwise.
+            beta: Weight of the divergence; the objective's or dataset's default otherwise.
+            aggregator: Name, or name and options as a mapping, where the objective leaves a choice.
+            prior: The same for the prior.
+            modalities: Changes to modalities: name to fields.
+            seed: Of the initial weights.
+            **options: Fields of the objective's configuration (``mmgen info NAME``).
+        """
+        chosen = make_objective(objective, options, aggregator, prior, data)
+        given = {"latent_dim": latent_dim, "beta": beta}
+        config = chosen.model_config(data, {key: value for key, value in given.items() if value is not None})
+        changed = change_modalities(data.modalities, modalities or {})
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = cls(changed, chosen.build(), config)
+        model.description = {**chosen.description, "model": config.model_dump(), "modalities": dict(modalities or {})}
+        model.fit_transforms(data.train)
+        return model
+
+    def fit_transforms(self, train: Table) -> None:
+        """Learn the statistics of the training rows that have each modality."""
+        for m, (values, transform) in enumerate(zip(train.data.values(), self._transforms(), strict=True)):
+            has = train.available[:, m]
+            transform.fit(values if bool(has.all()) else values[has])
+
+    def forward(self, batch: Batch) -> Terms:
+        """The objective's terms for a batch."""
+        return self.objective.terms(self, self.prepare(batch))
+
+    # What objectives use ------------------------------------------------------------------------------------------------
+
+    def prepare(self, batch: Batch) -> Batch:
+        """The batch in the units that the networks see; a prepared one is returned as it is."""
+        if batch.prepared:
+            return batch
+        data = {name: transform(batch.data[name]) for name, transform in zip(self.modalities, self._transforms(), strict=True)}
+        return replace(batch, data=data, prepared=True)
+
+    def experts(self, batch: Batch) -> Gaussian:
+        """q(z | x_m) of every modality, ``[M, B, D]``; each encoder runs once."""
+        batch = self.prepare(batch)
+        return self.encode_each([batch.data[name] for name in self.modalities])
+
+    def encode_each(self, inputs: Sequence[Tensor]) -> Gaussian:
+        """The same from prepared inputs, one tensor ``[B, *shape]`` per modality."""
+        return Gaussian.stack([Gaussian(*encoder(x)) for encoder, x in zip(self.encoders, inputs, strict=True)])
+
+    def decode(self, z: Float[Tensor, "*lead D"], target: str) -> Tensor:
+        """Decoder output ``[..., outputs, *shape]`` of one modality for latents ``[..., D]``, in one call."""
+        return self._decode(z, self._index(target))
+
+    def log_likelihood(self, z: Float[Tensor, "*lead B D"], batch: Batch, *, own: bool = False) -> Float[Tensor, "M *lead_and_B"]:
+        """w_m log p(x_m | z) of every modality, 0 where a row lacks it.
+
+        Args:
+            z: ``[..., B, D]``; each decoder runs once on all of them. With ``own``, ``[M, ..., B, D]``: modality m is decoded from ``z[m]``.
+            batch: The rows.
+            own: Whether each modality has its own latents.
+
+        Returns:
+            ``[M, ..., B]``.
+        """
+        batch = self.prepare(batch)
+        values = []
+        for m, (modality, likelihood) in enumerate(zip(self.modalities.values(), self._likelihoods(), strict=True)):
+            parameters = self._decode(z[m] if own else z, m)
+            log_prob = likelihood.log_prob(parameters, batch.data[list(self.modalities)[m]])
+            values.append(modality.weight * log_prob.where(batch.available[:, m], 0.0))
+        return torch.stack(values)
+
+    # What people use ----------------------------------------------------------------------------------------------------
+
+    def encode(self, batch: Batch, given: Sequence[str] | None = None) -> Mixture:
+        """q(z | x_S): the posterior of each row given some modalities, all that it has by default.
+
+        The result's ``mean`` is ``[B, D]``. A row that has none of them gets N(0, I).
+        """
+        with self._inference():
+            return self.posterior(batch, self.mask(batch, given))
+
+    def generate(
+        self,
+        batch: Batch | None = None,
+        given: Sequence[str] | None = None,
+        targets: Sequence[str] | None = None,
+        samples: int = 1,
+        *,
+        draw: bool = False,
+    ) -> dict[str, Tensor]:
+        """Generate modalities from others, or from the prior.
+
+        Args:
+            batch: The rows to condition on; None: from the prior, ``samples`` independent items.
+            given: What to condition on; everything that each row has by default.
+            targets: What to generate; everything by default.
+            samples: Draws of z per row.
+            draw: Whether to draw from p(x | z) as well; its mean otherwise.
+
+        Returns:
+            Name to ``[samples, B, *shape]`` in data units (``[samples, *shape]`` from the prior).
+        """
+        with self._inference():
+            names = list(self.modalities) if targets is None else list(targets)
+            indices = [self._index(name) for name in names]
+            if batch is None:
+                z = self.sample_prior(samples)
+                return {name: self.output(z, name, draw=draw) for name in names}
+            mask = self.mask(batch, given)
+            latents = self.sample_latents(batch, mask, indices, samples)
+            return {name: self.output(z, name, draw=draw) for name, z in zip(names, latents, strict=True)}
+
+    def posterior(self, batch: Batch, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """The objective's test-time posterior for subsets as masks, ``[..., C, B, D]``; each encoder runs once for all of them."""
+        batch = self.prepare(batch)
+        return self.objective.posterior(self, batch, self.experts(batch), given & batch.available)
+
+    def sample_latents(self, batch: Batch, given: Bool[Tensor, "*lead B M"], targets: Sequence[int], samples: int = 1) -> list[Tensor]:
+        """z ~ q(z | x_S) to decode each target from, ``[samples, ..., B, D]`` each.
+
+        One latent serves all targets; where modalities keep their own latents, a target that is given is decoded from its own expert.
+        """
+        batch = self.prepare(batch)
+        experts = self.experts(batch)
+        given = given & batch.available
+        shared = self.objective.posterior(self, batch, experts, given).rsample((samples,))
+        if self.objective.aggregate.shared:
+            return [shared] * len(targets)
+        own = experts.rsample((samples,))
+        seen = given[..., None]
+        lead = given.dim() - 2
+        return [torch.where(seen[..., m, :], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared) for m in targets]
+
+    def sample_prior(self, count: int) -> Float[Tensor, "count D"]:
+        """z ~ p(z); from N(0, I) where the prior depends on the data of a row, which is a picture rather than the model's own claim."""
+        parameter = next(self.parameters())
+        shape = (len(self.modalities), count, self.config.latent_dim)
+        nothing = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
+        unit, prior = Gaussian(nothing, nothing), self.objective.prior_for
+        everything = torch.ones(count, len(self.modalities), dtype=torch.bool, device=parameter.device)
+        return unit[0].rsample() if prior.dynamic else prior(self, unit, everything).rsample()
+
+    def output(self, z: Float[Tensor, "*lead D"], target: str, *, draw: bool = False) -> Tensor:
+        """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``."""
+        m = self._index(target)
+        likelihood = self._likelihoods()[m]
+        parameters = self._decode(z, m)
+        return self._transforms()[m].inverse(likelihood.sample(parameters) if draw else likelihood.mean(parameters))
+
+    def mask(self, batch: Batch, given: Sequence[str] | None) -> Bool[Tensor, "B M"]:
+        """Names of modalities as a mask of what each row has of them."""
+        if given is None:
+            return batch.available
+        wanted = torch.zeros(len(self.modalities), dtype=torch.bool, device=batch.available.device)
+        wanted[[self._index(name) for name in given]] = True
+        return batch.available & wanted
+
+    # Inside -------------------------------------------------------------------------------------------------------------
+
+    def _decode(self, z: Tensor, m: int) -> Tensor:
+        output = self.decoders[m](z.flatten(0, -2))
+        if output.dtype in (torch.float16, torch.bfloat16):
+            output = output.float()
+        return output.unflatten(0, z.shape[:-1])
+
+    def _index(self, name: str) -> int:
+        names = list(self.modalities)
+        if name not in names:
+            raise MmgenError(f"There is no modality {name!r}; there are {listed(names)}{nearest(name, names)}.")
+        return names.index(name)
+
+    def _transforms(self) -> list[Transform]:
+        return list(self.transforms)  # type: ignore[arg-type]
+
+    def _likelihoods(self) -> list[Likelihood]:
+        return list(self.likelihoods)  # type: ignore[arg-type]
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        """No gradients, and evaluation mode, for the length of a call."""
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(training)

@@ -1,0 +1,43 @@
+"""The interface of a prior: what posteriors are pulled towards."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from jaxtyping import Bool
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from ..distributions import Gaussian, Reference
+
+if TYPE_CHECKING:
+    from .model import MultimodalVAE
+
+
+class PriorConfig(BaseModel):
+    """Base of a prior's options; every field has a description and can be set as ``prior.<field>``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Prior(nn.Module, ABC):
+    """``(experts, given) -> distribution`` over z: a Gaussian ``[B, D]`` or a mixture ``[C, B, D]``; it may depend on the data.
+
+    Attributes:
+        dynamic: Whether it depends on the data of the row; then models can generate from it only given something, and fall back on N(0, I).
+    """
+
+    Config: ClassVar[type[PriorConfig]] = PriorConfig
+    dynamic: ClassVar[bool] = False
+
+    def __init__(self, config: PriorConfig | None = None) -> None:
+        super().__init__()
+        self.config: Any = self.Config() if config is None else config
+
+    def build(self, model: MultimodalVAE) -> None:  # noqa: B027 - optional
+        """Make networks or parameters of its own; called once, when the model's networks exist."""
+
+    @abstractmethod
+    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+        """The prior of each row, from its experts ``[M, B, D]`` and what is given to it."""

@@ -1,0 +1,48 @@
+"""From features to a Gaussian posterior."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Spread = Literal["log-variance", "log-scale"]
+LOG_VARIANCE_RANGE = (-15.0, 15.0)
+
+
+class GaussianHead(nn.Module):
+    """Two linear maps from features ``[N, F]`` to mean and log-variance ``[N, D]``.
+
+    With ``log-scale`` the second map gives s with σ = exp(s) + 1e-6, as in the released code for the rats (METHODS, DEV-RAT1). Log-variances are kept within
+    ±15: beyond it a posterior is a point or knows nothing, and float32 gradients lose their digits.
+    """
+
+    def __init__(self, features: int, latent_dim: int, spread: Spread = "log-variance") -> None:
+        super().__init__()
+        self.mean = nn.Linear(features, latent_dim)
+        self.spread = nn.Linear(features, latent_dim)
+        self.kind = spread
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """``[N, F]`` to mean and log-variance, each ``[N, D]``, in full precision also under autocast."""
+        mean, spread = self.mean(features), self.spread(features)
+        if mean.dtype in (torch.float16, torch.bfloat16):
+            mean, spread = mean.float(), spread.float()
+        if self.kind == "log-scale":
+            spread = 2 * torch.logaddexp(spread, torch.full_like(spread, math.log(1e-6)))
+        return mean, spread.clamp(*LOG_VARIANCE_RANGE)
+
+
+class Encoder(nn.Module):
+    """A trunk and a Gaussian head: q(z | x) of one modality, or of several through a trunk of their own."""
+
+    def __init__(self, trunk: nn.Module, latent_dim: int, spread: Spread = "log-variance") -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = GaussianHead(int(trunk.features), latent_dim, spread)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Data ``[N, *shape]`` to mean and log-variance, each ``[N, D]``."""
+        return self.head(self.trunk(x))

@@ -1,0 +1,46 @@
+"""Options checked by pydantic models, with errors that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from .errors import MmgenError, listed, nearest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], options: Mapping[str, Any], where: str) -> Model:
+    """``model(**options)``; what does not fit becomes one sentence that names the option, what was given and what would be right."""
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        raise MmgenError(" ".join(dict.fromkeys(_sentence(model, detail, where) for detail in error.errors()))) from error
+
+
+def _sentence(model: type[BaseModel], detail: Any, where: str) -> str:
+    path = [str(part) for part in detail["loc"]]
+    at = ".".join([where, *path]) if where else ".".join(path)
+    given = detail.get("input")
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        known = _fields_at(model, path[:-1])
+        return f"{at}: there is no such option; there are {listed(sorted(known))}{nearest(path[-1], known)}."
+    if kind == "missing":
+        return f"{at}: this option must be given."
+    if kind == "value_error":
+        return f"{at}: {str(detail['msg']).removeprefix('Value error, ')}."
+    message = str(detail["msg"])
+    wanted = message.removeprefix("Input should be ").removeprefix("a valid ")
+    return f"{at}: {given!r} is not right; it should be {wanted}." if message.startswith("Input should be ") else f"{at}: {given!r}: {message}."
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """Names of the fields of the model that lies at ``path`` inside ``model``."""
+    current: Any = model
+    for part in path:
+        field = getattr(current, "model_fields", {}).get(part)
+        current = field.annotation if field is not None else None
+    return list(getattr(current, "model_fields", {}))

@@ -1,0 +1,33 @@
+"""Discovery of components by entry point, and behaviour hooks."""
+
+from .components import (
+    CORE,
+    KINDS,
+    Entry,
+    allowed,
+    entries,
+    find,
+    incompatible,
+    load,
+    load_entry,
+    package_folder,
+    refresh,
+    singular,
+    summary,
+)
+
+__all__ = [
+    "CORE",
+    "KINDS",
+    "Entry",
+    "allowed",
+    "entries",
+    "find",
+    "incompatible",
+    "load",
+    "load_entry",
+    "package_folder",
+    "refresh",
+    "singular",
+    "summary",
+]

@@ -1,0 +1,186 @@
+"""Components found by entry point: listed without importing anything, imported one at a time when asked for.
+
+A distribution declares a component in its ``pyproject.toml``, in the group of its kind::
+
+    [project.entry-points."mmgen.objectives"]
+    crmvae = "mmgen_plugin_crmvae.crmvae:CRMVAE"
+
+Everything that can go wrong with somebody else's code ends here, as a :class:`~mmgen.errors.PluginError` with a sentence.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, distribution, distributions
+from pathlib import Path
+from typing import Any
+
+from ..errors import PluginError, listed, nearest
+
+CORE = "mmgen-core"
+KINDS = ("objectives", "aggregators", "priors", "modalities", "datasets", "metrics")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One declared component."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    point: EntryPoint
+
+    @property
+    def full_name(self) -> str:
+        """``distribution:name``, which chooses this one where two distributions declare one name."""
+        return f"{self.distribution}:{self.name}"
+
+
+def singular(kind: str) -> str:
+    """``objectives`` → ``objective``."""
+    return {"modalities": "modality"}.get(kind, kind.removesuffix("s"))
+
+
+def allowed(name: str) -> bool:
+    """Whether ``MMGEN_LOAD_PLUGINS`` lets this distribution be loaded: unset, all; else the comma-separated names (and always the core)."""
+    wanted = os.environ.get("MMGEN_LOAD_PLUGINS")
+    return wanted is None or name == CORE or _normal(name) in {_normal(word) for word in wanted.split(",")}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+@lru_cache(maxsize=1)
+def _all_points() -> tuple[tuple[str, EntryPoint, str, str], ...]:
+    found: list[tuple[str, EntryPoint, str, str]] = []
+    seen = set()
+    for dist in distributions():  # in the order of sys.path: a distribution that is found twice counts once
+        points = [point for point in dist.entry_points if point.group == "mmgen" or point.group.startswith("mmgen.")]
+        if points and _normal(dist.name) not in seen:
+            seen.add(_normal(dist.name))
+            found += [(point.group, point, dist.name, dist.version) for point in points]
+    return tuple(found)
+
+
+def refresh() -> None:
+    """Look again at what is installed; for tests and for a process that has just installed something."""
+    _all_points.cache_clear()
+
+
+def entries(kind: str) -> list[Entry]:
+    """All declared components of one kind (or of the groups ``recipes`` and ``hooks``), in order of name; metadata only."""
+    group = "mmgen" if kind == "hooks" else f"mmgen.{kind}"
+    found = {
+        (point.name, _normal(name)): Entry(kind, point.name, name, version, point)
+        for declared, point, name, version in _all_points()
+        if declared == group and allowed(name)
+    }
+    return [found[key] for key in sorted(found)]
+
+
+def find(kind: str, name: str) -> Entry:
+    """The entry for a name or ``distribution:name``; unknown and ambiguous names are errors that say what there is."""
+    dist, _, short = name.rpartition(":")
+    table = entries(kind)
+    hits = [entry for entry in table if entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))]
+    one = singular(kind)
+    if not hits:
+        names = sorted({entry.name for entry in table})
+        raise PluginError(f"There is no {one} {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
+    if len(hits) > 1:
+        dists = " and ".join(entry.distribution for entry in hits)
+        raise PluginError(f"The {one} {short!r} is declared by {dists}; write {hits[0].full_name!r} or {hits[1].full_name!r}.")
+    return hits[0]
+
+
+def load_entry(entry: Entry, base: type | None = None) -> Any:
+    """Import one component and check that it is what its group says."""
+    one = singular(entry.kind)
+    who = f"{entry.distribution} {entry.version} declares the {one} {entry.name!r} as {entry.point.value!r}"
+    needs = incompatible(entry.distribution)
+    if needs:
+        raise PluginError(f"{who}, but it {needs}.")
+    try:
+        component = entry.point.load()
+    except Exception as error:
+        raise PluginError(f"{who}, which cannot be imported: {type(error).__name__}: {error}.") from error
+    base = base or interface(entry.kind)
+    if base is not None and not (isinstance(component, type) and issubclass(component, base)):
+        raise PluginError(f"{who}, which is not a subclass of mmgen.{base.__name__}.")
+    return component
+
+
+def load(kind: str, name: str) -> Any:
+    """The component class called ``name``."""
+    return load_entry(find(kind, name))
+
+
+def interface(kind: str) -> type | None:
+    """The base class of a kind (imports the part of mmgen that defines it)."""
+    from importlib import import_module
+
+    where = {
+        "objectives": ("mmgen.models.objective", "Objective"),
+        "aggregators": ("mmgen.models.aggregator", "Aggregator"),
+        "priors": ("mmgen.models.prior", "Prior"),
+        "modalities": ("mmgen.data.modality", "Modality"),
+        "datasets": ("mmgen.data.dataset", "Dataset"),
+        "metrics": ("mmgen.evaluation.metric", "Metric"),
+    }.get(kind)
+    return getattr(import_module(where[0]), where[1]) if where else None
+
+
+def incompatible(name: str) -> str | None:
+    """Why a distribution does not fit the installed core, from its own requirement on ``mmgen-core``; None when it does."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if name == CORE:
+        return None
+    try:
+        requirements = distribution(name).requires or []
+        core = distribution(CORE).version
+    except Exception:
+        return None
+    for text in requirements:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if _normal(requirement.name) == CORE and not requirement.specifier.contains(core, prereleases=True):
+            return f"needs mmgen-core {requirement.specifier}, and {core} is installed"
+    return None
+
+
+def package_folder(package: str) -> Path | None:
+    """Where a top-level package lies, without importing it."""
+    try:
+        spec = importlib.util.find_spec(package.split(".")[0])
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)), *package.split(".")[1:])
+
+
+def summary(entry: Entry) -> str:
+    """First line of the component's docstring, read from the source text: nothing is imported."""
+    module, _, attribute = entry.point.value.partition(":")
+    folder = package_folder(module)
+    if folder is None:
+        return ""
+    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == attribute.split("[")[0].strip():
+            return (ast.get_docstring(node) or "").split("\n")[0]
+    return ""

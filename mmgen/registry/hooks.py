@@ -1,0 +1,70 @@
+"""Behaviour that plugins add (callbacks during training, commands, report sections), through pluggy.
+
+Every plugin of the entry-point group ``mmgen`` is loaded and called behind a guard: one that fails is reported once, with its name, and costs its own
+feature and nothing else.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pluggy
+
+from . import hookspecs
+from .components import Entry, entries, incompatible
+
+
+class HookWarning(UserWarning):
+    """A plugin's hook failed; its feature is missing and everything else goes on."""
+
+
+class Hooks:
+    """The loaded hook plugins, called by name: ``hooks.call("mmgen_epoch_end", run=…, epoch=…)``."""
+
+    def __init__(self, plugins: dict[str, Any] | None = None) -> None:
+        self.manager = pluggy.PluginManager("mmgen")
+        self.manager.add_hookspecs(hookspecs)
+        self.failures: dict[str, str] = {}
+        if plugins is None:
+            for entry in entries("hooks"):
+                self._load(entry)
+        for name, plugin in (plugins or {}).items():
+            self._register(plugin, name)
+
+    def _load(self, entry: Entry) -> None:
+        try:
+            needs = incompatible(entry.distribution)
+            if needs:
+                raise ImportError(f"it {needs}")  # noqa: TRY301
+            plugin = entry.point.load()
+        except Exception as error:
+            self._report(entry.full_name, f"cannot be imported: {type(error).__name__}: {error}")
+            return
+        self._register(plugin, entry.full_name)
+
+    def _register(self, plugin: Any, name: str) -> None:
+        try:
+            self.manager.register(plugin, name)
+            self.manager.check_pending()
+        except Exception as error:
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
+            self._report(name, f"does not fit the hook specifications: {error}")
+
+    def _report(self, name: str, reason: str) -> None:
+        if name not in self.failures:
+            self.failures[name] = reason
+            warnings.warn(f"The plugin {name} {reason}. Everything else goes on without it.", HookWarning, stacklevel=2)
+
+    def call(self, hook: str, **arguments: Any) -> list[Any]:
+        """Call every implementation of ``hook``; the results of those that did not fail, without None."""
+        results = []
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                wanted = {name: arguments[name] for name in implementation.argnames}
+                results.append(implementation.function(**wanted))
+            except Exception as error:
+                self._report(implementation.plugin_name, f"failed in {hook}: {type(error).__name__}: {error}")
+                self.manager.unregister(name=implementation.plugin_name)
+        return [result for result in results if result is not None]
