@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DataError, MmgenError
+from ..errors import DataError, MmgenError, PluginError, listed, nearest
 from ..options import validated
-from ..registry import load
+from ..registry import entries, load
 from .cache import cached_splits
 from .dataset import Dataset, Provenance
 from .modality import Modality
@@ -81,13 +81,27 @@ def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[s
 
 
 def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
-    """The declared modalities with some fields set anew; an unknown modality or field is an error that says what there is."""
-    from ..errors import listed, nearest
+    """The declared modalities with some fields set anew.
 
+    A change that names a ``kind`` may describe a modality in full, as a run's configuration does. An unknown modality or field is an error that says what
+    there is.
+    """
     changed = dict(declared)
-    for name, fields in changes.items():
-        if name not in declared:
-            raise MmgenError(f"modalities.{name}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")
-        modality = declared[name]
-        changed[name] = validated(type(modality), {**modality.model_dump(), **fields}, f"modalities.{name}")
+    for name, change in changes.items():
+        where, fields = f"modalities.{name}", dict(change)
+        kind = fields.pop("kind", None)
+        if kind is None and name not in declared:
+            raise MmgenError(f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")
+        cls = type(declared[name]) if kind is None else load("modalities", kind)
+        same = name in declared and type(declared[name]) is cls
+        changed[name] = validated(cls, {**(declared[name].model_dump() if same else {}), **fields}, where)
     return changed
+
+
+def describe_modality(modality: Modality) -> dict[str, Any]:
+    """A modality as its kind and all its fields: what a run keeps, and :func:`change_modalities` reads."""
+    value = f"{type(modality).__module__}:{type(modality).__qualname__}"
+    for entry in entries("modalities"):
+        if entry.point.value == value:
+            return {"kind": entry.name, **modality.model_dump(mode="json")}
+    raise PluginError(f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed distribution.")

@@ -147,6 +147,10 @@ class LabelsModality(_FullyConnected):
         """Codes as int64."""
         return Codes()
 
+    def guess(self, values: Tensor) -> Tensor:
+        """The most frequent codes."""
+        return values.mode(0).values
+
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Share of the values that differ."""
         return (x != y).flatten(1).float().mean(-1)
@@ -187,6 +191,10 @@ class TextModality(_FullyConnected):
     def transform(self) -> Transform:
         """Codes as int64."""
         return Codes()
+
+    def guess(self, values: Tensor) -> Tensor:
+        """The most frequent codes."""
+        return values.mode(0).values
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Share of the positions that differ."""
@@ -252,6 +260,10 @@ class ImageModality(_FullyConnected):
     def transform(self) -> Transform:
         """Bytes to [0, 1]."""
         return Pixels()
+
+    def guess(self, values: Tensor) -> Tensor:
+        """The mean of the pixels in [0, 1]."""
+        return Pixels()(values).mean(0)
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean squared difference of pixels in [0, 1]."""

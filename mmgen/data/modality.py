@@ -72,6 +72,10 @@ class Modality(BaseModel, ABC):
         """How far two values ``[N, *shape]`` in data units are apart: ``[N]``; mean squared difference unless a kind says otherwise."""
         return (x.float() - y.float()).square().flatten(1).mean(-1)
 
+    def guess(self, values: Tensor) -> Tensor:
+        """What one would guess knowing only these values ``[N, *shape]``: their mean ``[*shape]``, unless a kind says otherwise."""
+        return values.double().mean(0).float()
+
     def value_names(self, name: str) -> list[str]:
         """Column names for the values of this modality, called ``name``, in a flat table."""
         size = int(np.prod(self.shape))

@@ -37,7 +37,7 @@ def product_of_experts(
     experts: Gaussian,
     given: Bool[Tensor, "*lead B M"] | None = None,
     *,
-    weights: Float[Tensor, "*lead_or_none M"] | None = None,
+    weights: Float[Tensor, "*lead_or_none #M"] | None = None,
     prior: bool | float | Float[Tensor, "*lead_prior B"] = False,
 ) -> Gaussian:
     """The normalised product Π_m q_m^{w_m} · N(0, I)^{w_0} over the given experts: again a Gaussian, ``[..., B, D]``.
@@ -47,7 +47,7 @@ def product_of_experts(
     Args:
         experts: ``[M, B, D]``.
         given: Which experts each row may use; all by default.
-        weights: Exponents w_m, one per modality or ``[..., B, M]``; 1 by default.
+        weights: Exponents w_m, one per modality or ``[..., B, M]`` (or ``[..., B, 1]``, the same for all); 1 by default.
         prior: Exponent w_0 of the standard normal expert: a number, or one per row and subset ``[..., B]``.
     """
     mask = everything(experts) if given is None else given

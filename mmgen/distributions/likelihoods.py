@@ -112,7 +112,8 @@ class Laplace(_LocationScale):
         """By inversion."""
         location = self.mean(parameters)
         u = torch.rand_like(location) - 0.5
-        return location - self.spread(parameters).exp() * u.sign() * torch.log1p(-2 * u.abs())
+        tail = (-2 * u.abs()).clamp(min=torch.finfo(u.dtype).eps - 1)  # u = −½ is drawn now and then, and would give −∞
+        return location - self.spread(parameters).exp() * u.sign() * torch.log1p(tail)
 
 
 class Bernoulli(Likelihood):

@@ -12,10 +12,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..data import Batch, Data, Modality, Table
-from ..data.loading import change_modalities
+from ..data.loading import change_modalities, describe_modality
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture
 from ..errors import MmgenError, listed, nearest
+from ..options import validated
 from .building import ModelConfig, make_objective
 from .objective import Objective, Terms
 
@@ -26,8 +27,15 @@ class MultimodalVAE(nn.Module):
     ``create`` makes one for a dataset. Batches may be in data units (as tables give them) everywhere; results of :meth:`generate` are in data units again.
     """
 
-    def __init__(self, modalities: Mapping[str, Modality], objective: Objective, config: ModelConfig) -> None:
+    def __init__(
+        self,
+        modalities: Mapping[str, Modality],
+        objective: Objective,
+        config: ModelConfig,
+        labels: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         super().__init__()
+        self.labels = dict(labels or {})
         self.modalities = dict(modalities)
         self.config = config
         self.description: dict[str, Any] = {}
@@ -72,9 +80,25 @@ class MultimodalVAE(nn.Module):
         changed = change_modalities(data.modalities, modalities or {})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = cls(changed, chosen.build(), config)
-        model.description = {**chosen.description, "model": config.model_dump(), "modalities": dict(modalities or {})}
+            model = cls(changed, chosen.build(), config, data.labels)
+        model.description = {
+            **chosen.description,
+            "model": config.model_dump(mode="json"),
+            "modalities": {name: describe_modality(modality) for name, modality in changed.items()},
+            "labels": {name: list(classes) for name, classes in data.labels.items()},
+        }
         model.fit_transforms(data.train)
+        return model
+
+    @classmethod
+    def rebuild(cls, description: Mapping[str, Any]) -> MultimodalVAE:
+        """An untrained model from what :attr:`description` says (a run's configuration), without any data."""
+        objective = dict(description["objective"])
+        chosen = make_objective(objective.pop("name"), objective, description["aggregator"], description["prior"])
+        modalities = change_modalities({}, description["modalities"])
+        labels = {name: tuple(classes) for name, classes in description.get("labels", {}).items()}
+        model = cls(modalities, chosen.build(), validated(ModelConfig, description["model"], "model"), labels)
+        model.description = {key: description[key] for key in ("objective", "aggregator", "prior", "model", "modalities", "labels")}
         return model
 
     def fit_transforms(self, train: Table) -> None:

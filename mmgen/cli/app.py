@@ -1,0 +1,141 @@
+"""The application: names, options and help of all commands. Nothing here imports torch or a plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    name="mmgen",
+    help="Multimodal variational autoencoders: one latent space from several kinds of measurement.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
+Given = Annotated[Optional[str], typer.Option(help="Modalities to infer from, separated by commas; all by default.")]  # noqa: UP045 - typer reads it
+Maybe = Optional
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """Multimodal variational autoencoders: one latent space from several kinds of measurement."""
+
+
+@app.command()
+def train(
+    objective: Annotated[Maybe[str], typer.Option(help="What is maximised: mmgen list objectives.")] = None,
+    dataset: Annotated[Maybe[str], typer.Option(help="What is learned from: mmgen list datasets.")] = None,
+    recipe: Annotated[Maybe[str], typer.Option(help="A complete configuration to start from: mmgen list recipes.")] = None,
+    config: Annotated[Maybe[Path], typer.Option(help="A YAML file with sections like those of a run's config.yaml.")] = None,
+    assignments: Annotated[Maybe[list[str]], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set anything; may be repeated.")] = None,
+    aggregator: Annotated[Maybe[str], typer.Option(help="Instead of the objective's own: mmgen list aggregators.")] = None,
+    prior: Annotated[Maybe[str], typer.Option(help="Instead of the objective's own: mmgen list priors.")] = None,
+    output: Annotated[Maybe[Path], typer.Option(help="Folder of the run; runs/DATASET-OBJECTIVE by default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+    epochs: Annotated[Maybe[int], typer.Option(help="Passes over the training rows.")] = None,
+    batch_size: Annotated[Maybe[int], typer.Option(help="Rows per step.")] = None,
+    latent_dim: Annotated[Maybe[int], typer.Option(help="Dimensions of the latent space.")] = None,
+    beta: Annotated[Maybe[float], typer.Option(help="Weight of the divergence.")] = None,
+    seed: Annotated[Maybe[int], typer.Option(help="Of weights, order and noise.")] = None,
+) -> None:
+    """Train a model and write a run."""
+    from .train import command
+
+    training = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    model = {"latent_dim": latent_dim, "beta": beta}
+    command(objective, dataset, recipe, config, assignments or [], aggregator, prior, output, resume, training, model)
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    metrics: Annotated[Maybe[str], typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
+    split: Annotated[str, typer.Option(help="test, val or train.")] = "test",
+    assignments: Annotated[Maybe[list[str]], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION.")] = None,
+    figures: Annotated[bool, typer.Option(help="Whether to draw the figures.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Compute metrics and draw figures of a run."""
+    from .evaluate import command
+
+    command(run, metrics, split, assignments or [], figures, as_json)
+
+
+@app.command()
+def generate(
+    run: RunArgument,
+    given: Annotated[Maybe[str], typer.Option(help="Modalities to generate from, separated by commas; none: from the prior.")] = None,
+    targets: Annotated[Maybe[str], typer.Option(help="Modalities to generate, separated by commas; all by default.")] = None,
+    n: Annotated[Maybe[int], typer.Option("-n", help="Items; 8 for a picture and from the prior, all rows for a table.")] = None,
+    samples: Annotated[int, typer.Option(help="Draws per item; a table has their mean.", min=1)] = 1,
+    split: Annotated[Maybe[str], typer.Option(help="Rows to generate from: test, val, train or all; all for a table, test for a picture.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
+    out: Annotated[Maybe[Path], typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")] = None,
+) -> None:
+    """Generate modalities from others (impute), or from the prior."""
+    from .generate import command
+
+    command(run, given, targets, n, samples, split, seed, out)
+
+
+@app.command()
+def encode(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option(help="A .npz, .parquet or .csv file.", show_default=False)],
+    given: Given = None,
+    split: Annotated[str, typer.Option(help="Rows to encode: test, val, train or all.")] = "test",
+) -> None:
+    """Write the latents of a split: means and standard deviations, labels and row numbers."""
+    from .encode import command
+
+    command(run, given, split, out)
+
+
+@app.command("list")
+def list_components(
+    kind: Annotated[Maybe[str], typer.Argument(metavar="[KIND]", help="objectives, aggregators, priors, modalities, datasets, metrics or recipes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what is installed."""
+    from .listing import list_command
+
+    list_command(kind, as_json)
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A component or recipe; kind/NAME where several kinds have the name.")],
+    as_json: Json = False,
+) -> None:
+    """Describe a component: what it is, its equation and paper, and its options."""
+    from .info import command
+
+    command(name, as_json)
+
+
+@app.command()
+def plugins(as_json: Json = False) -> None:
+    """Show the installed plugins, and which of them are broken and why."""
+    from .listing import plugins_command
+
+    plugins_command(as_json)
+
+
+@app.command()
+def schema(
+    name: Annotated[Maybe[str], typer.Argument(metavar="[NAME]", help="One schema; all their names by default.")] = None,
+    output: Annotated[Maybe[Path], typer.Option(help="Write all schemas into this folder.")] = None,
+) -> None:
+    """Print the JSON Schema of a configuration, for editors and checks."""
+    from .schema import command
+
+    command(name, output)

@@ -1,0 +1,68 @@
+"""``mmgen evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import MmgenError
+from ..evaluation import Evaluation
+from ..evaluation import evaluate as compute
+from ..evaluation.figures import save_figures
+from ..registry import load
+from ..runs import load_run
+from ..runs.config import from_assignments
+from .names import split_names
+from .tables import console, show, show_json
+
+
+def command(path: Path, metrics: str | None, split: str, assignments: list[str], figures: bool, as_json: bool) -> None:
+    """Compute, print the headline numbers, keep all of them, and draw."""
+    run = load_run(path)
+    names = split_names(metrics)
+    kinds = {name: load("metrics", name) for name in names} if names else {}
+    options = from_assignments(assignments)
+    if set(options) - {"metrics"}:
+        raise MmgenError(f"--set: an evaluation can only set metrics.NAME.OPTION, not {sorted(set(options) - {'metrics'})[0]!r}.")
+    for name in options.get("metrics", {}):
+        load("metrics", name)
+    if split not in ("train", "val", "test"):
+        raise MmgenError(f"--split: there is no split {split!r}; there are train, val and test.")
+    evaluation = Evaluation(run.model, run.data, split=split, seed=run.config["training"]["seed"])
+    screen = console()
+    notify = None if as_json else lambda sentence: screen.print(sentence, highlight=False)
+    rows = compute(run, names, split, notify=notify, evaluation=evaluation, **options.get("metrics", {}))
+    made = save_figures(evaluation, run.history, path / "figures") if figures else []
+    if as_json:
+        show_json(rows)
+        return
+    screen.print(f"Data: {run.data.name}, {run.data.provenance.kind}: {run.data.provenance.summary}", highlight=False)
+    chosen = [row for row in rows if row["measure"] in _headline(kinds, row["metric"]) and _is_summary(row)]
+    shown = [[row["metric"], row["measure"], row["given"], row["target"], row["label"], row["value"], row["n"]] for row in chosen]
+    show(f"{path} on {split} rows", ["metric", "measure", "given", "target", "label", "value", "n"], shown)
+    for warning in _untrustworthy(rows, run.config["metrics"].get("coherence", {})):
+        screen.print(warning, highlight=False)
+    screen.print(f"All {len(rows)} numbers: {path / 'results.jsonl'}", highlight=False)
+    for figure in made:
+        screen.print(f"Figure: {figure}", highlight=False)
+
+
+def _headline(kinds: dict[str, Any], metric: str) -> tuple[str, ...]:
+    if metric not in kinds:
+        kinds[metric] = load("metrics", metric)
+    return kinds[metric].headline
+
+
+def _is_summary(row: dict[str, Any]) -> bool:
+    """Means over subsets, and what has no subset."""
+    return " of " in row["given"] or row["target"] in ("all", "mean") or (not row["given"])
+
+
+def _untrustworthy(rows: list[dict[str, Any]], options: dict[str, Any]) -> list[str]:
+    """Sentences about classifiers that are too weak to judge."""
+    bound = options.get("trustworthy", 0.9)
+    weak = [row for row in rows if row["metric"] == "coherence" and row["measure"] == "classifier" and row["target"] != "mean" and row["value"] < bound]
+    if not weak:
+        return []
+    named = ", ".join(f"{row['target']} {row['value']:.2f}" for row in weak)
+    return [f"Coherence is bounded by its classifiers, which are below {bound:.2f} on real data for: {named}. Read it beside these numbers."]

@@ -1,0 +1,129 @@
+"""``mmgen generate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Batch, Modality, Table
+from ..errors import MmgenError
+from ..evaluation.figures import draw, save
+from ..runs import Run, load_run
+from ..runs.folder import write_atomically
+from .names import checked, split_names
+from .tables import console
+
+KINDS = (".png", ".npz", ".csv")
+
+
+def command(
+    path: Path, given: str | None, targets: str | None, n: int | None, samples: int, split: str | None, seed: int, out: Path | None
+) -> None:
+    """Generate, and write a picture, arrays, or a table with one line per row."""
+    out = path / "figures" / "generated.png" if out is None else out
+    if out.suffix not in KINDS:
+        raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(KINDS)}.")
+    if n is not None and n < 1:
+        raise MmgenError(f"-n {n}: at least one item must be generated.")
+    run = load_run(path)
+    model = run.model
+    sources = checked(split_names(given) or [], model.modalities, "--given")
+    wanted = checked(split_names(targets) or list(model.modalities), model.modalities, "--targets")
+    torch.manual_seed(seed)
+    if sources:
+        table = run.data.split(split or ("test" if out.suffix == ".png" else "all"))
+        table = _rows(table, n if n is not None or out.suffix != ".png" else 8)
+        batches = [model.generate(batch, sources, wanted, samples) for batch in table.batches(512)]
+        values = {name: torch.cat([batch[name] for batch in batches], 1) for name in wanted}
+    else:
+        table = None
+        drawn = model.generate(targets=wanted, samples=(n or 8) * samples)
+        values = {name: value.unflatten(0, (samples, n or 8)) for name, value in drawn.items()}
+        if model.objective.prior_for.dynamic:
+            console().print("The prior of this objective depends on data; these samples are decoded from N(0, I).", highlight=False)
+    try:
+        _write(out, run, sources, values, table)
+    except OSError as error:
+        raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror or error}.") from error
+    count = next(iter(values.values())).shape[1]
+    origin = f"given {'+'.join(sources)}" if sources else "from the prior"
+    console().print(f"{count} items of {', '.join(wanted)} {origin}: {out}", highlight=False)
+
+
+def _rows(table: Table, n: int | None) -> Table:
+    """The first ``n`` rows; all of them without ``n``."""
+    return table if n is None else table.select(torch.arange(min(n, len(table))))
+
+
+def _write(out: Path, run: Run, given: list[str], values: dict[str, Tensor], table: Table | None) -> None:
+    if out.suffix == ".npz":
+        arrays = {name: value.numpy() for name, value in values.items()}
+        rows = {} if table is None or table.rows is None else {"row": table.rows.numpy()}
+        write_atomically(out, lambda temporary: _savez(temporary, {**rows, **arrays}))
+    elif out.suffix == ".csv":
+        lines = _lines(run.model.modalities, values, table, given)
+        write_atomically(out, lambda temporary: _write_csv(temporary, lines))
+    else:
+        _picture(out, run, given, values, None if table is None else table[slice(None)])
+
+
+def _savez(path: Path, arrays: dict[str, Any]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _write_csv(path: Path, lines: list[list[Any]]) -> None:
+    import csv
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(lines)
+
+
+def _lines(modalities: dict[str, Modality], values: dict[str, Tensor], table: Table | None, given: list[str]) -> list[list[Any]]:
+    """A header, and a line per row: its number, which of the given modalities it had, and the generated values in data units."""
+    header: list[Any] = ["row", *(["given"] if table is not None else [])]
+    for name in values:
+        header += modalities[name].value_names(name)
+    lines = [header]
+    count = next(iter(values.values())).shape[1]
+    names = list(modalities)
+    single = {name: _one(modalities[name], value) for name, value in values.items()}
+    for i in range(count):
+        number = i if table is None or table.rows is None else int(table.rows[i])
+        line: list[Any] = [number]
+        if table is not None:
+            line.append("+".join(name for name in given if table.available[i, names.index(name)]))
+        for name in values:
+            line += modalities[name].cells(single[name][i])
+        lines.append(line)
+    return lines
+
+
+def _one(modality: Modality, value: Tensor) -> np.ndarray:
+    """Several samples of an item as one value: their mean, or the most frequent code."""
+    return (value.mean(0) if value.is_floating_point() else value.mode(0).values).numpy()
+
+
+def _picture(out: Path, run: Run, given: list[str], values: dict[str, Tensor], batch: Batch | None) -> None:
+    """Given values above generated ones, a column per item."""
+    from matplotlib.figure import Figure
+
+    modalities = run.model.modalities
+    samples, count = next(iter(values.values())).shape[:2]
+    count = min(count, 24)
+    tops = [(name, None) for name in given] if batch is not None else []
+    lines = tops + [(name, s) for name in values for s in range(samples)]
+    figure = Figure(figsize=(1.15 * count + 1.3, 1.1 * len(lines) + 0.5), layout="constrained")
+    grid = figure.subplots(len(lines), count, squeeze=False)
+    for r, (name, sample) in enumerate(lines):
+        for i in range(count):
+            value = values[name][sample, i] if sample is not None else batch.data[name][i]  # type: ignore[union-attr]
+            draw(grid[r, i], modalities[name].render(value.numpy()))
+        said = name if sample is not None else f"given\n{name}"
+        grid[r, 0].set_ylabel(said, rotation=0, ha="right", va="center", fontsize=8, fontweight="bold" if sample is None else "normal")
+    figure.suptitle(f"{run.config['objective']['name']} on {run.data.name} ({run.data.provenance.kind} data)", fontsize=10)
+    save(figure, out)

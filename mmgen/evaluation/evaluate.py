@@ -1,0 +1,51 @@
+"""``evaluate``: metrics by name on a run or a model, as tidy rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..options import validated
+from ..registry import entries, load
+from ..runs import Run
+from .evaluation import Evaluation
+
+
+def evaluate(
+    run: Run,
+    metrics: Sequence[str] | None = None,
+    split: str = "test",
+    *,
+    notify: Callable[[str], None] | None = None,
+    evaluation: Evaluation | None = None,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """Compute metrics and keep them in the run.
+
+    Args:
+        run: A trained run.
+        metrics: Names (``mmgen list metrics``); all installed ones that the data allow by default.
+        split: ``test``, ``val`` or ``train``.
+        notify: Called with a sentence for each metric that is left out, and why.
+        evaluation: One that holds latents already.
+        **options: Of metrics, by name: ``coherence={"classifier_epochs": 10}``; over those of the run's configuration.
+
+    Returns:
+        Rows with ``metric, measure, given, target, label, split, value, n, seed, data``.
+    """
+    seed = run.config["training"]["seed"]
+    evaluation = evaluation or Evaluation(run.model, run.data, split=split, seed=seed)
+    provenance = run.data.provenance.kind
+    rows: list[dict[str, Any]] = []
+    for name in metrics or [entry.name for entry in entries("metrics")]:
+        kind = load("metrics", name)
+        wanted = {**run.config.get("metrics", {}).get(name, {}), **options.get(name, {})}
+        metric = kind(validated(kind.Config, wanted, f"metrics.{name}"))
+        lacking = metric.lacks(evaluation)
+        if lacking is not None:
+            if notify is not None:
+                notify(f"The metric {name!r} is left out: {lacking}.")
+            continue
+        rows += [{"metric": name, **row, "split": split, "seed": seed, "data": provenance} for row in metric.compute(evaluation)]
+    run.add_results(rows)
+    return rows

@@ -1,0 +1,23 @@
+"""Configuration, and the run folder."""
+
+from .config import Plan, find_recipe, layered, recipes
+from .environment import check_components, describe_environment
+from .folder import HISTORY, MODEL, RESULTS, RunFolder
+from .run import Run, load_run
+from .training_config import TrainingConfig
+
+__all__ = [
+    "HISTORY",
+    "MODEL",
+    "RESULTS",
+    "Plan",
+    "Run",
+    "RunFolder",
+    "TrainingConfig",
+    "check_components",
+    "describe_environment",
+    "find_recipe",
+    "layered",
+    "load_run",
+    "recipes",
+]

@@ -1,0 +1,192 @@
+"""From names, recipes, files and options to one resolved configuration.
+
+Defaults, weakest first: the dataset's, the objective's, the recipe's, the configuration file's, ``--set`` and the options of the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..data import Data, load_dataset
+from ..errors import MmgenError, listed, nearest
+from ..models import ModelConfig, MultimodalVAE
+from ..options import validated
+from ..registry import load, package_folder
+from ..registry.components import entries
+from .training_config import TrainingConfig
+from .yaml_files import parse_yaml, read_mapping
+
+Section = dict[str, Any]
+
+
+class RunConfig(BaseModel):
+    """The sections of a configuration; what is in a component's section is checked by the component's own ``Config``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str | None = Field(None, description="The recipe that it started from.")
+    dataset: Section = Field(default_factory=dict, description="Name and options of the dataset.")
+    objective: Section = Field(default_factory=dict, description="Name and options of the objective.")
+    aggregator: Section = Field(default_factory=dict, description="Name and options of the aggregator; the objective's own by default.")
+    prior: Section = Field(default_factory=dict, description="Name and options of the prior; the objective's own by default.")
+    model: Section = Field(default_factory=dict, description="latent_dim and beta.")
+    modalities: dict[str, Section] = Field(default_factory=dict, description="Changes to modalities: name to fields.")
+    labels: dict[str, list[str]] = Field(default_factory=dict, description="Classes of the labels; written by a run, taken from the data otherwise.")
+    training: Section = Field(default_factory=dict, description="Options of the training.")
+    metrics: dict[str, Section] = Field(default_factory=dict, description="Options of metrics: name to fields.")
+
+
+class Recipe(RunConfig):
+    """A named, complete configuration that a plugin ships as ``recipes/<name>.yaml``."""
+
+    description: str = Field(description="What it is for, in a sentence.")
+    source: str = Field("", description="The paper, table or figure that it belongs to.")
+    scale: Literal["desk", "paper"] = Field(description="Minutes on two cores, or as published.")
+    extends: str | None = Field(None, description="Another recipe, whose values hold where this one says nothing.")
+
+
+def merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
+    """``strong`` over ``weak``, mapping by mapping; options of a component go when another component takes its place."""
+    merged = dict(weak)
+    for key, value in strong.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            replaced = "name" in value and "name" in old and value["name"] != old["name"]
+            merged[key] = dict(value) if replaced else merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A configuration whose components may be written as plain names, with sections; unknown sections are errors."""
+    written = {
+        key: {"name": value} if key in ("dataset", "objective", "aggregator", "prior") and isinstance(value, str) else value
+        for key, value in section.items()
+    }
+    return validated(RunConfig, written, where).model_dump(exclude_unset=True)
+
+
+def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """``["training.epochs=5", "dataset.root=x"]`` as a nested mapping; values are read as YAML."""
+    result: dict[str, Any] = {}
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        keys = path.strip().split(".")
+        if not equals or not all(keys):
+            raise MmgenError(f"--set {text!r}: write it as key.path=value, such as training.epochs=50.")
+        nested: Any = parse_yaml(value, f"The value of --set {path}") if value else ""
+        for key in reversed(keys):
+            nested = {key: nested}
+        result = merge(result, nested)
+    return normal_form(result, "--set")
+
+
+def recipes() -> dict[str, Path]:
+    """All recipes of installed plugins, by name; nothing is imported."""
+    found: dict[str, Path] = {}
+    for entry in entries("recipes"):
+        folder = package_folder(entry.point.value)
+        if folder is not None:
+            found |= {path.stem: path for path in sorted((folder / "recipes").glob("*.yaml"))}
+    return dict(sorted(found.items()))
+
+
+def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:
+    """A recipe by name, with everything that it extends filled in."""
+    known = recipes() if known is None else known
+    if name not in known:
+        raise MmgenError(f"There is no recipe {name!r}; installed are: {listed(known)}{nearest(name, known)}.")
+    content = read_mapping(known[name])
+    parent = content.get("extends")
+    if parent is not None:
+        content = merge(read_recipe(parent, known).model_dump(exclude_unset=True), content)
+    return validated(Recipe, content, f"recipe {name}")
+
+
+def find_recipe(objective: str, dataset: str, scale: str = "desk") -> str | None:
+    """The recipe for an objective and a dataset at one scale, by its conventional name; None where no plugin has one."""
+    name = f"{objective.rpartition(':')[2]}-{dataset.rpartition(':')[2]}-{scale}"
+    return name if name in recipes() else None
+
+
+def layered(
+    *,
+    objective: str | None = None,
+    dataset: str | None = None,
+    recipe: str | None = None,
+    config: Path | None = None,
+    assignments: Iterable[str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Merge all layers into one configuration (names of components and their options, not yet checked by the components).
+
+    Raises:
+        MmgenError: An unknown section, recipe or file, or no objective or dataset.
+    """
+    file = normal_form(read_mapping(config), str(config)) if config is not None else {}
+    strong = merge(from_assignments(assignments), dict(options or {}))
+    named: dict[str, Any] = {}
+    if objective:
+        named["objective"] = {"name": objective}
+    if dataset:
+        named["dataset"] = {"name": dataset}
+    strong = merge(strong, named)
+    explicit = merge(file, strong)
+    if recipe is None and config is None:
+        names = [explicit.get(section, {}).get("name") for section in ("objective", "dataset")]
+        recipe = find_recipe(*names) if all(names) else None  # type: ignore[arg-type]
+    if recipe is not None:
+        content = read_recipe(recipe).model_dump(exclude_unset=True, exclude={"description", "source", "scale", "extends"})
+        explicit = merge({**content, "recipe": recipe}, explicit)
+    for section in ("objective", "dataset"):
+        if not explicit.get(section, {}).get("name"):
+            raise MmgenError(f"Say which {section}: --{section} NAME (mmgen list {section}s shows them), or a --recipe or --config that names one.")
+    kinds = [load("datasets", explicit["dataset"]["name"]), load("objectives", explicit["objective"]["name"])]
+    for component in reversed(kinds):
+        explicit = merge(component.defaults, explicit)
+    return validated(RunConfig, explicit, "").model_dump(exclude_defaults=True)
+
+
+@dataclass
+class Plan:
+    """A configuration resolved to objects: data, model and training options; everything in it has been checked."""
+
+    config: dict[str, Any]
+    data: Data
+    model: MultimodalVAE
+    training: TrainingConfig
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Plan:
+        """Check every section, open the data and build the model."""
+        training = validated(TrainingConfig, config.get("training", {}), "training")
+        for name, options in config.get("metrics", {}).items():
+            validated(load("metrics", name).Config, options, f"metrics.{name}")
+        dataset = dict(config["dataset"])
+        data = load_dataset(dataset.pop("name"), modalities=config.get("modalities", {}), **dataset)
+        validated(ModelConfig, config.get("model", {}), "model")
+        objective = dict(config["objective"])
+        model = MultimodalVAE.create(
+            objective.pop("name"),
+            data,
+            **config.get("model", {}),
+            aggregator=config.get("aggregator"),
+            prior=config.get("prior"),
+            seed=training.seed,
+            **objective,
+        )
+        extra = {"recipe": config.get("recipe"), "metrics": dict(config.get("metrics", {}))}
+        return cls(resolved(model, data, training, **extra), data, model, training)
+
+
+def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra: Any) -> dict[str, Any]:
+    """The content of ``config.yaml``: everything that was decided, enough to repeat the run."""
+    dataset = {"name": data.name, **data.dataset.config.model_dump(mode="json")}
+    found = {"recipe": extra.get("recipe"), "dataset": dataset, **model.description, "training": training.model_dump(mode="json")}
+    return {**found, "metrics": extra.get("metrics") or {}}

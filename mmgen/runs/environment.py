@@ -1,0 +1,78 @@
+"""What a run was made with: versions, device, components with their distributions, and the data."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from ..data import Data
+from ..errors import MmgenError, PluginError
+from ..registry import find
+
+PACKAGES = ("mmgen-core", "torch", "numpy", "accelerate", "safetensors", "datasets", "scikit-learn", "pydantic")
+
+
+def component_record(kind: str, name: str) -> dict[str, str]:
+    """Kind, name, distribution and version of one component."""
+    try:
+        entry = find(kind, name)
+    except PluginError:
+        return {"kind": kind, "name": name, "distribution": "", "version": ""}
+    return {"kind": kind, "name": name, "distribution": entry.distribution, "version": entry.version}
+
+
+def used_components(config: dict[str, Any]) -> list[dict[str, str]]:
+    """Every component that a resolved configuration names."""
+    used = [(kind, config[section]["name"]) for section, kind in SECTIONS.items() if config.get(section)]
+    used += [("modalities", spec["kind"]) for spec in config.get("modalities", {}).values()]
+    return [component_record(kind, name) for kind, name in dict.fromkeys(used)]
+
+
+SECTIONS = {"objective": "objectives", "aggregator": "aggregators", "prior": "priors", "dataset": "datasets"}
+
+
+def describe_environment(config: dict[str, Any], data: Data, device: str, processes: int) -> dict[str, Any]:
+    """The content of ``environment.json``."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a string, not a file
+        "versions": versions,
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.processor() or platform.machine()})",
+        "threads": torch.get_num_threads(),
+        "processes": processes,
+        "components": used_components(config),
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "provenance": asdict(data.provenance),
+            "rows": {name: len(data.split(name)) for name in ("train", "val", "test")},
+            "licence": type(data.dataset).licence,
+            "citation": type(data.dataset).citation,
+        },
+    }
+
+
+def check_components(components: Iterable[dict[str, str]]) -> None:
+    """Every component that a run used must be installed; what is missing is said as a ``pip install`` line."""
+    missing = {}
+    for record in components:
+        try:
+            find(record["kind"], f"{record['distribution']}:{record['name']}" if record["distribution"] else record["name"])
+        except PluginError:
+            missing[record["distribution"] or record["name"]] = record["version"]
+    if missing:
+        line = " ".join(f"{name}=={number}" if number else name for name, number in missing.items())
+        raise MmgenError(f"This run used components that are not installed (or not allowed by MMGEN_LOAD_PLUGINS): pip install {line}")

@@ -1,0 +1,84 @@
+"""A run as an object: its configuration, model, data, history and results."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..data import Data, load_dataset
+from ..errors import MmgenError
+from ..models import MultimodalVAE
+from .environment import check_components
+from .folder import HISTORY, MODEL, RESULTS, RunFolder
+
+
+class Run:
+    """What a training produced; ``load_run`` opens one from its folder."""
+
+    def __init__(self, config: dict[str, Any], folder: RunFolder | None) -> None:
+        self.config = config
+        self.folder = folder
+        self._history: list[dict[str, Any]] = []
+        self._results: list[dict[str, Any]] = []
+
+    @property
+    def path(self) -> Path | None:
+        """The folder; None for a run that is only in memory."""
+        return self.folder.path if self.folder else None
+
+    @cached_property
+    def model(self) -> MultimodalVAE:
+        """The trained model, rebuilt from the configuration; no data are needed."""
+        if self.folder is None:
+            raise MmgenError("This run has no folder to load a model from.")
+        check_components(part for part in self._components() if part["kind"] != "datasets")
+        model = MultimodalVAE.rebuild(self.config)
+        weights, _ = self.folder.tensors(MODEL)
+        model.load_state_dict(weights)
+        return model.eval()
+
+    @cached_property
+    def data(self) -> Data:
+        """The dataset that it was trained on, opened again."""
+        check_components(part for part in self._components() if part["kind"] == "datasets")
+        options = dict(self.config["dataset"])
+        return load_dataset(options.pop("name"), modalities=self.config["modalities"], **options)
+
+    def _components(self) -> list[dict[str, str]]:
+        return self.folder.environment().get("components", []) if self.folder else []
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """A record per epoch."""
+        return self.folder.lines(HISTORY) if self.folder else self._history
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Tidy rows of all metrics that were computed."""
+        return self.folder.lines(RESULTS) if self.folder else self._results
+
+    def add_results(self, rows: list[dict[str, Any]]) -> None:
+        """Keep rows, in place of earlier ones of the same metrics on the same split."""
+        new = {(row["metric"], row["split"]) for row in rows}
+        kept = [row for row in self.results if (row["metric"], row["split"]) not in new] + rows
+        if self.folder:
+            self.folder.write_lines(RESULTS, kept)
+        else:
+            self._results = kept
+
+    def add_history(self, records: list[dict[str, Any]]) -> None:
+        """Write the history anew."""
+        if self.folder:
+            self.folder.write_lines(HISTORY, records)
+        self._history = records
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run's folder: ``.config``, ``.model``, ``.data``, ``.history`` and ``.results``.
+
+    Raises:
+        MmgenError: No run there, or one whose components are not installed (with the line that installs them).
+    """
+    folder = RunFolder(path)
+    return Run(folder.config(), folder)

@@ -1,0 +1,52 @@
+"""What a person sees of a training: a progress bar on a terminal, a line per epoch elsewhere, nothing when nobody is to see it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Display:
+    """Shows epochs and steps; all methods are cheap and none waits for the device."""
+
+    def __init__(self, console: Console | None, epochs: int, steps: int, done: int) -> None:
+        self.console = console
+        self.epochs = epochs
+        self.bar: Progress | None = None
+        if console is not None and console.is_terminal:
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            self.task = self.bar.add_task("training", total=steps, completed=done, rate="")
+
+    def __enter__(self) -> Display:
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def advance(self) -> None:
+        """One step more."""
+        if self.bar:
+            self.bar.advance(self.task)
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """An epoch is over."""
+        losses = f"loss {record['train']['loss']:.4g}" + (f", validation {record['val']['loss']:.4g}" if "val" in record else "")
+        rate = f"{record['samples_per_second']:.0f} samples/s"
+        if self.bar:
+            self.bar.update(self.task, description=f"epoch {record['epoch']}/{self.epochs}  {losses}", rate=rate)
+        elif self.console is not None:
+            self.console.print(f"epoch {record['epoch']:>4}/{self.epochs}  {losses}  ({rate})", highlight=False)

@@ -1,0 +1,382 @@
+"""The training loop, on Accelerate."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState, PartialState
+from rich.console import Console
+from torch import Tensor
+
+from ..data import Batch, Data, Table
+from ..distributions import share_of_batch
+from ..errors import MmgenError
+from ..models import MultimodalVAE, Terms
+from ..options import validated
+from ..registry.hooks import Hooks
+from ..runs import MODEL, Run, RunFolder, TrainingConfig, describe_environment
+from ..runs.config import resolved
+from .batching import batches, derived_seed, epoch_order, shares
+from .checkpoint import BEST, LAST, Progress, load_checkpoint, restore_random_state, save_checkpoint
+from .display import Display
+from .guard import FiniteGuard
+from .schedule import beta_factor, learning_rate
+from .signals import StopRequest, TrainingStopped, listening
+
+
+class Trainer:
+    """Trains a model on a dataset; ``Trainer(epochs=200, seed=0).fit(model, data, output="runs/rats")``.
+
+    Options are the fields of :class:`mmgen.TrainingConfig`. ``console`` shows the progress; None shows nothing.
+    """
+
+    def __init__(self, config: TrainingConfig | None = None, *, console: Console | None = None, **options: Any) -> None:
+        self.config = validated(TrainingConfig, options, "training") if config is None else config
+        self.console = console
+
+    def fit(
+        self,
+        model: MultimodalVAE,
+        data: Data,
+        output: str | None = None,
+        *,
+        resume: bool = False,
+        recipe: str | None = None,
+        metrics: dict[str, Any] | None = None,
+    ) -> Run:
+        """Train, and return the run.
+
+        Args:
+            model: Trained in place.
+            data: Its training rows are learned from, its validation rows watched.
+            output: The run's folder; None: nothing is written.
+            resume: Whether to go on with the run that ``output`` holds.
+            recipe: Name of the recipe that the configuration started from, for the record.
+            metrics: Options of metrics, for the record.
+
+        Raises:
+            MmgenError: An output folder that cannot be used, data that the objective cannot train on, or a device that is not there.
+            NonFiniteError: A loss that is not a number any more.
+            TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
+        """
+        _check_data(model, data)
+        config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
+        folder = RunFolder(output) if output is not None else None
+        if folder is not None and not (resume and folder.holds_a_run) and PartialState().is_main_process:
+            folder.claim()
+        run = Run(config, folder)
+        accelerator = _accelerator(self.config, folder)
+        session = _Session(self.config, accelerator, model, data, run, self.console if accelerator.is_main_process else None)
+        try:
+            with listening() as request:
+                session.train(request, resume=resume)
+        finally:
+            accelerator.end_training()
+        run.__dict__["model"] = model.eval()
+        run.__dict__["data"] = data
+        return run
+
+
+def _check_data(model: MultimodalVAE, data: Data) -> None:
+    lacking = int((~data.train.available.all(-1)).sum())
+    if lacking and not model.objective.supports_missing:
+        name = model.description["objective"]["name"]
+        raise MmgenError(
+            f"The objective {name!r} needs every modality in every training row, and {lacking} of {len(data.train)} rows of {data.name!r} lack some."
+        )
+
+
+def _accelerator(config: TrainingConfig, folder: RunFolder | None) -> Accelerator:
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise MmgenError("training.device is 'cuda', and there is no GPU here that torch can use; 'auto' takes one when there is.")
+    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    if config.precision == "float16" and on_cpu:
+        raise MmgenError("training.precision 'float16' needs a GPU; on a CPU 'bfloat16' is the lower precision.")
+    if PartialState._shared_state and PartialState().num_processes == 1:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    try:
+        return Accelerator(
+            cpu=on_cpu,
+            mixed_precision={"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[config.precision],
+            log_with=config.log_with,
+            project_dir=None if folder is None else str(folder.path),
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+    except (ValueError, ImportError) as error:
+        raise MmgenError(f"training.log_with {config.log_with!r}: {error}.") from error
+
+
+class _Session:
+    """One call of ``fit``: everything that the loop keeps between its steps."""
+
+    def __init__(
+        self, config: TrainingConfig, accelerator: Accelerator, model: MultimodalVAE, data: Data, run: Run, console: Console | None
+    ) -> None:
+        self.config, self.accelerator, self.model, self.data, self.run = config, accelerator, model, data, run
+        self.folder = run.folder
+        self.hooks = Hooks()
+        self.beta = model.config.beta
+        device = accelerator.device
+        self.train_table, self.val_table = _place(data.train, device), _place(data.val, device)
+        if config.compile:
+            for network in (*model.encoders, *model.decoders):
+                network.compile()
+        model.to(device)
+        options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
+        optimizer = (
+            torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay, **options)
+            if config.weight_decay
+            else torch.optim.Adam(model.parameters(), **options)
+        )
+        self.wrapped, self.optimizer = accelerator.prepare(model, optimizer)
+        self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))
+        self.progress = Progress()
+        self.names: list[str] = []
+        self.guard: FiniteGuard | None = None
+        self.best_weights: dict[str, Tensor] | None = None
+        self.best_written = True
+        self.display = Display(console, config.epochs, config.epochs * self.steps_per_epoch, 0)
+        self.console = console
+
+    @property
+    def writer(self) -> RunFolder | None:
+        """The folder, in the one process that writes."""
+        return self.folder if self.accelerator.is_main_process else None
+
+    # The loop -----------------------------------------------------------------------------------------------------------
+
+    def train(self, request: StopRequest, *, resume: bool) -> None:
+        """All epochs, from the start or from the last checkpoint."""
+        kept = self._start(resume)
+        if self.progress.finished and self.progress.epoch >= self.config.epochs:
+            self._say("This run is already finished.")
+            return
+        self.hooks.call("mmgen_train_start", run=self.folder, model=self.model, data=self.data)
+        self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
+        saved = time.monotonic()
+        with self.display:
+            while self.progress.epoch < self.config.epochs and not self._exhausted():
+                started = time.monotonic()
+                totals = self._epoch(request, kept)
+                kept = {}
+                self._finish_epoch(totals, time.monotonic() - started)
+                if time.monotonic() - saved >= self.config.checkpoint_seconds:
+                    self._checkpoint()
+                    saved = time.monotonic()
+        self._finish()
+
+    def _start(self, resume: bool) -> dict[str, Tensor]:
+        """Write what is known before the first step, or read the last checkpoint."""
+        if self.config.log_with:
+            self.accelerator.init_trackers("mmgen", config=_flat(self.run.config))
+        if resume and self.folder is not None and (self.folder.path / LAST).exists():
+            self.progress, kept, scaler = load_checkpoint(self.folder, self.model, self.optimizer.optimizer)
+            if scaler is not None and self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(scaler)
+            if (self.folder.path / BEST).exists():
+                self.best_weights = self.folder.tensors(BEST)[0]
+            if self.progress.epoch < self.config.epochs:
+                self.progress.finished = False
+            if self.writer:
+                self.run.add_history(self.progress.history)
+                self.writer.write_config(self.run.config)
+            return kept
+        if self.writer:
+            self.writer.write_config(self.run.config)
+            device, processes = self.accelerator.device.type, self.accelerator.num_processes
+            self.writer.write_environment(describe_environment(self.run.config, self.data, device, processes))
+        return {}
+
+    def _epoch(self, request: StopRequest, kept: dict[str, Tensor]) -> Tensor:
+        """The (remaining) batches of one epoch; the sums of all terms ``[T]`` and, last, the rows."""
+        self.wrapped.train()
+        seed, epoch = self.config.seed, self.progress.epoch
+        torch.manual_seed(derived_seed("noise", seed, epoch))
+        if kept:
+            restore_random_state(kept)
+        totals = kept["totals"].to(self.accelerator.device) if kept else None
+        index = batches(epoch_order(len(self.data.train), seed, epoch), self.config.batch_size)
+        for rows in index[self.progress.batch :]:
+            sums = self._step(rows)
+            totals = sums if totals is None else totals + sums
+            self.progress.batch += 1
+            self.display.advance()
+            self._stop_if_asked(request, totals)
+        assert totals is not None
+        return totals
+
+    def _step(self, rows: Tensor) -> Tensor:
+        """One optimiser step; the sums of the terms over this process's rows."""
+        accelerator, optimizer = self.accelerator, self.optimizer
+        step = self.progress.step
+        beta = self.beta * beta_factor(self.config, step, self.steps_per_epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, step, self.steps_per_epoch)
+        parts = shares(len(rows), accelerator.process_index, accelerator.num_processes, self.config.microbatches)
+        state = _RandomState() if len(parts) > 1 else None
+        sums: Tensor | None = None
+        for part, share in enumerate(parts):
+            if state is not None:
+                state.restore()  # each part draws the noise of the whole batch and keeps its own rows
+            batch = _gather(self.train_table, rows[share.start : share.stop], accelerator.device)
+            last = part == len(parts) - 1
+            with share_of_batch(share.start, share.stop, share.total), nullcontext() if last else accelerator.no_sync(self.wrapped):
+                terms: Terms = self.wrapped(batch)
+                value = terms.value(beta)
+                accelerator.backward(-value.sum() * (accelerator.num_processes / len(rows)))
+            stacked = self._stack(terms, value)
+            sums = stacked if sums is None else sums + stacked
+        assert sums is not None and self.guard is not None
+        self.guard.watch(sums[:-1], step)
+        if self.config.gradient_clip is not None:
+            accelerator.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        self.model.objective.step += 1
+        self.progress.step += 1
+        return sums
+
+    def _stack(self, terms: Terms, value: Tensor) -> Tensor:
+        """All terms summed over rows, ``[T + 1]`` in float64; the last is the number of rows."""
+        if not self.names:
+            self.names = [f"log_likelihood.{name}" for name in self.model.modalities] + ["divergence", *terms.others, "loss"]
+            self.guard = FiniteGuard(self.names, self.accelerator.device)
+        per_row = torch.cat([terms.log_likelihood, terms.divergence[None], *(term[None] for term in terms.others.values()), -value[None]])
+        sums = per_row.detach().double().sum(-1)
+        return torch.cat([sums, sums.new_full((1,), float(value.shape[0]))])
+
+    def _means(self, totals: Tensor) -> dict[str, float]:
+        """The sums of all processes as means per row, by name."""
+        totals = self.accelerator.reduce(totals, "sum")
+        return dict(zip(self.names, (totals[:-1] / totals[-1]).tolist(), strict=True))
+
+    def _validate(self) -> dict[str, float]:
+        """Means of all terms over the validation rows, with noise that is the same at every epoch."""
+        self.wrapped.eval()
+        torch.manual_seed(derived_seed("validation", self.config.seed))
+        totals = torch.zeros(len(self.names) + 1, dtype=torch.float64, device=self.accelerator.device)
+        with torch.no_grad():
+            for rows in torch.arange(len(self.data.val)).split(self.config.batch_size):
+                (share,) = shares(len(rows), self.accelerator.process_index, self.accelerator.num_processes, 1)
+                batch = _gather(self.val_table, rows[share.start : share.stop], self.accelerator.device)
+                with share_of_batch(share.start, share.stop, share.total):
+                    terms: Terms = self.wrapped(batch)
+                totals += self._stack(terms, terms.value(self.beta))
+        return self._means(totals)
+
+    # Between epochs -----------------------------------------------------------------------------------------------------
+
+    def _finish_epoch(self, totals: Tensor, seconds: float) -> None:
+        """Validate, remember the best model, and write the epoch's record."""
+        if self.guard is not None:
+            self.guard.check()
+        progress, config = self.progress, self.config
+        rows = int(totals[-1]) * self.accelerator.num_processes
+        progress.epoch += 1
+        progress.batch = 0
+        progress.seconds += seconds
+        record: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "train": self._means(totals)}
+        due = progress.epoch % config.validate_every == 0 or progress.epoch == config.epochs
+        if due and len(self.data.val):
+            record["val"] = self._validate()
+            if record["val"]["loss"] < progress.best:
+                progress.best, progress.stale = record["val"]["loss"], 0
+                if config.select == "best":
+                    self.best_weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+                    self.best_written = False
+            else:
+                progress.stale += 1
+        record["learning_rate"] = learning_rate(config, progress.step - 1, self.steps_per_epoch)
+        record["samples_per_second"] = round(rows / max(seconds, 1e-9), 1)
+        record["seconds"] = round(progress.seconds, 3)
+        progress.history.append(record)
+        if self.writer or self.folder is None:
+            self.run.add_history(progress.history)
+        if config.log_with:
+            parts = {f"{part}/{name}": value for part in ("train", "val") for name, value in record.get(part, {}).items()}
+            self.accelerator.log(parts, step=progress.step)
+        self.display.epoch(record)
+        self.hooks.call("mmgen_epoch_end", run=self.folder, model=self.model, data=self.data, record=record)
+
+    def _exhausted(self) -> bool:
+        patience = self.config.early_stopping
+        return patience is not None and self.progress.stale >= patience
+
+    def _checkpoint(self, totals: Tensor | None = None) -> None:
+        if self.writer is None:
+            return
+        if self.best_weights is not None and not self.best_written:
+            self.writer.write_tensors(BEST, self.best_weights)
+            self.best_written = True
+        scaler = None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()
+        save_checkpoint(self.writer, self.model, self.optimizer.optimizer, self.progress, totals, scaler)
+
+    def _stop_if_asked(self, request: StopRequest, totals: Tensor) -> None:
+        """Once every process knows of a signal that reached one of them, write a checkpoint and stop."""
+        number = request.number
+        if self.accelerator.num_processes > 1:
+            number = int(self.accelerator.gather(torch.tensor([number], device=self.accelerator.device)).max())
+        if number:
+            if self.progress.batch == self.steps_per_epoch:
+                self._finish_epoch(totals, 0.0)
+                self._checkpoint()
+            else:
+                if self.guard is not None:
+                    self.guard.check()
+                self._checkpoint(self.accelerator.reduce(totals, "sum") / self.accelerator.num_processes)
+            raise TrainingStopped(number, str(self.folder.path) if self.folder else None)
+
+    def _finish(self) -> None:
+        """Keep the chosen model and write it."""
+        self.progress.finished = True
+        self._checkpoint()  # of the last weights, whichever are kept: an extended training goes on from them
+        if self.config.select == "best" and self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
+        self.accelerator.wait_for_everyone()
+        if self.writer:
+            self.writer.write_tensors(MODEL, {name: value.cpu() for name, value in self.model.state_dict().items()})
+        self.hooks.call("mmgen_train_end", run=self.folder, model=self.model, data=self.data)
+
+    def _say(self, sentence: str) -> None:
+        if self.console is not None:
+            self.console.print(sentence, highlight=False)
+
+
+class _RandomState:
+    """The state of the random numbers, to draw the same ones again."""
+
+    def __init__(self) -> None:
+        self.cpu = torch.get_rng_state()
+        self.cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+
+    def restore(self) -> None:
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda)
+
+
+def _place(table: Table, device: torch.device) -> Table:
+    """On a GPU a table that takes less than a quarter of its free memory lives there; gathering is then a kernel."""
+    if device.type == "cuda" and table.nbytes < torch.cuda.mem_get_info(device)[0] / 4:
+        return table.to(device)
+    return table
+
+
+def _gather(table: Table, rows: Tensor, device: torch.device) -> Batch:
+    """Rows of a table on the device."""
+    return table[rows.to(table.available.device)].to(device)
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A configuration as plain values by dotted path, as trackers want them."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value if isinstance(value, (int, float, bool, str)) else str(value)
+    return flat
