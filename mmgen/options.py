@@ -34,7 +34,11 @@ def _sentence(model: type[BaseModel], detail: Any, where: str) -> str:
         return f"{at}: {str(detail['msg']).removeprefix('Value error, ')}."
     message = str(detail["msg"])
     wanted = message.removeprefix("Input should be ").removeprefix("a valid ")
-    return f"{at}: {given!r} is not right; it should be {wanted}." if message.startswith("Input should be ") else f"{at}: {given!r}: {message}."
+    return (
+        f"{at}: {given!r} is not right; it should be {wanted}."
+        if message.startswith("Input should be ")
+        else f"{at}: {given!r}: {message}."
+    )
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -19,8 +19,7 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
-Given = Annotated[Optional[str], typer.Option(help="Modalities to infer from, separated by commas; all by default.")]  # noqa: UP045 - typer reads it
-Maybe = Optional
+Given = Annotated[str | None, typer.Option(help="Modalities to infer from, separated by commas; all by default.")]
 
 
 @app.callback()
@@ -32,20 +31,20 @@ def options(
 
 @app.command()
 def train(
-    objective: Annotated[Maybe[str], typer.Option(help="What is maximised: mmgen list objectives.")] = None,
-    dataset: Annotated[Maybe[str], typer.Option(help="What is learned from: mmgen list datasets.")] = None,
-    recipe: Annotated[Maybe[str], typer.Option(help="A complete configuration to start from: mmgen list recipes.")] = None,
-    config: Annotated[Maybe[Path], typer.Option(help="A YAML file with sections like those of a run's config.yaml.")] = None,
-    assignments: Annotated[Maybe[list[str]], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set anything; may be repeated.")] = None,
-    aggregator: Annotated[Maybe[str], typer.Option(help="Instead of the objective's own: mmgen list aggregators.")] = None,
-    prior: Annotated[Maybe[str], typer.Option(help="Instead of the objective's own: mmgen list priors.")] = None,
-    output: Annotated[Maybe[Path], typer.Option(help="Folder of the run; runs/DATASET-OBJECTIVE by default.")] = None,
+    objective: Annotated[str | None, typer.Option(help="What is maximised: mmgen list objectives.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="What is learned from: mmgen list datasets.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")] = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set anything; may be repeated.")] = None,
+    aggregator: Annotated[str | None, typer.Option(help="Instead of the objective's own: mmgen list aggregators.")] = None,
+    prior: Annotated[str | None, typer.Option(help="Instead of the objective's own: mmgen list priors.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the run; runs/DATASET-OBJECTIVE by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
-    epochs: Annotated[Maybe[int], typer.Option(help="Passes over the training rows.")] = None,
-    batch_size: Annotated[Maybe[int], typer.Option(help="Rows per step.")] = None,
-    latent_dim: Annotated[Maybe[int], typer.Option(help="Dimensions of the latent space.")] = None,
-    beta: Annotated[Maybe[float], typer.Option(help="Weight of the divergence.")] = None,
-    seed: Annotated[Maybe[int], typer.Option(help="Of weights, order and noise.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per step.")] = None,
+    latent_dim: Annotated[int | None, typer.Option(help="Dimensions of the latent space.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Weight of the divergence.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and noise.")] = None,
 ) -> None:
     """Train a model and write a run."""
     from .train import command
@@ -58,9 +57,9 @@ def train(
 @app.command()
 def evaluate(
     run: RunArgument,
-    metrics: Annotated[Maybe[str], typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
+    metrics: Annotated[str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
     split: Annotated[str, typer.Option(help="test, val or train.")] = "test",
-    assignments: Annotated[Maybe[list[str]], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION.")] = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION.")] = None,
     figures: Annotated[bool, typer.Option(help="Whether to draw the figures.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -73,13 +72,15 @@ def evaluate(
 @app.command()
 def generate(
     run: RunArgument,
-    given: Annotated[Maybe[str], typer.Option(help="Modalities to generate from, separated by commas; none: from the prior.")] = None,
-    targets: Annotated[Maybe[str], typer.Option(help="Modalities to generate, separated by commas; all by default.")] = None,
-    n: Annotated[Maybe[int], typer.Option("-n", help="Items; 8 for a picture and from the prior, all rows for a table.")] = None,
+    given: Annotated[str | None, typer.Option(help="Modalities to generate from, separated by commas; none: from the prior.")] = None,
+    targets: Annotated[str | None, typer.Option(help="Modalities to generate, separated by commas; all by default.")] = None,
+    n: Annotated[int | None, typer.Option("-n", help="Items; 8 for a picture and from the prior, all rows for a table.")] = None,
     samples: Annotated[int, typer.Option(help="Draws per item; a table has their mean.", min=1)] = 1,
-    split: Annotated[Maybe[str], typer.Option(help="Rows to generate from: test, val, train or all; all for a table, test for a picture.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Rows to generate from: test, val, train or all; all for a table, test for a picture.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
-    out: Annotated[Maybe[Path], typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")] = None,
 ) -> None:
     """Generate modalities from others (impute), or from the prior."""
     from .generate import command
@@ -102,7 +103,9 @@ def encode(
 
 @app.command("list")
 def list_components(
-    kind: Annotated[Maybe[str], typer.Argument(metavar="[KIND]", help="objectives, aggregators, priors, modalities, datasets, metrics or recipes.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="objectives, aggregators, priors, modalities, datasets, metrics or recipes.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List what is installed."""
@@ -132,8 +135,8 @@ def plugins(as_json: Json = False) -> None:
 
 @app.command()
 def schema(
-    name: Annotated[Maybe[str], typer.Argument(metavar="[NAME]", help="One schema; all their names by default.")] = None,
-    output: Annotated[Maybe[Path], typer.Option(help="Write all schemas into this folder.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One schema; all their names by default.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write all schemas into this folder.")] = None,
 ) -> None:
     """Print the JSON Schema of a configuration, for editors and checks."""
     from .schema import command

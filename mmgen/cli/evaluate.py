@@ -61,8 +61,14 @@ def _is_summary(row: dict[str, Any]) -> bool:
 def _untrustworthy(rows: list[dict[str, Any]], options: dict[str, Any]) -> list[str]:
     """Sentences about classifiers that are too weak to judge."""
     bound = options.get("trustworthy", 0.9)
-    weak = [row for row in rows if row["metric"] == "coherence" and row["measure"] == "classifier" and row["target"] != "mean" and row["value"] < bound]
+    weak = [
+        row
+        for row in rows
+        if row["metric"] == "coherence" and row["measure"] == "classifier" and row["target"] != "mean" and row["value"] < bound
+    ]
     if not weak:
         return []
     named = ", ".join(f"{row['target']} {row['value']:.2f}" for row in weak)
-    return [f"Coherence is bounded by its classifiers, which are below {bound:.2f} on real data for: {named}. Read it beside these numbers."]
+    return [
+        f"Coherence is bounded by its classifiers, which are below {bound:.2f} on real data for: {named}. Read it beside these numbers."
+    ]

@@ -76,7 +76,9 @@ def plugins_command(as_json: bool) -> None:
         for reason in plugin["broken"]:
             console().print(f"Broken: {reason}", highlight=False)
     if os.environ.get("MMGEN_LOAD_PLUGINS") is not None:
-        console().print(f"MMGEN_LOAD_PLUGINS={os.environ['MMGEN_LOAD_PLUGINS']}: other plugins are not shown and not loaded.", highlight=False)
+        console().print(
+            f"MMGEN_LOAD_PLUGINS={os.environ['MMGEN_LOAD_PLUGINS']}: other plugins are not shown and not loaded.", highlight=False
+        )
 
 
 def _broken(entry: Entry) -> str | None:

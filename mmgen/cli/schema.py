@@ -26,7 +26,9 @@ def schemas(distribution: str | None = None) -> dict[str, dict[str, Any]]:
             if distribution in (None, entry.distribution):
                 component = load_entry(entry)
                 models[f"{singular(kind)}-{entry.name}"] = component if kind == "modalities" else component.Config
-    return {name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()} for name, model in models.items()}
+    return {
+        name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()} for name, model in models.items()
+    }
 
 
 def core_schemas() -> dict[str, dict[str, Any]]:

@@ -83,4 +83,6 @@ def _same(old: dict[str, Any], new: dict[str, Any], path: str = "") -> None:
         if isinstance(here, dict) and isinstance(there, dict):
             _same(here, there, f"{where}.")
         elif here != there and where not in ("training.epochs", "recipe") and not where.startswith("metrics"):
-            raise MmgenError(f"--resume: the run was started with {where}={here!r}, and now it would be {there!r}; leave it out, or choose another --output.")
+            raise MmgenError(
+                f"--resume: the run was started with {where}={here!r}, and now it would be {there!r}; leave it out, or choose another --output."
+            )

@@ -25,7 +25,7 @@ class Batch:
     data: Mapping[str, Tensor]
     available: Bool[Tensor, "B M"]
     labels: Mapping[str, Tensor] = field(default_factory=dict)
-    rows: Int[Tensor, "B"] | None = None
+    rows: Int[Tensor, " B"] | None = None
     prepared: bool = False
 
     def __len__(self) -> int:

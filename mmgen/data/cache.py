@@ -15,6 +15,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from ..errors import MmgenError
 from .dataset import Dataset, Provenance, Splits
 from .table import Table
 
@@ -27,6 +28,18 @@ def cache_root() -> Path:
     if "MMGEN_CACHE" in os.environ:
         return Path(os.environ["MMGEN_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmgen"
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made if need be; one that cannot be written is an error that names the way out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise MmgenError(
+            f"The cache folder {str(folder)!r} cannot be written ({error.strerror}); set MMGEN_CACHE to one that can."
+        ) from error
 
 
 def cache_key(dataset: Dataset) -> str:
@@ -77,8 +90,7 @@ def _write(folder: Path, splits: Splits) -> None:
 
 def cached_splits(name: str, dataset: Dataset) -> tuple[Splits, str]:
     """The splits of ``dataset``, from the cache or made now, and their fingerprint."""
-    root = cache_root() / "datasets"
-    root.mkdir(parents=True, exist_ok=True)
+    root = writable(cache_root() / "datasets")
     folder = root / f"{name.replace(':', '-')}-{cache_key(dataset)}"
     with FileLock(f"{folder}.lock"):
         splits = _read(folder)

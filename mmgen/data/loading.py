@@ -57,10 +57,7 @@ def load_dataset(name: str, *, modalities: Mapping[str, Mapping[str, Any]] | Non
 
 def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
     """The same for a dataset object; ``name`` is what it is called in runs and in the cache."""
-    try:
-        splits, fingerprint = cached_splits(name, dataset)
-    except PermissionError as error:
-        raise MmgenError(f"The cache folder cannot be written: {error}; set MMGEN_CACHE to a folder that can.") from error
+    splits, fingerprint = cached_splits(name, dataset)
     declared = dataset.modalities()
     for modality in declared:
         if not re.fullmatch(r"[A-Za-z0-9_][\w-]*", modality):
@@ -104,4 +101,6 @@ def describe_modality(modality: Modality) -> dict[str, Any]:
     for entry in entries("modalities"):
         if entry.point.value == value:
             return {"kind": entry.name, **modality.model_dump(mode="json")}
-    raise PluginError(f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed distribution.")
+    raise PluginError(
+        f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed distribution."
+    )

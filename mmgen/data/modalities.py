@@ -23,7 +23,9 @@ class _FullyConnected(Modality):
     """What kinds with fully connected networks share."""
 
     hidden: tuple[int, ...] = Field((256, 128), description="Widths of the encoder's hidden layers, each followed by the activation.")
-    decoder_hidden: tuple[int, ...] | None = Field(None, description="Widths of the decoder's hidden layers; none: the encoder's, reversed.")
+    decoder_hidden: tuple[int, ...] | None = Field(
+        None, description="Widths of the decoder's hidden layers; none: the encoder's, reversed."
+    )
     activation: Activation = Field("relu", description="After every hidden layer.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden units left out at each training step.")
     display: tuple[int, int] | None = Field(None, description="Rows and columns when values are drawn as a raster; none: as bars.")
@@ -117,12 +119,13 @@ class _OneHotTrunk(MLPTrunk):
 
     def __init__(self, shape: tuple[int, ...], categories: int, *options: Any) -> None:
         super().__init__((*shape, categories), *options)
-        self.categories = categories
+        self.register_buffer("identity", torch.eye(categories), persistent=False)
+
+    identity: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, *shape]`` codes to ``[N, features]``."""
-        one_hot = nn.functional.one_hot(x.clamp(min=0), self.categories) * (x >= 0)[..., None]
-        return super().forward(one_hot.to(self.layers[0].weight.dtype))
+        return super().forward(self.identity[x.clamp(min=0)] * (x >= 0)[..., None])
 
 
 class LabelsModality(_FullyConnected):
@@ -167,7 +170,9 @@ class LabelsModality(_FullyConnected):
 class TextModality(_FullyConnected):
     """Text of a fixed length, one code per character (or word) of an alphabet."""
 
-    alphabet: tuple[str, ...] = Field(description="The characters (or words) in the order of their codes; the first one pads.", min_length=2)
+    alphabet: tuple[str, ...] = Field(
+        description="The characters (or words) in the order of their codes; the first one pads.", min_length=2
+    )
     joiner: str = Field("", description="Between the symbols when they are written out: nothing for characters, a blank for words.")
     likelihood: Literal["categorical"] = Field("categorical", description="p(x | z).")
 

@@ -22,8 +22,8 @@ class Table:
     data: Mapping[str, Tensor]
     available: Bool[Tensor, "N M"]
     labels: Mapping[str, Tensor] = field(default_factory=dict)
-    rows: Int[Tensor, "N"] | None = None
-    groups: Int[Tensor, "N"] | None = None
+    rows: Int[Tensor, " N"] | None = None
+    groups: Int[Tensor, " N"] | None = None
 
     @classmethod
     def of(

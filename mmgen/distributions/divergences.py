@@ -44,13 +44,13 @@ def kl_to_siblings(experts: Gaussian, given: Bool[Tensor, "B M"]) -> Float[Tenso
     return divergences.sum(1) / seen.sum(0).clamp(min=1)
 
 
-def jensen_shannon(experts: Gaussian, given: Bool[Tensor, "B M"], samples: int = 1) -> Float[Tensor, "B"]:
+def jensen_shannon(experts: Gaussian, given: Bool[Tensor, "B M"], samples: int = 1) -> Float[Tensor, " B"]:
     """Jensen-Shannon divergence of the given experts, (1/|S|) Σ_{m ∈ S} KL(q_m ‖ mixture), by Monte Carlo with ``samples`` draws of each."""
     divergence = kl_divergence(experts, mixture_of_experts(experts, given), experts.rsample((samples,)))
     return torch.where(given.T, divergence, 0.0).sum(0) / given.sum(-1).clamp(min=1)
 
 
-def geometric_jensen_shannon(experts: Gaussian, given: Bool[Tensor, "B M"], *, prior: bool = False) -> Float[Tensor, "B"]:
+def geometric_jensen_shannon(experts: Gaussian, given: Bool[Tensor, "B M"], *, prior: bool = False) -> Float[Tensor, " B"]:
     """Σ_k π_k KL(q_k ‖ f) with f the geometric mean of the given experts (and of N(0, I), as an expert like the others, with ``prior``).
 
     Sutter et al. 2020 (MMJSD), Eq. 7; closed form.

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..data import Data, Modality, Table
-from ..data.cache import cache_root
+from ..data.cache import cache_root, writable
 from ..data.loading import describe_modality
 from ..data.transforms import Transform
 from ..runs.folder import write_atomically
@@ -56,11 +56,12 @@ class Budget:
 def classifier_for(data: Data, name: str, label: str, modality: Modality, budget: Budget, seed: int = 0) -> Classifier:
     """The classifier of ``label`` from one modality, from the cache or trained now."""
     spec = describe_modality(modality)
-    kept = {key: value for key, value in spec.items() if key not in ("hidden", "decoder_hidden", "weight", "spread", "activation", "dropout")}
+    kept = {
+        key: value for key, value in spec.items() if key not in ("hidden", "decoder_hidden", "weight", "spread", "activation", "dropout")
+    }
     made_from = [FORMAT, data.fingerprint, name, label, kept, vars(budget), seed]
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:20]
-    folder = cache_root() / "classifiers"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writable(cache_root() / "classifiers")
     path = folder / f"{key}.safetensors"
     classifier = Classifier(modality, len(data.labels[label]))
     with FileLock(f"{path}.lock"):

@@ -14,7 +14,9 @@ class CoherenceConfig(MetricConfig):
     """Options of :class:`Coherence`."""
 
     classifier_epochs: int = Field(40, ge=1, description="Epochs that the judging classifiers are trained for, at most.")
-    trustworthy: float = Field(0.9, ge=0, le=1, description="Accuracy on real data below which a classifier's verdicts are reported as untrustworthy.")
+    trustworthy: float = Field(
+        0.9, ge=0, le=1, description="Accuracy on real data below which a classifier's verdicts are reported as untrustworthy."
+    )
 
 
 class Coherence(Metric):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat, TypedDict
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,7 +28,7 @@ class Row(TypedDict):
     n: int
 
 
-def row(measure: str, value: float, n: int, *, given: str = "", target: str = "", label: str = "") -> Row:
+def row(measure: str, value: SupportsFloat, n: int, *, given: str = "", target: str = "", label: str = "") -> Row:
     """A row, with nothing where nothing is said."""
     return Row(measure=measure, given=given, target=target, label=label, value=float(value), n=int(n))
 

@@ -18,9 +18,10 @@ class ReconstructionConfig(MetricConfig):
 class Reconstruction(Metric):
     """Reconstruction and imputation of every modality, with z ~ q(z | x_S) and the mean of p(x | z).
 
-    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``log_likelihood`` (log p(x_m|z), in the units that
-    the networks see), and ``loss`` = −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
-    reconstruction, given itself (``self``) the self-reconstruction. ``distance`` given ``nothing`` is that of the mean (or most frequent) training value: the floor that an imputation must beat.
+    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``log_likelihood`` (log p(x_m|z), in the units
+    that the networks see), and ``loss`` = −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
+    reconstruction, given itself (``self``) the self-reconstruction. ``distance`` given ``nothing`` is that of the mean (or most frequent) training value:
+    the floor that an imputation must beat.
     """
 
     Config = ReconstructionConfig

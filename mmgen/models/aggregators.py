@@ -17,6 +17,7 @@ from ..distributions import (
     powerset,
     product_of_experts,
     sampled_subsets,
+    uniform_log_weights,
 )
 from .aggregator import Aggregator, AggregatorConfig
 
@@ -33,7 +34,9 @@ def _product(experts: Gaussian, given: Tensor, prior_expert: PriorExpert) -> Gau
 class ProductConfig(AggregatorConfig):
     """Options of :class:`ProductOfExperts`."""
 
-    prior_expert: PriorExpert = Field("all", description="Where N(0, I) is one of the experts: in all products, only in the full one, or in none.")
+    prior_expert: PriorExpert = Field(
+        "all", description="Where N(0, I) is one of the experts: in all products, only in the full one, or in none."
+    )
 
 
 class ProductOfExperts(Aggregator):
@@ -64,7 +67,9 @@ class MixtureOfProductsConfig(AggregatorConfig):
     """Options of :class:`MixtureOfProducts`."""
 
     prior_expert: PriorExpert = Field("full", description="Where N(0, I) is one of the experts; 'full' is what the released code does.")
-    max_subsets: int = Field(1023, ge=1, description="The powerset is listed up to this many subsets; above it, this many are drawn for each step.")
+    max_subsets: int = Field(
+        1023, ge=1, description="The powerset is listed up to this many subsets; above it, this many are drawn for each step."
+    )
 
 
 class MixtureOfProducts(Aggregator):
@@ -83,15 +88,13 @@ class MixtureOfProducts(Aggregator):
         if 2**modalities - 1 > self.config.max_subsets:
             rows = given.reshape(-1, modalities)
             subsets = sampled_subsets(rows, self.config.max_subsets).reshape(-1, *given.shape).movedim(0, -3)
-            log_weights = torch.full(subsets.shape[:-1], -torch.tensor(float(subsets.shape[-3])).log().item(), device=given.device)
+            possible = torch.ones(subsets.shape[:-1], dtype=torch.bool, device=given.device)
         else:
             listed = powerset(modalities, given.device)[:, None]
             subsets = (listed & given.unsqueeze(-3)).expand(*given.shape[:-2], -1, -1, -1)
-            whole = (listed == subsets).all(-1)
-            nothing = ~given.any(-1).unsqueeze(-2)
-            count = (whole | nothing).sum(-2, keepdim=True)
-            log_weights = torch.where(whole | nothing, -count.log(), -torch.inf)
-        return Mixture(_product(experts, subsets, self.config.prior_expert), log_weights.to(experts.mean.dtype))
+            possible = (listed == subsets).all(-1)
+        log_weights = uniform_log_weights(possible.movedim(-2, -1), experts.mean.dtype)
+        return Mixture(_product(experts, subsets, self.config.prior_expert), log_weights)
 
     def infer(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """PoE(S), ``[..., 1, B, D]``."""
@@ -101,7 +104,9 @@ class MixtureOfProducts(Aggregator):
 class MeanConfig(AggregatorConfig):
     """Options of :class:`MeanOfExperts`."""
 
-    average: Literal["variance", "scale"] = Field("variance", description="What is averaged beside the means: variances, or standard deviations.")
+    average: Literal["variance", "scale"] = Field(
+        "variance", description="What is averaged beside the means: variances, or standard deviations."
+    )
 
 
 class MeanOfExperts(Aggregator):

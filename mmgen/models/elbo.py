@@ -16,7 +16,8 @@ class ELBOConfig(ObjectiveConfig):
     """Options of :class:`ELBO`."""
 
     mixture_sampling: Literal["stratified", "all"] = Field(
-        "stratified", description="One sample per row from a component drawn by weight, or one from every component, weighted (C decodings)."
+        "stratified",
+        description="One sample per row from a component drawn by weight, or one from every component, weighted (C decodings).",
     )
 
 

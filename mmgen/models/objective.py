@@ -39,10 +39,10 @@ class Terms:
     """
 
     log_likelihood: Float[Tensor, "M B"]
-    divergence: Float[Tensor, "B"]
-    others: Mapping[str, Float[Tensor, "B"]] = field(default_factory=dict)
+    divergence: Float[Tensor, " B"]
+    others: Mapping[str, Float[Tensor, " B"]] = field(default_factory=dict)
 
-    def value(self, beta: float) -> Float[Tensor, "B"]:
+    def value(self, beta: float) -> Float[Tensor, " B"]:
         """What is maximised, per row."""
         return self.log_likelihood.sum(0) - beta * self.divergence + sum(self.others.values())
 
@@ -82,7 +82,7 @@ class Objective(nn.Module, ABC):
 
     step: Tensor
 
-    def build(self, model: MultimodalVAE) -> None:  # noqa: B027 - optional
+    def build(self, model: MultimodalVAE) -> None:
         """Make networks of its own; called once, when the model's networks exist."""
 
     @abstractmethod

@@ -35,7 +35,7 @@ class Prior(nn.Module, ABC):
         super().__init__()
         self.config: Any = self.Config() if config is None else config
 
-    def build(self, model: MultimodalVAE) -> None:  # noqa: B027 - optional
+    def build(self, model: MultimodalVAE) -> None:
         """Make networks or parameters of its own; called once, when the model's networks exist."""
 
     @abstractmethod

@@ -36,7 +36,7 @@ class Hooks:
         try:
             needs = incompatible(entry.distribution)
             if needs:
-                raise ImportError(f"it {needs}")  # noqa: TRY301
+                raise ImportError(f"it {needs}")
             plugin = entry.point.load()
         except Exception as error:
             self._report(entry.full_name, f"cannot be imported: {type(error).__name__}: {error}")

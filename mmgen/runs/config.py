@@ -140,7 +140,7 @@ def layered(
     explicit = merge(file, strong)
     if recipe is None and config is None:
         names = [explicit.get(section, {}).get("name") for section in ("objective", "dataset")]
-        recipe = find_recipe(*names) if all(names) else None  # type: ignore[arg-type]
+        recipe = find_recipe(*names) if all(names) else None
     if recipe is not None:
         content = read_recipe(recipe).model_dump(exclude_unset=True, exclude={"description", "source", "scale", "extends"})
         explicit = merge({**content, "recipe": recipe}, explicit)

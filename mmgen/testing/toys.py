@@ -1,0 +1,140 @@
+"""Small data and models with known answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data import (
+    Batch,
+    CountsModality,
+    Data,
+    Dataset,
+    ImageModality,
+    LabelsModality,
+    Modality,
+    Provenance,
+    Splits,
+    Table,
+    TagsModality,
+    TextModality,
+    VectorModality,
+)
+from ..models import MultimodalVAE
+from .worlds import LinearGaussianWorld
+
+
+class ToyDataset(Dataset):
+    """A few rows of every kind of modality that the core has; all depend on one label of three classes."""
+
+    def __init__(self, kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0) -> None:
+        super().__init__()
+        self.kinds, self.count, self.missing, self.seed = tuple(kinds), rows, missing, seed
+
+    def modalities(self) -> dict[str, Modality]:
+        """One modality of each kind, called by its kind; small networks."""
+        made: dict[str, Modality] = {
+            "vector": VectorModality(shape=(5,), hidden=(8,)),
+            "counts": CountsModality(shape=(4,), hidden=(8,)),
+            "tags": TagsModality(shape=(3,), hidden=(8,)),
+            "labels": LabelsModality(shape=(1,), categories=("x", "y", "z"), hidden=(8,)),
+            "text": TextModality(shape=(6,), alphabet=(" ", "a", "b", "c"), hidden=(8,)),
+            "image": ImageModality(shape=(1, 8, 8), channels=(4, 4)),
+        }
+        return {kind: made[kind] for kind in self.kinds}
+
+    def splits(self) -> Splits:
+        """Seeded rows: 48 for training by default, half as many each for validation and testing."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return Splits(
+            self._table(self.count, generator),
+            self._table(self.count // 2, generator),
+            self._table(self.count // 2, generator),
+            Provenance("simulated", "A toy of a few random rows."),
+            {"class": ("x", "y", "z")},
+        )
+
+    @classmethod
+    def toy(cls) -> Dataset:
+        """Itself."""
+        return cls()
+
+    def _table(self, rows: int, generator: torch.Generator) -> Table:
+        label = torch.arange(rows) % 3
+        data = {kind: self._values(kind, label, generator) for kind in self.kinds}
+        available = torch.rand(rows, len(self.kinds), generator=generator) >= self.missing
+        available[torch.arange(rows), torch.arange(rows) % len(self.kinds)] = True
+        for m, kind in enumerate(self.kinds):
+            data[kind][~available[:, m]] = 0
+        return Table.of(data, available=available, labels={"class": label})
+
+    @staticmethod
+    def _values(kind: str, label: Tensor, generator: torch.Generator) -> Tensor:
+        shape = (len(label), *ToyDataset((kind,)).modalities()[kind].shape)
+        level = label.reshape(-1, *[1] * (len(shape) - 1)).expand(shape)
+        noise = torch.rand(shape, generator=generator)
+        if kind == "vector":
+            return 3.0 * level + noise
+        if kind == "tags":
+            return ((0.2 + 0.3 * level) > noise).to(torch.uint8)
+        if kind == "labels":
+            return level.clone().to(torch.uint8)
+        if kind == "image":
+            return (80 * level + 40 * noise).to(torch.uint8)
+        return ((2 * level + 2 * noise) if kind == "counts" else (level + noise).round()).to(torch.uint8)
+
+
+def toy_data(kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0) -> Data:
+    """A :class:`ToyDataset` as :func:`mmgen.load_dataset` would give it, without a cache."""
+    dataset = ToyDataset(kinds, rows, missing, seed)
+    splits = dataset.splits()
+    tables = {"train": splits.train, "val": splits.val, "test": splits.test}
+    fingerprint = f"toy-{kinds}-{rows}-{missing}-{seed}"
+    return Data("toy", dataset, dataset.modalities(), **tables, labels=splits.labels, provenance=splits.provenance, fingerprint=fingerprint)
+
+
+def world_model(world: LinearGaussianWorld, objective: str = "elbo", **options: Any) -> MultimodalVAE:
+    """A float64 model whose decoders are the world's own, and whose encoders give the exact experts.
+
+    In an ``orthogonal`` world the product of these experts and N(0, I) is the true posterior of every subset.
+    """
+    x = world.sample(2)[1]
+    modalities: dict[str, Modality] = {
+        f"m{m}": VectorModality(shape=(dim,), hidden=(), decoder_hidden=(), standardise=False, scale=float(scale))
+        for m, (dim, scale) in enumerate(zip(world.dims, world.scales, strict=True))
+    }
+    table = world_table(x)
+    provenance = Provenance("simulated", "A linear-Gaussian world.")
+    data = Data("world", ToyDataset(), modalities, table, table, table, labels={}, provenance=provenance, fingerprint="world")
+    model = MultimodalVAE.create(objective, data, latent_dim=world.latent_dim, **options).double().eval()
+    with torch.no_grad():
+        for m in range(len(world.dims)):
+            _set(model.decoders[m].layers[-1], world.loadings[m], world.offsets[m])  # type: ignore[index]
+            squared = world.loadings[m].square().sum(0)
+            inverse = (world.loadings[m] / squared).T
+            head: Any = model.encoders[m].head
+            _set(head.mean, inverse, -inverse @ world.offsets[m])
+            _set(head.spread, torch.zeros_like(inverse), (world.scales[m] ** 2 / squared).log())
+            model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
+    return model
+
+
+def world_table(x: Sequence[Tensor]) -> Table:
+    """Rows of a world as a table of the modalities m0, m1 and so on."""
+    return Table.of({f"m{m}": values for m, values in enumerate(x)})
+
+
+def world_batch(x: Sequence[Tensor], available: Tensor | None = None) -> Batch:
+    """The same as a batch, perhaps with some modalities missing."""
+    batch = world_table(x)[slice(None)]
+    return batch if available is None else batch.restrict(available)
+
+
+def _set(layer: Any, weight: Tensor, bias: Tensor) -> None:
+    assert isinstance(layer, nn.Linear)
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)

@@ -1,0 +1,1 @@
+"""The UCI multiple-features digits for mmgen."""

@@ -1,0 +1,163 @@
+"""MM-VAMP and its baselines against their equations in loops, and the identities between the estimators."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmgen.distributions import Gaussian
+from mmgen.testing import experts_and_masks, fixed_noise, make_model, toy_data
+
+ESTIMATORS = ("pairwise", "mc", "variational")
+
+
+def kl(m0, v0, m1, v1):
+    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
+    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
+
+
+def density(z, mean, log_variance):
+    return math.prod(
+        math.exp(-0.5 * (x - m) ** 2 / math.exp(v)) / math.sqrt(2 * math.pi * math.exp(v)) for x, m, v in zip(z, mean, log_variance)
+    )
+
+
+def objective(**options):
+    return make_model("mmvamp", toy_data(), **options).objective
+
+
+def literal(estimator, alpha, experts, seen, z):
+    """R of one row: lists of (mean, log-variance), the modalities that are there, and samples [K][m]."""
+    total, count = 0.0, len(seen)
+    zeros = [0.0] * len(experts[0][0])
+    for m in seen:
+        if estimator == "pairwise":
+            total += alpha * kl(*experts[m], zeros, zeros)
+            for j in seen:
+                total += (1 - alpha) / count * kl(*experts[m], *experts[j])
+        elif estimator == "variational":
+            inside = alpha * math.exp(-kl(*experts[m], zeros, zeros))
+            for j in seen:
+                inside += (1 - alpha) / count * math.exp(-kl(*experts[m], *experts[j]))
+            total -= math.log(inside)
+        else:
+            for sample in z:
+                mixture = alpha * density(sample[m], zeros, zeros)
+                for j in seen:
+                    mixture += (1 - alpha) / count * density(sample[m], *experts[j])
+                total += (math.log(density(sample[m], *experts[m])) - math.log(mixture)) / len(z)
+    return total
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@given(case=experts_and_masks(mean=2.0, log_variance=(-2.0, 2.0)), alpha=st.sampled_from([0.0, 0.25, 1.0]), samples=st.integers(1, 3))
+def test_is_the_equation_written_literally(estimator, case, alpha, samples):
+    experts, available = case
+    torch.manual_seed(0)
+    z = experts.rsample((samples,))
+    got = objective(estimator=estimator, standard_normal_weight=alpha).divergence(experts, available, z)
+    for b in range(available.shape[0]):
+        seen = [m for m in range(available.shape[1]) if available[b, m]]
+        row = [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(available.shape[1])]
+        expected = literal(estimator, alpha, row, seen, z[:, :, b].tolist())
+        torch.testing.assert_close(float(got[b]), expected, rtol=1e-7, atol=1e-7)
+
+
+@given(case=experts_and_masks(mean=3.0, log_variance=(-3.0, 3.0)))
+def test_the_estimators_are_ordered_and_the_mixture_ones_saturate(case):
+    experts, available = case
+    torch.manual_seed(0)
+    z = experts.rsample((4000,))
+    mc, variational, pairwise = (objective(estimator=e).divergence(experts, available, z) for e in ("mc", "variational", "pairwise"))
+    limit = available.sum(-1) * available.sum(-1).log()
+    noise = 0.1 + 0.05 * limit
+    assert (mc >= -noise).all()
+    assert (mc <= limit + noise).all()
+    assert (variational >= mc - noise).all()
+    assert (variational <= limit + 1e-9).all()
+    assert (pairwise >= variational - 1e-9).all()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@given(case=experts_and_masks(mean=2.0, log_variance=(-2.0, 2.0)))
+def test_a_missing_modality_is_as_if_it_did_not_exist(estimator, case):
+    experts, available = case
+    keep = available[0]
+    whole = objective(estimator=estimator)
+    z = experts.mean[None]
+    masked = whole.divergence(experts, keep.expand_as(available), z)
+    part = whole.divergence(experts[keep], keep[keep].expand(available.shape[0], -1), z[:, keep])
+    torch.testing.assert_close(masked, part)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_weight_of_one_is_independent_vaes(estimator):
+    data = toy_data(missing=0.4)
+    ours = make_model("mmvamp", data, estimator=estimator, standard_normal_weight=1.0, samples=400)
+    theirs = make_model("independent", data)
+    theirs.load_state_dict(ours.state_dict())
+    torch.manual_seed(0)
+    got, expected = ours(data.train[:8]).divergence, theirs(data.train[:8]).divergence
+    tolerance = 0.2 if estimator == "mc" else 1e-8
+    torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_the_weight_of_the_standard_normal_is_annealed_by_optimiser_steps():
+    ours = objective(anneal_steps=1000)
+    for step in (0, 10, 500, 1000):
+        ours.step.fill_(step)
+        alpha = ours._log_weights(torch.zeros((), dtype=torch.float64))[0].exp()
+        assert float(alpha) == pytest.approx(math.exp(step * math.log(1e-10) / 1000), rel=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_gradients_flow_through_both_arguments(estimator):
+    mean = torch.zeros(2, 1, 1, dtype=torch.float64, requires_grad=True)
+    experts = Gaussian(mean + torch.tensor([0.0, 1.0], dtype=torch.float64)[:, None, None], torch.zeros_like(mean))
+    each = objective(estimator=estimator)
+    torch.manual_seed(0)
+    z = experts.rsample((500,))
+    (gradient,) = torch.autograd.grad(each.divergence(experts, torch.ones(1, 2, dtype=torch.bool), z).sum(), mean)
+    assert gradient[0, 0, 0] < -0.1, "the first posterior is not pulled up"
+    assert gradient[1, 0, 0] > 0.1, "the second posterior is not pulled down"
+
+
+@pytest.mark.parametrize("kl_weight", ["one", "modalities"])
+@pytest.mark.parametrize("average", ["variance", "scale"])
+def test_aggregated_is_the_equation_written_literally(kl_weight, average):
+    data = toy_data(missing=0.4)
+    model = make_model("aggregated", data, kl_weight=kl_weight, aggregator={"name": "mean", "average": average})
+    model.requires_grad_(False)
+    batch = model.prepare(data.train[:8])
+    with fixed_noise(model):
+        terms = model(batch)
+    experts = model.experts(batch)
+    for b in range(8):
+        seen = [m for m in range(3) if batch.available[b, m]]
+        mean = [sum(float(experts.mean[m, b, d]) for m in seen) / len(seen) for d in range(3)]
+        power = 1.0 if average == "variance" else 0.5
+        spread = [sum(math.exp(power * float(experts.log_variance[m, b, d])) for m in seen) / len(seen) for d in range(3)]
+        log_variance = [math.log(s) / power for s in spread]
+        expected = kl(mean, log_variance, [0.0] * 3, [0.0] * 3) * (len(seen) if kl_weight == "modalities" else 1)
+        assert float(terms.divergence[b]) == pytest.approx(expected, rel=1e-9)
+        z = torch.tensor(mean, dtype=torch.float64)
+        for m, name in enumerate(model.modalities):
+            x = batch.data[name][b]
+            likelihood = float(model.likelihoods[m].log_prob(model.decode(z[None], name)[0], x)) if m in seen else 0.0
+            assert float(terms.log_likelihood[m, b]) == pytest.approx(likelihood, rel=1e-9, abs=1e-12)
+
+
+def test_inference_is_the_own_expert_and_a_mixture_of_several():
+    data = toy_data()
+    model = make_model("mmvamp", data).requires_grad_(False)
+    batch = data.test[:5]
+    experts = model.experts(batch)
+    torch.testing.assert_close(model.encode(batch, ["counts"]).mean, experts.mean[1])
+    torch.testing.assert_close(model.encode(batch, ["vector", "tags"]).mean, (experts.mean[0] + experts.mean[2]) / 2)
+    given_both = model.mask(batch, ["vector", "counts"])
+    with fixed_noise(model), torch.no_grad():
+        own, _, other = model.sample_latents(batch, given_both, [0, 1, 2])
+        torch.testing.assert_close(own[0], experts.mean[0])
+        assert not torch.allclose(other[0], experts.mean[2])
