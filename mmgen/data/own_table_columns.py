@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +65,7 @@ class CsvColumns(Source):
             raise DataError(f"{path} is empty; its first line should name the columns.")
         if not self.rows:
             raise DataError(f"{path} has a header and no rows.")
-        twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+        twice = next((name for name, times in Counter(header).items() if times > 1), None)
         if twice is not None:
             raise DataError(f"The header of {path} has the column {twice!r} twice; a column needs a name of its own.")
         super().__init__(path.name, header)
@@ -72,7 +73,7 @@ class CsvColumns(Source):
 
     def cells(self, name: str) -> list[Any]:
         """The text of every cell of a column."""
-        index = self.names.index(name)
+        index = self.position[name]
         return [row[index] for row in self.rows]
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -93,11 +94,12 @@ class DatasetColumns(Source):
             raise DataError(f"{path} has no rows.")
         super().__init__(Path(path).name if Path(path).exists() else path, self.table.column_names)
         self.count = len(self.table)
+        self.features = self.table.features  # once: the property goes over all columns
 
     def cells(self, name: str) -> list[Any]:
         """Python values; the codes of a class label become the names of the classes."""
-        feature = self.table.features[name]
-        try:  # only what must be decoded goes through the package: it looks at all columns for every one that it is asked for
+        feature = self.features[name]
+        try:  # only what must be decoded goes through the package, which looks at all columns for every one that is asked for
             decoded = hasattr(feature, "decode_example")
             cells = self.table.select_columns([name])[:][name] if decoded else self.table.data.column(name).to_pylist()
         except Exception as error:  # an image that cannot be decoded, for one

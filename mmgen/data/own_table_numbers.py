@@ -85,12 +85,13 @@ def _column(request: Request, source: Source, index: int) -> np.ndarray:
         try:
             values[row] = float(cell)
         except (TypeError, ValueError) as error:
-            if not is_missing(cell) and cell not in words:
+            word = words.get(cell) if isinstance(cell, str) else None
+            if word is None and not is_missing(cell):
                 raise DataError(
                     f"{request.where}: {request.thing(source, index)} holds {cell!r} in row {row} ({FIRST}), "
                     "which is not a number; an empty cell would mean a missing value."
                 ) from error
-            values[row] = words.get(cell, math.nan)
+            values[row] = math.nan if word is None else word
     if np.isnan(values).all():
         raise DataError(f"{request.where}: {request.thing(source, index)} has no value at all; fill it, or leave it out.")
     return values

@@ -52,7 +52,7 @@ class Request:
         companions = [f"{name}_available" for name in (*self.names[:1], self.name)] if source.things == "arrays" else []
         present = found
         for companion in dict.fromkeys(companions):
-            if companion in source.names:
+            if companion in source.position:
                 says = np.array(source.cells(companion))
                 if not np.isin(says, (0, 1)).all():
                     raise DataError(f"{self.where}: the array {companion!r} of {source.title} should hold a true or false for each row.")

@@ -30,6 +30,7 @@ class Source(ABC):
     Attributes:
         title: The file's name, for messages.
         names: Of the columns or arrays, in the order of the file.
+        position: Of each name in that order.
         things: What the names are: ``columns``, or ``arrays``, of which one may say where another is missing.
         count: How many rows there are, once anything has been read.
     """
@@ -38,6 +39,7 @@ class Source(ABC):
 
     def __init__(self, title: str, names: Sequence[str]) -> None:
         self.title, self.names = title, tuple(names)
+        self.position = {name: index for index, name in enumerate(names)}
         self.count = 0
         self._first = ""
 
@@ -51,7 +53,7 @@ class Source(ABC):
 
     def require(self, name: str, where: str) -> str:
         """``name`` itself; what does not exist is an error that lists what does."""
-        if name in self.names:
+        if name in self.position:
             return name
         one = self.things.removesuffix("s")
         raise DataError(
@@ -65,7 +67,7 @@ class Source(ABC):
         """
         found: list[str] = []
         for pattern in wanted:
-            if pattern in self.names or not any(sign in pattern for sign in "*?["):
+            if pattern in self.position or not any(sign in pattern for sign in "*?["):
                 found.append(self.require(pattern, where))
                 continue
             hits = [name for name in self.names if name and name not in reserved and fnmatch.fnmatchcase(name, pattern)]

@@ -133,7 +133,7 @@ class MultimodalVAE(nn.Module):
         """Decoder output ``[..., outputs, *shape]`` of one modality for latents ``[..., D]``, in one call."""
         return self._decode(z, self._index(target))
 
-    def log_likelihood(self, z: Float[Tensor, "*lead B D"], batch: Batch, *, own: bool = False) -> Float[Tensor, "M *lead_and_B"]:
+    def log_likelihood(self, z: Float[Tensor, "*lead B D"], batch: Batch, *, own: bool = False) -> Float[Tensor, " M *lead_and_B"]:
         """w_m log p(x_m | z) of every modality, 0 where a row lacks it.
 
         Args:

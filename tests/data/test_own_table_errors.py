@@ -118,6 +118,11 @@ def test_numbers_that_cannot_be_trained_on(tmp_path, value, sentence):
     fails(write(tmp_path, f"g0,g1\n1,2\n3,{value}\n"), sentence)
 
 
+def test_lists_where_single_values_were_wanted(tmp_path):
+    path = write(tmp_path, '{"g0": [[1, 2], [3, 4]], "g1": [1, 2]}', "my.json")  # column by column: for the reader this is one row
+    fails(path, r"the column 'g0' of my.json holds \[\[1, 2\], \[3, 4\]\] in row 0 .*, which is not a number")
+
+
 def test_a_negative_count(tmp_path):
     fails(write(tmp_path, "p\n1\n-3\n"), r"the column 'p' of my.csv holds -3 in row 1", {"p": {"columns": "p", "kind": "counts"}})
 
