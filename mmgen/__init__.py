@@ -28,6 +28,7 @@ _PUBLIC = {
         "TextModality",
         "VectorModality",
         "load_dataset",
+        "make_dataset",
         "open_dataset",
         "split_rows",
     ),

@@ -48,3 +48,16 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
         field = getattr(current, "model_fields", {}).get(part)
         current = field.annotation if field is not None else None
     return list(getattr(current, "model_fields", {}))
+
+
+def merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
+    """``strong`` over ``weak``, mapping by mapping; options of a component go when another component takes its place."""
+    merged = dict(weak)
+    for key, value in strong.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            replaced = "name" in value and "name" in old and value["name"] != old["name"]
+            merged[key] = dict(value) if replaced else merge(old, value)
+        else:
+            merged[key] = value
+    return merged

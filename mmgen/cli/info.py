@@ -11,7 +11,7 @@ from ..errors import MmgenError, listed, nearest
 from ..registry import KINDS, Entry, entries, load_entry
 from ..registry.components import singular
 from ..runs.config import read_recipe, recipes
-from ..runs.yaml_files import dump_yaml
+from ..yaml_files import dump_yaml
 from .tables import console, show, show_json
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MmgenError
+from ..options import merge
 from ..runs import Plan, RunFolder, layered
-from ..runs.config import merge
 from ..training import Trainer
 from .tables import console
 

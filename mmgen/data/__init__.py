@@ -2,7 +2,7 @@
 
 from .batch import Batch
 from .dataset import Dataset, DatasetConfig, Provenance, Splits
-from .loading import Data, load_dataset, open_dataset
+from .loading import Data, load_dataset, make_dataset, open_dataset
 from .modalities import CountsModality, ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
 from .modality import Modality, Rendering
 from .splitting import split_rows
@@ -25,6 +25,7 @@ __all__ = [
     "TextModality",
     "VectorModality",
     "load_dataset",
+    "make_dataset",
     "open_dataset",
     "split_rows",
 ]

@@ -19,7 +19,7 @@ from ..errors import MmgenError
 from .dataset import Dataset, Provenance, Splits
 from .table import Table
 
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("train", "val", "test")
 
 

@@ -40,23 +40,33 @@ class Data:
         return getattr(self, name)
 
 
-def load_dataset(name: str, *, modalities: Mapping[str, Mapping[str, Any]] | None = None, **options: Any) -> Data:
+def load_dataset(name: str, **options: Any) -> Data:
     """Load a dataset by its name (``mmgen list datasets``).
 
     Args:
         name: Of an installed dataset.
-        modalities: Changes to the dataset's modalities: name to fields, such as ``{"scan": {"hidden": [64]}}``.
         **options: Fields of the dataset's configuration (``mmgen info NAME``).
 
     Raises:
         MmgenError: An unknown name or option, or files that are missing or damaged: one sentence that says which.
     """
+    return open_dataset(name, make_dataset(name, options))
+
+
+def make_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
+    """The dataset called ``name`` with its options checked; nothing is read yet."""
     kind = load("datasets", name)
-    return open_dataset(name, kind(validated(kind.Config, options, "dataset")), modalities)
+    return kind(validated(kind.Config, options, "dataset"))
 
 
 def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
-    """The same for a dataset object; ``name`` is what it is called in runs and in the cache."""
+    """Prepare a dataset, or open what was prepared earlier.
+
+    Args:
+        name: What it is called in runs and in the cache.
+        dataset: The dataset.
+        modalities: Changes to its modalities: name to fields, such as ``{"scan": {"hidden": [64]}}``.
+    """
     splits, fingerprint = cached_splits(name, dataset)
     declared = dataset.modalities()
     for modality in declared:

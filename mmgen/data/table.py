@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +83,7 @@ class Table:
         )
 
     def save(self, path: Path) -> None:
-        """Write to a safetensors file; the order of the modalities is kept in its metadata."""
+        """Write to a safetensors file; the order of the modalities and labels is kept in its metadata."""
         tensors = {f"data/{name}": values.contiguous() for name, values in self.data.items()}
         tensors |= {f"labels/{name}": values.contiguous() for name, values in self.labels.items()}
         tensors["available"] = self.available.contiguous()
@@ -90,19 +91,19 @@ class Table:
             tensors["rows"] = self.rows.clone()
         if self.groups is not None:
             tensors["groups"] = self.groups.clone()
-        save_file(tensors, path, metadata={"modalities": "\n".join(self.data), "labels": "\n".join(self.labels)})
+        order = json.dumps({"modalities": list(self.data), "labels": list(self.labels)})
+        save_file(tensors, path, metadata={"order": order})  # one key: the order of several would change from time to time
 
     @classmethod
     def open(cls, path: Path) -> Table:
         """Memory-map a file that :meth:`save` wrote."""
         with safe_open(path, framework="pt") as file:
-            names = file.metadata()["modalities"].split("\n")
-            labels = [name for name in file.metadata()["labels"].split("\n") if name]
+            order = json.loads(file.metadata()["order"])
             keys = set(file.keys())
             return cls(
-                {name: file.get_tensor(f"data/{name}") for name in names},
+                {name: file.get_tensor(f"data/{name}") for name in order["modalities"]},
                 file.get_tensor("available"),
-                {name: file.get_tensor(f"labels/{name}") for name in labels},
+                {name: file.get_tensor(f"labels/{name}") for name in order["labels"]},
                 file.get_tensor("rows") if "rows" in keys else None,
                 file.get_tensor("groups") if "groups" in keys else None,
             )

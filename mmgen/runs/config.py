@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..data import Data, load_dataset
+from ..data import Data, make_dataset, open_dataset
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
-from ..options import validated
+from ..options import merge, validated
 from ..registry import load, package_folder
 from ..registry.components import entries
 from .training_config import TrainingConfig
-from .yaml_files import parse_yaml, read_mapping
+from ..yaml_files import parse_yaml, read_mapping
 
 Section = dict[str, Any]
 
@@ -48,19 +48,6 @@ class Recipe(RunConfig):
     source: str = Field("", description="The paper, table or figure that it belongs to.")
     scale: Literal["desk", "paper"] = Field(description="Minutes on two cores, or as published.")
     extends: str | None = Field(None, description="Another recipe, whose values hold where this one says nothing.")
-
-
-def merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
-    """``strong`` over ``weak``, mapping by mapping; options of a component go when another component takes its place."""
-    merged = dict(weak)
-    for key, value in strong.items():
-        old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            replaced = "name" in value and "name" in old and value["name"] != old["name"]
-            merged[key] = dict(value) if replaced else merge(old, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -169,7 +156,8 @@ class Plan:
         for name, options in config.get("metrics", {}).items():
             validated(load("metrics", name).Config, options, f"metrics.{name}")
         dataset = dict(config["dataset"])
-        data = load_dataset(dataset.pop("name"), modalities=config.get("modalities", {}), **dataset)
+        name = dataset.pop("name")
+        data = open_dataset(name, make_dataset(name, dataset), config.get("modalities", {}))
         validated(ModelConfig, config.get("model", {}), "model")
         objective = dict(config["objective"])
         model = MultimodalVAE.create(

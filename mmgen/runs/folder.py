@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import MmgenError
-from .yaml_files import dump_yaml, read_mapping
+from ..yaml_files import dump_yaml, read_mapping
 
 CONFIG, ENVIRONMENT, MODEL, HISTORY, RESULTS = "config.yaml", "environment.json", "model.safetensors", "history.jsonl", "results.jsonl"
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..data import Data, load_dataset
+from ..data import Data, make_dataset, open_dataset
 from ..errors import MmgenError
 from ..models import MultimodalVAE
 from .environment import check_components
@@ -43,7 +43,8 @@ class Run:
         """The dataset that it was trained on, opened again."""
         check_components(part for part in self._components() if part["kind"] == "datasets")
         options = dict(self.config["dataset"])
-        return load_dataset(options.pop("name"), modalities=self.config["modalities"], **options)
+        name = options.pop("name")
+        return open_dataset(name, make_dataset(name, options), self.config["modalities"])
 
     def _components(self) -> list[dict[str, str]]:
         return self.folder.environment().get("components", []) if self.folder else []

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgen.data.own_table import OwnTableConfig
-from mmgen.data.own_table_config import _merged
-from mmgen.errors import DataError, MmgenError
+from mmgen.options import merge
+from mmgen.errors import MmgenError
 from mmgen.options import validated
 
 YAML = """
@@ -92,18 +92,18 @@ mappings = st.dictionaries(st.sampled_from("abc"), nested, max_size=3)
 
 @given(mappings, mappings)
 def test_merging(below, above):
-    assert _merged(below, {}) == below
-    assert _merged({}, above) == above
-    assert _merged(_merged(below, above), above) == _merged(below, above)
-    assert set(_merged(below, above)) == set(below) | set(above)
+    assert merge(below, {}) == below
+    assert merge({}, above) == above
+    assert merge(merge(below, above), above) == merge(below, above)
+    assert set(merge(below, above)) == set(below) | set(above)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("path: [my.csv", r"my.yaml is not YAML in line \d+: .*\.$"),
-        ("- path: my.csv", r"holds no keys; it should have lines such as 'path: my.csv'"),
-        ("", r"holds no keys"),
+        ("path: [my.csv", r"my.yaml' is not valid YAML in line \d+: .*\.$"),
+        ("- path: my.csv", r"must hold keys with values"),
+        ("", r"must hold keys with values"),
         ("path: my.csv\nlabels: x\n", r"has the key 'labels'; there are path, .*; did you mean 'label'\?"),
         ("config: other.yaml", r"has the key 'config'"),
         ("path: my.csv", r"dataset: give path \(a file\) and modalities"),
@@ -123,12 +123,12 @@ def test_errors_of_the_file_are_sentences(yaml_file, text, sentence):
 
 
 def test_a_missing_an_unreadable_and_a_wrong_file(tmp_path):
-    with pytest.raises(DataError, match=r"dataset.config: there is no file .*none.yaml"):
+    with pytest.raises(MmgenError, match=r"dataset.config: the file .*none.yaml' cannot be read: No such file"):
         check(config=tmp_path / "none.yaml")
-    with pytest.raises(DataError, match=r"dataset.config: .* cannot be read: Is a directory"):
+    with pytest.raises(MmgenError, match=r"dataset.config: .* cannot be read: Is a directory"):
         check(config=tmp_path)
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"bytes.yaml cannot be read"):
+    with pytest.raises(MmgenError, match=r"bytes.yaml' cannot be read"):
         check(config=tmp_path / "bytes.yaml")
     with pytest.raises(MmgenError, match=r"dataset.config: 3: Input is not a valid path"):
         check(config=3)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgen.distributions import (
@@ -153,6 +153,7 @@ aggregates = pytest.mark.parametrize("aggregate", AGGREGATES.values(), ids=AGGRE
 
 
 @aggregates
+@settings(max_examples=15)
 @given(case=experts_and_masks())
 def test_a_missing_modality_is_as_if_it_did_not_exist(case, aggregate):
     q, available = case
@@ -165,6 +166,7 @@ def test_a_missing_modality_is_as_if_it_did_not_exist(case, aggregate):
 
 
 @aggregates
+@settings(max_examples=15)
 @given(case=experts_and_masks(empty_rows=True), seed=st.integers(0, 100))
 def test_the_order_of_the_modalities_does_not_matter(case, seed, aggregate):
     q, available = case
@@ -175,6 +177,7 @@ def test_the_order_of_the_modalities_does_not_matter(case, seed, aggregate):
 
 
 @aggregates
+@settings(max_examples=15)
 @given(case=experts_and_masks(lead=(3,), empty_rows=True))
 def test_subsets_at_once_are_the_subsets_one_by_one(case, aggregate):
     q, subsets = case

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgen.distributions import (
@@ -84,6 +84,7 @@ def assert_finite(quantity, q, given_):
 
 
 @pytest.mark.parametrize("quantity", [*QUANTITIES.values(), *INEXACT.values()], ids=[*QUANTITIES, *INEXACT])
+@settings(max_examples=15)
 @given(case=extreme)
 def test_values_and_gradients_are_finite(case, quantity):
     assert_finite(quantity, *case)
@@ -129,6 +130,7 @@ NOT_NEGATIVE = {
 
 
 @pytest.mark.parametrize("quantity", NOT_NEGATIVE.values(), ids=NOT_NEGATIVE)
+@settings(max_examples=15)
 @given(case=extreme)
 def test_closed_forms_of_divergences_are_not_negative(case, quantity):
     q, given_ = case

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 
+import mmgen.distributions.mixture
 from mmgen.distributions import Gaussian, Mixture, mixture_of_experts, uniform_log_weights
 from mmgen.testing import experts, experts_and_masks
 
@@ -113,6 +114,19 @@ def test_components_without_weight_are_never_drawn(weights, dtype):
     mixture = Mixture(mixture.components.map(lambda value: value.to(dtype)), mixture.log_weights.to(dtype))
     drawn = component(mixture.rsample((5_000,)))
     assert set(drawn.unique().tolist()) == {c for c, weight in enumerate(weights) if weight > 0}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_smallest_and_largest_uniform_numbers_draw_the_first_and_last_component_with_weight(monkeypatch, dtype):
+    weights = torch.tensor([[0.0, 0.0, 0.3, 0.7, 0.0], [0.5, 0.0, 0.5, 0.0, 0.0], [0.0, 0.1, 0.2, 0.3, 0.4], [0.0, 1.0, 0.0, 0.0, 0.0]]).T
+    mixture = far_apart(weights)
+    mixture = Mixture(mixture.components.map(lambda value: value.to(dtype)), mixture.log_weights.to(dtype))
+    for number, expected in ((0.0, [2, 0, 1, 1]), (1 - torch.finfo(dtype).eps, [3, 2, 4, 1])):
+        monkeypatch.setattr(
+            mmgen.distributions.mixture, "stratified_uniform", lambda shape, like, n=number: torch.full(shape, n, dtype=dtype)
+        )
+        torch.manual_seed(0)
+        assert component(mixture.rsample()).tolist() == expected
 
 
 @pytest.mark.parametrize(("components", "rows"), [(4, 4), (3, 12), (7, 21)])

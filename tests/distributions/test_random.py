@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgen.distributions import (
@@ -48,6 +48,7 @@ DRAWS = {  # (function of the rows, the dimension of the rows in what it returns
 
 
 @pytest.mark.parametrize(("draw", "rows_at"), DRAWS.values(), ids=DRAWS)
+@settings(max_examples=12)
 @given(cuts=st.sets(st.integers(1, ROWS - 1)))
 def test_shares_of_a_batch_draw_what_the_whole_batch_draws(cuts, draw, rows_at):
     torch.manual_seed(3)

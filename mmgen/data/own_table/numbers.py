@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from ..errors import DataError
-from .modalities import CountsModality, ImageModality, TagsModality
-from .modality import Modality
-from .own_table_request import Request
-from .own_table_source import FIRST, Source, is_missing
+from ...errors import DataError
+from ..modalities import CountsModality, ImageModality, TagsModality
+from ..modality import Modality
+from .request import Request
+from .source import FIRST, Source, is_missing
 
 BOOLEANS = {"True": 1.0, "true": 1.0, "False": 0.0, "false": 0.0}  # how a truth value may be written into a text file
 

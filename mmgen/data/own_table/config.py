@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..errors import DataError, listed, nearest
-from .dataset import DatasetConfig
+from ...errors import DataError, listed, nearest
+from ...options import merge
+from ...yaml_files import read_mapping
+from ..dataset import DatasetConfig
 
 FILE_ENDINGS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
 
@@ -83,7 +84,7 @@ class OwnTableConfig(DatasetConfig):
         if file is None:
             return options
         place = Path(file).expanduser()
-        return _merged(_located(_described(place, list(cls.model_fields)), place.resolve().parent), options)
+        return merge(_located(_described(place, list(cls.model_fields)), place.resolve().parent), options)
 
     @model_validator(mode="after")
     def _complete(self) -> OwnTableConfig:
@@ -95,33 +96,13 @@ class OwnTableConfig(DatasetConfig):
 
 
 def _described(file: Path, known: list[str]) -> dict[str, Any]:
-    """The content of the YAML file."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"dataset.config: there is no file {file}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"dataset.config: {file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}.") from error
-    except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "it is damaged"
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise DataError(f"dataset.config: {file} is not YAML{where}: {problem}.") from error
-    if not isinstance(content, dict):
-        raise DataError(f"dataset.config: {file} holds no keys; it should have lines such as 'path: my.csv' and 'modalities:'.")
+    """The content of the YAML file, whose keys must be known."""
+    content = read_mapping(file, "dataset.config")
     allowed = [name for name in known if name != "config"]
     for key in content:
         if key not in allowed:
             raise DataError(f"dataset.config: {file} has the key {str(key)!r}; there are {listed(allowed)}{nearest(str(key), allowed)}.")
     return content
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, key by key, however deep; ``above`` wins."""
-    result = dict(below)
-    for key, value in above.items():
-        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = _merged(result[key], value) if nested else value
-    return result
 
 
 def _located(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:

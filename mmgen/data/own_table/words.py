@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import DataError, listed
-from .modalities import LabelsModality, TextModality
-from .modality import Modality
-from .own_table_request import Request
-from .own_table_source import FIRST, Source, is_missing
+from ...errors import DataError, listed
+from ..modalities import LabelsModality, TextModality
+from ..modality import Modality
+from .request import Request
+from .source import FIRST, Source, is_missing
 
 SIDES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2}
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from ..errors import DataError, listed, nearest
+from ...errors import DataError, listed, nearest
 
 # What pandas takes for an empty cell, so that a table means the same here as it did to whoever wrote it.
 MISSING = frozenset({"", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"})

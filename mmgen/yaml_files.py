@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import MmgenError
+from .errors import MmgenError
 
 
 class _Loader(yaml.SafeLoader):
@@ -32,16 +32,17 @@ def parse_yaml(text: str, where: str) -> Any:
         raise MmgenError(f"{where} is not valid YAML{at}: {getattr(error, 'problem', None) or error}.") from error
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """A YAML file that must hold a mapping."""
+def read_mapping(path: Path, where: str = "") -> dict[str, Any]:
+    """A YAML file that must hold a mapping; ``where`` is the option that named the file."""
+    named = f"{where}: the file {str(path)!r}" if where else f"The file {str(path)!r}"
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise MmgenError(f"The file {str(path)!r} cannot be read: {reason}.") from error
-    value = parse_yaml(text, f"The file {str(path)!r}")
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise MmgenError(f"{named} cannot be read: {reason}.") from error
+    value = parse_yaml(text, named)
     if not isinstance(value, dict):
-        raise MmgenError(f"The file {str(path)!r} must hold a mapping of keys to values, and it holds {type(value).__name__}.")
+        raise MmgenError(f"{named} must hold keys with values, in lines such as 'key: value', and it does not.")
     return value
 
 

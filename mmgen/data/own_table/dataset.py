@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import DataError
-from ..registry import load
-from .dataset import Dataset, Provenance, Splits
-from .modalities import ImageModality, LabelsModality, TextModality
-from .modality import Modality
-from .own_table_columns import open_source
-from .own_table_config import OwnTableConfig
-from .own_table_numbers import read_images, read_numbers
-from .own_table_request import Request
-from .own_table_source import Source
-from .own_table_toy import toy_options
-from .own_table_words import group_codes, label_codes, read_categories, read_text, side_codes
-from .splitting import split_rows
-from .table import Table
+from ...errors import DataError
+from ...registry import load
+from ..dataset import Dataset, Provenance, Splits
+from ..modalities import ImageModality, LabelsModality, TextModality
+from ..modality import Modality
+from .columns import open_source
+from .config import OwnTableConfig
+from .numbers import read_images, read_numbers
+from .request import Request
+from .source import Source
+from .toy import toy_options
+from .words import group_codes, label_codes, read_categories, read_text, side_codes
+from ..splitting import split_rows
+from ..table import Table
 
 Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from ..options import validated
-from .modality import Modality
-from .own_table_source import FIRST, Source
+from ...errors import DataError
+from ...options import validated
+from ..modality import Modality
+from .source import FIRST, Source
 
 
 @dataclass(frozen=True)

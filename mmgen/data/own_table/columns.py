@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, listed
-from .own_table_config import FILE_ENDINGS
-from .own_table_source import FIRST, ArrayFile, Source, is_missing
+from ...errors import DataError, listed
+from .config import FILE_ENDINGS
+from .source import FIRST, ArrayFile, Source, is_missing
 
 
 def open_source(path: str, subset: str | None = None) -> Source:

@@ -1,0 +1,144 @@
+"""What a user can get wrong ends in one sentence and exit code 2, with nothing half-written."""
+
+import os
+
+import pytest
+
+TRAIN = ("train", "--objective", "elbo", "--dataset", "table", "--set", "dataset.config=my.yaml", "--epochs", "1", "--output", "out")
+
+
+def replaced(*words, **changes):
+    """The words of a good command with some of its options changed, and others added."""
+    command = list(TRAIN)
+    for option, value in changes.items():
+        command[command.index(f"--{option}") + 1] = value
+    return [*command, *words]
+
+
+CASES = {
+    "unknown objective": (replaced(objective="elbow"), "no objective 'elbow'; installed are: .*did you mean 'elbo'"),
+    "unknown dataset": (replaced(dataset="tabel"), "no dataset 'tabel'.*did you mean 'table'"),
+    "unknown option": (replaced("--epoch", "3"), "No such option.*--epoch"),
+    "unknown command": (("trian",), "No such command 'trian'"),
+    "unknown configuration key": (replaced("--set", "training.epoch=3"), r"training\.epoch: there is no such option.*did you mean 'epochs'"),
+    "unknown section": (replaced("--set", "trainig.epochs=3"), r"--set\.trainig: there is no such option.*did you mean 'training'"),
+    "unknown dataset option": (replaced("--set", "dataset.grup=subject"), r"dataset\.grup: there is no such option.*did you mean 'group'"),
+    "unknown objective option": (replaced("--set", "objective.samples=3"), r"objective\.samples: there is no such option"),
+    "unknown modality": (replaced("--set", "modalities.gene.weight=3"), r"modalities\.gene: there is no such modality.*did you mean 'genes'"),
+    "unknown modality option": (replaced("--set", "modalities.genes.widht=3"), r"modalities\.genes\.widht: there is no such option"),
+    "unknown aggregator": (replaced("--aggregator", "pow"), "no aggregator 'pow'.*did you mean 'poe'"),
+    "unknown metric option": (replaced("--set", "metrics.coherence.x=3"), r"metrics\.coherence\.x: there is no such option"),
+    "wrong type": (replaced("--set", "training.batch_size=many"), r"training\.batch_size: 'many' is not right; it should be a valid integer|training\.batch_size: 'many'"),
+    "wrong type of an option": (replaced(epochs="many"), "'--epochs': .* valid integer"),
+    "out of range": (replaced("--beta", "-1"), r"model\.beta: -1.0 is not right; it should be greater than or equal to 0"),
+    "not one of the choices": (replaced("--set", "training.schedule=step"), r"training\.schedule: 'step' is not right; it should be 'constant', 'cosine' or 'linear'"),
+    "malformed set": (replaced("--set", "training.epochs"), "write it as key.path=value"),
+    "malformed yaml value": (replaced("--set", "training.epochs=[1"), "is not valid YAML"),
+    "missing configuration file": (("train", "--config", "nothing.yaml"), "'nothing.yaml' cannot be read: No such file"),
+    "missing data file": (replaced("--set", "dataset.path=nothing.csv"), "nothing.csv"),
+    "nothing said": (("train",), "Say which objective: --objective NAME"),
+    "unknown recipe": (("train", "--recipe", "nothing"), "no recipe 'nothing'"),
+    "no such run": (("evaluate", "nothing"), "no run in 'nothing'"),
+    "no such kind": (("list", "objective"), "no kind 'objective'.*did you mean 'objectives'"),
+    "no such name": (("info", "elbow"), "nothing called 'elbow'.*did you mean 'elbo'"),
+    "no such schema": (("schema", "runs"), "no schema 'runs'.*did you mean 'run'"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_is_one_sentence_and_exit_code_two(case, home, mmgen):
+    words, sentence = CASES[case]
+    before = sorted(os.listdir(home))
+    code, _, err = mmgen(*words)
+    assert code == 2, err
+    assert len(err.strip().splitlines()) == 1, err
+    import re
+
+    assert re.search(sentence, err), err
+    assert "Traceback" not in err
+    assert sorted(os.listdir(home)) == before, "something was written"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("evaluate", "run", "--metrics", "coherance"), "no metric 'coherance'.*did you mean 'coherence'"),
+        (("evaluate", "run", "--split", "tset"), "no split 'tset'"),
+        (("evaluate", "run", "--set", "training.epochs=3"), "only set metrics.NAME.OPTION"),
+        (("generate", "run", "--given", "gens"), "--given: there is no modality 'gens'.*did you mean 'genes'"),
+        (("generate", "run", "--targets", "x"), "--targets: there is no modality 'x'"),
+        (("generate", "run", "--out", "x.jpg"), r"can be \.png, \.npz, \.csv"),
+        (("generate", "run", "-n", "0"), "at least one item"),
+        (("generate", "run", "--out", "my.csv/x.npz"), "cannot be written"),
+        (("encode", "run", "--out", "x.txt"), r"can be \.npz, \.parquet, \.csv"),
+        (("encode", "run", "--split", "x", "--out", "x.npz"), "no split 'x'"),
+        (TRAIN[:-1] + ("run",), "holds a run already; choose another --output, or go on with it by --resume"),
+        (TRAIN[:-1] + ("my.csv/run",), "'my.csv/run' cannot be written: Not a directory"),
+        ((*TRAIN[:-1], "run", "--resume", "--beta", "3"), r"--resume: the run was started with model\.beta=1\.0, and now it would be 3\.0"),
+    ],
+)
+def test_on_a_run(words, sentence, trained, mmgen):
+    import re
+
+    code, _, err = mmgen(*words)
+    assert code == 2, err
+    assert re.search(sentence, err), err
+    assert len(err.strip().splitlines()) == 1, err
+
+
+def test_a_csv_with_an_empty_column_and_a_wrong_column(home, mmgen):
+    for columns, sentence in (("[g0, empty]", "empty"), ("[g0, g9]", "g9.*g0")):
+        code, _, err = mmgen(*replaced("--set", f"dataset.modalities.genes={{columns: {columns}, kind: vector}}"))
+        import re
+
+        assert code == 2
+        assert re.search(sentence, err), err
+        assert not (home / "out").exists()
+
+
+def test_a_damaged_cache_is_made_again(home, mmgen, monkeypatch):
+    monkeypatch.setenv("MMGEN_CACHE", str(home / "cache"))
+    assert mmgen(*TRAIN)[0] == 0
+    (prepared,) = (path for path in (home / "cache" / "datasets").iterdir() if path.is_dir())
+    whole = (prepared / "train.safetensors").read_bytes()
+    for damage in (whole[: len(whole) // 2], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
+        (prepared / "train.safetensors").write_bytes(damage)
+        assert mmgen(*replaced(output=f"again{len(damage)}"))[0] == 0
+        assert (prepared / "train.safetensors").read_bytes() == whole
+    (prepared / "facts.json").write_text("{")
+    assert mmgen(*replaced(output="last"))[0] == 0
+
+
+def test_a_cache_folder_that_cannot_be_written(home, mmgen, monkeypatch):
+    monkeypatch.setenv("MMGEN_CACHE", str(home / "my.csv" / "cache"))
+    code, _, err = mmgen(*TRAIN)
+    assert code == 2
+    assert "set MMGEN_CACHE to one that can" in err
+
+
+def test_a_run_whose_plugin_is_missing_says_what_to_install(trained, mmgen):
+    text = (trained / "environment.json").read_text()
+    (trained / "environment.json").write_text(text.replace('"distribution": "mmgen-core"', '"distribution": "mmgen-plugin-gone"'))
+    code, _, err = mmgen("evaluate", "run")
+    assert code == 2
+    assert "pip install mmgen-plugin-gone==" in err
+
+
+def test_a_damaged_run_says_which_file(trained, mmgen):
+    model = trained / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:100])
+    code, _, err = mmgen("evaluate", "run")
+    assert code == 2
+    assert "model.safetensors' is damaged" in err
+    model.unlink()
+    code, _, err = mmgen("evaluate", "run")
+    assert "its training has not finished; go on with it by --resume" in err
+
+
+def test_debug_shows_where_an_error_came_from(home):
+    from mmgen import MmgenError
+    from mmgen.cli.app import app
+    from mmgen.cli.guarded import run_guarded
+
+    with pytest.raises(MmgenError):
+        run_guarded(app, ["--debug", "evaluate", "nothing"])

@@ -1,0 +1,132 @@
+"""Every command as a person would use it on their own data."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+import mmgen as library
+
+
+def test_train_evaluate_generate_and_encode(trained, mmgen, home):
+    assert {path.name for path in trained.iterdir()} >= {"config.yaml", "environment.json", "model.safetensors", "history.jsonl"}
+    code, out, err = mmgen("evaluate", "run")
+    assert code == 0, err
+    assert "coherence" in out
+    assert "latent-classification" in out
+    rows = [json.loads(line) for line in (trained / "results.jsonl").read_text().splitlines()]
+    assert {row["metric"] for row in rows} == {"coherence", "latent-classification", "reconstruction"}
+    assert {row["data"] for row in rows} == {"real"}
+    for name in ("latents", "generations", "learning-curves"):
+        with Image.open(trained / "figures" / f"{name}.png") as picture:
+            assert picture.width > 300
+    code, out, err = mmgen("encode", "run", "--given", "genes", "--split", "all", "--out", "latents.npz")
+    assert code == 0, err
+    with np.load("latents.npz", allow_pickle=False) as arrays:
+        assert arrays["mean"].shape == (58, 16)
+        assert set(arrays["diagnosis"]) == {"ill", "well"}
+        assert (arrays["scale"] > 0).all()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_encode_into_a_table(trained, mmgen, ending):
+    import pandas as pd
+
+    assert mmgen("encode", "run", "--out", f"z.{ending}")[0] == 0
+    frame = pd.read_csv("z.csv") if ending == "csv" else pd.read_parquet("z.parquet")
+    assert {"row", "given", "diagnosis", "z0", "z15", "z0_scale"} <= set(frame.columns)
+
+
+def test_imputation_is_one_line_per_row_in_the_units_of_the_table(trained, mmgen):
+    code, out, err = mmgen("generate", "run", "--given", "genes", "--targets", "proteins,genes", "--out", "imputed.csv", "--samples", "4")
+    assert code == 0, err
+    assert "58 items" in out
+    with open("imputed.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["row", "given", "p0", "p1", "g0", "g1", "g2"]
+    assert [int(row["row"]) for row in rows] == [i for i in range(60) if i not in (0, 35)], "rows without any measurement are left out"
+    assert rows[6]["row"] == "7"
+    assert rows[6]["given"] == "", "row 7 lacks its genes"
+    assert rows[0]["given"] == "genes"
+    genes = [float(row["g0"]) for row in rows]
+    assert min(genes) < 100 < max(genes) + 100, "not in the units of the table"
+
+
+def test_generate_pictures_and_arrays(trained, mmgen):
+    assert mmgen("generate", "run")[0] == 0
+    assert (trained / "figures" / "generated.png").exists()
+    assert mmgen("generate", "run", "--given", "genes", "-n", "3", "--samples", "2", "--out", "x.png")[0] == 0
+    assert mmgen("generate", "run", "--given", "genes", "--targets", "proteins", "-n", "5", "--samples", "2", "--out", "x.npz")[0] == 0
+    with np.load("x.npz", allow_pickle=False) as arrays:
+        assert arrays["proteins"].shape == (2, 5, 2)
+        assert arrays["row"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_the_written_configuration_repeats_the_run(trained, mmgen, home):
+    assert mmgen("train", "--config", "run/config.yaml", "--output", "again")[0] == 0
+    assert (home / "again" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+    written = yaml.safe_load((trained / "config.yaml").read_text())
+    assert written["modalities"]["proteins"]["likelihood"] == "poisson"
+    assert written["dataset"]["label"] == "diagnosis"
+
+
+def test_the_same_keys_as_options_are_the_same_data(trained, mmgen):
+    words = ["path=my.csv", "label=diagnosis", "group=subject", "modalities.genes={columns: 'g*', kind: vector, hidden: [8]}"]
+    words += ["modalities.proteins={columns: [p0, p1], kind: counts, likelihood: poisson, hidden: [8]}"]
+    sets = [part for word in words for part in ("--set", f"dataset.{word}")]
+    assert mmgen("train", "--objective", "elbo", "--dataset", "table", *sets, "--epochs", "3", "--output", "run2")[0] == 0
+    assert (trained.parent / "run2" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+def test_options_are_stronger_than_set_the_file_and_defaults(home, mmgen):
+    (home / "c.yaml").write_text("objective: elbo\ndataset: {name: table, config: my.yaml}\ntraining: {epochs: 2, batch_size: 7}\nmodel: {latent_dim: 3}\n")
+    assert mmgen("train", "--config", "c.yaml", "--set", "training.epochs=3", "--set", "model.beta=1e-3", "--epochs", "1", "--output", "r")[0] == 0
+    written = yaml.safe_load((home / "r" / "config.yaml").read_text())
+    assert written["training"]["epochs"] == 1
+    assert written["training"]["batch_size"] == 7
+    assert written["model"] == {"latent_dim": 3, "beta": 0.001}
+
+
+def test_a_second_run_gets_a_folder_of_its_own_and_resume_finds_the_last(home, mmgen):
+    words = ("train", "--objective", "elbo", "--dataset", "table", "--set", "dataset.config=my.yaml", "--epochs", "1")
+    assert mmgen(*words)[0] == 0
+    assert mmgen(*words)[0] == 0
+    assert {path.name for path in (home / "runs").iterdir()} == {"table-elbo", "table-elbo-2"}
+    code, out, _ = mmgen(*words, "--resume")
+    assert code == 0
+    assert "already finished" in out
+    assert "table-elbo-2" in out
+
+
+def test_lists_and_descriptions(mmgen):
+    code, out, _ = mmgen("list")
+    assert code == 0
+    assert all(word in out for word in ("elbo", "poe", "normal", "vector", "table", "coherence"))
+    assert json.loads(mmgen("list", "priors", "--json")[1])["priors"][0]["name"] == "geometric"
+    code, out, _ = mmgen("info", "elbo")
+    assert code == 0
+    assert all(word in out for word in ("KL", "mixture_sampling", "Kingma", "any of mean, moe", "log p(X)"))
+    assert json.loads(mmgen("info", "table", "--json")[1])["options"][0]["description"]
+    code, out, _ = mmgen("info", "metric/coherence")
+    assert "metrics.coherence.trustworthy" in out
+    code, out, _ = mmgen("plugins")
+    assert code == 0
+    assert "mmgen-core" in out
+    assert "run\n" in mmgen("schema")[1]
+    assert json.loads(mmgen("schema", "training")[1])["properties"]["epochs"]["description"]
+
+
+def test_ten_lines_of_python(home):
+    data = library.load_dataset("table", config="my.yaml")
+    model = library.MultimodalVAE.create("elbo", data, latent_dim=2, beta=1e-3)
+    run = library.Trainer(epochs=2, seed=0).fit(model, data, output="runs/mine")
+    batch = data.test[:10]
+    assert model.encode(batch, given=["genes"]).mean.shape == (10, 2)
+    assert model.generate(batch, given=["genes"], targets=["proteins"], samples=8)["proteins"].shape == (8, 10, 2)
+    assert library.evaluate(run, metrics=["latent-classification", "coherence"])
+    again = library.load_run("runs/mine")
+    assert again.model.encode(batch).mean.tolist() == model.encode(batch).mean.tolist()
+    assert len(again.history) == 2

@@ -1,0 +1,98 @@
+"""Trainings as processes: killed and resumed, stopped by a signal, and on two processes at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+YAML = """
+path: my.npz
+label: class
+modalities:
+  a: {array: a, kind: vector, hidden: [16]}
+  b: {array: b, kind: counts, hidden: [16]}
+"""
+WORDS = ["-m", "mmgen", "train", "--objective", "elbo", "--aggregator", "mopoe", "--dataset", "table", "--set", "dataset.config=my.yaml"]
+WORDS += ["--set", "training.checkpoint_seconds=0", "--set", "training.gradient_clip=1", "--set", "training.schedule=cosine", "--batch-size", "8"]
+
+
+@pytest.fixture
+def home(tmp_path):
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    label = np.arange(150) % 3
+    np.savez(tmp_path / "my.npz", a=label[:, None] + random.normal(size=(150, 6)), b=random.poisson(1 + label[:, None], (150, 4)), **{"class": label})
+    (tmp_path / "my.yaml").write_text(YAML)
+    return tmp_path
+
+
+def start(home, *words, launcher=()):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MMGEN_CACHE": str(home / "cache")}
+    command = [sys.executable, *launcher, *WORDS, *words]
+    return subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process, code=0):
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == code, out + err
+    return out, err
+
+
+def wait_for_epoch(folder, process, epoch):
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        path = folder / "history.jsonl"
+        if path.exists() and len(path.read_text().splitlines()) >= epoch and (folder / "checkpoints" / "last.safetensors").exists():
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"the training ended before epoch {epoch}: {process.communicate()}")
+
+
+def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home):
+    finish(start(home, "--epochs", "40", "--output", "whole"))
+    for epoch in (3, 12):
+        process = start(home, "--epochs", "40", "--output", "run", "--resume")
+        wait_for_epoch(home / "run", process, epoch)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (home / "run" / "model.safetensors").exists(), "it was too quick to be killed"
+    finish(start(home, "--epochs", "40", "--output", "run", "--resume"))
+    assert (home / "run" / "model.safetensors").read_bytes() == (home / "whole" / "model.safetensors").read_bytes()
+    one, two = ([json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()] for name in ("whole", "run"))
+    assert [(r["epoch"], r["train"], r["val"]) for r in one] == [(r["epoch"], r["train"], r["val"]) for r in two]
+    left = [path.name for path in (home / "run").rglob("*.tmp")]
+    assert len(left) <= 2, f"half-written files other than those of the kills: {left}"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_its_code_and_a_sentence(home, number, code):
+    process = start(home, "--epochs", "5000", "--output", "run")
+    wait_for_epoch(home / "run", process, 2)
+    process.send_signal(number)
+    _, err = finish(process, code)
+    assert err.strip().splitlines() == [f"mmgen: Training was stopped by {number.name}. A checkpoint is in 'run'; --resume goes on from it."]
+    assert (home / "run" / "checkpoints" / "last.safetensors").exists()
+    assert not list((home / "run").rglob("*.tmp"))
+
+
+def test_two_processes_give_the_curve_of_one(home):
+    finish(start(home, "--epochs", "6", "--output", "one"))
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
+    words = ["--epochs", "6", "--output", "two"]
+    out, err = finish(start(home, *words, launcher=launcher))
+    assert out.count("Run: two") == 1, out + err
+    one, two = ([json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()] for name in ("one", "two"))
+    for a, b in zip(one, two, strict=True):
+        for part in ("train", "val"):
+            assert a[part] == pytest.approx(b[part], rel=2e-4), part
+    ours, theirs = (load_file(home / name / "model.safetensors") for name in ("one", "two"))
+    for key, value in ours.items():
+        torch.testing.assert_close(value, theirs[key], rtol=5e-3, atol=5e-4)
+    assert json.loads((home / "two" / "environment.json").read_text())["processes"] == 2
