@@ -202,7 +202,7 @@ class NegativeBinomial(Likelihood):
 
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """log Γ(x+r)/(Γ(r) x!) + r log r/(r+μ) + x log μ/(r+μ)."""
-        log_mean, log_r = self._log_mean(parameters), self.log_dispersion.clamp(-10, 10)
+        log_mean, log_r = self._log_mean(parameters), self.log_dispersion.clamp(-10, 7)
         r, log_total = log_r.exp(), torch.logaddexp(log_mean, log_r)
         count = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
         return count + r * (log_r - log_total) + x * (log_mean - log_total)
@@ -213,7 +213,7 @@ class NegativeBinomial(Likelihood):
 
     def sample(self, parameters: Tensor) -> Tensor:
         """A Poisson count with a gamma-distributed rate."""
-        mean, r = self.mean(parameters), self.log_dispersion.clamp(-10, 10).exp().expand_as(self._output(parameters, 0))
+        mean, r = self.mean(parameters), self.log_dispersion.clamp(-10, 7).exp().expand_as(self._output(parameters, 0))
         return torch.poisson(torch.distributions.Gamma(r, r / mean).sample())
 
 

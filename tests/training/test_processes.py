@@ -61,7 +61,7 @@ def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home):
         process = start(home, "--epochs", "40", "--output", "run", "--resume")
         wait_for_epoch(home / "run", process, epoch)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
         assert not (home / "run" / "model.safetensors").exists(), "it was too quick to be killed"
     finish(start(home, "--epochs", "40", "--output", "run", "--resume"))
     assert (home / "run" / "model.safetensors").read_bytes() == (home / "whole" / "model.safetensors").read_bytes()
