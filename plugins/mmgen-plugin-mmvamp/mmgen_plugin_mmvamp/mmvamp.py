@@ -39,7 +39,9 @@ class MMVAMPConfig(ObjectiveConfig):
         description="α(t) = exp(t ln(1e-10) / anneal_steps) at optimiser step t instead of a fixed weight; the released image scripts use 300000.",
     )
     warmup_steps: int = Field(
-        0, ge=0, description="Optimiser steps with 'pairwise' before the chosen estimator; ours, for 'mc' and 'variational', together with a larger β."
+        0,
+        ge=0,
+        description="Optimiser steps with 'pairwise' before the chosen estimator; ours, for 'mc' and 'variational', together with a larger β.",
     )
 
 

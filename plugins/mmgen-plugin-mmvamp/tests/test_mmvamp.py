@@ -113,6 +113,19 @@ def test_the_weight_of_the_standard_normal_is_annealed_by_optimiser_steps():
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_warm_up_is_pairwise_and_then_over(estimator):
+    warm = objective(estimator=estimator, warmup_steps=3)
+    mean = torch.arange(6.0, dtype=torch.float64).reshape(2, 1, 3).requires_grad_()
+    experts, available = Gaussian(mean, torch.zeros_like(mean)), torch.ones(1, 2, dtype=torch.bool)
+    z = experts.rsample((2,))
+    for step, expected in ((0, "pairwise"), (2, "pairwise"), (3, estimator), (100, estimator)):
+        warm.step.fill_(step)
+        got, same = (each.divergence(experts, available, z) for each in (warm, objective(estimator=expected)))
+        torch.testing.assert_close(got, same)
+        torch.testing.assert_close(*(torch.autograd.grad(value.sum(), mean, retain_graph=True)[0] for value in (got, same)))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_gradients_flow_through_both_arguments(estimator):
     mean = torch.zeros(2, 1, 1, dtype=torch.float64, requires_grad=True)
     experts = Gaussian(mean + torch.tensor([0.0, 1.0], dtype=torch.float64)[:, None, None], torch.zeros_like(mean))

@@ -41,7 +41,8 @@ from .windows import BINS, ENTRY, Rat, Recording
 
 BIN = 0.01
 CODE = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, 0, 0]]) / np.sqrt(3)
-INFORMATION = 2.3
+INFORMATION = 2.1
+TUNED = 0.15
 
 _TIME = (np.arange(BINS) - ENTRY + 0.5) * BIN
 
@@ -63,9 +64,10 @@ def _simulate(name: str, rat: Rat, generator: np.random.Generator, trials: int, 
     counts = generator.integers(math.ceil(trials * 5 / 6), trials * 6 // 5, size=5, endpoint=True)
     counts[4] //= 2
     odour = generator.permutation(np.repeat(np.arange(5), counts))
-    base = np.minimum(1.5 * np.exp(generator.normal(0, 0.8, rat.neurons)), 20)
-    readout = signal * _readout(generator, base)
-    loadings = generator.normal(0, (0.3, 0.4, 0.4), (rat.neurons, 3))
+    tuned = generator.permutation(rat.neurons) < max(round(TUNED * rat.neurons), 6)
+    base = np.where(tuned, 7.0, 1.2) * np.exp(generator.normal(0, np.where(tuned, 0.3, 0.8)))
+    readout = signal * _readout(generator, base * tuned)
+    loadings = generator.normal(0, (0.2, 0.25, 0.25), (rat.neurons, 3))
     since = _TIME - ((rat.start - ENTRY) * BIN - 0.1 + generator.normal(0, 0.01))
     response, turn = _sigmoid(since / 0.025) * _sigmoid((0.7 - since) / 0.05), 0.5 * since
     spikes = np.empty((len(odour), rat.neurons, BINS), dtype=np.uint8)
@@ -74,7 +76,7 @@ def _simulate(name: str, rat: Rat, generator: np.random.Generator, trials: int, 
         path = np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn), np.full(BINS, z)])
         path += generator.normal(0, 0.25, (3, 1))
         latents = np.concatenate([response * path, _private(generator)])
-        log_rate = np.einsum("nk,kt->nt", np.concatenate([readout, loadings], 1), latents) + generator.normal(0, 0.2)
+        log_rate = np.einsum("nk,kt->nt", np.concatenate([readout, loadings], 1), latents) + generator.normal(0, 0.15)
         spikes[trial] = np.minimum(generator.poisson(BIN * base[:, None] * np.exp(log_rate)), 255)
     correct, in_sequence = generator.random((2, len(odour))) < np.array([[0.87], [0.88]])
     where = f"The simulated recording of {name}"
@@ -87,7 +89,7 @@ def _sigmoid(x: Float[np.ndarray, " ..."]) -> Float[np.ndarray, " ..."]:
 
 def _readout(generator: np.random.Generator, base: Float[np.ndarray, " neurons"]) -> Float[np.ndarray, "neurons 3"]:
     """w, such that 100 ms carry the same information about every direction of the code."""
-    readout = generator.normal(size=(len(base), 3)) * (generator.random((len(base), 1)) < 0.4)
+    readout = generator.normal(size=(len(base), 3)) * (base > 0)[:, None]
     carried = np.einsum("n,ni,nj->ij", 0.1 * base, readout, readout)
     wanted = INFORMATION * np.exp(generator.normal(0, 0.12))
     return np.sqrt(wanted) * np.einsum("nj,ij->ni", readout, np.linalg.inv(np.linalg.cholesky(carried)))

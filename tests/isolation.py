@@ -1,0 +1,111 @@
+"""The core alone, and each plugin alone with the core, each in a fresh environment: what a distribution does not declare shows.
+
+Wheels are built from the checkout and installed from a local folder; everything else comes from the index, under the constraints. To be quick, the
+dependencies are installed once, and the environments of the plugins see those of the core's.
+
+Usage: python tests/isolation.py
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CHECK = """
+import sys
+from mmgen.registry import KINDS, entries, load_entry
+names = {entry.distribution for kind in (*KINDS, "recipes") for entry in entries(kind)}
+assert names == set(sys.argv[1:]), names
+for kind in KINDS:
+    for entry in entries(kind):
+        load_entry(entry)
+import mmgen
+for name in mmgen.__all__:
+    getattr(mmgen, name)
+from mmgen.runs import recipes
+from mmgen.cli.app import app
+from mmgen.cli.guarded import run_guarded
+assert run_guarded(app, ["plugins"]) == 0
+"""
+TRAIN = """
+import sys
+import mmgen
+from mmgen.registry import entries, load_entry
+from mmgen.data import open_dataset
+datasets = [load_entry(entry) for entry in entries("datasets")]
+for kind in datasets:
+    data = open_dataset("isolation", kind.toy())
+    for entry in entries("objectives"):
+        model = mmgen.MultimodalVAE.create(entry.name, data, latent_dim=2)
+        run = mmgen.Trainer(epochs=1).fit(model, data)
+        mmgen.evaluate(run, ["latent-classification"])
+"""
+
+
+def run(*words: object) -> None:
+    """A command that must succeed."""
+    subprocess.run([str(word) for word in words], check=True)
+
+
+def python(environment: Path) -> Path:
+    """The interpreter of an environment."""
+    return environment / "bin" / "python"
+
+
+def main() -> None:
+    """Build, install, load everything, and train one epoch with every objective on every toy."""
+    plugins = sorted((ROOT / "plugins").glob("mmgen-plugin-*"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        wheels = folder / "wheels"
+        for source in (ROOT, *plugins):
+            run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, source)
+        core = folder / "core"
+        run(sys.executable, "-m", "venv", core)
+        install = ("-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", "--find-links", wheels)
+        run(python(core), *install, "mmgen-core")
+        check(core, folder, "mmgen-core")
+        for plugin in plugins:
+            project = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]
+            distribution = project["name"]
+            run(python(core), *install, distribution)
+            check(core, folder, "mmgen-core", distribution)
+            extra = [line.split()[0] for line in installed(python(core)) if line not in before(core)]
+            run(python(core), "-m", "pip", "uninstall", "-q", "-y", *extra)
+    print("every distribution works on its own")
+
+
+def installed(interpreter: Path) -> list[str]:
+    """Names of the installed distributions."""
+    listed = subprocess.run([str(interpreter), "-m", "pip", "list", "--format", "freeze"], check=True, capture_output=True, text=True).stdout
+    return [line.split("==")[0].split(" @ ")[0] for line in listed.splitlines()]
+
+
+_before: dict[Path, list[str]] = {}
+
+
+def before(environment: Path) -> list[str]:
+    """What was installed with the core alone."""
+    return _before[environment]
+
+
+def check(environment: Path, folder: Path, *distributions: str) -> None:
+    """Everything that is declared loads, and trains on the toys."""
+    _before.setdefault(environment, installed(python(environment)))
+    work = folder / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    quiet = {"cwd": work, "check": True, "stdout": subprocess.DEVNULL}
+    environ = {"MMGEN_CACHE": str(work / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(work)}
+    subprocess.run([str(python(environment)), "-W", "error::ImportWarning", "-c", CHECK, *distributions], env=environ, **quiet)
+    subprocess.run([str(python(environment)), "-c", TRAIN], env=environ, **quiet)
+    print(f"ok: {' + '.join(distributions)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
