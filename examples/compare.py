@@ -66,7 +66,10 @@ def main() -> None:
     for objective, beta, seed in itertools.product(objectives, betas, seeds):
         run = train(arguments, objective, beta, seed)
         found.setdefault((objective, beta), []).append((measure(run, "val"), measure(run, "test")))
-        print(f"{objective} beta={beta:g} seed={seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in found[objective, beta][-1][1].items()), flush=True)
+        print(
+            f"{objective} beta={beta:g} seed={seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in found[objective, beta][-1][1].items()),
+            flush=True,
+        )
     print(f"\n| objective | β | {' | '.join(MEASURES)} |\n|---|---|{'---|' * len(MEASURES)}")
     for objective in objectives:
         for beta in betas:

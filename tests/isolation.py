@@ -82,7 +82,9 @@ def main() -> None:
 
 def installed(interpreter: Path) -> list[str]:
     """Names of the installed distributions."""
-    listed = subprocess.run([str(interpreter), "-m", "pip", "list", "--format", "freeze"], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        [str(interpreter), "-m", "pip", "list", "--format", "freeze"], check=True, capture_output=True, text=True
+    ).stdout
     return [line.split("==")[0].split(" @ ")[0] for line in listed.splitlines()]
 
 

@@ -71,7 +71,9 @@ def test_plugins_are_short_and_use_public_names(path):
             assert not any(part.startswith("_") for part in (name or "").split(".") if name != "__future__"), f"{name} is private"
 
 
-@pytest.mark.parametrize("name", ["data/modality", "data/dataset", "data/batch", "models/aggregator", "models/prior", "models/objective", "evaluation/metric"])
+@pytest.mark.parametrize(
+    "name", ["data/modality", "data/dataset", "data/batch", "models/aggregator", "models/prior", "models/objective", "evaluation/metric"]
+)
 def test_interfaces_are_short(name):
     assert len((ROOT / "mmgen" / f"{name}.py").read_text().splitlines()) <= 150
 

@@ -82,8 +82,13 @@ def test_the_same_keys_as_options_are_the_same_data(trained, mmgen):
 
 
 def test_options_are_stronger_than_set_the_file_and_defaults(home, mmgen):
-    (home / "c.yaml").write_text("objective: elbo\ndataset: {name: table, config: my.yaml}\ntraining: {epochs: 2, batch_size: 7}\nmodel: {latent_dim: 3}\n")
-    assert mmgen("train", "--config", "c.yaml", "--set", "training.epochs=3", "--set", "model.beta=1e-3", "--epochs", "1", "--output", "r")[0] == 0
+    (home / "c.yaml").write_text(
+        "objective: elbo\ndataset: {name: table, config: my.yaml}\ntraining: {epochs: 2, batch_size: 7}\nmodel: {latent_dim: 3}\n"
+    )
+    assert (
+        mmgen("train", "--config", "c.yaml", "--set", "training.epochs=3", "--set", "model.beta=1e-3", "--epochs", "1", "--output", "r")[0]
+        == 0
+    )
     written = yaml.safe_load((home / "r" / "config.yaml").read_text())
     assert written["training"]["epochs"] == 1
     assert written["training"]["batch_size"] == 7

@@ -38,7 +38,12 @@ def test_all_subsets_are_derived_from_one_encoding_of_each_batch(data):
         encoder.register_forward_hook(lambda *_: calls.append(1))
     latents = evaluation.latents()
     evaluation.generated(("vector",), "counts")
-    assert latents.subsets == [(a,) for a in evaluation.names] + [("vector", "counts"), ("vector", "tags"), ("counts", "tags"), tuple(evaluation.names)]
+    assert latents.subsets == [(a,) for a in evaluation.names] + [
+        ("vector", "counts"),
+        ("vector", "tags"),
+        ("counts", "tags"),
+        tuple(evaluation.names),
+    ]
     assert len(calls) == 3 * 3, "three modalities, three batches of 45 rows"
     for s, given in enumerate(latents.subsets):
         torch.testing.assert_close(latents.means[s], evaluation.model.encode(data.test[:], given).mean)
@@ -156,7 +161,9 @@ def test_classifiers_are_cached_and_made_again_when_damaged(data):
     three = classifier_for(*options)
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), three.state_dict().values()))
     wider = data.modalities["tags"].model_copy(update={"hidden": (99,)})
-    assert torch.equal(classifier_for(data, "tags", "class", wider, Budget(epochs=3)).head.weight, one.head.weight), "networks of the model do not matter"
+    assert torch.equal(classifier_for(data, "tags", "class", wider, Budget(epochs=3)).head.weight, one.head.weight), (
+        "networks of the model do not matter"
+    )
 
 
 def test_metrics_that_need_labels_say_so(data):

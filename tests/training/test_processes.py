@@ -19,7 +19,16 @@ modalities:
   b: {array: b, kind: counts, hidden: [16]}
 """
 WORDS = ["-m", "mmgen", "train", "--objective", "elbo", "--aggregator", "mopoe", "--dataset", "table", "--set", "dataset.config=my.yaml"]
-WORDS += ["--set", "training.checkpoint_seconds=0", "--set", "training.gradient_clip=1", "--set", "training.schedule=cosine", "--batch-size", "8"]
+WORDS += [
+    "--set",
+    "training.checkpoint_seconds=0",
+    "--set",
+    "training.gradient_clip=1",
+    "--set",
+    "training.schedule=cosine",
+    "--batch-size",
+    "8",
+]
 
 
 @pytest.fixture
@@ -28,7 +37,12 @@ def home(tmp_path):
 
     random = np.random.default_rng(0)
     label = np.arange(150) % 3
-    np.savez(tmp_path / "my.npz", a=label[:, None] + random.normal(size=(150, 6)), b=random.poisson(1 + label[:, None], (150, 4)), **{"class": label})
+    np.savez(
+        tmp_path / "my.npz",
+        a=label[:, None] + random.normal(size=(150, 6)),
+        b=random.poisson(1 + label[:, None], (150, 4)),
+        **{"class": label},
+    )
     (tmp_path / "my.yaml").write_text(YAML)
     return tmp_path
 
@@ -77,7 +91,9 @@ def test_a_signal_ends_with_its_code_and_a_sentence(home, number, code):
     wait_for_epoch(home / "run", process, 2)
     process.send_signal(number)
     _, err = finish(process, code)
-    assert err.strip().splitlines() == [f"mmgen: Training was stopped by {number.name}. A checkpoint is in 'run'; --resume goes on from it."]
+    assert err.strip().splitlines() == [
+        f"mmgen: Training was stopped by {number.name}. A checkpoint is in 'run'; --resume goes on from it."
+    ]
     assert (home / "run" / "checkpoints" / "last.safetensors").exists()
     assert not list((home / "run").rglob("*.tmp"))
 

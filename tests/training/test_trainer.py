@@ -74,9 +74,12 @@ def test_the_loss_goes_down_and_everything_is_written(data, tmp_path):
     assert names == {"config.yaml", "environment.json", "model.safetensors", "history.jsonl", "checkpoints"}
     environment = json.loads((run.path / "environment.json").read_text())
     assert environment["data"]["provenance"]["kind"] == "simulated"
-    assert {"kind": "objectives", "name": "elbo", "distribution": "mmgen-core", "version": environment["versions"]["mmgen-core"]} in environment[
-        "components"
-    ]
+    assert {
+        "kind": "objectives",
+        "name": "elbo",
+        "distribution": "mmgen-core",
+        "version": environment["versions"]["mmgen-core"],
+    } in environment["components"]
     again = load_run(run.path).model
     batch = data.test[:5]
     torch.testing.assert_close(again.encode(batch).mean, run.model.encode(batch).mean, rtol=0, atol=0)
@@ -168,7 +171,9 @@ def test_gradients_are_clipped(data):
     model = model_for(data)
     start = {key: value.clone() for key, value in model.state_dict().items()}
     train(data, model=model, epochs=1, learning_rate=1e-3, gradient_clip=1e-12, weight_decay=0.0)
-    moved = max(float((value.float() - start[key].float()).abs().max()) for key, value in model.state_dict().items() if key != "objective.step")
+    moved = max(
+        float((value.float() - start[key].float()).abs().max()) for key, value in model.state_dict().items() if key != "objective.step"
+    )
     assert moved < 1e-3, "a gradient of norm 1e-12 is below Adam's epsilon"
 
 

@@ -13,20 +13,20 @@ What the rats share is the low-dimensional code of the odours:
 
 What is each rat's own:
 
-- b_rn = 1.5 exp(ζ) Hz, ζ ~ N(0, 0.8²), at most 20 Hz: most neurons are nearly silent.
-- w_rn ∈ ℝ³, the readout of the code: 0 in about 60 % of the neurons, random in the others, scaled so that 100 ms at the base rates carry
-  the same Fisher information about every direction of the code: Σ_n 0.1 s · b_rn w_rn w_rnᵀ = J_r I, with J_r = 2.3 exp(N(0, 0.12²)).
+- b_rn: 15 % of the neurons (at least six) are odour cells, with 7 exp(N(0, 0.3²)) Hz; the others have 1.2 exp(N(0, 0.8²)) Hz, nearly silent.
+- w_rn ∈ ℝ³, the readout of the code: 0 in all but the odour cells, and there random, scaled so that 100 ms at the base rates carry
+  the same Fisher information about every direction of the code: Σ_n 0.1 s · b_rn w_rn w_rnᵀ = J_r I, with J_r = 2.1 exp(N(0, 0.12²)).
 - ℓ_r: the response starts 100 ms (± 10 ms) before the published window of this rat.
 - ε_rt ~ N(0, 0.25² I): how far the code of one trial lies from that of its odour.
 - u_rt(τ) ∈ ℝ³: a Gaussian drift (speed) with correlation exp(−|τ − τ'| / 0.5 s), and the cosine and sine of a theta rhythm of 8 Hz with
-  a random phase in each trial; loadings v_rn ~ N(0, diag(0.3², 0.4², 0.4²)).
-- g_rt ~ N(0, 0.2²): a gain of the whole trial.
+  a random phase in each trial; loadings v_rn ~ N(0, diag(0.2², 0.25², 0.25²)).
+- g_rt ~ N(0, 0.15²): a gain of the whole trial.
 
 Bins are independent given the rate; across trials counts vary more than Poisson counts do, because ε, u and g vary. The trials of each of
 A to D number between 5/6 and 6/5 of ``trials``, those of E half of that, in random order. A trial is correct with probability 0.87 and in
 sequence with probability 0.88, neither of which changes its spikes.
 
-J was chosen so that a linear classifier of one rat's windows is right about two times in three, and one of all five rats nearly always.
+J was chosen so that a linear classifier of one rat's windows is right about two or three times in four, and one of all five rats nearly always.
 """
 
 from __future__ import annotations
