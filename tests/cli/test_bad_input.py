@@ -84,8 +84,8 @@ def test_is_one_sentence_and_exit_code_two(case, home, mmgen):
         (("generate", "run", "--out", "my.csv/x.npz"), "cannot be written"),
         (("encode", "run", "--out", "x.txt"), r"can be \.npz, \.parquet, \.csv"),
         (("encode", "run", "--split", "x", "--out", "x.npz"), "no split 'x'"),
-        (TRAIN[:-1] + ("run",), "holds a run already; choose another --output, or go on with it by --resume"),
-        (TRAIN[:-1] + ("my.csv/run",), "'my.csv/run' cannot be written: Not a directory"),
+        ((*TRAIN[:-1], "run"), "holds a run already; choose another --output, or go on with it by --resume"),
+        ((*TRAIN[:-1], "my.csv/run"), "'my.csv/run' cannot be written: Not a directory"),
         ((*TRAIN[:-1], "run", "--resume", "--beta", "3"), r"--resume: the run was started with model\.beta=1\.0, and now it would be 3\.0"),
     ],
 )

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgen.data.own_table import OwnTableConfig
-from mmgen.options import merge
 from mmgen.errors import MmgenError
-from mmgen.options import validated
+from mmgen.options import merge, validated
 
 YAML = """
 path: my.csv

@@ -1,5 +1,7 @@
 """Which rows a step sees, and schedules."""
 
+from itertools import pairwise
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_schedules_start_and_end_where_they_should():
     assert rates[0] == 0.1 / 10
     assert max(rates) == 0.1 == rates[9] == rates[10]
     assert rates[50] < 1e-9
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:]))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
     assert beta_factor(constant, 0, 5) == 1.0
     warm = TrainingConfig(beta_warmup_epochs=2)
     assert [beta_factor(warm, step, 5) for step in (0, 4, 9, 30)] == [0.1, 0.5, 1.0, 1.0]

@@ -192,7 +192,7 @@ def test_a_folder_that_holds_a_run_or_something_else_is_refused(data, tmp_path):
 def test_what_cannot_be_trained_is_a_sentence(data):
     with pytest.raises(MmgenError, match="no GPU"):
         train(data, device="cuda")
-    with pytest.raises(MmgenError, match="float16.* needs a GPU"):
+    with pytest.raises(MmgenError, match=r"float16.* needs a GPU"):
         train(data, device="cpu", precision="float16")
     with pytest.raises(MmgenError, match=r"training\.epochs: 0 is not right; it should be greater than or equal to 1"):
         Trainer(epochs=0)

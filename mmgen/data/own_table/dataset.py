@@ -14,6 +14,8 @@ from ...registry import load
 from ..dataset import Dataset, Provenance, Splits
 from ..modalities import ImageModality, LabelsModality, TextModality
 from ..modality import Modality
+from ..splitting import split_rows
+from ..table import Table
 from .columns import open_source
 from .config import OwnTableConfig
 from .numbers import read_images, read_numbers
@@ -21,8 +23,6 @@ from .request import Request
 from .source import Source
 from .toy import toy_options
 from .words import group_codes, label_codes, read_categories, read_text, side_codes
-from ..splitting import split_rows
-from ..table import Table
 
 Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (
