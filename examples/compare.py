@@ -12,31 +12,32 @@ import argparse
 import itertools
 import statistics
 from pathlib import Path
-from typing import Any
 
 import mmgen
 from mmgen.evaluation.coherence import Coherence
 from mmgen.evaluation.latent_classification import LatentClassification
-from mmgen.evaluation.reconstruction import Reconstruction
+from mmgen.evaluation.reconstruction import Reconstruction, ReconstructionConfig
 from mmgen.runs import Plan, layered
 
-MEASURES = {
-    "coherence": (Coherence, "cross", "mean"),
-    "latent accuracy": (LatentClassification, "per_subset", ""),
-    "one probe for all": (LatentClassification, "shared", ""),
-    "reconstruction loss": (Reconstruction, "loss", "all"),
+METRICS = (Coherence(), LatentClassification(), Reconstruction(ReconstructionConfig(cross=False)))
+MEASURES = {  # what the table shows: measure and target
+    "coherence": ("cross", "mean"),
+    "latent accuracy": ("per_subset", ""),
+    "one probe for all": ("shared", ""),
+    "reconstruction loss": ("loss", "all"),
 }
 
 
 def measure(run: mmgen.Run, split: str) -> dict[str, float]:
     """The measures for single given modalities, and the loss of the self-reconstruction."""
-    evaluation = mmgen.Evaluation(run.model, run.data, split=split, seed=run.config["training"]["seed"])
-    evaluation.subsets = [(name,) for name in evaluation.names] + [tuple(evaluation.names)]
-    rows: dict[type, Any] = {kind: kind().compute(evaluation) for kind, _, _ in MEASURES.values()}
-    singles = (f"1 of {len(evaluation.names)}", "self")
+    names = list(run.model.modalities)
+    subsets = [(name,) for name in names] + [tuple(names)]
+    evaluation = mmgen.Evaluation(run.model, run.data, split=split, seed=run.config["training"]["seed"], subsets=subsets)
+    rows = [row for metric in METRICS for row in metric.compute(evaluation)]
+    singles = (f"1 of {len(names)}", "self")
     return {
-        name: next(row["value"] for row in rows[kind] if row["measure"] == what and row["given"] in singles and row["target"] == target)
-        for name, (kind, what, target) in MEASURES.items()
+        name: next(row["value"] for row in rows if row["measure"] == what and row["given"] in singles and row["target"] == target)
+        for name, (what, target) in MEASURES.items()
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -52,6 +51,7 @@ class Evaluation:
         data: The dataset.
         split: What is evaluated: ``test``, ``val`` or ``train``.
         seed: Of the samples.
+        subsets: The subsets that are looked at, by names, smaller ones first and all modalities last; chosen by ``max_subsets`` otherwise.
         max_subsets: How many subsets are looked at; beyond it, all single modalities, all but one, all, and others at random.
         max_rows: How many rows of a split are looked at, drawn at random.
         batch_size: Rows at a time.
@@ -64,6 +64,7 @@ class Evaluation:
         *,
         split: str = "test",
         seed: int = 0,
+        subsets: Sequence[Subset] | None = None,
         max_subsets: int = 127,
         max_rows: int = 10_000,
         batch_size: int = 512,
@@ -72,11 +73,11 @@ class Evaluation:
         self.max_subsets, self.max_rows, self.batch_size = max_subsets, max_rows, batch_size
         self.names = list(model.modalities)
         self.device = next(model.parameters()).device
+        self.subsets = self._chosen_subsets() if subsets is None else [tuple(subset) for subset in subsets]
         self._latents: dict[str, Latents] = {}
 
-    @cached_property
-    def subsets(self) -> list[Subset]:
-        """The subsets that are looked at, smaller ones first."""
+    def _chosen_subsets(self) -> list[Subset]:
+        """All non-empty subsets, or as many as allowed, smaller ones first."""
         count = len(self.names)
         if 2**count - 1 <= self.max_subsets:
             chosen = [c for size in range(1, count + 1) for c in itertools.combinations(range(count), size)]

@@ -19,11 +19,11 @@ def data():
     return toy_data(rows=90)
 
 
-def evaluation_of(data, objective="elbo", epochs=0, **options):
+def evaluation_of(data, objective="elbo", epochs=0, subsets=None, **options):
     model = MultimodalVAE.create(objective, data, latent_dim=2, **options)
     if epochs:
         Trainer(epochs=epochs, batch_size=16, learning_rate=5e-3).fit(model, data)
-    return Evaluation(model, data)
+    return Evaluation(model, data, subsets=subsets)
 
 
 def values(rows, **wanted):
@@ -96,8 +96,7 @@ def with_latents(evaluation, means, split):
 
 
 def test_probes_on_latents_that_are_known(data):
-    evaluation = evaluation_of(data)
-    evaluation.subsets = [("vector",), ("counts",), ("vector", "counts", "tags")]
+    evaluation = evaluation_of(data, subsets=[("vector",), ("counts",), ("vector", "counts", "tags")])
     for split in ("train", "test"):
         label = evaluation.rows(split).labels["class"].double()
         along = torch.stack([label, torch.zeros_like(label)], -1)
@@ -113,9 +112,8 @@ def test_probes_on_latents_that_are_known(data):
 
 
 def test_probes_never_see_what_they_are_scored_on(data):
-    evaluation = evaluation_of(data)
+    evaluation = evaluation_of(data, subsets=[("vector",), ("vector", "counts", "tags")])
     random = torch.Generator().manual_seed(0)
-    evaluation.subsets = [("vector",), ("vector", "counts", "tags")]
     for split in ("train", "test"):
         rows = len(evaluation.rows(split))
         with_latents(evaluation, torch.randn(2, rows, 40, generator=random), split)
