@@ -1,4 +1,4 @@
-# Everything that the README names. PYTHON is the interpreter that the environment is made from.
+# Everything that the README names. PYTHON is the interpreter that the environment is made from. Tests check the shapes that annotations promise.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +24,7 @@ demo: $(VENV)/.made
 	$(BIN)/python examples/demo.py runs/demo
 
 test: $(VENV)/.made
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
 
 lint: $(VENV)/.made
 	$(BIN)/ruff check .

@@ -30,7 +30,9 @@ def draw(axes: Axes, rendering: Rendering) -> None:
     if rendering.kind == "picture":
         axes.imshow(rendering.content, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     elif rendering.kind == "raster":
-        axes.imshow(rendering.content, cmap="viridis", aspect="auto", interpolation="nearest")
+        rows, columns = rendering.content.shape
+        square = 0.5 <= rows / columns <= 2  # a picture of something; what is long and thin is stretched to be seen at all
+        axes.imshow(rendering.content, cmap="viridis", aspect="equal" if square else "auto", interpolation="nearest")
     elif rendering.kind == "bars":
         axes.bar(np.arange(len(rendering.content)), rendering.content, width=1.0, color=COLOURS[0])
     else:
