@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data import Batch, Modality, Table
 from ..errors import MmgenError
-from ..evaluation.figures import draw, save
+from ..evaluation.figures import common_limits, draw, save
 from ..runs import Run, load_run
 from ..runs.folder import write_atomically
 from .names import checked, split_names
@@ -120,10 +120,11 @@ def _picture(out: Path, run: Run, given: list[str], values: dict[str, Tensor], b
     figure = Figure(figsize=(1.15 * count + 1.3, 1.1 * len(lines) + 0.5), layout="constrained")
     grid = figure.subplots(len(lines), count, squeeze=False)
     for r, (name, sample) in enumerate(lines):
-        for i in range(count):
-            value = values[name][sample, i] if sample is not None else batch.data[name][i]  # type: ignore[union-attr]
-            draw(grid[r, i], modalities[name].render(value.numpy()))
+        row = values[name][sample] if sample is not None else batch.data[name]  # type: ignore[union-attr]
+        renderings = [modalities[name].render(value.numpy()) for value in row[:count]]
+        for i, rendering in enumerate(renderings):
+            draw(grid[r, i], rendering, common_limits(renderings))
         said = name if sample is not None else f"given\n{name}"
         grid[r, 0].set_ylabel(said, rotation=0, ha="right", va="center", fontsize=8, fontweight="bold" if sample is None else "normal")
-    figure.suptitle(f"{run.config['objective']['name']} on {run.data.name} ({run.data.provenance.kind} data)", fontsize=10)
+    figure.suptitle(f"{run.config['objective']['name']} on {run.data.name}\n({run.data.provenance.kind} data)", fontsize=10)
     save(figure, out)

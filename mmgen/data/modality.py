@@ -84,5 +84,5 @@ class Modality(BaseModel, ABC):
         return list(self.columns) if len(self.columns) == size else [name] if size == 1 else [f"{name}_{i}" for i in range(size)]
 
     def cells(self, value: np.ndarray) -> list[Any]:
-        """One value as the cells of a flat table, in the order of :meth:`value_names`."""
-        return [cell.item() for cell in value.reshape(-1)]
+        """One value as the cells of a flat table, in the order of :meth:`value_names`; numbers with the seven digits that float32 has."""
+        return [float(f"{cell:.7g}") if isinstance(cell, float) else cell for cell in value.reshape(-1).tolist()]

@@ -25,16 +25,31 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def draw(axes: Axes, rendering: Rendering) -> None:
+Limits = tuple[float, float]
+
+
+def common_limits(renderings: Sequence[Rendering]) -> Limits | None:
+    """The range of several bar charts or rasters, so that they can be compared; None for what has no range."""
+    numbers = [np.ravel(r.content) for r in renderings if r.kind in ("bars", "raster")]
+    if not numbers:
+        return None
+    values = np.concatenate(numbers).astype(float)
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    return low, high if high > low else low + 1
+
+
+def draw(axes: Axes, rendering: Rendering, limits: Limits | None = None) -> None:
     """One value as people see it, without axes around it."""
+    low, high = limits or common_limits([rendering]) or (0.0, 1.0)
     if rendering.kind == "picture":
         axes.imshow(rendering.content, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     elif rendering.kind == "raster":
         rows, columns = rendering.content.shape
         square = 0.5 <= rows / columns <= 2  # a picture of something; what is long and thin is stretched to be seen at all
-        axes.imshow(rendering.content, cmap="viridis", aspect="equal" if square else "auto", interpolation="nearest")
+        axes.imshow(rendering.content, cmap="viridis", aspect="equal" if square else "auto", interpolation="nearest", vmin=low, vmax=high)
     elif rendering.kind == "bars":
         axes.bar(np.arange(len(rendering.content)), rendering.content, width=1.0, color=COLOURS[0])
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     else:
         axes.text(0.5, 0.5, rendering.content, ha="center", va="center", wrap=True, fontsize=8)
     axes.set_xticks([])
@@ -88,33 +103,46 @@ def _said(evaluation: Evaluation) -> str:
 
 
 def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int = 8) -> Figure:
-    """Originals above what is generated: a row per given modality, a column per target, one block per item; the items have different labels where there are any."""
+    """Originals above what is generated: a row per given modality, a column per target, one block per item; the items have different labels where there are any.
+
+    Within a column bars have one scale; rasters have one for the originals and one for what is generated, since a mean of sparse counts is small.
+    """
     names = evaluation.names[:max_modalities]
-    latents = evaluation.latents()
     everything: Subset = tuple(evaluation.names)
     chosen = _items(evaluation, items)
     sources: list[Subset] = [(name,) for name in names] + ([everything] if len(names) > 1 else [])
-    figure = Figure(figsize=(1.9 * len(names) + 1.2, 1.05 * len(chosen) * (len(sources) + 1) + 0.8), layout="constrained")
-    grid = figure.subplots(len(chosen) * (len(sources) + 1), len(names), squeeze=False)
-    values = {(given, target): evaluation.generated(given, target)[chosen] for given in sources for target in names}
-    for i, item in enumerate(chosen):
-        top = i * (len(sources) + 1)
-        for column, target in enumerate(names):
-            modality = evaluation.model.modalities[target]
-            has = bool(latents.table.available[item, evaluation.names.index(target)])
-            original = modality.render(latents.table.data[target][item].numpy()) if has else Rendering("text", "missing")
-            draw(grid[top, column], original)
-            for r, given in enumerate(sources):
-                known = bool(latents.complete[latents.index(given), item]) or given == everything
-                shown = modality.render(values[given, target][i].numpy()) if known else Rendering("text", "missing")
-                draw(grid[top + 1 + r, column], shown)
-        _label(grid[top, 0], f"original{_label_of(evaluation, item)}", bold=True)
-        for r, given in enumerate(sources):
-            _label(grid[top + 1 + r, 0], f"given {given[0] if len(given) == 1 else 'all'}")
+    block = len(sources) + 1
+    figure = Figure(figsize=(max(1.9 * len(names) + 1.2, 5), 1.05 * len(chosen) * block + 1), layout="constrained")
+    grid = figure.subplots(len(chosen) * block, len(names), squeeze=False)
     for column, target in enumerate(names):
+        originals, generated = _column(evaluation, target, chosen, sources)
+        bars = originals[0].kind == "bars" or generated[0][0].kind == "bars"
+        flat = [rendering for each in generated for rendering in each]
+        above, below = (common_limits([*originals, *flat]),) * 2 if bars else (common_limits(originals), common_limits(flat))
+        for i in range(len(chosen)):
+            draw(grid[i * block, column], originals[i], above)
+            for r, rendering in enumerate(generated[i]):
+                draw(grid[i * block + 1 + r, column], rendering, below)
         grid[0, column].set_title(target, fontsize=9)
-    figure.suptitle(f"Generated modalities (columns) from given ones (rows), {_said(evaluation)}", fontsize=10)
+    for i, item in enumerate(chosen):
+        _label(grid[i * block, 0], f"original{_label_of(evaluation, item)}", bold=True)
+        for r, given in enumerate(sources):
+            _label(grid[i * block + 1 + r, 0], f"given {given[0] if len(given) == 1 else 'all'}")
+    figure.suptitle(f"Generated modalities (columns) from given ones (rows)\n{_said(evaluation)}", fontsize=10)
     return figure
+
+
+def _column(evaluation: Evaluation, target: str, chosen: list[int], sources: list[Subset]) -> tuple[list[Rendering], list[list[Rendering]]]:
+    """The originals of the chosen rows, and what is generated for them from each source; a note where something is missing."""
+    modality, latents, missing = evaluation.model.modalities[target], evaluation.latents(), Rendering("text", "missing")
+    values = {given: evaluation.generated(given, target) for given in sources}
+    originals, generated = [], []
+    for item in chosen:
+        has = bool(latents.table.available[item, evaluation.names.index(target)])
+        originals.append(modality.render(latents.table.data[target][item].numpy()) if has else missing)
+        known = [len(given) == len(evaluation.names) or bool(latents.complete[latents.index(given), item]) for given in sources]
+        generated.append([modality.render(values[g][item].numpy()) if k else missing for g, k in zip(sources, known, strict=True)])
+    return originals, generated
 
 
 def _label(axes: Axes, text: str, *, bold: bool = False) -> None:
