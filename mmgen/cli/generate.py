@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Batch, Modality, Table
+from ..data import Batch, Modality, Rendering, Table
 from ..errors import MmgenError
 from ..evaluation.figures import common_limits, draw, save
 from ..runs import Run, load_run
@@ -121,8 +121,11 @@ def _picture(out: Path, run: Run, given: list[str], values: dict[str, Tensor], b
     grid = figure.subplots(len(lines), count, squeeze=False)
     for r, (name, sample) in enumerate(lines):
         row = values[name][sample] if sample is not None else batch.data[name]  # type: ignore[union-attr]
-        renderings = [modalities[name].render(value.numpy()) for value in row[:count]]
-        for i, rendering in enumerate(renderings):
+        there = torch.ones(count) if sample is not None else batch.available[:, list(modalities).index(name)]  # type: ignore[union-attr]
+        renderings = [
+            modalities[name].render(v.numpy()) if has else Rendering("text", "missing") for v, has in zip(row, there, strict=False)
+        ]
+        for i, rendering in enumerate(renderings[:count]):
             draw(grid[r, i], rendering, common_limits(renderings))
         said = name if sample is not None else f"given\n{name}"
         grid[r, 0].set_ylabel(said, rotation=0, ha="right", va="center", fontsize=8, fontweight="bold" if sample is None else "normal")
