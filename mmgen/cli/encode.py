@@ -10,7 +10,7 @@ import torch
 
 from ..errors import MmgenError
 from ..runs import load_run
-from ..runs.folder import write_atomically
+from ..runs.folder import write_arrays, write_atomically
 from .names import checked, split_names
 from .tables import console
 
@@ -35,17 +35,12 @@ def command(path: Path, given: str | None, split: str, out: Path) -> None:
             columns[label] = classes[codes.numpy()]
     try:
         if out.suffix == ".npz":
-            write_atomically(out, lambda temporary: _savez(temporary, mean=mean, scale=scale, **columns))
+            write_arrays(out, {"mean": mean, "scale": scale, **columns})
         else:
             _write_frame(out, columns, mean, scale)
     except OSError as error:
         raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror}.") from error
     console().print(f"{len(mean)} rows of {mean.shape[1]} latent dimensions given {'+'.join(names)}: {out}", highlight=False)
-
-
-def _savez(path: Path, **arrays: Any) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
 
 
 def _write_frame(out: Path, columns: dict[str, Any], mean: np.ndarray, scale: np.ndarray) -> None:

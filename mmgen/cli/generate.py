@@ -13,7 +13,7 @@ from ..data import Batch, Modality, Rendering, Table
 from ..errors import MmgenError
 from ..evaluation.figures import common_limits, draw, save
 from ..runs import Run, load_run
-from ..runs.folder import write_atomically
+from ..runs.folder import write_arrays, write_atomically
 from .names import checked, split_names
 from .tables import console
 
@@ -63,17 +63,12 @@ def _write(out: Path, run: Run, given: list[str], values: dict[str, Tensor], tab
     if out.suffix == ".npz":
         arrays = {name: value.numpy() for name, value in values.items()}
         rows = {} if table is None or table.rows is None else {"row": table.rows.numpy()}
-        write_atomically(out, lambda temporary: _savez(temporary, {**rows, **arrays}))
+        write_arrays(out, {**rows, **arrays})
     elif out.suffix == ".csv":
         lines = _lines(run.model.modalities, values, table, given)
         write_atomically(out, lambda temporary: _write_csv(temporary, lines))
     else:
         _picture(out, run, given, values, None if table is None else table[slice(None)])
-
-
-def _savez(path: Path, arrays: dict[str, Any]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
 
 
 def _write_csv(path: Path, lines: list[list[Any]]) -> None:

@@ -128,23 +128,10 @@ class _OneHotTrunk(MLPTrunk):
         return super().forward(self.identity[x.clamp(min=0)] * (x >= 0)[..., None])
 
 
-class LabelsModality(_FullyConnected):
-    """One of several categories per value: integer codes."""
+class _Codes(_FullyConnected):
+    """What kinds made of integer codes share: they are predicted, guessed and compared code by code."""
 
-    categories: tuple[str, ...] = Field(description="Names of the categories, in the order of their codes.", min_length=2)
     likelihood: Literal["categorical"] = Field("categorical", description="p(x | z).")
-
-    def trunk(self) -> nn.Module:
-        """A multilayer perceptron of one-hot codes."""
-        return _OneHotTrunk(self.shape, len(self.categories), self.hidden, self.activation, self.dropout)
-
-    def classifier_trunk(self) -> nn.Module:
-        """Two hidden layers of one-hot codes."""
-        return _OneHotTrunk(self.shape, len(self.categories), (256, 128), "relu", 0.3)
-
-    def make_likelihood(self) -> Likelihood:
-        """Categorical."""
-        return make_likelihood("categorical", self.shape, categories=len(self.categories))
 
     def transform(self) -> Transform:
         """Codes as int64."""
@@ -158,6 +145,24 @@ class LabelsModality(_FullyConnected):
         """Share of the values that differ."""
         return (x != y).flatten(1).float().mean(-1)
 
+
+class LabelsModality(_Codes):
+    """One of several categories per value: integer codes."""
+
+    categories: tuple[str, ...] = Field(description="Names of the categories, in the order of their codes.", min_length=2)
+
+    def trunk(self) -> nn.Module:
+        """A multilayer perceptron of one-hot codes."""
+        return _OneHotTrunk(self.shape, len(self.categories), self.hidden, self.activation, self.dropout)
+
+    def classifier_trunk(self) -> nn.Module:
+        """Two hidden layers of one-hot codes."""
+        return _OneHotTrunk(self.shape, len(self.categories), (256, 128), "relu", 0.3)
+
+    def make_likelihood(self) -> Likelihood:
+        """Categorical."""
+        return make_likelihood("categorical", self.shape, categories=len(self.categories))
+
     def render(self, value: np.ndarray) -> Rendering:
         """The names."""
         return Rendering("text", ", ".join(self.cells(value)))
@@ -167,14 +172,13 @@ class LabelsModality(_FullyConnected):
         return [self.categories[int(code)] if code >= 0 else "" for code in value.reshape(-1)]
 
 
-class TextModality(_FullyConnected):
+class TextModality(_Codes):
     """Text of a fixed length, one code per character (or word) of an alphabet."""
 
     alphabet: tuple[str, ...] = Field(
         description="The characters (or words) in the order of their codes; the first one pads.", min_length=2
     )
     joiner: str = Field("", description="Between the symbols when they are written out: nothing for characters, a blank for words.")
-    likelihood: Literal["categorical"] = Field("categorical", description="p(x | z).")
 
     def trunk(self) -> nn.Module:
         """Embedding, a convolution, and a multilayer perceptron."""
@@ -192,18 +196,6 @@ class TextModality(_FullyConnected):
     def make_likelihood(self) -> Likelihood:
         """Categorical at every position."""
         return make_likelihood("categorical", self.shape, categories=len(self.alphabet))
-
-    def transform(self) -> Transform:
-        """Codes as int64."""
-        return Codes()
-
-    def guess(self, values: Tensor) -> Tensor:
-        """The most frequent codes."""
-        return values.mode(0).values
-
-    def distance(self, x: Tensor, y: Tensor) -> Tensor:
-        """Share of the positions that differ."""
-        return (x != y).flatten(1).float().mean(-1)
 
     def encode_text(self, text: str) -> list[int]:
         """Codes of a string: unknown symbols are left out, the rest is cut or padded to the length."""
