@@ -84,7 +84,7 @@ class Normal(_LocationScale):
 
 
 class SquaredError(Likelihood):
-    """−Σ (x − μ)²: N(x; decoder, ½) without its constant, as the released code for the rats has it ("Unity by Diversity", METHODS 2.3)."""
+    """−Σ (x − μ)²: N(x; decoder, ½) without its constant, as the released code for the rats has it ("Unity by Diversity")."""
 
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """−(x − μ)²."""

@@ -125,7 +125,7 @@ class MeanOfExperts(Aggregator):
 class OwnLatents(Aggregator):
     """No aggregation: each modality keeps its own latent z_m ~ q(z|x_m), and several given ones are a uniform mixture.
 
-    Source: "Unity by Diversity", section 3; the mixture for several given modalities is METHODS 2.1.
+    Source: "Unity by Diversity", section 3; the mixture for several given modalities is ours, the paper leaves it undefined.
     """
 
     shared = False

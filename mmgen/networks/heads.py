@@ -15,7 +15,7 @@ LOG_VARIANCE_RANGE = (-15.0, 15.0)
 class GaussianHead(nn.Module):
     """Two linear maps from features ``[N, F]`` to mean and log-variance ``[N, D]``.
 
-    With ``log-scale`` the second map gives s with σ = exp(s) + 1e-6, as in the released code for the rats (METHODS, DEV-RAT1). Log-variances are kept within
+    With ``log-scale`` the second map gives s with σ = exp(s) + 1e-6, as in the released code for the rats. Log-variances are kept within
     ±15: beyond it a posterior is a point or knows nothing, and float32 gradients lose their digits.
     """
 

@@ -50,7 +50,7 @@ def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
 
 
 class RunFolder:
-    """Reads and writes the files of DESIGN's run folder."""
+    """Reads and writes the files of a run's folder."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
