@@ -17,7 +17,10 @@ def _sizes(size: int, layers: int) -> list[int]:
 
 
 class ConvTrunk(nn.Module):
-    """Convolutions (3×3, stride 2) with ReLU, one per entry of ``channels``; features are the flattened last map (the pattern of the networks for PolyMNIST in Sutter et al. 2021)."""
+    """Convolutions (3×3, stride 2) with ReLU, one per entry of ``channels``; features are the flattened last map.
+
+    The pattern of the networks for PolyMNIST in Sutter et al. 2021.
+    """
 
     def __init__(self, shape: Sequence[int], channels: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()
