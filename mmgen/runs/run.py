@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,13 @@ from .folder import HISTORY, MODEL, RESULTS, RunFolder
 class Run:
     """What a training produced; ``load_run`` opens one from its folder."""
 
-    def __init__(self, config: dict[str, Any], folder: RunFolder | None) -> None:
+    def __init__(
+        self, config: dict[str, Any], folder: RunFolder | None, *, model: MultimodalVAE | None = None, data: Data | None = None
+    ) -> None:
         self.config = config
         self.folder = folder
+        self._model = model
+        self._data = data
         self._history: list[dict[str, Any]] = []
         self._results: list[dict[str, Any]] = []
 
@@ -27,9 +30,24 @@ class Run:
         """The folder; None for a run that is only in memory."""
         return self.folder.path if self.folder else None
 
-    @cached_property
+    @property
     def model(self) -> MultimodalVAE:
-        """The trained model, rebuilt from the configuration; no data are needed."""
+        """The trained model; rebuilt from the configuration, without any data, where the run was opened from its folder."""
+        if self._model is None:
+            self._model = self._rebuilt()
+        return self._model
+
+    @property
+    def data(self) -> Data:
+        """The dataset that it was trained on; opened again where the run was opened from its folder."""
+        if self._data is None:
+            check_components(part for part in self._components() if part["kind"] == "datasets")
+            options = dict(self.config["dataset"])
+            name = options.pop("name")
+            self._data = open_dataset(name, make_dataset(name, options), self.config["modalities"])
+        return self._data
+
+    def _rebuilt(self) -> MultimodalVAE:
         if self.folder is None:
             raise MmgenError("This run has no folder to load a model from.")
         check_components(part for part in self._components() if part["kind"] != "datasets")
@@ -37,14 +55,6 @@ class Run:
         weights, _ = self.folder.tensors(MODEL)
         model.load_state_dict(weights)
         return model.eval()
-
-    @cached_property
-    def data(self) -> Data:
-        """The dataset that it was trained on, opened again."""
-        check_components(part for part in self._components() if part["kind"] == "datasets")
-        options = dict(self.config["dataset"])
-        name = options.pop("name")
-        return open_dataset(name, make_dataset(name, options), self.config["modalities"])
 
     def _components(self) -> list[dict[str, str]]:
         return self.folder.environment().get("components", []) if self.folder else []

@@ -68,7 +68,7 @@ class Trainer:
         folder = RunFolder(output) if output is not None else None
         if folder is not None and not (resume and folder.holds_a_run) and PartialState().is_main_process:
             folder.claim()
-        run = Run(config, folder)
+        run = Run(config, folder, model=model, data=data)
         accelerator = _accelerator(self.config, folder)
         session = _Session(self.config, accelerator, model, data, run, self.console if accelerator.is_main_process else None)
         try:
@@ -76,8 +76,7 @@ class Trainer:
                 session.train(request, resume=resume)
         finally:
             accelerator.end_training()
-        run.__dict__["model"] = model.eval()
-        run.__dict__["data"] = data
+        model.eval()
         return run
 
 
@@ -139,6 +138,7 @@ class _Session:
         self.guard: FiniteGuard | None = None
         self.best_weights: dict[str, Tensor] | None = None
         self.best_written = True
+        self.started, self.seen = time.monotonic(), 0  # of the epoch under way: when it began here, and rows since then
         self.display = Display(console, config.epochs, config.epochs * self.steps_per_epoch, 0)
         self.console = console
 
@@ -155,15 +155,14 @@ class _Session:
         if self.progress.finished and self.progress.epoch >= self.config.epochs:
             self._say("This run is already finished.")
             return
-        self.hooks.call("mmgen_train_start", run=self.folder, model=self.model, data=self.data)
+        self._call_hooks("mmgen_train_start")
         self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
         saved = time.monotonic()
         with self.display:
             while self.progress.epoch < self.config.epochs and not self._exhausted():
-                started = time.monotonic()
                 totals = self._epoch(request, kept)
                 kept = {}
-                self._finish_epoch(totals, time.monotonic() - started)
+                self._finish_epoch(totals)
                 if time.monotonic() - saved >= self.config.checkpoint_seconds:
                     self._checkpoint()
                     saved = time.monotonic()
@@ -194,6 +193,7 @@ class _Session:
     def _epoch(self, request: StopRequest, kept: dict[str, Tensor]) -> Tensor:
         """The (remaining) batches of one epoch; the sums of all terms ``[T]`` and, last, the rows."""
         self.wrapped.train()
+        self.started, self.seen = time.monotonic(), 0
         seed, epoch = self.config.seed, self.progress.epoch
         torch.manual_seed(derived_seed("noise", seed, epoch))
         if kept:
@@ -204,6 +204,7 @@ class _Session:
             sums = self._step(rows)
             totals = sums if totals is None else totals + sums
             self.progress.batch += 1
+            self.seen += len(rows)
             self.display.advance()
             self._stop_if_asked(request, totals)
         assert totals is not None
@@ -271,12 +272,12 @@ class _Session:
 
     # Between epochs -----------------------------------------------------------------------------------------------------
 
-    def _finish_epoch(self, totals: Tensor, seconds: float) -> None:
+    def _finish_epoch(self, totals: Tensor) -> None:
         """Validate, remember the best model, and write the epoch's record."""
         if self.guard is not None:
             self.guard.check()
         progress, config = self.progress, self.config
-        rows = int(totals[-1]) * self.accelerator.num_processes
+        seconds = time.monotonic() - self.started
         progress.epoch += 1
         progress.batch = 0
         progress.seconds += seconds
@@ -292,7 +293,7 @@ class _Session:
             else:
                 progress.stale += 1
         record["learning_rate"] = learning_rate(config, progress.step - 1, self.steps_per_epoch)
-        record["samples_per_second"] = round(rows / max(seconds, 1e-9), 1)
+        record["samples_per_second"] = round(self.seen / max(seconds, 1e-9), 1)
         record["seconds"] = round(progress.seconds, 3)
         progress.history.append(record)
         if self.writer or self.folder is None:
@@ -301,7 +302,7 @@ class _Session:
             parts = {f"{part}/{name}": value for part in ("train", "val") for name, value in record.get(part, {}).items()}
             self.accelerator.log(parts, step=progress.step)
         self.display.epoch(record)
-        self.hooks.call("mmgen_epoch_end", run=self.folder, model=self.model, data=self.data, record=record)
+        self._call_hooks("mmgen_epoch_end", record=record)
 
     def _exhausted(self) -> bool:
         patience = self.config.early_stopping
@@ -323,7 +324,7 @@ class _Session:
             number = int(self.accelerator.gather(torch.tensor([number], device=self.accelerator.device)).max())
         if number:
             if self.progress.batch == self.steps_per_epoch:
-                self._finish_epoch(totals, 0.0)
+                self._finish_epoch(totals)
                 self._checkpoint()
             else:
                 if self.guard is not None:
@@ -340,7 +341,12 @@ class _Session:
         self.accelerator.wait_for_everyone()
         if self.writer:
             self.writer.write_tensors(MODEL, {name: value.cpu() for name, value in self.model.state_dict().items()})
-        self.hooks.call("mmgen_train_end", run=self.folder, model=self.model, data=self.data)
+        self._call_hooks("mmgen_train_end")
+
+    def _call_hooks(self, name: str, **arguments: Any) -> None:
+        """Hooks run in the one process that writes."""
+        if self.accelerator.is_main_process:
+            self.hooks.call(name, run=self.folder, model=self.model, data=self.data, **arguments)
 
     def _say(self, sentence: str) -> None:
         if self.console is not None:
