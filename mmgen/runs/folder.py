@@ -73,6 +73,11 @@ class RunFolder:
         except OSError as error:
             raise MmgenError(f"The output folder {str(self.path)!r} cannot be written: {error.strerror}.") from error
 
+    def sweep(self) -> None:
+        """Remove what a process that was killed while it wrote has left behind."""
+        for path in self.path.rglob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
     def write_config(self, config: dict[str, Any]) -> None:
         """``config.yaml``."""
         write_text(self.path / CONFIG, dump_yaml(config))

@@ -181,6 +181,7 @@ class _Session:
             if self.progress.epoch < self.config.epochs:
                 self.progress.finished = False
             if self.writer:
+                self.writer.sweep()
                 self.run.add_history(self.progress.history)
                 self.writer.write_config(self.run.config)
             return kept
