@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from ..errors import MmgenError, PluginError, listed, nearest
-from ..registry import KINDS, Entry, entries, load_entry, summary
+from ..registry import KINDS, Entry, entries, load_entry, recipe_files, summary
 from .tables import console, show, show_json
 
 
@@ -41,18 +41,14 @@ def _recipes() -> list[dict[str, Any]]:
     """Recipes by name, with the first line of their description."""
     import yaml
 
-    from ..registry import package_folder
-
     items = []
-    for entry in entries("recipes"):
-        folder = package_folder(entry.point.value)
-        for path in sorted((folder / "recipes").glob("*.yaml")) if folder is not None else []:
-            try:
-                description = str(yaml.safe_load(path.read_text(encoding="utf-8")).get("description", ""))
-            except Exception:
-                description = "(cannot be read)"
-            where = f"{entry.distribution} {entry.version}"
-            items.append({"name": path.stem, "full_name": path.stem, "summary": description, "distribution": where})
+    for entry, path in recipe_files():
+        try:
+            description = str(yaml.safe_load(path.read_text(encoding="utf-8")).get("description", ""))
+        except Exception:
+            description = "(cannot be read)"
+        where = f"{entry.distribution} {entry.version}"
+        items.append({"name": path.stem, "full_name": path.stem, "summary": description, "distribution": where})
     return items
 
 

@@ -169,6 +169,12 @@ def package_folder(package: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)), *package.split(".")[1:])
 
 
+def recipe_files() -> list[tuple[Entry, Path]]:
+    """Every recipe of the installed plugins with the entry that declares its folder; nothing is imported."""
+    folders = [(entry, package_folder(entry.point.value)) for entry in entries("recipes")]
+    return [(entry, path) for entry, folder in folders if folder is not None for path in sorted((folder / "recipes").glob("*.yaml"))]
+
+
 def summary(entry: Entry) -> str:
     """First line of the component's docstring, read from the source text: nothing is imported."""
     module, _, attribute = entry.point.value.partition(":")

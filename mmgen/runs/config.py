@@ -16,8 +16,7 @@ from ..data import Data, make_dataset, open_dataset
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated
-from ..registry import load, package_folder
-from ..registry.components import entries
+from ..registry import load, recipe_files
 from .training_config import TrainingConfig
 from ..yaml_files import parse_yaml, read_mapping
 
@@ -76,12 +75,7 @@ def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def recipes() -> dict[str, Path]:
     """All recipes of installed plugins, by name; nothing is imported."""
-    found: dict[str, Path] = {}
-    for entry in entries("recipes"):
-        folder = package_folder(entry.point.value)
-        if folder is not None:
-            found |= {path.stem: path for path in sorted((folder / "recipes").glob("*.yaml"))}
-    return dict(sorted(found.items()))
+    return dict(sorted((path.stem, path) for _, path in recipe_files()))
 
 
 def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:
