@@ -9,6 +9,7 @@ from ..errors import MmgenError
 from ..evaluation import Evaluation
 from ..evaluation import evaluate as compute
 from ..evaluation.figures import save_figures
+from ..options import merge
 from ..registry import load
 from ..runs import load_run
 from ..runs.config import from_assignments
@@ -40,7 +41,7 @@ def command(path: Path, metrics: str | None, split: str, assignments: list[str],
     chosen = [row for row in rows if row["measure"] in _headline(kinds, row["metric"]) and _is_summary(row)]
     shown = [[row["metric"], row["measure"], row["given"], row["target"], row["label"], row["value"], row["n"]] for row in chosen]
     show(f"{path} on {split} rows", ["metric", "measure", "given", "target", "label", "value", "n"], shown)
-    for warning in _untrustworthy(rows, run.config["metrics"].get("coherence", {})):
+    for warning in _untrustworthy(rows, merge(run.config["metrics"], options.get("metrics", {})).get("coherence", {})):
         screen.print(warning, highlight=False)
     screen.print(f"All {len(rows)} numbers: {path / 'results.jsonl'}", highlight=False)
     for figure in made:
@@ -60,7 +61,7 @@ def _is_summary(row: dict[str, Any]) -> bool:
 
 def _untrustworthy(rows: list[dict[str, Any]], options: dict[str, Any]) -> list[str]:
     """Sentences about classifiers that are too weak to judge."""
-    bound = options.get("trustworthy", 0.9)
+    bound = load("metrics", "coherence").Config(**options).trustworthy
     weak = [
         row
         for row in rows
