@@ -17,7 +17,9 @@ _PUBLIC = {
         "Data",
         "Dataset",
         "DatasetConfig",
+        "Folder",
         "ImageModality",
+        "Indexed",
         "LabelsModality",
         "Modality",
         "Provenance",
@@ -31,6 +33,7 @@ _PUBLIC = {
         "make_dataset",
         "open_dataset",
         "split_rows",
+        "track",
     ),
     "mmgen.models": (
         "Aggregator",

@@ -1,10 +1,12 @@
 """Batches, the memory-mapped table, splits, modalities and datasets."""
 
 from .batch import Batch
-from .dataset import Dataset, DatasetConfig, Provenance, Splits
+from .dataset import Dataset, DatasetConfig, Folder, Provenance, Splits
+from .indexed import Indexed
 from .loading import Data, load_dataset, make_dataset, open_dataset
 from .modalities import CountsModality, ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
 from .modality import Modality, Rendering
+from .progress import track
 from .splitting import split_rows
 from .table import Table
 
@@ -14,7 +16,9 @@ __all__ = [
     "Data",
     "Dataset",
     "DatasetConfig",
+    "Folder",
     "ImageModality",
+    "Indexed",
     "LabelsModality",
     "Modality",
     "Provenance",
@@ -28,4 +32,5 @@ __all__ = [
     "make_dataset",
     "open_dataset",
     "split_rows",
+    "track",
 ]

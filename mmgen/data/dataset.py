@@ -6,12 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from .modality import Modality
 from .table import Table
+
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]  # a run can then be opened from anywhere
 
 
 class DatasetConfig(BaseModel):

@@ -14,13 +14,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .batch import Batch
+from .indexed import Indexed, Rows, concatenate, select
 
 
 @dataclass(frozen=True)
 class Table:
-    """``N`` rows: like a :class:`Batch`, and what belongs together (``groups``: rows of one group are in one split)."""
+    """``N`` rows: like a :class:`Batch`, and what belongs together (``groups``: rows of one group are in one split).
 
-    data: Mapping[str, Tensor]
+    A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the whole tensor of either.
+    """
+
+    data: Mapping[str, Rows]
     available: Bool[Tensor, "N M"]
     labels: Mapping[str, Tensor] = field(default_factory=dict)
     rows: Int[Tensor, " N"] | None = None
@@ -29,7 +33,7 @@ class Table:
     @classmethod
     def of(
         cls,
-        data: Mapping[str, Tensor],
+        data: Mapping[str, Rows],
         *,
         available: Tensor | None = None,
         labels: Mapping[str, Tensor] | None = None,
@@ -49,12 +53,23 @@ class Table:
         return self.available.shape[0]
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
-        return Batch(self.data, self.available, self.labels, self.rows)[index]
+        picked = torch.as_tensor(index) if isinstance(index, list) else index
+        return Batch(
+            {name: values[picked] for name, values in self.data.items()},
+            self.available[picked],
+            {name: values[picked] for name, values in self.labels.items()},
+            None if self.rows is None else self.rows[picked],
+        )
 
     def select(self, index: Tensor) -> Table:
         """The rows at ``index``, as a table."""
-        batch = self[index]
-        return Table(batch.data, batch.available, batch.labels, batch.rows, None if self.groups is None else self.groups[index])
+        return Table(
+            {name: select(values, index) for name, values in self.data.items()},
+            self.available[index],
+            {name: values[index] for name, values in self.labels.items()},
+            None if self.rows is None else self.rows[index],
+            None if self.groups is None else self.groups[index],
+        )
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All rows in order, ``size`` at a time; the last batch may be smaller."""
@@ -63,19 +78,20 @@ class Table:
 
     def to(self, device: torch.device | str) -> Table:
         """The whole table on another device, where gathering a batch is then a kernel."""
-        batch = Batch(self.data, self.available, self.labels, self.rows).to(device)
-        return Table(batch.data, batch.available, batch.labels, batch.rows, self.groups)
+        rest = Batch({}, self.available, self.labels, self.rows).to(device)
+        return Table({name: values.to(device) for name, values in self.data.items()}, rest.available, rest.labels, rest.rows, self.groups)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all modalities."""
-        return sum(values.numel() * values.element_size() for values in self.data.values())
+        stored = [values.values if isinstance(values, Indexed) else values for values in self.data.values()]
+        return sum(values.numel() * values.element_size() for values in stored)
 
     @staticmethod
     def concatenate(tables: list[Table]) -> Table:
         """Several tables of one schema, one after the other."""
         return Table(
-            {name: torch.cat([t.data[name] for t in tables]) for name in tables[0].data},
+            {name: concatenate([t.data[name] for t in tables]) for name in tables[0].data},
             torch.cat([t.available for t in tables]),
             {name: torch.cat([t.labels[name] for t in tables]) for name in tables[0].labels},
             torch.cat([t.rows for t in tables if t.rows is not None]),
@@ -84,7 +100,11 @@ class Table:
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file; the order of the modalities and labels is kept in its metadata."""
-        tensors = {f"data/{name}": values.contiguous() for name, values in self.data.items()}
+        tensors = {}
+        for name, values in self.data.items():
+            if isinstance(values, Indexed):
+                tensors[f"index/{name}"] = values.index.contiguous()
+            tensors[f"data/{name}"] = (values.values if isinstance(values, Indexed) else values).contiguous()
         tensors |= {f"labels/{name}": values.contiguous() for name, values in self.labels.items()}
         tensors["available"] = self.available.contiguous()
         if self.rows is not None:
@@ -100,8 +120,12 @@ class Table:
         with safe_open(path, framework="pt") as file:
             order = json.loads(file.metadata()["order"])
             keys = set(file.keys())
+            data: dict[str, Rows] = {name: file.get_tensor(f"data/{name}") for name in order["modalities"]}
+            for name in order["modalities"]:
+                if f"index/{name}" in keys:
+                    data[name] = Indexed(file.get_tensor(f"data/{name}"), file.get_tensor(f"index/{name}"))
             return cls(
-                {name: file.get_tensor(f"data/{name}") for name in order["modalities"]},
+                data,
                 file.get_tensor("available"),
                 {name: file.get_tensor(f"labels/{name}") for name in order["labels"]},
                 file.get_tensor("rows") if "rows" in keys else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 class Transform(nn.Module):
     """To floating point, otherwise unchanged: for data that are already in a sensible range, and for counts."""
 
+    learns: ClassVar[bool] = False  # whether :meth:`fit` does anything
     precision: Tensor  # nothing but the dtype that the model works in, which follows model.double() and the like
 
     def __init__(self) -> None:
@@ -46,6 +49,7 @@ class Codes(Transform):
 class Standardise(Transform):
     """Every value minus its training mean, over its training standard deviation; values that never vary are only centred."""
 
+    learns = True
     mean: Tensor
     scale: Tensor
 

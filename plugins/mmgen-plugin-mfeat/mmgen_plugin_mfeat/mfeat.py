@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from mmgen import Dataset, DatasetConfig, Provenance, Splits, Table, VectorModality, split_rows
+from mmgen import Dataset, DatasetConfig, Folder, Provenance, Splits, Table, VectorModality, split_rows
 
 from .files import FEATURES, MARKER, find_files, find_root, read_digits
 from .toy import toy_folder
 
-Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]  # a run can then be opened from anywhere
 CLASSES = tuple(str(digit) for digit in range(10))
 
 
