@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -42,8 +43,13 @@ class Modality(BaseModel, ABC):
         (), description="Names of the values, for tables; made up from the modality's name where there are none."
     )
 
+    @property
+    def dimension(self) -> int:
+        """The number of dimensions that a likelihood weight per dimension counts: values of a vector or an image, symbols of a text."""
+        return math.prod(self.shape)
+
     @abstractmethod
-    def trunk(self) -> nn.Module:
+    def trunk(self, latent_dim: int) -> nn.Module:
         """A new network from prepared data ``[N, *shape]`` to features ``[N, F]``, with the attribute ``features`` = F."""
 
     @abstractmethod
@@ -64,7 +70,10 @@ class Modality(BaseModel, ABC):
 
     def encoder(self, latent_dim: int) -> Encoder:
         """A new q(z | x)."""
-        return Encoder(self.trunk(), latent_dim, self.spread)
+        return Encoder(self.trunk(latent_dim), latent_dim, self.spread)
+
+    def tie(self, encoder: Encoder, decoder: nn.Module) -> None:
+        """Let this modality's encoder and decoder in one model share weights; called once, after both were made."""
 
     def transform(self) -> Transform:
         """The (unfitted) change from data units to what the networks see, and back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from ..data import Batch, Data, Modality, Table
 from ..data.loading import change_modalities, describe_modality
 from ..data.transforms import Transform
-from ..distributions import Gaussian, Likelihood, Mixture
+from ..distributions import Gaussian, Likelihood, Mixture, Reference
 from ..errors import MmgenError, listed, nearest
+from ..networks import Encoder
 from ..options import validated
-from .building import ModelConfig, make_objective
+from .building import ModelConfig, likelihood_weights, make_objective
 from .objective import Objective, Terms
 
 
@@ -38,10 +39,13 @@ class MultimodalVAE(nn.Module):
         self.labels = dict(labels or {})
         self.modalities = dict(modalities)
         self.config = config
+        self.likelihood_weights = likelihood_weights(modalities, config.likelihood_weights)
         self.description: dict[str, Any] = {}
         self.transforms = nn.ModuleList(modality.transform() for modality in modalities.values())
         self.encoders = nn.ModuleList(modality.encoder(config.latent_dim) for modality in modalities.values())
         self.decoders = nn.ModuleList(modality.decoder(config.latent_dim) for modality in modalities.values())
+        for modality, encoder, decoder in zip(modalities.values(), self.encoders, self.decoders, strict=True):
+            modality.tie(cast(Encoder, encoder), decoder)
         self.likelihoods = nn.ModuleList(modality.make_likelihood() for modality in modalities.values())
         self.objective = objective
         objective.prior_for.build(self)
@@ -55,6 +59,7 @@ class MultimodalVAE(nn.Module):
         *,
         latent_dim: int | None = None,
         beta: float | None = None,
+        likelihood_weights: str | None = None,
         aggregator: str | Mapping[str, Any] | None = None,
         prior: str | Mapping[str, Any] | None = None,
         modalities: Mapping[str, Mapping[str, Any]] | None = None,
@@ -68,6 +73,7 @@ class MultimodalVAE(nn.Module):
             data: What :func:`mmgen.load_dataset` returned.
             latent_dim: Dimensions of z; the dataset's default otherwise.
             beta: Weight of the divergence; the objective's or dataset's default otherwise.
+            likelihood_weights: ``official``, ``dimension`` or ``none``: see :class:`ModelConfig`.
             aggregator: Name, or name and options as a mapping, where the objective leaves a choice.
             prior: The same for the prior.
             modalities: Changes to modalities: name to fields.
@@ -75,7 +81,7 @@ class MultimodalVAE(nn.Module):
             **options: Fields of the objective's configuration (``mmgen info NAME``).
         """
         chosen = make_objective(objective, options, aggregator, prior, data)
-        given = {"latent_dim": latent_dim, "beta": beta}
+        given = {"latent_dim": latent_dim, "beta": beta, "likelihood_weights": likelihood_weights}
         config = chosen.model_config(data, {key: value for key, value in given.items() if value is not None})
         changed = change_modalities(data.modalities, modalities or {})
         with torch.random.fork_rng(devices=[]):
@@ -104,8 +110,8 @@ class MultimodalVAE(nn.Module):
     def fit_transforms(self, train: Table) -> None:
         """Learn the statistics of the training rows that have each modality."""
         for m, (values, transform) in enumerate(zip(train.data.values(), self._transforms(), strict=True)):
-            has = train.available[:, m]
-            transform.fit(values if bool(has.all()) else values[has])
+            if transform.learns:
+                transform.fit(values[train.available[:, m].nonzero().squeeze(1)])
 
     def forward(self, batch: Batch) -> Terms:
         """The objective's terms for a batch."""
@@ -146,10 +152,10 @@ class MultimodalVAE(nn.Module):
         """
         batch = self.prepare(batch)
         values = []
-        for m, (modality, likelihood) in enumerate(zip(self.modalities.values(), self._likelihoods(), strict=True)):
+        for m, (weight, likelihood) in enumerate(zip(self.likelihood_weights, self._likelihoods(), strict=True)):
             parameters = self._decode(z[m] if own else z, m)
             log_prob = likelihood.log_prob(parameters, batch.data[list(self.modalities)[m]])
-            values.append(modality.weight * log_prob.where(batch.available[:, m], 0.0))
+            values.append(weight * log_prob.where(batch.available[:, m], 0.0))
         return torch.stack(values)
 
     # What people use ----------------------------------------------------------------------------------------------------
@@ -215,13 +221,17 @@ class MultimodalVAE(nn.Module):
         return [torch.where(seen[..., m, :], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared) for m in targets]
 
     def sample_prior(self, count: int) -> Float[Tensor, "count D"]:
-        """z ~ p(z); from N(0, I) where the prior depends on the data of a row, which is a picture rather than the model's own claim."""
+        """z ~ p(z), from :meth:`unconditional_prior`."""
+        return self.unconditional_prior(count).rsample()
+
+    def unconditional_prior(self, count: int) -> Reference:
+        """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row, which is a picture rather than the model's own claim."""
         parameter = next(self.parameters())
         shape = (len(self.modalities), count, self.config.latent_dim)
         nothing = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
         unit, prior = Gaussian(nothing, nothing), self.objective.prior_for
         everything = torch.ones(count, len(self.modalities), dtype=torch.bool, device=parameter.device)
-        return unit[0].rsample() if prior.dynamic else prior(self, unit, everything).rsample()
+        return unit[0] if prior.dynamic else prior(self, unit, everything)
 
     def output(self, z: Float[Tensor, "*lead D"], target: str, *, draw: bool = False) -> Tensor:
         """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``."""

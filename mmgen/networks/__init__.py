@@ -1,19 +1,54 @@
 """Plain modules that know nothing of modalities or objectives."""
 
+from .classifiers import ImageClassifierTrunk, TextClassifierTrunk
+from .codes import OneHot
 from .conv import ConvDecoder, ConvTrunk
-from .heads import Encoder, GaussianHead, Spread
+from .conv4 import CharacterDecoder, CharacterTrunk, Conv4Decoder, Conv4Trunk, text_channels
+from .heads import Encoder, GaussianHead, SigmoidLocation, Spread
 from .mlp import ACTIVATIONS, MLPDecoder, MLPTrunk
+from .resnet import ResidualBlock, ResNetDecoder, ResNetTrunk
+from .resnet_bn import (
+    NormalisedBlock,
+    NormalisedImageDecoder,
+    NormalisedImageTrunk,
+    NormalisedTextDecoder,
+    NormalisedTextTrunk,
+    text_block_channels,
+)
+from .sentence import SentenceDecoder, SentenceTrunk
+from .sizes import most_halves
 from .text import SequenceDecoder, SequenceTrunk
 
 __all__ = [
     "ACTIVATIONS",
+    "CharacterDecoder",
+    "CharacterTrunk",
+    "Conv4Decoder",
+    "Conv4Trunk",
     "ConvDecoder",
     "ConvTrunk",
     "Encoder",
     "GaussianHead",
+    "ImageClassifierTrunk",
     "MLPDecoder",
     "MLPTrunk",
+    "NormalisedBlock",
+    "NormalisedImageDecoder",
+    "NormalisedImageTrunk",
+    "NormalisedTextDecoder",
+    "NormalisedTextTrunk",
+    "OneHot",
+    "ResNetDecoder",
+    "ResNetTrunk",
+    "ResidualBlock",
+    "SentenceDecoder",
+    "SentenceTrunk",
     "SequenceDecoder",
     "SequenceTrunk",
+    "SigmoidLocation",
     "Spread",
+    "TextClassifierTrunk",
+    "most_halves",
+    "text_block_channels",
+    "text_channels",
 ]

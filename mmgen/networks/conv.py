@@ -7,34 +7,32 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-
-def _sizes(size: int, layers: int) -> list[int]:
-    """Side lengths after 0, 1, … layers of stride 2."""
-    sizes = [size]
-    for _ in range(layers):
-        sizes.append((sizes[-1] + 1) // 2)
-    return sizes
+from .sizes import halves_up, padding_up
 
 
 class ConvTrunk(nn.Module):
-    """Convolutions (3×3, stride 2) with ReLU, one per entry of ``channels``; features are the flattened last map.
+    """Convolutions (3×3, stride 2, padding 1) with ReLU, one per entry of ``channels``; features are the flattened last map.
 
-    The pattern of the networks for PolyMNIST in Sutter et al. 2021.
+    The networks for PolyMNIST in Sutter et al. 2021, whose encoders narrow to ``bottleneck`` = J features by a linear layer with ReLU.
     """
 
-    def __init__(self, shape: Sequence[int], channels: Sequence[int] = (32, 64, 128)) -> None:
+    def __init__(self, shape: Sequence[int], channels: Sequence[int] = (32, 64, 128), bottleneck: int | None = None) -> None:
         super().__init__()
-        inputs, height, width = shape
+        inputs, *size = shape
         layers: list[nn.Module] = []
         for outputs in channels:
             layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
             inputs = outputs
+        layers.append(nn.Flatten())
+        self.features = inputs * math.prod(halves_up(size, len(channels))[-1])
+        if bottleneck is not None:
+            layers += [nn.Linear(self.features, bottleneck), nn.ReLU()]
+            self.features = bottleneck
         self.layers = nn.Sequential(*layers)
-        self.features = channels[-1] * _sizes(height, len(channels))[-1] * _sizes(width, len(channels))[-1]
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, C, H, W]`` to ``[N, features]``."""
-        return self.layers(x).flatten(1)
+        return self.layers(x)
 
 
 class ConvDecoder(nn.Module):
@@ -42,13 +40,13 @@ class ConvDecoder(nn.Module):
 
     def __init__(self, latent_dim: int, shape: Sequence[int], channels: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()
-        outputs, height, width = shape
-        heights, widths = _sizes(height, len(channels)), _sizes(width, len(channels))
-        self.start = (channels[-1], heights[-1], widths[-1])
-        layers: list[nn.Module] = [nn.Linear(latent_dim, math.prod(self.start)), nn.ReLU(), nn.Unflatten(1, self.start)]
+        outputs, *size = shape
+        sizes = halves_up(size, len(channels))
+        start = (channels[-1], *sizes[-1])
+        layers: list[nn.Module] = [nn.Linear(latent_dim, math.prod(start)), nn.ReLU(), nn.Unflatten(1, start)]
         for step in range(len(channels), 0, -1):
             after = channels[step - 2] if step > 1 else outputs
-            grow = (heights[step - 1] - (2 * heights[step] - 1), widths[step - 1] - (2 * widths[step] - 1))
+            grow = padding_up(sizes[step], sizes[step - 1])
             layers.append(nn.ConvTranspose2d(channels[step - 1], after, 3, stride=2, padding=1, output_padding=grow))
             if step > 1:
                 layers.append(nn.ReLU())

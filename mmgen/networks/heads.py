@@ -1,4 +1,4 @@
-"""From features to a Gaussian posterior."""
+"""The ends of networks: from features to a Gaussian posterior, and the activation of a decoder's output."""
 
 from __future__ import annotations
 
@@ -46,3 +46,11 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Data ``[N, *shape]`` to mean and log-variance, each ``[N, D]``."""
         return self.head(self.trunk(x))
+
+
+class SigmoidLocation(nn.Module):
+    """The sigmoid of the first of a decoder's outputs ``[N, outputs, *shape]``: locations are then in (0, 1), as pixels are, and predicted scales stay as they are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, outputs, *shape]`` to the same shape."""
+        return torch.cat([x[:, :1].sigmoid(), x[:, 1:]], 1) if x.shape[1] > 1 else x.sigmoid()

@@ -1,4 +1,4 @@
-"""Trunks and decoders for sequences of character or word codes ``[N, L]``."""
+"""A small trunk and decoder for sequences of character or word codes ``[N, L]``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from .codes import embed
 from .mlp import MLPDecoder, MLPTrunk
 
 
@@ -23,7 +24,7 @@ class SequenceTrunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Codes ``[N, L]`` to ``[N, features]``."""
-        return self.trunk(self.neighbours(self.embedding(x).transpose(1, 2)).relu())
+        return self.trunk(self.neighbours(embed(self.embedding, x).transpose(1, 2)).relu())
 
 
 class SequenceDecoder(nn.Module):

@@ -72,7 +72,7 @@ def test_the_toy_has_the_schema(toy):
 
 def test_networks_of_the_published_experiment():
     modality = Rats().modalities()["stella"]
-    widths = [tuple(layer.weight.shape) for layer in modality.trunk().modules() if isinstance(layer, torch.nn.Linear)]
+    widths = [tuple(layer.weight.shape) for layer in modality.trunk(2).modules() if isinstance(layer, torch.nn.Linear)]
     assert widths == [(490, 490), (490, 490), (2, 490)]
     widths = [tuple(layer.weight.shape) for layer in modality.decoder(2).modules() if isinstance(layer, torch.nn.Linear)]
     assert widths == [(490, 2), (490, 490), (490, 490)]

@@ -1,0 +1,39 @@
+"""Counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from ...distributions import Likelihood, make_likelihood
+from ...networks import MLPTrunk
+from .fully_connected import FullyConnected
+
+
+class _Log1pTrunk(MLPTrunk):
+    """A multilayer perceptron that sees log(1 + x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, *shape]`` to ``[N, features]``."""
+        return super().forward(torch.log1p(x.clamp(min=0)))
+
+
+class CountsModality(FullyConnected):
+    """Counts: non-negative whole numbers, seen by the encoder as log(1 + x)."""
+
+    likelihood: Literal["poisson", "negative-binomial"] = Field("negative-binomial", description="p(x | z).")
+
+    def trunk(self, latent_dim: int) -> nn.Module:
+        """A multilayer perceptron of log(1 + x)."""
+        return _Log1pTrunk(self.shape, self.hidden, self.activation, self._dropout)
+
+    def classifier_trunk(self) -> nn.Module:
+        """Two hidden layers of log(1 + x)."""
+        return _Log1pTrunk(self.shape, (256, 128), "relu", 0.3)
+
+    def make_likelihood(self) -> Likelihood:
+        """Poisson or negative binomial."""
+        return make_likelihood(self.likelihood, self.shape)

@@ -1,0 +1,59 @@
+"""What kinds of modality with fully connected networks share."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt, model_validator
+from torch import nn
+
+from ...networks import MLPDecoder, MLPTrunk
+from ..modality import Modality, Rendering
+
+Activation = Literal["relu", "leaky-relu", "elu", "gelu", "silu", "softplus", "tanh"]
+
+
+class FullyConnected(Modality):
+    """What kinds with fully connected networks share."""
+
+    hidden: tuple[PositiveInt, ...] = Field(
+        (256, 128), description="Widths of the encoder's hidden layers, each followed by the activation."
+    )
+    decoder_hidden: tuple[PositiveInt, ...] | None = Field(
+        None, description="Widths of the decoder's hidden layers; none: the encoder's, reversed."
+    )
+    activation: Activation = Field("relu", description="After every hidden layer.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden units left out at each training step.")
+    display: tuple[int, int] | None = Field(None, description="Rows and columns when values are drawn as a raster; none: as bars.")
+
+    @model_validator(mode="after")
+    def _display_fits(self) -> FullyConnected:
+        if self.display is not None and math.prod(self.display) != math.prod(self.shape):
+            raise ValueError(f"display {list(self.display)} has {math.prod(self.display)} cells, and a value has {math.prod(self.shape)}")
+        return self
+
+    @property
+    def _dropout(self) -> float:
+        """The share of hidden units that is left out."""
+        return self.dropout
+
+    def trunk(self, latent_dim: int) -> nn.Module:
+        """A multilayer perceptron."""
+        return MLPTrunk(self.shape, self.hidden, self.activation, self._dropout)
+
+    def decoder(self, latent_dim: int) -> nn.Module:
+        """A multilayer perceptron."""
+        hidden = self.hidden[::-1] if self.decoder_hidden is None else self.decoder_hidden
+        return MLPDecoder(latent_dim, (self.make_likelihood().outputs, *self.shape), hidden, self.activation, self._dropout)
+
+    def classifier_trunk(self) -> nn.Module:
+        """Two hidden layers of 256 and 128, with dropout."""
+        return MLPTrunk(self.shape, (256, 128), "relu", 0.3)
+
+    def render(self, value: np.ndarray) -> Rendering:
+        """A raster where ``display`` says so, else bars."""
+        if self.display is not None:
+            return Rendering("raster", value.reshape(self.display))
+        return Rendering("bars", value.reshape(-1).tolist())

@@ -1,0 +1,151 @@
+"""Images."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from ...distributions import Likelihood, make_likelihood
+from ...distributions.likelihoods import ScaleKind
+from ...networks import (
+    Conv4Decoder,
+    Conv4Trunk,
+    ConvDecoder,
+    ConvTrunk,
+    ImageClassifierTrunk,
+    NormalisedImageDecoder,
+    NormalisedImageTrunk,
+    ResNetDecoder,
+    ResNetTrunk,
+    SigmoidLocation,
+    most_halves,
+)
+from ..modality import Rendering
+from ..transforms import Pixels, Transform
+from .fully_connected import FullyConnected
+
+OWN_CHANNELS: dict[str, tuple[int, ...]] = {
+    "mlp": (),
+    "conv": (32, 64, 128),
+    "conv4": (32, 64, 64, 128),
+    "resnet": (64, 128, 256),
+    "resnet-bn": (128, 256, 384, 512, 640),
+}
+
+
+class ImageModality(FullyConnected):
+    """Images ``[channels, height, width]``, as bytes or in [0, 1].
+
+    The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend on the rest of its batch in training (also on
+    what stands in the place of missing rows), because batch normalisation does; in evaluation they do not.
+    """
+
+    network: Literal["conv", "conv4", "resnet", "resnet-bn", "mlp"] = Field(
+        "conv",
+        description="3×3 convolutions of stride 2 (PolyMNIST), 4×4 ones down to one pixel (SVHN), residual blocks (Translated-PolyMNIST, CUB), "
+        "residual blocks with batch normalisation (CelebA), or a multilayer perceptron (MNIST).",
+    )
+    channels: tuple[PositiveInt, ...] | None = Field(
+        None, description="Channels of the convolutions, one entry per stage; none: the network's own, as published.", min_length=1
+    )
+    bottleneck: bool = Field(
+        False, description="With conv: whether the encoder narrows to as many features as the latent space has dimensions (PolyMNIST)."
+    )
+    activated: bool = Field(False, description="With resnet: whether an activation stands before the encoder's heads (CUB).")
+    residual: tuple[float, float] = Field((2.0, 0.3), description="With resnet-bn: (a, b) in a · shortcut + b · branch of its blocks.")
+    dropout: float | None = Field(  # type: ignore[assignment]
+        None, ge=0, lt=1, description="With resnet-bn and mlp: share of units left out in training; none: 0.5 and 0, as published."
+    )
+    output: Literal["linear", "sigmoid"] = Field("linear", description="What the decoder's locations go through at its end.")
+    likelihood: Literal["laplace", "normal", "bernoulli"] = Field("laplace", description="p(x | z).")
+    scale: float = Field(0.75, gt=0, description="Scale of a Laplace or normal likelihood.")
+    scale_kind: ScaleKind = Field("fixed", description="Whether that scale is fixed, learned per pixel, or predicted by the decoder.")
+
+    @model_validator(mode="after")
+    def _is_an_image(self) -> ImageModality:
+        if len(self.shape) != 3 or self.shape[0] not in (1, 3):
+            raise ValueError(f"the shape of an image is [channels, height, width] with one or three channels, not {list(self.shape)}")
+        if self.output == "sigmoid" and self.likelihood == "bernoulli":
+            raise ValueError("a Bernoulli likelihood has a sigmoid of its own and takes logits; set output to linear")
+        least, most = self._stages()
+        stages = len(self._channels)
+        if self.network != "mlp" and not least <= stages <= most:
+            size = "×".join(map(str, self.shape[1:]))
+            raise ValueError(f"network {self.network} takes {least} to {most} channels for images of {size} pixels, not {stages}")
+        return self
+
+    def _stages(self) -> tuple[int, int]:
+        """The fewest and the most channels that the network may have for images of this size."""
+        size = self.shape[1:]
+        if self.network == "conv4":
+            return 1, most_halves(size) + 1
+        if self.network == "resnet-bn":
+            return 2, most_halves([(side + 1) // 2 for side in size]) + 2
+        return 1, max(size).bit_length() + 1  # a side of one pixel is not halved any more
+
+    @property
+    def _channels(self) -> tuple[int, ...]:
+        return OWN_CHANNELS[self.network] if self.channels is None else self.channels
+
+    @property
+    def _dropout(self) -> float:
+        """The share of units that is left out: as published, unless it was set."""
+        return self.dropout if self.dropout is not None else 0.5 if self.network == "resnet-bn" else 0.0
+
+    def trunk(self, latent_dim: int) -> nn.Module:
+        """The chosen network."""
+        if self.network == "conv":
+            return ConvTrunk(self.shape, self._channels, latent_dim if self.bottleneck else None)
+        if self.network == "conv4":
+            return Conv4Trunk(self.shape, self._channels)
+        if self.network == "resnet":
+            return ResNetTrunk(self.shape, self._channels, self.activated)
+        if self.network == "resnet-bn":
+            return NormalisedImageTrunk(self.shape, self._channels, self.residual, self._dropout)
+        return super().trunk(latent_dim)
+
+    def decoder(self, latent_dim: int) -> nn.Module:
+        """The chosen network."""
+        outputs = self.make_likelihood().outputs
+        shape = (outputs * self.shape[0], *self.shape[1:])
+        if self.network == "mlp":
+            network = super().decoder(latent_dim)
+        elif self.network == "conv":
+            network = ConvDecoder(latent_dim, shape, self._channels)
+        elif self.network == "conv4":
+            network = Conv4Decoder(latent_dim, shape, self._channels)
+        elif self.network == "resnet":
+            network = ResNetDecoder(latent_dim, shape, self._channels)
+        else:
+            network = NormalisedImageDecoder(latent_dim, shape, self._channels, self.residual, self._dropout)
+        layers = [network] if self.network == "mlp" else [network, nn.Unflatten(1, (outputs, self.shape[0]))]
+        return nn.Sequential(*layers, SigmoidLocation()) if self.output == "sigmoid" else nn.Sequential(*layers)
+
+    def classifier_trunk(self) -> nn.Module:
+        """Stages of two convolutions with batch normalisation, and a hidden layer between dropouts."""
+        return ImageClassifierTrunk(self.shape)
+
+    def make_likelihood(self) -> Likelihood:
+        """Laplace, normal or Bernoulli."""
+        options: dict[str, Any] = {} if self.likelihood == "bernoulli" else {"scale": self.scale, "scale_kind": self.scale_kind}
+        return make_likelihood(self.likelihood, self.shape, **options)
+
+    def transform(self) -> Transform:
+        """Bytes to [0, 1]."""
+        return Pixels()
+
+    def guess(self, values: Tensor) -> Tensor:
+        """The mean of the pixels in [0, 1]."""
+        return Pixels()(values).mean(0)
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        """Mean squared difference of pixels in [0, 1]."""
+        return super().distance(Pixels()(x), Pixels()(y))
+
+    def render(self, value: np.ndarray) -> Rendering:
+        """The picture."""
+        pixels = np.moveaxis(value / 255 if value.dtype == np.uint8 else value, 0, -1)
+        return Rendering("picture", np.clip(pixels[..., 0] if pixels.shape[-1] == 1 else pixels, 0, 1))
