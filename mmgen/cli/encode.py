@@ -33,6 +33,8 @@ def command(path: Path, given: str | None, split: str, out: Path) -> None:
         if codes.dim() == 1:
             classes = np.array([*run.data.labels[label], ""])
             columns[label] = classes[codes.numpy()]
+        else:
+            columns |= {f"{label}: {name}": codes[:, i].numpy() for i, name in enumerate(run.data.labels[label])}
     try:
         if out.suffix == ".npz":
             write_arrays(out, {"mean": mean, "scale": scale, **columns})

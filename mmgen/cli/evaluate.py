@@ -9,7 +9,6 @@ from ..errors import MmgenError
 from ..evaluation import Evaluation
 from ..evaluation import evaluate as compute
 from ..evaluation.figures import save_figures
-from ..options import merge
 from ..registry import load
 from ..runs import load_run
 from ..runs.config import from_assignments
@@ -39,10 +38,15 @@ def command(path: Path, metrics: str | None, split: str, assignments: list[str],
         return
     screen.print(f"Data: {run.data.name}, {run.data.provenance.kind}: {run.data.provenance.summary}", highlight=False)
     chosen = [row for row in rows if row["measure"] in _headline(kinds, row["metric"]) and _is_summary(row)]
-    shown = [[row["metric"], row["measure"], row["given"], row["target"], row["label"], row["value"], row["n"]] for row in chosen]
-    show(f"{path} on {split} rows", ["metric", "measure", "given", "target", "label", "value", "n"], shown)
-    for warning in _untrustworthy(rows, merge(run.config["metrics"], options.get("metrics", {})).get("coherence", {})):
-        screen.print(warning, highlight=False)
+    shown = [
+        [row["metric"], row["measure"], row["given"], row["target"], row["label"], row["value"], row["n"], row["note"]] for row in chosen
+    ]
+    show(f"{path} on {split} rows", ["metric", "measure", "given", "target", "label", "value", "n", "note"], shown)
+    if any(row["note"].startswith("untrustworthy") for row in rows):
+        screen.print(
+            "What is marked untrustworthy is judged by classifiers that are weak on real data: read it beside their numbers.",
+            highlight=False,
+        )
     screen.print(f"All {len(rows)} numbers: {path / 'results.jsonl'}", highlight=False)
     for figure in made:
         screen.print(f"Figure: {figure}", highlight=False)
@@ -57,19 +61,3 @@ def _headline(kinds: dict[str, Any], metric: str) -> tuple[str, ...]:
 def _is_summary(row: dict[str, Any]) -> bool:
     """Means over subsets, and what has no subset."""
     return " of " in row["given"] or row["target"] in ("all", "mean") or (not row["given"])
-
-
-def _untrustworthy(rows: list[dict[str, Any]], options: dict[str, Any]) -> list[str]:
-    """Sentences about classifiers that are too weak to judge."""
-    bound = load("metrics", "coherence").Config(**options).trustworthy
-    weak = [
-        row
-        for row in rows
-        if row["metric"] == "coherence" and row["measure"] == "classifier" and row["target"] != "mean" and row["value"] < bound
-    ]
-    if not weak:
-        return []
-    named = ", ".join(f"{row['target']} {row['value']:.2f}" for row in weak)
-    return [
-        f"Coherence is bounded by its classifiers, which are below {bound:.2f} on real data for: {named}. Read it beside these numbers."
-    ]

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Batch, Modality, Rendering, Table
+from ..data import Batch, Modality, Table
 from ..errors import MmgenError
-from ..evaluation.figures import common_limits, draw, save
+from ..evaluation.drawing import save
+from ..evaluation.grids import conditional_grid, spread_rows
 from ..runs import Run, load_run
 from ..runs.folder import write_arrays, write_atomically
 from .names import checked, split_names
@@ -36,7 +37,7 @@ def command(
     torch.manual_seed(seed)
     if sources:
         table = run.data.split(split or ("test" if out.suffix == ".png" else "all"))
-        table = _rows(table, n if n is not None or out.suffix != ".png" else 8)
+        table = _picked(table, n if n is not None or out.suffix != ".png" else 8, out.suffix == ".png", seed)
         batches = [model.generate(batch, sources, wanted, samples) for batch in table.batches(512)]
         values = {name: torch.cat([batch[name] for batch in batches], 1) for name in wanted}
     else:
@@ -54,9 +55,11 @@ def command(
     console().print(f"{count} items of {', '.join(wanted)} {origin}: {out}", highlight=False)
 
 
-def _rows(table: Table, n: int | None) -> Table:
-    """The first ``n`` rows; all of them without ``n``."""
-    return table if n is None else table.select(torch.arange(min(n, len(table))))
+def _picked(table: Table, n: int | None, spread: bool, seed: int) -> Table:
+    """The first ``n`` rows, or ``n`` rows of different classes for a picture; all of them without ``n``."""
+    if n is None:
+        return table
+    return table.select(torch.tensor(spread_rows(table, n, seed)) if spread else torch.arange(min(n, len(table))))
 
 
 def _write(out: Path, run: Run, given: list[str], values: dict[str, Tensor], table: Table | None) -> None:
@@ -104,25 +107,8 @@ def _one(modality: Modality, value: Tensor) -> np.ndarray:
 
 
 def _picture(out: Path, run: Run, given: list[str], values: dict[str, Tensor], batch: Batch | None) -> None:
-    """Given values above generated ones, a column per item."""
-    from matplotlib.figure import Figure
-
-    modalities = run.model.modalities
-    samples, count = next(iter(values.values())).shape[:2]
-    count = min(count, 24)
-    tops = [(name, None) for name in given] if batch is not None else []
-    lines = tops + [(name, s) for name in values for s in range(samples)]
-    figure = Figure(figsize=(1.15 * count + 1.3, 1.1 * len(lines) + 0.5), layout="constrained")
-    grid = figure.subplots(len(lines), count, squeeze=False)
-    for r, (name, sample) in enumerate(lines):
-        row = values[name][sample] if sample is not None else batch.data[name]  # type: ignore[union-attr]
-        there = torch.ones(count) if sample is not None else batch.available[:, list(modalities).index(name)]  # type: ignore[union-attr]
-        renderings = [
-            modalities[name].render(v.numpy()) if has else Rendering("text", "missing") for v, has in zip(row, there, strict=False)
-        ]
-        for i, rendering in enumerate(renderings[:count]):
-            draw(grid[r, i], rendering, common_limits(renderings))
-        said = name if sample is not None else f"given\n{name}"
-        grid[r, 0].set_ylabel(said, rotation=0, ha="right", va="center", fontsize=8, fontweight="bold" if sample is None else "normal")
-    figure.suptitle(f"{run.config['objective']['name']} on {run.data.name}\n({run.data.provenance.kind} data)", fontsize=10)
-    save(figure, out)
+    """Given values above generated ones, a column per item; at most 24 columns."""
+    shown = {name: value[:, :24] for name, value in values.items()}
+    origin = f"given {'+'.join(given)}" if given else "from the prior"
+    title = f"{run.config['objective']['name']} on {run.data.name}, {origin}\n({run.data.provenance.kind} data)"
+    save(conditional_grid(run.model.modalities, given, shown, None if batch is None else batch[slice(24)], title), out)

@@ -13,13 +13,31 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..data import Data, Modality, Table
+from ..data import Data, Modality, Table, track
 from ..data.cache import cache_root, writable
 from ..data.loading import describe_modality
 from ..data.transforms import Transform
 from ..runs.folder import write_atomically
 
-FORMAT = 1
+FORMAT = 2
+# Fields of a modality that its classifier does not depend on.
+NETWORK_OF_THE_MODEL = (
+    "network",
+    "hidden",
+    "decoder_hidden",
+    "channels",
+    "bottleneck",
+    "activated",
+    "residual",
+    "output",
+    "weight",
+    "spread",
+    "activation",
+    "dropout",
+    "likelihood",
+    "scale",
+    "scale_kind",
+)
 
 
 class Classifier(nn.Module):
@@ -33,14 +51,22 @@ class Classifier(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """``[N, *shape]`` in data units to logits ``[N, classes]``."""
-        return self.head(self.trunk(self.transform(values)))
+        return self.head(self.features(values))
+
+    def features(self, values: Tensor) -> Tensor:
+        """``[N, *shape]`` in data units to what the head sees, ``[N, F]``."""
+        return self.trunk(self.transform(values))
 
     @torch.no_grad()
-    def predict(self, values: Tensor, batch_size: int = 1024) -> Tensor:
-        """The most probable class of each value, ``[N]``."""
+    def logits(self, values: Tensor, batch_size: int = 1024) -> Tensor:
+        """``[N, *shape]`` to logits ``[N, classes]``, in evaluation mode, in parts, on the CPU."""
         self.eval()
         device = self.head.weight.device
-        return torch.cat([self(part.to(device)).argmax(-1).cpu() for part in values.split(batch_size)])
+        return torch.cat([self(part.to(device)).cpu() for part in values.split(batch_size)])
+
+    def predict(self, values: Tensor, batch_size: int = 1024) -> Tensor:
+        """The most probable class of each value, ``[N]``."""
+        return self.logits(values, batch_size).argmax(-1)
 
 
 @dataclass(frozen=True)
@@ -53,13 +79,16 @@ class Budget:
     learning_rate: float = 1e-3
 
 
-def classifier_for(data: Data, name: str, label: str, modality: Modality, budget: Budget, seed: int = 0) -> Classifier:
-    """The classifier of ``label`` from one modality, from the cache or trained now."""
-    spec = describe_modality(modality)
-    kept = {
-        key: value for key, value in spec.items() if key not in ("hidden", "decoder_hidden", "weight", "spread", "activation", "dropout")
-    }
-    made_from = [FORMAT, data.fingerprint, name, label, kept, vars(budget), seed]
+def classifier_for(
+    data: Data, name: str, label: str, modality: Modality, budget: Budget, seed: int = 0, device: torch.device | str = "cpu"
+) -> Classifier:
+    """The classifier of ``label`` from one modality, from the cache or trained now.
+
+    For a label of several yes/no answers its outputs are their logits.
+    """
+    device, spec = torch.device(device), describe_modality(modality)
+    depends_on = {key: value for key, value in spec.items() if key not in NETWORK_OF_THE_MODEL}
+    made_from = [FORMAT, data.fingerprint, name, label, depends_on, vars(budget), seed]
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:20]
     folder = writable(cache_root() / "classifiers")
     path = folder / f"{key}.safetensors"
@@ -71,36 +100,55 @@ def classifier_for(data: Data, name: str, label: str, modality: Modality, budget
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 classifier = Classifier(modality, len(data.labels[label]))
-                _train(classifier, data, name, label, budget)
-            write_atomically(path, lambda temporary: save_file(classifier.state_dict(), temporary))
-    return classifier.eval()
+                _train(classifier.to(device), data, name, label, budget, device)
+            kept = {key: value.cpu() for key, value in classifier.state_dict().items()}
+            write_atomically(path, lambda temporary: save_file(kept, temporary))
+    return classifier.to(device).eval()
 
 
 def _rows(table: Table, name: str, label: str) -> tuple[Tensor, Tensor]:
     """Values and codes of the rows that have both."""
     codes = table.labels[label].long()
-    keep = table.available[:, list(table.data).index(name)] & (codes >= 0)
+    known = codes >= 0 if codes.dim() == 1 else (codes >= 0).any(-1)
+    keep = (table.available[:, list(table.data).index(name)] & known).nonzero().squeeze(1)
     return table.data[name][keep], codes[keep]
 
 
-def _train(classifier: Classifier, data: Data, name: str, label: str, budget: Budget) -> None:
-    """Adam on the cross-entropy; the weights with the best validation accuracy are kept."""
+def _error(logits: Tensor, codes: Tensor) -> Tensor:
+    """Cross-entropy; of every answer that is known, where there are several."""
+    if codes.dim() == 1:
+        return nn.functional.cross_entropy(logits, codes)
+    known = (codes >= 0).to(logits.dtype)
+    each = nn.functional.binary_cross_entropy_with_logits(logits, codes.clamp(min=0).to(logits.dtype), reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def _quality(logits: Tensor, codes: Tensor) -> float:
+    """Accuracy, or minus the cross-entropy where there are several answers; 0 without rows."""
+    if not len(codes):
+        return 0.0
+    return float((logits.argmax(-1) == codes).float().mean()) if codes.dim() == 1 else -float(_error(logits, codes))
+
+
+@torch.enable_grad()  # an evaluation that asks for a classifier has gradients switched off
+def _train(classifier: Classifier, data: Data, name: str, label: str, budget: Budget, device: torch.device) -> None:
+    """Adam on the cross-entropy; the weights that are best on the validation rows are kept."""
     values, codes = _rows(data.train, name, label)
     checked, truth = _rows(data.val, name, label)
     classifier.transform.fit(values)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
-    best, stale, weights = -1.0, 0, deepcopy(classifier.state_dict())
-    for _ in range(budget.epochs):
+    best, stale, weights = -torch.inf, 0, deepcopy(classifier.state_dict())
+    for _ in track(range(budget.epochs), f"training the classifier of {label} from {name}"):
         classifier.train()
         for rows in torch.randperm(len(values)).split(budget.batch_size):
             if len(rows) > 1:
                 optimizer.zero_grad()
-                nn.functional.cross_entropy(classifier(values[rows]), codes[rows]).backward()
+                _error(classifier(values[rows].to(device)), codes[rows].to(device)).backward()
                 optimizer.step()
-        accuracy = float((classifier.predict(checked) == truth).float().mean()) if len(truth) else 0.0
+        quality = _quality(classifier.logits(checked), truth) if len(truth) else 0.0
         stale += 1
-        if accuracy > best or not len(truth):
-            best, stale, weights = accuracy, 0, deepcopy(classifier.state_dict())
+        if quality > best or not len(truth):
+            best, stale, weights = quality, 0, deepcopy(classifier.state_dict())
         if stale >= budget.patience:
             break
     classifier.load_state_dict(weights)

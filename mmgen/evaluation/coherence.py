@@ -1,13 +1,22 @@
-"""Whether what is generated from some modalities shows what they show."""
+"""Whether what is generated shows the label that it should."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import numpy as np
 from pydantic import Field
+from torch import Tensor
 
-from .classifiers import Budget, classifier_for
-from .evaluation import Evaluation
+from ..data import TextModality
+from .classifiers import Budget, Classifier, classifier_for
+from .evaluation import Evaluation, Generation, Pair
 from .metric import Metric, MetricConfig, Row, row
+from .scores import accuracy, average_precisions, known_rows, mean_average_precision
+from .text import nearest_words
+
+Judgement = dict[str, np.ndarray]  # label to classes [N], or to scores [N, L]
 
 
 class CoherenceConfig(MetricConfig):
@@ -15,52 +24,132 @@ class CoherenceConfig(MetricConfig):
 
     classifier_epochs: int = Field(40, ge=1, description="Epochs that the judging classifiers are trained for, at most.")
     trustworthy: float = Field(
-        0.9, ge=0, le=1, description="Accuracy on real data below which a classifier's verdicts are reported as untrustworthy."
+        0.9,
+        ge=0,
+        le=1,
+        description="Accuracy (mean average precision for several yes/no answers) of a classifier on real held-out data below which its verdicts are "
+        "marked untrustworthy.",
+    )
+    text: Literal["classifier", "words"] = Field(
+        "classifier",
+        description="How text is judged: by a classifier, or as the class whose name is nearest in edit distance (a tie is no class).",
     )
 
 
 class Coherence(Metric):
-    """Conditional coherence: a classifier of the target modality must find in the generated value the label of the given ones.
+    """Coherence: a classifier of the target modality must find in the generated value the label of the given ones.
 
     z ~ q(z | x_S), the mean of p(x_target | z), and a classifier trained on real training data of that modality. ``cross`` has targets that are not given, ``self``
-    those that are. ``k of M`` is the mean over all subsets of k modalities and their targets. ``classifier`` is the accuracy on the real data of the
-    split: no coherence means more than that.
+    those that are. ``k of M`` is the mean over all subsets of k modalities and their targets. ``joint`` is the share of draws from the prior for which the
+    classifiers of all modalities find the same class. ``classifier`` is the accuracy on the real data of the split: no coherence means more than that.
 
-    Source: Shi et al. 2019, section 4; the averages as in "Unity by Diversity", section 5, and "Mitigating the limitations of multimodal VAEs", section 5.
+    For a label of several yes/no answers the measures end in ``_map``: the mean over answers of the average precision of the classifier's scores. Each answer's own
+    is there too (``cross_ap``, ``classifier_ap``).
+
+    Source: Shi et al. 2019, section 4 (cross and joint); the averages as in "Unity by Diversity", section 5, and "Mitigating the limitations of multimodal VAEs",
+    section 5, whose cross-coherence leaves out targets that are given; words as in the latter's text evaluation.
     """
 
     Config = CoherenceConfig
-    headline = ("cross", "classifier")
+    headline = ("cross", "joint", "classifier", "cross_map", "classifier_map")
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs labels, and rows to learn them from."""
         return None if evaluation.labels() else "the data have no labels"
 
-    def compute(self, evaluation: Evaluation) -> list[Row]:
+    def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
+        """All pairs; from the prior where there are classes to agree on."""
+        return bool(pair[0]) or any(codes.ndim == 1 for codes in evaluation.labels().values())
+
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Judgement:
+        """What the classifiers find."""
+        return self._found(evaluation, generation.target, generation.values)
+
+    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Judgement]) -> list[Row]:
         """Rows for every label, subset and target."""
-        latents = evaluation.latents()
-        total = len(evaluation.names)
+        table = evaluation.latents().table
+        real = {name: self._found(evaluation, name, table.data[name][:]) for name in evaluation.names}
+        return [
+            each
+            for label, truth in evaluation.labels().items()
+            for each in self._of_label(evaluation, label, truth, {pair: found[label] for pair, found in judged.items()}, real)
+        ]
+
+    def _of_label(
+        self, evaluation: Evaluation, label: str, truth: np.ndarray, found: dict[Pair, np.ndarray], real: Mapping[str, Judgement]
+    ) -> list[Row]:
+        latents, total, several = evaluation.latents(), len(evaluation.names), truth.ndim == 2
+        known = known_rows(truth)
+        score, end = (mean_average_precision, "_map") if several else (accuracy, "")
         rows: list[Row] = []
-        for label, truth in evaluation.labels().items():
-            found: dict[tuple[str, int], list[float]] = {}
-            for m, target in enumerate(evaluation.names):
-                budget = Budget(epochs=self.config.classifier_epochs)
-                judge = classifier_for(evaluation.data, target, label, evaluation.data.modalities[target], budget).to(evaluation.device)
-                real = latents.table.available[:, m].numpy() & (truth >= 0)
-                if real.any():
-                    accuracy = (judge.predict(latents.table.data[target]).numpy() == truth)[real].mean()
-                    rows.append(row("classifier", accuracy, int(real.sum()), given="real data", target=target, label=label))
-                for s, given in enumerate(latents.subsets):
-                    scored = latents.complete[s].numpy() & (truth >= 0)
-                    if not scored.any():
-                        continue
-                    right = (judge.predict(evaluation.generated(given, target)).numpy() == truth)[scored].mean()
-                    measure = "self" if target in given else "cross"
-                    found.setdefault((measure, len(given)), []).append(right)
-                    rows.append(row(measure, right, int(scored.sum()), given="+".join(given), target=target, label=label))
-            for (measure, size), values in found.items():
-                rows.append(row(measure, np.mean(values), len(truth), given=f"{size} of {total}", target="mean", label=label))
-            judged = [r["value"] for r in rows if r["measure"] == "classifier" and r["label"] == label]
-            if judged:
-                rows.append(row("classifier", np.mean(judged), len(truth), given="real data", target="mean", label=label))
+        notes: dict[str, str] = {}
+        judges: list[float] = []
+        for m, target in enumerate(evaluation.names):
+            scored = latents.table.available[:, m].numpy() & known
+            if scored.any():
+                value = score(real[target][label][scored], truth[scored])
+                judges.append(value)
+                notes[target] = "" if value >= self.config.trustworthy else f"untrustworthy: its classifier has {value:.2f} on real data"
+                rows.append(row(f"classifier{end}", value, int(scored.sum()), given="real data", target=target, label=label))
+                rows += self._answers(evaluation, "classifier_ap", real[target][label], truth, scored, "real data", target, label)
+        doubted = "untrustworthy: some classifiers are too weak" if any(notes.values()) else ""
+        sizes: dict[tuple[str, int], list[float]] = {}
+        for (given, target), predicted in found.items():
+            scored = latents.complete[latents.index(given)].numpy() & known if given else known[:0]
+            if not scored.any():
+                continue
+            value, measure = score(predicted[scored], truth[scored]), "self" if target in given else "cross"
+            sizes.setdefault((measure, len(given)), []).append(value)
+            called, note = "+".join(given), notes.get(target, "")
+            rows.append(row(f"{measure}{end}", value, int(scored.sum()), given=called, target=target, label=label, note=note))
+            rows += self._answers(evaluation, f"{measure}_ap", predicted, truth, scored, called, target, label)
+        for (measure, size), values in sorted(sizes.items(), key=lambda item: item[0]):
+            called = f"{size} of {total}"
+            rows.append(row(f"{measure}{end}", np.mean(values), len(truth), given=called, target="mean", label=label, note=doubted))
+        if judges:
+            rows.append(row(f"classifier{end}", np.mean(judges), len(truth), given="real data", target="mean", label=label))
+        drawn = [found[(), target] for target in evaluation.names] if not several else []
+        if drawn:
+            agreed = np.all([(classes == drawn[0]) & (classes >= 0) for classes in drawn], axis=0)
+            dynamic = "the prior depends on data: from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
+            note = "; ".join(said for said in (doubted, dynamic) if said)
+            rows.append(row("joint", agreed.mean(), len(agreed), given="prior", target="all", label=label, note=note))
         return rows
+
+    @staticmethod
+    def _answers(
+        evaluation: Evaluation, measure: str, scores: np.ndarray, truth: np.ndarray, scored: np.ndarray, given: str, target: str, label: str
+    ) -> list[Row]:
+        """The average precision of each answer, where there are several."""
+        if truth.ndim == 1:
+            return []
+        each = average_precisions(scores[scored], truth[scored])
+        names = evaluation.data.labels[label]
+        n = int(scored.sum())
+        return [
+            row(measure, value, n, given=given, target=target, label=f"{label}: {name}")
+            for name, value in zip(names, each, strict=True)
+            if np.isfinite(value)
+        ]
+
+    def _found(self, evaluation: Evaluation, target: str, values: Tensor) -> Judgement:
+        """Classes, or scores, that the values of a modality show: one entry per label."""
+        found: dict[str, Any] = {}
+        for label, truth in evaluation.labels().items():
+            modality = evaluation.data.modalities[target]
+            if self.config.text == "words" and truth.ndim == 1 and isinstance(modality, TextModality):
+                found[label] = nearest_words(modality, values, evaluation.data.labels[label])
+            else:
+                logits = judge_of(evaluation, target, label, self.config.classifier_epochs).logits(values)
+                found[label] = (logits.argmax(-1) if truth.ndim == 1 else logits).numpy()
+        return found
+
+
+def judge_of(evaluation: Evaluation, target: str, label: str, epochs: int) -> Classifier:
+    """The classifier of a label from a modality, kept as long as the evaluation is."""
+    modality = evaluation.data.modalities[target]
+
+    def make() -> Classifier:
+        return classifier_for(evaluation.data, target, label, modality, Budget(epochs=epochs), device=evaluation.device)
+
+    return evaluation.once(("classifier", target, label, epochs), make)

@@ -9,6 +9,7 @@ from ..options import validated
 from ..registry import entries, load
 from ..runs import Run
 from .evaluation import Evaluation
+from .metric import Metric
 
 
 def evaluate(
@@ -24,28 +25,32 @@ def evaluate(
 
     Args:
         run: A trained run.
-        metrics: Names (``mmgen list metrics``); all installed ones that the data allow by default.
+        metrics: Names (``mmgen list metrics``); by default all installed ones that the data allow, but for the costly ones.
         split: ``test``, ``val`` or ``train``.
         notify: Called with a sentence for each metric that is left out, and why.
         evaluation: One that holds latents already.
         **options: Of metrics, by name: ``coherence={"classifier_epochs": 10}``; over those of the run's configuration.
 
     Returns:
-        Rows with ``metric, measure, given, target, label, split, value, n, seed, data``.
+        Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
     """
     seed = run.config["training"]["seed"]
     evaluation = evaluation or Evaluation(run.model, run.data, split=split, seed=seed)
-    provenance = run.data.provenance.kind
-    rows: list[dict[str, Any]] = []
+    chosen: dict[str, Metric] = {}
     for name in metrics or [entry.name for entry in entries("metrics")]:
         kind = load("metrics", name)
+        if kind.costly and not metrics:
+            continue
         wanted = {**run.config.get("metrics", {}).get(name, {}), **options.get(name, {})}
         metric = kind(validated(kind.Config, wanted, f"metrics.{name}"))
         lacking = metric.lacks(evaluation)
-        if lacking is not None:
-            if notify is not None:
-                notify(f"The metric {name!r} is left out: {lacking}.")
-            continue
-        rows += [{"metric": name, **row, "split": split, "seed": seed, "data": provenance} for row in metric.compute(evaluation)]
+        if lacking is None:
+            chosen[name] = metric
+        elif notify is not None:
+            notify(f"The metric {name!r} is left out: {lacking}.")
+    common = {"split": split, "seed": seed, "data": run.data.provenance.kind}
+    rows: list[dict[str, Any]] = []
+    for (name, metric), judged in zip(chosen.items(), evaluation.judged(list(chosen.values())), strict=True):
+        rows += [{"metric": name, **row, **common} for row in metric.summarise(evaluation, judged)]
     run.add_results(rows)
     return rows

@@ -1,19 +1,24 @@
-"""What metrics share: latents of every subset and generated samples, computed once."""
+"""What metrics share: latents of every subset, and one pass over everything that is generated from them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Data, Table
+from ..data import Data, Table, track
 from ..models import MultimodalVAE
+from .metric import Metric
 
+T = TypeVar("T")
 Subset = tuple[str, ...]
+Pair = tuple[Subset, str]  # what is given (nothing: the prior), and what is generated
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,33 @@ class Latents:
         return self.subsets.index(tuple(given))
 
 
+@dataclass(frozen=True)
+class Generation:
+    """What a model generates for one target from one subset, on the model's device.
+
+    Attributes:
+        given: The subset, by names; empty where it is from the prior.
+        target: The generated modality.
+        values: The mean of p(x_target | z), z ~ q(z | x_given), in data units, ``[N, *shape]``.
+        truth: The target's own values ``[N, *shape]`` (arbitrary where a row lacks them); None from the prior.
+        log_likelihood: log p(x_target | z) of those, unweighted, in the units that the model works in, ``[N]``; None from the prior.
+        complete: Whether a row has all that is given, ``[N]``.
+        has_target: Whether a row has the target, ``[N]``.
+    """
+
+    given: Subset
+    target: str
+    values: Tensor
+    truth: Tensor | None
+    log_likelihood: Tensor | None
+    complete: Tensor
+    has_target: Tensor
+
+
 class Evaluation:
     """A trained model on one split.
 
-    Each batch is encoded once, all subsets are derived from that in one call, and every pair of subset and target is decoded once.
+    Each batch is encoded once, all subsets are derived from that in one call, and every pair of subset and target is decoded once for all metrics.
 
     Args:
         model: The model; it is put in evaluation mode.
@@ -53,7 +81,7 @@ class Evaluation:
         seed: Of the samples.
         subsets: The subsets that are looked at, by names, smaller ones first and all modalities last; chosen by ``max_subsets`` otherwise.
         max_subsets: How many subsets are looked at; beyond it, all single modalities, all but one, all, and others at random.
-        max_rows: How many rows of a split are looked at, drawn at random.
+        max_rows: How many rows of a split are looked at, drawn at random; and how many are drawn from the prior.
         batch_size: Rows at a time.
     """
 
@@ -74,6 +102,7 @@ class Evaluation:
         self.names = list(model.modalities)
         self.device = next(model.parameters()).device
         self.subsets = self._chosen_subsets() if subsets is None else [tuple(subset) for subset in subsets]
+        self._kept: dict[Any, Any] = {}
         self._latents: dict[str, Latents] = {}
 
     def _chosen_subsets(self) -> list[Subset]:
@@ -90,6 +119,8 @@ class Evaluation:
             chosen = sorted(kept, key=lambda c: (len(c), c))
         return [tuple(self.names[m] for m in c) for c in chosen]
 
+    # Rows and latents ---------------------------------------------------------------------------------------------------
+
     def rows(self, split: str) -> Table:
         """The rows of a split that are looked at."""
         table = self.data.split(split)
@@ -105,12 +136,17 @@ class Evaluation:
             self._latents[split] = self._encode(self.rows(split))
         return self._latents[split]
 
-    @torch.no_grad()
+    @contextmanager
+    def seeded(self, number: int = 0) -> Iterator[None]:
+        """No gradients, and random numbers of this evaluation's own: the same each time, whatever was computed before."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(self.seed + number)
+            yield
+
     def _encode(self, table: Table) -> Latents:
         masks = torch.tensor([[name in subset for name in self.names] for subset in self.subsets], device=self.device)
         means, samples, own = [], [], []
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(self.seed)
+        with self.seeded():
             for raw in table.batches(self.batch_size):
                 batch = self.model.prepare(raw.to(self.device))
                 experts = self.model.experts(batch)
@@ -125,31 +161,73 @@ class Evaluation:
         return Latents(self.subsets, torch.cat(means, 1), torch.cat(samples, 1), torch.cat(own, 1) if own else None, complete, table)
 
     def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
-        """The latents ``[N, D]`` of the evaluated rows that ``target`` is decoded from when ``given`` is known."""
+        """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
+
+        Given nothing they are ``max_rows`` draws from the prior, the same for all targets unless modalities keep their own latents.
+        """
+        if not given:
+            own = 0 if self.model.objective.aggregate.shared else 1 + self.names.index(target)
+            with self.seeded(1_000_003 + own):
+                return self.model.sample_prior(self.max_rows).cpu()
         latents = self.latents()
         if latents.own is not None and target in given:
             return latents.own[self.names.index(target)]
         return latents.samples[latents.index(given)]
 
-    @torch.no_grad()
-    def generated(self, given: Sequence[str], target: str) -> Tensor:
-        """The mean of p(x_target | z) in data units, z ~ q(z | x_given), ``[N, *shape]``."""
-        parts = [self.model.output(z.to(self.device), target).cpu() for z in self.latent_samples(given, target).split(self.batch_size)]
-        return torch.cat(parts)
-
-    @torch.no_grad()
-    def log_likelihood(self, given: Sequence[str], target: str) -> Tensor:
-        """log p(x_target | z), z ~ q(z | x_given), in the units that the model works in and without weights, ``[N]``."""
-        m = self.names.index(target)
-        parts = []
-        latents = self.latent_samples(given, target).split(self.batch_size)
-        for z, raw in zip(latents, self.latents().table.batches(self.batch_size), strict=True):
-            batch = self.model.prepare(raw.to(self.device))
-            parameters = self.model.decode(z.to(self.device), target)
-            parts.append(self.model.likelihoods[m].log_prob(parameters, batch.data[target]).cpu())  # type: ignore[operator]
-        return torch.cat(parts)
-
     def labels(self, split: str | None = None) -> dict[str, np.ndarray]:
-        """The single-class labels of a split's rows as codes, −1 where unknown."""
+        """The labels of a split's rows: codes ``[N]``, −1 where unknown, and ``[N, L]`` of 0, 1 and −1 for several yes/no answers."""
         table = self.latents(split).table
-        return {name: codes.numpy() for name, codes in table.labels.items() if codes.dim() == 1}
+        return {name: codes.numpy() for name, codes in table.labels.items()}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` makes, made once and kept as long as this evaluation: for what metrics share, such as classifiers."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    # What is generated --------------------------------------------------------------------------------------------------
+
+    def generated(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Tensor:
+        """The mean of p(x_target | z) in data units, z ~ q(z | x_given), of all rows or some: ``[N, *shape]``."""
+        z = self.latent_samples(given, target)
+        with torch.no_grad():
+            parts = (z if rows is None else z[list(rows)]).split(self.batch_size)
+            return torch.cat([self.model.output(part.to(self.device), target).cpu() for part in parts])
+
+    @torch.no_grad()
+    def generation(self, given: Subset, target: str, truth: Tensor | None = None) -> Generation:
+        """Everything that is generated for a pair, decoded once.
+
+        ``truth`` are the target's own values on the model's device, where the caller has them.
+        """
+        m = self.names.index(target)
+        latents = self.latent_samples(given, target).split(self.batch_size)
+        if not given:
+            drawn = torch.cat([self.model.output(z.to(self.device), target) for z in latents])
+            every = torch.ones(len(drawn), dtype=torch.bool)
+            return Generation(given, target, drawn, None, None, every, every)
+        table = self.latents().table
+        truth = table.data[target][:].to(self.device) if truth is None else truth
+        likelihood, transform = self.model.likelihoods[m], self.model.transforms[m]
+        values, scores = [], []
+        for z, x in zip(latents, truth.split(self.batch_size), strict=True):
+            parameters = self.model.decode(z.to(self.device), target)
+            scores.append(likelihood.log_prob(parameters, transform(x)))  # type: ignore[operator]
+            values.append(transform.inverse(likelihood.mean(parameters)))  # type: ignore[operator]
+        complete = self.latents().complete[self.latents().index(given)]
+        return Generation(given, target, torch.cat(values), truth, torch.cat(scores), complete, table.available[:, m])
+
+    def judged(self, metrics: Sequence[Metric]) -> list[dict[Pair, Any]]:
+        """What each metric keeps of every pair that it wants; each pair is decoded once."""
+        pairs: list[Pair] = [(given, target) for target in self.names for given in [(), *self.subsets]]
+        wanted = {pair: [i for i, metric in enumerate(metrics) if metric.wants(self, pair)] for pair in pairs}
+        kept: list[dict[Pair, Any]] = [{} for _ in metrics]
+        wanted = {pair: who for pair, who in wanted.items() if who}
+        truth: tuple[str, Tensor] | None = None
+        for (given, target), who in track(wanted.items(), "generating and judging", len(wanted)):
+            if given and (truth is None or truth[0] != target):
+                truth = (target, self.latents().table.data[target][:].to(self.device))
+            generation = self.generation(given, target, truth[1] if given and truth else None)
+            for i in who:
+                kept[i][given, target] = metrics[i].judge(self, generation)
+        return kept

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat, TypedDict
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from .evaluation import Evaluation
+    from .evaluation import Evaluation, Generation, Pair
 
 
 class MetricConfig(BaseModel):
@@ -18,7 +19,11 @@ class MetricConfig(BaseModel):
 
 
 class Row(TypedDict):
-    """One number. ``given`` and ``target`` are names joined by '+'; ``k of M`` is a mean over all subsets of k modalities; '' where there is none."""
+    """One number.
+
+    ``given`` and ``target`` are names joined by '+'; ``k of M`` is a mean over all subsets of k modalities; '' where there is none. ``note`` says in a few words
+    why the number should not be trusted; '' where nothing is known against it.
+    """
 
     measure: str
     given: str
@@ -26,18 +31,24 @@ class Row(TypedDict):
     label: str
     value: float
     n: int
+    note: str
 
 
-def row(measure: str, value: SupportsFloat, n: int, *, given: str = "", target: str = "", label: str = "") -> Row:
+def row(measure: str, value: SupportsFloat, n: int, *, given: str = "", target: str = "", label: str = "", note: str = "") -> Row:
     """A row, with nothing where nothing is said."""
-    return Row(measure=measure, given=given, target=target, label=label, value=float(value), n=int(n))
+    return Row(measure=measure, given=given, target=target, label=label, value=float(value), n=int(n), note=note)
 
 
 class Metric(ABC):
-    """``compute(evaluation) -> rows``; the evaluation has latents and generated samples, computed once for all metrics."""
+    """Looks at what a model generates, one pair of given modalities and target at a time, and says what it found as rows.
+
+    An evaluation decodes each pair once for all metrics that want it, shows it to them (:meth:`judge`), and forgets it: what a metric keeps of a pair should be small.
+    A metric that looks at latents alone needs only :meth:`summarise`.
+    """
 
     Config: ClassVar[type[MetricConfig]] = MetricConfig
     headline: ClassVar[tuple[str, ...]] = ()  # the measures that a summary shows
+    costly: ClassVar[bool] = False  # computed only when it is asked for by name
 
     def __init__(self, config: MetricConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config
@@ -46,6 +57,18 @@ class Metric(ABC):
         """Why this metric cannot be computed here, as the end of a sentence; None if it can."""
         return None
 
+    def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
+        """Whether it wants to see what is generated for a target given a subset (the empty one: from the prior)."""
+        return False
+
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Any:
+        """What to keep of one generated pair."""
+        raise NotImplementedError(f"{type(self).__name__} wants to see what is generated, and has no judge()")
+
     @abstractmethod
+    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+        """The numbers, from what :meth:`judge` kept of every pair that it wanted."""
+
     def compute(self, evaluation: Evaluation) -> list[Row]:
-        """The numbers."""
+        """The numbers of this metric alone."""
+        return self.summarise(evaluation, evaluation.judged([self])[0])

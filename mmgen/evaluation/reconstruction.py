@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field
 from torch import Tensor
 
-from .evaluation import Evaluation, Subset
+from .evaluation import Evaluation, Generation, Pair, Subset
 from .metric import Metric, MetricConfig, Row, row
 
 
@@ -27,44 +29,52 @@ class Reconstruction(Metric):
     Config = ReconstructionConfig
     headline = ("loss",)
 
-    def compute(self, evaluation: Evaluation) -> list[Row]:
+    def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
+        """Everything, the target itself, one other modality, and all others."""
+        given, target = pair
+        if set(given) == set(evaluation.names) or given == (target,):
+            return True
+        return self.config.cross and target not in given and len(given) in (1, len(evaluation.names) - 1)
+
+    def judge(self, evaluation: Evaluation, generation: Generation) -> tuple[float, float, int] | None:
+        """Mean distance, mean log-likelihood, and of how many rows; given everything, rows that lack other modalities count too."""
+        everything = len(generation.given) == len(evaluation.names)
+        keep = generation.has_target if everything else generation.has_target & generation.complete
+        if not keep.any() or generation.truth is None or generation.log_likelihood is None:
+            return None
+        distance = self._distance(evaluation, generation.values, generation.truth, generation.target)
+        keep = keep.to(distance.device)
+        return float(distance[keep].mean()), float(generation.log_likelihood[keep].mean()), int(keep.sum())
+
+    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, tuple[float, float, int] | None]) -> list[Row]:
         """Rows for every (given, target)."""
-        names = evaluation.names
-        everything: Subset = tuple(names)
+        everything: Subset = tuple(evaluation.names)
         rows: list[Row] = []
         joint, alone = 0.0, 0.0
-        for m, target in enumerate(names):
-            has = evaluation.latents().table.available[:, m]
-            weight = evaluation.model.modalities[target].weight
-            sources: list[Subset] = [everything, (target,)]
-            if self.config.cross:
-                others = tuple(name for name in names if name != target)
-                sources += [(name,) for name in others] + ([others] if len(others) > 1 else [])
-            for given in dict.fromkeys(sources):
-                keep = has & (evaluation.latents().complete[evaluation.latents().index(given)] if given != everything else has)
-                if not keep.any():
-                    continue
-                n = int(keep.sum())
-                distance = self._distance(evaluation, evaluation.generated(given, target), target)[keep]
-                log_likelihood = float(evaluation.log_likelihood(given, target)[keep].mean())
-                called = "+".join(given)
-                rows.append(row("distance", distance.mean(), n, given=called, target=target))
-                rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
-                joint -= weight * log_likelihood if given == everything else 0
-                alone -= weight * log_likelihood if given == (target,) else 0
+        for (given, target), found in judged.items():
+            if found is None:
+                continue
+            distance, log_likelihood, n = found
+            called, weight = "+".join(given), evaluation.model.likelihood_weights[evaluation.names.index(target)]
+            rows.append(row("distance", distance, n, given=called, target=target))
+            rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
+            joint -= weight * log_likelihood if given == everything else 0
+            alone -= weight * log_likelihood if given == (target,) else 0
+        table = evaluation.latents().table
+        for m, target in enumerate(everything):
+            has = table.available[:, m]
             if has.any():
-                floor = self._floor(evaluation, target)[has]
-                rows.append(row("distance", floor.mean(), len(floor), given="nothing", target=target))
-        n = len(evaluation.latents().table)
+                rows.append(row("distance", self._floor(evaluation, target)[has].mean(), int(has.sum()), given="nothing", target=target))
+        n = len(table)
         return [*rows, row("loss", joint, n, given="+".join(everything), target="all"), row("loss", alone, n, given="self", target="all")]
 
     @staticmethod
-    def _distance(evaluation: Evaluation, values: Tensor, target: str) -> Tensor:
-        return evaluation.model.modalities[target].distance(values, evaluation.latents().table.data[target])
+    def _distance(evaluation: Evaluation, values: Tensor, truth: Tensor, target: str) -> Tensor:
+        return evaluation.model.modalities[target].distance(values, truth)
 
     def _floor(self, evaluation: Evaluation, target: str) -> Tensor:
         """Distances to what one would guess from the training rows alone."""
-        train = evaluation.data.train
-        values = train.data[target][train.available[:, evaluation.names.index(target)]]
+        train, truth = evaluation.rows("train"), evaluation.latents().table.data[target][:]
+        values = train.data[target][train.available[:, evaluation.names.index(target)].nonzero().squeeze(1)]
         guess = evaluation.model.modalities[target].guess(values)
-        return self._distance(evaluation, guess.expand(evaluation.latents().table.data[target].shape), target)
+        return self._distance(evaluation, guess.expand(truth.shape), truth, target)

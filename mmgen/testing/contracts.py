@@ -187,12 +187,12 @@ def check_dataset(dataset: Dataset) -> None:
         table = getattr(splits, name)
         assert list(table.data) == list(modalities), f"{name}: the modalities are not those that are declared, in their order"
         for m, (modality, spec) in enumerate(modalities.items()):
-            values = table.data[modality]
+            values = table.data[modality][:]
             assert tuple(values.shape[1:]) == spec.shape, (
                 f"{name}: {modality} has shape {tuple(values.shape[1:])}, declared is {spec.shape}"
             )
             assert values.is_contiguous()
-            assert torch.equal(values, getattr(again, name).data[modality]), f"{name}: {modality} differs when it is made again"
+            assert torch.equal(values, getattr(again, name).data[modality][:]), f"{name}: {modality} differs when it is made again"
             if values.is_floating_point():
                 assert values[table.available[:, m]].isfinite().all(), f"{name}: {modality} has values that are not finite"
         assert table.available.any(-1).all(), f"{name}: a row has no modality at all"

@@ -18,7 +18,8 @@ def test_train_evaluate_generate_and_encode(trained, mmgen, home):
     assert "coherence" in out
     assert "latent-classification" in out
     rows = [json.loads(line) for line in (trained / "results.jsonl").read_text().splitlines()]
-    assert {row["metric"] for row in rows} == {"coherence", "latent-classification", "reconstruction"}
+    everyday = {"coherence", "latent-classification", "reconstruction", "clustering", "cosine-similarity", "fd-classifier"}
+    assert {row["metric"] for row in rows} == everyday, "no text, no weights for the FID, and nothing that is costly"
     assert {row["data"] for row in rows} == {"real"}
     for name in ("latents", "generations", "learning-curves"):
         with Image.open(trained / "figures" / f"{name}.png") as picture:
@@ -92,7 +93,7 @@ def test_options_are_stronger_than_set_the_file_and_defaults(home, mmgen):
     written = yaml.safe_load((home / "r" / "config.yaml").read_text())
     assert written["training"]["epochs"] == 1
     assert written["training"]["batch_size"] == 7
-    assert written["model"] == {"latent_dim": 3, "beta": 0.001}
+    assert written["model"] == {"latent_dim": 3, "beta": 0.001, "likelihood_weights": "official"}
 
 
 def test_a_second_run_gets_a_folder_of_its_own_and_resume_finds_the_last(home, mmgen):

@@ -1,0 +1,82 @@
+"""One value as people see it, and the frame of a picture that shows many."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..data import Rendering
+from ..runs.folder import write_atomically
+
+COLOURS = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]
+Limits = tuple[float, float]
+SHORT = 16  # characters that fit into a small cell
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, whole or not at all."""
+    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=130))
+    return path
+
+
+def common_limits(renderings: Sequence[Rendering]) -> Limits | None:
+    """The range of several bar charts or rasters, so that they can be compared; None for what has no range."""
+    numbers = [np.ravel(r.content) for r in renderings if r.kind in ("bars", "raster")]
+    if not numbers:
+        return None
+    values = np.concatenate(numbers).astype(float)
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    return low, high if high > low else low + 1
+
+
+def draw(axes: Axes, rendering: Rendering, limits: Limits | None = None) -> None:
+    """One value without axes around it; text is wrapped to the width of its cell."""
+    low, high = limits or common_limits([rendering]) or (0.0, 1.0)
+    if rendering.kind == "picture":
+        axes.imshow(rendering.content, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    elif rendering.kind == "raster":
+        rows, columns = rendering.content.shape
+        square = 0.5 <= rows / columns <= 2  # a picture of something; what is long and thin is stretched to be seen at all
+        axes.imshow(rendering.content, cmap="viridis", aspect="equal" if square else "auto", interpolation="nearest", vmin=low, vmax=high)
+    elif rendering.kind == "bars":
+        axes.bar(np.arange(len(rendering.content)), rendering.content, width=1.0, color=COLOURS[0])
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    else:
+        short = len(rendering.content) <= SHORT
+        said = rendering.content if short else textwrap.fill(rendering.content, 30, break_long_words=True)
+        style = {"fontsize": 8} if short else {"fontsize": 5.0, "linespacing": 1.05}
+        axes.text(0.5, 0.5, said.replace("$", r"\$"), ha="center", va="center", transform=axes.transAxes, **style)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def label(axes: Axes, text: str, *, bold: bool = False) -> None:
+    """What a row shows, at its left."""
+    axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8, fontweight="bold" if bold else "normal")
+
+
+def grid(lines: Sequence[tuple[str, bool]], cells: Sequence[Sequence[Rendering]], title: str, limits: Sequence[Limits | None]) -> Figure:
+    """Lines of cells with a label each.
+
+    Args:
+        lines: What each line is called, and whether it is shown in bold (what is real, as against generated).
+        cells: The values of each line, all of one number.
+        title: Above everything.
+        limits: The range of each line's bars or rasters.
+    """
+    long = any(r.kind == "text" and len(r.content) > SHORT for line in cells for r in line)
+    width, height = (1.75, 1.35) if long else (1.1, 1.1)
+    figure = Figure(figsize=(width * len(cells[0]) + 1.5, height * len(lines) + 0.6), layout="constrained")
+    panels = figure.subplots(len(lines), len(cells[0]), squeeze=False)
+    for axes, line, (name, bold), each in zip(panels, cells, lines, limits, strict=True):
+        for cell, rendering in zip(axes, line, strict=True):
+            draw(cell, rendering, each)
+        label(axes[0], name, bold=bold)
+    figure.suptitle(title, fontsize=10)
+    return figure

@@ -1,0 +1,150 @@
+"""Grids of real and generated values, as in the papers: what is given above what is generated from it, a column per item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..data import Batch, Modality, Rendering, Table
+from .drawing import Limits, common_limits, draw, grid, label
+from .evaluation import Evaluation, Subset
+
+MISSING = Rendering("text", "missing")
+
+
+def spread_rows(table: Table, count: int, seed: int = 0) -> list[int]:
+    """Rows to show: such as have every modality if possible, and of different classes of the first label, in their order."""
+    order = np.random.default_rng(seed).permutation(len(table))
+    order = order[np.argsort(~table.available.all(-1).numpy()[order], kind="stable")]
+    classes = [codes.numpy() for codes in table.labels.values() if codes.dim() == 1]
+    if not classes:
+        return order[:count].tolist()
+    codes = classes[0][order]
+    turn = np.zeros(len(order), dtype=np.int64)  # how many rows of the same class come before
+    for code in np.unique(codes):
+        turn[codes == code] = np.arange((codes == code).sum())
+    chosen = order[np.argsort(turn, kind="stable")][:count]
+    return chosen[np.argsort(classes[0][chosen], kind="stable")].tolist()
+
+
+def said(evaluation: Evaluation) -> str:
+    """What is shown, and whether it is real."""
+    return f"{evaluation.data.name} ({evaluation.split} rows, {evaluation.data.provenance.kind} data)"
+
+
+def conditional_grid(
+    modalities: Mapping[str, Modality], given: Sequence[str], values: Mapping[str, Tensor], batch: Batch | None, title: str
+) -> Figure:
+    """Given values above generated ones.
+
+    Args:
+        modalities: Of the model.
+        given: The names of those that are given.
+        values: Name of each target to what is generated, ``[samples, items, *shape]``.
+        batch: The items; None where they are from the prior.
+        title: Above everything.
+    """
+    names = list(modalities)
+    lines: list[tuple[str, bool]] = []
+    cells: list[list[Rendering]] = []
+    if batch is not None:
+        for name in given:
+            has = batch.available[:, names.index(name)]
+            lines.append((f"given\n{name}", True))
+            cells.append([modalities[name].render(v.numpy()) if there else MISSING for v, there in zip(batch.data[name], has, strict=True)])
+    limits: list[Limits | None] = [common_limits(line) for line in cells]
+    for name, drawn in values.items():
+        rendered = [[modalities[name].render(value.numpy()) for value in sample] for sample in drawn]
+        lines += [(name, False)] * len(rendered)
+        cells += rendered
+        limits += [common_limits([r for line in rendered for r in line])] * len(rendered)
+    return grid(lines, cells, title, limits)
+
+
+def prior_grid(evaluation: Evaluation, items: int = 10) -> Figure:
+    """Draws from the prior: a row per modality, a column per draw."""
+    values = {name: evaluation.generated((), name, range(items))[None] for name in evaluation.names}
+    dynamic = "; the prior depends on data: drawn from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
+    return conditional_grid(evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{said(evaluation)}")
+
+
+def subset_grid(evaluation: Evaluation, target: str, items: int = 10, max_lines: int = 8) -> Figure:
+    """One modality generated from more and more of the others: the originals, one line per subset, and the reconstruction from everything."""
+    others = [name for name in evaluation.names if name != target]
+    chosen: list[Subset] = [tuple(name for name in evaluation.names if name in others[:size]) for size in range(1, len(others) + 1)]
+    chosen = [given for given in chosen if given in evaluation.subsets]
+    if len(chosen) > max_lines:
+        chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, max_lines).round().astype(int)]
+    chosen.append(tuple(evaluation.names))
+    rows = spread_rows(evaluation.latents().table, items, evaluation.seed)
+    originals, generated = _column(evaluation, target, rows, chosen)
+    lines = [
+        (f"original\n{target}", True),
+        *(("given\n" + "\n".join(given) if len(given) < len(evaluation.names) else "given all", False) for given in chosen),
+    ]
+    cells = [originals, *([line[s] for line in generated] for s in range(len(chosen)))]
+    flat = [rendering for line in cells[1:] for rendering in line]
+    bars = originals[0].kind == "bars"
+    limits = [
+        common_limits([*originals, *flat] if bars else originals),
+        *[common_limits([*originals, *flat] if bars else flat)] * len(chosen),
+    ]
+    return grid(lines, cells, f"{target} from more and more modalities\n{said(evaluation)}", limits)
+
+
+def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int = 8) -> Figure:
+    """Originals above what is generated: a row per given modality, a column per target, one block per item; the items have different labels where there are any.
+
+    Within a column bars have one scale; rasters have one for the originals and one for what is generated, since a mean of sparse counts is small.
+    """
+    names = evaluation.names[:max_modalities]
+    everything: Subset = tuple(evaluation.names)
+    chosen = spread_rows(evaluation.latents().table, items, evaluation.seed)
+    sources: list[Subset] = [(name,) for name in names] + ([everything] if len(names) > 1 else [])
+    block = len(sources) + 1
+    figure = Figure(figsize=(max(1.9 * len(names) + 1.2, 5), 1.2 * len(chosen) * block + 1), layout="constrained")
+    panels = figure.subplots(len(chosen) * block, len(names), squeeze=False)
+    for column, target in enumerate(names):
+        originals, generated = _column(evaluation, target, chosen, sources)
+        bars = originals[0].kind == "bars" or generated[0][0].kind == "bars"
+        flat = [rendering for each in generated for rendering in each]
+        above, below = (common_limits([*originals, *flat]),) * 2 if bars else (common_limits(originals), common_limits(flat))
+        for i in range(len(chosen)):
+            draw(panels[i * block, column], originals[i], above)
+            for r, rendering in enumerate(generated[i]):
+                draw(panels[i * block + 1 + r, column], rendering, below)
+        panels[0, column].set_title(target, fontsize=9)
+    for i, item in enumerate(chosen):
+        label(panels[i * block, 0], f"original{_label_of(evaluation, item)}", bold=True)
+        for r, given in enumerate(sources):
+            label(panels[i * block + 1 + r, 0], f"given {given[0] if len(given) == 1 else 'all'}")
+    figure.suptitle(f"Generated modalities (columns) from given ones (rows)\n{said(evaluation)}", fontsize=10)
+    return figure
+
+
+def _column(evaluation: Evaluation, target: str, chosen: list[int], sources: list[Subset]) -> tuple[list[Rendering], list[list[Rendering]]]:
+    """The originals of the chosen rows, and what is generated for each of them from each source; a note where something is missing."""
+    modality, latents = evaluation.model.modalities[target], evaluation.latents()
+    values = {given: evaluation.generated(given, target, chosen) for given in sources}
+    real = latents.table.data[target][torch.tensor(chosen)]
+    originals, generated = [], []
+    for place, item in enumerate(chosen):
+        has = bool(latents.table.available[item, evaluation.names.index(target)])
+        originals.append(modality.render(real[place].numpy()) if has else MISSING)
+        known = [len(given) == len(evaluation.names) or bool(latents.complete[latents.index(given), item]) for given in sources]
+        generated.append([modality.render(values[g][place].numpy()) if k else MISSING for g, k in zip(sources, known, strict=True)])
+    return originals, generated
+
+
+def _label_of(evaluation: Evaluation, item: int) -> str:
+    """The classes of a row."""
+    found = []
+    for name, codes in evaluation.labels().items():
+        classes = evaluation.data.labels.get(name, ())
+        if codes.ndim == 1 and 0 <= codes[item] < len(classes):
+            found.append(f"{name} {classes[codes[item]]}")
+    return "\n" + "\n".join(found[:3]) if found else ""

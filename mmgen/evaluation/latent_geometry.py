@@ -1,0 +1,106 @@
+"""Where latents lie: whether modalities of one object agree, and whether classes form clusters."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from .evaluation import Evaluation, Pair
+from .metric import Metric, MetricConfig, Row, row
+
+
+def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cosine of the angle between the rows of two matrices ``[N, D]``: ``[N]``; 0 where one of them is zero."""
+    lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
+    return (x * y).sum(-1) / np.where(lengths > 0, lengths, 1)
+
+
+class CosineSimilarity(Metric):
+    """Cosine similarity of the posterior means of two single modalities of one object.
+
+    ``paired`` is the mean over rows that have both, ``shuffled`` that of pairs of different rows (each with the next one of a random order): collapsed latents are alike
+    whatever they belong to, so only the difference of the two means anything. ``mean`` is over all pairs of modalities.
+
+    Source: "Mitigating the limitations of multimodal VAEs", section 5 (CUB and CelebA); the baseline is ours.
+    """
+
+    headline = ("paired", "shuffled")
+
+    def lacks(self, evaluation: Evaluation) -> str | None:
+        """It needs two modalities."""
+        return None if len(evaluation.names) > 1 else "there is only one modality"
+
+    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+        """Rows for every pair of modalities, and their mean."""
+        latents = evaluation.latents()
+        rows: list[Row] = []
+        for one, two in itertools.combinations(evaluation.names, 2):
+            s, t = latents.index((one,)), latents.index((two,))
+            both = (latents.complete[s] & latents.complete[t]).numpy()
+            if both.sum() < 2:
+                continue
+            x, y = latents.means[s].double().numpy()[both], latents.means[t].double().numpy()[both]
+            order = np.random.default_rng(evaluation.seed).permutation(len(x))
+            rows.append(row("paired", cosine(x, y).mean(), len(x), given=one, target=two))
+            rows.append(row("shuffled", cosine(x[order], y[np.roll(order, 1)]).mean(), len(x), given=one, target=two))
+        for measure in ("paired", "shuffled"):
+            each = [r["value"] for r in rows if r["measure"] == measure]
+            if each:
+                rows.append(row(measure, np.mean(each), len(latents.table), target="mean"))
+        return rows
+
+
+class ClusteringConfig(MetricConfig):
+    """Options of :class:`Clustering`."""
+
+    restarts: int = Field(10, ge=1, description="Random starts of k-means; the best one counts.")
+
+
+class Clustering(Metric):
+    """Agreement of k-means clusters of the latents with a label, for every subset: adjusted Rand index and normalised mutual information.
+
+    As many clusters as classes, found in the posterior means of the training rows; the rows of the evaluated split belong to the nearest centre. ``ari`` is 0
+    on average for random clusters and 1 for perfect ones; ``nmi`` is normalised by the arithmetic mean of the entropies.
+
+    Source: Hubert & Arabie 1985 (ARI); Vinh et al. 2010 (NMI).
+    """
+
+    Config = ClusteringConfig
+    headline = ("ari", "nmi")
+
+    def lacks(self, evaluation: Evaluation) -> str | None:
+        """It needs classes."""
+        return None if any(codes.ndim == 1 for codes in evaluation.labels().values()) else "the data have no labels with classes"
+
+    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+        """Rows for every label and subset, and means by size."""
+        test, train, total = evaluation.latents(), evaluation.latents("train"), len(evaluation.names)
+        rows: list[Row] = []
+        for label, truth in evaluation.labels().items():
+            if truth.ndim == 2:
+                continue
+            sizes: dict[tuple[str, int], list[float]] = {}
+            for s, given in enumerate(test.subsets):
+                scored, usable = test.complete[s].numpy() & (truth >= 0), train.complete[s].numpy()
+                clusters = len(np.unique(truth[scored]))
+                if clusters < 2 or usable.sum() < clusters:
+                    continue
+                found = KMeans(clusters, n_init=self.config.restarts, random_state=evaluation.seed).fit(
+                    train.means[s].double().numpy()[usable]
+                )
+                assigned = found.predict(test.means[s].double().numpy()[scored])
+                values = {
+                    "ari": adjusted_rand_score(truth[scored], assigned),
+                    "nmi": normalized_mutual_info_score(truth[scored], assigned),
+                }
+                for measure, value in values.items():
+                    sizes.setdefault((measure, len(given)), []).append(value)
+                    rows.append(row(measure, value, int(scored.sum()), given="+".join(given), label=label))
+            rows += [row(m, np.mean(v), len(truth), given=f"{k} of {total}", label=label) for (m, k), v in sizes.items()]
+        return rows

@@ -1,0 +1,152 @@
+"""Coherence of several yes/no answers, of words and of draws from the prior; weak classifiers; one decoding for all metrics."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mmgen import Evaluation, MultimodalVAE, Table
+from mmgen.evaluation.coherence import Coherence, CoherenceConfig
+from mmgen.evaluation.frechet import FDClassifier, FDClassifierConfig
+from mmgen.evaluation.latent_classification import LatentClassification
+from mmgen.evaluation.reconstruction import Reconstruction
+from mmgen.evaluation.scores import average_precisions
+from mmgen.testing import toy_data
+
+FEW = CoherenceConfig(classifier_epochs=4)
+
+
+def value(rows, measure, given, target, label=None):
+    (found,) = [
+        r["value"] for r in rows if (r["measure"], r["given"], r["target"]) == (measure, given, target) and label in (None, r["label"])
+    ]
+    return found
+
+
+def with_labels(data, labels, names):
+    """The same rows with other labels."""
+
+    def table(part: Table, side: str) -> Table:
+        return Table.of(part.data, available=part.available, labels={"answers": labels(part, side)})
+
+    return replace(
+        data,
+        train=table(data.train, "train"),
+        val=table(data.val, "val"),
+        test=table(data.test, "test"),
+        labels={"answers": names},
+        fingerprint=data.fingerprint + "-answers",
+    )
+
+
+@pytest.fixture
+def answers():
+    """Three answers about the class, one of them unknown in some rows, and one that is always yes in the test rows."""
+
+    def labels(part, side):
+        codes = part.labels["class"]
+        made = torch.stack([codes == 0, codes == 1, codes > 0, torch.arange(len(codes)) % 5 > 0], 1).long()
+        if side == "test":
+            made[:, 3] = 1
+            made[::7, 2] = -1
+        return made
+
+    return with_labels(toy_data(("vector", "counts"), rows=90), labels, ("nought", "one", "more", "often"))
+
+
+def evaluation_of(data, **options):
+    return Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2, **options), data)
+
+
+def test_several_answers_are_scored_by_average_precision(answers, generating):
+    evaluation = evaluation_of(answers)
+    table = evaluation.latents().table
+    generating(evaluation, lambda given, target: table.data[target])
+    rows = Coherence(CoherenceConfig(classifier_epochs=30)).compute(evaluation)
+    best = value(rows, "classifier_map", "real data", "vector")
+    assert best > 0.95
+    assert value(rows, "cross_map", "counts", "vector") == value(rows, "self_map", "vector", "vector") == best
+    each = [value(rows, "cross_ap", "counts", "vector", f"answers: {name}") for name in ("nought", "one", "more")]
+    assert np.mean(each) == pytest.approx(best)
+    assert not [row for row in rows if row["label"] == "answers: often"], "an answer that is always yes has nothing to rank"
+    assert not [row for row in rows if row["measure"] == "joint"]
+
+
+def test_probes_for_several_answers(answers):
+    evaluation = evaluation_of(answers)
+    truth = {split: evaluation.labels(split)["answers"] for split in ("train", "test")}
+    for split in ("train", "test"):
+        latents = evaluation.latents(split)
+        codes = torch.from_numpy(truth[split][:, :2]).float().clamp(min=0)
+        evaluation._latents[split] = replace(latents, means=codes.expand(3, *codes.shape))
+    rows = LatentClassification().compute(evaluation)
+    assert value(rows, "per_subset_map", "vector", "") == pytest.approx(1.0)
+    assert value(rows, "per_subset_map_hard", "vector", "") == pytest.approx(1.0)
+    scores = np.zeros(truth["test"].shape)
+    assert value(rows, "chance_map", "", "") == pytest.approx(np.nanmean(average_precisions(scores, truth["test"])))
+
+
+def test_joint_coherence_is_how_often_all_classifiers_agree(generating):
+    data = toy_data(("vector", "counts"), rows=90)
+    evaluation = evaluation_of(data)
+    evaluation.max_rows = 45
+    table = evaluation.latents().table
+    turned = {"vector": table.data["vector"], "counts": table.data["counts"].roll(1, 0)}  # neighbours are of different classes
+    for made, expected in ((dict(table.data), 1.0), (turned, 0.0)):
+        generating(evaluation, lambda given, target, made=made: made[target])
+        rows = Coherence(CoherenceConfig(classifier_epochs=40)).compute(evaluation)
+        both = value(rows, "classifier", "real data", "mean")
+        assert value(rows, "joint", "prior", "all") == pytest.approx(expected, abs=2 * (1 - both) + 1e-9)
+
+
+def test_draws_from_the_prior_are_shared_unless_latents_are_own():
+    data = toy_data(("vector", "counts"), rows=12)
+    one, own = evaluation_of(data), evaluation_of(data, aggregator="none")
+    assert torch.equal(one.latent_samples((), "vector"), one.latent_samples((), "counts"))
+    assert not torch.equal(own.latent_samples((), "vector"), own.latent_samples((), "counts"))
+    assert torch.equal(own.latent_samples((), "counts"), own.latent_samples((), "counts"))
+    (row,) = [r for r in Coherence(FEW).compute(evaluation_of(data, prior="geometric")) if r["measure"] == "joint"]
+    assert "the prior depends on data: from N(0, I)" in row["note"]
+
+
+def test_text_can_be_judged_by_the_nearest_name_of_a_class(generating):
+    data = replace(toy_data(("text", "vector"), rows=30), labels={"class": ("aaa", "bbb", "c c")})
+    evaluation = evaluation_of(data)
+    codes = evaluation.labels()["class"]
+    words = torch.tensor([[0, 1, 1, 1, 0, 0], [2, 2, 0, 2, 0, 0], [3, 3, 0, 0, 0, 0]], dtype=torch.uint8)
+    made = words[torch.from_numpy(codes)]
+    made[0] = torch.tensor([1, 1, 2, 2, 0, 0], dtype=torch.uint8)  # between two names
+    generating(evaluation, lambda given, target: made if target == "text" and given else None)
+    rows = Coherence(CoherenceConfig(classifier_epochs=2, text="words")).compute(evaluation)
+    assert value(rows, "cross", "vector", "text") == pytest.approx(1 - 1 / len(codes))
+    by_classifier = Coherence(FEW).compute(evaluation)
+    assert value(by_classifier, "cross", "vector", "text") != value(rows, "cross", "vector", "text")
+
+
+def test_what_weak_classifiers_judge_is_marked():
+    data = toy_data(("vector", "counts"), rows=90)
+    confused = replace(data, train=replace(data.train, labels={"class": torch.arange(90) // 7 % 3}), fingerprint="confused")
+    rows = Coherence(FEW).compute(evaluation_of(confused))
+    judged = [row for row in rows if row["measure"] in ("cross", "self", "joint")]
+    assert all(row["note"].startswith("untrustworthy") for row in judged)
+    lenient = Coherence(CoherenceConfig(classifier_epochs=4, trustworthy=0)).compute(evaluation_of(confused))
+    assert not any(row["note"] for row in lenient)
+
+
+def test_each_pair_is_decoded_once_for_all_metrics():
+    data = toy_data(("vector", "counts", "tags"), rows=40)
+    evaluation = evaluation_of(data)
+    decoded, encoded = [], []
+    for network in evaluation.model.decoders:
+        network.register_forward_hook(lambda *_: decoded.append(1))
+    for network in evaluation.model.encoders:
+        network.register_forward_hook(lambda *_: encoded.append(1))
+    metrics = [Reconstruction(), Coherence(FEW), FDClassifier(FDClassifierConfig(classifier_epochs=4))]
+    together = [metric.summarise(evaluation, kept) for metric, kept in zip(metrics, evaluation.judged(metrics))]
+    pairs = 7 * 3
+    prior_batches = -(-evaluation.max_rows // evaluation.batch_size)
+    assert len(decoded) == pairs + 3 * prior_batches
+    assert len(encoded) == 3, "one batch of 20 rows, three encoders"
+    for rows, metric in zip(together, metrics):
+        assert rows == metric.compute(evaluation)
