@@ -1,0 +1,1 @@
+"""PolyMNIST and Translated-PolyMNIST for mmgen."""

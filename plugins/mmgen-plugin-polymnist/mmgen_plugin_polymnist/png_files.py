@@ -1,0 +1,86 @@
+"""The official layout: ``{train,test}/m{k}/{index}.{digit}.png``, images of 28×28 pixels in colour."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmgen import DataError, track
+
+from .construction import SIDE
+
+Key = tuple[int, int]  # digit, and index within it
+
+
+class PngFolder:
+    """The images of a folder in the official layout, in the order of (digit, index) in every modality."""
+
+    def __init__(self, root: Path, modalities: int) -> None:
+        self.root, self.modalities = root, modalities
+        self.files: dict[str, list[dict[Key, Path]]] = {}
+
+    @staticmethod
+    def is_one(root: Path) -> bool:
+        """Whether ``root`` looks like one."""
+        return (root / "train" / "m0").is_dir()
+
+    def sources(self) -> list[Path]:
+        """The folders: hundreds of thousands of images are too many to look at each time, and a folder's time tells when files come and go."""
+        return [self.root / split / f"m{m}" for split in ("train", "test") for m in range(self.modalities)]
+
+    def digits(self, split: str) -> np.ndarray:
+        """The digit of every tuple, ``[N]``; all modalities have been checked to hold the same tuples."""
+        files = [_list(self.root / split / f"m{m}") for m in range(self.modalities)]
+        for m in range(1, self.modalities):
+            for here, there in ((0, m), (m, 0)):
+                missing = sorted(files[here].keys() - files[there].keys())
+                if missing:
+                    has = files[here][missing[0]]
+                    raise DataError(
+                        f"There is no {self.root / split / f'm{there}' / has.name}, and there is {has}; a tuple has one image of the same "
+                        "index and digit in every modality."
+                    )
+        self.files[split] = files
+        return np.array([digit for digit, _ in sorted(files[0])], dtype=np.int64)
+
+    def images(self, split: str, m: int, rows: np.ndarray) -> np.ndarray:
+        """Images uint8 ``[n, 3, 28, 28]`` of the tuples at ``rows``, after :meth:`digits`."""
+        files, keys = self.files[split][m], sorted(self.files[split][m])
+        read = np.empty((len(rows), 3, SIDE, SIDE), dtype=np.uint8)
+        for i, row in enumerate(track(rows, f"reading m{m} of {split}")):
+            read[i] = np.moveaxis(_read(files[keys[row]]), -1, 0)
+        return read
+
+
+def _list(folder: Path) -> dict[Key, Path]:
+    """The images of one modality by digit and index; other files and hidden ones are left alone."""
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}; set dataset.modalities to the number that is there, or complete the files.")
+    found: dict[Key, Path] = {}
+    for path in folder.glob("[!.]*.png"):
+        name = re.fullmatch(r"(\d+)\.(\d)\.png", path.name)
+        if name is None:
+            raise DataError(f"{path} is not named INDEX.DIGIT.png with a digit from 0 to 9.")
+        key = int(name[2]), int(name[1])
+        if key in found:
+            raise DataError(f"{path} and {found[key].name} beside it are the same index and digit; one of them is too many.")
+        found[key] = path
+    if not found:
+        raise DataError(f"{folder} holds no images INDEX.DIGIT.png.")
+    return found
+
+
+def _read(path: Path) -> np.ndarray:
+    """One image, uint8 ``[28, 28, 3]``."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.size != (SIDE, SIDE):
+                raise DataError(f"{path} has {image.width}×{image.height} pixels; it should have {SIDE}×{SIDE}.")
+            if image.mode != "RGB":
+                raise DataError(f"{path} is an image of the mode {image.mode}; it should be in colour, RGB with 8 bits.")
+            return np.asarray(image)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is truncated or damaged, or no PNG image.") from error
