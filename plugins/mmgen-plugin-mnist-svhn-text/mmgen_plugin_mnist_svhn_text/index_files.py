@@ -1,0 +1,84 @@
+"""The index files in which a published pairing is kept: ``MNIST_SVHN/idx_{mnist,svhn}_{train,test}.npy``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmgen import DataError
+
+from .pairing import Pairing
+
+FOLDER = "MNIST_SVHN"
+HALVES = ("mnist", "svhn")
+PARTS = ("train", "test")
+
+
+def find_index_files(root: Path | None) -> dict[tuple[str, str], Path]:
+    """The four files by half and part; none of them where there is no published pairing in ``root``."""
+    if root is None:
+        return {}
+    paths = {(half, part): root / FOLDER / f"idx_{half}_{part}.npy" for part in PARTS for half in HALVES}
+    there = [path for path in paths.values() if path.is_file()]
+    if there and len(there) < len(paths):
+        missing = next(path for path in paths.values() if path not in there)
+        raise DataError(
+            f"There is no {missing.name} beside {there[0]}; a pairing is kept in four files, idx_{{mnist,svhn}}_{{train,test}}.npy."
+        )
+    return paths if there else {}
+
+
+def read_pairing(paths: Mapping[tuple[str, str], Path], part: str, digits: Mapping[str, np.ndarray]) -> Pairing:
+    """The pairing of one part.
+
+    Args:
+        paths: What :func:`find_index_files` found.
+        part: ``train`` or ``test``.
+        digits: The digits of all images of this part, ``[n]``, by half.
+
+    Raises:
+        DataError: A file is damaged, of another length than its partner, points beyond the images, or joins different digits.
+    """
+    one, other = (paths[half, part] for half in HALVES)
+    indices = {half: _read(paths[half, part]) for half in HALVES}
+    if len(indices["mnist"]) != len(indices["svhn"]):
+        raise DataError(f"{one} has {len(indices['mnist']):,} tuples and {other} has {len(indices['svhn']):,}; tuple n is entry n of both.")
+    first, second = indices["mnist"], indices["svhn"]
+    if _agree(first, digits["mnist"], second, digits["svhn"]) == len(first):
+        return Pairing(first, second)
+    if _agree(second, digits["mnist"], first, digits["svhn"]) == len(first):
+        raise DataError(f"{one} and {other} are swapped: each fits the images of the other.")
+    for half in HALVES:
+        wrong = np.flatnonzero((indices[half] < 0) | (indices[half] >= len(digits[half])))
+        if len(wrong):
+            raise DataError(
+                f"{paths[half, part]} points at image {indices[half][wrong[0]]} in entry {wrong[0]}, and there are {len(digits[half]):,} images numbered "
+                "from 0; the files belong to the official images of MNIST and SVHN."
+            )
+    row = np.flatnonzero(digits["mnist"][first] != digits["svhn"][second])[0]
+    raise DataError(
+        f"{one} and {other} join a {digits['mnist'][first[row]]} with a {digits['svhn'][second[row]]} in entry {row}; they belong to other images, "
+        "or not to each other."
+    )
+
+
+def _agree(first: np.ndarray, ones: np.ndarray, second: np.ndarray, others: np.ndarray) -> int:
+    """How many tuples have the same digit twice."""
+    inside = (first >= 0) & (first < len(ones)) & (second >= 0) & (second < len(others))
+    return int((ones[first[inside]] == others[second[inside]]).sum())
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        with path.open("rb") as file:
+            values = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise DataError(f"{path} is truncated, damaged, or no .npy file of numbers; copy it again.") from error
+    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iu" or not len(values):
+        what = f"{list(values.shape)} of {values.dtype}" if isinstance(values, np.ndarray) else "an archive"
+        raise DataError(f"{path} holds {what}; it should be a list of whole numbers, one image per tuple.")
+    return values.astype(np.int64)

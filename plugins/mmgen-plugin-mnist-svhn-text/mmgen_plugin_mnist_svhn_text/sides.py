@@ -1,0 +1,78 @@
+"""Training, validation and test tuples, without any image on two sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmgen import DataError, split_rows
+
+from .index_files import HALVES, read_pairing
+from .pairing import Pairing, draw_pairing, thinned
+
+SIDES = ("train", "val", "test")
+FEWEST = 1_000  # tuples that validation and test keep, however few the training has
+
+Labels = Mapping[str, Mapping[str, np.ndarray]]  # half, then part: digits [n] of its images
+
+
+def make_sides(
+    labels: Labels, published: Mapping[tuple[str, str], Path], *, repeats: int, val_fraction: float, use_all: bool, seed: int
+) -> tuple[dict[str, Pairing], int]:
+    """The pairing of every side, and how many tuples of a published one had to go.
+
+    Validation images are cut from the training images of both halves before they are paired. A published pairing is read as it is; of its training tuples those stay
+    whose two images are on the same side.
+
+    Args:
+        labels: Digits of all images.
+        published: Index files; empty: the pairing is drawn.
+        repeats: How often each image occurs in a drawn pairing.
+        val_fraction: Share of the training images of each digit, in both halves.
+        use_all: See :func:`~mmgen_plugin_mnist_svhn_text.pairing.draw_pairing`.
+        seed: Of the validation images and the pairing.
+    """
+    held = {half: np.zeros(len(labels[half]["train"]), dtype=bool) for half in HALVES}
+    for half in HALVES:
+        digits = labels[half]["train"]
+        held[half][split_rows(len(digits), test=0, val=val_fraction, seed=seed, strata=digits)["val"]] = True
+    if published:
+        whole = {part: read_pairing(published, part, {half: labels[half][part] for half in HALVES}) for part in ("train", "test")}
+        train = whole["train"]
+        first, second = held["mnist"][train.mnist], held["svhn"][train.svhn]
+        sides = {"train": train.select(np.flatnonzero(~first & ~second)), "val": train.select(np.flatnonzero(first & second))}
+        return {**sides, "test": whole["test"]}, int((first != second).sum())
+    wanted = {
+        "train": {half: np.where(held[half], -1, labels[half]["train"]) for half in HALVES},
+        "val": {half: np.where(held[half], labels[half]["train"], -1) for half in HALVES},
+        "test": {half: labels[half]["test"] for half in HALVES},
+    }
+    draws = [np.random.default_rng(sequence) for sequence in np.random.SeedSequence(seed).spawn(len(SIDES))]
+    sides = {
+        side: draw_pairing(wanted[side]["mnist"], wanted[side]["svhn"], repeats, draw, use_all=use_all) for side, draw in zip(SIDES, draws)
+    }
+    for side in ("train", "test"):
+        if 0 in sides[side].per_digit:
+            digit = sides[side].per_digit.index(0)
+            half = next(half for half in HALVES if digit not in wanted[side][half])
+            name = {"mnist": "handwritten digits", "svhn": "street numbers"}[half]
+            raise DataError(
+                f"Among the {name} there is no {digit} for {'training' if side == 'train' else 'testing'}; every digit is needed."
+            )
+    return sides, 0
+
+
+def thin_sides(sides: Mapping[str, Pairing], labels: Labels, most: int | None, seed: int) -> dict[str, Pairing]:
+    """At most ``most`` training tuples (none: all), drawn by digit; validation and test keep the same share of theirs, and at least 1,000."""
+    count = len(sides["train"])
+    if most is None or most >= count:
+        return dict(sides)
+    draw = np.random.default_rng([seed, count])
+    kept = {}
+    for side, pairing in sides.items():
+        wanted = most if side == "train" else max(FEWEST, math.ceil(len(pairing) * most / count))
+        kept[side] = pairing.select(thinned(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], wanted, draw))
+    return kept
