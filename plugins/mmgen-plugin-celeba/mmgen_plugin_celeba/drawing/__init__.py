@@ -1,0 +1,1 @@
+"""Faces drawn from the forty attributes, in the geometry of CelebA's aligned images."""

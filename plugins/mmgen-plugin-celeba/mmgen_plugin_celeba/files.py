@@ -1,0 +1,81 @@
+"""The files of CelebA in one folder: which they are, and what to do where they are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmgen import DataError
+from mmgen.data.sources.vision import torchvision
+
+IMAGES = "img_align_celeba"
+ATTRIBUTES_FILE, PARTITION_FILE = "list_attr_celeba", "list_eval_partition"
+TEXT_FILE = "list_attr_text_256_False_True_celeba.csv"
+MARKER = "STAND-IN"  # a file of this name says that the folder holds drawings
+PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where everything is; ``text`` is None where the texts are to be made from the attributes."""
+
+    images: Path
+    attributes: Path
+    partition: Path
+    text: Path | None
+    stand_in: bool
+
+
+def _list(folder: Path, name: str) -> Path | None:
+    """The list as CSV, or as the text file that CelebA's authors publish."""
+    return next((path for ending in (".csv", ".txt") if (path := folder / (name + ending)).is_file()), None)
+
+
+def _home(root: Path) -> Path | None:
+    """The folder itself, or the one within it that torchvision or Sutter et al. 2021 make."""
+    return next((folder for folder in (root, root / "celeba", root / "CelebA") if _list(folder, ATTRIBUTES_FILE)), None)
+
+
+def find_files(root: Path) -> Files:
+    """The files below ``root``.
+
+    Raises:
+        DataError: One of them is not there.
+    """
+    wanted = f"{IMAGES}/, {ATTRIBUTES_FILE}.csv (or .txt) and {PARTITION_FILE}.csv (or .txt)"
+    if not root.is_dir():
+        raise DataError(f"dataset.root: there is no folder {root}; it should hold {wanted}.")
+    home = _home(root)
+    if home is None:
+        raise DataError(f"{root} has no {ATTRIBUTES_FILE}.csv or .txt; it should hold {wanted}, see {PAGE}.")
+    attributes, partition = _list(home, ATTRIBUTES_FILE), _list(home, PARTITION_FILE)
+    if attributes is None or partition is None:
+        raise DataError(f"{home} has no {PARTITION_FILE}.csv or .txt; it should hold {wanted}, see {PAGE}.")
+    images = home / IMAGES
+    if not images.is_dir():
+        unpack = f"unpack {IMAGES}.zip there" if (home / f"{IMAGES}.zip").is_file() else f"it should hold {wanted}, see {PAGE}"
+        raise DataError(f"{home} has no folder {IMAGES} with the aligned images; {unpack}.")
+    if (images / IMAGES).is_dir():  # as some archives unpack
+        images = images / IMAGES
+    text = home / TEXT_FILE
+    return Files(images, attributes, partition, text if text.is_file() else None, (home / MARKER).is_file())
+
+
+def download(root: Path) -> None:
+    """Fetch CelebA with torchvision into ``root``/celeba, unless its list of attributes is there already.
+
+    Raises:
+        MmgenError: torchvision is missing.
+        DataError: The download was refused or broke off; the sentence says how to do without it.
+    """
+    if _home(root) is not None:
+        return
+    celeba = torchvision().datasets.CelebA
+    try:
+        celeba(str(root), split="all", target_type="attr", download=True)
+    except Exception as error:  # of sockets, of gdown, of Google's quota, of archives: the way out is the same
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
+        raise DataError(
+            f"CelebA could not be downloaded ({reason}); get {IMAGES}.zip, {ATTRIBUTES_FILE}.txt and {PARTITION_FILE}.txt from {PAGE} "
+            f"by hand, and put them into {root / 'celeba'}, the archive unpacked."
+        ) from error
