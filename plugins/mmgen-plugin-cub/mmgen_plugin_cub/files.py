@@ -1,0 +1,139 @@
+"""The official files: one caption per line, and pictures in the folders of their classes.
+
+``text_trainvalclasses.txt`` belongs to ``train/<class>/*.jpg`` and ``text_testclasses.txt`` to ``test/<class>/*.jpg``: line i (from 0) is about picture i // 10, pictures
+in the order of their classes' and then their own names (that of torchvision's ImageFolder).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmgen import DataError, MmgenError, track
+
+URL = "http://www.robots.ox.ac.uk/~yshi/mmdgm/datasets/cub.zip"
+CAPTIONS = {"train": "text_trainvalclasses.txt", "test": "text_testclasses.txt"}  # of each folder of pictures
+PER_IMAGE = 10  # captions
+SIDE = 64  # pixels
+ENDINGS = (".jpg", ".jpeg", ".png")
+MARKER = "STAND-IN"  # a file of this name says that the folder holds drawn birds
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one folder (``train`` or ``test``) in their order, each with the name of its class."""
+
+    folder: Path
+    paths: tuple[Path, ...]
+    classes: tuple[str, ...]
+
+
+def find_folder(root: Path) -> Path:
+    """``root``, or ``cub`` in it: the one that has the captions."""
+    for folder in (root, root / "cub"):
+        if any((folder / name).is_file() for name in CAPTIONS.values()):
+            return folder
+    what = (
+        f"There is no folder {root}" if not root.is_dir() else f"Neither {root} nor a folder cub in it has {' or '.join(CAPTIONS.values())}"
+    )
+    raise DataError(f"{what}; unpack {URL} there (it makes the folder cub), or say dataset.download=true.")
+
+
+def fetch(root: Path) -> None:
+    """Download and unpack the archive of MMVAE (about a gigabyte) into ``root``, unless its captions are there."""
+    if any((folder / name).is_file() for folder in (root, root / "cub") for name in CAPTIONS.values()):
+        return
+    from mmgen.data.sources.vision import torchvision
+
+    try:
+        tools = torchvision().datasets.utils
+        tools.download_and_extract_archive(URL, str(root), remove_finished=True)
+    except MmgenError:  # no torchvision: said already
+        raise
+    except Exception as error:  # networks, servers and archives fail in many ways
+        reason = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
+        raise DataError(
+            f"{URL} could not be fetched ({reason}); download it with a browser, unpack it in {root}, and leave out dataset.download."
+        ) from error
+
+
+def read_captions(path: Path) -> list[str]:
+    """The lines of a file of captions; none is empty."""
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # splitlines would also split at rarer signs
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise DataError(f"{path} cannot be read: {reason}; it should have one caption per line.") from error
+    if lines == [""]:
+        raise DataError(f"{path} is empty; it should have one caption per line.")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            raise DataError(
+                f"Line {number} of {path} is empty; there should be a caption: there are {PER_IMAGE} for each picture, one per line."
+            )
+    return lines
+
+
+def find_pictures(folder: Path) -> dict[str, Pictures]:
+    """The pictures of ``train`` and ``test``."""
+    found = {side: _pictures(folder / side) for side in CAPTIONS}
+    both = sorted(set(found["train"].classes) & set(found["test"].classes))
+    if both:
+        raise DataError(
+            f"The class {both[0]} is in {found['train'].folder} and in {found['test'].folder}; a class belongs in one of them, since the split is by class."
+        )
+    seen: dict[str, Path] = {}
+    for path in (path for side in found.values() for path in side.paths):
+        other = seen.setdefault(path.stem, path)  # official names begin with the class and end in a number of their own
+        if other is not path:
+            raise DataError(f"{path} has the same name as {other}; a picture is there once, in the folder of its class.")
+    return found
+
+
+def _pictures(folder: Path) -> Pictures:
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}; it should hold one folder of pictures per class.")
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if not classes:
+        raise DataError(f"{folder} has no folders; it should hold one folder of pictures per class.")
+    paths: list[Path] = []
+    for name in classes:
+        own = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
+        if not own:
+            raise DataError(f"The folder {folder / name} has no pictures ({', '.join(ENDINGS)}); a class has at least one.")
+        paths += own
+    return Pictures(folder, tuple(paths), tuple(path.parent.name for path in paths))
+
+
+def check_pairs(captions: Sequence[str], file: Path, pictures: Pictures) -> None:
+    """Ten captions for each picture."""
+    if len(captions) != PER_IMAGE * len(pictures.paths):
+        raise DataError(
+            f"{file} has {len(captions)} lines, and {pictures.folder} has {len(pictures.paths)} pictures; there should be {PER_IMAGE} lines for each "
+            f"picture, {PER_IMAGE * len(pictures.paths)} in all."
+        )
+
+
+def read_pictures(paths: Sequence[Path], what: str) -> tuple[np.ndarray, list[str]]:
+    """Pictures as ``uint8 [n, 3, 64, 64]``, and a fingerprint of each file.
+
+    They are resized straight to 64×64 with Pillow's bilinear filter (averaging where it reduces), without cropping: the aspect ratio is not kept.
+    """
+    pixels = np.empty((len(paths), 3, SIDE, SIDE), dtype=np.uint8)
+    prints = []
+    for row, path in enumerate(track(paths, what)):
+        try:
+            with path.open("rb") as file:
+                prints.append(hashlib.file_digest(file, "sha256").hexdigest())
+                file.seek(0)
+                with Image.open(file) as image:
+                    small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        except Exception as error:  # damaged pictures raise errors of many types
+            raise DataError(f"{path} cannot be read as a picture; it is truncated or damaged: copy it again.") from error
+        pixels[row] = np.asarray(small).transpose(2, 0, 1)
+    return pixels, prints
