@@ -57,14 +57,14 @@ def check(modality, x):
     assert decoder(whole).isfinite().all()
 
 
-@pytest.mark.parametrize("size", [(27, 27), (30, 30), (32, 32), (50, 50), (64, 64), (28, 41)], ids=str)
 @pytest.mark.parametrize("options", IMAGES, ids=describe)
-def test_images_of_any_size(options, size):
+@pytest.mark.parametrize("size", [(27, 27), (30, 32), (50, 23), (64, 64)], ids=str)
+def test_images_of_any_size(size, options):
     modality = ImageModality(shape=(3, *size), scale_kind="predicted", output="sigmoid", **options)
-    check(modality, torch.rand(6, 3, *size, generator=torch.Generator().manual_seed(1)))
+    check(modality, torch.rand(4, 3, *size, generator=torch.Generator().manual_seed(1)))
 
 
-@pytest.mark.parametrize("length", [8, 27, 30, 32, 50, 64])
+@pytest.mark.parametrize("length", [8, 27, 30, 32, 50])
 @pytest.mark.parametrize("options", TEXTS, ids=describe)
 def test_texts_of_any_length(options, length):
     modality = TextModality(shape=(length,), alphabet=LETTERS, **options)
