@@ -10,6 +10,7 @@ from mmgen import Provenance, split_rows
 from mmgen.data.sources.digits import load_digits
 
 from .backgrounds import SHORTER, photograph_files, read_photograph
+from .config import PolyMNISTConfig
 from .construction import make_images, make_plan
 from .official import Tuples
 
@@ -17,7 +18,7 @@ EMBEDDED_REPEATS = 4  # with it, classifiers of scikit-learn's few digits see en
 SIDES = ("train", "val", "test")
 
 
-def make_tuples(config: Any, title: str) -> tuple[dict[str, Tuples], Provenance, dict[str, Any]]:
+def make_tuples(config: PolyMNISTConfig, title: str) -> tuple[dict[str, Tuples], Provenance, dict[str, Any]]:
     """The tuples of every side, where they come from, and what is worth keeping.
 
     The digits, not the tuples, are split: a digit that is in a validation or test image is in no training image, whatever modality it is in.
