@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from ..runs.folder import write_atomically
 COLOURS = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]
 Limits = tuple[float, float]
 SHORT = 16  # characters that fit into a small cell
+WIDE = 28  # characters of a line in a large one
+CELL = (112.0, 76.0)  # width and height of a large cell in points, without its border
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -48,12 +51,18 @@ def draw(axes: Axes, rendering: Rendering, limits: Limits | None = None) -> None
         axes.bar(np.arange(len(rendering.content)), rendering.content, width=1.0, color=COLOURS[0])
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     else:
-        short = len(rendering.content) <= SHORT
-        said = rendering.content if short else textwrap.fill(rendering.content, 30, break_long_words=True)
-        style = {"fontsize": 8} if short else {"fontsize": 5.0, "linespacing": 1.05}
-        axes.text(0.5, 0.5, said.replace("$", r"\$"), ha="center", va="center", transform=axes.transAxes, **style)
+        said, size = _fitted(rendering.content)
+        axes.text(0.5, 0.5, said.replace("$", r"\$"), ha="center", va="center", transform=axes.transAxes, fontsize=size, linespacing=1.1)
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def _fitted(text: str) -> tuple[str, float]:
+    """Text in lines, and the size of letters (points) with which it fits into a cell; punctuation stays with the word before it."""
+    if len(text) <= SHORT:
+        return text, 8.0
+    lines = textwrap.wrap(re.sub(r" ([,.;:!?])(?= |$)", r"\1", text), WIDE, break_long_words=True) or [""]
+    return "\n".join(lines), min(8.0, CELL[0] / (0.56 * max(map(len, lines))), CELL[1] / (1.32 * len(lines)))
 
 
 def label(axes: Axes, text: str, *, bold: bool = False) -> None:
