@@ -15,6 +15,8 @@ from .dataset import Dataset, Provenance
 from .modality import Modality
 from .table import Table
 
+ALL = "all"  # in changes to modalities: every one of them
+
 
 @dataclass(frozen=True)
 class Data:
@@ -72,6 +74,8 @@ def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[s
     for modality in declared:
         if not re.fullmatch(r"[A-Za-z0-9_][\w-]*", modality):
             raise DataError(f"A modality's name is made of letters, digits, '-' and '_', unlike {modality!r}.")
+        if modality == ALL:
+            raise DataError(f"A modality cannot be called {ALL!r}, which stands for every modality; rename it.")
     if len(splits.train) == 0:
         raise DataError(f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation.")
     return Data(
@@ -90,12 +94,17 @@ def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[s
 def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
-    A change that names a ``kind`` may describe a modality in full, as a run's configuration does. An unknown modality or field is an error that says what
-    there is.
+    What is said of ``all`` holds for every modality, unless something else is said of it by name. A change that names a ``kind`` may describe a modality in
+    full, as a run's configuration does. An unknown modality or field is an error that says what there is.
     """
     changed = dict(declared)
-    for name, change in changes.items():
-        where, fields = f"modalities.{name}", dict(change)
+    everywhere = changes.get(ALL, {})
+    named = {name: change for name, change in changes.items() if name != ALL}
+    for name in [*declared, *(name for name in named if name not in declared)]:
+        change = {**everywhere, **named.get(name, {})}
+        if not change:
+            continue
+        where, fields = f"modalities.{name}", change
         kind = fields.pop("kind", None)
         if kind is None and name not in declared:
             raise MmgenError(f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")

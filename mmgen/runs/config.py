@@ -34,7 +34,7 @@ class RunConfig(BaseModel):
     aggregator: Section = Field(default_factory=dict, description="Name and options of the aggregator; the objective's own by default.")
     prior: Section = Field(default_factory=dict, description="Name and options of the prior; the objective's own by default.")
     model: Section = Field(default_factory=dict, description="latent_dim and beta.")
-    modalities: dict[str, Section] = Field(default_factory=dict, description="Changes to modalities: name to fields.")
+    modalities: dict[str, Section] = Field(default_factory=dict, description="Changes to modalities: name to fields; 'all' stands for every one.")
     labels: dict[str, list[str]] = Field(default_factory=dict, description="Classes of the labels; written by a run, taken from the data otherwise.")
     training: Section = Field(default_factory=dict, description="Options of the training.")
     metrics: dict[str, Section] = Field(default_factory=dict, description="Options of metrics: name to fields.")
@@ -47,6 +47,15 @@ class Recipe(RunConfig):
     source: str = Field("", description="The paper, table or figure that it belongs to.")
     scale: Literal["desk", "paper"] = Field(description="Minutes on two cores, or as published.")
     extends: str | None = Field(None, description="Another recipe, whose values hold where this one says nothing.")
+
+
+def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
+    """``strong`` over ``weak``; what ``strong`` says of all modalities holds over what ``weak`` says of single ones."""
+    everywhere = strong.get("modalities", {}).get("all", {})
+    if not everywhere or "modalities" not in weak:
+        return merge(weak, strong)
+    kept = {name: {field: value for field, value in one.items() if field not in everywhere} for name, one in weak["modalities"].items()}
+    return merge({**weak, "modalities": kept}, strong)
 
 
 def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -69,7 +78,7 @@ def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         nested: Any = parse_yaml(value, f"The value of --set {path}") if value else ""
         for key in reversed(keys):
             nested = {key: nested}
-        result = merge(result, nested)
+        result = over(result, nested)
     return normal_form(result, "--set")
 
 
@@ -86,7 +95,7 @@ def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:
     content = read_mapping(known[name])
     parent = content.get("extends")
     if parent is not None:
-        content = merge(read_recipe(parent, known).model_dump(exclude_unset=True), content)
+        content = over(read_recipe(parent, known).model_dump(exclude_unset=True), content)
     return validated(Recipe, content, f"recipe {name}")
 
 
@@ -111,26 +120,26 @@ def layered(
         MmgenError: An unknown section, recipe or file, or no objective or dataset.
     """
     file = normal_form(read_mapping(config), str(config)) if config is not None else {}
-    strong = merge(from_assignments(assignments), dict(options or {}))
+    strong = over(from_assignments(assignments), dict(options or {}))
     named: dict[str, Any] = {}
     if objective:
         named["objective"] = {"name": objective}
     if dataset:
         named["dataset"] = {"name": dataset}
-    strong = merge(strong, named)
-    explicit = merge(file, strong)
+    strong = over(strong, named)
+    explicit = over(file, strong)
     if recipe is None and config is None:
         names = [explicit.get(section, {}).get("name") for section in ("objective", "dataset")]
         recipe = find_recipe(*names) if all(names) else None
     if recipe is not None:
         content = read_recipe(recipe).model_dump(exclude_unset=True, exclude={"description", "source", "scale", "extends"})
-        explicit = merge({**content, "recipe": recipe}, explicit)
+        explicit = over({**content, "recipe": recipe}, explicit)
     for section in ("objective", "dataset"):
         if not explicit.get(section, {}).get("name"):
             raise MmgenError(f"Say which {section}: --{section} NAME (mmgen list {section}s shows them), or a --recipe or --config that names one.")
     kinds = [load("datasets", explicit["dataset"]["name"]), load("objectives", explicit["objective"]["name"])]
     for component in reversed(kinds):
-        explicit = merge(component.defaults, explicit)
+        explicit = over(component.defaults, explicit)
     return validated(RunConfig, explicit, "").model_dump(exclude_defaults=True)
 
 

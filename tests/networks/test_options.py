@@ -161,3 +161,14 @@ def test_every_option_is_described():
         properties = kind.model_json_schema()["properties"]
         assert {"network", "channels", "residual", "dropout"} <= set(properties)
         assert all(option["description"] for option in properties.values())
+
+
+def test_what_is_said_of_all_modalities_holds_unless_one_is_named():
+    declared = {name: ImageModality(shape=(3, 8, 8), network="resnet") for name in ("a", "b", "c")}
+    changed = change_modalities(declared, {"b": {"channels": [5]}, "all": {"network": "conv", "channels": [4, 6], "weight": 2.0}})
+    assert list(changed) == ["a", "b", "c"]
+    assert [modality.network for modality in changed.values()] == ["conv"] * 3
+    assert [modality.channels for modality in changed.values()] == [(4, 6), (5,), (4, 6)]
+    assert [modality.weight for modality in changed.values()] == [2.0] * 3
+    with pytest.raises(MmgenError, match=r"modalities\.a\.chanels: there is no such option; .*did you mean 'channels'"):
+        change_modalities(declared, {"all": {"chanels": [4]}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from mmgen import DatasetConfig, Folder
 
@@ -31,9 +31,6 @@ class PolyMNISTConfig(DatasetConfig):
         0.1, ge=0, lt=1, description="Share of the training digits (official images: tuples) of each class held out for validation."
     )
     download: bool = Field(False, description="Fetch what is missing: PolyMNIST into root, or MNIST into digits (needs torchvision).")
-    channels: tuple[PositiveInt, ...] | None = Field(
-        None, min_length=1, max_length=6, description="Channels of the networks of all modalities, one entry per stage; none: as published."
-    )
     seed: int = Field(0, ge=0, description="Of pairing, crops and splits.")
 
     @property

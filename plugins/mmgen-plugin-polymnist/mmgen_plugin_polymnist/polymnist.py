@@ -32,8 +32,7 @@ class PolyMNIST(Dataset):
 
     def modalities(self) -> dict[str, ImageModality]:
         """Images with the convolutional networks of the paper."""
-        shape, channels = (3, SIDE, SIDE), self.config.channels
-        return {name: ImageModality(shape=shape, network="conv", channels=channels, bottleneck=True) for name in self._names()}
+        return {name: ImageModality(shape=(3, SIDE, SIDE), network="conv", bottleneck=True) for name in self._names()}
 
     def _names(self) -> list[str]:
         return [f"m{m}" for m in range(self.config.modalities)]
@@ -76,8 +75,8 @@ class PolyMNIST(Dataset):
 
     @classmethod
     def toy(cls) -> PolyMNIST:
-        """40 training tuples of two modalities, made from embedded digits and photographs, with small networks."""
-        return cls(cls.Config(modalities=2, repeats=1, max_tuples=40, channels=(8, 8, 16)))
+        """40 training tuples of two modalities, made from embedded digits and photographs."""
+        return cls(cls.Config(modalities=2, repeats=1, max_tuples=40))
 
 
 class TranslatedPolyMNIST(PolyMNIST):
@@ -93,5 +92,4 @@ class TranslatedPolyMNIST(PolyMNIST):
 
     def modalities(self) -> dict[str, ImageModality]:
         """Images with residual networks."""
-        shape, channels = (3, SIDE, SIDE), self.config.channels
-        return {name: ImageModality(shape=shape, network="resnet", channels=channels) for name in self._names()}
+        return {name: ImageModality(shape=(3, SIDE, SIDE), network="resnet") for name in self._names()}
