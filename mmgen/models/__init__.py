@@ -3,6 +3,7 @@
 from .aggregator import Aggregator, AggregatorConfig
 from .building import ModelConfig
 from .elbo import ELBO, elbo_terms
+from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
 from .objective import Objective, ObjectiveConfig, Terms
 from .prior import Prior, PriorConfig
@@ -11,6 +12,7 @@ __all__ = [
     "ELBO",
     "Aggregator",
     "AggregatorConfig",
+    "JointEncoder",
     "ModelConfig",
     "MultimodalVAE",
     "Objective",

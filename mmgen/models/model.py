@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -139,13 +139,16 @@ class MultimodalVAE(nn.Module):
         """Decoder output ``[..., outputs, *shape]`` of one modality for latents ``[..., D]``, in one call."""
         return self._decode(z, self._index(target))
 
-    def log_likelihood(self, z: Float[Tensor, "*lead B D"], batch: Batch, *, own: bool = False) -> Float[Tensor, " M *lead_and_B"]:
+    def log_likelihood(
+        self, z: Float[Tensor, "*lead B D"], batch: Batch, *, own: bool = False, frozen: bool = False
+    ) -> Float[Tensor, " M *lead_and_B"]:
         """w_m log p(x_m | z) of every modality, 0 where a row lacks it.
 
         Args:
             z: ``[..., B, D]``; each decoder runs once on all of them. With ``own``, ``[M, ..., B, D]``: modality m is decoded from ``z[m]``.
             batch: The rows.
             own: Whether each modality has its own latents.
+            frozen: Whether the parameters of decoders and likelihoods are constants here: gradients reach z alone.
 
         Returns:
             ``[M, ..., B]``.
@@ -153,8 +156,9 @@ class MultimodalVAE(nn.Module):
         batch = self.prepare(batch)
         values = []
         for m, (weight, likelihood) in enumerate(zip(self.likelihood_weights, self._likelihoods(), strict=True)):
-            parameters = self._decode(z[m] if own else z, m)
-            log_prob = likelihood.log_prob(parameters, batch.data[list(self.modalities)[m]])
+            with self._frozen(m) if frozen else nullcontext():
+                parameters = self._decode(z[m] if own else z, m)
+                log_prob = likelihood.log_prob(parameters, batch.data[list(self.modalities)[m]])
             values.append(weight * log_prob.where(batch.available[:, m], 0.0))
         return torch.stack(values)
 
@@ -267,6 +271,18 @@ class MultimodalVAE(nn.Module):
 
     def _likelihoods(self) -> list[Likelihood]:
         return list(self.likelihoods)  # type: ignore[arg-type]
+
+    @contextmanager
+    def _frozen(self, m: int) -> Iterator[None]:
+        """A decoder and its likelihood whose parameters take no gradients, for the length of a call."""
+        parameters = [p for module in (self.decoders[m], self.likelihoods[m]) for p in module.parameters() if p.requires_grad]
+        try:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            for parameter in parameters:
+                parameter.requires_grad_(True)
 
     @contextmanager
     def _inference(self) -> Iterator[None]:

@@ -1,0 +1,44 @@
+"""A network that sees all modalities at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..data import Batch, Modality
+from ..distributions import Gaussian
+from ..networks import Encoder
+
+
+class JointEncoder(nn.Module):
+    """q(z | X) from all modalities: a second trunk of each, their features side by side, and one Gaussian head.
+
+    It needs every modality of every row. The sizes follow those of the modalities' own encoders, so that it has about as many parameters as all of them together.
+
+    Source: the joint inference network of Suzuki et al. 2017 (JMVAE), also of Vedantam et al. 2018 (TELBO) and "Scalable multimodal VAEs with surrogate joint posterior";
+    none of them says how the modalities meet, and features side by side are our choice.
+    """
+
+    def __init__(self, modalities: Mapping[str, Modality], latent_dim: int) -> None:
+        super().__init__()
+        self.names = tuple(modalities)
+        self.encoder = Encoder(_SideBySide([modality.trunk(latent_dim) for modality in modalities.values()]), latent_dim)
+
+    def forward(self, batch: Batch) -> Gaussian:
+        """A prepared batch to q(z | X), ``[B, D]``."""
+        return Gaussian(*self.encoder([batch.data[name] for name in self.names]))
+
+
+class _SideBySide(nn.Module):
+    """Several trunks, whose features ``[B, F_m]`` are joined to ``[B, Σ F_m]``."""
+
+    def __init__(self, trunks: list[nn.Module]) -> None:
+        super().__init__()
+        self.trunks = nn.ModuleList(trunks)
+        self.features = sum(int(trunk.features) for trunk in trunks)  # type: ignore[arg-type]
+
+    def forward(self, values: list[Tensor]) -> Tensor:
+        """One tensor ``[B, *shape]`` per modality to ``[B, F]``."""
+        return torch.cat([trunk(x).flatten(1) for trunk, x in zip(self.trunks, values, strict=True)], 1)
