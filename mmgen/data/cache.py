@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from ..errors import MmgenError
 from .dataset import Dataset, Provenance, Splits
+from .missing import OPTIONS
 from .table import Table
 
 FORMAT = 2
@@ -50,7 +51,8 @@ def cache_key(dataset: Dataset) -> str:
     except PackageNotFoundError:
         distribution = "0"
     files = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in dataset.sources() if path.exists()]
-    made_from = [FORMAT, type(dataset).__qualname__, dataset.version, distribution, dataset.config.model_dump(mode="json"), files]
+    options = dataset.config.model_dump(mode="json", exclude=set(OPTIONS))
+    made_from = [FORMAT, type(dataset).__qualname__, dataset.version, distribution, options, files]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:20]
 
 

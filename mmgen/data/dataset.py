@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from .modality import Modality
 from .table import Table
@@ -20,6 +20,24 @@ class DatasetConfig(BaseModel):
     """Base of a dataset's options; every field has a description and can be set as ``dataset.<field>``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    missing_rate: float | dict[str, float] = Field(
+        0.0,
+        description="Share of the modalities that training and validation rows lose at random: one number, or one by modality; test rows keep all.",
+    )
+    missing_by: str | None = Field(
+        None,
+        description="A label on which that depends: from nothing in its first class to twice the rate in its last one; none: on nothing.",
+    )
+    missing_seed: int = Field(0, ge=0, description="Of what is lost; a higher rate loses the same and more.")
+
+    @field_validator("missing_rate", mode="before")
+    @classmethod
+    def _is_a_share(cls, value: Any) -> Any:
+        for rate in value.values() if isinstance(value, Mapping) else [value]:
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+                raise ValueError(f"{rate!r} is not a share from 0 to below 1; write 0.3, or one per modality such as {{image: 0.3}}")
+        return value
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import DataError, MmgenError, PluginError, listed, nearest
@@ -12,6 +12,7 @@ from ..options import validated
 from ..registry import entries, load
 from .cache import cached_splits
 from .dataset import Dataset, Provenance
+from .missing import withhold
 from .modality import Modality
 from .table import Table
 
@@ -20,7 +21,10 @@ ALL = "all"  # in changes to modalities: every one of them
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset that is ready to train on: what :func:`load_dataset` returns."""
+    """A dataset that is ready to train on: what :func:`load_dataset` returns.
+
+    Where ``dataset.missing_rate`` withholds modalities, ``train`` and ``val`` lack them, and ``complete`` has both as they were, for the classifiers that judge.
+    """
 
     name: str
     dataset: Dataset
@@ -31,6 +35,7 @@ class Data:
     labels: Mapping[str, tuple[str, ...]]
     provenance: Provenance
     fingerprint: str
+    complete: Mapping[str, Table] = field(default_factory=dict)
 
     def split(self, name: str) -> Table:
         """One split by name; ``all`` is the three of them in the order of the source's rows."""
@@ -78,16 +83,19 @@ def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[s
             raise DataError(f"A modality cannot be called {ALL!r}, which stands for every modality; rename it.")
     if len(splits.train) == 0:
         raise DataError(f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation.")
+    complete = {side: getattr(splits, side) for side in ("train", "val", "test")}
+    lacking, what = withhold(splits, dataset.config)
+    provenance = replace(splits.provenance, summary=f"{splits.provenance.summary.rstrip('.')}; {what}") if what else splits.provenance
+    changed = change_modalities(declared, modalities or {})
     return Data(
         name,
         dataset,
-        change_modalities(declared, modalities or {}),
-        splits.train,
-        splits.val,
-        splits.test,
-        splits.labels,
-        splits.provenance,
-        fingerprint,
+        changed,
+        **{**complete, **lacking},
+        labels=splits.labels,
+        provenance=provenance,
+        fingerprint=fingerprint,
+        complete=complete,
     )
 
 

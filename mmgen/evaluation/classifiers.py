@@ -133,8 +133,8 @@ def _quality(logits: Tensor, codes: Tensor) -> float:
 @torch.enable_grad()  # an evaluation that asks for a classifier has gradients switched off
 def _train(classifier: Classifier, data: Data, name: str, label: str, budget: Budget, device: torch.device) -> None:
     """Adam on the cross-entropy; the weights that are best on the validation rows are kept."""
-    values, codes = _rows(data.train, name, label)
-    checked, truth = _rows(data.val, name, label)
+    values, codes = _rows(data.complete.get("train", data.train), name, label)
+    checked, truth = _rows(data.complete.get("val", data.val), name, label)
     classifier.transform.fit(values)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
     best, stale, weights = -torch.inf, 0, deepcopy(classifier.state_dict())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ class _SideBySide(nn.Module):
     def __init__(self, trunks: list[nn.Module]) -> None:
         super().__init__()
         self.trunks = nn.ModuleList(trunks)
-        self.features = sum(int(trunk.features) for trunk in trunks)  # type: ignore[arg-type]
+        self.features = sum(cast(int, trunk.features) for trunk in trunks)
 
     def forward(self, values: list[Tensor]) -> Tensor:
         """One tensor ``[B, *shape]`` per modality to ``[B, F]``."""

@@ -92,9 +92,8 @@ def toy_data(kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48
     """A :class:`ToyDataset` as :func:`mmgen.load_dataset` would give it, without a cache."""
     dataset = ToyDataset(kinds, rows, missing, seed)
     splits = dataset.splits()
-    tables = {"train": splits.train, "val": splits.val, "test": splits.test}
-    fingerprint = f"toy-{kinds}-{rows}-{missing}-{seed}"
-    return Data("toy", dataset, dataset.modalities(), **tables, labels=splits.labels, provenance=splits.provenance, fingerprint=fingerprint)
+    tables, fingerprint = (splits.train, splits.val, splits.test), f"toy-{kinds}-{rows}-{missing}-{seed}"
+    return Data("toy", dataset, dataset.modalities(), *tables, splits.labels, splits.provenance, fingerprint)
 
 
 def world_model(world: LinearGaussianWorld, objective: str = "elbo", **options: Any) -> MultimodalVAE:
