@@ -1,4 +1,4 @@
-"""Gaussians, mixtures, products of experts, divergences and likelihoods: the only place where such algebra lives."""
+"""Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods: the only place where such algebra lives."""
 
 from .divergences import (
     Reference,
@@ -10,25 +10,31 @@ from .divergences import (
 )
 from .experts import everything, geometric_mean, mean_of_experts, product_of_experts, singletons
 from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
+from .laplace import Laplace, kl_laplaces, standard_laplace
 from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
-from .mixture import Mixture, mixture_of_experts, uniform_log_weights
-from .random import normal_noise, share_of_batch, stratified_uniform, uniform_noise
+from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
+from .random import central_noise, laplace_noise, normal_noise, share_of_batch, stratified_uniform, uniform_noise
 from .subsets import powerset, sampled_subsets
 
 __all__ = [
     "LIKELIHOODS",
+    "Component",
     "Gaussian",
+    "Laplace",
     "Likelihood",
     "Mixture",
     "Reference",
+    "central_noise",
     "everything",
     "geometric_jensen_shannon",
     "geometric_mean",
     "jensen_shannon",
     "kl_divergence",
     "kl_gaussians",
+    "kl_laplaces",
     "kl_to_mixture_bound",
     "kl_to_siblings",
+    "laplace_noise",
     "make_likelihood",
     "mean_of_experts",
     "mixture_of_experts",
@@ -39,6 +45,7 @@ __all__ = [
     "sampled_subsets",
     "share_of_batch",
     "singletons",
+    "standard_laplace",
     "standard_normal",
     "stratified_uniform",
     "uniform_log_weights",

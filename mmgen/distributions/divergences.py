@@ -1,4 +1,4 @@
-"""Divergences between Gaussians and mixtures of Gaussians; everything is summed over the latent dimensions and keeps the rows."""
+"""Divergences between Gaussians, Laplace distributions and mixtures of them; everything is summed over the latent dimensions and keeps the rows."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from torch import Tensor
 
 from .experts import geometric_mean
 from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
-from .mixture import Mixture, mixture_of_experts, uniform_log_weights
+from .laplace import Laplace, kl_laplaces
+from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
 
-Reference = Gaussian | Mixture
+Reference = Gaussian | Laplace | Mixture
 
 
-def kl_divergence(q: Gaussian, p: Reference, z: Float[Tensor, "*samples_and_batch D"] | None = None) -> Float[Tensor, "*batch"]:
-    """KL(q ‖ p): in closed form between Gaussians, else E_q[log q(z) − log p(z)] with the samples ``z`` ``[K, ..., B, D]`` or ``[..., B, D]``.
+def kl_divergence(q: Component, p: Reference, z: Float[Tensor, "*samples_and_batch D"] | None = None) -> Float[Tensor, "*batch"]:
+    """KL(q ‖ p): in closed form within a family, else E_q[log q(z) − log p(z)] with the samples ``z`` ``[K, ..., B, D]`` or ``[..., B, D]``.
 
     Args:
-        q: Gaussian ``[..., B, D]``.
-        p: Gaussian, or mixture ``[..., C, B, D]``.
+        q: Gaussian or Laplace ``[..., B, D]``.
+        p: Gaussian or Laplace, or mixture ``[..., C, B, D]``.
         z: Samples of ``q``, with one more leading dimension than ``q`` if there are several; one is drawn when there are none.
     """
-    if isinstance(p, Gaussian):
+    if isinstance(q, Gaussian) and isinstance(p, Gaussian):
         return kl_gaussians(q, p)
+    if isinstance(q, Laplace) and isinstance(p, Laplace):
+        return kl_laplaces(q, p)
     z = q.rsample() if z is None else z
     ratio = q.log_prob(z) - p.log_prob(z)
     return ratio.mean(0) if z.dim() > q.mean.dim() else ratio

@@ -1,4 +1,4 @@
-"""Mixtures of C diagonal Gaussians, ``[..., C, B, D]``, with weights per row: what every aggregator returns."""
+"""Mixtures of C diagonal Gaussians (or Laplace distributions), ``[..., C, B, D]``, with weights per row: what every aggregator returns."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .gaussian import Gaussian, standard_normal
-from .random import normal_noise, stratified_uniform
+from .gaussian import Gaussian
+from .laplace import Laplace
+from .random import stratified_uniform
+
+Component = Gaussian | Laplace
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Σ_c w_c N(μ_c, σ_c²): ``components`` ``[..., C, B, D]`` and ``log_weights`` ``[..., C, B]`` (−∞ where a row lacks a component)."""
+    """Σ_c w_c q_c: ``components`` q_c ``[..., C, B, D]``, all of one family, and ``log_weights`` ``[..., C, B]`` (−∞ where a row lacks a component)."""
 
-    components: Gaussian
+    components: Component
     log_weights: Float[Tensor, "*lead C B"]
 
     @classmethod
-    def of(cls, single: Gaussian) -> Mixture:
-        """A single Gaussian ``[..., B, D]`` as a mixture of one."""
+    def of(cls, single: Component) -> Mixture:
+        """A single distribution ``[..., B, D]`` as a mixture of one."""
         return cls(single.map(lambda value: value.unsqueeze(-3)), torch.zeros_like(single.mean[..., 0]).unsqueeze(-2))
 
     @property
@@ -41,7 +44,7 @@ class Mixture:
         return (self.weights[..., None] * spread).sum(-3)
 
     def log_prob(self, z: Float[Tensor, "*any D"]) -> Float[Tensor, "*any_batch"]:
-        """log Σ_c w_c N(z; μ_c, σ_c²) for ``z`` ``[*any, B, D]``: ``[*any, B]``."""
+        """log Σ_c w_c q_c(z) for ``z`` ``[*any, B, D]``: ``[*any, B]``."""
         return torch.logsumexp(self.log_weights + self.components.log_prob(z.unsqueeze(-3)), dim=-2)
 
     def rsample(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples_and_lead D"]:
@@ -61,7 +64,7 @@ class Mixture:
         component = self.components.map(
             lambda value: value.expand(*samples, *value.shape).gather(-3, chosen.expand(*chosen.shape[:-1], value.shape[-1])).squeeze(-3)
         )
-        return component.mean + component.scale * normal_noise(tuple(component.mean.shape), component.mean)
+        return component.rsample()
 
     def rsample_each(self) -> Float[Tensor, "*lead C B D"]:
         """One reparameterised sample per row and component, ``[..., C, B, D]``."""
@@ -75,12 +78,11 @@ def uniform_log_weights(given: Bool[Tensor, "*lead B M"], dtype: torch.dtype | N
     return torch.where(seen, -count.log(), -torch.inf)
 
 
-def mixture_of_experts(experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
-    """The uniform mixture of the given experts (Shi et al. 2019, Eq. 3); N(0, I) for a row for which nothing is given."""
+def mixture_of_experts(experts: Component, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    """The uniform mixture of the given experts (Shi et al. 2019, Eq. 3).
+
+    A row for which nothing is given gets N(0, I), or Laplace(0, 1) if the experts are of that family: both have zeros as parameters.
+    """
     nothing = ~given.any(-1)[..., None, :, None]
-    components = experts.map(lambda value: value.expand(*given.shape[:-2], *value.shape))
-    standard = standard_normal(components)
-    components = Gaussian(
-        torch.where(nothing, standard.mean, components.mean), torch.where(nothing, standard.log_variance, components.log_variance)
-    )
+    components = experts.map(lambda value: value.expand(*given.shape[:-2], *value.shape).masked_fill(nothing, 0.0))
     return Mixture(components, uniform_log_weights(given, components.mean.dtype))

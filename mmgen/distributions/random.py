@@ -26,6 +26,7 @@ class Share:
 
 
 _share: ContextVar[Share | None] = ContextVar("share", default=None)
+_central: ContextVar[bool] = ContextVar("central", default=False)
 
 
 @contextmanager
@@ -38,6 +39,20 @@ def share_of_batch(start: int, stop: int, total: int) -> Iterator[None]:
         _share.reset(token)
 
 
+@contextmanager
+def central_noise() -> Iterator[None]:
+    """Within this context every noise is its median: 0 for normal and Laplace noise, ½ for uniform numbers.
+
+    So samples are means, a row chooses the component in the middle of its weights, and nothing depends on the place of a row in a batch: two evaluations can be
+    compared exactly.
+    """
+    token = _central.set(True)
+    try:
+        yield
+    finally:
+        _central.reset(token)
+
+
 def _whole(rows: int) -> Share:
     share = _share.get()
     return share if share is not None and share.stop - share.start == rows else Share(0, rows, rows)
@@ -45,13 +60,26 @@ def _whole(rows: int) -> Share:
 
 def normal_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Standard normal noise of ``shape`` ``[..., B, D]``, with the dtype and device of ``like``."""
+    if _central.get():
+        return like.new_zeros(shape)
     share = _whole(shape[-2])
     noise = torch.randn((*shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device)
     return noise[..., share.start : share.stop, :]
 
 
+def laplace_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Standard Laplace noise of ``shape`` ``[..., B, D]``, with the dtype and device of ``like``: the difference of two exponential variables."""
+    if _central.get():
+        return like.new_zeros(shape)
+    share = _whole(shape[-2])
+    one, two = torch.empty((2, *shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device).exponential_()
+    return (one - two)[..., share.start : share.stop, :]
+
+
 def uniform_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Uniform noise in [0, 1) of ``shape`` ``[..., B]``, with the dtype and device of ``like``."""
+    if _central.get():
+        return like.new_full(shape, 0.5)
     share = _whole(shape[-1])
     noise = torch.rand((*shape[:-1], share.total), dtype=like.dtype, device=like.device)
     return noise[..., share.start : share.stop]
@@ -63,6 +91,8 @@ def stratified_uniform(shape: tuple[int, ...], like: Tensor) -> Tensor:
     Row b gets ``(b + U) / B mod 1`` with one U, uniform on [0, B): systematic sampling. Used to choose a row's mixture component it gives every component its
     share of the batch to within one row, and every row each component with exactly its weight, whatever the number of rows or of components.
     """
+    if _central.get():
+        return like.new_full(shape, 0.5)
     share = _whole(shape[-1])
     rows = torch.arange(share.start, share.stop, dtype=like.dtype, device=like.device)
     start = torch.rand((*shape[:-1], 1), dtype=like.dtype, device=like.device) * share.total

@@ -1,16 +1,17 @@
-"""The core's priors: N(0, I), the geometric mean of the experts, the mixture of the experts, and VampPrior."""
+"""The core's priors: N(0, I), Laplace, either with a learned scale, the geometric mean of the experts, their mixture, and VampPrior."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor, nn
 
 from ..data.transforms import Codes
-from ..distributions import Gaussian, Mixture, Reference, geometric_mean, mixture_of_experts, standard_normal
+from ..distributions import Gaussian, Laplace, Mixture, Reference, geometric_mean, mixture_of_experts, standard_laplace, standard_normal
 from ..errors import MmgenError
 from .prior import Prior, PriorConfig
 
@@ -24,6 +25,60 @@ class StandardNormal(Prior):
     def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """``[B, D]``."""
         return standard_normal(experts[0])
+
+
+class LearnedScale(nn.Module):
+    """Positive scales of D dimensions that are learned and sum to D: s = D · softmax(vector), all 1 at first.
+
+    Source: the prior of the released code of Shi et al. 2019 (MMVAE). The constraint keeps the prior from growing with the posteriors.
+    """
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.vector = nn.Parameter(torch.zeros(latent_dim))
+
+    def forward(self) -> Float[Tensor, " D"]:
+        """log s."""
+        return self.vector.log_softmax(-1) + math.log(len(self.vector))
+
+
+class ScaledNormal(Prior):
+    """N(0, diag s²) with learned scales s that sum to D."""
+
+    def build(self, model: MultimodalVAE) -> None:
+        """One number per latent dimension."""
+        self.log_scale = LearnedScale(model.config.latent_dim)
+
+    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+        """``[B, D]``."""
+        mean = torch.zeros_like(experts.mean[0])
+        return Gaussian(mean, (2 * self.log_scale()).expand_as(mean))
+
+
+class LaplaceConfig(PriorConfig):
+    """Options of :class:`LaplacePrior`."""
+
+    learned: bool = Field(
+        False, description="Whether the scales are learned, such that they sum to the number of dimensions; otherwise all are 1."
+    )
+
+
+class LaplacePrior(Prior):
+    """Laplace(0, 1) in every dimension, or Laplace(0, s) with learned scales s that sum to D.
+
+    Source: Shi et al. 2019 (MMVAE), with Laplace posteriors; the KL to it from Gaussians is estimated by samples.
+    """
+
+    Config = LaplaceConfig
+
+    def build(self, model: MultimodalVAE) -> None:
+        """One number per latent dimension, if they are learned."""
+        self.log_scale = LearnedScale(model.config.latent_dim) if self.config.learned else None
+
+    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+        """``[B, D]``."""
+        standard = standard_laplace(experts[0])
+        return standard if self.log_scale is None else Laplace(standard.mean, self.log_scale().expand_as(standard.mean))
 
 
 class GeometricConfig(PriorConfig):
