@@ -65,7 +65,9 @@ def main(path: Path) -> None:
     powerset = [given for size in (1, 2) for given in combinations(range(2), size)]
     figure = Figure(figsize=(10, 4), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, (title, subsets) in zip(panels, (("the first modality alone, ω = 1", [(0,)]), ("all three subsets (MoPoE)", powerset)), strict=True):
+    for axes, (title, subsets) in zip(
+        panels, (("the first modality alone, ω = 1", [(0,)]), ("all three subsets (MoPoE)", powerset)), strict=True
+    ):
         made = [curves(np.array([LOADING, strength]), subsets) for strength in strengths]
         for key, label, style in (
             ("evidence", "E log p(X)", "k-"),

@@ -53,13 +53,17 @@ def jensen_shannon(experts: Gaussian, given: Bool[Tensor, "B M"], samples: int =
     return torch.where(given.T, divergence, 0.0).sum(0) / given.sum(-1).clamp(min=1)
 
 
-def geometric_jensen_shannon(experts: Gaussian, given: Bool[Tensor, "B M"], *, prior: bool = False) -> Float[Tensor, " B"]:
-    """Σ_k π_k KL(q_k ‖ f) with f the geometric mean of the given experts (and of N(0, I), as an expert like the others, with ``prior``).
+def geometric_jensen_shannon(
+    experts: Gaussian, given: Bool[Tensor, "B M"], *, weights: Float[Tensor, " M"] | None = None, prior: bool | float = False
+) -> Float[Tensor, " B"]:
+    """Σ_k π_k KL(q_k ‖ f) with f the geometric mean of the given experts with the same π, equal or in proportion to ``weights``.
 
-    Sutter et al. 2020 (MMJSD), Eq. 7; closed form.
+    ``prior`` is the weight of N(0, I), as of one more expert (True is 1). Sutter et al. 2020 (MMJSD), Eq. 7; closed form.
     """
-    dynamic = geometric_mean(experts, given, prior=prior)
-    total = torch.where(given.T, kl_gaussians(experts, dynamic), 0.0).sum(0)
+    dynamic = geometric_mean(experts, given, weights=weights, prior=prior)
+    parts = given.to(experts.mean.dtype) if weights is None else given * weights.to(experts.mean.dtype)
+    total = (torch.where(given.T, kl_gaussians(experts, dynamic), 0.0) * parts.T).sum(0)
     if prior:
-        total = total + kl_gaussians(standard_normal(dynamic), dynamic)
-    return total / (given.sum(-1) + int(prior)).clamp(min=1)
+        total = total + prior * kl_gaussians(standard_normal(dynamic), dynamic)
+    share = parts.sum(-1) + prior
+    return total / share.where(share > 0, 1.0)

@@ -61,14 +61,29 @@ def product_of_experts(
     return Gaussian(weighted_mean / total, -total.log())
 
 
-def geometric_mean(experts: Gaussian, given: Bool[Tensor, "*lead B M"] | None = None, *, prior: bool = False) -> Gaussian:
-    """The product of the given experts with equal exponents that sum to one; ``prior`` counts N(0, I) among them.
+def geometric_mean(
+    experts: Gaussian,
+    given: Bool[Tensor, "*lead B M"] | None = None,
+    *,
+    weights: Float[Tensor, " M"] | None = None,
+    prior: bool | float | Float[Tensor, "*lead_prior B"] = False,
+) -> Gaussian:
+    """The product of the given experts with exponents that sum to one.
 
     The "dynamic prior" of Sutter et al. 2020 (MMJSD), Eq. 8.
+
+    Args:
+        experts: ``[M, B, D]``.
+        given: Which experts each row may use; all by default.
+        weights: Positive weights, in proportion to which the experts have their exponents; equal by default.
+        prior: The weight of N(0, I), as of one more expert: a number, or one per row and subset ``[..., B]``; True is 1.
     """
     mask = everything(experts) if given is None else given
-    share = 1 / (mask.sum(-1, keepdim=True) + int(prior)).clamp(min=1).to(experts.mean.dtype)
-    return product_of_experts(experts, mask, weights=share, prior=share[..., 0] if prior else False)
+    parts = mask.to(experts.mean.dtype) if weights is None else mask * weights.to(experts.mean.dtype)
+    standard = torch.as_tensor(prior, dtype=parts.dtype, device=parts.device)
+    total = parts.sum(-1) + standard
+    total = total.where(total > 0, 1.0)
+    return product_of_experts(experts, mask, weights=parts / total[..., None], prior=standard / total)
 
 
 def mean_of_experts(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .gaussian import Gaussian
 from .laplace import Laplace
-from .random import stratified_uniform
+from .random import noise_is_central, stratified_uniform
 
 Component = Gaussian | Laplace
 
@@ -55,6 +55,8 @@ class Mixture:
         """
         if self.log_weights.shape[-2] == 1:
             return self.components[..., 0, :, :].rsample(samples)
+        if noise_is_central():
+            return self.mean.expand(*samples, *self.mean.shape)
         shape = (*samples, *self.log_weights.shape[:-2], self.log_weights.shape[-1])
         position = stratified_uniform(shape, self.log_weights)
         upper = self.weights.cumsum(-2)

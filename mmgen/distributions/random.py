@@ -43,14 +43,18 @@ def share_of_batch(start: int, stop: int, total: int) -> Iterator[None]:
 def central_noise() -> Iterator[None]:
     """Within this context every noise is its median: 0 for normal and Laplace noise, ½ for uniform numbers.
 
-    So samples are means, a row chooses the component in the middle of its weights, and nothing depends on the place of a row in a batch: two evaluations can be
-    compared exactly.
+    So samples are means, those of a mixture too, and nothing depends on the place of a row in a batch: two evaluations can be compared exactly.
     """
     token = _central.set(True)
     try:
         yield
     finally:
         _central.reset(token)
+
+
+def noise_is_central() -> bool:
+    """Whether this is within :func:`central_noise`."""
+    return _central.get()
 
 
 def _whole(rows: int) -> Share:

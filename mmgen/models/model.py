@@ -16,7 +16,7 @@ from ..data.loading import change_modalities, describe_modality
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference
 from ..errors import MmgenError, listed, nearest
-from ..networks import Encoder
+from ..networks import Encoder, SentenceDecoder
 from ..options import validated
 from .building import ModelConfig, likelihood_weights, make_objective
 from .objective import Objective, Terms
@@ -274,15 +274,22 @@ class MultimodalVAE(nn.Module):
 
     @contextmanager
     def _frozen(self, m: int) -> Iterator[None]:
-        """A decoder and its likelihood whose parameters take no gradients, for the length of a call."""
-        parameters = [p for module in (self.decoders[m], self.likelihoods[m]) for p in module.parameters() if p.requires_grad]
+        """A decoder and its likelihood as constants, for the length of a call: parameters take no gradients, and running statistics stay."""
+        decoder = self.decoders[m]
+        shared = decoder.shared() if isinstance(decoder, SentenceDecoder) else ()  # parameters that belong to the encoder
+        parameters = [p for p in (*decoder.parameters(), *shared, *self.likelihoods[m].parameters()) if p.requires_grad]
+        norms = [(norm, norm.momentum) for norm in decoder.modules() if isinstance(norm, nn.modules.batchnorm._BatchNorm)]
         try:
             for parameter in parameters:
                 parameter.requires_grad_(False)
+            for norm, _ in norms:
+                norm.momentum = 0.0
             yield
         finally:
             for parameter in parameters:
                 parameter.requires_grad_(True)
+            for norm, momentum in norms:
+                norm.momentum = momentum
 
     @contextmanager
     def _inference(self) -> Iterator[None]:

@@ -80,6 +80,10 @@ class SentenceDecoder(nn.Module):
         self.weight = None
         self._tied = (embedding,)
 
+    def shared(self) -> tuple[Tensor, ...]:
+        """Parameters that belong to the encoder: the embedding, once it is tied."""
+        return tuple(embedding.weight for embedding in self._tied)
+
     def forward(self, z: Tensor) -> Tensor:
         """``[N, D]`` to ``[N, categories, L]``."""
         return F.linear(self.layers(z).squeeze(1), self._words(), self.bias).transpose(1, 2)

@@ -6,8 +6,6 @@ Each check is a function that raises an AssertionError with a sentence. The core
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..data import Batch, Data, Dataset
-from ..distributions import Gaussian, Mixture
+from ..distributions import Gaussian, Mixture, central_noise
 from ..models import MultimodalVAE
 from ..models.aggregator import Aggregator
 from .toys import toy_data
-
-
-@contextmanager
-def fixed_noise(model: MultimodalVAE) -> Iterator[None]:
-    """Within this context latents are the posterior means, so that two evaluations can be compared."""
-    sample = Gaussian.rsample
-    try:
-        Gaussian.rsample = lambda self, samples=(): self.mean.expand(*samples, *self.mean.shape)  # type: ignore[method-assign]
-        yield
-    finally:
-        Gaussian.rsample = sample  # type: ignore[method-assign]
 
 
 def make_model(objective: str, data: Data, **options: object) -> MultimodalVAE:
@@ -41,7 +28,7 @@ def check_terms_are_finite_and_per_row(objective: str, data: Data) -> None:
     """Terms are finite numbers, one per row, and a row's terms do not depend on the rest of its batch."""
     model = make_model(objective, data)
     batch = data.train[:6]
-    with fixed_noise(model):
+    with central_noise():
         whole = model(batch)
         value = whole.value(1.0)
         assert value.shape == (6,), f"{objective}: the value has shape {tuple(value.shape)}, not one number per row"
@@ -66,7 +53,7 @@ def check_missing_is_as_if_it_did_not_exist(objective: str) -> None:
     }
     other = Batch(garbage, batch.available, batch.labels, batch.rows, prepared=True)
     results = []
-    with fixed_noise(model):
+    with central_noise():
         for each in (batch, other):
             model.zero_grad()
             value = model(each).value(0.7)
@@ -91,7 +78,7 @@ def check_order_of_modalities(objective: str) -> None:
             getattr(second, name)[2 - m].load_state_dict(getattr(first, name)[m].state_dict())
     batch = one.train[:6]
     turned = Batch({kind: batch.data[kind] for kind in kinds[::-1]}, batch.available.flip(-1), batch.labels, batch.rows)
-    with fixed_noise(first):
+    with central_noise():
         assert torch.allclose(first(batch).value(0.7), second(turned).value(0.7), atol=1e-8), (
             f"{objective}: the order of modalities matters"
         )
@@ -106,7 +93,7 @@ def check_save_and_load(objective: str, data: Data) -> None:
         again = MultimodalVAE.rebuild(model.description).double().eval()
         again.load_state_dict(load_file(path))
     batch = data.train[:6]
-    with fixed_noise(model):
+    with central_noise():
         assert torch.equal(model(batch).value(1.0), again(batch).value(1.0)), f"{objective}: saving and loading changes the model"
 
 

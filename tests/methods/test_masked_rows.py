@@ -7,7 +7,7 @@ import torch
 
 from mmgen.data import Batch
 from mmgen.registry import entries, load
-from mmgen.testing import fixed_noise, make_model, toy_data
+from mmgen.testing import central_noise, make_model, toy_data
 
 NAMES = ("vector", "counts", "tags")
 OBJECTIVES = sorted(entry.name for entry in entries("objectives"))
@@ -17,7 +17,9 @@ def options(objective):
     """Without draws of components or subsets, which no two models share."""
     kind = load("objectives", objective)
     chosen = {"mixture_sampling": "all"} if "mixture_sampling" in kind.Config.model_fields else {}
-    if kind.aggregator == "mopoe":  # whose N(0, I) is an expert of all M modalities only: a row that lacks one has none, the smaller model has
+    if (
+        kind.aggregator == "mopoe"
+    ):  # whose N(0, I) is an expert of all M modalities only: a row that lacks one has none, the smaller model has
         chosen["aggregator"] = {"name": "mopoe", "prior_expert": "none"}
     return chosen
 
@@ -41,7 +43,7 @@ def compare(whole, objective, data, kept):
     mask = torch.zeros(5, 3, dtype=torch.bool)
     mask[:, list(kept)] = True
     cut = Batch({NAMES[m]: batch.data[NAMES[m]] for m in kept}, mask[:, list(kept)], batch.labels, batch.rows)
-    with fixed_noise(whole), torch.no_grad():
+    with central_noise(), torch.no_grad():
         masked, alone = whole(batch.restrict(mask)), small(cut)
     assert torch.allclose(masked.value(0.7), alone.value(0.7), atol=1e-9)
     assert torch.allclose(masked.log_likelihood[list(kept)], alone.log_likelihood, atol=1e-9)

@@ -8,7 +8,7 @@ import torch
 
 from mmgen.distributions import Gaussian
 from mmgen.models import elbo_terms
-from mmgen.testing import LinearGaussianWorld, fixed_noise, make_model, toy_data, world_batch, world_model
+from mmgen.testing import LinearGaussianWorld, central_noise, make_model, toy_data, world_batch, world_model
 
 AGGREGATORS = ("poe", "moe", "mopoe", "mean", "none")
 PRIORS = ("normal", "geometric", "mixture")
@@ -71,7 +71,7 @@ def test_is_the_equation_written_literally(aggregator, prior):
     data = toy_data(missing=0.4, rows=12)
     model = make_model("elbo", data, aggregator=aggregator, prior=prior, mixture_sampling="all")
     batch = model.prepare(data.train[:6])
-    with fixed_noise(model), torch.no_grad():
+    with central_noise(), torch.no_grad():
         terms = model(batch)
         experts = model.experts(batch)
     names = list(model.modalities)

@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 
 from mmgen import MultimodalVAE, TextModality, Trainer, load_run
-from mmgen.testing import fixed_noise, toy_data
+from mmgen.testing import central_noise, toy_data
 
 TINY = {"text": {"network": "sentence", "channels": [4, 4], "embedding": 16}}
 
@@ -96,7 +96,7 @@ def test_a_run_is_the_same_model_when_it_is_loaded(data, tmp_path):
         ]
     again = load_run(tmp_path / "run").model
     batch = data.test[:6]
-    with fixed_noise(model):
+    with central_noise():
         one, two = run.model.eval()(batch).value(1.0), again.eval()(batch).value(1.0)
         assert torch.equal(one, two)
         assert torch.equal(run.model.generate(batch, ["vector"])["text"], again.generate(batch, ["vector"])["text"])

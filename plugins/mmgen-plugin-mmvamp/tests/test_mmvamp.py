@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgen.distributions import Gaussian
-from mmgen.testing import experts_and_masks, fixed_noise, make_model, toy_data
+from mmgen.testing import central_noise, experts_and_masks, make_model, toy_data
 
 ESTIMATORS = ("pairwise", "mc", "variational")
 
@@ -144,7 +144,7 @@ def test_aggregated_is_the_equation_written_literally(kl_weight, average):
     model = make_model("aggregated", data, kl_weight=kl_weight, aggregator={"name": "mean", "average": average})
     model.requires_grad_(False)
     batch = model.prepare(data.train[:8])
-    with fixed_noise(model):
+    with central_noise():
         terms = model(batch)
     experts = model.experts(batch)
     for b in range(8):
@@ -170,7 +170,7 @@ def test_inference_is_the_own_expert_and_a_mixture_of_several():
     torch.testing.assert_close(model.encode(batch, ["counts"]).mean, experts.mean[1])
     torch.testing.assert_close(model.encode(batch, ["vector", "tags"]).mean, (experts.mean[0] + experts.mean[2]) / 2)
     given_both = model.mask(batch, ["vector", "counts"])
-    with fixed_noise(model), torch.no_grad():
+    with central_noise(), torch.no_grad():
         own, _, other = model.sample_latents(batch, given_both, [0, 1, 2])
         torch.testing.assert_close(own[0], experts.mean[0])
         assert not torch.allclose(other[0], experts.mean[2])

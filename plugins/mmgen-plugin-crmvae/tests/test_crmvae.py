@@ -1,0 +1,256 @@
+"""CRMVAE against its equation in loops, its ablation against MVTCAE's equation, and how often its networks run."""
+
+import functools
+import itertools
+import math
+from contextlib import contextmanager
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+from mmgen import MmgenError
+from mmgen.distributions import Gaussian
+from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, toy_data, world_batch, world_model
+
+KINDS = ("vector", "counts", "tags")
+WEIGHTS = (2.5, 1.0, 0.5)
+EPSILON = 0.7
+CASES = experts_and_masks(modalities=(3, 3), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))
+OPTIONS = [{}, {"reconstruction": "half-pi"}, {"reconstruction": "one"}, {"unimodal": False}, {"reconstruction": "one", "unimodal": False}]
+UNIT = ([0.0] * 3, [0.0] * 3)
+
+
+@functools.cache
+def model_of(aggregator="poe", prior_expert=None, **options):
+    section = {"name": aggregator} | ({"prior_expert": prior_expert} if prior_expert else {})
+    weights = {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)}
+    return make_model("crmvae", toy_data(), aggregator=section, modalities=weights, **options).requires_grad_(False)
+
+
+@contextmanager
+def known(model, experts):
+    """Experts as given, and ε = 0.7 in every latent dimension of a Gaussian."""
+    sample, model.experts = Gaussian.rsample, lambda batch: experts
+    Gaussian.rsample = lambda self, samples=(): (self.mean + EPSILON * self.scale).expand(*samples, *self.mean.shape)
+    try:
+        yield
+    finally:
+        Gaussian.rsample = sample
+        del model.experts
+
+
+def rows_of(model, available):
+    return model.prepare(toy_data().train[: len(available)].restrict(available))
+
+
+def kl(m0, v0, m1, v1):
+    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
+    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
+
+
+def product(parts):
+    mean, log_variance = [], []
+    for d in range(len(parts[0][0])):
+        total = sum(math.exp(-v[d]) for _, v in parts)
+        mean.append(sum(m[d] * math.exp(-v[d]) for m, v in parts) / total)
+        log_variance.append(-math.log(total))
+    return mean, log_variance
+
+
+def average(parts):
+    dims = range(len(parts[0][0]))
+    return (
+        [sum(m[d] for m, _ in parts) / len(parts) for d in dims],
+        [math.log(sum(math.exp(v[d]) for _, v in parts) / len(parts)) for d in dims],
+    )
+
+
+def log_likelihood(model, batch, b, m, q):
+    """w_m log p(x_m | z) of row b at z = μ + ε σ of q, with the densities written out; only the decoder network is the model's."""
+    z = [mean + EPSILON * math.exp(log_variance / 2) for mean, log_variance in zip(*q)]
+    with torch.no_grad():
+        output = model.decode(torch.tensor(z, dtype=torch.float64)[None], KINDS[m])[0, 0].tolist()
+    x, total = batch.data[KINDS[m]][b].tolist(), 0.0
+    for i, (o, value) in enumerate(zip(output, x)):
+        if KINDS[m] == "vector":
+            total += -0.5 * math.log(2 * math.pi) - 0.5 * (value - o) ** 2
+        elif KINDS[m] == "tags":
+            total += value * o - math.log1p(math.exp(o))
+        else:
+            mu, r = math.exp(o), math.exp(float(model.likelihoods[m].log_dispersion[i]))
+            total += math.lgamma(value + r) - math.lgamma(r) - math.lgamma(value + 1)
+            total += r * math.log(r / (r + mu)) + value * math.log(mu / (r + mu))
+    return WEIGHTS[m] * total
+
+
+def row_of(experts, b):
+    return [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(3)]
+
+
+def literal(model, batch, row, b, seen, aggregator="poe", prior_expert="all", reconstruction="pi", unimodal=True):
+    """Likelihood terms and divergence of one row, in the order of the equation."""
+    pi = 1 / (len(seen) + 1)
+    c = {"pi": pi, "half-pi": pi / 2, "one": 1.0}[reconstruction]
+    extra = [UNIT] if prior_expert == "all" else []
+    joint = product([row[m] for m in seen] + extra) if aggregator == "poe" else average([row[m] for m in seen])
+    single = {m: product([row[m], *extra]) for m in seen}
+    likelihoods, total = [0.0] * 3, kl(*joint, *UNIT)
+    for m in seen:
+        likelihoods[m] += c * log_likelihood(model, batch, b, m, joint)
+        if unimodal:
+            likelihoods[m] += c * log_likelihood(model, batch, b, m, single[m])
+        total += kl(*joint, *single[m])
+    return likelihoods, pi * total
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize(("aggregator", "prior_expert"), [("poe", "all"), ("poe", "none"), ("mean", None)])
+@settings(max_examples=8)
+@given(case=CASES)
+def test_is_the_equation_written_literally(options, aggregator, prior_expert, case):
+    experts, available = case
+    model = model_of(aggregator, prior_expert, **options)
+    batch = rows_of(model, available)
+    with known(model, experts):
+        terms = model(batch)
+    assert not terms.others
+    for b in range(len(available)):
+        seen = [m for m in range(3) if available[b, m]]
+        likelihoods, expected = literal(model, batch, row_of(experts, b), b, seen, aggregator, prior_expert, **options)
+        torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), likelihoods, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(float(terms.divergence[b]), expected, rtol=1e-8, atol=1e-8)
+
+
+@settings(max_examples=10)
+@given(case=CASES)
+def test_the_ablation_with_coefficient_1_is_mvtcae_with_prior_experts(case):
+    """E_q Σ_m log p(x_m|z) − β π [KL(q ‖ p) + Σ_m KL(q ‖ q_m)], with N(0, I) as an expert of q and of every q_m."""
+    experts, available = case
+    model = model_of(reconstruction="one", unimodal=False)
+    batch = rows_of(model, available)
+    with known(model, experts):
+        got = model(batch).value(0.6)
+    for b in range(len(available)):
+        row, seen = row_of(experts, b), [m for m in range(3) if available[b, m]]
+        q = product([UNIT, *(row[m] for m in seen)])
+        kls = kl(*q, *UNIT) + sum(kl(*q, *product([UNIT, row[m]])) for m in seen)
+        expected = sum(log_likelihood(model, batch, b, m, q) for m in seen) - 0.6 / (len(seen) + 1) * kls
+        assert float(got[b]) == pytest.approx(expected, rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("unimodal", [True, False])
+def test_gradients_are_those_of_the_equation(unimodal):
+    torch.manual_seed(0)
+    mean, log_variance = (torch.randn(3, 1, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    model, seen = model_of(unimodal=unimodal), [0, 2]
+    batch = rows_of(model, torch.tensor([[True, False, True]]))
+    with known(model, Gaussian(mean, log_variance)):
+        model(batch).value(0.6).sum().backward()
+
+    def value(mean, log_variance):
+        row = [(mean[m, 0].tolist(), log_variance[m, 0].tolist()) for m in range(3)]
+        likelihoods, total = literal(model, batch, row, 0, seen, unimodal=unimodal)
+        return sum(likelihoods) - 0.6 * total
+
+    for which, parameter in enumerate((mean, log_variance)):
+        for index in itertools.product(range(3), [0], range(3)):
+            sides = []
+            for step in (1e-5, -1e-5):
+                moved = [mean.detach().clone(), log_variance.detach().clone()]
+                moved[which][index] += step
+                sides.append(value(*moved))
+            assert float(parameter.grad[index]) == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-4, abs=1e-6)
+
+
+def test_joint_and_own_latents_have_noise_of_their_own():
+    model = model_of()
+    seen, log_likelihood_of = [], model.log_likelihood
+    model.log_likelihood = lambda z, *rest, **options: seen.append(z) or log_likelihood_of(z, *rest, **options)
+    torch.manual_seed(0)
+    batch = toy_data().train[:6]
+    try:
+        model(batch)
+    finally:
+        del model.log_likelihood
+    ((together, alone),) = (z.unbind(1) for z in seen)
+    assert (together == together[:1]).all(), "all modalities are decoded from one joint latent"
+    experts = model.experts(batch)
+    every = torch.ones(6, 3, dtype=torch.bool)
+    joint = model.posterior(batch, every).components[0]
+    noises = [(together[0] - joint.mean) / joint.scale]
+    for m in range(3):
+        single = product_with_unit(experts[m])
+        noises.append((alone[m] - single.mean) / single.scale)
+    for one, two in itertools.combinations(noises, 2):
+        assert not torch.isclose(one, two).any()
+        assert float(torch.cat([one, two]).square().mean()) == pytest.approx(1.0, abs=0.6)
+
+
+def product_with_unit(expert):
+    precision = 1 + 1 / expert.variance
+    return Gaussian(expert.mean / expert.variance / precision, -precision.log())
+
+
+@pytest.mark.parametrize("unimodal", [True, False])
+def test_every_network_runs_once(unimodal):
+    model, calls = model_of(unimodal=unimodal), []
+    networks = [*model.encoders, *model.decoders]
+    handles = [network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network))) for network in networks]
+    model(toy_data().train[:6])
+    for handle in handles:
+        handle.remove()
+    assert sorted(calls) == list(range(6))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize(("aggregator", "prior_expert"), [("poe", "all"), ("poe", "none"), ("mean", None)])
+def test_a_missing_modality_is_as_if_it_did_not_exist(options, aggregator, prior_expert):
+    whole = model_of(aggregator, prior_expert, **options)
+    section = {"name": aggregator} | ({"prior_expert": prior_expert} if prior_expert else {})
+    for kinds in [subset for size in (1, 2) for subset in itertools.combinations(KINDS, size)]:
+        weights = {kind: {"weight": WEIGHTS[KINDS.index(kind)]} for kind in kinds}
+        part = make_model("crmvae", toy_data(kinds), aggregator=section, modalities=weights, **options).requires_grad_(False)
+        for m, kind in enumerate(kinds):
+            for name in ("transforms", "encoders", "decoders", "likelihoods"):
+                getattr(part, name)[m].load_state_dict(getattr(whole, name)[KINDS.index(kind)].state_dict())
+        batch = toy_data().train[:4]
+        available = torch.tensor([kind in kinds for kind in KINDS]).expand(4, -1)
+        alone = type(batch)({kind: batch.data[kind] for kind in kinds}, torch.ones(4, len(kinds), dtype=torch.bool))
+        with central_noise():
+            masked, expected = whole(batch.restrict(available)), part(alone)
+        torch.testing.assert_close(masked.divergence, expected.divergence)
+        torch.testing.assert_close(masked.log_likelihood[available[0]], expected.log_likelihood)
+
+
+@pytest.mark.parametrize("prior_expert", ["all", "none"])
+def test_inference_is_the_product_of_what_is_given(prior_expert):
+    model = model_of("poe", prior_expert)
+    batch = toy_data().test[:5]
+    experts, extra = model.experts(batch), [UNIT] if prior_expert == "all" else []
+    for members in ([0], [2], [0, 1], [0, 1, 2]):
+        got = model.encode(batch, [KINDS[m] for m in members])
+        for b in range(5):
+            mean, log_variance = product([row_of(experts, b)[m] for m in members] + extra)
+            torch.testing.assert_close(got.mean[b].tolist(), mean, rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(got.variance[b].log().tolist(), log_variance, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [2, 20])
+def test_works_for_any_number_of_modalities(count):
+    world = LinearGaussianWorld((2,) * count, 2, orthogonal=True, seed=1)
+    model = world_model(world, "crmvae")
+    _, x = world.sample(4)
+    with torch.no_grad():
+        terms = model(world_batch(x))
+    assert terms.log_likelihood.shape == (count, 4)
+    assert terms.value(1.0).isfinite().all()
+
+
+def test_what_the_equation_cannot_mean_is_refused():
+    with pytest.raises(MmgenError, match=r"objective\.reconstruction"):
+        make_model("crmvae", toy_data(), reconstruction="two")
+    with pytest.raises(MmgenError, match="cannot use the aggregator 'moe'"):
+        make_model("crmvae", toy_data(), aggregator="moe")
+    with pytest.raises(MmgenError, match="cannot use the prior 'mixture'"):
+        make_model("crmvae", toy_data(), prior="mixture")

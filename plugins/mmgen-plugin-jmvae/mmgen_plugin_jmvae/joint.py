@@ -1,0 +1,68 @@
+"""The plain VAE with a joint encoder."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from mmgen import Batch, MultimodalVAE, Objective, Terms
+from mmgen.distributions import Gaussian, Mixture, kl_gaussians, standard_normal
+from mmgen.models import JointEncoder
+from mmgen.networks import Encoder
+
+from .rows import replaced
+
+
+class Uninformed(nn.Module):
+    """In the place of an encoder: N(0, I) whatever it sees."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(latent_dim), persistent=False)
+
+    zero: Tensor
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``[N, *shape]`` to a mean and a log-variance of 0, each ``[N, D]``."""
+        zeros = self.zero.expand(len(x), -1)
+        return zeros, zeros
+
+
+class Joint(Objective):
+    r"""The plain VAE with a joint encoder: the evidence lower bound of q_Λ(z|X), and nothing else.
+
+    .. math:: \mathbb E_{q_\Lambda(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_\Lambda(z|X) \| p)
+
+    It reconstructs, and generates from the prior. It has no unimodal encoders (those of the model are replaced by N(0, I), and cost nothing), so it infers from
+    all modalities only: a row of which anything is missing has the posterior N(0, I), which says that nothing was inferred, and what is "generated" from
+    part of a row comes from the prior. The aggregator has nothing to aggregate.
+
+    The joint encoder needs all modalities, so rows that lack some cannot be trained on.
+
+    Source: Kingma & Welling 2014, Eq. 3; the multimodal VAE alone of "Scalable multimodal VAEs with surrogate joint posterior", and Suzuki et al. 2017 without
+    unimodal encoders. How the modalities meet in the joint encoder is our choice (:class:`mmgen.models.JointEncoder`).
+    """
+
+    aggregator, prior = "moe", "normal"
+    aggregators, priors = ("moe",), ("normal",)
+    bound = "joint"
+
+    def build(self, model: MultimodalVAE) -> None:
+        """The joint encoder q_Λ in the place of the unimodal ones; what a decoder shared with its encoder, it now shares with the joint encoder."""
+        latent_dim = model.config.latent_dim
+        self.joint = JointEncoder(model.modalities, latent_dim)
+        trunks = self.joint.encoder.trunk.trunks
+        for m, (modality, trunk, decoder) in enumerate(zip(model.modalities.values(), trunks, model.decoders, strict=True)):
+            modality.tie(Encoder(trunk, latent_dim), decoder)
+            model.encoders[m] = Uninformed(latent_dim)
+
+    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+        """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
+        q = self.joint(batch)  # [B, D]
+        return Terms(model.log_likelihood(q.rsample(), batch), kl_gaussians(q, standard_normal(q)))
+
+    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """q_Λ where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
+        q = self.joint(model.prepare(batch))
+        return replaced(Mixture.of(q), ~given.all(-1), standard_normal(q))

@@ -1,0 +1,364 @@
+"""JMVAE, TELBO and the plain joint VAE against their equations in loops, exact evidence, and their posteriors for every subset."""
+
+import functools
+import itertools
+import math
+from contextlib import contextmanager
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from mmgen import Batch, MmgenError
+from mmgen.distributions import Gaussian, powerset
+from mmgen.testing import LinearGaussianWorld, experts, make_model, toy_data, world_batch, world_model
+
+KINDS = ("vector", "counts", "tags")
+WEIGHTS = (2.5, 1.0, 0.5)
+UNIT = ([0.0] * 3, [0.0] * 3)
+EPSILON = 0.7
+LAMBDA, GAMMA = {"vector": 0.3, "tags": 7.0}, {"counts": 4.0, "tags": 0.0}
+CASES = experts(modalities=(4, 4), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))  # q_Λ and three experts
+
+
+@functools.cache
+def model_of(objective, weighted=False):
+    weights = {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)}
+    options = {"joint_weights": LAMBDA, "unimodal_weights": GAMMA} if weighted else {}
+    return make_model(objective, toy_data(), modalities=weights, **options).requires_grad_(False)
+
+
+class Given(nn.Module):
+    """In the place of a joint encoder."""
+
+    def __init__(self, posterior):
+        super().__init__()
+        self.posterior = posterior
+
+    def forward(self, batch):
+        return self.posterior
+
+
+@contextmanager
+def constant_noise():
+    """ε = 0.7 in every latent dimension of a Gaussian."""
+    sample = Gaussian.rsample
+    Gaussian.rsample = lambda self, samples=(): (self.mean + EPSILON * self.scale).expand(*samples, *self.mean.shape)
+    try:
+        yield
+    finally:
+        Gaussian.rsample = sample
+
+
+@contextmanager
+def known(model, experts, joint):
+    """Experts and q_Λ as given, and constant noise."""
+    encoder, model.experts, model.objective.joint = model.objective.joint, lambda batch: experts, Given(joint)
+    try:
+        with constant_noise():
+            yield
+    finally:
+        model.objective.joint = encoder
+        del model.experts
+
+
+def kl(m0, v0, m1, v1):
+    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
+    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
+
+
+def product(parts):
+    mean, log_variance = [], []
+    for d in range(len(parts[0][0])):
+        total = sum(math.exp(-v[d]) for _, v in parts)
+        mean.append(sum(m[d] * math.exp(-v[d]) for m, v in parts) / total)
+        log_variance.append(-math.log(total))
+    return mean, log_variance
+
+
+def log_likelihood(model, batch, b, m, q):
+    """w_m log p(x_m | z) of row b at z = μ + ε σ of q, with the densities written out; only the decoder network is the model's."""
+    z = [mean + EPSILON * math.exp(log_variance / 2) for mean, log_variance in zip(*q)]
+    with torch.no_grad():
+        output = model.decode(torch.tensor(z, dtype=torch.float64)[None], KINDS[m])[0, 0].tolist()
+    x, total = batch.data[KINDS[m]][b].tolist(), 0.0
+    for i, (o, value) in enumerate(zip(output, x)):
+        if KINDS[m] == "vector":
+            total += -0.5 * math.log(2 * math.pi) - 0.5 * (value - o) ** 2
+        elif KINDS[m] == "tags":
+            total += value * o - math.log1p(math.exp(o))
+        else:
+            mu, r = math.exp(o), math.exp(float(model.likelihoods[m].log_dispersion[i]))
+            total += math.lgamma(value + r) - math.lgamma(r) - math.lgamma(value + 1)
+            total += r * math.log(r / (r + mu)) + value * math.log(mu / (r + mu))
+    return WEIGHTS[m] * total
+
+
+def row_of(gaussians, b):
+    return [(mean[b].tolist(), log_variance[b].tolist()) for mean, log_variance in zip(gaussians.mean, gaussians.log_variance)]
+
+
+def literal(objective, model, batch, b, q, row, weighted):
+    """Likelihood term of every modality, what β multiplies, and the rest, for one row."""
+    likelihoods, divergence, rest = [0.0] * 3, 0.0, 0.0
+    for m, kind in enumerate(KINDS):
+        likelihoods[m] += (LAMBDA.get(kind, 1.0) if weighted else 1.0) * log_likelihood(model, batch, b, m, q)
+        if objective == "jmvae":
+            divergence += kl(*q, *row[m])
+        if objective == "telbo":
+            likelihoods[m] += (GAMMA.get(kind, 1.0) if weighted else 1.0) * log_likelihood(model, batch, b, m, row[m])
+            divergence += kl(*row[m], *UNIT)
+    if objective == "jmvae":
+        rest = -kl(*q, *UNIT)
+    else:
+        divergence += kl(*q, *UNIT)
+    return likelihoods, divergence, rest
+
+
+@pytest.mark.parametrize(("objective", "weighted"), [("jmvae", False), ("telbo", False), ("telbo", True), ("joint", False)])
+@settings(max_examples=12)
+@given(case=CASES)
+def test_is_the_equation_written_literally(objective, weighted, case):
+    model, rows = model_of(objective, weighted), case.mean.shape[1]
+    batch = model.prepare(toy_data().train[:rows])
+    with known(model, case[1:], case[0]):
+        terms = model(batch)
+    for b in range(rows):
+        q, *row = row_of(case, b)
+        likelihoods, divergence, rest = literal(objective, model, batch, b, q, row, weighted)
+        torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), likelihoods, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(float(terms.divergence[b]), divergence, rtol=1e-8, atol=1e-8)
+        value = sum(likelihoods) + rest - 0.3 * divergence
+        torch.testing.assert_close(float(terms.value(0.3)[b]), value, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("objective", ["jmvae", "telbo"])
+def test_gradients_are_those_of_the_equation(objective):
+    torch.manual_seed(0)
+    mean, log_variance = (torch.randn(4, 1, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    model = model_of(objective)
+    batch, gaussians = model.prepare(toy_data().train[:1]), Gaussian(mean, log_variance)
+    with known(model, gaussians[1:], gaussians[0]):
+        model(batch).value(0.6).sum().backward()
+
+    def value(mean, log_variance):
+        q, *row = row_of(Gaussian(mean, log_variance), 0)
+        likelihoods, divergence, rest = literal(objective, model, batch, 0, q, row, False)
+        return sum(likelihoods) + rest - 0.6 * divergence
+
+    for which, parameter in enumerate((mean, log_variance)):
+        for index in itertools.product(range(4), [0], range(3)):
+            sides = []
+            for step in (1e-5, -1e-5):
+                moved = [mean.detach().clone(), log_variance.detach().clone()]
+                moved[which][index] += step
+                sides.append(value(*moved))
+            assert float(parameter.grad[index]) == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-4, abs=1e-6)
+
+
+@settings(max_examples=15)
+@given(case=experts(modalities=(2, 2), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0)), beta=st.floats(0.1, 3.0))
+def test_of_two_modalities_with_the_product_as_joint_posterior_is_mvtcae_up_to_coefficients(case, beta):
+    """JMVAE's 1 · KL(q ‖ p) + β Σ_m KL(q ‖ q_m) is MVTCAE's b π [KL(q ‖ p) + Σ_m KL(q ‖ q_m)], π = 1/3, at β = 1 and b = 3; else the weights are 1 : β."""
+    model, rows = two_modalities(), case.mean.shape[1]
+    batch = model.prepare(toy_data(KINDS[:2]).train[:rows])
+    made = [product(row_of(case, b)) for b in range(rows)]
+    joint = Gaussian(*(torch.tensor([q[part] for q in made], dtype=torch.float64) for part in (0, 1)))
+    with known(model, case, joint):
+        terms = model(batch)
+    for b, q in enumerate(made):
+        to_prior, to_unimodal = kl(*q, *UNIT), sum(kl(*q, *expert) for expert in row_of(case, b))
+        likelihoods = [log_likelihood(model, batch, b, m, q) / WEIGHTS[m] for m in range(2)]
+        torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), likelihoods, rtol=1e-8, atol=1e-8)
+        mvtcae = sum(likelihoods) - 3 * (1 / 3) * (to_prior + to_unimodal)
+        assert float(terms.value(1.0)[b]) == pytest.approx(mvtcae, rel=1e-8, abs=1e-8)
+        assert float(terms.value(beta)[b]) == pytest.approx(mvtcae - (beta - 1) * to_unimodal, rel=1e-8, abs=1e-8)
+
+
+@functools.cache
+def two_modalities():
+    return make_model("jmvae", toy_data(KINDS[:2])).requires_grad_(False)
+
+
+def gradients(model, value):
+    model.zero_grad()
+    value.mean().backward()
+    found = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    model.zero_grad(set_to_none=True)
+    return found
+
+
+def test_decoders_of_telbo_learn_from_the_joint_bound_alone():
+    data = toy_data()
+    telbo = make_model("telbo", data, beta=0.5)
+    joint = make_model("joint", data, beta=0.5)  # the same without the unimodal terms
+    outcome = joint.load_state_dict(telbo.state_dict(), strict=False)
+    assert not outcome.missing_keys and all(name.startswith("encoders.") for name in outcome.unexpected_keys)
+    batch = telbo.prepare(data.train[:12])
+    with constant_noise():
+        both = gradients(telbo, telbo(batch).value(0.5))
+        alone = gradients(joint, joint(batch).value(0.5))
+    assert {name for name in both if not name.startswith("encoders.")} == set(alone)
+    for name, gradient in alone.items():
+        torch.testing.assert_close(both[name], gradient)
+    assert any(name.startswith("likelihoods.") for name in alone), "the test should have a likelihood that learns"
+    for m in range(3):
+        assert float(both[f"encoders.{m}.head.mean.weight"].abs().sum()) > 0, "an encoder learns nothing"
+
+
+def test_encoders_of_telbo_learn_as_if_decoders_were_constants():
+    data = toy_data()
+    telbo, own = make_model("telbo", data), make_model("elbo", data, aggregator="none")  # Σ_m {E_{q_m} log p(x_m|z) − KL(q_m ‖ p)}
+    own.load_state_dict(telbo.state_dict(), strict=False)
+    batch = telbo.prepare(data.train[:12])
+    with constant_noise():
+        both, alone = gradients(telbo, telbo(batch).value(0.5)), gradients(own, own(batch).value(0.5))
+    for name, gradient in alone.items():
+        if name.startswith("encoders."):
+            torch.testing.assert_close(both[name], gradient)
+
+
+def test_weights_of_telbo_name_modalities():
+    with pytest.raises(MmgenError, match=r"objective\.unimodal_weights: there is no modality 'word'; there are vector, counts, tags\."):
+        make_model("telbo", toy_data(), unimodal_weights={"word": 2.0})
+    with pytest.raises(MmgenError, match=r"objective\.joint_weights\.tags"):
+        make_model("telbo", toy_data(), joint_weights={"tags": -1.0})
+
+
+def expected_posterior(objective, q, row, members):
+    """Mean and log-variance of one row and one subset."""
+    if objective == "joint":
+        return q if len(members) == 3 else UNIT
+    if len(members) == 3:
+        return q
+    if not members:
+        return UNIT
+    extra = [UNIT] if objective == "telbo" and len(members) > 1 else []
+    return product([row[m] for m in members] + extra)
+
+
+@pytest.mark.parametrize("objective", ["jmvae", "telbo", "joint"])
+def test_every_subset_has_its_posterior_whatever_the_other_rows_have(objective):
+    model, data = model_of(objective), toy_data()
+    generator = torch.Generator().manual_seed(0)
+    subsets = torch.cat([powerset(3), torch.zeros(1, 3, dtype=torch.bool)])
+    given = subsets[torch.randint(8, (2, 5, 12), generator=generator)]  # [2, 5, B, M]: each row has another subset
+    available = subsets[[6, 6, 6, 6, 6, 6, 6, 6, 0, 3, 5, 7]]
+    batch = data.test[:12].restrict(available)
+    posterior = model.posterior(batch, given)
+    assert posterior.components.mean.shape == (2, 5, 1, 12, 3)
+    assert (posterior.weights == 1).all() and posterior.log_weights.shape == (2, 5, 1, 12)
+    prepared = model.prepare(batch)
+    q, experts = model.objective.joint(prepared), model.experts(prepared)
+    for i, j, b in itertools.product(range(2), range(5), range(12)):
+        members = [m for m in range(3) if given[i, j, b, m] and available[b, m]]
+        mean, log_variance = expected_posterior(objective, row_of(q[None], b)[0], row_of(experts, b), members)
+        got = posterior.components[i, j, 0, b]
+        torch.testing.assert_close(got.mean.tolist(), mean, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(got.log_variance.tolist(), log_variance, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("objective", ["jmvae", "telbo"])
+def test_with_a_mixture_for_several_modalities_everything_still_has_the_joint_encoder(objective):
+    model = make_model(objective, toy_data(), aggregator="moe").requires_grad_(False)
+    batch = model.prepare(toy_data().test[:4])
+    q, experts = model.objective.joint(batch), model.experts(batch)
+    everything, two, one = (
+        model.posterior(batch, torch.tensor(seen).expand(4, -1)) for seen in ([True] * 3, [True, False, True], [False, True, False])
+    )
+    torch.testing.assert_close(everything.mean, q.mean)
+    torch.testing.assert_close(everything.variance, q.variance)
+    torch.testing.assert_close(two.mean, (experts.mean[0] + experts.mean[2]) / 2)
+    torch.testing.assert_close(one.variance, experts.variance[1])
+
+
+def exact_joint_encoder(model, world):
+    """Give q_Λ the true posterior Λ⁻¹ Σ_m W_mᵀ(x_m − b_m)/s_m², which is diagonal in an orthogonal world."""
+    head = model.objective.joint.encoder.head
+    precision = 1 + sum(w.square().sum(0) / s**2 for w, s in zip(world.loadings, world.scales))
+    pulls = [(w / s**2).T / precision[:, None] for w, s in zip(world.loadings, world.scales)]
+    with torch.no_grad():
+        head.mean.weight.copy_(torch.cat(pulls, 1))
+        head.mean.bias.copy_(-sum(pull @ offset for pull, offset in zip(pulls, world.offsets)))
+        head.spread.weight.zero_()
+        head.spread.bias.copy_(-precision.log())
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_jmvae_is_a_lower_bound_of_the_exact_evidence_and_tight_without_its_unimodal_terms(exact):
+    world = LinearGaussianWorld((3, 4, 3), 2, orthogonal=True, seed=3)
+    model = world_model(world, "jmvae")
+    if exact:
+        exact_joint_encoder(model, world)
+    _, x = world.sample(16)
+    batch, evidence = world_batch(x), world.log_evidence(x)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        terms = [model(batch) for _ in range(300)]
+    for beta in (0.0, 0.4, 1.0):
+        values = torch.stack([each.value(beta) for each in terms])
+        error = values.std(0) / 300**0.5
+        assert (values.mean(0) <= evidence + 5 * error + 1e-9).all()
+        if exact and beta == 0:
+            assert ((values.mean(0) - evidence).abs() < 5 * error + 1e-9).all()
+
+
+def test_the_plain_joint_vae_is_jmvae_without_its_unimodal_terms():
+    data = toy_data()
+    jmvae, joint = make_model("jmvae", data), make_model("joint", data)
+    joint.load_state_dict(jmvae.state_dict(), strict=False)
+    batch = data.train[:8]
+    values = []
+    for model in (jmvae, joint):
+        torch.manual_seed(0)
+        values.append(model(batch))
+    torch.testing.assert_close(values[0].value(0.0), values[1].value(1.0))
+    assert not any(name.startswith("encoders.") for name, _ in joint.named_parameters())
+
+
+def test_the_plain_joint_vae_generates_from_the_prior_where_something_is_missing():
+    model, batch = model_of("joint"), toy_data().test[:5]
+    one, other = (Batch({**batch.data, "vector": batch.data["vector"] + shift}, batch.available) for shift in (0.0, 50.0))
+    for names, differs in ((["vector", "tags"], False), (KINDS, True)):
+        torch.manual_seed(0)
+        first = model.generate(one, names, ["counts"])["counts"]
+        torch.manual_seed(0)
+        assert torch.equal(first, model.generate(other, names, ["counts"])["counts"]) != differs
+
+
+def test_a_decoder_of_the_plain_joint_vae_shares_words_with_the_joint_encoder():
+    sentences = {"text": {"shape": (32,), "network": "sentence", "channels": (4, 4, 4), "embedding": 32}}
+    data = toy_data(("vector", "text"))
+    model = make_model("joint", data, modalities=sentences)
+    words = model.objective.joint.encoder.trunk.trunks[1].embedding.weight
+    z = torch.randn(3, 3, dtype=torch.float64)
+    assert words.dtype == torch.float64
+    model.decode(z, "text").square().sum().backward()
+    assert float(words.grad.abs().sum()) > 0
+    assert sum(parameter.shape == words.shape for parameter in model.parameters()) == 1
+
+
+@pytest.mark.parametrize("objective", ["jmvae", "telbo"])
+@pytest.mark.parametrize("count", [2, 20])
+def test_works_for_any_number_of_modalities(objective, count):
+    world = LinearGaussianWorld((2,) * count, 2, orthogonal=True, seed=1)
+    model = world_model(world, objective)
+    _, x = world.sample(4)
+    with torch.no_grad():
+        terms = model(world_batch(x))
+    assert terms.log_likelihood.shape == (count, 4)
+    assert terms.value(1.0).isfinite().all()
+
+
+@pytest.mark.parametrize("objective", ["jmvae", "telbo", "joint"])
+def test_every_encoder_runs_once(objective):
+    model, calls = model_of(objective), []
+    networks = [*model.encoders, model.objective.joint, *model.decoders]
+    handles = [network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network))) for network in networks]
+    model(toy_data().train[:6])
+    for handle in handles:
+        handle.remove()
+    decodings = [4, 4, 5, 5, 6, 6] if objective == "telbo" else [4, 5, 6]
+    assert sorted(calls) == ([3] if objective == "joint" else [0, 1, 2, 3]) + decodings

@@ -1,0 +1,322 @@
+"""MMJSD and MMJSD-PoE against their equations in loops, what they sample from, and what they coincide with."""
+
+import itertools
+import math
+from contextlib import contextmanager
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmgen import MmgenError
+from mmgen.distributions import Gaussian
+from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, masks, toy_data, world_batch, world_model
+
+WORLD = LinearGaussianWorld((2, 3, 1), 2, seed=1)
+X = WORLD.sample(3)[1]
+SCALING = [3 / 2, 1.0, 3.0]
+EQUAL, UNEQUAL = (1.0, 1.0, 1.0, 1.0), (3.0, 0.5, 4.0, 2.0)
+VARIANTS = [("mmjsd", {}), ("mmjsd", {"prior_component": True}), ("mmjsd-poe", {})]
+
+
+@cache
+def model_of(objective, weights, **options):
+    chosen = options if weights == EQUAL else {"weights": weights, **options}
+    return world_model(WORLD, objective, likelihood_weights="dimension", **chosen)
+
+
+@contextmanager
+def half_a_deviation():
+    """Noise of ½ everywhere: z = μ + σ/2."""
+    sample = Gaussian.rsample
+    try:
+        Gaussian.rsample = lambda self, samples=(): (self.mean + 0.5 * self.scale).expand(*samples, *self.mean.shape)
+        yield
+    finally:
+        Gaussian.rsample = sample
+
+
+def product(members, powers):
+    """The normalised Π q^power of one-row Gaussians, lists of (means, log-variances)."""
+    mean, log_variance = [], []
+    for d in range(len(members[0][0])):
+        precision = sum(power * math.exp(-v[d]) for (_, v), power in zip(members, powers))
+        pull = sum(power * a[d] * math.exp(-v[d]) for (a, v), power in zip(members, powers))
+        mean.append(pull / precision)
+        log_variance.append(-math.log(precision))
+    return mean, log_variance
+
+
+def kl(q, p):
+    return sum(
+        0.5 * (v_p - v_q + (math.exp(v_q) + (m_q - m_p) ** 2) / math.exp(v_p) - 1) for m_q, v_q, m_p, v_p in zip(q[0], q[1], p[0], p[1])
+    )
+
+
+def literal_divergence(weights, experts, present):
+    """Σ_k π_k KL(q_k ‖ f) of one row, q_0 = N(0, I) first among the weights."""
+    zeros = [0.0] * len(experts[0][0])
+    members, shares = [(zeros, zeros)], [weights[0]]
+    for m in present:
+        members.append(experts[m])
+        shares.append(weights[m + 1])
+    shares = [share / sum(shares) for share in shares]
+    dynamic = product(members, shares)
+    return sum(share * kl(member, dynamic) for member, share in zip(members, shares))
+
+
+def literal_mixture(objective, weights, experts, present, prior_component):
+    """What one row is reconstructed from: (weight, mean, log-variance) of each component."""
+    zeros = [0.0] * len(experts[0][0])
+    if objective == "mmjsd-poe":
+        return [(1.0, *product([experts[m] for m in present] + [(zeros, zeros)], [1.0] * (len(present) + 1)))]
+    parts = [(weights[m + 1], *experts[m]) for m in present] + ([(weights[0], zeros, zeros)] if prior_component else [])
+    total = sum(weight for weight, _, _ in parts)
+    return [(weight / total, mean, log_variance) for weight, mean, log_variance in parts]
+
+
+def log_likelihood(z, m, x):
+    """w_m log N(x; W z + b, s²) of the world's decoder m."""
+    total = 0.0
+    for i in range(len(x)):
+        location = float(WORLD.offsets[m][i])
+        for d in range(len(z)):
+            location += float(WORLD.loadings[m][i, d]) * z[d]
+        s = float(WORLD.scales[m])
+        total += -0.5 * math.log(2 * math.pi) - math.log(s) - 0.5 * (x[i] - location) ** 2 / s**2
+    return SCALING[m] * total
+
+
+def literal(objective, weights, experts, present, x, prior_component=False):
+    """Reconstruction of each modality and the divergence of one row; ``experts`` and ``x`` are lists over modalities."""
+    reconstruction = [0.0] * len(experts)
+    for weight, mean, log_variance in literal_mixture(objective, weights, experts, present, prior_component):
+        z = [a + 0.5 * math.sqrt(math.exp(v)) for a, v in zip(mean, log_variance)]
+        for m in present:
+            reconstruction[m] += weight * log_likelihood(z, m, x[m])
+    return reconstruction, literal_divergence(weights, experts, present)
+
+
+def row_of(experts, b):
+    return [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(experts.mean.shape[0])]
+
+
+def terms_of(model, experts, available):
+    """The terms with given experts in place of the encoders'."""
+    model.experts = lambda batch: experts
+    return model(world_batch([values[: available.shape[0]] for values in X], available))
+
+
+@pytest.mark.parametrize("weights", [EQUAL, UNEQUAL])
+@pytest.mark.parametrize(("objective", "options"), VARIANTS)
+@given(case=experts_and_masks(modalities=(3, 3), latent_dim=(2, 2), mean=2.0, log_variance=(-3.0, 2.0)))
+def test_is_the_equation_written_literally(objective, options, weights, case):
+    experts, available = case
+    with half_a_deviation(), torch.no_grad():
+        terms = terms_of(model_of(objective, weights, mixture_sampling="all", **options), experts, available)
+        drawn = terms_of(model_of(objective, weights, **options), experts, available)
+    torch.testing.assert_close(drawn.divergence, terms.divergence)
+    for b in range(available.shape[0]):
+        present = [m for m in range(3) if available[b, m]]
+        expected = literal(objective, weights, row_of(experts, b), present, [values[b].tolist() for values in X], **options)
+        torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), expected[0], rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(float(terms.divergence[b]), expected[1], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("present", [[0, 1, 2], [0, 2]])
+@pytest.mark.parametrize(("objective", "options"), VARIANTS)
+def test_gradients_are_those_of_the_equation(objective, options, present):
+    torch.manual_seed(0)
+    parameters = torch.randn(2, 3, 1, 2, dtype=torch.float64).requires_grad_()
+    available = torch.tensor([[m in present for m in range(3)]])
+    model = model_of(objective, UNEQUAL, mixture_sampling="all", **options)
+    with half_a_deviation():
+        value = terms_of(model, Gaussian(*parameters), available).value(0.7)
+    (gradient,) = torch.autograd.grad(value.sum(), parameters)
+
+    def equation(values):
+        terms = literal(objective, UNEQUAL, row_of(Gaussian(*values), 0), present, [x[0].tolist() for x in X], **options)
+        return sum(terms[0]) - 0.7 * terms[1]
+
+    for index in itertools.product(range(2), range(3), range(1), range(2)):
+        step = torch.zeros_like(parameters)
+        step[index] = 1e-5
+        expected = (equation(parameters.detach() + step) - equation(parameters.detach() - step)) / 2e-5
+        assert float(gradient[index]) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
+@given(case=experts_and_masks(modalities=(20, 20), rows=(2, 2), latent_dim=(1, 2), mean=3.0, log_variance=(-4.0, 4.0)), data=st.data())
+def test_twenty_modalities_with_weights(objective, case, data):
+    experts, available = case
+    weights = tuple(data.draw(st.lists(st.sampled_from([0.25, 1.0, 3.0]), min_size=21, max_size=21)))
+    world = LinearGaussianWorld((1,) * 20, 2)
+    got = world_model(world, objective, weights=weights).objective.divergence(experts, available)
+    for b in range(2):
+        present = [m for m in range(20) if available[b, m]]
+        assert float(got[b]) == pytest.approx(literal_divergence(weights, row_of(experts, b), present), rel=1e-8, abs=1e-9)
+
+
+@pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
+@pytest.mark.parametrize("modalities", [2, 20])
+def test_any_number_of_modalities_is_decoded_once_per_row(objective, modalities):
+    world = LinearGaussianWorld((1,) * modalities, 2)
+    model = world_model(world, objective)
+    latents = []
+    model.decoders[0].register_forward_hook(lambda module, inputs, output: latents.append(inputs[0].shape))
+    value = model(world_batch(world.sample(4)[1])).value(1.0)
+    value.sum().backward()
+    assert value.isfinite().all()
+    assert latents == [(4, 2)]
+    assert all(encoder.head.mean.weight.grad.abs().sum() > 0 for encoder in model.encoders)
+
+
+@pytest.mark.parametrize(
+    ("options", "available", "expected"),
+    [
+        ({}, [True, True, True], [0, 20, 20, 20]),
+        ({"prior_component": True}, [True, True, True], [15, 15, 15, 15]),
+        ({"weights": (7.0, 3.0, 2.0, 1.0)}, [True, True, True], [0, 30, 20, 10]),
+        ({"weights": (4.0, 3.0, 2.0, 1.0), "prior_component": True}, [True, True, True], [24, 18, 12, 6]),
+        ({"weights": (2.0, 3.0, 5.0, 1.0), "prior_component": True}, [True, False, True], [20, 30, 0, 10]),
+        ({"weights": (7.0, 2.0, 5.0, 1.0)}, [True, False, True], [0, 40, 0, 20]),
+    ],
+)
+def test_the_components_of_the_mixture_share_the_rows_by_weight(options, available, expected):
+    """Experts that hardly vary at 10, 20 and 30 tell which of them, or N(0, I), a row was decoded from."""
+    model = world_model(WORLD, "mmjsd", **options)
+    mean = torch.tensor([10.0, 20.0, 30.0], dtype=torch.float64)[:, None, None].expand(3, 60, 2)
+    decoded = []
+    model.experts = lambda batch: Gaussian(mean, torch.full_like(mean, -14.0))
+    model.log_likelihood = lambda z, batch: decoded.append(z) or torch.zeros(3, 60, dtype=torch.float64)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        model(world_batch(WORLD.sample(60)[1], torch.tensor([available] * 60)))
+    counts = torch.bincount((decoded[0][:, 0] / 10).round().clamp(min=0).long(), minlength=4)
+    assert (counts - torch.tensor(expected)).abs().max() <= 1
+
+
+def literal_posterior(objective, subset_posterior, weights, experts, subset):
+    if objective == "mmjsd" and subset_posterior == "dynamic-prior":
+        zeros = [0.0] * len(experts[0][0])
+        if len(subset) == 1:
+            return [(1.0, *experts[subset[0]])]
+        shares = [weights[0]] + [weights[m + 1] for m in subset]
+        return [(1.0, *product([(zeros, zeros)] + [experts[m] for m in subset], [share / sum(shares) for share in shares]))]
+    return literal_mixture(objective, weights, experts, subset, False)
+
+
+@pytest.mark.parametrize("weights", [EQUAL, UNEQUAL])
+@pytest.mark.parametrize(
+    ("objective", "options"),
+    [("mmjsd", {}), ("mmjsd", {"prior_component": True}), ("mmjsd", {"subset_posterior": "dynamic-prior"}), ("mmjsd-poe", {})],
+)
+def test_a_known_subset_has_its_posterior(objective, options, weights):
+    model = model_of(objective, weights, **options)
+    torch.manual_seed(0)
+    experts = Gaussian(*torch.randn(2, 3, 3, 2, dtype=torch.float64))
+    model.experts = lambda batch: experts
+    subsets = [subset for size in (1, 2, 3) for subset in itertools.combinations(range(3), size)]
+    given_ = torch.tensor([[[m in subset for m in range(3)]] * 3 for subset in subsets])
+    posterior = model.posterior(world_batch(X), given_)  # all subsets at once, [7, C, B, D]
+    for s, subset in enumerate(subsets):
+        for b in range(3):
+            expected = literal_posterior(objective, options.get("subset_posterior"), weights, row_of(experts, b), subset)
+            got = [c for c in range(posterior.weights.shape[1]) if posterior.weights[s, c, b] > 0]
+            assert len(got) == len(expected)
+            for c, (weight, mean, log_variance) in zip(got, expected):
+                assert float(posterior.weights[s, c, b]) == pytest.approx(weight)
+                torch.testing.assert_close(posterior.components.mean[s, c, b].tolist(), mean)
+                torch.testing.assert_close(posterior.components.log_variance[s, c, b].tolist(), log_variance)
+    nothing = model.posterior(world_batch(X), torch.zeros(3, 3, dtype=torch.bool))
+    torch.testing.assert_close(nothing.mean, torch.zeros(3, 2, dtype=torch.float64))
+    torch.testing.assert_close(nothing.variance, torch.ones(3, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
+@given(case=experts_and_masks(modalities=(3, 3), mean=3.0, log_variance=(-3.0, 3.0)), data=st.data())
+def test_a_missing_modality_is_as_if_it_did_not_exist(objective, case, data):
+    experts, _ = case
+    keep = data.draw(masks(1, 3))[0]
+    kinds = ("vector", "counts", "tags")
+    kept = tuple(kind for kind, there in zip(kinds, keep) if there)
+    rows = experts.mean.shape[1]
+    fewer = (UNEQUAL[0], *(weight for weight, there in zip(UNEQUAL[1:], keep) if there))
+    for weights, part_weights in ((None, None), (UNEQUAL, fewer)):
+        whole = make_model(objective, toy_data(kinds), weights=weights).objective
+        part = make_model(objective, toy_data(kept), weights=part_weights).objective
+        there = torch.ones(rows, len(kept), dtype=torch.bool)
+        masked = keep.expand(rows, -1)
+        torch.testing.assert_close(whole.divergence(experts, masked), part.divergence(experts[keep], there))
+        got, expected = whole.mixture(experts, masked), part.mixture(experts[keep], there)
+        torch.testing.assert_close(got.mean, expected.mean)
+        torch.testing.assert_close(got.variance, expected.variance)
+
+
+@pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
+def test_equal_weights_are_the_default_whatever_their_size(objective):
+    default, sevens = make_model(objective, toy_data(missing=0.4)), make_model(objective, toy_data(missing=0.4), weights=(7.0,) * 4)
+    batch = toy_data(missing=0.4).train[:8]
+    for model in (default, sevens):
+        torch.manual_seed(0)
+        model.value = model(batch).value(0.7)
+    torch.testing.assert_close(default.value, sevens.value)
+
+
+def test_with_the_mixture_as_its_posterior_mmjsd_poe_is_mmjsd():
+    data = toy_data(missing=0.4)
+    ours = make_model("mmjsd", data, mixture_sampling="all")
+    theirs = make_model("mmjsd-poe", data, mixture_sampling="all", aggregator="moe")
+    theirs.load_state_dict(ours.state_dict())
+    with central_noise(), torch.no_grad():
+        for got, expected in zip(*(vars(model(data.train[:8])).values() for model in (ours, theirs))):
+            torch.testing.assert_close(got, expected)
+
+
+def test_it_is_the_elbo_under_the_dynamic_prior_up_to_the_prior_as_an_expert():
+    """Σ_k π_k KL(q_k ‖ f) = M/(M+1) · (1/M) Σ_m KL(q_m ‖ f) + 1/(M+1) · KL(N(0, I) ‖ f)."""
+    data = toy_data()
+    ours = make_model("mmjsd", data, mixture_sampling="all")
+    theirs = make_model("elbo", data, aggregator="moe", prior="geometric", mixture_sampling="all")
+    theirs.load_state_dict(ours.state_dict())
+    batch = data.train[:8]
+    with central_noise(), torch.no_grad():
+        got, expected = ours(batch), theirs(batch)
+        experts = ours.experts(batch)
+    torch.testing.assert_close(got.log_likelihood, expected.log_likelihood)
+    zeros = [0.0] * 3
+    for b in range(8):
+        dynamic = product([*row_of(experts, b), (zeros, zeros)], [0.25] * 4)
+        assert float(got.divergence[b]) == pytest.approx(0.75 * float(expected.divergence[b]) + 0.25 * kl((zeros, zeros), dynamic))
+
+
+def test_mmjsd_can_lie_above_the_evidence():
+    """Far from the origin the dynamic prior follows the experts, which N(0, I) does not."""
+    world = LinearGaussianWorld((2, 2, 2), 2, orthogonal=True, seed=0)
+    z = torch.full((1, 2), 6.0, dtype=torch.float64)
+    x = [z @ w.T + b for w, b in zip(world.loadings, world.offsets)]
+    model = world_model(world, "mmjsd", mixture_sampling="all")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        values = torch.stack([model(world_batch(x)).value(1.0) for _ in range(200)])
+    assert (values.mean(0) - 5 * values.std(0) / 200**0.5 > world.log_evidence(x)).all()
+    assert model.objective.bound is None
+
+
+@pytest.mark.parametrize("weights", [(1.0, 1.0, 1.0), (1.0,) * 5])
+def test_a_wrong_number_of_weights_is_said(weights):
+    with pytest.raises(MmgenError, match=f"there are {len(weights)} numbers; there should be 4"):
+        make_model("mmjsd", toy_data(), weights=weights)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_said(weight):
+    with pytest.raises(MmgenError, match=r"objective\.weights: every weight should be a number above 0"):
+        make_model("mmjsd", toy_data(), weights=(weight, 1.0, 1.0, 1.0))
+
+
+def test_mmjsd_refuses_a_posterior_that_is_no_mixture_of_experts():
+    with pytest.raises(MmgenError, match="cannot use the aggregator 'poe'"):
+        make_model("mmjsd", toy_data(), aggregator="poe")
