@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import count
 
 import torch
 from filelock import FileLock
@@ -19,7 +21,8 @@ from ..data.loading import describe_modality
 from ..data.transforms import Transform
 from ..runs.folder import write_atomically
 
-FORMAT = 2
+FORMAT = 3
+STEPS = 600  # by default
 # Fields of a modality that its classifier does not depend on.
 NETWORK_OF_THE_MODEL = (
     "network",
@@ -71,12 +74,14 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a classifier is trained: at most ``epochs``, and ``patience`` epochs beyond its best validation accuracy."""
+    """How a classifier is trained: so many ``steps`` of Adam on batches, with one cycle of the learning rate up to ``learning_rate`` and down to nothing.
 
-    epochs: int = 40
-    patience: int = 8
+    In a given time one cycle is better than a constant rate (Smith & Topin 2018): on images of digits 400 steps beat 1,600 at 1e-3.
+    """
+
+    steps: int = STEPS
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-3
 
 
 def classifier_for(
@@ -132,23 +137,23 @@ def _quality(logits: Tensor, codes: Tensor) -> float:
 
 @torch.enable_grad()  # an evaluation that asks for a classifier has gradients switched off
 def _train(classifier: Classifier, data: Data, name: str, label: str, budget: Budget, device: torch.device) -> None:
-    """Adam on the cross-entropy; the weights that are best on the validation rows are kept."""
+    """Adam on the cross-entropy; the weights that are best on the validation rows (looked at once an epoch) are kept."""
     values, codes = _rows(data.complete.get("train", data.train), name, label)
     checked, truth = _rows(data.complete.get("val", data.val), name, label)
     classifier.transform.fit(values)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
-    best, stale, weights = -torch.inf, 0, deepcopy(classifier.state_dict())
-    for _ in track(range(budget.epochs), f"training the classifier of {label} from {name}"):
-        classifier.train()
-        for rows in torch.randperm(len(values)).split(budget.batch_size):
-            if len(rows) > 1:
-                optimizer.zero_grad()
-                _error(classifier(values[rows].to(device)), codes[rows].to(device)).backward()
-                optimizer.step()
-        quality = _quality(classifier.logits(checked), truth) if len(truth) else 0.0
-        stale += 1
-        if quality > best or not len(truth):
-            best, stale, weights = quality, 0, deepcopy(classifier.state_dict())
-        if stale >= budget.patience:
-            break
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget.learning_rate, total_steps=budget.steps)
+    best, weights = -torch.inf, deepcopy(classifier.state_dict())
+    endless = (rows for _ in count() for rows in torch.randperm(len(values)).split(budget.batch_size))
+    look = max(math.ceil(len(values) / budget.batch_size), 20)
+    for step, rows in zip(track(range(1, budget.steps + 1), f"training the classifier of {label} from {name}"), endless):
+        if len(rows) > 1:  # batch normalisation needs several
+            optimizer.zero_grad()
+            _error(classifier.train()(values[rows].to(device)), codes[rows].to(device)).backward()
+            optimizer.step()
+        cycle.step()
+        if step % look == 0 or step == budget.steps:
+            quality = _quality(classifier.logits(checked), truth) if len(truth) else 0.0
+            if quality >= best:
+                best, weights = quality, deepcopy(classifier.state_dict())
     classifier.load_state_dict(weights)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..data import TextModality
-from .classifiers import Budget, Classifier, classifier_for
+from .classifiers import STEPS, Budget, Classifier, classifier_for
 from .evaluation import Evaluation, Generation, Pair
 from .metric import Metric, MetricConfig, Row, row
 from .scores import accuracy, average_precisions, known_rows, mean_average_precision
@@ -22,7 +22,7 @@ Judgement = dict[str, np.ndarray]  # label to classes [N], or to scores [N, L]
 class CoherenceConfig(MetricConfig):
     """Options of :class:`Coherence`."""
 
-    classifier_epochs: int = Field(40, ge=1, description="Epochs that the judging classifiers are trained for, at most.")
+    classifier_steps: int = Field(STEPS, ge=1, description="Optimiser steps that the judging classifiers are trained for.")
     trustworthy: float = Field(
         0.9,
         ge=0,
@@ -140,16 +140,16 @@ class Coherence(Metric):
             if self.config.text == "words" and truth.ndim == 1 and isinstance(modality, TextModality):
                 found[label] = nearest_words(modality, values, evaluation.data.labels[label])
             else:
-                logits = judge_of(evaluation, target, label, self.config.classifier_epochs).logits(values)
+                logits = judge_of(evaluation, target, label, self.config.classifier_steps).logits(values)
                 found[label] = (logits.argmax(-1) if truth.ndim == 1 else logits).numpy()
         return found
 
 
-def judge_of(evaluation: Evaluation, target: str, label: str, epochs: int) -> Classifier:
+def judge_of(evaluation: Evaluation, target: str, label: str, steps: int) -> Classifier:
     """The classifier of a label from a modality, kept as long as the evaluation is."""
     modality = evaluation.data.modalities[target]
 
     def make() -> Classifier:
-        return classifier_for(evaluation.data, target, label, modality, Budget(epochs=epochs), device=evaluation.device)
+        return classifier_for(evaluation.data, target, label, modality, Budget(steps), device=evaluation.device)
 
-    return evaluation.once(("classifier", target, label, epochs), make)
+    return evaluation.once(("classifier", target, label, steps), make)

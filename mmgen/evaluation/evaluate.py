@@ -29,7 +29,7 @@ def evaluate(
         split: ``test``, ``val`` or ``train``.
         notify: Called with a sentence for each metric that is left out, and why.
         evaluation: One that holds latents already.
-        **options: Of metrics, by name: ``coherence={"classifier_epochs": 10}``; over those of the run's configuration.
+        **options: Of metrics, by name: ``coherence={"classifier_steps": 200}``; over those of the run's configuration.
 
     Returns:
         Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.

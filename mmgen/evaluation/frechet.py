@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..data import ImageModality
 from ..data.sources.vision import torchvision
 from ..errors import MmgenError
+from .classifiers import STEPS
 from .coherence import judge_of
 from .evaluation import Evaluation, Generation, Pair
 from .metric import Metric, MetricConfig, Row, row
@@ -137,7 +138,7 @@ class _Frechet(Metric):
 class FDClassifierConfig(FrechetConfig):
     """Options of :class:`FDClassifier`."""
 
-    classifier_epochs: int = Field(40, ge=1, description="Epochs that the classifiers are trained for, at most, as for the coherence.")
+    classifier_steps: int = Field(STEPS, ge=1, description="Optimiser steps that the classifiers are trained for, as for the coherence.")
 
 
 class FDClassifier(_Frechet):
@@ -166,7 +167,7 @@ class FDClassifier(_Frechet):
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
         """What the classifier's last layer sees."""
         label = next(iter(evaluation.labels()))
-        judge = judge_of(evaluation, target, label, self.config.classifier_epochs)
+        judge = judge_of(evaluation, target, label, self.config.classifier_steps)
         return torch.cat([judge.features(part) for part in values.split(evaluation.batch_size)]).cpu()
 
 

@@ -14,7 +14,7 @@ from mmgen.evaluation.reconstruction import Reconstruction
 from mmgen.evaluation.scores import average_precisions
 from mmgen.testing import toy_data
 
-FEW = CoherenceConfig(classifier_epochs=4)
+FEW = CoherenceConfig(classifier_steps=20)
 
 
 def value(rows, measure, given, target, label=None):
@@ -63,7 +63,7 @@ def test_several_answers_are_scored_by_average_precision(answers, generating):
     evaluation = evaluation_of(answers)
     table = evaluation.latents().table
     generating(evaluation, lambda given, target: table.data[target])
-    rows = Coherence(CoherenceConfig(classifier_epochs=30)).compute(evaluation)
+    rows = Coherence(CoherenceConfig(classifier_steps=300)).compute(evaluation)
     best = value(rows, "classifier_map", "real data", "vector")
     assert best > 0.95
     assert value(rows, "cross_map", "counts", "vector") == value(rows, "self_map", "vector", "vector") == best
@@ -95,7 +95,7 @@ def test_joint_coherence_is_how_often_all_classifiers_agree(generating):
     turned = {"vector": table.data["vector"], "counts": table.data["counts"].roll(1, 0)}  # neighbours are of different classes
     for made, expected in ((dict(table.data), 1.0), (turned, 0.0)):
         generating(evaluation, lambda given, target, made=made: made[target])
-        rows = Coherence(CoherenceConfig(classifier_epochs=40)).compute(evaluation)
+        rows = Coherence(CoherenceConfig(classifier_steps=300)).compute(evaluation)
         both = value(rows, "classifier", "real data", "mean")
         assert value(rows, "joint", "prior", "all") == pytest.approx(expected, abs=2 * (1 - both) + 1e-9)
 
@@ -118,7 +118,7 @@ def test_text_can_be_judged_by_the_nearest_name_of_a_class(generating):
     made = words[torch.from_numpy(codes)]
     made[0] = torch.tensor([1, 1, 2, 2, 0, 0], dtype=torch.uint8)  # between two names
     generating(evaluation, lambda given, target: made if target == "text" and given else None)
-    rows = Coherence(CoherenceConfig(classifier_epochs=2, text="words")).compute(evaluation)
+    rows = Coherence(CoherenceConfig(classifier_steps=10, text="words")).compute(evaluation)
     assert value(rows, "cross", "vector", "text") == pytest.approx(1 - 1 / len(codes))
     by_classifier = Coherence(FEW).compute(evaluation)
     assert value(by_classifier, "cross", "vector", "text") != value(rows, "cross", "vector", "text")
@@ -127,10 +127,10 @@ def test_text_can_be_judged_by_the_nearest_name_of_a_class(generating):
 def test_what_weak_classifiers_judge_is_marked():
     data = toy_data(("vector", "counts"), rows=90)
     confused = replace(data, train=replace(data.train, labels={"class": torch.arange(90) // 7 % 3}), fingerprint="confused")
-    rows = Coherence(FEW).compute(evaluation_of(confused))
+    rows = Coherence(CoherenceConfig(classifier_steps=5)).compute(evaluation_of(confused))
     judged = [row for row in rows if row["measure"] in ("cross", "self", "joint")]
     assert all(row["note"].startswith("untrustworthy") for row in judged)
-    lenient = Coherence(CoherenceConfig(classifier_epochs=4, trustworthy=0)).compute(evaluation_of(confused))
+    lenient = Coherence(CoherenceConfig(classifier_steps=5, trustworthy=0)).compute(evaluation_of(confused))
     assert not any(row["note"] for row in lenient)
 
 
@@ -142,7 +142,7 @@ def test_each_pair_is_decoded_once_for_all_metrics():
         network.register_forward_hook(lambda *_: decoded.append(1))
     for network in evaluation.model.encoders:
         network.register_forward_hook(lambda *_: encoded.append(1))
-    metrics = [Reconstruction(), Coherence(FEW), FDClassifier(FDClassifierConfig(classifier_epochs=4))]
+    metrics = [Reconstruction(), Coherence(FEW), FDClassifier(FDClassifierConfig(classifier_steps=20))]
     together = [metric.summarise(evaluation, kept) for metric, kept in zip(metrics, evaluation.judged(metrics))]
     pairs = 7 * 3
     prior_batches = -(-evaluation.max_rows // evaluation.batch_size)

@@ -78,7 +78,7 @@ def evaluation(data):
 
 def test_real_values_have_no_distance_to_themselves(evaluation, generating):
     generating(evaluation, lambda given, target: evaluation.latents().table.data[target] if given else None)
-    rows = FDClassifier(FDClassifierConfig(classifier_epochs=2)).compute(evaluation)
+    rows = FDClassifier(FDClassifierConfig(classifier_steps=4)).compute(evaluation)
     found = {(row["measure"], row["given"], row["target"]): row["value"] for row in rows}
     assert {subset for _, subset, _ in found} == {"image", "vector", "image+vector", "prior", "1 of 2", "2 of 2"}
     for pair in (("image", "vector"), ("vector", "image"), ("image+vector", "image"), ("1 of 2", "mean")):

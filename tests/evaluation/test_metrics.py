@@ -155,7 +155,7 @@ def test_rows_that_lack_a_modality_are_left_out_of_what_needs_it():
 
 
 def test_classifiers_are_cached_and_made_again_when_damaged(data):
-    options = (data, "tags", "class", data.modalities["tags"], Budget(epochs=3))
+    options = (data, "tags", "class", data.modalities["tags"], Budget(steps=6))
     one = classifier_for(*options)
     files = {path: path.stat().st_mtime_ns for path in (cache_root() / "classifiers").glob("*.safetensors")}
     two = classifier_for(*options)
@@ -166,7 +166,7 @@ def test_classifiers_are_cached_and_made_again_when_damaged(data):
     three = classifier_for(*options)
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), three.state_dict().values()))
     wider = data.modalities["tags"].model_copy(update={"hidden": (99,)})
-    assert torch.equal(classifier_for(data, "tags", "class", wider, Budget(epochs=3)).head.weight, one.head.weight), (
+    assert torch.equal(classifier_for(data, "tags", "class", wider, Budget(steps=6)).head.weight, one.head.weight), (
         "networks of the model do not matter"
     )
 

@@ -47,8 +47,7 @@ class Cub(Dataset):
     defaults: dict[str, Any] = {
         "model": {"latent_dim": 64, "beta": 1.0},
         "training": {"epochs": 150, "batch_size": 256, "learning_rate": 5e-4},
-        # Every picture occurs ten times in an epoch, so the classifiers need few; the colour of a crown is a few pixels.
-        "metrics": {"coherence": {"trustworthy": 0.8, "classifier_epochs": 6}},
+        "metrics": {"coherence": {"trustworthy": 0.8}},  # the colour of a crown is a few pixels
     }
 
     def modalities(self) -> dict[str, Modality]:

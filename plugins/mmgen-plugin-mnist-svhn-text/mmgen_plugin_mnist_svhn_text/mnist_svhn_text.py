@@ -36,8 +36,8 @@ class MnistSvhnText(Dataset):
     defaults = {
         "model": {"latent_dim": 32, "beta": 1.0},
         "training": {"batch_size": 256, "learning_rate": 5e-4},
-        # The classes are called as the words are. Every image occurs several times in an epoch, so the classifiers need few epochs.
-        "metrics": {"text": {"remove_blanks": True}, "coherence": {"text": "words", "classifier_epochs": 10}},
+        # The classes are called as the words are.
+        "metrics": {"text": {"remove_blanks": True}, "coherence": {"text": "words"}},
     }
 
     def modalities(self) -> dict[str, Modality]:
