@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
@@ -21,7 +22,7 @@ from ..data.loading import describe_modality
 from ..data.transforms import Transform
 from ..runs.folder import write_atomically
 
-FORMAT = 3
+FORMAT = 4
 STEPS = 600  # by default
 # Fields of a modality that its classifier does not depend on.
 NETWORK_OF_THE_MODEL = (
@@ -44,32 +45,35 @@ NETWORK_OF_THE_MODEL = (
 
 
 class Classifier(nn.Module):
-    """A modality's classifier trunk with a linear head, on values in data units."""
+    """A modality's classifier trunk with a linear head for each label, on values in data units.
 
-    def __init__(self, modality: Modality, classes: int) -> None:
+    Args:
+        modality: What it sees.
+        sizes: Label to its number of classes (or of yes/no answers).
+    """
+
+    def __init__(self, modality: Modality, sizes: Mapping[str, int]) -> None:
         super().__init__()
+        self.sizes = dict(sizes)
         self.transform: Transform = modality.transform()
         self.trunk = modality.classifier_trunk()
-        self.head = nn.Linear(int(self.trunk.features), classes)  # type: ignore[arg-type]
+        self.head = nn.Linear(int(self.trunk.features), sum(self.sizes.values()))  # type: ignore[arg-type]
 
-    def forward(self, values: Tensor) -> Tensor:
-        """``[N, *shape]`` in data units to logits ``[N, classes]``."""
-        return self.head(self.features(values))
+    def forward(self, values: Tensor) -> dict[str, Tensor]:
+        """``[N, *shape]`` in data units to logits ``[N, classes]`` by label."""
+        return dict(zip(self.sizes, self.head(self.features(values)).split(list(self.sizes.values()), -1), strict=True))
 
     def features(self, values: Tensor) -> Tensor:
-        """``[N, *shape]`` in data units to what the head sees, ``[N, F]``."""
+        """``[N, *shape]`` in data units to what the heads see, ``[N, F]``."""
         return self.trunk(self.transform(values))
 
     @torch.no_grad()
-    def logits(self, values: Tensor, batch_size: int = 1024) -> Tensor:
-        """``[N, *shape]`` to logits ``[N, classes]``, in evaluation mode, in parts, on the CPU."""
+    def logits(self, values: Tensor, batch_size: int = 1024) -> dict[str, Tensor]:
+        """``[N, *shape]`` to logits ``[N, classes]`` by label, in evaluation mode, in parts, on the CPU."""
         self.eval()
         device = self.head.weight.device
-        return torch.cat([self(part.to(device)).cpu() for part in values.split(batch_size)])
-
-    def predict(self, values: Tensor, batch_size: int = 1024) -> Tensor:
-        """The most probable class of each value, ``[N]``."""
-        return self.logits(values, batch_size).argmax(-1)
+        parts = [self(part.to(device)) for part in values.split(batch_size)]
+        return {label: torch.cat([part[label].cpu() for part in parts]) for label in self.sizes}
 
 
 @dataclass(frozen=True)
@@ -85,75 +89,83 @@ class Budget:
 
 
 def classifier_for(
-    data: Data, name: str, label: str, modality: Modality, budget: Budget, seed: int = 0, device: torch.device | str = "cpu"
+    data: Data, name: str, modality: Modality, budget: Budget, seed: int = 0, device: torch.device | str = "cpu"
 ) -> Classifier:
-    """The classifier of ``label`` from one modality, from the cache or trained now.
+    """The classifier of all labels from one modality, from the cache or trained now.
 
-    For a label of several yes/no answers its outputs are their logits.
+    The outputs for a label of several yes/no answers are their logits.
     """
     device, spec = torch.device(device), describe_modality(modality)
+    sizes = {label: len(data.labels[label]) for label in data.train.labels}
     depends_on = {key: value for key, value in spec.items() if key not in NETWORK_OF_THE_MODEL}
-    made_from = [FORMAT, data.fingerprint, name, label, depends_on, vars(budget), seed]
+    made_from = [FORMAT, data.fingerprint, name, list(sizes.items()), depends_on, vars(budget), seed]
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:20]
     folder = writable(cache_root() / "classifiers")
     path = folder / f"{key}.safetensors"
-    classifier = Classifier(modality, len(data.labels[label]))
+    classifier = Classifier(modality, sizes)
     with FileLock(f"{path}.lock"):
         try:
             classifier.load_state_dict(load_file(path))
         except (OSError, SafetensorError, RuntimeError):  # not there, or damaged
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                classifier = Classifier(modality, len(data.labels[label]))
-                _train(classifier.to(device), data, name, label, budget, device)
+                classifier = Classifier(modality, sizes)
+                _train(classifier.to(device), data, name, budget, device)
             kept = {key: value.cpu() for key, value in classifier.state_dict().items()}
             write_atomically(path, lambda temporary: save_file(kept, temporary))
     return classifier.to(device).eval()
 
 
-def _rows(table: Table, name: str, label: str) -> tuple[Tensor, Tensor]:
-    """Values and codes of the rows that have both."""
-    codes = table.labels[label].long()
-    known = codes >= 0 if codes.dim() == 1 else (codes >= 0).any(-1)
+def _rows(table: Table, name: str) -> tuple[Tensor, dict[str, Tensor]]:
+    """Values and codes of the rows that have the modality and at least one label."""
+    codes = {label: each.long() for label, each in table.labels.items()}
+    known = torch.stack([each >= 0 if each.dim() == 1 else (each >= 0).any(-1) for each in codes.values()]).any(0)
     keep = (table.available[:, list(table.data).index(name)] & known).nonzero().squeeze(1)
-    return table.data[name][keep], codes[keep]
+    return table.data[name][keep], {label: each[keep] for label, each in codes.items()}
 
 
 def _error(logits: Tensor, codes: Tensor) -> Tensor:
-    """Cross-entropy; of every answer that is known, where there are several."""
+    """Mean cross-entropy of the rows (and answers, where there are several) that are known."""
     if codes.dim() == 1:
-        return nn.functional.cross_entropy(logits, codes)
+        each = nn.functional.cross_entropy(logits, codes, ignore_index=-1, reduction="none")
+    else:
+        each = nn.functional.binary_cross_entropy_with_logits(logits, codes.clamp(min=0).to(logits.dtype), reduction="none")
     known = (codes >= 0).to(logits.dtype)
-    each = nn.functional.binary_cross_entropy_with_logits(logits, codes.clamp(min=0).to(logits.dtype), reduction="none")
     return (each * known).sum() / known.sum().clamp(min=1)
 
 
-def _quality(logits: Tensor, codes: Tensor) -> float:
-    """Accuracy, or minus the cross-entropy where there are several answers; 0 without rows."""
-    if not len(codes):
-        return 0.0
-    return float((logits.argmax(-1) == codes).float().mean()) if codes.dim() == 1 else -float(_error(logits, codes))
+def _quality(logits: Mapping[str, Tensor], codes: Mapping[str, Tensor]) -> float:
+    """Sum over labels of the accuracy, or of minus the cross-entropy where there are several answers."""
+    total = 0.0
+    for label, truth in codes.items():
+        if truth.dim() == 1:
+            known = truth >= 0
+            total += float((logits[label].argmax(-1) == truth)[known].float().sum() / known.sum().clamp(min=1))
+        else:
+            total -= float(_error(logits[label], truth))
+    return total
 
 
 @torch.enable_grad()  # an evaluation that asks for a classifier has gradients switched off
-def _train(classifier: Classifier, data: Data, name: str, label: str, budget: Budget, device: torch.device) -> None:
-    """Adam on the cross-entropy; the weights that are best on the validation rows (looked at once an epoch) are kept."""
-    values, codes = _rows(data.complete.get("train", data.train), name, label)
-    checked, truth = _rows(data.complete.get("val", data.val), name, label)
+def _train(classifier: Classifier, data: Data, name: str, budget: Budget, device: torch.device) -> None:
+    """Adam on the sum of the labels' cross-entropies; the weights that are best on the validation rows (looked at once an epoch) are kept."""
+    values, codes = _rows(data.complete.get("train", data.train), name)
+    checked, truth = _rows(data.complete.get("val", data.val), name)
     classifier.transform.fit(values)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget.learning_rate, total_steps=budget.steps)
     best, weights = -torch.inf, deepcopy(classifier.state_dict())
     endless = (rows for _ in count() for rows in torch.randperm(len(values)).split(budget.batch_size))
     look = max(math.ceil(len(values) / budget.batch_size), 20)
-    for step, rows in zip(track(range(1, budget.steps + 1), f"training the classifier of {label} from {name}"), endless):
+    for step, rows in zip(track(range(1, budget.steps + 1), f"training the classifier of {', '.join(codes)} from {name}"), endless):
         if len(rows) > 1:  # batch normalisation needs several
             optimizer.zero_grad()
-            _error(classifier.train()(values[rows].to(device)), codes[rows].to(device)).backward()
+            logits = classifier.train()(values[rows].to(device))
+            torch.stack([_error(logits[label], each[rows].to(device)) for label, each in codes.items()]).sum().backward()
             optimizer.step()
         cycle.step()
         if step % look == 0 or step == budget.steps:
-            quality = _quality(classifier.logits(checked), truth) if len(truth) else 0.0
+            quality = _quality(classifier.logits(checked), truth) if len(checked) else 0.0
             if quality >= best:
                 best, weights = quality, deepcopy(classifier.state_dict())
     classifier.load_state_dict(weights)

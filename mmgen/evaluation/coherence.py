@@ -135,21 +135,22 @@ class Coherence(Metric):
     def _found(self, evaluation: Evaluation, target: str, values: Tensor) -> Judgement:
         """Classes, or scores, that the values of a modality show: one entry per label."""
         found: dict[str, Any] = {}
+        modality = evaluation.data.modalities[target]
+        logits: dict[str, Tensor] | None = None
         for label, truth in evaluation.labels().items():
-            modality = evaluation.data.modalities[target]
             if self.config.text == "words" and truth.ndim == 1 and isinstance(modality, TextModality):
                 found[label] = nearest_words(modality, values, evaluation.data.labels[label])
-            else:
-                logits = judge_of(evaluation, target, label, self.config.classifier_steps).logits(values)
-                found[label] = (logits.argmax(-1) if truth.ndim == 1 else logits).numpy()
+                continue
+            if logits is None:
+                logits = judge_of(evaluation, target, self.config.classifier_steps).logits(values)
+            found[label] = (logits[label].argmax(-1) if truth.ndim == 1 else logits[label]).numpy()
         return found
 
 
-def judge_of(evaluation: Evaluation, target: str, label: str, steps: int) -> Classifier:
-    """The classifier of a label from a modality, kept as long as the evaluation is."""
-    modality = evaluation.data.modalities[target]
+def judge_of(evaluation: Evaluation, target: str, steps: int) -> Classifier:
+    """The classifier of the labels from a modality, kept as long as the evaluation is."""
 
     def make() -> Classifier:
-        return classifier_for(evaluation.data, target, label, modality, Budget(steps), device=evaluation.device)
+        return classifier_for(evaluation.data, target, evaluation.data.modalities[target], Budget(steps), device=evaluation.device)
 
-    return evaluation.once(("classifier", target, label, steps), make)
+    return evaluation.once(("classifier", target, steps), make)

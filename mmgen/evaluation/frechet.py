@@ -166,8 +166,7 @@ class FDClassifier(_Frechet):
     @torch.no_grad()
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
         """What the classifier's last layer sees."""
-        label = next(iter(evaluation.labels()))
-        judge = judge_of(evaluation, target, label, self.config.classifier_steps)
+        judge = judge_of(evaluation, target, self.config.classifier_steps)
         return torch.cat([judge.features(part) for part in values.split(evaluation.batch_size)]).cpu()
 
 

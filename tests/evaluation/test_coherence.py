@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmgen import Evaluation, MultimodalVAE, Table
+from mmgen.evaluation.classifiers import Budget, classifier_for
 from mmgen.evaluation.coherence import Coherence, CoherenceConfig
 from mmgen.evaluation.frechet import FDClassifier, FDClassifierConfig
 from mmgen.evaluation.latent_classification import LatentClassification
@@ -150,3 +151,21 @@ def test_each_pair_is_decoded_once_for_all_metrics():
     assert len(encoded) == 3, "one batch of 20 rows, three encoders"
     for rows, metric in zip(together, metrics):
         assert rows == metric.compute(evaluation)
+
+
+def test_one_classifier_serves_all_labels_also_those_of_few_rows():
+    data = toy_data(("vector", "counts"), rows=240)
+
+    def more(part: Table, share: int) -> Table:
+        codes = part.labels["class"]
+        first = torch.where(torch.arange(len(codes)) % share == 0, (codes == 0).long(), -1)
+        return replace(part, labels={"class": codes, "first": first, "answers": torch.stack([codes == 1, codes == 2], 1).long()})
+
+    sides = {"train": more(data.train, 4), "val": more(data.val, 1), "test": more(data.test, 1)}
+    several = replace(data, **sides, labels={**data.labels, "first": ("no", "yes"), "answers": ("one", "two")}, fingerprint="several")
+    judge = classifier_for(several, "vector", several.modalities["vector"], Budget(steps=200))
+    found, truth = judge.logits(several.test.data["vector"]), several.test.labels
+    assert {name: each.shape[1] for name, each in found.items()} == {"class": 3, "first": 2, "answers": 2}
+    for label in ("class", "first"):
+        assert (found[label].argmax(-1) == truth[label]).float().mean() > 0.8
+    assert ((found["answers"] > 0) == truth["answers"]).float().mean() > 0.8

@@ -73,8 +73,10 @@ def test_coherence_of_the_real_values_is_the_accuracy_of_the_classifier(data, mo
         (accuracy,) = values(rows, measure="classifier", target=target)
         assert accuracy > 0.45
         assert set(values(rows, measure="cross", target=target)) | set(values(rows, measure="self", target=target)) == {accuracy}
-    judge = classifier_for(data, "vector", "class", data.modalities["vector"], Budget())
-    by_hand = np.mean([int(judge(data.test.data["vector"][i : i + 1]).argmax()) == int(data.test.labels["class"][i]) for i in range(45)])
+    judge = classifier_for(data, "vector", data.modalities["vector"], Budget())
+    by_hand = np.mean(
+        [int(judge(data.test.data["vector"][i : i + 1])["class"].argmax()) == int(data.test.labels["class"][i]) for i in range(45)]
+    )
     assert values(rows, measure="classifier", target="vector") == [pytest.approx(by_hand)]
 
 
@@ -155,7 +157,7 @@ def test_rows_that_lack_a_modality_are_left_out_of_what_needs_it():
 
 
 def test_classifiers_are_cached_and_made_again_when_damaged(data):
-    options = (data, "tags", "class", data.modalities["tags"], Budget(steps=6))
+    options = (data, "tags", data.modalities["tags"], Budget(steps=6))
     one = classifier_for(*options)
     files = {path: path.stat().st_mtime_ns for path in (cache_root() / "classifiers").glob("*.safetensors")}
     two = classifier_for(*options)
@@ -166,7 +168,7 @@ def test_classifiers_are_cached_and_made_again_when_damaged(data):
     three = classifier_for(*options)
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), three.state_dict().values()))
     wider = data.modalities["tags"].model_copy(update={"hidden": (99,)})
-    assert torch.equal(classifier_for(data, "tags", "class", wider, Budget(steps=6)).head.weight, one.head.weight), (
+    assert torch.equal(classifier_for(data, "tags", wider, Budget(steps=6)).head.weight, one.head.weight), (
         "networks of the model do not matter"
     )
 
