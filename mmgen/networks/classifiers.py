@@ -56,22 +56,23 @@ class ImageClassifierTrunk(nn.Module):
 
 
 class TextClassifierTrunk(nn.Module):
-    """Embedded symbols; stages of a convolution (3 wide, norm, ReLU) with a max-pool between them; then a hidden layer between dropouts."""
+    """Embedded symbols; convolutions of several widths side by side (norm, ReLU), each followed by the maximum over all positions; then a hidden layer.
 
-    def __init__(self, length: int, categories: int, embedding: int = 32, channels: int = 64, hidden: int = 128) -> None:
+    What a text says counts and not where, so a word is found wherever it begins. Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification".
+    """
+
+    def __init__(
+        self, length: int, categories: int, embedding: int = 16, channels: int = 64, widths: Sequence[int] = (3, 7), hidden: int = 128
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(categories, embedding)
-        pools, inputs = _pools((length,)), embedding
-        layers: list[nn.Module] = []
-        for stage in range(pools + 1):
-            layers += [nn.Conv1d(inputs, channels, 3, padding=1, bias=False), nn.BatchNorm1d(channels), nn.ReLU()]
-            inputs = channels
-            if stage < pools:
-                layers.append(nn.MaxPool1d(2, ceil_mode=True))
-                length = (length + 1) // 2
-        self.layers = nn.Sequential(*layers, *_head(channels * length, hidden))
+        self.convolutions = nn.ModuleList(nn.Conv1d(embedding, channels, width, padding=width // 2, bias=False) for width in widths)
+        self.norm = nn.BatchNorm1d(channels * len(widths))
+        self.layers = nn.Sequential(*_head(channels * len(widths), hidden))
         self.features = hidden
 
     def forward(self, x: Tensor) -> Tensor:
         """Codes ``[N, L]`` to ``[N, features]``."""
-        return self.layers(embed(self.embedding, x).transpose(1, 2))
+        embedded = embed(self.embedding, x).transpose(1, 2)
+        found = torch.cat([convolution(embedded).amax(-1) for convolution in self.convolutions], 1)
+        return self.layers(self.norm(found).relu())

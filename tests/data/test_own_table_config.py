@@ -103,7 +103,7 @@ def test_merging(below, above):
         ("path: [my.csv", r"my.yaml' is not valid YAML in line \d+: .*\.$"),
         ("- path: my.csv", r"must hold keys with values"),
         ("", r"must hold keys with values"),
-        ("path: my.csv\nlabels: x\n", r"has the key 'labels'; there are path, .*; did you mean 'label'\?"),
+        ("path: my.csv\nlabels: x\n", r"has the key 'labels'; there are .*path, .*; did you mean 'label'\?"),
         ("config: other.yaml", r"has the key 'config'"),
         ("path: my.csv", r"dataset: give path \(a file\) and modalities"),
         ("path: my.csv\nmodalities: {a: {columns: x}}", r"dataset.modalities.a.kind: this option must be given"),

@@ -64,4 +64,16 @@ def test_classifiers_of_texts_of_any_length(length):
     trunk = TextClassifierTrunk(length, 5)
     x = torch.randint(-1, 5, (3, length))
     assert trunk(x).shape == (3, trunk.features)
-    assert sum(isinstance(layer, torch.nn.MaxPool1d) for layer in trunk.modules()) == {1: 0, 6: 0, 8: 0, 33: 3, 256: 5}[length]
+
+
+def test_a_classifier_of_texts_finds_a_word_wherever_it_begins():
+    trunk = TextClassifierTrunk(40, 5).eval()
+    word = torch.tensor([1, 4, 2, 3])
+    texts = torch.zeros(2, 40, dtype=torch.int64)
+    texts[0, 8:12], texts[1, 25:29] = word, word
+    other = torch.zeros(1, 40, dtype=torch.int64)
+    other[0, 8:12] = word.flip(0)
+    with torch.no_grad():
+        one, two, three = trunk(texts[:1]), trunk(texts[1:]), trunk(other)
+    assert torch.allclose(one, two, atol=1e-6)
+    assert not torch.allclose(one, three, atol=1e-3)

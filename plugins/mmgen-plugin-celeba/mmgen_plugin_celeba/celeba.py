@@ -66,7 +66,7 @@ class CelebA(Dataset):
         "model": {"latent_dim": 64, "beta": 1.0},
         "training": {"batch_size": 256, "learning_rate": 5e-4},
         # What a classifier reaches is a mean average precision of forty attributes, of which some are rare or faint.
-        "metrics": {"coherence": {"trustworthy": 0.75}},
+        "metrics": {"coherence": {"trustworthy": 0.8}},
     }
 
     def modalities(self) -> dict[str, Modality]:
