@@ -61,9 +61,7 @@ class TextClassifierTrunk(nn.Module):
     What a text says counts and not where, so a word is found wherever it begins. Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification".
     """
 
-    def __init__(
-        self, length: int, categories: int, embedding: int = 16, channels: int = 64, widths: Sequence[int] = (3, 7), hidden: int = 128
-    ) -> None:
+    def __init__(self, categories: int, embedding: int = 16, channels: int = 64, widths: Sequence[int] = (3, 7), hidden: int = 128) -> None:
         super().__init__()
         self.embedding = nn.Embedding(categories, embedding)
         self.convolutions = nn.ModuleList(nn.Conv1d(embedding, channels, width, padding=width // 2, bias=False) for width in widths)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..data import Data, make_dataset, open_dataset
+from ..data.loading import ALL
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated
@@ -51,10 +52,14 @@ class Recipe(RunConfig):
 
 def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
     """``strong`` over ``weak``; what ``strong`` says of all modalities holds over what ``weak`` says of single ones."""
-    everywhere = strong.get("modalities", {}).get("all", {})
-    if not everywhere or "modalities" not in weak:
+    said, before = strong.get("modalities"), weak.get("modalities")
+    everywhere = said.get(ALL) if isinstance(said, Mapping) else None
+    if not isinstance(everywhere, Mapping) or not isinstance(before, Mapping):  # nothing to say, or nothing that will pass the check of the whole
         return merge(weak, strong)
-    kept = {name: {field: value for field, value in one.items() if field not in everywhere} for name, one in weak["modalities"].items()}
+    kept = {
+        name: {field: value for field, value in one.items() if field not in everywhere} if isinstance(one, Mapping) else one
+        for name, one in before.items()
+    }
     return merge({**weak, "modalities": kept}, strong)
 
 

@@ -61,13 +61,13 @@ def test_classifiers_of_images_of_any_size(size):
 
 @pytest.mark.parametrize("length", [1, 6, 8, 33, 256])
 def test_classifiers_of_texts_of_any_length(length):
-    trunk = TextClassifierTrunk(length, 5)
+    trunk = TextClassifierTrunk(5)
     x = torch.randint(-1, 5, (3, length))
     assert trunk(x).shape == (3, trunk.features)
 
 
 def test_a_classifier_of_texts_finds_a_word_wherever_it_begins():
-    trunk = TextClassifierTrunk(40, 5).eval()
+    trunk = TextClassifierTrunk(5).eval()
     word = torch.tensor([1, 4, 2, 3])
     texts = torch.zeros(2, 40, dtype=torch.int64)
     texts[0, 8:12], texts[1, 25:29] = word, word

@@ -134,8 +134,8 @@ class TextModality(CodesModality):
             cast(SentenceDecoder, decoder).tie(cast(SentenceTrunk, encoder.trunk).embedding)
 
     def classifier_trunk(self) -> nn.Module:
-        """Embeddings, convolutions with batch normalisation, and a hidden layer between dropouts."""
-        return TextClassifierTrunk(self.shape[0], len(self.alphabet))
+        """Embeddings, convolutions with their maximum over positions, and a hidden layer between dropouts."""
+        return TextClassifierTrunk(len(self.alphabet))
 
     def make_likelihood(self) -> Likelihood:
         """Categorical at every position."""
