@@ -4,7 +4,7 @@ from .config import Plan, find_recipe, layered, recipes
 from .environment import check_components, describe_environment
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
 from .run import Run, load_run
-from .training_config import TrainingConfig
+from .training_config import Stage, TrainingConfig
 
 __all__ = [
     "HISTORY",
@@ -13,6 +13,7 @@ __all__ = [
     "Plan",
     "Run",
     "RunFolder",
+    "Stage",
     "TrainingConfig",
     "check_components",
     "describe_environment",

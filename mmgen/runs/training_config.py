@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Stage(BaseModel):
+    """One stage of a training: how long it takes, what learns in it, and what differs from the rest of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int | None = Field(None, ge=1, description="How many it takes; the last stage takes what is left of training.epochs, and has none of its own.")
+    train: tuple[str, ...] = Field(
+        (), description="Parts of the model that learn, such as encoders, decoders, encoders.image or objective.joint; all where none are named."
+    )
+    learning_rate: float | None = Field(None, gt=0, description="Adam's step size in this stage; training.learning_rate otherwise.")
+    objective: dict[str, Any] = Field(default_factory=dict, description="Options of the objective that hold in this stage, where it has such.")
 
 
 class TrainingConfig(BaseModel):
@@ -28,6 +41,10 @@ class TrainingConfig(BaseModel):
     early_stopping: int | None = Field(None, ge=1, description="Validations without improvement after which training stops; the best model is then kept.")
     select: Literal["last", "best"] = Field("last", description="Which model is kept: the last one, or the one with the best validation.")
     checkpoint_seconds: float = Field(30.0, ge=0, description="Least time between checkpoints, which are written at the ends of epochs.")
+    stages: tuple[Stage, ...] = Field(
+        (),
+        description="What learns when: each stage has a fresh optimiser, its own schedule of the learning rate, and its own early stopping. None: a single one.",
+    )
     seed: int = Field(0, ge=0, description="Of initial weights, order of rows, and noise.")
     log_with: str | None = Field(None, description="A tracker that Accelerate knows, such as tensorboard.")
 
@@ -36,3 +53,26 @@ class TrainingConfig(BaseModel):
         if self.early_stopping is not None and self.select == "last":
             object.__setattr__(self, "select", "best")
         return self
+
+    @model_validator(mode="after")
+    def _stages_fill_the_epochs(self) -> TrainingConfig:
+        for number, stage in enumerate(self.stages, 1):
+            last = number == len(self.stages)
+            if last and stage.epochs is not None:
+                raise ValueError(f"stages: the last stage takes what is left of epochs={self.epochs}, so leave out its epochs={stage.epochs}")
+            if not last and stage.epochs is None:
+                raise ValueError(f"stages: stage {number} of {len(self.stages)} needs epochs; only the last one takes what is left")
+        before = sum(stage.epochs or 0 for stage in self.stages)
+        if self.stages and before >= self.epochs:
+            raise ValueError(f"stages: {before} epochs are taken before the last stage, which leaves it none of epochs={self.epochs}")
+        return self
+
+    @property
+    def plan(self) -> tuple[Stage, ...]:
+        """The stages with every length and learning rate filled in; a single one, in which everything learns, where none are asked for."""
+        before = sum(stage.epochs or 0 for stage in self.stages)
+        rate = self.learning_rate
+        return tuple(
+            stage.model_copy(update={"epochs": stage.epochs or self.epochs - before, "learning_rate": stage.learning_rate or rate})
+            for stage in self.stages or (Stage(),)
+        )

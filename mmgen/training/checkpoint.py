@@ -22,6 +22,9 @@ class Progress:
     step: int = 0  # optimiser steps in all
     best: float = float("inf")
     stale: int = 0  # validations since the best one
+    stage: int = 0  # the stage that is under way
+    stage_epoch: int = 0  # the epoch that it began with
+    stage_step: int = 0  # the optimiser step that it began with
     finished: bool = False
     seconds: float = 0.0  # of training so far
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -61,15 +64,26 @@ def save_checkpoint(
     folder.write_tensors(LAST, {name: value.cpu() for name, value in tensors.items()}, {**asdict(progress), "scaler": scaler})
 
 
-def load_checkpoint(
-    folder: RunFolder, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Progress, dict[str, Tensor], dict[str, Any] | None]:
-    """Put model and optimiser back where the last checkpoint has them; the progress, what else was kept, and the gradient scaler's state."""
-    tensors, facts = folder.tensors(LAST)
-    model.load_state_dict({name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")})
-    unpack_optimizer(optimizer, tensors)
-    scaler = facts.pop("scaler", None)
-    return Progress(**facts), {name: tensors[name] for name in ("totals", "random/cpu", "random/cuda") if name in tensors}, scaler
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the last checkpoint of a folder holds."""
+
+    progress: Progress
+    tensors: dict[str, Tensor]
+    scaler: dict[str, Any] | None
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> Checkpoint:
+        """The checkpoint that :func:`save_checkpoint` wrote."""
+        tensors, facts = folder.tensors(LAST)
+        scaler = facts.pop("scaler", None)
+        return cls(Progress(**facts), tensors, scaler)
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+        """Put model and optimiser (of the stage that was under way) back; what else was kept within an epoch."""
+        model.load_state_dict({name.removeprefix("model/"): value for name, value in self.tensors.items() if name.startswith("model/")})
+        unpack_optimizer(optimizer, self.tensors)
+        return {name: self.tensors[name] for name in ("totals", "random/cpu", "random/cuda") if name in self.tensors}
 
 
 def restore_random_state(kept: dict[str, Tensor]) -> None:

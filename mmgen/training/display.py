@@ -42,9 +42,10 @@ class Display:
 
     def epoch(self, record: dict[str, Any]) -> None:
         """An epoch is over."""
+        stage = f"  stage {record['stage']}" if "stage" in record else ""
         losses = f"loss {record['train']['loss']:.4g}" + (f", validation {record['val']['loss']:.4g}" if "val" in record else "")
         rate = f"{record['samples_per_second']:.0f} samples/s"
         if self.bar:
-            self.bar.update(self.task, description=f"epoch {record['epoch']}/{self.epochs}  {losses}", rate=rate)
+            self.bar.update(self.task, description=f"epoch {record['epoch']}/{self.epochs}{stage}  {losses}", rate=rate)
         elif self.console is not None:
-            self.console.print(f"epoch {record['epoch']:>4}/{self.epochs}  {losses}  ({rate})", highlight=False)
+            self.console.print(f"epoch {record['epoch']:>4}/{self.epochs}{stage}  {losses}  ({rate})", highlight=False)

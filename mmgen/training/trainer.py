@@ -21,11 +21,12 @@ from ..registry.hooks import Hooks
 from ..runs import MODEL, Run, RunFolder, TrainingConfig, describe_environment
 from ..runs.config import resolved
 from .batching import batches, derived_seed, epoch_order, shares
-from .checkpoint import BEST, LAST, Progress, load_checkpoint, restore_random_state, save_checkpoint
+from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_random_state, save_checkpoint
 from .display import Display
 from .guard import FiniteGuard
 from .schedule import beta_factor, learning_rate
 from .signals import StopRequest, TrainingStopped, listening
+from .stages import Stages
 
 
 class Trainer:
@@ -64,18 +65,20 @@ class Trainer:
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
         _check_data(model, data)
+        stages = Stages(model, self.config.plan)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
         folder = RunFolder(output) if output is not None else None
         if folder is not None and not (resume and folder.holds_a_run) and PartialState().is_main_process:
             folder.claim()
         run = Run(config, folder, model=model, data=data)
         accelerator = _accelerator(self.config, folder)
-        session = _Session(self.config, accelerator, model, data, run, self.console if accelerator.is_main_process else None)
+        session = _Session(self.config, accelerator, model, data, stages, run, self.console if accelerator.is_main_process else None)
         try:
             with listening() as request:
                 session.train(request, resume=resume)
         finally:
             accelerator.end_training()
+            stages.leave()
         model.eval()
         return run
 
@@ -113,9 +116,16 @@ class _Session:
     """One call of ``fit``: everything that the loop keeps between its steps."""
 
     def __init__(
-        self, config: TrainingConfig, accelerator: Accelerator, model: MultimodalVAE, data: Data, run: Run, console: Console | None
+        self,
+        config: TrainingConfig,
+        accelerator: Accelerator,
+        model: MultimodalVAE,
+        data: Data,
+        stages: Stages,
+        run: Run,
+        console: Console | None,
     ) -> None:
-        self.config, self.accelerator, self.model, self.data, self.run = config, accelerator, model, data, run
+        self.config, self.accelerator, self.model, self.data, self.stages, self.run = config, accelerator, model, data, stages, run
         self.folder = run.folder
         self.hooks = Hooks()
         self.beta = model.config.beta
@@ -125,15 +135,10 @@ class _Session:
             for network in (*model.encoders, *model.decoders):
                 network.compile()
         model.to(device)
-        options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
-        optimizer = (
-            torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay, **options)
-            if config.weight_decay
-            else torch.optim.Adam(model.parameters(), **options)
-        )
-        self.wrapped, self.optimizer = accelerator.prepare(model, optimizer)
         self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))
         self.progress = Progress()
+        self.wrapped: Any = None
+        self.optimizer: Any = None
         self.names: list[str] = []
         self.guard: FiniteGuard | None = None
         self.best_weights: dict[str, Tensor] | None = None
@@ -152,6 +157,7 @@ class _Session:
     def train(self, request: StopRequest, *, resume: bool) -> None:
         """All epochs, from the start or from the last checkpoint."""
         kept = self._start(resume)
+        plan = self.stages.plan
         if self.progress.finished and self.progress.epoch >= self.config.epochs:
             self._say("This run is already finished.")
             return
@@ -159,13 +165,17 @@ class _Session:
         self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
         saved = time.monotonic()
         with self.display:
-            while self.progress.epoch < self.config.epochs and not self._exhausted():
-                totals = self._epoch(request, kept)
-                kept = {}
-                self._finish_epoch(totals)
-                if time.monotonic() - saved >= self.config.checkpoint_seconds:
-                    self._checkpoint()
-                    saved = time.monotonic()
+            while True:
+                while not self._stage_is_over():
+                    totals = self._epoch(request, kept)
+                    kept = {}
+                    self._finish_epoch(totals)
+                    if time.monotonic() - saved >= self.config.checkpoint_seconds:
+                        self._checkpoint()
+                        saved = time.monotonic()
+                if self.progress.stage == len(plan) - 1:
+                    break
+                self._next_stage()
         self._finish()
 
     def _start(self, resume: bool) -> dict[str, Tensor]:
@@ -173,10 +183,13 @@ class _Session:
         if self.config.log_with:
             self.accelerator.init_trackers("mmgen", config=_flat(self.run.config))
         if resume and self.folder is not None and (self.folder.path / LAST).exists():
-            self.progress, kept, scaler = load_checkpoint(self.folder, self.model, self.optimizer.optimizer)
-            if scaler is not None and self.accelerator.scaler is not None:
-                self.accelerator.scaler.load_state_dict(scaler)
-            if (self.folder.path / BEST).exists():
+            checkpoint = Checkpoint.read(self.folder)
+            self.progress = checkpoint.progress
+            self._enter_stage()
+            kept = checkpoint.restore(self.model, self.optimizer.optimizer)
+            if checkpoint.scaler is not None and self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(checkpoint.scaler)
+            if self.progress.best < float("inf") and (self.folder.path / BEST).exists():
                 self.best_weights = self.folder.tensors(BEST)[0]
             if self.progress.epoch < self.config.epochs:
                 self.progress.finished = False
@@ -189,11 +202,43 @@ class _Session:
             self.writer.write_config(self.run.config)
             device, processes = self.accelerator.device.type, self.accelerator.num_processes
             self.writer.write_environment(describe_environment(self.run.config, self.data, device, processes))
+        self._enter_stage()
         return {}
+
+    def _enter_stage(self) -> None:
+        """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
+        if self.wrapped is not None:
+            self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
+            self.accelerator.free_memory()
+        learning, config = self.stages.enter(self.progress.stage), self.config
+        options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
+        optimizer = (
+            torch.optim.AdamW(learning, weight_decay=config.weight_decay, **options)
+            if config.weight_decay
+            else torch.optim.Adam(learning, **options)
+        )
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        self.names = []
+
+    def _stage_is_over(self) -> bool:
+        """Whether the stage has had its epochs, or stopped early."""
+        epochs = self.stages.plan[self.progress.stage].epochs
+        assert epochs is not None
+        return self.progress.epoch - self.progress.stage_epoch >= epochs or self._exhausted()
+
+    def _next_stage(self) -> None:
+        """Keep the chosen model of the stage that is over, and begin the next one."""
+        if self.config.select == "best" and self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
+        progress = self.progress
+        progress.stage, progress.stage_epoch, progress.stage_step = progress.stage + 1, progress.epoch, progress.step
+        progress.best, progress.stale, self.best_weights = float("inf"), 0, None
+        self._enter_stage()
+        self._checkpoint()
 
     def _epoch(self, request: StopRequest, kept: dict[str, Tensor]) -> Tensor:
         """The (remaining) batches of one epoch; the sums of all terms ``[T]`` and, last, the rows."""
-        self.wrapped.train()
+        self.stages.train_mode(self.wrapped)
         self.started, self.seen = time.monotonic(), 0
         seed, epoch = self.config.seed, self.progress.epoch
         torch.manual_seed(derived_seed("noise", seed, epoch))
@@ -217,7 +262,7 @@ class _Session:
         step = self.progress.step
         beta = self.beta * beta_factor(self.config, step, self.steps_per_epoch)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, step, self.steps_per_epoch)
+            group["lr"] = self._learning_rate(step)
         parts = shares(len(rows), accelerator.process_index, accelerator.num_processes, self.config.microbatches)
         state = _RandomState() if len(parts) > 1 else None
         sums: Tensor | None = None
@@ -283,7 +328,10 @@ class _Session:
         progress.batch = 0
         progress.seconds += seconds
         record: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "train": self._means(totals)}
-        due = progress.epoch % config.validate_every == 0 or progress.epoch == config.epochs
+        if config.stages:
+            record["stage"] = progress.stage + 1
+        stage = self.stages.plan[progress.stage]
+        due = progress.epoch % config.validate_every == 0 or progress.epoch - progress.stage_epoch == stage.epochs
         if due and len(self.data.val):
             record["val"] = self._validate()
             if record["val"]["loss"] < progress.best:
@@ -293,7 +341,7 @@ class _Session:
                     self.best_written = False
             else:
                 progress.stale += 1
-        record["learning_rate"] = learning_rate(config, progress.step - 1, self.steps_per_epoch)
+        record["learning_rate"] = self._learning_rate(progress.step - 1)
         record["samples_per_second"] = round(self.seen / max(seconds, 1e-9), 1)
         record["seconds"] = round(progress.seconds, 3)
         progress.history.append(record)
@@ -304,6 +352,11 @@ class _Session:
             self.accelerator.log(parts, step=progress.step)
         self.display.epoch(record)
         self._call_hooks("mmgen_epoch_end", record=record)
+
+    def _learning_rate(self, step: int) -> float:
+        """Of an optimiser step of the whole training, which lies in the stage under way."""
+        stage = self.stages.plan[self.progress.stage]
+        return learning_rate(self.config, stage, step - self.progress.stage_step, self.steps_per_epoch)
 
     def _exhausted(self) -> bool:
         patience = self.config.early_stopping

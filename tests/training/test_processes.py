@@ -97,10 +97,12 @@ def test_a_signal_ends_with_its_code_and_a_sentence(home, number, code):
     assert not list((home / "run").rglob("*.tmp"))
 
 
-def test_two_processes_give_the_curve_of_one(home):
-    finish(start(home, "--epochs", "6", "--output", "one"))
+@pytest.mark.parametrize("stages", ["[]", "[{epochs: 3, train: [decoders]}, {train: [encoders, decoders.b]}]"])
+def test_two_processes_give_the_curve_of_one(home, stages):
+    words = ["--epochs", "6", "--set", f"training.stages={stages}", "--output"]
+    finish(start(home, *words, "one"))
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
-    words = ["--epochs", "6", "--output", "two"]
+    words = [*words, "two"]
     out, err = finish(start(home, *words, launcher=launcher))
     assert out.count("Run: two") == 1, out + err
     one, two = ([json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()] for name in ("one", "two"))

@@ -38,8 +38,9 @@ class TELBO(Objective):
         + \sum_m \Big\{ \mathbb E_{q(z|x_m)} \gamma_m \log \bar p(x_m|z) - \beta\, \mathrm{KL}(q(z|x_m) \| p) \Big\}
 
     The bar: decoders (and what likelihoods learn) are constants in the unimodal bounds, so they learn from the joint bound alone, and the unimodal encoders
-    learn to fit them. Everything is trained at once; training the joint part first and the unimodal encoders afterwards, with everything else fixed, has
-    the same optimum and is not available yet. λ and γ come on top of the modalities' likelihood weights. β multiplies every KL; the paper has no β, that is 1.
+    learn to fit them. Everything is trained at once by default. The two-stage form, first the joint part and then the unimodal encoders with a fresh optimiser,
+    is a matter of the training: ``training.stages`` ``[{epochs: 50, train: [decoders, objective.joint]}, {train: [encoders]}]``; both have the same optimum.
+    λ and γ come on top of the modalities' likelihood weights. β multiplies every KL; the paper has no β, that is 1.
 
     Each decoder runs twice per step, once on the joint latents and once, as a constant, on its own.
 

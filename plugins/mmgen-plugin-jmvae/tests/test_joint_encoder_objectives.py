@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mmgen import Batch, MmgenError
+from mmgen import Batch, MmgenError, Trainer
 from mmgen.distributions import Gaussian, powerset
 from mmgen.testing import LinearGaussianWorld, experts, make_model, toy_data, world_batch, world_model
 
@@ -218,6 +218,27 @@ def test_encoders_of_telbo_learn_as_if_decoders_were_constants():
     for name, gradient in alone.items():
         if name.startswith("encoders."):
             torch.testing.assert_close(both[name], gradient)
+
+
+def test_telbo_in_two_stages_learns_the_joint_part_and_then_the_unimodal_encoders():
+    data = toy_data(rows=40)
+    telbo = make_model("telbo", data)
+    encoders = {name: value.clone() for name, value in telbo.encoders.state_dict().items()}
+    options = {"batch_size": 16, "learning_rate": 1e-2}
+    stages = [{"epochs": 3, "train": ["decoders", "objective.joint"]}, {"train": ["encoders"]}]
+    run = Trainer(epochs=8, stages=stages, **options).fit(telbo, data)
+    batch = telbo.prepare(data.train[:12])
+    joint_bound = [record["train"]["log_likelihood.vector"] for record in run.history]
+    assert joint_bound[2] > joint_bound[0]
+    alone = run.history[-1]["train"]["loss"], run.history[3]["train"]["loss"]
+    assert alone[0] < alone[1], "the encoders learn in the second stage"
+    for (name, before), after in zip(encoders.items(), telbo.encoders.state_dict().values(), strict=True):
+        assert not torch.equal(before, after), name
+    first = make_model("telbo", data)
+    Trainer(epochs=3, stages=[{"train": stages[0]["train"]}], **options).fit(first, data)
+    torch.testing.assert_close(first.objective.joint(batch).mean, telbo.objective.joint(batch).mean, rtol=0, atol=0)
+    torch.testing.assert_close(list(first.decoders.parameters()), list(telbo.decoders.parameters()), rtol=0, atol=0)
+    assert all(torch.equal(value, encoders[name]) for name, value in first.encoders.state_dict().items())
 
 
 def test_weights_of_telbo_name_modalities():
