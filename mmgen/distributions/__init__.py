@@ -8,7 +8,7 @@ from .divergences import (
     kl_to_mixture_bound,
     kl_to_siblings,
 )
-from .experts import everything, geometric_mean, mean_of_experts, product_of_experts, singletons
+from .experts import everything, geometric_mean, mean_of_experts, over_modalities, product_of_experts, singletons
 from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
 from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
@@ -39,6 +39,7 @@ __all__ = [
     "mean_of_experts",
     "mixture_of_experts",
     "normal_noise",
+    "over_modalities",
     "pairwise_kl",
     "powerset",
     "product_of_experts",

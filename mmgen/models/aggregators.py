@@ -14,6 +14,7 @@ from ..distributions import (
     Mixture,
     mean_of_experts,
     mixture_of_experts,
+    over_modalities,
     powerset,
     product_of_experts,
     sampled_subsets,
@@ -27,7 +28,8 @@ PriorExpert = Literal["all", "full", "none"]
 def _product(experts: Gaussian, given: Tensor, prior_expert: PriorExpert) -> Gaussian:
     """The product of the given experts; N(0, I) is one of them for all subsets, only where all M modalities are given, or never."""
     if prior_expert == "full":
-        return product_of_experts(experts, given, prior=given.all(-1).to(experts.mean.dtype))
+        everything = over_modalities(given.to(experts.mean.dtype)) == given.shape[-1]
+        return product_of_experts(experts, given, prior=everything.to(experts.mean.dtype))
     return product_of_experts(experts, given, prior=prior_expert == "all")
 
 
@@ -90,9 +92,10 @@ class MixtureOfProducts(Aggregator):
             subsets = sampled_subsets(rows, self.config.max_subsets).reshape(-1, *given.shape).movedim(0, -3)
             possible = torch.ones(subsets.shape[:-1], dtype=torch.bool, device=given.device)
         else:
-            listed = powerset(modalities, given.device)[:, None]
-            subsets = (listed & given.unsqueeze(-3)).expand(*given.shape[:-2], -1, -1, -1)
-            possible = (listed == subsets).all(-1)
+            listed = powerset(modalities, given.device)
+            subsets = (listed[:, None] & given.unsqueeze(-3)).expand(*given.shape[:-2], -1, -1, -1)
+            lacking = listed.float() @ (~given).float().transpose(-1, -2)  # how many members of each subset each row lacks
+            possible = lacking == 0
         log_weights = uniform_log_weights(possible.movedim(-2, -1), experts.mean.dtype)
         return Mixture(_product(experts, subsets, self.config.prior_expert), log_weights)
 

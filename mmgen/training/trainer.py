@@ -24,6 +24,7 @@ from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_random_state, save_checkpoint
 from .display import Display
 from .guard import FiniteGuard
+from .memory import keep_freed_memory
 from .schedule import beta_factor, learning_rate
 from .signals import StopRequest, TrainingStopped, listening
 from .stages import Stages
@@ -96,6 +97,8 @@ def _accelerator(config: TrainingConfig, folder: RunFolder | None) -> Accelerato
     if config.device == "cuda" and not torch.cuda.is_available():
         raise MmgenError("training.device is 'cuda', and there is no GPU here that torch can use; 'auto' takes one when there is.")
     on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    if on_cpu:
+        keep_freed_memory()
     if config.precision == "float16" and on_cpu:
         raise MmgenError("training.precision 'float16' needs a GPU; on a CPU 'bfloat16' is the lower precision.")
     if PartialState._shared_state and PartialState().num_processes == 1:
