@@ -68,10 +68,6 @@ class Mixture:
         )
         return component.rsample()
 
-    def rsample_each(self) -> Float[Tensor, "*lead C B D"]:
-        """One reparameterised sample per row and component, ``[..., C, B, D]``."""
-        return self.components.rsample()
-
 
 def uniform_log_weights(given: Bool[Tensor, "*lead B M"], dtype: torch.dtype | None = None) -> Float[Tensor, "*lead M B"]:
     """Log-weights of the uniform mixture over what is given: −log |given|, and −∞ elsewhere; uniform over all where nothing is."""

@@ -2,7 +2,7 @@
 
 from .aggregator import Aggregator, AggregatorConfig
 from .building import ModelConfig
-from .elbo import ELBO, elbo_terms
+from .elbo import ELBO, elbo_terms, expected_log_likelihood
 from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
 from .objective import Objective, ObjectiveConfig, Terms
@@ -21,4 +21,5 @@ __all__ = [
     "PriorConfig",
     "Terms",
     "elbo_terms",
+    "expected_log_likelihood",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from jaxtyping import Float
 from pydantic import Field
+from torch import Tensor
 
 from ..data.batch import Batch
 from ..distributions import Mixture, kl_divergence
@@ -54,14 +56,19 @@ def elbo_terms(objective: Objective, model: MultimodalVAE, batch: Batch, *, stra
         divergence = kl_divergence(experts, prior, z)
         return Terms(model.log_likelihood(z, batch, own=True), divergence.where(batch.available.T, 0.0).sum(0))
     posterior = objective.aggregate(experts, batch.available)
-    weights = posterior.weights
-    each = None
+    log_likelihood, drawn = expected_log_likelihood(model, batch, posterior, stratified=stratified)
+    divergence = kl_divergence(posterior.components, prior, drawn)
+    return Terms(log_likelihood, (posterior.weights * divergence).sum(0))
+
+
+def expected_log_likelihood(
+    model: MultimodalVAE, batch: Batch, posterior: Mixture, *, stratified: bool = True, samples: int = 1
+) -> tuple[Float[Tensor, "M B"], Float[Tensor, "K C B D"] | None]:
+    """Σ_c w_c E_{q_c}[log p(x_m | z)] of every modality, ``[M, B]``, by ``samples`` draws.
+
+    ``stratified``: one component per row and draw, chosen by weight. Otherwise every component, weighted; the draws ``[K, C, B, D]`` are then the second result.
+    """
     if stratified and posterior.log_weights.shape[0] > 1:
-        log_likelihood = model.log_likelihood(posterior.rsample(), batch)
-    else:
-        each = posterior.rsample_each()
-        log_likelihood = (model.log_likelihood(each, batch) * weights).sum(1)
-    if isinstance(prior, Mixture) and each is None:
-        each = posterior.rsample_each()
-    divergence = kl_divergence(posterior.components, prior, each)
-    return Terms(log_likelihood, (weights * divergence).sum(0))
+        return model.log_likelihood(posterior.rsample((samples,)), batch).mean(1), None
+    z = posterior.components.rsample((samples,))
+    return (model.log_likelihood(z, batch) * posterior.weights).sum(2).mean(1), z

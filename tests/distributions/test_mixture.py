@@ -194,7 +194,7 @@ def test_one_sample_per_component_has_the_moments_of_the_component():
     components = Gaussian(
         torch.randn(3, 20_000, 1, dtype=float64)[:, :1].repeat(1, 20_000, 1), torch.randn(3, 1, 1, dtype=float64).repeat(1, 20_000, 1)
     )
-    z = Mixture(components, uniform_log_weights(torch.ones(20_000, 3, dtype=torch.bool), float64)).rsample_each()
+    z = Mixture(components, uniform_log_weights(torch.ones(20_000, 3, dtype=torch.bool), float64)).components.rsample()
     assert z.shape == (3, 20_000, 1)
     assert ((z.mean(1) - components.mean[:, 0]).abs() < 4.5 * components.scale[:, 0] / math.sqrt(20_000)).all()
     torch.testing.assert_close(z.var(1), components.variance[:, 0], rtol=0.05, atol=0)
@@ -214,7 +214,7 @@ def test_samples_carry_the_gradients_of_the_component_they_came_from():
 
     def draw_each(mean, log_variance):
         torch.manual_seed(5)
-        return Mixture(Gaussian(mean, log_variance), log_weights).rsample_each()
+        return Mixture(Gaussian(mean, log_variance), log_weights).components.rsample()
 
     assert torch.autograd.gradcheck(draw, (mean, log_variance))
     assert torch.autograd.gradcheck(draw_each, (mean, log_variance))

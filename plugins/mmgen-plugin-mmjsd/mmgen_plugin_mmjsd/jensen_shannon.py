@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmgen import Batch, MmgenError, MultimodalVAE, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import Gaussian, Mixture, geometric_jensen_shannon
+from mmgen.models import expected_log_likelihood
 
 
 class JensenShannonConfig(ObjectiveConfig):
@@ -71,8 +72,6 @@ class JensenShannon(Objective):
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)
         posterior = self.mixture(experts, batch.available)
-        if self.config.mixture_sampling == "stratified":
-            log_likelihood = model.log_likelihood(posterior.rsample(), batch)
-        else:
-            log_likelihood = (model.log_likelihood(posterior.rsample_each(), batch) * posterior.weights).sum(1)
+        stratified = self.config.mixture_sampling == "stratified"
+        log_likelihood, _ = expected_log_likelihood(model, batch, posterior, stratified=stratified)
         return Terms(log_likelihood, self.divergence(experts, batch.available))

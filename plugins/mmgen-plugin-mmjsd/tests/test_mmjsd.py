@@ -190,7 +190,7 @@ def test_the_components_of_the_mixture_share_the_rows_by_weight(options, availab
     mean = torch.tensor([10.0, 20.0, 30.0], dtype=torch.float64)[:, None, None].expand(3, 60, 2)
     decoded = []
     model.experts = lambda batch: Gaussian(mean, torch.full_like(mean, -14.0))
-    model.log_likelihood = lambda z, batch: decoded.append(z) or torch.zeros(3, 60, dtype=torch.float64)
+    model.log_likelihood = lambda z, batch: decoded.extend(z) or torch.zeros(3, *z.shape[:-1], dtype=torch.float64)
     torch.manual_seed(0)
     with torch.no_grad():
         model(world_batch(WORLD.sample(60)[1], torch.tensor([available] * 60)))

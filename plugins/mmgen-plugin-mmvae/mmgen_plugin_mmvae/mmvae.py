@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import Component, Gaussian, Laplace, Mixture, Reference, kl_divergence, mixture_of_experts
+from mmgen.models import expected_log_likelihood
 
 
 class MMVAEConfig(ObjectiveConfig):
@@ -97,13 +98,8 @@ class MMVAE(Objective):
         return mixture_of_experts(self.family(experts), given)
 
     def _elbo(self, model: MultimodalVAE, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
-        samples = (self.config.samples or 1,)
-        z = None
-        if self.config.mixture_sampling == "stratified":
-            log_likelihood = model.log_likelihood(posterior.rsample(samples), batch).mean(1)  # [M, K, B] to [M, B]
-        else:
-            z = posterior.components.rsample(samples)  # [K, M, B, D]
-            log_likelihood = (model.log_likelihood(z, batch) * posterior.weights).sum(2).mean(1)
+        stratified = self.config.mixture_sampling == "stratified"
+        log_likelihood, z = expected_log_likelihood(model, batch, posterior, stratified=stratified, samples=self.config.samples or 1)
         divergence = kl_divergence(posterior.components, prior, z)
         return Terms(log_likelihood, (posterior.weights * divergence).sum(0))
 

@@ -138,7 +138,7 @@ def drawn_subsets(modalities, rows, repeats=1, available=None):
     unit = torch.eye(modalities, dtype=torch.float64)[:, None].expand(-1, rows, -1)
     decoded = []
     model.experts = lambda batch: Gaussian(unit, torch.full_like(unit, -14.0))
-    model.log_likelihood = lambda z, batch: decoded.append(z) or torch.zeros(modalities, rows, dtype=torch.float64)
+    model.log_likelihood = lambda z, batch: decoded.extend(z) or torch.zeros(modalities, *z.shape[:-1], dtype=torch.float64)
     with torch.no_grad():
         for _ in range(repeats):
             model(world_batch(world.sample(rows)[1], available))
