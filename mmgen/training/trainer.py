@@ -16,6 +16,7 @@ from ..data import Batch, Data, Table
 from ..distributions import share_of_batch
 from ..errors import MmgenError
 from ..models import MultimodalVAE, Terms
+from ..networks import Encoder
 from ..options import validated
 from ..registry.hooks import Hooks
 from ..runs import MODEL, Run, RunFolder, TrainingConfig, describe_environment
@@ -135,7 +136,8 @@ class _Session:
         device = accelerator.device
         self.train_table, self.val_table = _place(data.train, device), _place(data.val, device)
         if config.compile:
-            for network in (*model.encoders, *model.decoders):
+            joint = [module for module in model.objective.modules() if isinstance(module, Encoder)]
+            for network in (*model.encoders, *joint, *model.decoders):
                 network.compile()
         model.to(device)
         self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))

@@ -16,13 +16,13 @@ def world():
     return LinearGaussianWorld((3, 4, 2), 2, orthogonal=True)
 
 
-def rows_of(world, samples, rows=64, **options):
+def rows_of(world, samples, rows=64, conditional=True, **options):
     model = world_model(world, "elbo", **options)
     x = world.sample(rows)[1]
     table = world_table(x)
     data = Data("world", ToyDataset(), model.modalities, table, table, table, {}, Provenance("simulated", "A world."), "world")
     evaluation = Evaluation(model, data)
-    return x, LogLikelihood(LogLikelihoodConfig(samples=samples)).compute(evaluation)
+    return x, LogLikelihood(LogLikelihoodConfig(samples=samples, conditional=conditional)).compute(evaluation)
 
 
 def value(rows, measure, given, target):
@@ -53,6 +53,12 @@ def test_conditionals_are_those_of_the_world(world):
     singles = [row["value"] for row in rows if row["measure"] == "conditional" and row["target"] != "mean" and "+" not in row["given"]]
     assert len(singles) == 6
     assert value(rows, "conditional", "1 of 3", "mean") == pytest.approx(sum(singles) / 6)
+
+
+def test_the_joint_alone_on_demand(world):
+    (_, both), (_, alone) = (rows_of(world, 1, conditional=wanted, aggregator="poe") for wanted in (True, False))
+    assert {row["measure"] for row in both} == {"joint", "conditional"}
+    assert alone == [row for row in both if row["measure"] == "joint"]
 
 
 def test_own_latents_give_the_sum_of_the_modalities_own_evidence(world):
