@@ -58,7 +58,7 @@ def test_conditionals_are_those_of_the_world(world):
 def test_the_joint_alone_on_demand(world):
     (_, both), (_, alone) = (rows_of(world, 1, conditional=wanted, aggregator="poe") for wanted in (True, False))
     assert {row["measure"] for row in both} == {"joint", "conditional"}
-    assert alone == [row for row in both if row["measure"] == "joint"]
+    assert [(row["measure"], row["given"], row["target"]) for row in alone] == [("joint", "m0+m1+m2", "all")]
 
 
 def test_own_latents_give_the_sum_of_the_modalities_own_evidence(world):
