@@ -35,8 +35,17 @@ lint: $(VENV)/.made
 isolation: $(VENV)/.made
 	$(BIN)/python tests/isolation.py
 
+# mmgen beside MultiVae, which gets an environment of its own; about half an hour on two cores that do nothing else.
+bench: $(VENV)/.made .bench/.made
+	$(BIN)/python benchmarks/run.py --peer .bench/bin/python
+
+.bench/.made: constraints.txt
+	$(PYTHON) -m venv .bench
+	.bench/bin/python -m pip install -q -c constraints.txt multivae==1.0.3
+	touch $@
+
 schemas: $(VENV)/.made
 	$(BIN)/mmgen schema --output schemas
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
