@@ -72,8 +72,8 @@ class Modality(BaseModel, ABC):
         """A new q(z | x)."""
         return Encoder(self.trunk(latent_dim), latent_dim, self.spread)
 
-    def tie(self, encoder: Encoder, decoder: nn.Module) -> None:
-        """Let this modality's encoder and decoder in one model share weights; called once, after both were made."""
+    def tie(self, trunk: nn.Module, decoder: nn.Module) -> None:
+        """Let the trunk of an encoder of this modality and its decoder in the same model share weights; called once, after both were made."""
 
     def transform(self) -> Transform:
         """The (unfitted) change from data units to what the networks see, and back."""

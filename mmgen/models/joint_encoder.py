@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import torch
@@ -26,6 +26,11 @@ class JointEncoder(nn.Module):
         super().__init__()
         self.names = tuple(modalities)
         self.encoder = Encoder(_SideBySide([modality.trunk(latent_dim) for modality in modalities.values()]), latent_dim)
+
+    def tie(self, modalities: Mapping[str, Modality], decoders: Iterable[nn.Module]) -> None:
+        """Let decoders share with this encoder what they would share with that of their own modality."""
+        for modality, trunk, decoder in zip(modalities.values(), cast(_SideBySide, self.encoder.trunk).trunks, decoders, strict=True):
+            modality.tie(trunk, decoder)
 
     def forward(self, batch: Batch) -> Gaussian:
         """A prepared batch to q(z | X), ``[B, D]``."""

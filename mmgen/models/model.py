@@ -16,7 +16,7 @@ from ..data.loading import change_modalities, describe_modality
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference
 from ..errors import MmgenError, listed, nearest
-from ..networks import Encoder, SentenceDecoder
+from ..networks import Encoder, SentenceDecoder, Uninformed
 from ..options import validated
 from .building import ModelConfig, likelihood_weights, make_objective
 from .objective import Objective, Terms
@@ -42,10 +42,13 @@ class MultimodalVAE(nn.Module):
         self.likelihood_weights = likelihood_weights(modalities, config.likelihood_weights)
         self.description: dict[str, Any] = {}
         self.transforms = nn.ModuleList(modality.transform() for modality in modalities.values())
-        self.encoders = nn.ModuleList(modality.encoder(config.latent_dim) for modality in modalities.values())
+        self.encoders = nn.ModuleList(
+            modality.encoder(config.latent_dim) if objective.unimodal else Uninformed(config.latent_dim) for modality in modalities.values()
+        )
         self.decoders = nn.ModuleList(modality.decoder(config.latent_dim) for modality in modalities.values())
-        for modality, encoder, decoder in zip(modalities.values(), self.encoders, self.decoders, strict=True):
-            modality.tie(cast(Encoder, encoder), decoder)
+        if objective.unimodal:
+            for modality, encoder, decoder in zip(modalities.values(), self.encoders, self.decoders, strict=True):
+                modality.tie(cast(Encoder, encoder).trunk, decoder)
         self.likelihoods = nn.ModuleList(modality.make_likelihood() for modality in modalities.values())
         self.objective = objective
         objective.prior_for.build(self)

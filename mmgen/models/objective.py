@@ -59,6 +59,7 @@ class Objective(nn.Module, ABC):
         bound: Of which log-evidence the objective is a lower bound at β = 1 and weights 1: ``joint`` (log p(X)), ``own`` (Σ_m log p(x_m)), or None.
         supports_missing: Whether rows that lack modalities can be trained on, exactly as if these did not exist.
         needs_labels: Whether training needs labels.
+        unimodal: Whether the model has an encoder for every modality; otherwise these are N(0, I) whatever they see, and cost nothing.
         staged: Names of the options that may change while a model trains, from one stage to the next: ``terms`` reads them anew each time.
         defaults: Of the run configuration, such as ``{"model": {"beta": 0.1}}``.
     """
@@ -72,6 +73,7 @@ class Objective(nn.Module, ABC):
     bound: ClassVar[Literal["joint", "own"] | None] = None
     supports_missing: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False
+    unimodal: ClassVar[bool] = True
     staged: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
 

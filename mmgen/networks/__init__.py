@@ -4,7 +4,7 @@ from .classifiers import ImageClassifierTrunk, TextClassifierTrunk
 from .codes import OneHot
 from .conv import ConvDecoder, ConvTrunk
 from .conv4 import CharacterDecoder, CharacterTrunk, Conv4Decoder, Conv4Trunk, text_channels
-from .heads import Encoder, GaussianHead, SigmoidLocation, Spread
+from .heads import Encoder, GaussianHead, SigmoidLocation, Spread, Uninformed
 from .mlp import ACTIVATIONS, MLPDecoder, MLPTrunk
 from .resnet import ResidualBlock, ResNetDecoder, ResNetTrunk
 from .resnet_bn import (
@@ -48,6 +48,7 @@ __all__ = [
     "SigmoidLocation",
     "Spread",
     "TextClassifierTrunk",
+    "Uninformed",
     "most_halves",
     "text_block_channels",
     "text_channels",

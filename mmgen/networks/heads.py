@@ -48,6 +48,21 @@ class Encoder(nn.Module):
         return self.head(self.trunk(x))
 
 
+class Uninformed(nn.Module):
+    """In the place of an encoder, for models that have none: N(0, I) whatever it sees."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(latent_dim), persistent=False)
+
+    zero: Tensor
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Data ``[N, *shape]`` to a mean and a log-variance of 0, each ``[N, D]``."""
+        zeros = self.zero.expand(len(x), -1)
+        return zeros, zeros
+
+
 class SigmoidLocation(nn.Module):
     """The sigmoid of the first of a decoder's outputs ``[N, outputs, *shape]``: locations are then in (0, 1), as pixels are, and predicted scales stay as they are."""
 

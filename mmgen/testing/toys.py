@@ -97,7 +97,7 @@ def toy_data(kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48
 
 
 def world_model(world: LinearGaussianWorld, objective: str = "elbo", **options: Any) -> MultimodalVAE:
-    """A float64 model whose decoders are the world's own, and whose encoders give the exact experts.
+    """A float64 model whose decoders are the world's own, and whose encoders (where it has some) give the exact experts.
 
     In an ``orthogonal`` world the product of these experts and N(0, I) is the true posterior of every subset.
     """
@@ -113,12 +113,14 @@ def world_model(world: LinearGaussianWorld, objective: str = "elbo", **options: 
     with torch.no_grad():
         for m in range(len(world.dims)):
             _set(model.decoders[m].layers[-1], world.loadings[m], world.offsets[m])  # type: ignore[index]
+            model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
+            if not model.objective.unimodal:
+                continue
             squared = world.loadings[m].square().sum(0)
             inverse = (world.loadings[m] / squared).T
             head: Any = model.encoders[m].head
             _set(head.mean, inverse, -inverse @ world.offsets[m])
             _set(head.spread, torch.zeros_like(inverse), (world.scales[m] ** 2 / squared).log())
-            model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
     return model
 
 

@@ -47,6 +47,8 @@ RULES = {
     "jmvae": NEVER,  # and the joint network where everything is given
     "telbo": product(lambda size: size > 1),  # the same
     "mmvamp": mixture,
+    "smvae": ALWAYS,
+    "smvgon": ALWAYS,
 }
 
 

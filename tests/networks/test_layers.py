@@ -238,7 +238,7 @@ def test_layers_and_parameters_are_those_of_the_table(name):
     modality = make()
     with torch.device("meta"):
         encoder, decoder = modality.encoder(J), modality.decoder(J)
-        modality.tie(encoder, decoder)
+        modality.tie(encoder.trunk, decoder)
         x = torch.zeros(2, *modality.shape, dtype=torch.long if isinstance(modality, TextModality) else None)
         seen, output = observed(encoder.trunk, x)
         assert seen == encoder_table

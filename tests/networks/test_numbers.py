@@ -40,7 +40,7 @@ def check(modality, x):
     """Shapes, finite numbers in training and evaluation, and a gradient for every parameter."""
     torch.manual_seed(0)
     encoder, decoder, likelihood = modality.encoder(J), modality.decoder(J), modality.make_likelihood()
-    modality.tie(encoder, decoder)
+    modality.tie(encoder.trunk, decoder)
     mean, log_variance = encoder(x)
     assert mean.shape == log_variance.shape == (len(x), J)
     output = decoder(mean + torch.randn_like(mean))

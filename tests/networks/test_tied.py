@@ -112,8 +112,8 @@ def test_an_untied_decoder_has_its_own_weight():
     decoder(torch.randn(4, 3)).sum().backward()
     assert decoder.weight.grad is not None
     encoder = modality.encoder(3)
-    modality.tie(encoder, decoder)
+    modality.tie(encoder.trunk, decoder)
     assert decoder.weight is None and "weight" not in decoder.state_dict()
     other = TextModality(shape=(8,), alphabet=("a", "b", "c"), network="conv")
-    other.tie(other.encoder(3), untouched := other.decoder(3))
+    other.tie(other.encoder(3).trunk, untouched := other.decoder(3))
     assert sum(p.shape == (3, 128, 1) for p in untouched.parameters()) == 1

@@ -12,7 +12,6 @@ from ...distributions import Likelihood, make_likelihood
 from ...networks import (
     CharacterDecoder,
     CharacterTrunk,
-    Encoder,
     NormalisedTextDecoder,
     NormalisedTextTrunk,
     SentenceDecoder,
@@ -128,10 +127,10 @@ class TextModality(CodesModality):
         hidden = self.hidden[::-1] if self.decoder_hidden is None else self.decoder_hidden
         return SequenceDecoder(latent_dim, *size, hidden, self.activation, self._dropout)
 
-    def tie(self, encoder: Encoder, decoder: nn.Module) -> None:
+    def tie(self, trunk: nn.Module, decoder: nn.Module) -> None:
         """With ``sentence`` the decoder's last layer has the weight of the encoder's embedding."""
         if self.network == "sentence":
-            cast(SentenceDecoder, decoder).tie(cast(SentenceTrunk, encoder.trunk).embedding)
+            cast(SentenceDecoder, decoder).tie(cast(SentenceTrunk, trunk).embedding)
 
     def classifier_trunk(self) -> nn.Module:
         """Embeddings, convolutions with their maximum over positions, and a hidden layer between dropouts."""

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Bool
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Objective, Terms
 from mmgen.distributions import Gaussian, Mixture, kl_gaussians, standard_normal
 from mmgen.models import JointEncoder
-from mmgen.networks import Encoder
 
 from .rows import replaced
-
-
-class Uninformed(nn.Module):
-    """In the place of an encoder: N(0, I) whatever it sees."""
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.register_buffer("zero", torch.zeros(latent_dim), persistent=False)
-
-    zero: Tensor
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``[N, *shape]`` to a mean and a log-variance of 0, each ``[N, D]``."""
-        zeros = self.zero.expand(len(x), -1)
-        return zeros, zeros
 
 
 class Joint(Objective):
@@ -34,7 +17,7 @@ class Joint(Objective):
 
     .. math:: \mathbb E_{q_\Lambda(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_\Lambda(z|X) \| p)
 
-    It reconstructs, and generates from the prior. It has no unimodal encoders (those of the model are replaced by N(0, I), and cost nothing), so it infers from
+    It reconstructs, and generates from the prior. It has no unimodal encoders, so it infers from
     all modalities only: a row of which anything is missing has the posterior N(0, I), which says that nothing was inferred, and what is "generated" from
     part of a row comes from the prior. The aggregator has nothing to aggregate.
 
@@ -47,15 +30,12 @@ class Joint(Objective):
     aggregator, prior = "moe", "normal"
     aggregators, priors = ("moe",), ("normal",)
     bound = "joint"
+    unimodal = False
 
     def build(self, model: MultimodalVAE) -> None:
-        """The joint encoder q_Λ in the place of the unimodal ones; what a decoder shared with its encoder, it now shares with the joint encoder."""
-        latent_dim = model.config.latent_dim
-        self.joint = JointEncoder(model.modalities, latent_dim)
-        trunks = self.joint.encoder.trunk.trunks
-        for m, (modality, trunk, decoder) in enumerate(zip(model.modalities.values(), trunks, model.decoders, strict=True)):
-            modality.tie(Encoder(trunk, latent_dim), decoder)
-            model.encoders[m] = Uninformed(latent_dim)
+        """The joint encoder q_Λ; what decoders would share with the encoder of their modality, they share with it."""
+        self.joint = JointEncoder(model.modalities, model.config.latent_dim)
+        self.joint.tie(model.modalities, model.decoders)
 
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
