@@ -1,0 +1,1 @@
+"""MIR-Flickr for mmgen: image features, tags and concepts."""

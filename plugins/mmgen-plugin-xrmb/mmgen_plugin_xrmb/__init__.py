@@ -1,0 +1,1 @@
+"""XRMB for mmgen: speech acoustics and articulator positions."""
