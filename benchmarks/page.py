@@ -58,6 +58,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         "ours": "MoPoE, mmgen",
         "all subsets": "MoPoE, every subset decoded, mmgen",
         "peer": "MoPoE, MultiVae",
+        "smvae": "SMVAE, mmgen",
         "linear": "MVTCAE, mmgen (linear)",
     }
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")

@@ -144,12 +144,16 @@ def precision(arguments: argparse.Namespace) -> list[Row]:
 
 
 def scaling(arguments: argparse.Namespace) -> list[Row]:
-    """MoPoE over the number of modalities, and MVTCAE as the linear reference: time per step and memory above the start."""
+    """MoPoE and SMVAE over the number of modalities, and MVTCAE as the linear reference: time per step and memory above the start."""
     rows = []
     for modalities in (2, 4, 5, 6, 8, 10, 12, 16, 20):
         case, row = f"flat{modalities}", {"M": modalities}
         steps = 20 if modalities <= 6 else 3
-        commands: dict[str, list[object]] = {"ours": ["ours.py", case, steps, "mopoe"], "linear": ["ours.py", case, steps, "mvtcae"]}
+        commands: dict[str, list[object]] = {
+            "ours": ["ours.py", case, steps, "mopoe"],
+            "smvae": ["ours.py", case, steps, "smvae"],
+            "linear": ["ours.py", case, steps, "mvtcae"],
+        }
         if modalities <= 8:
             commands["all subsets"] = ["ours.py", case, steps, "mopoe", "objective.mixture_sampling=all"]
         if modalities <= 10:
