@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"errors"},
-    {"options", "yaml_files"},
+    {"options", "yaml_files", "memory"},
     {"distributions", "networks", "registry"},
     {"data"},
     {"models"},

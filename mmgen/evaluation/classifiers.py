@@ -68,7 +68,7 @@ class Classifier(nn.Module):
         return self.trunk(self.transform(values))
 
     @torch.no_grad()
-    def logits(self, values: Tensor, batch_size: int = 1024) -> dict[str, Tensor]:
+    def logits(self, values: Tensor, batch_size: int = 256) -> dict[str, Tensor]:
         """``[N, *shape]`` to logits ``[N, classes]`` by label, in evaluation mode, in parts, on the CPU."""
         self.eval()
         device = self.head.weight.device

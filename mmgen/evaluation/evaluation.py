@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..data import Data, Table, track
+from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from .metric import Metric
 
@@ -101,6 +102,8 @@ class Evaluation:
         self.max_subsets, self.max_rows, self.batch_size = max_subsets, max_rows, batch_size
         self.names = list(model.modalities)
         self.device = next(model.parameters()).device
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.subsets = self._chosen_subsets() if subsets is None else [tuple(subset) for subset in subsets]
         self._kept: dict[Any, Any] = {}
         self._latents: dict[str, Latents] = {}

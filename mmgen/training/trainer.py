@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..distributions import share_of_batch
 from ..errors import MmgenError
+from ..memory import keep_freed_memory
 from ..models import MultimodalVAE, Terms
 from ..networks import Encoder
 from ..options import validated
@@ -25,7 +26,6 @@ from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_random_state, save_checkpoint
 from .display import Display
 from .guard import FiniteGuard
-from .memory import keep_freed_memory
 from .schedule import beta_factor, learning_rate
 from .signals import StopRequest, TrainingStopped, listening
 from .stages import Stages

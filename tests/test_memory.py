@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import resource, torch
-from mmgen.training.memory import keep_freed_memory
+from mmgen.memory import keep_freed_memory
 torch.set_num_threads(1)
 if {asked}:
     assert keep_freed_memory() in (True, False)
