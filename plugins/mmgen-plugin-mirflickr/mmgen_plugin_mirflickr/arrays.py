@@ -11,6 +11,8 @@ from mmgen import DataError
 
 from .pictures import FEATURES, TAGS
 
+MAGIC = b"\x93NUMPY"  # how an .npy file begins; numpy would take an archive as well, and leave it open
+
 
 def read_features(path: Path) -> np.ndarray:
     """Features ``[n, 3857]``, memory-mapped."""
@@ -48,7 +50,7 @@ def read_rows(path: Path, count: int) -> np.ndarray:
 def read_tags(path: Path) -> csr_matrix:
     """Tags of every picture, sparse ``[n, 2000]``, from an archive of ``data``, ``indices``, ``indptr`` and ``shape``."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in ("data", "indices", "indptr", "shape") if name in archive}
     except Exception as error:  # whatever half an archive makes of itself
         raise _unreadable(path, error, "archive of arrays") from error
@@ -73,12 +75,12 @@ def read_tags(path: Path) -> csr_matrix:
 
 def _load(path: Path, mapped: bool = False) -> np.ndarray:
     try:
-        values = np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise ValueError("not an .npy file")
+        return np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
     except Exception as error:  # whatever half a file makes of itself
         raise _unreadable(path, error, ".npy file of numbers") from error
-    if not isinstance(values, np.ndarray):
-        raise DataError(f"{path} holds an archive; it should be one array.")
-    return values
 
 
 def _unreadable(path: Path, error: Exception, what: str) -> DataError:

@@ -165,6 +165,11 @@ def archive(path: Path, **arrays) -> None:
         np.savez(path, **{name: values for name, values in {**content, **arrays}.items() if values is not None})
 
 
+def stored(path: Path) -> np.ndarray:
+    with np.load(path) as content:
+        return content["data"]
+
+
 def put(values: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarray:
     changed = values.astype(np.float32)
     changed[place] = value
@@ -219,11 +224,11 @@ DEFECTS = {
     "other tags": (lambda r: save_tags(r / TEXT, np.ones((100, 1999))), r"text_all_2000_labelled.npz holds a matrix \[100, 1999\]"),
     "half an archive": (lambda r: archive(r / TEXT, indptr=None), r"text_all_2000_labelled.npz has no array indptr; a sparse matrix has"),
     "a column beyond": (
-        lambda r: archive(r / TEXT, indices=np.full(len(np.load(r / TEXT)["data"]), 2000)),
+        lambda r: archive(r / TEXT, indices=np.full(len(stored(r / TEXT)), 2000)),
         r"do not make a sparse matrix of 100 pictures",
     ),
     "negative": (
-        lambda r: archive(r / TEXT, data=-np.load(r / TEXT)["data"]),
+        lambda r: archive(r / TEXT, data=-stored(r / TEXT)),
         r"text_all_2000_labelled.npz has a tag -\d times in a picture",
     ),
     "other features": (

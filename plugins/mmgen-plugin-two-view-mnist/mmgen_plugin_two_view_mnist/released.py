@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from mmgen import DataError
 from .tuples import SIDES, Pool
 
 SIDE = 28
+MAGIC = b"\x93NUMPY"  # how an .npy file begins; numpy would take an archive as well, and leave it open
 PARTS = {"train": "tr", "test": "te"}
 SVHN = ("mnist_shvn", "mnist_svhn")  # the folder is misspelt there
 
@@ -124,11 +124,11 @@ def _whole_numbers(path: Path) -> np.ndarray:
 
 def _load(path: Path) -> np.ndarray:
     try:
-        values: Any = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise ValueError("not an .npy file")
+        return np.load(path, allow_pickle=False)
     except Exception as error:  # whatever half a file makes of itself
         if isinstance(error, OSError) and error.strerror:
             raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         raise DataError(f"{path} is truncated, damaged, or no .npy file of numbers; copy it again.") from error
-    if not isinstance(values, np.ndarray):
-        raise DataError(f"{path} holds an archive; it should be one array.")
-    return values
