@@ -108,7 +108,7 @@ class Coherence(Metric):
             rows.append(row(f"{measure}{end}", np.mean(values), len(truth), given=called, target="mean", label=label, note=doubted))
         if judges:
             rows.append(row(f"classifier{end}", np.mean(judges), len(truth), given="real data", target="mean", label=label))
-        drawn = [found[(), target] for target in evaluation.names] if not several else []
+        drawn = [] if several else [found[(), target] for target in evaluation.names if ((), target) in found]
         if drawn:
             agreed = np.all([(classes == drawn[0]) & (classes >= 0) for classes in drawn], axis=0)
             dynamic = "the prior depends on data: from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""

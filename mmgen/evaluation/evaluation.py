@@ -109,7 +109,7 @@ class Evaluation:
         self._latents: dict[str, Latents] = {}
 
     def _chosen_subsets(self) -> list[Subset]:
-        """All non-empty subsets, or as many as allowed, smaller ones first."""
+        """All non-empty subsets that the model infers from, or as many as allowed, smaller ones first."""
         count = len(self.names)
         if 2**count - 1 <= self.max_subsets:
             chosen = [c for size in range(1, count + 1) for c in itertools.combinations(range(count), size)]
@@ -120,7 +120,8 @@ class Evaluation:
             while len(kept) < self.max_subsets:
                 kept.add(tuple(np.flatnonzero(generator.random(count) < 0.5).tolist()) or everything)
             chosen = sorted(kept, key=lambda c: (len(c), c))
-        return [tuple(self.names[m] for m in c) for c in chosen]
+        subsets = [tuple(self.names[m] for m in c) for c in chosen]
+        return [subset for subset in subsets if self.model.objective.infers(self.model, subset)]
 
     # Rows and latents ---------------------------------------------------------------------------------------------------
 
@@ -222,7 +223,8 @@ class Evaluation:
 
     def judged(self, metrics: Sequence[Metric]) -> list[dict[Pair, Any]]:
         """What each metric keeps of every pair that it wants; each pair is decoded once."""
-        pairs: list[Pair] = [(given, target) for target in self.names for given in [(), *self.subsets]]
+        nothing: list[Subset] = [()] if self.model.objective.infers(self.model, ()) else []
+        pairs: list[Pair] = [(given, target) for target in self.names for given in [*nothing, *self.subsets]]
         wanted = {pair: [i for i, metric in enumerate(metrics) if metric.wants(self, pair)] for pair in pairs}
         kept: list[dict[Pair, Any]] = [{} for _ in metrics]
         wanted = {pair: who for pair, who in wanted.items() if who}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,13 @@ def _scatter(axes: Axes, points: np.ndarray, groups: np.ndarray, names: Sequence
 
 
 def latent_scatter(evaluation: Evaluation) -> Figure:
-    """Posterior means of single modalities, coloured by each label and by modality; by their first two principal components where there are more."""
+    """Posterior means of single modalities, coloured by each label and by modality; by their first two principal components where there are more.
+
+    Of all modalities where single ones tell a model nothing.
+    """
     latents = evaluation.latents()
-    alone = [s for s, given in enumerate(latents.subsets) if len(given) == 1]
+    alone = [s for s, given in enumerate(latents.subsets) if len(given) == 1] or [len(latents.subsets) - 1]
+    of = ["+".join(latents.subsets[s]) for s in alone]
     keep = [latents.complete[s].numpy() for s in alone]
     points = np.concatenate([latents.means[s].numpy()[k] for s, k in zip(alone, keep, strict=True)])
     modality = np.repeat(np.arange(len(alone)), [int(k.sum()) for k in keep])
@@ -49,17 +54,19 @@ def latent_scatter(evaluation: Evaluation) -> Figure:
         classes = evaluation.data.labels.get(label, ())
         by_row = np.concatenate([codes[k] for k in keep])
         _scatter(axes, points, by_row, classes[:20], f"by {label}", evaluation.seed)
-    _scatter(panels[-1], points, modality, evaluation.names[:20], "by modality", evaluation.seed)
+    _scatter(panels[-1], points, modality, of[:20], "by what is given", evaluation.seed)
     for axes in panels:
         axes.set_xlabel(f"{axis} 1")
     panels[0].set_ylabel(f"{axis} 2")
-    figure.suptitle(f"Latents of single modalities, {said(evaluation)}", fontsize=11)
+    figure.suptitle(
+        f"Latents given {'one modality' if len(latents.subsets[alone[0]]) == 1 else 'all modalities'}, {said(evaluation)}", fontsize=11
+    )
     return figure
 
 
 def learning_curves(history: list[dict[str, Any]]) -> Figure:
-    """The loss, and each of its terms, over epochs, for training and validation."""
-    names = list(history[0]["train"])
+    """The loss, and each of its terms, over epochs, for training and validation; dotted lines are between stages."""
+    names = list(dict.fromkeys(name for record in history for name in record["train"]))  # stages may have terms of their own
     names = ["loss", *(name for name in names if name != "loss")]
     columns = min(4, len(names))
     lines = -(-len(names) // columns)
@@ -67,9 +74,12 @@ def learning_curves(history: list[dict[str, Any]]) -> Figure:
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
         for part, style in (("train", "-"), ("val", "--")):
-            points = [(record["epoch"], record[part][name]) for record in history if part in record]
+            points = [(record["epoch"], record[part][name]) for record in history if name in record.get(part, {})]
             if points:
                 axes.plot(*zip(*points, strict=True), style, label="training" if part == "train" else "validation", linewidth=1.4)
+        for one, two in itertools.pairwise(history):
+            if one.get("stage") != two.get("stage"):
+                axes.axvline(one["epoch"] + 0.5, color="grey", linewidth=0.8, linestyle=":")
         axes.set_title(name.replace("_", "-"), fontsize=9)
         axes.tick_params(labelsize=7)
         axes.set_xlabel("epoch", fontsize=8)
@@ -84,7 +94,8 @@ def save_figures(evaluation: Evaluation, history: list[dict[str, Any]], folder: 
     made = [save(latent_scatter(evaluation), folder / "latents.png"), save(generation_grid(evaluation), folder / "generations.png")]
     if len(evaluation.names) > 1:
         made += [save(subset_grid(evaluation, name), folder / f"subsets-{name}.png") for name in evaluation.names[:10]]
-    made.append(save(prior_grid(evaluation), folder / "prior.png"))
+    if evaluation.model.objective.infers(evaluation.model, ()):
+        made.append(save(prior_grid(evaluation), folder / "prior.png"))
     if history:
         made.append(save(learning_curves(history), folder / "learning-curves.png"))
     return made

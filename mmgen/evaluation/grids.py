@@ -104,7 +104,7 @@ def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int 
     names = evaluation.names[:max_modalities]
     everything: Subset = tuple(evaluation.names)
     chosen = spread_rows(evaluation.latents().table, items, evaluation.seed)
-    sources: list[Subset] = [(name,) for name in names] + ([everything] if len(names) > 1 else [])
+    sources: list[Subset] = [(name,) for name in names if (name,) in evaluation.subsets] + ([everything] if len(names) > 1 else [])
     block = len(sources) + 1
     figure = Figure(figsize=(max(1.9 * len(names) + 1.2, 5), 1.2 * len(chosen) * block + 1), layout="constrained")
     panels = figure.subplots(len(chosen) * block, len(names), squeeze=False)

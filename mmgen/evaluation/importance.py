@@ -56,6 +56,7 @@ class LogLikelihood(Metric):
         if self.config.conditional:
             given += [(name,) for name in names if len(names) > 1]
             given += [tuple(name for name in names if name != left) for left in names if len(names) > 2]
+        given = [subset for subset in given if evaluation.model.objective.infers(evaluation.model, subset)]
         table = evaluation.rows(evaluation.split)
         table = table.select(torch.arange(min(len(table), self.config.rows)))
         found: dict[tuple[str, str, str], list[Tensor]] = {}

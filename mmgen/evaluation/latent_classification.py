@@ -68,6 +68,8 @@ class LatentClassification(Metric):
         rows: list[Row] = []
         sizes: dict[tuple[str, int], list[float]] = {}
         one = None
+        if probe == "shared" and len(train.subsets[0]) > 1:  # the model infers from no single modality
+            return rows
         if probe != "per_subset":
             sources = [len(train.subsets) - 1] if probe == "joint_transfer" else [s for s, g in enumerate(train.subsets) if len(g) == 1]
             keep = [train.complete[s].numpy() & learnt for s in sources]

@@ -33,14 +33,17 @@ class CosineSimilarity(Metric):
     headline = ("paired", "shuffled")
 
     def lacks(self, evaluation: Evaluation) -> str | None:
-        """It needs two modalities."""
-        return None if len(evaluation.names) > 1 else "there is only one modality"
+        """It needs two modalities that the model infers from."""
+        if len(evaluation.names) < 2:
+            return "there is only one modality"
+        several = sum(len(given) == 1 for given in evaluation.subsets) > 1
+        return None if several else "the model does not infer from single modalities"
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every pair of modalities, and their mean."""
         latents = evaluation.latents()
         rows: list[Row] = []
-        for one, two in itertools.combinations(evaluation.names, 2):
+        for one, two in itertools.combinations([given[0] for given in latents.subsets if len(given) == 1], 2):
             s, t = latents.index((one,)), latents.index((two,))
             both = (latents.complete[s] & latents.complete[t]).numpy()
             if both.sum() < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from itertools import chain, combinations, islice
 from typing import Any, cast
 
 import torch
@@ -173,6 +174,7 @@ class MultimodalVAE(nn.Module):
         The result's ``mean`` is ``[B, D]``. A row that has none of them gets N(0, I).
         """
         with self._inference():
+            self._check_given(given)
             return self.posterior(batch, self.mask(batch, given))
 
     def generate(
@@ -199,6 +201,7 @@ class MultimodalVAE(nn.Module):
         with self._inference():
             names = list(self.modalities) if targets is None else list(targets)
             indices = [self._index(name) for name in names]
+            self._check_given(() if batch is None else given)
             if batch is None:
                 z = self.sample_prior(samples)
                 return {name: self.output(z, name, draw=draw) for name in names}
@@ -262,6 +265,18 @@ class MultimodalVAE(nn.Module):
         if output.dtype in (torch.float16, torch.bfloat16):
             output = output.float()
         return output.unflatten(0, z.shape[:-1])
+
+    def _check_given(self, given: Sequence[str] | None) -> None:
+        """Refuse what the objective does not infer from, where somebody asks for it by name."""
+        if given is None or self.objective.infers(self, given):
+            return
+        called = self.description.get("objective", {}).get("name", type(self.objective).__name__)
+        if not given:
+            raise MmgenError(f"The objective {called!r} has no prior to generate from; say which modalities are given.")
+        sizes = range(1, len(self.modalities) + 1)
+        subsets = chain.from_iterable(combinations(self.modalities, size) for size in sizes)
+        possible = ["+".join(subset) for subset in islice((subset for subset in subsets if self.objective.infers(self, subset)), 3)]
+        raise MmgenError(f"The objective {called!r} infers nothing from {'+'.join(given)} alone; it can from {listed(possible)}.")
 
     def _index(self, name: str) -> int:
         names = list(self.modalities)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -99,6 +99,13 @@ class Objective(nn.Module, ABC):
         ``experts`` are ``model.experts(batch)``, computed once for all subsets.
         """
         return self.aggregate.infer(experts, given)
+
+    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+        """Whether the equation says what z is given these modalities, by name; given nothing: whether there is a prior to draw it from.
+
+        Evaluations leave out the subsets for which it does not, and people who ask for them are told.
+        """
+        return True
 
     @classmethod
     def check_components(cls, name: str, aggregator: str, prior: str) -> None:

@@ -168,8 +168,10 @@ class Plan:
         data = open_dataset(name, make_dataset(name, dataset), config.get("modalities", {}))
         validated(ModelConfig, config.get("model", {}), "model")
         objective = dict(config["objective"])
+        wanted = objective.pop("name")
+        validated(load("objectives", wanted).Config, objective, "objective")
         model = MultimodalVAE.create(
-            objective.pop("name"),
+            wanted,
             data,
             **config.get("model", {}),
             aggregator=config.get("aggregator"),

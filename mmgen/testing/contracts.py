@@ -112,8 +112,10 @@ def check_posteriors(objective: str, data: Data) -> None:
     """Every subset has a posterior with weights that sum to one, also the empty one; and encoding does not change the model."""
     model = make_model(objective, data)
     names = list(model.modalities)
+    assert model.objective.infers(model, names), f"{objective}: it must infer from all modalities"
     for given in ([], names[:1], names[1:], names):
-        posterior = model.encode(data.test[:5], given)
+        with torch.no_grad():
+            posterior = model.posterior(data.test[:5], model.mask(data.test[:5], given))
         assert posterior.mean.shape == (5, 3), f"{objective}: the mean given {given} is not [B, D]"
         assert torch.allclose(posterior.weights.sum(0), torch.ones(5, dtype=torch.float64)), f"{objective}: the weights do not sum to one"
         assert posterior.mean.isfinite().all()

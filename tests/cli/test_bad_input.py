@@ -27,6 +27,7 @@ CASES = {
     "unknown section": (replaced("--set", "trainig.epochs=3"), r"--set\.trainig: there is no such option.*did you mean 'training'"),
     "unknown dataset option": (replaced("--set", "dataset.grup=subject"), r"dataset\.grup: there is no such option.*did you mean 'group'"),
     "unknown objective option": (replaced("--set", "objective.samples=3"), r"objective\.samples: there is no such option"),
+    "component within the objective": (replaced("--set", "objective.aggregator=poe"), r"objective\.aggregator: there is no such option"),
     "unknown modality": (
         replaced("--set", "modalities.gene.weight=3"),
         r"modalities\.gene: there is no such modality.*did you mean 'genes'",

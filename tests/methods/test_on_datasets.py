@@ -35,5 +35,6 @@ def test_it_trains(objective, name):
     assert value.isfinite().all()
     value.mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-    generated = model.generate(batch, given=list(model.modalities)[:1])
+    names = list(model.modalities)
+    generated = model.generate(batch, given=names[:1] if model.objective.infers(model, names[:1]) else names)
     assert set(generated) == set(model.modalities)

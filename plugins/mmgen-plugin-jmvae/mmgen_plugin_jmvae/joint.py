@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -17,9 +19,8 @@ class Joint(Objective):
 
     .. math:: \mathbb E_{q_\Lambda(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_\Lambda(z|X) \| p)
 
-    It reconstructs, and generates from the prior. It has no unimodal encoders, so it infers from
-    all modalities only: a row of which anything is missing has the posterior N(0, I), which says that nothing was inferred, and what is "generated" from
-    part of a row comes from the prior. The aggregator has nothing to aggregate.
+    It reconstructs, and generates from the prior. It has no unimodal encoders, so it infers from all modalities only, and refuses to generate from some of them.
+    A row of which anything is missing has the posterior N(0, I): nothing was inferred. The aggregator has nothing to aggregate.
 
     The joint encoder needs all modalities, so rows that lack some cannot be trained on.
 
@@ -41,6 +42,10 @@ class Joint(Objective):
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         q = self.joint(batch)  # [B, D]
         return Terms(model.log_likelihood(q.rsample(), batch), kl_gaussians(q, standard_normal(q)))
+
+    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+        """From everything; and the prior needs nothing."""
+        return len(given) in (0, len(model.modalities))
 
     def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q_Λ where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""

@@ -339,14 +339,19 @@ def test_the_plain_joint_vae_is_jmvae_without_its_unimodal_terms():
     assert not any(name.startswith("encoders.") for name, _ in joint.named_parameters())
 
 
-def test_the_plain_joint_vae_generates_from_the_prior_where_something_is_missing():
+def test_the_plain_joint_vae_generates_from_everything_or_from_the_prior_alone():
     model, batch = model_of("joint"), toy_data().test[:5]
-    one, other = (Batch({**batch.data, "vector": batch.data["vector"] + shift}, batch.available) for shift in (0.0, 50.0))
-    for names, differs in ((["vector", "tags"], False), (KINDS, True)):
-        torch.manual_seed(0)
-        first = model.generate(one, names, ["counts"])["counts"]
-        torch.manual_seed(0)
-        assert torch.equal(first, model.generate(other, names, ["counts"])["counts"]) != differs
+    with pytest.raises(MmgenError, match=r"'joint' infers nothing from vector\+tags alone; it can from vector\+counts\+tags\."):
+        model.generate(batch, ["vector", "tags"], ["counts"])
+    other = Batch({**batch.data, "vector": batch.data["vector"] + 50.0}, batch.available)
+    whole = [model.generate(rows, KINDS, ["counts"])["counts"] for rows in (batch, other) if torch.manual_seed(0)]
+    assert not torch.equal(*whole)
+    assert model.generate(targets=["counts"], samples=4)["counts"].shape == (4, 4)
+    lacking = [rows.restrict(torch.tensor([True, False, True]).expand(5, -1)) for rows in (batch, other)]
+    for rows in lacking:
+        posterior = model.encode(rows)
+        assert (posterior.mean == 0).all()
+        assert (posterior.variance == 1).all()
 
 
 def test_a_decoder_of_the_plain_joint_vae_shares_words_with_the_joint_encoder():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool
 from torch import Tensor
@@ -20,9 +22,8 @@ class VGON(Objective):
     Decoders and two linear maps are all that it has. β (``model.beta``), 1 in the papers,
     multiplies the outer KL alone. The inner and the outer sample have noise of their own, so this is a lower bound of log p(X).
 
-    Posterior: q_{λ,ẑ0} where everything is given, after training without noise within. It infers from all modalities only: a row of which anything is missing
-    has the posterior N(0, I), which says that nothing was inferred, and what is "generated" from part of a row comes from the prior. The aggregator has
-    nothing to aggregate.
+    Posterior: q_{λ,ẑ0} where everything is given, after training without noise within. It infers from all modalities only, and refuses to generate from some of
+    them; a row of which anything is missing has the posterior N(0, I): nothing was inferred. The aggregator has nothing to aggregate.
 
     The gradients of the modalities that are there would define a posterior of part of a row; the papers have none, so rows that lack some cannot be trained on.
 
@@ -44,6 +45,10 @@ class VGON(Objective):
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         q = self.origin(model, batch, noise=self.training)  # [B, D]
         return Terms(model.log_likelihood(q.rsample(), batch), kl_gaussians(q, standard_normal(q)))
+
+    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+        """From everything; and the prior needs nothing."""
+        return len(given) in (0, len(model.modalities))
 
     def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q_{λ,ẑ0} where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
