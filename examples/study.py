@@ -2,8 +2,8 @@
 
 Usage: python examples/study.py --dataset polymnist --objectives mvae,mopoe --seeds 0,1,2 --output runs/study --jobs 2 --set training.epochs=10 …
 
-Each run is an ordinary run folder in --output (``mmgen train``, then ``mmgen evaluate``); finished ones are not made again, interrupted ones go on. An objective may carry options of its
-own after a colon: ``mvtcae:objective.rescale=true``. The table has mean ± standard deviation over seeds of the test rows.
+Each run is an ordinary run folder in --output (``mmgen train``, then ``mmgen evaluate``); finished ones are not made again, interrupted ones go on. An objective
+may carry options of its own after a colon: ``mvtcae:objective.rescale=true``. The table has mean ± standard deviation over seeds of the test rows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def make(folder: Path, objective: str, options: list[str], seed: int, arguments:
     settings = [f"--set={option}" for option in [*arguments.set, *options, f"training.seed={seed}"]]
     environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
     if not (folder / "model.safetensors").exists():
-        train = [*command, "train", "--objective", objective, "--dataset", arguments.dataset, *settings, "--resume", "--output", str(folder)]
+        what = ["--objective", objective, "--dataset", arguments.dataset]
+        train = [*command, "train", *what, *settings, "--resume", "--output", str(folder)]
         subprocess.run(train, check=True, env=environment, stdout=subprocess.DEVNULL)
     if not (folder / "results.jsonl").exists():
         subprocess.run(
