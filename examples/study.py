@@ -54,6 +54,14 @@ def make(folder: Path, objective: str, options: list[str], seed: int, arguments:
     print(folder.name, flush=True)
 
 
+def cell(values: list[float]) -> str:
+    """Mean ± standard deviation: three digits after the point, or none where numbers are large."""
+    if not values:
+        return "–"
+    digits = 0 if max(values) >= 100 else 3
+    return f"{statistics.mean(values):,.{digits}f} ± {statistics.pstdev(values):,.{digits}f}"
+
+
 def main() -> None:
     """Make all runs, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -82,11 +90,11 @@ def main() -> None:
                 row = json.loads(line)
                 if column := wanted(row):
                     values.setdefault(column, {}).setdefault(text, []).append(row["value"])
-    columns = sorted(values)
+    columns = list(values)  # as the metrics were computed
     print(f"| objective | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for text in folders:
         found = [values[column].get(text, []) for column in columns]
-        cells = [f"{statistics.mean(v):.3g} ± {statistics.pstdev(v):.2g}" if v else "–" for v in found]
+        cells = [cell(each) for each in found]
         print(f"| {text} | {' | '.join(cells)} |")
 
 
