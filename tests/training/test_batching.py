@@ -34,9 +34,9 @@ def test_the_shares_of_all_processes_are_the_batch(rows, processes, microbatches
 
 def test_schedules_start_and_end_where_they_should():
     constant = TrainingConfig(epochs=10, learning_rate=0.1)
-    assert learning_rate(constant, 0, 5) == learning_rate(constant, 49, 5) == 0.1
+    assert learning_rate(constant, constant.plan[0], 0, 5) == learning_rate(constant, constant.plan[0], 49, 5) == 0.1
     cosine = TrainingConfig(epochs=10, learning_rate=0.1, schedule="cosine", warmup_epochs=2)
-    rates = [learning_rate(cosine, step, 5) for step in range(51)]
+    rates = [learning_rate(cosine, cosine.plan[0], step, 5) for step in range(51)]
     assert rates[0] == 0.1 / 10
     assert max(rates) == 0.1 == rates[9] == rates[10]
     assert rates[50] < 1e-9
