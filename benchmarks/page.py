@@ -61,14 +61,16 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         "smvae": "SMVAE, mmgen",
         "linear": "MVTCAE, mmgen (linear)",
     }
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     for axis, unit, label in zip(axes, ("ms", "MB"), ("milliseconds per step", "memory above the start, MB"), strict=True):
         for name, text in names.items():
             points = [(row["M"], row[f"{name} {unit}"]) for row in rows if f"{name} {unit}" in row]
             axis.plot(*zip(*points, strict=True), marker="o", label=text)
         axis.set(xlabel="modalities M", ylabel=label, yscale="log")
         axis.grid(alpha=0.3)
-    axes[0].legend()
+        axis.set_xticks([row["M"] for row in rows])
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     plt.close(figure)
