@@ -1,6 +1,6 @@
 """A worker: encoder and decoder passes, forward and backward, and fused Adam; nothing between them.
 
-Usage: python benchmarks/floor.py CASE STEPS ENCODER_PASSES DECODER_PASSES [bfloat16]
+Usage: python benchmarks/floor.py CASE STEPS ENCODER_PASSES DECODER_PASSES
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ def main() -> None:
     """Rounds of steps."""
     case, steps = CASES[sys.argv[1]], int(sys.argv[2])
     encodings, decodings = int(sys.argv[3]), int(sys.argv[4])
-    low = "bfloat16" in sys.argv[5:]
     encoders = [[PlainEncoder(case, shape) for shape in case.shapes] for _ in range(encodings)]
     decoders = [case.decoder(shape) for shape in case.shapes]
     parameters = [p for network in (*(e for group in encoders for e in group), *decoders) for p in network.parameters()]
@@ -26,10 +25,9 @@ def main() -> None:
     before = peak()
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            latents = [sum(encoder(x)) for group in encoders for encoder, x in zip(group, batch, strict=True)]
-            z = sum(latents[1:], latents[0]).float()
-            loss = sum(decoder(z.repeat(decodings, 1)).float().square().mean() for decoder in decoders)
+        latents = [sum(encoder(x)) for group in encoders for encoder, x in zip(group, batch, strict=True)]
+        z = sum(latents[1:], latents[0])
+        loss = sum(decoder(z.repeat(decodings, 1)).square().mean() for decoder in decoders)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -30,7 +30,7 @@ def main() -> None:
     def evaluate(folder: str) -> None:
         with torch.no_grad():
             if metric == "coherence":
-                config = CoherenceEvaluatorConfig(batch_size=512, num_classes=10, nb_samples_for_joint=rows)
+                config = CoherenceEvaluatorConfig(batch_size=512, num_classes=10, nb_samples_for_joint=10_000)  # as mmgen
                 CoherenceEvaluator(model, classifiers, data, folder, config).eval()
             else:
                 LikelihoodsEvaluator(model, data, folder, LikelihoodsEvaluatorConfig(batch_size=512, num_samples=1000)).eval()

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import DataError, MmgenError
 from ..progress import track
+from .matlab import read_matlab
 from .vision import torchvision
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -100,14 +101,7 @@ def street_number_files(folder: Path | None) -> list[Path]:
 
 def read_street_numbers(path: Path) -> Pair:
     """One official file: images uint8 ``[n, 3, 32, 32]`` and digits int64 ``[n]``; the label 10 of the file means the digit 0."""
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path)
-    except Exception as error:  # whatever the reader makes of bytes that are no MATLAB file, or half of one
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-        raise DataError(f"{path} is truncated, damaged, or no MATLAB file as SVHN publishes them; copy it again.") from error
+    content = read_matlab(path)
     if missing := [key for key in ("X", "y") if key not in content]:
         others = ", ".join(sorted(key for key in content if not key.startswith("_"))) or "nothing"
         raise DataError(f"{path} has no array {' and no '.join(missing)}, but {others}; SVHN's cropped digits have X and y.")

@@ -12,7 +12,7 @@ the collection (Srivastava and Salakhutdinov 2012: 5.15 ± 5.13 of the 2,000 tag
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from mmgen import track
 
@@ -72,7 +72,7 @@ class _World:
         for start in track(range(0, count, BLOCK), "simulating pictures"):
             features.append(self._features(present[start : start + BLOCK], draw))
             tags.append(csr_matrix(self._tags(present[start : start + BLOCK], draw)))
-        matrix = csr_matrix(np.concatenate([part.toarray() for part in tags])) if tags else csr_matrix((0, TAGS), dtype=np.uint8)
+        matrix = vstack(tags, format="csr") if tags else csr_matrix((0, TAGS), dtype=np.uint8)
         return Pictures(features, matrix), labels
 
     def _features(self, present: np.ndarray, draw: np.random.Generator) -> np.ndarray:

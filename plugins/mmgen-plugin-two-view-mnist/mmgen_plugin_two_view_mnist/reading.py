@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError
+from mmgen.data.sources.matlab import read_matlab
 
 from .unpickling import read_arrays
 
@@ -19,18 +20,7 @@ Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # view 1 and view 2, float32 [
 
 def from_matlab(path: Path) -> dict[str, Part]:
     """``MNIST.mat``; its label 10 means the digit 0."""
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path)
-    except NotImplementedError as error:
-        raise DataError(
-            f"{path} is a MATLAB file of version 7.3; the published one has version 5, and save(..., '-v7') writes that."
-        ) from error
-    except Exception as error:  # whatever the reader makes of half a file
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-        raise DataError(f"{path} is truncated, damaged, or no MATLAB file; copy it again.") from error
+    content = read_matlab(path)
     names = [name for keys in KEYS.values() for name in keys]
     if missing := [name for name in names if name not in content]:
         raise DataError(f"{path} has no array {' and no '.join(missing)}; two-view MNIST has {', '.join(names)}.")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError
+from mmgen.data.sources.matlab import read_matlab
 
 from .frames import ACOUSTIC, ARTICULATORY, PHONES, Frames
 
@@ -68,19 +69,8 @@ def read_files(paths: list[Path]) -> Frames:
 
 def _read(path: Path, number: int) -> dict[str, Any]:
     """The arrays of one of the two files."""
-    from scipy.io import loadmat
-
     wanted = [*VIEWS[number], *((*LABELS, *SPEAKERS) if number else ())]
-    try:
-        content = loadmat(path)
-    except NotImplementedError as error:
-        raise DataError(
-            f"{path} is a MATLAB file of version 7.3; the published one has version 5, and save(..., '-v7') writes that."
-        ) from error
-    except Exception as error:  # whatever the reader makes of half a file
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-        raise DataError(f"{path} is truncated, damaged, or no MATLAB file; copy it again.") from error
+    content = read_matlab(path)
     missing = [key for key in wanted if key not in content]
     if set(VIEWS[number]) <= set(missing) and set(VIEWS[1 - number]) <= set(content):
         what = ("acoustics", "articulation")
