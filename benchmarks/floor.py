@@ -1,4 +1,4 @@
-"""A worker: encoder and decoder passes, forward and backward, and fused Adam; nothing between them.
+"""A worker: encoder and decoder passes, forward and backward, and fused Adam; nothing between them, and freed memory is kept as mmgen keeps it.
 
 Usage: python benchmarks/floor.py CASE STEPS ENCODER_PASSES DECODER_PASSES
 """
@@ -12,9 +12,12 @@ import torch
 from cases import CASES, PlainEncoder
 from protocol import peak, report, wait
 
+from mmgen.memory import keep_freed_memory
+
 
 def main() -> None:
     """Rounds of steps."""
+    keep_freed_memory()
     case, steps = CASES[sys.argv[1]], int(sys.argv[2])
     encodings, decodings = int(sys.argv[3]), int(sys.argv[4])
     encoders = [[PlainEncoder(case, shape) for shape in case.shapes] for _ in range(encodings)]

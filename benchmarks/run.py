@@ -26,7 +26,7 @@ from page import write
 
 HERE = Path(__file__).parent
 PEERS = {"mvtcae": "MVTCAE", "mopoe": "MoPoE", "jmvae": "JMVAE", "crmvae": "CRMVAE", "mvae": "MVAE", "mmvae": "MMVAE"}
-STEPS = {"poly": 6, "rats": 20}
+STEPS = {"poly": 4, "rats": 20}
 Row = dict[str, Any]
 
 
