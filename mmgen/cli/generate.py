@@ -33,7 +33,7 @@ def command(
     run = load_run(path)
     model = run.model
     sources = checked(split_names(given) or [], model.modalities, "--given")
-    wanted = checked(split_names(targets) or list(model.modalities), model.modalities, "--targets")
+    wanted = checked(split_names(targets) or list(model.decoder_sizes or model.modalities), model.modalities, "--targets")
     torch.manual_seed(seed)
     if sources:
         table = run.data.split(split or ("test" if out.suffix == ".png" else "all"))

@@ -55,6 +55,8 @@ class Coherence(Metric):
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs labels, and rows to learn them from."""
+        if not evaluation.targets:
+            return "the model generates nothing"
         return None if evaluation.labels() else "the data have no labels"
 
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
@@ -68,7 +70,7 @@ class Coherence(Metric):
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Judgement]) -> list[Row]:
         """Rows for every label, subset and target."""
         table = evaluation.latents().table
-        real = {name: self._found(evaluation, name, table.data[name][:]) for name in evaluation.names}
+        real = {name: self._found(evaluation, name, table.data[name][:]) for name in evaluation.targets}
         return [
             each
             for label, truth in evaluation.labels().items()
@@ -84,8 +86,8 @@ class Coherence(Metric):
         rows: list[Row] = []
         notes: dict[str, str] = {}
         judges: list[float] = []
-        for m, target in enumerate(evaluation.names):
-            scored = latents.table.available[:, m].numpy() & known
+        for target in evaluation.targets:
+            scored = latents.table.available[:, evaluation.names.index(target)].numpy() & known
             if scored.any():
                 value = score(real[target][label][scored], truth[scored])
                 judges.append(value)
@@ -108,7 +110,7 @@ class Coherence(Metric):
             rows.append(row(f"{measure}{end}", np.mean(values), len(truth), given=called, target="mean", label=label, note=doubted))
         if judges:
             rows.append(row(f"classifier{end}", np.mean(judges), len(truth), given="real data", target="mean", label=label))
-        drawn = [] if several else [found[(), target] for target in evaluation.names if ((), target) in found]
+        drawn = [] if several else [found[(), target] for target in evaluation.targets if ((), target) in found]
         if drawn:
             agreed = np.all([(classes == drawn[0]) & (classes >= 0) for classes in drawn], axis=0)
             dynamic = "the prior depends on data: from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""

@@ -29,7 +29,7 @@ class Latents:
     Attributes:
         subsets: The subsets, by names.
         means: Posterior means ``[S, N, D]``.
-        samples: One sample of the posterior each, ``[S, N, D]``.
+        samples: One sample of the posterior each (its mean where the objective decodes that), ``[S, N, D]``.
         own: One sample of each modality's own expert ``[M, N, D]``, where modalities keep their own latents; None where they share one.
         complete: ``[S, N]``: whether a row has all modalities of the subset; only such rows count.
         table: The rows.
@@ -84,6 +84,10 @@ class Evaluation:
         max_subsets: How many subsets are looked at; beyond it, all single modalities, all but one, all, and others at random.
         max_rows: How many rows of a split are looked at, drawn at random; and how many are drawn from the prior.
         batch_size: Rows at a time.
+
+    Attributes:
+        names: All modalities.
+        targets: Those that the model generates.
     """
 
     def __init__(
@@ -101,7 +105,8 @@ class Evaluation:
         self.model, self.data, self.split, self.seed = model.eval(), data, split, seed
         self.max_subsets, self.max_rows, self.batch_size = max_subsets, max_rows, batch_size
         self.names = list(model.modalities)
-        self.device = next(model.parameters()).device
+        self.targets = list(model.decoder_sizes)
+        self.device = model.device
         if self.device.type == "cpu":
             keep_freed_memory()
         self.subsets = self._chosen_subsets() if subsets is None else [tuple(subset) for subset in subsets]
@@ -157,12 +162,24 @@ class Evaluation:
                 given = masks[:, None] & batch.available
                 posterior = self.model.objective.posterior(self.model, batch, experts, given)
                 means.append(posterior.mean.cpu())
-                samples.append(posterior.rsample().cpu())
+                samples.append(self.model.latents(posterior)[0].cpu())
                 if not self.model.objective.aggregate.shared:
                     own.append(experts.rsample().cpu())
         wanted = masks.cpu()[:, None]
         complete = (table.available | ~wanted).all(-1)
         return Latents(self.subsets, torch.cat(means, 1), torch.cat(samples, 1), torch.cat(own, 1) if own else None, complete, table)
+
+    def _inputs(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Iterator[Tensor]:
+        """What the decoder of ``target`` takes when ``given`` is known, ``[n, _]`` on the model's device, part by part; of all rows or some."""
+        latents = self.latent_samples(given, target)
+        index = torch.arange(len(latents)) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
+        more = self.model.takes_more(target)
+        with self.seeded(2_000_003):
+            for part in index.split(self.batch_size):
+                z, batch = latents[part].to(self.device), None
+                if more and given:
+                    batch = self.model.prepare(self.latents().table[part].to(self.device))
+                yield self.model.decoder_input(z, target, batch, None if batch is None else self.model.mask(batch, given))
 
     def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
@@ -193,10 +210,8 @@ class Evaluation:
 
     def generated(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Tensor:
         """The mean of p(x_target | z) in data units, z ~ q(z | x_given), of all rows or some: ``[N, *shape]``."""
-        z = self.latent_samples(given, target)
         with torch.no_grad():
-            parts = (z if rows is None else z[list(rows)]).split(self.batch_size)
-            return torch.cat([self.model.output(part.to(self.device), target).cpu() for part in parts])
+            return torch.cat([self.model.output(taken, target).cpu() for taken in self._inputs(given, target, rows)])
 
     @torch.no_grad()
     def generation(self, given: Subset, target: str, truth: Tensor | None = None) -> Generation:
@@ -205,17 +220,16 @@ class Evaluation:
         ``truth`` are the target's own values on the model's device, where the caller has them.
         """
         m = self.names.index(target)
-        latents = self.latent_samples(given, target).split(self.batch_size)
         if not given:
-            drawn = torch.cat([self.model.output(z.to(self.device), target) for z in latents])
+            drawn = torch.cat([self.model.output(taken, target) for taken in self._inputs(given, target)])
             every = torch.ones(len(drawn), dtype=torch.bool)
             return Generation(given, target, drawn, None, None, every, every)
         table = self.latents().table
         truth = table.data[target][:].to(self.device) if truth is None else truth
         likelihood, transform = self.model.likelihoods[m], self.model.transforms[m]
         values, scores = [], []
-        for z, x in zip(latents, truth.split(self.batch_size), strict=True):
-            parameters = self.model.decode(z.to(self.device), target)
+        for taken, x in zip(self._inputs(given, target), truth.split(self.batch_size), strict=True):
+            parameters = self.model.decode(taken, target)
             scores.append(likelihood.log_prob(parameters, transform(x)))  # type: ignore[operator]
             values.append(transform.inverse(likelihood.mean(parameters)))  # type: ignore[operator]
         complete = self.latents().complete[self.latents().index(given)]
@@ -224,7 +238,7 @@ class Evaluation:
     def judged(self, metrics: Sequence[Metric]) -> list[dict[Pair, Any]]:
         """What each metric keeps of every pair that it wants; each pair is decoded once."""
         nothing: list[Subset] = [()] if self.model.objective.infers(self.model, ()) else []
-        pairs: list[Pair] = [(given, target) for target in self.names for given in [*nothing, *self.subsets]]
+        pairs: list[Pair] = [(given, target) for target in self.targets for given in [*nothing, *self.subsets]]
         wanted = {pair: [i for i, metric in enumerate(metrics) if metric.wants(self, pair)] for pair in pairs}
         kept: list[dict[Pair, Any]] = [{} for _ in metrics]
         wanted = {pair: who for pair, who in wanted.items() if who}

@@ -91,10 +91,12 @@ def learning_curves(history: list[dict[str, Any]]) -> Figure:
 
 def save_figures(evaluation: Evaluation, history: list[dict[str, Any]], folder: Path) -> list[Path]:
     """All figures of a run, into its ``figures`` folder."""
-    made = [save(latent_scatter(evaluation), folder / "latents.png"), save(generation_grid(evaluation), folder / "generations.png")]
+    made = [save(latent_scatter(evaluation), folder / "latents.png")]
+    if evaluation.targets:
+        made.append(save(generation_grid(evaluation), folder / "generations.png"))
     if len(evaluation.names) > 1:
-        made += [save(subset_grid(evaluation, name), folder / f"subsets-{name}.png") for name in evaluation.names[:10]]
-    if evaluation.model.objective.infers(evaluation.model, ()):
+        made += [save(subset_grid(evaluation, name), folder / f"subsets-{name}.png") for name in evaluation.targets[:10]]
+    if evaluation.targets and evaluation.model.objective.infers(evaluation.model, ()):
         made.append(save(prior_grid(evaluation), folder / "prior.png"))
     if history:
         made.append(save(learning_curves(history), folder / "learning-curves.png"))

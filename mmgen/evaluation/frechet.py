@@ -157,6 +157,8 @@ class FDClassifier(_Frechet):
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs labels."""
+        if not evaluation.targets:
+            return "the model generates nothing"
         return None if evaluation.labels() else "the data have no labels"
 
     def targets(self, evaluation: Evaluation) -> list[str]:

@@ -67,7 +67,7 @@ def conditional_grid(
 
 def prior_grid(evaluation: Evaluation, items: int = 10) -> Figure:
     """Draws from the prior: a row per modality, a column per draw."""
-    values = {name: evaluation.generated((), name, range(items))[None] for name in evaluation.names}
+    values = {name: evaluation.generated((), name, range(items))[None] for name in evaluation.targets}
     dynamic = "; the prior depends on data: drawn from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
     return conditional_grid(evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{said(evaluation)}")
 
@@ -101,14 +101,15 @@ def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int 
 
     Within a column bars have one scale; rasters have one for the originals and one for what is generated, since a mean of sparse counts is small.
     """
-    names = evaluation.names[:max_modalities]
+    targets = evaluation.targets[:max_modalities]
     everything: Subset = tuple(evaluation.names)
     chosen = spread_rows(evaluation.latents().table, items, evaluation.seed)
-    sources: list[Subset] = [(name,) for name in names if (name,) in evaluation.subsets] + ([everything] if len(names) > 1 else [])
+    sources: list[Subset] = [(name,) for name in evaluation.names[:max_modalities] if (name,) in evaluation.subsets]
+    sources += [everything] if len(everything) > 1 else []
     block = len(sources) + 1
-    figure = Figure(figsize=(max(1.9 * len(names) + 1.2, 5), 1.2 * len(chosen) * block + 1), layout="constrained")
-    panels = figure.subplots(len(chosen) * block, len(names), squeeze=False)
-    for column, target in enumerate(names):
+    figure = Figure(figsize=(max(1.9 * len(targets) + 1.2, 5), 1.2 * len(chosen) * block + 1), layout="constrained")
+    panels = figure.subplots(len(chosen) * block, len(targets), squeeze=False)
+    for column, target in enumerate(targets):
         originals, generated = _column(evaluation, target, chosen, sources)
         bars = originals[0].kind == "bars" or generated[0][0].kind == "bars"
         flat = [rendering for each in generated for rendering in each]

@@ -48,6 +48,13 @@ class LogLikelihood(Metric):
     headline = ("joint", "conditional")
     costly = True
 
+    def lacks(self, evaluation: Evaluation) -> str | None:
+        """It needs p(x_m | z) of every modality, with z as all that is latent."""
+        model = evaluation.model
+        if not all(name in model.decoder_sizes and not model.takes_more(name) for name in evaluation.names):
+            return "the model does not generate every modality from z alone"
+        return None
+
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
         """Rows for the joint, and for every target given one other and all others."""
         names = evaluation.names

@@ -29,6 +29,10 @@ class Reconstruction(Metric):
     Config = ReconstructionConfig
     headline = ("loss",)
 
+    def lacks(self, evaluation: Evaluation) -> str | None:
+        """It needs something that is generated."""
+        return None if evaluation.targets else "the model generates nothing"
+
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
         """Everything, the target itself, one other modality, and all others."""
         given, target = pair
@@ -61,8 +65,8 @@ class Reconstruction(Metric):
             joint -= weight * log_likelihood if given == everything else 0
             alone -= weight * log_likelihood if given == (target,) else 0
         table = evaluation.latents().table
-        for m, target in enumerate(everything):
-            has = table.available[:, m]
+        for target in evaluation.targets:
+            has = table.available[:, everything.index(target)]
             if has.any():
                 rows.append(row("distance", self._floor(evaluation, target)[has].mean(), int(has.sum()), given="nothing", target=target))
         n = len(table)

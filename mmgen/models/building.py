@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..data import Data, Modality
-from ..errors import MmgenError
+from ..errors import MmgenError, listed
 from ..options import validated
 from ..registry import load
 from .objective import Objective
@@ -78,7 +78,8 @@ def make_objective(
     """Load and validate an objective with its aggregator and prior.
 
     Raises:
-        MmgenError: An unknown name or option, a combination that the objective cannot mean, or labels that it needs and the data lack.
+        MmgenError: An unknown name or option, a combination that the objective cannot mean, more modalities than it is for, or labels that it needs and the
+            data lack.
     """
     kind: type[Objective] = load("objectives", name)
     config = validated(kind.Config, options, "objective")
@@ -92,6 +93,11 @@ def make_objective(
         chosen[part] = (component, part_config, wanted)
         description[part] = {"name": wanted, **part_config.model_dump(mode="json")}
     kind.check_components(name, chosen["aggregator"][2], chosen["prior"][2])
+    if kind.most_modalities is not None and data is not None and len(data.modalities) > kind.most_modalities:
+        count = len(data.modalities)
+        raise MmgenError(
+            f"The objective {name!r} is for at most {kind.most_modalities} modalities, and the dataset {data.name!r} has {count}: {listed(data.modalities)}."
+        )
     if kind.needs_labels and data is not None and not data.labels:
         raise MmgenError(f"The objective {name!r} needs labels, and the dataset {data.name!r} has none.")
     return Chosen(name, kind, config, chosen["aggregator"][:2], chosen["prior"][:2], description)

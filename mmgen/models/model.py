@@ -43,14 +43,18 @@ class MultimodalVAE(nn.Module):
         self.likelihood_weights = likelihood_weights(modalities, config.likelihood_weights)
         self.description: dict[str, Any] = {}
         self.transforms = nn.ModuleList(modality.transform() for modality in modalities.values())
-        self.encoders = nn.ModuleList(
-            modality.encoder(config.latent_dim) if objective.unimodal else Uninformed(config.latent_dim) for modality in modalities.values()
-        )
-        self.decoders = nn.ModuleList(modality.decoder(config.latent_dim) for modality in modalities.values())
-        if objective.unimodal:
-            for modality, encoder, decoder in zip(modalities.values(), self.encoders, self.decoders, strict=True):
+        encoded = objective.encodes(modalities)
+        self.decoder_sizes = dict(objective.decodes(modalities, config.latent_dim))
+        self.encoders, self.decoders, self.likelihoods = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for name, modality in modalities.items():
+            generated = name in self.decoder_sizes
+            encoder = modality.encoder(config.latent_dim) if name in encoded else Uninformed(config.latent_dim)
+            decoder = modality.decoder(self.decoder_sizes[name]) if generated else nn.Identity()
+            if name in encoded and generated:
                 modality.tie(cast(Encoder, encoder).trunk, decoder)
-        self.likelihoods = nn.ModuleList(modality.make_likelihood() for modality in modalities.values())
+            self.encoders.append(encoder)
+            self.decoders.append(decoder)
+            self.likelihoods.append(modality.make_likelihood() if generated else nn.Identity())
         self.objective = objective
         objective.prior_for.build(self)
         objective.build(self)
@@ -117,6 +121,11 @@ class MultimodalVAE(nn.Module):
             if transform.learns:
                 transform.fit(values[train.available[:, m].nonzero().squeeze(1)])
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.objective.step.device
+
     def forward(self, batch: Batch) -> Terms:
         """The objective's terms for a batch."""
         return self.objective.terms(self, self.prepare(batch))
@@ -139,17 +148,18 @@ class MultimodalVAE(nn.Module):
         """The same from prepared inputs, one tensor ``[B, *shape]`` per modality."""
         return Gaussian.stack([Gaussian(*encoder(x)) for encoder, x in zip(self.encoders, inputs, strict=True)])
 
-    def decode(self, z: Float[Tensor, "*lead D"], target: str) -> Tensor:
-        """Decoder output ``[..., outputs, *shape]`` of one modality for latents ``[..., D]``, in one call."""
+    def decode(self, z: Float[Tensor, "*lead _"], target: str) -> Tensor:
+        """Decoder output ``[..., outputs, *shape]`` of one modality for what it takes (:meth:`decoder_input`), in one call."""
+        self._check_target(target)
         return self._decode(z, self._index(target))
 
     def log_likelihood(
-        self, z: Float[Tensor, "*lead B D"], batch: Batch, *, own: bool = False, frozen: bool = False
+        self, z: Float[Tensor, "*lead B D"] | Sequence[Tensor], batch: Batch, *, own: bool = False, frozen: bool = False
     ) -> Float[Tensor, " M *lead_and_B"]:
-        """w_m log p(x_m | z) of every modality, 0 where a row lacks it.
+        """w_m log p(x_m | z) of every modality, 0 where a row lacks it or the model does not generate it.
 
         Args:
-            z: ``[..., B, D]``; each decoder runs once on all of them. With ``own``, ``[M, ..., B, D]``: modality m is decoded from ``z[m]``.
+            z: ``[..., B, D]``; each decoder runs once on all of them. With ``own``, ``[M, ..., B, D]`` or one tensor per modality: m is decoded from ``z[m]``.
             batch: The rows.
             own: Whether each modality has its own latents.
             frozen: Whether the parameters of decoders and likelihoods are constants here: gradients reach z alone.
@@ -159,10 +169,13 @@ class MultimodalVAE(nn.Module):
         """
         batch = self.prepare(batch)
         values = []
-        for m, (weight, likelihood) in enumerate(zip(self.likelihood_weights, self._likelihoods(), strict=True)):
+        for m, (name, weight) in enumerate(zip(self.modalities, self.likelihood_weights, strict=True)):
+            if name not in self.decoder_sizes:
+                values.append(z[m].new_zeros(z[m].shape[:-1]) if own else cast(Tensor, z).new_zeros(cast(Tensor, z).shape[:-1]))
+                continue
             with self._frozen(m) if frozen else nullcontext():
-                parameters = self._decode(z[m] if own else z, m)
-                log_prob = likelihood.log_prob(parameters, batch.data[list(self.modalities)[m]])
+                parameters = self._decode(z[m] if own else cast(Tensor, z), m)
+                log_prob = self._likelihood(m).log_prob(parameters, batch.data[name])
             values.append(weight * log_prob.where(batch.available[:, m], 0.0))
         return torch.stack(values)
 
@@ -191,7 +204,7 @@ class MultimodalVAE(nn.Module):
         Args:
             batch: The rows to condition on; None: from the prior, ``samples`` independent items.
             given: What to condition on; everything that each row has by default.
-            targets: What to generate; everything by default.
+            targets: What to generate; everything that the model can by default.
             samples: Draws of z per row.
             draw: Whether to draw from p(x | z) as well; its mean otherwise.
 
@@ -199,36 +212,62 @@ class MultimodalVAE(nn.Module):
             Name to ``[samples, B, *shape]`` in data units (``[samples, *shape]`` from the prior).
         """
         with self._inference():
-            names = list(self.modalities) if targets is None else list(targets)
-            indices = [self._index(name) for name in names]
+            names = list(self.decoder_sizes) if targets is None else list(targets)
+            for name in names:
+                self._check_target(name)
+            if not names:
+                self._check_target(next(iter(self.modalities)))
             self._check_given(() if batch is None else given)
             if batch is None:
                 z = self.sample_prior(samples)
-                return {name: self.output(z, name, draw=draw) for name in names}
-            mask = self.mask(batch, given)
-            latents = self.sample_latents(batch, mask, indices, samples)
+                return {name: self.output(self.decoder_input(z, name), name, draw=draw) for name in names}
+            latents = self.sample_latents(batch, self.mask(batch, given), names, samples)
             return {name: self.output(z, name, draw=draw) for name, z in zip(names, latents, strict=True)}
+
+    def classify(self, batch: Batch) -> dict[str, Tensor]:
+        """The model's own answers about each row: label to logits ``[B, classes]``, or ``[B, answers]`` of several yes/no answers; none without a classifier."""
+        with self._inference():
+            return dict(self.objective.classify(self, self.prepare(batch)))
 
     def posterior(self, batch: Batch, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """The objective's test-time posterior for subsets as masks, ``[..., C, B, D]``; each encoder runs once for all of them."""
         batch = self.prepare(batch)
         return self.objective.posterior(self, batch, self.experts(batch), given & batch.available)
 
-    def sample_latents(self, batch: Batch, given: Bool[Tensor, "*lead B M"], targets: Sequence[int], samples: int = 1) -> list[Tensor]:
-        """z ~ q(z | x_S) to decode each target from, ``[samples, ..., B, D]`` each.
+    def sample_latents(self, batch: Batch, given: Bool[Tensor, "*lead B M"], targets: Sequence[str], samples: int = 1) -> list[Tensor]:
+        """What to decode each target from, z ~ q(z | x_S) (its mean where the objective decodes that) and what its decoder takes besides: ``[samples, ..., B, D]``.
 
         One latent serves all targets; where modalities keep their own latents, a target that is given is decoded from its own expert.
         """
         batch = self.prepare(batch)
         experts = self.experts(batch)
         given = given & batch.available
-        shared = self.objective.posterior(self, batch, experts, given).rsample((samples,))
+        shared = self.latents(self.objective.posterior(self, batch, experts, given), samples)
         if self.objective.aggregate.shared:
-            return [shared] * len(targets)
+            return [self.decoder_input(shared, target, batch, given) for target in targets]
         own = experts.rsample((samples,))
         seen = given[..., None]
         lead = given.dim() - 2
-        return [torch.where(seen[..., m, :], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared) for m in targets]
+        return [
+            torch.where(seen[..., m, :], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared)
+            for m in (self._index(target) for target in targets)
+        ]
+
+    def latents(self, posterior: Mixture, samples: int = 1) -> Float[Tensor, "samples *lead B D"]:
+        """Draws from a posterior; its mean, as often, where the objective decodes that."""
+        if self.objective.decodes_mean:
+            return posterior.mean.expand(samples, *posterior.mean.shape)
+        return posterior.rsample((samples,))
+
+    def decoder_input(
+        self, z: Float[Tensor, "*lead B D"], target: str, batch: Batch | None = None, given: Bool[Tensor, "*any B M"] | None = None
+    ) -> Float[Tensor, "*lead B _"]:
+        """What the decoder of ``target`` takes for latents ``z`` of the rows of a prepared batch under subsets, or from the prior."""
+        return self.objective.decoder_input(self, z, target, batch, given) if self.takes_more(target) else z
+
+    def takes_more(self, target: str) -> bool:
+        """Whether the decoder of a modality takes more than z."""
+        return self.decoder_sizes[target] != self.config.latent_dim
 
     def sample_prior(self, count: int) -> Float[Tensor, "count D"]:
         """z ~ p(z), from :meth:`unconditional_prior`."""
@@ -236,17 +275,19 @@ class MultimodalVAE(nn.Module):
 
     def unconditional_prior(self, count: int) -> Reference:
         """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row, which is a picture rather than the model's own claim."""
-        parameter = next(self.parameters())
+        floating = (value for value in self.state_dict().values() if value.is_floating_point())
+        parameter = next(floating, self.objective.step.new_zeros((), dtype=torch.get_default_dtype()))
         shape = (len(self.modalities), count, self.config.latent_dim)
         nothing = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
         unit, prior = Gaussian(nothing, nothing), self.objective.prior_for
         everything = torch.ones(count, len(self.modalities), dtype=torch.bool, device=parameter.device)
         return unit[0] if prior.dynamic else prior(self, unit, everything)
 
-    def output(self, z: Float[Tensor, "*lead D"], target: str, *, draw: bool = False) -> Tensor:
-        """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``."""
+    def output(self, z: Float[Tensor, "*lead _"], target: str, *, draw: bool = False) -> Tensor:
+        """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``, for what the decoder takes (:meth:`decoder_input`)."""
+        self._check_target(target)
         m = self._index(target)
-        likelihood = self._likelihoods()[m]
+        likelihood = self._likelihood(m)
         parameters = self._decode(z, m)
         return self._transforms()[m].inverse(likelihood.sample(parameters) if draw else likelihood.mean(parameters))
 
@@ -278,6 +319,14 @@ class MultimodalVAE(nn.Module):
         possible = ["+".join(subset) for subset in islice((subset for subset in subsets if self.objective.infers(self, subset)), 3)]
         raise MmgenError(f"The objective {called!r} infers nothing from {'+'.join(given)} alone; it can from {listed(possible)}.")
 
+    def _check_target(self, name: str) -> None:
+        """Refuse a modality that the model cannot generate."""
+        self._index(name)
+        if name not in self.decoder_sizes:
+            called = self.description.get("objective", {}).get("name", type(self.objective).__name__)
+            can = f"it generates {listed(self.decoder_sizes)}" if self.decoder_sizes else "it generates nothing: it has no decoders"
+            raise MmgenError(f"The objective {called!r} does not generate {name!r}; {can}.")
+
     def _index(self, name: str) -> int:
         names = list(self.modalities)
         if name not in names:
@@ -287,8 +336,8 @@ class MultimodalVAE(nn.Module):
     def _transforms(self) -> list[Transform]:
         return list(self.transforms)  # type: ignore[arg-type]
 
-    def _likelihoods(self) -> list[Likelihood]:
-        return list(self.likelihoods)  # type: ignore[arg-type]
+    def _likelihood(self, m: int) -> Likelihood:
+        return cast(Likelihood, self.likelihoods[m])
 
     @contextmanager
     def _frozen(self, m: int) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -19,6 +19,7 @@ from .aggregator import Aggregator
 from .prior import Prior
 
 if TYPE_CHECKING:
+    from ..data import Modality, Table
     from .model import MultimodalVAE
 
 
@@ -59,7 +60,9 @@ class Objective(nn.Module, ABC):
         bound: Of which log-evidence the objective is a lower bound at β = 1 and weights 1: ``joint`` (log p(X)), ``own`` (Σ_m log p(x_m)), or None.
         supports_missing: Whether rows that lack modalities can be trained on, exactly as if these did not exist.
         needs_labels: Whether training needs labels.
-        unimodal: Whether the model has an encoder for every modality; otherwise these are N(0, I) whatever they see, and cost nothing.
+        most_modalities: The largest number of modalities that the equation has a meaning for; None: any.
+        whole_batch: Whether a row's terms depend on the other rows of its batch, as correlations do; batches then stay in one piece, on one process.
+        decodes_mean: Whether a trained model decodes the mean of its posterior; otherwise a draw from it.
         staged: Names of the options that may change while a model trains, from one stage to the next: ``terms`` reads them anew each time.
         defaults: Of the run configuration, such as ``{"model": {"beta": 0.1}}``.
     """
@@ -73,7 +76,9 @@ class Objective(nn.Module, ABC):
     bound: ClassVar[Literal["joint", "own"] | None] = None
     supports_missing: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False
-    unimodal: ClassVar[bool] = True
+    most_modalities: ClassVar[int | None] = None
+    whole_batch: ClassVar[bool] = False
+    decodes_mean: ClassVar[bool] = False
     staged: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
 
@@ -86,8 +91,22 @@ class Objective(nn.Module, ABC):
 
     step: Tensor
 
+    def encodes(self, modalities: Mapping[str, Modality]) -> Collection[str]:
+        """The modalities with an encoder of their own; the experts of the others are N(0, I) whatever they see, and cost nothing."""
+        return tuple(modalities)
+
+    def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
+        """The modalities that the model can generate, each with how many numbers its decoder takes; the others have none."""
+        return dict.fromkeys(modalities, latent_dim)
+
     def build(self, model: MultimodalVAE) -> None:
-        """Make networks of its own; called once, when the model's networks exist."""
+        """Make networks of its own; called once, when the model's networks exist. Raises MmgenError for options that do not fit the modalities or labels."""
+
+    def solve(self, model: MultimodalVAE, train: Table) -> None:
+        """What is found in closed form from the training rows, after the last optimiser step (or in place of them all, where no parameter learns).
+
+        Called without gradients and in evaluation mode; results belong into buffers.
+        """
 
     @abstractmethod
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
@@ -106,6 +125,39 @@ class Objective(nn.Module, ABC):
         Evaluations leave out the subsets for which it does not, and people who ask for them are told.
         """
         return True
+
+    def decoder_input(
+        self, model: MultimodalVAE, z: Float[Tensor, "*lead B D"], target: str, batch: Batch | None, given: Bool[Tensor, "*any B M"] | None
+    ) -> Float[Tensor, "*lead B _"]:
+        """What the decoder of a modality takes for latents z ~ q(z | x_S) of a trained model: themselves, unless :meth:`decodes` says that it takes more.
+
+        ``batch`` is prepared and ``given`` are the subsets; both are None where z is from the prior.
+        """
+        return z
+
+    def classify(self, model: MultimodalVAE, batch: Batch) -> Mapping[str, Float[Tensor, "B _"]]:
+        """The model's own answers: label to logits, of its classes or of each of several yes/no answers; none unless the objective has a classifier.
+
+        ``batch`` is prepared; labels in it are not looked at.
+        """
+        return {}
+
+    def gaussians(self, model: MultimodalVAE, batch: Batch) -> Mapping[str, Gaussian]:
+        """Distributions of z ``[B, D]`` that the equation has for each row, by how they are written; those of single modalities and of all, where they are Gaussian.
+
+        ``batch`` is prepared, and has every modality. A collapsed posterior is one of these that is N(0, I) for almost every row.
+        """
+        names = list(model.modalities)
+        subsets = [*((name,) for name in names), *([tuple(names)] if len(names) > 1 else [])]
+        subsets = [subset for subset in subsets if self.infers(model, subset)]
+        experts = model.experts(batch)
+        found = {}
+        for subset in subsets:
+            posterior = self.posterior(model, batch, experts, model.mask(batch, subset))
+            only = posterior.components[0]
+            if posterior.log_weights.shape[0] == 1 and isinstance(only, Gaussian):
+                found[f"q(z|{','.join(subset)})"] = only
+        return found
 
     @classmethod
     def check_components(cls, name: str, aggregator: str, prior: str) -> None:

@@ -112,9 +112,10 @@ def world_model(world: LinearGaussianWorld, objective: str = "elbo", **options: 
     model = MultimodalVAE.create(objective, data, latent_dim=world.latent_dim, **options).double().eval()
     with torch.no_grad():
         for m in range(len(world.dims)):
-            _set(model.decoders[m].layers[-1], world.loadings[m], world.offsets[m])  # type: ignore[index]
-            model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
-            if not model.objective.unimodal:
+            if model.decoder_sizes.get(f"m{m}") == world.latent_dim:  # otherwise it sees more than z, or there is none
+                _set(model.decoders[m].layers[-1], world.loadings[m], world.offsets[m])  # type: ignore[index]
+                model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
+            if f"m{m}" not in model.objective.encodes(modalities):
                 continue
             squared = world.loadings[m].square().sum(0)
             inverse = (world.loadings[m] / squared).T

@@ -67,6 +67,7 @@ class Trainer:
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
         _check_data(model, data)
+        _check_batches(model, self.config)
         stages = Stages(model, self.config.plan)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
         folder = RunFolder(output) if output is not None else None
@@ -92,6 +93,17 @@ def _check_data(model: MultimodalVAE, data: Data) -> None:
         raise MmgenError(
             f"The objective {name!r} needs every modality in every training row, and {lacking} of {len(data.train)} rows of {data.name!r} lack some."
         )
+
+
+def _check_batches(model: MultimodalVAE, config: TrainingConfig) -> None:
+    """Refuse to cut a batch into parts whose rows must see each other."""
+    if not model.objective.whole_batch:
+        return
+    name = model.description["objective"]["name"]
+    if config.microbatches > 1:
+        raise MmgenError(f"The objective {name!r} compares the rows of a batch with each other, so training.microbatches must be 1.")
+    if PartialState().num_processes > 1:
+        raise MmgenError(f"The objective {name!r} compares the rows of a batch with each other, so one process must train it.")
 
 
 def _accelerator(config: TrainingConfig, folder: RunFolder | None) -> Accelerator:
@@ -163,14 +175,15 @@ class _Session:
         """All epochs, from the start or from the last checkpoint."""
         kept = self._start(resume)
         plan = self.stages.plan
-        if self.progress.finished and self.progress.epoch >= self.config.epochs:
+        written = self.folder is None or (self.folder.path / MODEL).exists()
+        if self.progress.finished and self.progress.epoch >= self.config.epochs and written:
             self._say("This run is already finished.")
             return
         self._call_hooks("mmgen_train_start")
         self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
         saved = time.monotonic()
         with self.display:
-            while True:
+            while self.optimizer is not None:
                 while not self._stage_is_over():
                     totals = self._epoch(request, kept)
                     kept = {}
@@ -216,6 +229,8 @@ class _Session:
             self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
             self.accelerator.free_memory()
         learning, config = self.stages.enter(self.progress.stage), self.config
+        if not learning:  # all of the model is found in closed form
+            return
         options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
         optimizer = (
             torch.optim.AdamW(learning, weight_decay=config.weight_decay, **options)
@@ -394,9 +409,13 @@ class _Session:
     def _finish(self) -> None:
         """Keep the chosen model and write it."""
         self.progress.finished = True
-        self._checkpoint()  # of the last weights, whichever are kept: an extended training goes on from them
+        if self.optimizer is not None:
+            self._checkpoint()  # of the last weights, whichever are kept: an extended training goes on from them
         if self.config.select == "best" and self.best_weights is not None:
             self.model.load_state_dict(self.best_weights)
+        self.model.eval()
+        with torch.no_grad():
+            self.model.objective.solve(self.model, self.train_table)
         self.accelerator.wait_for_everyone()
         if self.writer:
             self.writer.write_tensors(MODEL, {name: value.cpu() for name, value in self.model.state_dict().items()})

@@ -82,4 +82,4 @@ def test_blanks_can_be_taken_out(evaluation, generating):
 def test_without_text_it_is_left_out():
     data = toy_data(("vector", "counts"), rows=12)
     evaluation = Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), data)
-    assert TextDistance().lacks(evaluation) == "there is no text"
+    assert TextDistance().lacks(evaluation) == "no text is generated"

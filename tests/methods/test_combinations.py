@@ -28,7 +28,8 @@ def test_every_combination_trains_or_is_refused(objective):
         torch.manual_seed(0)
         value = model(data.train[:8]).value(0.5)
         assert value.isfinite().all(), (aggregator, prior)
-        value.mean().backward()
+        if list(model.parameters()):  # otherwise all of it is found in closed form
+            value.mean().backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None and parameter.grad.isfinite().all(), (aggregator, prior, name)
         assert model.sample_prior(3).shape == (3, 3)

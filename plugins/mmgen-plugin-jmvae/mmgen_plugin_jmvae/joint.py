@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jaxtyping import Bool
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, Terms
+from mmgen import Batch, Modality, MultimodalVAE, Objective, Terms
 from mmgen.distributions import Gaussian, Mixture, kl_gaussians, standard_normal
 from mmgen.models import JointEncoder
 
@@ -31,7 +31,10 @@ class Joint(Objective):
     aggregator, prior = "moe", "normal"
     aggregators, priors = ("moe",), ("normal",)
     bound = "joint"
-    unimodal = False
+
+    def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
+        """None: there are no unimodal encoders."""
+        return ()
 
     def build(self, model: MultimodalVAE) -> None:
         """The joint encoder q_Λ; what decoders would share with the encoder of their modality, they share with it."""

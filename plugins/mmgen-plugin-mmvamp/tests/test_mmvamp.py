@@ -171,6 +171,6 @@ def test_inference_is_the_own_expert_and_a_mixture_of_several():
     torch.testing.assert_close(model.encode(batch, ["vector", "tags"]).mean, (experts.mean[0] + experts.mean[2]) / 2)
     given_both = model.mask(batch, ["vector", "counts"])
     with central_noise(), torch.no_grad():
-        own, _, other = model.sample_latents(batch, given_both, [0, 1, 2])
+        own, _, other = model.sample_latents(batch, given_both, ["vector", "counts", "tags"])
         torch.testing.assert_close(own[0], experts.mean[0])
         assert not torch.allclose(other[0], experts.mean[2])

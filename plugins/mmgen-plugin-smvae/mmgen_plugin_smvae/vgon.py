@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, Terms
+from mmgen import Batch, Modality, MultimodalVAE, Objective, Terms
 from mmgen.distributions import Gaussian, Mixture, kl_gaussians, standard_normal
 
 from .origin import GradientOrigin, OriginConfig
@@ -35,7 +35,10 @@ class VGON(Objective):
     aggregator, prior = "moe", "normal"
     aggregators, priors = ("moe",), ("normal",)
     bound = "joint"
-    unimodal = False
+
+    def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
+        """None: there are no unimodal encoders."""
+        return ()
 
     def build(self, model: MultimodalVAE) -> None:
         """The two linear maps λ."""
