@@ -179,6 +179,8 @@ class _Session:
         if self.progress.finished and self.progress.epoch >= self.config.epochs and written:
             self._say("This run is already finished.")
             return
+        if self.config.precision == "bfloat16" and self.accelerator.device.type == "cpu" and not _computes_in_bfloat16():
+            self._say("This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is much quicker here.")
         self._call_hooks("mmgen_train_start")
         self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
         saved = time.monotonic()
@@ -442,6 +444,14 @@ class _RandomState:
         torch.set_rng_state(self.cpu)
         if self.cuda is not None:
             torch.cuda.set_rng_state(self.cuda)
+
+
+def _computes_in_bfloat16() -> bool:
+    """Whether the processor has instructions for it, as far as torch can tell."""
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return True
 
 
 def _place(table: Table, device: torch.device) -> Table:
