@@ -37,7 +37,11 @@ class TextDistance(Metric):
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs text."""
-        return None if any(isinstance(evaluation.model.modalities[name], TextModality) for name in evaluation.targets) else "no text is generated"
+        return (
+            None
+            if any(isinstance(evaluation.model.modalities[name], TextModality) for name in evaluation.targets)
+            else "no text is generated"
+        )
 
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
         """Every subset, for text."""

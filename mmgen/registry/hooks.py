@@ -57,13 +57,19 @@ class Hooks:
             self.failures[name] = reason
             warnings.warn(f"The plugin {name} {reason}. Everything else goes on without it.", HookWarning, stacklevel=2)
 
-    def call(self, hook: str, **arguments: Any) -> list[Any]:
-        """Call every implementation of ``hook``; the results of those that did not fail, without None."""
+    def call(self, hook: str, *, returns: type | None = None, **arguments: Any) -> list[Any]:
+        """Call every implementation of ``hook``; the results of those that did not fail, without None.
+
+        An implementation whose result is not of the type ``returns`` has failed.
+        """
         results = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
                 wanted = {name: arguments[name] for name in implementation.argnames}
-                results.append(implementation.function(**wanted))
+                result = implementation.function(**wanted)
+                if result is not None and returns is not None and not isinstance(result, returns):
+                    raise TypeError(f"it returned {type(result).__name__}, not {returns.__name__}")
+                results.append(result)
             except Exception as error:
                 self._report(implementation.plugin_name, f"failed in {hook}: {type(error).__name__}: {error}")
                 self.manager.unregister(name=implementation.plugin_name)

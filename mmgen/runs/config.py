@@ -18,8 +18,8 @@ from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated
 from ..registry import load, recipe_files
-from .training_config import TrainingConfig
 from ..yaml_files import parse_yaml, read_mapping
+from .training_config import TrainingConfig
 
 Section = dict[str, Any]
 
@@ -35,8 +35,12 @@ class RunConfig(BaseModel):
     aggregator: Section = Field(default_factory=dict, description="Name and options of the aggregator; the objective's own by default.")
     prior: Section = Field(default_factory=dict, description="Name and options of the prior; the objective's own by default.")
     model: Section = Field(default_factory=dict, description="latent_dim and beta.")
-    modalities: dict[str, Section] = Field(default_factory=dict, description="Changes to modalities: name to fields; 'all' stands for every one.")
-    labels: dict[str, list[str]] = Field(default_factory=dict, description="Classes of the labels; written by a run, taken from the data otherwise.")
+    modalities: dict[str, Section] = Field(
+        default_factory=dict, description="Changes to modalities: name to fields; 'all' stands for every one."
+    )
+    labels: dict[str, list[str]] = Field(
+        default_factory=dict, description="Classes of the labels; written by a run, taken from the data otherwise."
+    )
     training: Section = Field(default_factory=dict, description="Options of the training.")
     metrics: dict[str, Section] = Field(default_factory=dict, description="Options of metrics: name to fields.")
 
@@ -54,7 +58,9 @@ def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
     """``strong`` over ``weak``; what ``strong`` says of all modalities holds over what ``weak`` says of single ones."""
     said, before = strong.get("modalities"), weak.get("modalities")
     everywhere = said.get(ALL) if isinstance(said, Mapping) else None
-    if not isinstance(everywhere, Mapping) or not isinstance(before, Mapping):  # nothing to say, or nothing that will pass the check of the whole
+    if not isinstance(everywhere, Mapping) or not isinstance(
+        before, Mapping
+    ):  # nothing to say, or nothing that will pass the check of the whole
         return merge(weak, strong)
     kept = {
         name: {field: value for field, value in one.items() if field not in everywhere} if isinstance(one, Mapping) else one
@@ -141,7 +147,9 @@ def layered(
         explicit = over({**content, "recipe": recipe}, explicit)
     for section in ("objective", "dataset"):
         if not explicit.get(section, {}).get("name"):
-            raise MmgenError(f"Say which {section}: --{section} NAME (mmgen list {section}s shows them), or a --recipe or --config that names one.")
+            raise MmgenError(
+                f"Say which {section}: --{section} NAME (mmgen list {section}s shows them), or a --recipe or --config that names one."
+            )
     kinds = [load("datasets", explicit["dataset"]["name"]), load("objectives", explicit["objective"]["name"])]
     for component in reversed(kinds):
         explicit = over(component.defaults, explicit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..errors import MmgenError
 from ..models import MultimodalVAE
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
+from .hub import REPOSITORY, HubFolder, download
 
 
 class Run:
@@ -85,11 +87,21 @@ class Run:
         self._history = records
 
 
-def load_run(path: str | Path) -> Run:
-    """Open a run's folder: ``.config``, ``.model``, ``.data``, ``.history`` and ``.results``.
+def load_run(path: str | Path, dataset: Mapping[str, Any] | None = None) -> Run:
+    """Open a run: ``.config``, ``.model``, ``.data``, ``.history`` and ``.results``.
+
+    Args:
+        path: A run's folder, one that ``mmgen export`` made, or the name of a repository on the Hugging Face Hub (``user/name``), of which data files alone
+            are read.
+        dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained on another machine.
 
     Raises:
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).
     """
     folder = RunFolder(path)
-    return Run(folder.config(), folder)
+    if not folder.holds_a_run and HubFolder(path).holds_a_run:
+        folder = HubFolder(path)
+    elif isinstance(path, str) and REPOSITORY.fullmatch(path) and not folder.path.exists():
+        folder = download(path)
+    config = folder.config()
+    return Run({**config, "dataset": {**config["dataset"], **dataset}} if dataset else config, folder)

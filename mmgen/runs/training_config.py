@@ -12,12 +12,17 @@ class Stage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int | None = Field(None, ge=1, description="How many it takes; the last stage takes what is left of training.epochs, and has none of its own.")
+    epochs: int | None = Field(
+        None, ge=1, description="How many it takes; the last stage takes what is left of training.epochs, and has none of its own."
+    )
     train: tuple[str, ...] = Field(
-        (), description="Parts of the model that learn, such as encoders, decoders, encoders.image or objective.joint; all where none are named."
+        (),
+        description="Parts of the model that learn, such as encoders, decoders, encoders.image or objective.joint; all where none are named.",
     )
     learning_rate: float | None = Field(None, gt=0, description="Adam's step size in this stage; training.learning_rate otherwise.")
-    objective: dict[str, Any] = Field(default_factory=dict, description="Options of the objective that hold in this stage, where it has such.")
+    objective: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the objective that hold in this stage, where it has such."
+    )
 
 
 class TrainingConfig(BaseModel):
@@ -29,16 +34,24 @@ class TrainingConfig(BaseModel):
     batch_size: int = Field(128, ge=1, description="Rows per optimiser step, over all processes together.")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step size.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 is Adam.")
-    schedule: Literal["constant", "cosine", "linear"] = Field("constant", description="Of the learning rate after the warm-up, down to 0 at the last step.")
+    schedule: Literal["constant", "cosine", "linear"] = Field(
+        "constant", description="Of the learning rate after the warm-up, down to 0 at the last step."
+    )
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which the learning rate rises from 0.")
     beta_warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which β rises linearly from 0 to its value.")
     gradient_clip: float | None = Field(None, gt=0, description="Largest norm of the gradient; none: not clipped.")
-    microbatches: int = Field(1, ge=1, description="Parts in which each batch is processed, gradients accumulated: less memory, same training.")
-    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Of the networks; everything else is float32. float16 needs a GPU.")
+    microbatches: int = Field(
+        1, ge=1, description="Parts in which each batch is processed, gradients accumulated: less memory, same training."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="Of the networks; everything else is float32. float16 needs a GPU."
+    )
     compile: bool = Field(False, description="Whether to compile the networks with torch.compile.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to train; 'auto' takes a GPU if there is one.")
     validate_every: int = Field(1, ge=1, description="Epochs between validations; the last epoch always has one.")
-    early_stopping: int | None = Field(None, ge=1, description="Validations without improvement after which training stops; the best model is then kept.")
+    early_stopping: int | None = Field(
+        None, ge=1, description="Validations without improvement after which training stops; the best model is then kept."
+    )
     select: Literal["last", "best"] = Field("last", description="Which model is kept: the last one, or the one with the best validation.")
     checkpoint_seconds: float = Field(30.0, ge=0, description="Least time between checkpoints, which are written at the ends of epochs.")
     stages: tuple[Stage, ...] = Field(
@@ -59,7 +72,9 @@ class TrainingConfig(BaseModel):
         for number, stage in enumerate(self.stages, 1):
             last = number == len(self.stages)
             if last and stage.epochs is not None:
-                raise ValueError(f"stages: the last stage takes what is left of epochs={self.epochs}, so leave out its epochs={stage.epochs}")
+                raise ValueError(
+                    f"stages: the last stage takes what is left of epochs={self.epochs}, so leave out its epochs={stage.epochs}"
+                )
             if not last and stage.epochs is None:
                 raise ValueError(f"stages: stage {number} of {len(self.stages)} needs epochs; only the last one takes what is left")
         before = sum(stage.epochs or 0 for stage in self.stages)

@@ -82,7 +82,9 @@ def data():
 def model_of(kind, data):
     torch.manual_seed(0)
     example = MultimodalVAE.create("elbo", data, latent_dim=2)
-    model = MultimodalVAE(data.modalities, kind(kind.Config(), example.objective.aggregate, example.objective.prior_for), example.config, data.labels)
+    model = MultimodalVAE(
+        data.modalities, kind(kind.Config(), example.objective.aggregate, example.objective.prior_for), example.config, data.labels
+    )
     model.description = {**example.description, "objective": {"name": kind.__name__}}
     model.fit_transforms(data.train)
     return model
