@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from .random import normal_noise
@@ -57,10 +57,25 @@ class Gaussian:
     def __getitem__(self, index: Any) -> Gaussian:
         return self.map(lambda value: value[index])
 
+    def choose(self, chosen: Int[Tensor, "*any B"]) -> Gaussian:
+        """Of Gaussians ``[..., C, B, D]`` one per row: :func:`choose`."""
+        return self.map(lambda value: choose(value, chosen))
+
     @staticmethod
     def stack(several: list[Gaussian]) -> Gaussian:
         """Stack along a new leading dimension: the experts ``[M, B, D]``."""
         return Gaussian(torch.stack([g.mean for g in several]), torch.stack([g.log_variance for g in several]))
+
+    @staticmethod
+    def point(mean: Float[Tensor, "*batch D"]) -> Gaussian:
+        """A variance of exactly 0, log-variance −∞: samples are the mean. It has no density."""
+        return Gaussian(mean, torch.full_like(mean, -torch.inf))
+
+
+def choose(values: Float[Tensor, "*lead C B X"], chosen: Int[Tensor, "*any B"]) -> Float[Tensor, "*any B X"]:
+    """values[..., chosen[..., b], b, :]: of C one for every row. ``chosen`` may have more leading dimensions than ``values``, before theirs."""
+    index = chosen[..., None, :, None].expand(*chosen.shape[:-1], 1, *values.shape[-2:])
+    return values.expand(*chosen.shape[:-1], *values.shape[-3:]).gather(-3, index).squeeze(-3)
 
 
 def standard_normal(like: Gaussian | Tensor) -> Gaussian:

@@ -22,6 +22,7 @@ class Likelihood(nn.Module, ABC):
 
     outputs: int = 1
     discrete: ClassVar[bool] = False
+    fitted_scale: bool = False  # whether training decides how far values are from their mean
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -39,6 +40,10 @@ class Likelihood(nn.Module, ABC):
     def sample(self, parameters: Tensor) -> Tensor:
         """One draw, ``[..., *shape]``."""
 
+    def variance(self, parameters: Tensor) -> Tensor:
+        """The variance, ``[..., *shape]``; of numbers only."""
+        raise NotImplementedError(f"{type(self).__name__} has no variance")
+
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         """log p(x | parameters), summed over the values of an item."""
         return self.pointwise(parameters, x).flatten(start_dim=-len(self.shape)).sum(-1)
@@ -53,6 +58,7 @@ class _LocationScale(Likelihood):
     def __init__(self, shape: tuple[int, ...], scale: float = 1.0, scale_kind: ScaleKind = "fixed") -> None:
         super().__init__(shape)
         self.kind = scale_kind
+        self.fitted_scale = scale_kind != "fixed"
         self.outputs = 2 if scale_kind == "predicted" else 1
         start = torch.full(shape if scale_kind == "learned" else (), math.log(scale))
         if scale_kind == "learned":
@@ -77,6 +83,10 @@ class Normal(_LocationScale):
         log_scale = self.spread(parameters)
         return -0.5 * math.log(2 * math.pi) - log_scale - 0.5 * ((x - self.mean(parameters)) * torch.exp(-log_scale)).square()
 
+    def variance(self, parameters: Tensor) -> Tensor:
+        """s²."""
+        return (2 * self.spread(parameters)).exp().expand_as(self.mean(parameters))
+
     def sample(self, parameters: Tensor) -> Tensor:
         """μ + s ε."""
         location = self.mean(parameters)
@@ -94,6 +104,10 @@ class SquaredError(Likelihood):
         """The decoder's output."""
         return self._output(parameters, 0)
 
+    def variance(self, parameters: Tensor) -> Tensor:
+        """½."""
+        return torch.full_like(self.mean(parameters), 0.5)
+
     def sample(self, parameters: Tensor) -> Tensor:
         """A draw from N(μ, ½)."""
         location = self.mean(parameters)
@@ -107,6 +121,10 @@ class Laplace(_LocationScale):
         """−|x − μ|/b − log 2b."""
         log_scale = self.spread(parameters)
         return -(x - self.mean(parameters)).abs() * torch.exp(-log_scale) - log_scale - math.log(2)
+
+    def variance(self, parameters: Tensor) -> Tensor:
+        """2 b²."""
+        return 2 * (2 * self.spread(parameters)).exp().expand_as(self.mean(parameters))
 
     def sample(self, parameters: Tensor) -> Tensor:
         """By inversion."""
@@ -129,6 +147,11 @@ class Bernoulli(Likelihood):
     def mean(self, parameters: Tensor) -> Tensor:
         """The probability."""
         return self._output(parameters, 0).sigmoid()
+
+    def variance(self, parameters: Tensor) -> Tensor:
+        """p (1 − p)."""
+        probability = self.mean(parameters)
+        return probability * (1 - probability)
 
     def sample(self, parameters: Tensor) -> Tensor:
         """0 or 1."""
@@ -183,6 +206,10 @@ class Poisson(Likelihood):
         """The rate λ."""
         return self._log_rate(parameters).exp()
 
+    def variance(self, parameters: Tensor) -> Tensor:
+        """λ."""
+        return self.mean(parameters)
+
     def sample(self, parameters: Tensor) -> Tensor:
         """A count."""
         return torch.poisson(self.mean(parameters))
@@ -210,6 +237,11 @@ class NegativeBinomial(Likelihood):
     def mean(self, parameters: Tensor) -> Tensor:
         """The mean μ."""
         return self._log_mean(parameters).exp()
+
+    def variance(self, parameters: Tensor) -> Tensor:
+        """μ + μ²/r."""
+        mean = self.mean(parameters)
+        return mean + mean.square() / self.log_dispersion.clamp(-10, 7).exp()
 
     def sample(self, parameters: Tensor) -> Tensor:
         """A Poisson count with a gamma-distributed rate."""

@@ -26,6 +26,7 @@ FORMAT = 4
 STEPS = 600  # by default
 # Fields of a modality that its classifier does not depend on.
 NETWORK_OF_THE_MODEL = (
+    "top",  # only shown
     "network",
     "hidden",
     "decoder_hidden",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
+from ..errors import MmgenError, listed
+from ..options import validated
+from .collapse import Collapse, PosteriorCollapse, VarianceCollapse
 from .drawing import COLOURS, save
 from .evaluation import Evaluation
 from .grids import generation_grid, prior_grid, said, subset_grid
+
+VIEWS = {
+    "pca": "principal component",
+    "tsne": "t-SNE",
+    "umap": "UMAP",
+}  # of latents with more than two dimensions, and what their axes are called
+NEIGHBOURS = 2000  # points, at most, of the views that compare each point with others
 
 
 def _colour(index: int) -> Any:
@@ -31,20 +44,50 @@ def _scatter(axes: Axes, points: np.ndarray, groups: np.ndarray, names: Sequence
     axes.set_title(title, fontsize=10)
 
 
-def latent_scatter(evaluation: Evaluation) -> Figure:
-    """Posterior means of single modalities, coloured by each label and by modality; by their first two principal components where there are more.
+def check_view(view: str) -> None:
+    """Refuse a view of latents that there is not, or that is not installed."""
+    if view not in VIEWS:
+        raise MmgenError(f"There is no view {view!r} of latents; there are {listed(VIEWS)}.")
+    if view == "umap" and find_spec("umap") is None:
+        raise MmgenError("The view 'umap' of latents needs the package umap-learn: pip install 'mmgen-core[umap]'.")
 
-    Of all modalities where single ones tell a model nothing.
+
+def in_the_plane(points: np.ndarray, view: str, seed: int) -> np.ndarray:
+    """Points ``[N, D]`` in two dimensions ``[N, 2]``: by principal components, t-SNE or UMAP; the same each time, on one thread."""
+    if view == "pca" or len(points) < 4:  # too few to have neighbours
+        return PCA(2, svd_solver="full").fit_transform(points)
+    if view == "tsne":
+        with threadpool_limits(1, user_api="openmp"):  # several threads add up in any order
+            return TSNE(2, init="pca", perplexity=min(30, (len(points) - 1) / 3), random_state=seed).fit_transform(points)
+    from umap import UMAP
+
+    neighbours = min(15, len(points) - 1)
+    return UMAP(n_components=2, n_neighbors=neighbours, init="pca", random_state=seed, n_jobs=1).fit_transform(points)
+
+
+def latent_scatter(evaluation: Evaluation, view: str = "pca") -> Figure:
+    """Posterior means of single modalities, coloured by each label and by modality; where they have more than two dimensions, as ``view`` shows them.
+
+    Of all modalities where single ones tell a model nothing. t-SNE and UMAP see 2,000 points at most, drawn at random.
+
+    Args:
+        evaluation: What is drawn.
+        view: ``pca``, ``tsne`` or ``umap``.
     """
+    check_view(view)
     latents = evaluation.latents()
     alone = [s for s, given in enumerate(latents.subsets) if len(given) == 1] or [len(latents.subsets) - 1]
     of = ["+".join(latents.subsets[s]) for s in alone]
     keep = [latents.complete[s].numpy() for s in alone]
     points = np.concatenate([latents.means[s].numpy()[k] for s, k in zip(alone, keep, strict=True)])
     modality = np.repeat(np.arange(len(alone)), [int(k.sum()) for k in keep])
+    rows = np.concatenate([np.flatnonzero(k) for k in keep])
+    if points.shape[1] > 2 and view != "pca" and len(points) > NEIGHBOURS:
+        drawn = np.random.default_rng(evaluation.seed).choice(len(points), NEIGHBOURS, replace=False)
+        points, modality, rows = points[drawn], modality[drawn], rows[drawn]
     axis = "z"
     if points.shape[1] > 2:
-        points, axis = PCA(2, svd_solver="full").fit_transform(points), "principal component"
+        points, axis = in_the_plane(points, view, evaluation.seed), VIEWS[view]
     elif points.shape[1] == 1:
         points = np.concatenate([points, np.zeros_like(points)], 1)
     labels = {label: codes for label, codes in evaluation.labels().items() if codes.ndim == 1}
@@ -52,8 +95,7 @@ def latent_scatter(evaluation: Evaluation) -> Figure:
     panels = figure.subplots(1, 1 + len(labels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (label, codes) in zip(panels, labels.items(), strict=False):
         classes = evaluation.data.labels.get(label, ())
-        by_row = np.concatenate([codes[k] for k in keep])
-        _scatter(axes, points, by_row, classes[:20], f"by {label}", evaluation.seed)
+        _scatter(axes, points, codes[rows], classes[:20], f"by {label}", evaluation.seed)
     _scatter(panels[-1], points, modality, of[:20], "by what is given", evaluation.seed)
     for axes in panels:
         axes.set_xlabel(f"{axis} 1")
@@ -61,6 +103,33 @@ def latent_scatter(evaluation: Evaluation) -> Figure:
     figure.suptitle(
         f"Latents given {'one modality' if len(latents.subsets[alone[0]]) == 1 else 'all modalities'}, {said(evaluation)}", fontsize=11
     )
+    return figure
+
+
+def collapse_curves(evaluation: Evaluation, metrics: Sequence[Collapse]) -> Figure | None:
+    """Share of the collapsed dimensions over ε, a panel for each pair of distributions and each modality whose scale is fitted; None where there are neither."""
+    axes_of = {PosteriorCollapse: ("dimensions of z", "ε (nats)"), VarianceCollapse: ("values", "ε (variance)")}
+    curves = [(metric, curve) for metric in metrics if metric.lacks(evaluation) is None for curve in metric.curves(evaluation)]
+    if not curves:
+        return None
+    columns = min(3, len(curves))
+    lines = -(-len(curves) // columns)
+    figure = Figure(figsize=(max(3.3 * columns, 5.2), 2.6 * lines + 0.5), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, (metric, curve) in zip(panels, curves, strict=False):
+        what, level = axes_of[type(metric)]
+        axes.plot(curve.levels, curve.shares, color=COLOURS[0], linewidth=1.6)
+        epsilon = metric.config.epsilon
+        axes.axvline(epsilon, color="grey", linewidth=0.8, linestyle=":", label=f"ε = {epsilon:g}: {curve.named:.2f}")
+        axes.legend(fontsize=7, loc="best", framealpha=0.8)
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_title(curve.name if isinstance(metric, PosteriorCollapse) else f"variance of {curve.name}", fontsize=9)
+        axes.set_xlabel(level, fontsize=8)
+        axes.set_ylabel(f"collapsed {what}", fontsize=8)
+        axes.tick_params(labelsize=7)
+    for axes in panels[len(curves) :]:
+        axes.set_visible(False)
+    figure.suptitle(f"Share of collapsed dimensions, {said(evaluation)}", fontsize=10)
     return figure
 
 
@@ -89,15 +158,35 @@ def learning_curves(history: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def save_figures(evaluation: Evaluation, history: list[dict[str, Any]], folder: Path) -> list[Path]:
-    """All figures of a run, into its ``figures`` folder."""
-    made = [save(latent_scatter(evaluation), folder / "latents.png")]
+def save_figures(
+    evaluation: Evaluation,
+    history: list[dict[str, Any]],
+    folder: Path,
+    *,
+    view: str = "pca",
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Path]:
+    """All figures of a run, into its ``figures`` folder.
+
+    Args:
+        evaluation: What is drawn.
+        history: Of the run.
+        folder: Where to.
+        view: How latents of more than two dimensions are drawn: ``pca``, ``tsne`` or ``umap``.
+        options: Of metrics, by name, for the figures that show one.
+    """
+    made = [save(latent_scatter(evaluation, view), folder / "latents.png")]
     if evaluation.targets:
         made.append(save(generation_grid(evaluation), folder / "generations.png"))
     if len(evaluation.names) > 1:
         made += [save(subset_grid(evaluation, name), folder / f"subsets-{name}.png") for name in evaluation.targets[:10]]
     if evaluation.targets and evaluation.model.objective.infers(evaluation.model, ()):
         made.append(save(prior_grid(evaluation), folder / "prior.png"))
+    rules = {"posterior-collapse": PosteriorCollapse, "variance-collapse": VarianceCollapse}
+    metrics = [kind(validated(kind.Config, (options or {}).get(name, {}), f"metrics.{name}")) for name, kind in rules.items()]
+    collapse = collapse_curves(evaluation, metrics)
+    if collapse is not None:
+        made.append(save(collapse, folder / "collapse.png"))
     if history:
         made.append(save(learning_curves(history), folder / "learning-curves.png"))
     return made

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from pydantic import Field
 from torch import Tensor
 
+from ..data import ImageModality, Modality
 from .evaluation import Evaluation, Generation, Pair, Subset
 from .metric import Metric, MetricConfig, Row, row
+
+SQUARED = (Modality.distance, ImageModality.distance)  # mean squared differences
 
 
 class ReconstructionConfig(MetricConfig):
@@ -20,10 +24,13 @@ class ReconstructionConfig(MetricConfig):
 class Reconstruction(Metric):
     """Reconstruction and imputation of every modality, with z ~ q(z | x_S) and the mean of p(x | z).
 
-    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``log_likelihood`` (log p(x_m|z), in the units
+    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``rmse`` (where that is a mean squared difference: its
+    square root, after the mean over all entries of all rows; in data units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in the units
     that the networks see), and ``loss`` = −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
-    reconstruction, given itself (``self``) the self-reconstruction. ``distance`` given ``nothing`` is that of the mean (or most frequent) training value:
+    reconstruction, given itself (``self``) the self-reconstruction. ``distance`` and ``rmse`` given ``nothing`` are those of the mean (or most frequent) training value:
     the floor that an imputation must beat.
+
+    Source of ``rmse``: "Discriminative multimodal learning via conditional priors in generative models", section 4.4 (acoustic inversion).
     """
 
     Config = ReconstructionConfig
@@ -60,7 +67,7 @@ class Reconstruction(Metric):
                 continue
             distance, log_likelihood, n = found
             called, weight = "+".join(given), evaluation.model.likelihood_weights[evaluation.names.index(target)]
-            rows.append(row("distance", distance, n, given=called, target=target))
+            rows += self._distances(evaluation, distance, n, called, target)
             rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
             joint -= weight * log_likelihood if given == everything else 0
             alone -= weight * log_likelihood if given == (target,) else 0
@@ -68,9 +75,17 @@ class Reconstruction(Metric):
         for target in evaluation.targets:
             has = table.available[:, everything.index(target)]
             if has.any():
-                rows.append(row("distance", self._floor(evaluation, target)[has].mean(), int(has.sum()), given="nothing", target=target))
+                floor = float(self._floor(evaluation, target)[has].mean())
+                rows += self._distances(evaluation, floor, int(has.sum()), "nothing", target)
         n = len(table)
         return [*rows, row("loss", joint, n, given="+".join(everything), target="all"), row("loss", alone, n, given="self", target="all")]
+
+    @staticmethod
+    def _distances(evaluation: Evaluation, distance: float, n: int, given: str, target: str) -> list[Row]:
+        """A mean distance, and its root where it is a mean square: every row has as many entries, so that is the root of the mean over all of them."""
+        rows = [row("distance", distance, n, given=given, target=target)]
+        squared = type(evaluation.model.modalities[target]).distance in SQUARED
+        return [*rows, row("rmse", math.sqrt(distance), n, given=given, target=target)] if squared else rows
 
     @staticmethod
     def _distance(evaluation: Evaluation, values: Tensor, truth: Tensor, target: str) -> Tensor:

@@ -31,6 +31,15 @@ def mean_average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
     return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 
+def micro_average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Average precision of all known answers of all rows, ranked together (micro), or NaN where they are all the same.
+
+    Frequent answers weigh more than in :func:`mean_average_precision`, and the scores of different answers must mean the same.
+    """
+    known = truth >= 0
+    return float(average_precisions(scores[known][:, None], truth[known][:, None])[0])
+
+
 def known_rows(codes: np.ndarray) -> np.ndarray:
     """Which rows have a label, ``[N]``: a class, or at least one answer."""
     return codes >= 0 if codes.ndim == 1 else np.any(codes >= 0, axis=-1)

@@ -5,7 +5,8 @@ from .building import ModelConfig
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
 from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
-from .objective import Objective, ObjectiveConfig, Terms
+from .objective import Objective, ObjectiveConfig
+from .terms import Terms
 from .prior import Prior, PriorConfig
 
 __all__ = [

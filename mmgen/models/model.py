@@ -20,7 +20,8 @@ from ..errors import MmgenError, listed, nearest
 from ..networks import Encoder, SentenceDecoder, Uninformed
 from ..options import validated
 from .building import ModelConfig, likelihood_weights, make_objective
-from .objective import Objective, Terms
+from .objective import Objective
+from .terms import Terms
 
 
 class MultimodalVAE(nn.Module):

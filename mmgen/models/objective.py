@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -17,6 +16,7 @@ from ..distributions import Gaussian, Mixture
 from ..errors import MmgenError, listed
 from .aggregator import Aggregator
 from .prior import Prior
+from .terms import Terms
 
 if TYPE_CHECKING:
     from ..data import Modality, Table
@@ -27,25 +27,6 @@ class ObjectiveConfig(BaseModel):
     """Base of an objective's options; every field has a description and can be set as ``objective.<field>``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The terms of an objective for each row: Σ_m log_likelihood − β · divergence + Σ others is maximised.
-
-    Attributes:
-        log_likelihood: ``[M, B]``: each modality's (weighted) reconstruction term, 0 where it is missing.
-        divergence: ``[B]``: everything that β multiplies.
-        others: Further terms ``[B]`` by name, each added as it is.
-    """
-
-    log_likelihood: Float[Tensor, "M B"]
-    divergence: Float[Tensor, " B"]
-    others: Mapping[str, Float[Tensor, " B"]] = field(default_factory=dict)
-
-    def value(self, beta: float) -> Float[Tensor, " B"]:
-        """What is maximised, per row."""
-        return self.log_likelihood.sum(0) - beta * self.divergence + sum(self.others.values())
 
 
 class Objective(nn.Module, ABC):
@@ -154,9 +135,9 @@ class Objective(nn.Module, ABC):
         found = {}
         for subset in subsets:
             posterior = self.posterior(model, batch, experts, model.mask(batch, subset))
-            only = posterior.components[0]
-            if posterior.log_weights.shape[0] == 1 and isinstance(only, Gaussian):
-                found[f"q(z|{','.join(subset)})"] = only
+            certain = (posterior.log_weights == 0).all(-1).nonzero()  # a mixture of one modality's expert alone is that expert
+            if len(certain) and isinstance(one := posterior.components[certain[0, 0]], Gaussian):
+                found[f"q(z|{','.join(subset)})"] = one
         return found
 
     @classmethod

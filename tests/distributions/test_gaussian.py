@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmgen.distributions import Gaussian, kl_divergence, kl_gaussians, pairwise_kl, standard_normal
+from mmgen.distributions import Gaussian, Mixture, kl_divergence, kl_gaussians, pairwise_kl, standard_normal
 from mmgen.testing import experts
 
 
@@ -121,3 +121,19 @@ def test_indexing_stacking_and_mapping_treat_mean_and_log_variance_alike():
     assert torch.equal(flat.log_variance, torch.cat([single.log_variance for single in several]))
     assert torch.equal(standard_normal(flat).mean, torch.zeros(12, 2))
     assert torch.equal(standard_normal(flat.mean).variance, torch.ones(12, 2))
+
+
+def test_a_point_has_no_variance_and_its_samples_are_its_mean():
+    mean = torch.tensor([[0.5, -3.0], [1e4, 0.0]], requires_grad=True)
+    point = Gaussian.point(mean)
+    assert torch.equal(point.variance, torch.zeros(2, 2)) and torch.equal(point.scale, torch.zeros(2, 2))
+    drawn = point.rsample((3,))
+    assert torch.equal(drawn, mean.detach().expand(3, 2, 2))
+    drawn.sum().backward()
+    assert torch.equal(mean.grad, torch.full((2, 2), 3.0))
+
+
+def test_a_mixture_of_one_point_is_that_point():
+    mixture = Mixture.of(Gaussian.point(torch.tensor([[0.5, -3.0]])))
+    assert torch.equal(mixture.mean, torch.tensor([[0.5, -3.0]])) and torch.equal(mixture.variance, torch.zeros(1, 2))
+    assert torch.equal(mixture.rsample((2,)), torch.tensor([[[0.5, -3.0]], [[0.5, -3.0]]]))

@@ -85,6 +85,18 @@ def test_mean_is_that_of_the_textbook_distribution(name, build):
 
 
 @every
+def test_variance_is_that_of_the_textbook_distribution(name, build):
+    likelihood, parameters = build(name, 4, 7)
+    if name == "categorical":
+        with pytest.raises(NotImplementedError, match="Categorical has no variance"):
+            likelihood.variance(parameters)
+        return
+    expected = reference_of(name, likelihood, parameters).variance.expand(4, 7, *SHAPE)
+    torch.testing.assert_close(likelihood.variance(parameters), expected)
+    assert likelihood.fitted_scale is ("learned" in name or "predicted" in name)
+
+
+@every
 def test_samples_have_the_moments_of_the_textbook_distribution(name, build):
     likelihood, parameters = build(name, 1)
     draws = 20_000

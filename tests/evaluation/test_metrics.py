@@ -139,6 +139,14 @@ def test_reconstruction_by_hand(data):
     floor = data.train.data["vector"].double().mean(0).numpy()
     by_hand = np.mean([np.mean((floor - table.data["vector"][i].numpy()) ** 2) for i in range(45)])
     assert values(rows, measure="distance", given="nothing", target="vector") == [pytest.approx(by_hand, rel=1e-5)]
+    assert values(rows, measure="rmse", given="nothing", target="vector") == [pytest.approx(np.sqrt(by_hand), rel=1e-5)]
+    for given in (("vector",), ("counts",)):
+        total = sum(
+            float(made - real) ** 2
+            for made, real in zip(evaluation.generated(given, "vector").flatten(), table.data["vector"].flatten(), strict=True)
+        )
+        assert values(rows, measure="rmse", given=given[0], target="vector") == [pytest.approx(np.sqrt(total / (45 * 5)), rel=1e-5)]
+    assert {row["target"] for row in rows if row["measure"] == "rmse"} == {"vector", "counts"}, "tags are no numbers"
     parts = {name: values(rows, measure="log_likelihood", given=everything, target=name)[0] for name in evaluation.names}
     assert values(rows, measure="loss", given=everything) == [pytest.approx(-parts["vector"] - 2 * parts["counts"] - parts["tags"])]
     assert {row["given"] for row in rows if row["target"] == "tags"} == {everything, "tags", "vector", "counts", "vector+counts", "nothing"}

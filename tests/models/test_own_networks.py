@@ -193,4 +193,6 @@ def test_gaussians_are_those_of_single_modalities_and_of_all(data):
     assert list(found) == ["q(z|vector)", "q(z|counts)", "q(z|tags)", "q(z|vector,counts,tags)"]
     torch.testing.assert_close(found["q(z|counts)"].mean, model.encode(batch, ["counts"]).mean)
     mixture = MultimodalVAE.create("elbo", data, latent_dim=2, aggregator="moe")
-    assert list(mixture.objective.gaussians(mixture, batch)) == []
+    found = mixture.objective.gaussians(mixture, batch)
+    assert list(found) == ["q(z|vector)", "q(z|counts)", "q(z|tags)"]  # of all it is a mixture of three
+    torch.testing.assert_close(found["q(z|tags)"].log_variance, mixture.experts(batch).log_variance[2])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from ...distributions import Likelihood, make_likelihood
+from ..modality import Rendering
 from .fully_connected import FullyConnected
 
 
@@ -15,6 +17,9 @@ class TagsModality(FullyConnected):
     """Several yes/no answers at once: a vector of 0 and 1."""
 
     likelihood: Literal["bernoulli"] = Field("bernoulli", description="p(x | z).")
+    top: PositiveInt | None = Field(
+        None, description="How many answers are named, the most probable first, where a value is drawn; none: bars or a raster."
+    )
 
     def make_likelihood(self) -> Likelihood:
         """Bernoulli."""
@@ -23,3 +28,13 @@ class TagsModality(FullyConnected):
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Share of the answers that differ, after rounding."""
         return ((x.float() > 0.5) != (y.float() > 0.5)).flatten(1).float().mean(-1)
+
+    def named(self, value: np.ndarray, count: int | None = None) -> list[str]:
+        """Names of the answers of one value ``[*shape]`` that are possible at all, the most probable first: ``count`` of them at most, all by default."""
+        answers, names = value.reshape(-1), self.value_names("tag")
+        order = np.argsort(-answers.astype(np.float64), kind="stable")
+        return [names[i] for i in order[:count] if answers[i] > 0]
+
+    def render(self, value: np.ndarray) -> Rendering:
+        """The names of the ``top`` most probable answers; without ``top`` a raster or bars."""
+        return super().render(value) if self.top is None else Rendering("text", ", ".join(self.named(value, self.top)))

@@ -78,7 +78,7 @@ class MirFlickr(Dataset):
         tags = {"shape": (TAGS,), "columns": names, **network}
         return {
             "image": VectorModality(shape=(FEATURES,), likelihood="normal", **network),
-            "tags": TagsModality(**tags) if self.config.tags == "binary" else CountsModality(likelihood="poisson", **tags),
+            "tags": TagsModality(**tags, top=10) if self.config.tags == "binary" else CountsModality(likelihood="poisson", **tags),
         }
 
     def sources(self) -> list[Path]:

@@ -1,0 +1,44 @@
+"""Squared errors of what a modality's decoder means."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from mmgen.distributions import LIKELIHOODS, Likelihood
+
+Reconstruction = Literal["squared-error", "likelihood"]
+
+
+class SquaredErrorOfMean(Likelihood):
+    """−Σ (x − μ)², μ being the mean that another likelihood gives to the decoder's output: a probability, a rate, a location.
+
+    What that likelihood learns besides its mean has no part in it, and becomes constant.
+    """
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        super().__init__(likelihood.shape)
+        self.likelihood, self.outputs = likelihood, likelihood.outputs
+        for name, parameter in list(likelihood.named_parameters(recurse=False)):
+            delattr(likelihood, name)
+            likelihood.register_buffer(name, parameter.detach())
+
+    def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """−(x − μ)²."""
+        return -(x - self.mean(parameters)).square()
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """μ, the reconstruction."""
+        return self.likelihood.mean(parameters)
+
+    def sample(self, parameters: Tensor) -> Tensor:
+        """μ again: a squared error says nothing about noise."""
+        return self.mean(parameters)
+
+
+def measured(likelihood: Likelihood, by: Reconstruction) -> Likelihood:
+    """The likelihood, or squared errors of its mean; integer codes have no such thing, and keep their log-probability."""
+    if by == "likelihood" or isinstance(likelihood, LIKELIHOODS["categorical"]):
+        return likelihood
+    return SquaredErrorOfMean(likelihood)

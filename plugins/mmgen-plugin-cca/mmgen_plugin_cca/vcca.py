@@ -1,0 +1,62 @@
+"""VCCA: a VAE of two views that is encoded from one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from mmgen import Batch, MultimodalVAE, Terms
+from mmgen.distributions import Gaussian, kl_gaussians, standard_normal
+
+from .two_view import TwoView, TwoViewConfig
+
+
+class VCCAConfig(TwoViewConfig):
+    """Options of :class:`VCCA`."""
+
+    sample_dropout: float = Field(0.0, ge=0, lt=1, description="Share of the numbers of sampled latents that are left out in training.")
+
+
+class VCCA(TwoView):
+    r"""VCCA: both views are generated from z, which is inferred from the available view alone.
+
+    .. math:: \mathbb E_{q(z|x_o)} \big[ \log p(x_o|z) + \log p(x_M|z) \big] - \beta\, \mathrm{KL}(q(z|x_o) \| p)
+
+    The KL is posterior ‖ prior, N(0, I); β (``model.beta``), 1 in the paper but for MIR-Flickr, is its weight. At β = 1 and without dropout it is a lower bound of
+    log p(x_o, x_M), as loose as x_M says something about z that x_o does not.
+
+    Posterior, in training and afterwards: q(z|x_o), an encoder of the available modality's kind; a classifier sees its mean. Both views are generated from draws of
+    it, or from the prior.
+
+    Source: Wang et al. 2017, "Deep variational canonical correlation analysis". Dropout on inputs, which they have too, is not there.
+    """
+
+    Config = VCCAConfig
+    defaults = {"model": {"beta": 1.0}}
+
+    def build(self, model: MultimodalVAE) -> None:
+        """The encoder of x_o."""
+        place, _ = self.views(model.modalities)
+        modality = list(model.modalities.values())[place]
+        self.encoder = modality.encoder(model.config.latent_dim)
+        modality.tie(self.encoder.trunk, model.decoders[place])
+
+    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+        """From x_o, alone or not; and the prior needs nothing."""
+        return not given or super().infers(model, given)
+
+    def inferred(self, model: MultimodalVAE, batch: Batch) -> Gaussian:
+        """q(z | x_o), ``[B, D]``."""
+        return Gaussian(*self.encoder(batch.data[self.available(model.modalities)]))
+
+    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+        """Log-likelihood ``[2, B]`` and divergence ``[B]``."""
+        q = self.inferred(model, batch)
+        return Terms(model.log_likelihood(self.drawn(q), batch), kl_gaussians(q, standard_normal(q)))
+
+    def drawn(self, q: Gaussian) -> Tensor:
+        """A sample of each row, ``[B, D]``, with dropout in training."""
+        return F.dropout(q.rsample(), self.config.sample_dropout, self.training)

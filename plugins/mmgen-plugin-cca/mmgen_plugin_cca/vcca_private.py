@@ -1,0 +1,97 @@
+"""VCCA-private: VCCA with latents that only one view has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from mmgen import Batch, MmgenError, Modality, MultimodalVAE, Terms
+from mmgen.distributions import Gaussian, kl_gaussians, standard_normal
+from mmgen.networks import Encoder
+
+from .vcca import VCCA, VCCAConfig
+
+PUBLISHED = 30  # private dimensions of both views of noisy MNIST
+
+
+class VCCAPrivateConfig(VCCAConfig):
+    """Options of :class:`VCCAPrivate`."""
+
+    private_dims: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        {},
+        description=f"Dimensions of a view's private latents, as a mapping from modality to number (0: none); {PUBLISHED} for those not named.",
+    )
+
+
+class VCCAPrivate(VCCA):
+    r"""VCCA-private: besides z, which the views share, each view m has private latents h_m, inferred from that view.
+
+    .. math::
+        \mathbb E_{q(z|x_o) q(h_o|x_o) q(h_M|x_M)} \big[ \log p(x_o|z, h_o) + \log p(x_M|z, h_M) \big]
+        - \beta \big[ \mathrm{KL}(q(z|x_o) \| p) + \mathrm{KL}(q(h_o|x_o) \| p) + \mathrm{KL}(q(h_M|x_M) \| p) \big]
+
+    All KLs are posterior ‖ prior, N(0, I), and β multiplies all. A decoder takes z and h_m side by side. q(h_m|x_m) has a trunk and a Gaussian head of its own.
+
+    Posterior of z as in VCCA; h has no part in it, nor in what is classified. A view is generated with h_m ~ q(h_m|x_m) in rows in which it is given, with
+    h_m ~ N(0, I) in the others: x_M from x_o has a private part at random.
+
+    Source: Wang et al. 2017, "Deep variational canonical correlation analysis". Deviations: those of VCCA.
+    """
+
+    Config = VCCAPrivateConfig
+
+    def private_sizes(self, modalities: Mapping[str, Modality]) -> dict[str, int]:
+        """Private dimensions of each view."""
+        chosen: dict[str, int] = self.config.private_dims
+        for name in chosen:
+            if name not in modalities:
+                raise MmgenError(f"objective.private_dims: there is no modality {name!r}; there are {' and '.join(modalities)}.")
+        return {name: chosen.get(name, PUBLISHED) for name in modalities}
+
+    def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
+        """Both views, each from z and its private latents."""
+        return {name: latent_dim + size for name, size in self.private_sizes(modalities).items()}
+
+    def build(self, model: MultimodalVAE) -> None:
+        """The encoders of z and of private latents."""
+        super().build(model)
+        sizes = self.private_sizes(model.modalities)
+        self.private = nn.ModuleList(
+            Encoder(modality.trunk(sizes[name]), sizes[name], modality.spread) if sizes[name] else nn.Identity()
+            for name, modality in model.modalities.items()
+        )
+
+    def private_posterior(self, batch: Batch, name: str) -> Gaussian:
+        """q(h_m | x_m) of a prepared batch, ``[B, H_m]``."""
+        return Gaussian(*self.private[list(batch.data).index(name)](batch.data[name]))
+
+    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+        """Log-likelihood ``[2, B]`` and divergence ``[B]``."""
+        q = self.inferred(model, batch)
+        z, divergence = self.drawn(q), kl_gaussians(q, standard_normal(q))
+        taken = []
+        for name, size in self.private_sizes(model.modalities).items():
+            if size:
+                private = self.private_posterior(batch, name)
+                divergence = divergence + kl_gaussians(private, standard_normal(private))
+                taken.append(torch.cat([z, self.drawn(private)], -1))
+            else:
+                taken.append(z)
+        return Terms(model.log_likelihood(taken, batch, own=True), divergence)
+
+    def decoder_input(
+        self, model: MultimodalVAE, z: Float[Tensor, "*lead B D"], target: str, batch: Batch | None, given: Bool[Tensor, "*any B M"] | None
+    ) -> Float[Tensor, "*lead B _"]:
+        """z with private latents of the target: from its posterior where it is given, from N(0, I) elsewhere."""
+        size = self.private_sizes(model.modalities)[target]
+        h = standard_normal(z.new_zeros(*z.shape[:-1], size))
+        if batch is not None and given is not None:
+            seen = given[..., list(model.modalities).index(target), None]  # [..., B, 1]
+            posterior = self.private_posterior(batch, target).map(lambda value: torch.where(seen, value, 0.0))
+            h = posterior.map(lambda value: value.expand(h.mean.shape))
+        return torch.cat([z, h.rsample()], -1)
