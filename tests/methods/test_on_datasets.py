@@ -34,7 +34,8 @@ def test_it_trains(objective, name):
             mmgen.MultimodalVAE.create(objective, data(name))
         return
     modalities = {key: small(modality) for key, modality in data(name).modalities.items()}
-    model = mmgen.MultimodalVAE.create(objective, data(name), latent_dim=3, modalities=modalities).train()
+    chosen = {"label": next(iter(data(name).labels))} if "label" in load("objectives", objective).Config.model_fields else {}
+    model = mmgen.MultimodalVAE.create(objective, data(name), latent_dim=3, modalities=modalities, **chosen).train()
     torch.manual_seed(0)
     batch = data(name).train[:8]
     value = model(batch).value(1.0)
