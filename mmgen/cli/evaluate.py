@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from ..comparison.single import in_headline
 from ..errors import MmgenError
 from ..evaluation import Evaluation
 from ..evaluation import evaluate as compute
-from ..evaluation.figures import save_figures
+from ..evaluation.figures import check_view, save_figures
+from ..options import merge
 from ..registry import load
 from ..runs import load_run
 from ..runs.config import from_assignments
@@ -16,11 +17,13 @@ from .names import split_names
 from .tables import console, show, show_json
 
 
-def command(path: Path, metrics: str | None, split: str, assignments: list[str], figures: bool, as_json: bool) -> None:
+def command(path: Path, metrics: str | None, split: str, assignments: list[str], figures: bool, latents: str, as_json: bool) -> None:
     """Compute, print the headline numbers, keep all of them, and draw."""
+    check_view(latents)
     run = load_run(path)
     names = split_names(metrics)
-    kinds = {name: load("metrics", name) for name in names} if names else {}
+    for name in names or ():
+        load("metrics", name)
     options = from_assignments(assignments)
     if set(options) - {"metrics"}:
         raise MmgenError(f"--set: an evaluation can only set metrics.NAME.OPTION, not {sorted(set(options) - {'metrics'})[0]!r}.")
@@ -32,12 +35,13 @@ def command(path: Path, metrics: str | None, split: str, assignments: list[str],
     screen = console()
     notify = None if as_json else lambda sentence: screen.print(sentence, highlight=False)
     rows = compute(run, names, split, notify=notify, evaluation=evaluation, **options.get("metrics", {}))
-    made = save_figures(evaluation, run.history, path / "figures") if figures else []
+    of_metrics = merge(run.config.get("metrics", {}), options.get("metrics", {}))
+    made = save_figures(evaluation, run.history, path / "figures", view=latents, options=of_metrics) if figures else []
     if as_json:
         show_json(rows)
         return
     screen.print(f"Data: {run.data.name}, {run.data.provenance.kind}: {run.data.provenance.summary}", highlight=False)
-    chosen = [row for row in rows if row["measure"] in _headline(kinds, row["metric"]) and _is_summary(row)]
+    chosen = [row for row in rows if in_headline(row)]
     shown = [
         [row["metric"], row["measure"], row["given"], row["target"], row["label"], row["value"], row["n"], row["note"]] for row in chosen
     ]
@@ -50,14 +54,3 @@ def command(path: Path, metrics: str | None, split: str, assignments: list[str],
     screen.print(f"All {len(rows)} numbers: {path / 'results.jsonl'}", highlight=False)
     for figure in made:
         screen.print(f"Figure: {figure}", highlight=False)
-
-
-def _headline(kinds: dict[str, Any], metric: str) -> tuple[str, ...]:
-    if metric not in kinds:
-        kinds[metric] = load("metrics", metric)
-    return kinds[metric].headline
-
-
-def _is_summary(row: dict[str, Any]) -> bool:
-    """Means over subsets, and what has no subset."""
-    return " of " in row["given"] or row["target"] in ("all", "mean") or (not row["given"])

@@ -18,7 +18,15 @@ def test_train_evaluate_generate_and_encode(trained, mmgen, home):
     assert "coherence" in out
     assert "latent-classification" in out
     rows = [json.loads(line) for line in (trained / "results.jsonl").read_text().splitlines()]
-    everyday = {"coherence", "latent-classification", "reconstruction", "clustering", "cosine-similarity", "fd-classifier"}
+    everyday = {
+        "coherence",
+        "latent-classification",
+        "reconstruction",
+        "clustering",
+        "cosine-similarity",
+        "fd-classifier",
+        "posterior-collapse",
+    }
     assert {row["metric"] for row in rows} == everyday, "no text, no weights for the FID, and nothing that is costly"
     assert {row["data"] for row in rows} == {"real"}
     for name in ("latents", "generations", "learning-curves"):

@@ -1,0 +1,121 @@
+"""What a person sees while a grid of runs is made: on a terminal a live view, elsewhere a line per run that has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from .grid import Member
+from .worker import RUNNING, share_trained
+
+
+def time_left(
+    finished: Sequence[tuple[str, float]], running: Sequence[tuple[str, float, float]], waiting: Sequence[str], parallel: int
+) -> float | None:
+    """Seconds until everything is done, None where nothing is known yet.
+
+    A run takes as long as the finished ones of its objective took on average (of all objectives, where it has none); without any finished run, as long as the
+    running ones will take at their pace. What is left is divided by how many runs go on at a time, but takes no less than the longest of what runs.
+
+    Args:
+        finished: Objective and seconds of each run that was made from start to end.
+        running: Objective, seconds so far, and the share (0 to 1) that was done in them.
+        waiting: Objectives of runs that wait.
+        parallel: How many run at a time.
+    """
+    times: dict[str, list[float]] = {}
+    for objective, seconds in finished:
+        times.setdefault(objective, []).append(seconds)
+    known = {objective: sum(each) / len(each) for objective, each in times.items()}
+    paces = [seconds / share for _, seconds, share in running if share > 0]
+    guesses = list(known.values()) or paces
+    if not guesses:
+        return None if running or waiting else 0.0
+    usual = sum(guesses) / len(guesses)
+    left = [max(0.0, (seconds / share if share > 0 else known.get(objective, usual)) - seconds) for objective, seconds, share in running]
+    rest = sum(known.get(objective, usual) for objective in waiting)
+    return max((sum(left) + rest) / max(1, parallel), max(left, default=0.0))
+
+
+def in_words(seconds: float | None) -> str:
+    """``40 s``, ``12 min``, ``3 h 05 min``."""
+    if seconds is None:
+        return "time left not known yet"
+    if seconds < 60:
+        return f"about {seconds:.0f} s left"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min left" if minutes < 60 else f"about {minutes // 60} h {minutes % 60:02d} min left"
+
+
+class View:
+    """Shows the state of all runs; ``console`` None shows nothing."""
+
+    def __init__(self, console: Console | None, members: Mapping[str, Member], parallel: int | None) -> None:
+        self.console, self.members, self.parallel = console, dict(members), parallel
+        self.ended: dict[str, str] = {}  # name of a job to what is wrong with it, '' where nothing is
+        self.times: list[tuple[str, float]] = []
+        self.live = Live(console=console, refresh_per_second=4) if console is not None and console.is_terminal else None
+
+    def __enter__(self) -> View:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.live:
+            self.live.update(Text(self.summary()))
+            self.live.stop()
+
+    def end(self, name: str, reason: str) -> None:
+        """A run has ended: well, or for a reason."""
+        self.ended[name] = reason
+        state, member = self.members[name].job.state(), self.members[name]
+        seconds = state.get("seconds", 0.0)
+        if not reason and not state.get("share"):
+            self.times.append((member.objective, seconds))
+        if self.console is not None:
+            took = f"finished in {seconds:.0f} s" if not reason else f"failed: {reason}"
+            line = f"{member.name}: {took}" + ("" if self.live else f"  ({self.summary()})")
+            self.console.print(line, highlight=False, markup=False)
+
+    def update(self) -> None:
+        """Look at the running ones again."""
+        if self.live:
+            self.live.update(self._drawn())
+
+    def _running(self) -> list[tuple[Member, float, float, float]]:
+        """Member, seconds so far, the share that is done, and the share that was done in those seconds."""
+        found = []
+        for name, member in self.members.items():
+            state = {} if name in self.ended else member.job.state()
+            if state.get("state") == RUNNING:
+                share = share_trained(member.path, member.epochs)
+                found.append((member, time.time() - state["started"], share, share - state.get("share", 0.0)))
+        return found
+
+    def summary(self) -> str:
+        """All runs in one line."""
+        running = self._running()
+        busy = {member.job.name for member, *_ in running}
+        waiting = [member.objective for name, member in self.members.items() if name not in self.ended and name not in busy]
+        pace = [(member.objective, seconds, gained) for member, seconds, _, gained in running]
+        failed = sum(1 for reason in self.ended.values() if reason)
+        said = f"{len(self.ended) - failed} of {len(self.members)} finished" + (f", {failed} failed" if failed else "")
+        if not running and not waiting:
+            return said
+        left = time_left(self.times, pace, waiting, self.parallel or max(1, len(running)))
+        return f"{said}, {in_words(left)}"
+
+    def _drawn(self) -> RenderableType:
+        grid = Table.grid(padding=(0, 2))
+        for member, seconds, share, _ in self._running():
+            epoch = "evaluation" if share >= 1 else f"epoch {round(share * member.epochs)} of {member.epochs}"
+            grid.add_row(Text(member.name), ProgressBar(total=1.0, completed=share, width=24), Text(epoch), Text(f"{seconds:.0f} s"))
+        return Group(Text(self.summary()), grid)

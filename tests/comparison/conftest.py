@@ -1,0 +1,83 @@
+"""A folder with a small table in it, and runs that are made in this process."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from mmgen.comparison.launchers import Launcher
+from mmgen.comparison.worker import work
+
+YAML = """
+path: my.csv
+label: diagnosis
+modalities:
+  genes: {columns: "g*", kind: vector, hidden: [4]}
+  proteins: {columns: [p0, p1], kind: counts, likelihood: poisson, hidden: [4]}
+"""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The current folder: my.csv of 60 rows and my.yaml."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    with open("my.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["diagnosis", "g0", "g1", "g2", "p0", "p1"])
+        for i in range(60):
+            ill = i % 2
+            genes = [f"{100 * ill + random.normal():.3f}" for _ in range(3)]
+            writer.writerow(["ill" if ill else "well", *genes, *random.poisson(1 + 5 * ill, 2).tolist()])
+    (tmp_path / "my.yaml").write_text(YAML)
+    return tmp_path
+
+
+@pytest.fixture
+def asked():
+    """What every comparison of these tests asks for: the table, few epochs, and metrics that take no time."""
+    return {
+        "dataset": "table",
+        "metrics": ["reconstruction", "latent-classification"],
+        "assignments": ["dataset.config=my.yaml", "training.epochs=2", "model.latent_dim=2"],
+        "metric": "latent-classification:per_subset",
+    }
+
+
+class InThisProcess(Launcher):
+    """Does each job when it is asked how far it is."""
+
+    parallel = 1
+
+    def __init__(self):
+        self.waiting, self.done = [], []
+
+    def submit(self, job):
+        self.waiting.append(job)
+
+    def poll(self):
+        if not self.waiting:
+            return {}
+        job = self.waiting.pop(0)
+        work(job.file)
+        self.done.append(job.name)
+        return {job.name: "it was done here"}
+
+    def cancel(self):
+        self.waiting.clear()
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Comparisons are made in this process; the launchers that were used."""
+    used = []
+
+    def make(name, folder, **options):
+        used.append(InThisProcess())
+        return used[-1]
+
+    monkeypatch.setattr("mmgen.comparison.comparison.make_launcher", make)
+    return used
