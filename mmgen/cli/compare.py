@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..comparison import Comparison, run_comparison
 from ..comparison.grid import said
-from ..comparison.table import COLUMN, LOWER, NEITHER
+from ..comparison.table import COLUMN, direction
 from ..errors import MmgenError
 from .names import split_names
 from .tables import console
@@ -115,8 +115,8 @@ def _table(rows: pd.DataFrame, columns: list[tuple[str, ...]], *, plain: bool) -
     table = Table(box=box.SIMPLE_HEAD, title=columns[0][0], title_justify="left", pad_edge=False)
     table.add_column("objective")
     table.add_column("β")
-    for _, measure, given, target, label in columns:
-        better = "" if measure in NEITHER else "less is better" if measure in LOWER else "more is better"
+    for metric, measure, given, target, label in columns:
+        better = {0: "", -1: "less is better", 1: "more is better"}[direction(metric, measure)]
         table.add_column("\n".join(part for part in (measure, given and f"given {given}", target, label, better) if part), justify="right")
     seeds = rows["n"].max()
     for (objective, beta), line in rows.groupby(["objective", "beta"], sort=False):

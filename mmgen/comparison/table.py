@@ -10,16 +10,13 @@ from typing import Any
 import pandas as pd
 
 from ..errors import MmgenError
+from ..registry import load
 from ..runs import RESULTS, RunFolder
 from .grid import Member
 from .single import in_headline
 
 COLUMN = ["metric", "measure", "given", "target", "label"]  # what names a column of the summary
 RESULT = ["objective", "beta", "seed", *COLUMN, "value", "n", "note", "split", "data"]
-LOWER = frozenset({"loss", "distance", "FD-classifier", "FID"})  # measures of which less is better
-NEITHER = frozenset(
-    {"classifier", "classifier_map", "chance", "chance_map", "shuffled"}
-)  # floors and ceilings, by which no model is better
 
 
 @dataclass(frozen=True)
@@ -35,17 +32,23 @@ class Choice:
         metric, colon, measure = text.rpartition(":")
         if not colon or not metric or not measure:
             raise MmgenError(f"--metric {text!r}: write NAME:measure, such as coherence:cross (mmgen evaluate shows the measures).")
-        if measure in NEITHER:
+        if direction(metric, measure) == 0:
             raise MmgenError(f"--metric {text!r}: {measure} is a floor or a ceiling, and no model is better by it.")
         return cls(metric, measure)
 
     @property
     def sign(self) -> int:
         """1 where more is better, −1 where less is."""
-        return -1 if self.measure in LOWER else 1
+        return direction(self.metric, self.measure)
 
     def __str__(self) -> str:
         return f"{self.metric}: {self.measure}"
+
+
+def direction(metric: str, measure: str) -> int:
+    """1 where more of a measure is better, −1 where less is, 0 where no model is better by it, as the metric says."""
+    kind = load("metrics", metric)
+    return 0 if measure in kind.not_compared else -1 if measure in kind.less_is_better else 1
 
 
 def results(members: Iterable[Member]) -> pd.DataFrame:
@@ -104,8 +107,9 @@ def summarise(table: pd.DataFrame, choice: Choice | None = None) -> pd.DataFrame
     summary.insert(2, "chosen", [chosen.get(o) == b for o, b in zip(summary.objective, summary.beta, strict=True)])
     summary["best"] = False
     for key, column in summary.groupby(COLUMN, sort=False):
-        if key[1] not in NEITHER:
-            winner = clear_winner(column[column.chosen | ~column.objective.isin(list(chosen))], -1 if key[1] in LOWER else 1)
+        sign = direction(key[0], key[1])
+        if sign:
+            winner = clear_winner(column[column.chosen | ~column.objective.isin(list(chosen))], sign)
             if winner is not None:
                 summary.loc[winner, "best"] = True
     return summary

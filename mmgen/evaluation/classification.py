@@ -24,6 +24,7 @@ class Classification(Metric):
     """
 
     headline = ("accuracy", "error_rate", "map", "map_micro")
+    less_is_better = ("error_rate",)
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs a classifier, and labels."""

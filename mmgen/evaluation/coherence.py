@@ -52,6 +52,7 @@ class Coherence(Metric):
 
     Config = CoherenceConfig
     headline = ("cross", "joint", "classifier", "cross_map", "classifier_map")
+    not_compared = ("classifier", "classifier_map", "classifier_ap")
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs labels, and rows to learn them from."""

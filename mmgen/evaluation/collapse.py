@@ -82,6 +82,7 @@ class Collapse(Metric):
 
     Config = CollapseConfig
     headline = ("collapsed",)
+    not_compared = ("collapsed", "area")
 
     @abstractmethod
     def values(self, evaluation: Evaluation) -> dict[str, Iterator[Tensor]]:

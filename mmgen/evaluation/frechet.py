@@ -154,6 +154,7 @@ class FDClassifier(_Frechet):
     Config = FDClassifierConfig
     distance = "FD-classifier"
     headline = ("FD-classifier", "precision", "recall")
+    less_is_better = ("FD-classifier",)
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs labels."""
@@ -192,6 +193,7 @@ class FID(_Frechet):
     Config = FIDConfig
     distance = "FID"
     headline = ("FID", "precision", "recall")
+    less_is_better = ("FID",)
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs images, and the weights."""

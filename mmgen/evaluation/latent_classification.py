@@ -75,6 +75,7 @@ class LatentClassification(Metric):
 
     Config = LatentClassificationConfig
     headline = ("per_subset", "joint_transfer", "shared", "per_subset_map", "joint_transfer_map", "shared_map")
+    not_compared = ("chance", "chance_map", "chance_map_micro", "per_subset_C", "joint_transfer_C", "shared_C")
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs labels."""

@@ -31,6 +31,7 @@ class CosineSimilarity(Metric):
     """
 
     headline = ("paired", "shuffled")
+    not_compared = ("shuffled",)
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs two modalities that the model infers from."""

@@ -48,6 +48,8 @@ class Metric(ABC):
 
     Config: ClassVar[type[MetricConfig]] = MetricConfig
     headline: ClassVar[tuple[str, ...]] = ()  # the measures that a summary shows
+    less_is_better: ClassVar[tuple[str, ...]] = ()  # the measures of which that holds
+    not_compared: ClassVar[tuple[str, ...]] = ()  # floors, ceilings and descriptions, by which no model is better
     costly: ClassVar[bool] = False  # computed only when it is asked for by name
 
     def __init__(self, config: MetricConfig | None = None) -> None:

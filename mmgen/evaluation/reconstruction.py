@@ -35,6 +35,7 @@ class Reconstruction(Metric):
 
     Config = ReconstructionConfig
     headline = ("loss",)
+    less_is_better = ("loss", "distance", "rmse")
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs something that is generated."""

@@ -34,6 +34,7 @@ class TextDistance(Metric):
 
     Config = TextConfig
     headline = ("similarity", "exact")
+    less_is_better = ("distance",)
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs text."""

@@ -6,8 +6,8 @@ from .elbo import ELBO, elbo_terms, expected_log_likelihood
 from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
 from .objective import Objective, ObjectiveConfig
-from .terms import Terms
 from .prior import Prior, PriorConfig
+from .terms import Terms
 
 __all__ = [
     "ELBO",

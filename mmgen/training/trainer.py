@@ -180,7 +180,9 @@ class _Session:
             self._say("This run is already finished.")
             return
         if self.config.precision == "bfloat16" and self.accelerator.device.type == "cpu" and not _computes_in_bfloat16():
-            self._say("This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is much quicker here.")
+            self._say(
+                "This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is much quicker here."
+            )
         self._call_hooks("mmgen_train_start")
         self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
         saved = time.monotonic()
