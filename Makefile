@@ -6,7 +6,7 @@ PLUGINS := $(wildcard plugins/mmgen-plugin-*)
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: env demo test lint isolation schemas bench clean
+.PHONY: env demo test contrib lint isolation schemas bench clean
 
 env: $(VENV)/.made
 
@@ -26,6 +26,12 @@ demo: $(VENV)/.made
 # Two workers with a thread each; more threads wait for each other on small tensors.
 test: $(VENV)/.made
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
+
+# What is contributed is tested as it is used: installed beside the rest, when somebody wants it.
+contrib: $(VENV)/.made
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(wildcard contrib/mmgen-plugin-*))
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 contrib --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
+	$(BIN)/python -m pip uninstall -q -y $(notdir $(wildcard contrib/mmgen-plugin-*))
 
 lint: $(VENV)/.made
 	$(BIN)/ruff check .

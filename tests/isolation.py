@@ -62,7 +62,7 @@ def python(environment: Path) -> Path:
 
 def main() -> None:
     """Build, install, load everything, and train one epoch with every objective on every toy; two plugins at a time."""
-    plugins = sorted((ROOT / "plugins").glob("mmgen-plugin-*"))
+    plugins = sorted(ROOT.glob("*/mmgen-plugin-*"))  # in plugins/ and contrib/
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wheels = folder / "wheels"

@@ -49,10 +49,12 @@ class LogLikelihood(Metric):
     costly = True
 
     def lacks(self, evaluation: Evaluation) -> str | None:
-        """It needs p(x_m | z) of every modality, with z as all that is latent."""
+        """It needs p(x_m | z) of every modality, with z as all that is latent, and a posterior with a density."""
         model = evaluation.model
         if not all(name in model.decoder_sizes and not model.takes_more(name) for name in evaluation.names):
             return "the model does not generate every modality from z alone"
+        if (model.encode(evaluation.rows(evaluation.split)[:2].to(evaluation.device)).variance == 0).any():
+            return "the model's z is a point, which has no density"
         return None
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
