@@ -13,6 +13,7 @@ from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
 from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
 from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
+from .products import Products
 from .random import central_noise, laplace_noise, normal_noise, share_of_batch, stratified_uniform, uniform_noise
 from .subsets import powerset, sampled_subsets
 
@@ -23,6 +24,7 @@ __all__ = [
     "Laplace",
     "Likelihood",
     "Mixture",
+    "Products",
     "Reference",
     "central_noise",
     "everything",

@@ -10,6 +10,7 @@ from .experts import geometric_mean
 from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
 from .laplace import Laplace, kl_laplaces
 from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
+from .products import Products, kl_products
 
 Reference = Gaussian | Laplace | Mixture
 
@@ -22,6 +23,8 @@ def kl_divergence(q: Component, p: Reference, z: Float[Tensor, "*samples_and_bat
         p: Gaussian or Laplace, or mixture ``[..., C, B, D]``.
         z: Samples of ``q``, with one more leading dimension than ``q`` if there are several; one is drawn when there are none.
     """
+    if isinstance(q, Products) and isinstance(p, Gaussian):
+        return kl_products(q, p)
     if isinstance(q, Gaussian) and isinstance(p, Gaussian):
         return kl_gaussians(q, p)
     if isinstance(q, Laplace) and isinstance(p, Laplace):

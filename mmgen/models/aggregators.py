@@ -27,6 +27,8 @@ PriorExpert = Literal["all", "full", "none"]
 
 def _product(experts: Gaussian, given: Tensor, prior_expert: PriorExpert) -> Gaussian:
     """The product of the given experts; N(0, I) is one of them for all subsets, only where all M modalities are given, or never."""
+    if given.stride(-2) == 0:  # one row for all
+        given = given[..., :1, :]
     if prior_expert == "full":
         everything = over_modalities(given.to(experts.mean.dtype)) == given.shape[-1]
         return product_of_experts(experts, given, prior=everything.to(experts.mean.dtype))
@@ -51,7 +53,8 @@ class ProductOfExperts(Aggregator):
 
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """``[..., 1, B, D]``."""
-        return Mixture.of(_product(experts, given, self.config.prior_expert))
+        log_weights = torch.zeros(given.shape[:-1], dtype=experts.mean.dtype, device=given.device)
+        return Mixture(_product(experts, given.unsqueeze(-3), self.config.prior_expert), log_weights.unsqueeze(-2))
 
 
 class MixtureOfExperts(Aggregator):
@@ -93,7 +96,9 @@ class MixtureOfProducts(Aggregator):
             possible = torch.ones(subsets.shape[:-1], dtype=torch.bool, device=given.device)
         else:
             listed = powerset(modalities, given.device)
-            subsets = (listed[:, None] & given.unsqueeze(-3)).expand(*given.shape[:-2], -1, -1, -1)
+            subsets = listed[:, None].expand(*given.shape[:-2], -1, *given.shape[-2:])
+            if given.device.type != "cpu" or not given.all():  # a GPU would have to be waited for
+                subsets = subsets & given.unsqueeze(-3)
             lacking = listed.float() @ (~given).float().transpose(-1, -2)  # how many members of each subset each row lacks
             possible = lacking == 0
         log_weights = uniform_log_weights(possible.movedim(-2, -1), experts.mean.dtype)

@@ -11,7 +11,8 @@ from torch import Tensor
 from ..data.batch import Batch
 from ..distributions import Mixture, kl_divergence
 from .model import MultimodalVAE
-from .objective import Objective, ObjectiveConfig, Terms
+from .objective import Objective, ObjectiveConfig
+from .terms import Terms
 
 
 class ELBOConfig(ObjectiveConfig):

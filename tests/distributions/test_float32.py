@@ -44,6 +44,7 @@ QUANTITIES = {
     "mean": lambda q, given: parts(mean_of_experts(q, given)),
     "mean of scales": lambda q, given: parts(mean_of_experts(q, given, average="scale")),
     "kl to the standard normal": lambda q, given: [kl_gaussians(q, standard_normal(q))],
+    "kl of the product to the standard normal": lambda q, given: [kl_divergence(product_of_experts(q, given), standard_normal(q[0]))],
     "kl of pairs": lambda q, given: [pairwise_kl(q)],
     "kl to siblings": lambda q, given: [kl_to_siblings(q, given)],
     "bound on the kl to the mixture": lambda q, given: [kl_to_mixture_bound(q, given)],

@@ -75,6 +75,9 @@ def test_log_prob_is_that_of_the_textbook_distribution(name, build):
         expected = expected + 0.5 * math.log(math.pi)  # without its constant
     torch.testing.assert_close(likelihood.pointwise(parameters, x), expected, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(likelihood.log_prob(parameters, x), expected.sum((-2, -1)), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        likelihood.log_prob(parameters, x), likelihood.pointwise(parameters, x).sum((-2, -1)), rtol=1e-13, atol=1e-13
+    )
 
 
 @every

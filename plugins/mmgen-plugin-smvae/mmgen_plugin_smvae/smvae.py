@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Gaussian, everything, kl_gaussians, powerset, sampled_subsets, standard_normal
+from mmgen.distributions import Gaussian, everything, kl_divergence, kl_gaussians, powerset, sampled_subsets, standard_normal
 from mmgen.models import JointEncoder
 
 
@@ -87,6 +87,6 @@ class SMVAE(Objective):
             subsets = sampled_subsets(full, self.config.max_subsets)  # [S, B, M]
         else:
             subsets = powerset(modalities, full.device)[:, None].expand(-1, rows, -1)
-        products = self.aggregate(experts, subsets).components[:, 0]  # [S, B, D]
+        products = self.aggregate(experts, subsets).components  # [S, 1, B, D]
         share = (2**modalities - 1) / 2**modalities  # of non-empty subsets
-        return self.config.subset_weight * share * kl_gaussians(products, q).mean(0)
+        return self.config.subset_weight * share * kl_divergence(products, q).mean((0, 1))
