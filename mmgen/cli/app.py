@@ -61,12 +61,49 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test, val or train.")] = "test",
     assignments: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION.")] = None,
     figures: Annotated[bool, typer.Option(help="Whether to draw the figures.")] = True,
+    latents: Annotated[str, typer.Option(help="How latents of more than two dimensions are drawn: pca, tsne or umap.")] = "pca",
     as_json: Json = False,
 ) -> None:
     """Compute metrics and draw figures of a run."""
     from .evaluate import command
 
-    command(run, metrics, split, assignments or [], figures, as_json)
+    command(run, metrics, split, assignments or [], figures, latents, as_json)
+
+
+@app.command()
+def compare(
+    objectives: Annotated[str, typer.Option(help="Names separated by commas; CALLED=NAME calls one otherwise.", show_default=False)],
+    dataset: Annotated[str | None, typer.Option(help="What is learned from: mmgen list datasets.")] = None,
+    betas: Annotated[
+        str | None, typer.Option(help="Weights of the divergence, separated by commas; each objective's own by default.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas; the configuration's own by default.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="[CALLED:]KEY.PATH=VALUE", help="Set anything, for all or for one objective; may be repeated."),
+    ] = None,
+    metrics: Annotated[str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME:MEASURE", help="What β is chosen by and the figure shows; coherence:cross by default.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the comparison; runs/compare-DATASET by default.")] = None,
+    launcher: Annotated[str, typer.Option(help="Where runs are made: local, ray or slurm.")] = "local",
+    jobs: Annotated[int | None, typer.Option(help="Runs at a time on this machine; 1 by default.")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="A Ray cluster to work on, instead of a Ray started here.")] = None,
+    cpus: Annotated[float | None, typer.Option(help="Cores per run, for ray; 1 by default.")] = None,
+    gpus: Annotated[float | None, typer.Option(help="GPUs per run, for ray; none by default.")] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Of Slurm's jobs, such as partition=gpu, time=120, gpus=1; may be repeated."),
+    ] = None,
+) -> int:
+    """Train and evaluate objectives over β and seeds: one table with error bars, and a figure. The same command goes on."""
+    from .compare import command
+
+    engine = {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": slurm or []}
+    return command(objectives, dataset, betas, seeds, recipe, config, assignments or [], metrics, metric, output, launcher, engine)
 
 
 @app.command()
@@ -81,11 +118,12 @@ def generate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")] = None,
+    top: Annotated[int | None, typer.Option(help="Name so many tags per item, the most probable first.", min=1)] = None,
 ) -> None:
     """Generate modalities from others (impute), or from the prior."""
     from .generate import command
 
-    command(run, given, targets, n, samples, split, seed, out)
+    command(run, given, targets, n, samples, split, seed, out, top)
 
 
 @app.command()
@@ -99,6 +137,40 @@ def encode(
     from .encode import command
 
     command(run, given, split, out)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, or folders with runs in them.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    max_points: Annotated[int, typer.Option(help="Most points in the scatter of each run's latents.", min=1)] = 4000,
+) -> None:
+    """Write one page about runs that can be sent to anybody: it needs no network."""
+    from .report import command
+
+    command(runs, output, max_points)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option("--to", help="A folder to make.", show_default=False)],
+) -> None:
+    """Write a run in the layout of the Hugging Face Hub: config.json, model.safetensors and a model card."""
+    from .export import export_command
+
+    export_command(run, to)
+
+
+@app.command()
+def push(
+    run: Annotated[Path, typer.Argument(metavar="RUN|FOLDER", help="Folder of a run, or one that mmgen export made.", show_default=False)],
+    repo: Annotated[str, typer.Option(help="The repository, as user/name; one that is made is private.", show_default=False)],
+) -> None:
+    """Upload a run to the Hugging Face Hub."""
+    from .export import push_command
+
+    push_command(run, repo)
 
 
 @app.command("list")
@@ -142,3 +214,18 @@ def schema(
     from .schema import command
 
     command(name, output)
+
+
+@app.command("new-plugin")
+def new_plugin(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the component is called, such as my-method.", show_default=False)],
+    kind: Annotated[str, typer.Option(help="objective, aggregator, prior, modality, dataset or metric.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Where the folder mmgen-plugin-NAME is made.")] = Path(),
+    licence: Annotated[str, typer.Option("--license", help="apache-2.0, mit or bsd-3-clause.")] = "apache-2.0",
+    author: Annotated[str | None, typer.Option(help="Whose it is.")] = None,
+) -> None:
+    """Write a complete plugin to start from: one small component with its tests, ready to install and to publish."""
+    from .new_plugin import command
+
+    folder = command(name, kind, output, licence, author)
+    typer.echo(f"Made {folder}. Next: pip install -e '{folder}[testing]' and pytest {folder}")

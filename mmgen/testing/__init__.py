@@ -1,22 +1,69 @@
-"""What a plugin author needs to test a plugin: strategies, contracts, and worlds in which the answers are known."""
+"""What a plugin author needs to test a plugin: strategies, contracts, and worlds in which the answers are known.
 
-from .contracts import central_noise, check_aggregator, check_dataset, check_objective, make_model
-from .strategies import experts, experts_and_masks, masks
-from .toys import ToyDataset, toy_data, world_batch, world_model
-from .worlds import LinearGaussianWorld
+The names are imported when they are first used: pytest loads :mod:`mmgen.testing.plugin` in every run, and that must cost nothing.
+"""
 
-__all__ = [
-    "LinearGaussianWorld",
-    "ToyDataset",
-    "central_noise",
-    "check_aggregator",
-    "check_dataset",
-    "check_objective",
-    "experts",
-    "experts_and_masks",
-    "make_model",
-    "masks",
-    "toy_data",
-    "world_batch",
-    "world_model",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_PUBLIC = {
+    "..distributions": ("central_noise",),
+    ".contracts": (
+        "AggregatorContract",
+        "Contract",
+        "DatasetContract",
+        "MetricContract",
+        "ModalityContract",
+        "ObjectiveContract",
+        "PriorContract",
+        "check_aggregator",
+        "check_dataset",
+        "check_objective",
+        "installed_contracts",
+    ),
+    ".models": ("findable", "make_model"),
+    ".strategies": ("experts", "experts_and_masks", "masks"),
+    ".toys": ("ToyDataset", "toy_data", "world_batch", "world_model"),
+    ".worlds": ("LinearGaussianWorld",),
+}
+_WHERE = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = sorted(_WHERE)
+
+if TYPE_CHECKING:
+    from ..distributions import central_noise as central_noise
+    from .contracts import AggregatorContract as AggregatorContract
+    from .contracts import Contract as Contract
+    from .contracts import DatasetContract as DatasetContract
+    from .contracts import MetricContract as MetricContract
+    from .contracts import ModalityContract as ModalityContract
+    from .contracts import ObjectiveContract as ObjectiveContract
+    from .contracts import PriorContract as PriorContract
+    from .contracts import check_aggregator as check_aggregator
+    from .contracts import check_dataset as check_dataset
+    from .contracts import check_objective as check_objective
+    from .contracts import installed_contracts as installed_contracts
+    from .models import findable as findable
+    from .models import make_model as make_model
+    from .strategies import experts as experts
+    from .strategies import experts_and_masks as experts_and_masks
+    from .strategies import masks as masks
+    from .toys import ToyDataset as ToyDataset
+    from .toys import toy_data as toy_data
+    from .toys import world_batch as world_batch
+    from .toys import world_model as world_model
+    from .worlds import LinearGaussianWorld as LinearGaussianWorld
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'mmgen.testing' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

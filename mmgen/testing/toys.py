@@ -25,6 +25,7 @@ from ..data import (
     VectorModality,
 )
 from ..models import MultimodalVAE
+from .models import make_model
 from .worlds import LinearGaussianWorld
 
 
@@ -96,8 +97,8 @@ def toy_data(kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48
     return Data("toy", dataset, dataset.modalities(), *tables, splits.labels, splits.provenance, fingerprint)
 
 
-def world_model(world: LinearGaussianWorld, objective: str = "elbo", **options: Any) -> MultimodalVAE:
-    """A float64 model whose decoders are the world's own, and whose encoders (where it has some) give the exact experts.
+def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **options: Any) -> MultimodalVAE:
+    """A float64 model of an objective (by its name, or as a class) whose decoders are the world's own, and whose encoders (where it has some) give the exact experts.
 
     In an ``orthogonal`` world the product of these experts and N(0, I) is the true posterior of every subset.
     """
@@ -109,7 +110,7 @@ def world_model(world: LinearGaussianWorld, objective: str = "elbo", **options: 
     table = world_table(x)
     provenance = Provenance("simulated", "A linear-Gaussian world.")
     data = Data("world", ToyDataset(), modalities, table, table, table, labels={}, provenance=provenance, fingerprint="world")
-    model = MultimodalVAE.create(objective, data, latent_dim=world.latent_dim, **options).double().eval()
+    model = make_model(objective, data, **{"latent_dim": world.latent_dim, **options})
     with torch.no_grad():
         for m in range(len(world.dims)):
             if model.decoder_sizes.get(f"m{m}") == world.latent_dim:  # otherwise it sees more than z, or there is none

@@ -1,0 +1,32 @@
+"""What every objective, aggregator, prior, metric, modality and dataset must hold, whatever it does.
+
+A contract is a class whose methods ``test_…`` are its standard checks. A test of a plugin is a subclass that names the component::
+
+    class TestMine(ObjectiveContract):
+        component = "mine"
+
+``pytest --mmgen-contracts`` runs them over everything that is installed, without any such class.
+"""
+
+from .aggregator import AggregatorContract, check_aggregator
+from .contract import Contract
+from .dataset import DatasetContract, check_dataset
+from .installed import installed_contracts
+from .metric import MetricContract
+from .modality import ModalityContract
+from .objective import ObjectiveContract, check_objective
+from .prior import PriorContract
+
+__all__ = [
+    "AggregatorContract",
+    "Contract",
+    "DatasetContract",
+    "MetricContract",
+    "ModalityContract",
+    "ObjectiveContract",
+    "PriorContract",
+    "check_aggregator",
+    "check_dataset",
+    "check_objective",
+    "installed_contracts",
+]

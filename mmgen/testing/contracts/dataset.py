@@ -1,0 +1,123 @@
+"""What every dataset must hold."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...data import Dataset, Splits, Table
+from ...data.loading import describe_modality
+from .contract import Contract, same_global_randomness, seed_everything
+
+SIDES = ("train", "val", "test")
+
+
+class DatasetContract(Contract):
+    """Schema, honest splits, availability, labels and reproducibility of a dataset: of its ``toy()``, or of a dataset that is given as ``component``."""
+
+    kind = "datasets"
+
+    # What checks use ----------------------------------------------------------------------------------------------------
+
+    @property
+    def dataset(self) -> Dataset:
+        """What is checked."""
+        found: Any = self.loaded()
+        return self.once("dataset", lambda: found if isinstance(found, Dataset) else found.toy())
+
+    @property
+    def splits(self) -> Splits:
+        """Its rows, made once."""
+        return self.once("splits", self._seeded_splits)
+
+    def _seeded_splits(self) -> Splits:
+        seed_everything(0)
+        return self.dataset.splits()
+
+    def tables(self) -> list[tuple[str, Table]]:
+        """The three sides by name."""
+        return [(side, getattr(self.splits, side)) for side in SIDES]
+
+    # Checks -------------------------------------------------------------------------------------------------------------
+
+    def test_values_are_as_declared(self) -> None:
+        """Every side has the declared modalities in their order, in their shapes, contiguous, and finite where they are available."""
+        modalities = self.dataset.modalities()
+        for side, table in self.tables():
+            assert list(table.data) == list(modalities), (
+                f"{self.who}, {side}: the modalities are not those that are declared, in their order"
+            )
+            assert table.available.shape == (len(table), len(modalities)), f"{self.who}, {side}: available is not [N, M]"
+            for m, (name, spec) in enumerate(modalities.items()):
+                values = table.data[name][:]
+                assert tuple(values.shape[1:]) == spec.shape, (
+                    f"{self.who}, {side}: {name} has shape {tuple(values.shape[1:])}, declared is {spec.shape}"
+                )
+                assert values.is_contiguous(), f"{self.who}, {side}: {name} is not contiguous"
+                finite = not values.is_floating_point() or values[table.available[:, m]].isfinite().all()
+                assert finite, f"{self.who}, {side}: {name} has values that are not finite"
+
+    def test_there_are_rows_and_each_has_something(self) -> None:
+        """There are training and test rows, and no row lacks every modality."""
+        assert len(self.splits.train) and len(self.splits.test), f"{self.who}: there are no training or no test rows"
+        for side, table in self.tables():
+            assert table.available.any(-1).all(), f"{self.who}, {side}: a row has no modality at all"
+
+    def test_missing_values_are_finite(self) -> None:
+        """What stands in the place of a missing modality is finite, so that networks may look at it."""
+        for side, table in self.tables():
+            for name, rows in table.data.items():
+                values = rows[:]
+                finite = not values.is_floating_point() or values.isfinite().all()
+                assert finite, f"{self.who}, {side}: something that is not finite stands in the place of a missing {name}; write zeros"
+
+    def test_labels_are_declared(self) -> None:
+        """Every label has named classes, and codes from −1 (unknown) to the last of them."""
+        for side, table in self.tables():
+            for label, codes in table.labels.items():
+                assert label in self.splits.labels, f"{self.who}, {side}: the classes of the label {label!r} are not declared"
+                top = 2 if codes.dim() == 2 else len(self.splits.labels[label])
+                assert codes.max() < top and codes.min() >= -1, f"{self.who}, {side}: a code of {label!r} is out of range"
+
+    def test_no_group_is_on_two_sides(self) -> None:
+        """The rows of one group are training, validation or test rows; unless training and test rows are the same on purpose."""
+        groups = [set(np.asarray(table.groups).tolist()) for _, table in self.tables()]
+        if groups[0] == groups[2]:
+            return
+        for one, two in ((0, 1), (0, 2), (1, 2)):
+            shared = groups[one] & groups[two]
+            assert not shared, f"{self.who}: {len(shared)} groups are both in {SIDES[one]} and in {SIDES[two]}"
+
+    def test_making_it_again_gives_the_same(self) -> None:
+        """The same options give the same rows, whatever the global random numbers are, which are left alone."""
+        first = self.splits
+        seed_everything(1)
+        with same_global_randomness(self.who, torch_too=True):
+            again = self.dataset.splits()
+        for side in SIDES:
+            one, two = getattr(first, side), getattr(again, side)
+            for name in one.data:
+                assert torch.equal(one.data[name][:], two.data[name][:]), f"{self.who}, {side}: {name} differs when it is made again"
+            assert torch.equal(one.available, two.available), f"{self.who}, {side}: what is missing differs when it is made again"
+            for label in one.labels:
+                assert torch.equal(one.labels[label], two.labels[label]), f"{self.who}, {side}: {label} differs when it is made again"
+
+    def test_it_says_where_it_comes_from(self) -> None:
+        """Provenance is a sentence, facts are JSON, every option has a description, and modalities are of installed kinds."""
+        provenance = self.splits.provenance
+        assert provenance.kind in ("real", "simulated", "stand-in"), f"{self.who}: {provenance.kind!r} is not a kind of provenance"
+        assert provenance.summary.strip(), f"{self.who}: nothing says what the data are"
+        json.dumps(dict(self.splits.facts), allow_nan=False)
+        for name, option in type(self.dataset).Config.model_fields.items():
+            assert option.description, f"{self.who}: the option {name!r} has no description"
+        for modality in self.dataset.modalities().values():
+            describe_modality(modality)
+
+
+def check_dataset(dataset: Dataset | str | type) -> None:
+    """Run :class:`DatasetContract`. Raises an AssertionError that names the checks that fail."""
+    failed = DatasetContract.of(dataset).failures()
+    assert not failed, "\n".join(f"{name}: {sentence}" for name, sentence in failed.items())

@@ -1,0 +1,272 @@
+"""What every modality must hold."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from ...data import Data, Modality, Provenance, Rendering, Table
+from ...distributions import Likelihood, central_noise
+from ...models import MultimodalVAE
+from ..models import findable
+from ..toys import ToyDataset
+from .contract import Contract, does_not_apply, same_global_randomness, seed_everything
+from .numerics import cumulated, ks_limit, largest_distance
+
+SHAPES = ((3,), (1, 8, 8), (2, 3))
+LATENT_DIM, ROWS, DRAWS = 3, 12, 4000
+CONTENT = {"picture": np.ndarray, "raster": np.ndarray, "bars": list, "text": str}
+
+
+class ModalityContract(Contract):
+    """Networks and their shapes, a normalised likelihood with the samples and mean that it gives, the way to the networks and back, cells, pictures, configuration.
+
+    Values to try it on are drawn from its own likelihood.
+
+    Attributes:
+        examples: Fields of modalities to check, such as ``({"shape": (3,)},)``; by default one is guessed, where a shape (and names of categories) is all it needs.
+    """
+
+    kind = "modalities"
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
+
+    # What checks use ----------------------------------------------------------------------------------------------------
+
+    def modalities(self) -> Iterator[Modality]:
+        """The modalities to check, small ones."""
+        found = self.loaded()
+        if self.examples:
+            yield from (found(**{**self.options, **example}) for example in self.examples)
+            return
+        guess = self.once("guess", lambda: _guessed(found, self.options))
+        if guess is None:
+            does_not_apply("no small one can be guessed: subclass ModalityContract, and write its fields as examples = ({...},)")
+        yield guess
+
+    def parts(self) -> Iterator[tuple[Modality, nn.Module, nn.Module, Likelihood, Tensor]]:
+        """Each modality with an encoder, a decoder and a likelihood in float64 and evaluation mode, and values ``[12, *shape]`` in model units."""
+        for number, modality in enumerate(self.modalities()):
+            yield self.once(("parts", number), lambda modality=modality: self._parts(modality))  # type: ignore[misc]
+
+    @staticmethod
+    def _parts(modality: Modality) -> tuple[Modality, nn.Module, nn.Module, Likelihood, Tensor]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            encoder, decoder, likelihood = modality.encoder(LATENT_DIM), modality.decoder(LATENT_DIM), modality.make_likelihood()
+            modality.tie(encoder.trunk, decoder)
+            for part in (encoder, decoder, likelihood):
+                part.double().eval()
+            z = torch.randn(ROWS, LATENT_DIM, dtype=torch.float64)
+            with torch.no_grad():
+                return modality, encoder, decoder, likelihood, likelihood.sample(decoder(z))
+
+    def draws(self) -> Iterator[tuple[Modality, Likelihood, Tensor, Tensor]]:
+        """Each modality with its likelihood, parameters of one value ``[outputs, *shape]``, and 4000 draws from it ``[4000, *shape]``."""
+        for number, (modality, _, decoder, likelihood, _) in enumerate(self.parts()):
+            with torch.no_grad():
+                parameters = decoder(torch.zeros(1, LATENT_DIM, dtype=torch.float64))[0]
+
+                def drawn(likelihood: Likelihood = likelihood, parameters: Tensor = parameters) -> Tensor:
+                    torch.manual_seed(0)
+                    return likelihood.sample(parameters.expand(DRAWS, *parameters.shape))
+
+                yield modality, likelihood, parameters, self.once(("draws", number), drawn)
+
+    # Checks -------------------------------------------------------------------------------------------------------------
+
+    def test_networks_have_the_declared_shapes(self) -> None:
+        """Trunks give ``[N, features]``, encoders a mean and a spread ``[N, D]``, decoders ``[N, outputs, *shape]``."""
+        for modality, encoder, decoder, likelihood, values in self.parts():
+            for network in (modality.trunk(LATENT_DIM), modality.classifier_trunk()):
+                features = network.double().eval()(values)
+                assert features.shape == (ROWS, network.features), f"{self.who}: a trunk gives {tuple(features.shape)}, not [N, features]"
+            for output in encoder(values):
+                assert output.shape == (ROWS, LATENT_DIM), f"{self.who}: the encoder gives {tuple(output.shape)}, not [N, D]"
+            parameters = decoder(torch.zeros(ROWS, LATENT_DIM, dtype=torch.float64))
+            wanted = (ROWS, likelihood.outputs, *modality.shape)
+            assert parameters.shape == wanted, f"{self.who}: the decoder gives {tuple(parameters.shape)}, not [N, outputs, *shape]"
+
+    def test_every_parameter_learns(self) -> None:
+        """Encoder, decoder and likelihood all get gradients that are finite and not zero everywhere."""
+        for _, encoder, decoder, likelihood, values in self.parts():
+            mean, spread = encoder(values)
+            z = mean + spread
+            loss = likelihood.log_prob(decoder(z), values).sum()
+            named = {
+                f"{part}.{name}": p
+                for part, net in zip(("encoder", "decoder", "likelihood"), (encoder, decoder, likelihood))
+                for name, p in net.named_parameters()
+            }
+            found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+            for name, gradient in zip(named, found):
+                assert gradient is not None and gradient.isfinite().all(), f"{self.who}: {name} gets no gradient, or one that is not finite"
+                assert gradient.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
+
+    def test_log_prob_is_the_sum_over_values(self) -> None:
+        """One number per item: the sum (no mean) of ``pointwise``, with any leading dimensions of latents."""
+        for modality, _, decoder, likelihood, values in self.parts():
+            with torch.no_grad():
+                parameters = torch.stack([decoder(torch.full((ROWS, LATENT_DIM), fill, dtype=torch.float64)) for fill in (0.0, 0.5)])
+                each, whole = likelihood.pointwise(parameters, values), likelihood.log_prob(parameters, values)
+            assert each.shape == (2, ROWS, *modality.shape), f"{self.who}: pointwise gives {tuple(each.shape)}, not [..., N, *shape]"
+            assert whole.shape == (2, ROWS), f"{self.who}: log_prob gives {tuple(whole.shape)}, not one number per item"
+            assert torch.allclose(whole, each.flatten(2).sum(-1)), f"{self.who}: log_prob is not the sum of pointwise over the values"
+
+    def test_the_likelihood_is_normalised(self) -> None:
+        """The probabilities of the values that are drawn sum to one, or the density integrates to one over their range; all but the rare ones count."""
+        for modality, likelihood, parameters, drawn in self.draws():
+            for entry, points, density in _entries(modality, likelihood, parameters, drawn):
+                total = float(density.sum() if likelihood.discrete else cumulated(points, density)[-1])
+                assert 0.98 < total < 1.002, f"{self.who}: the likelihood of value {entry} sums or integrates to {total:.4f} where 1 is due"
+
+    def test_samples_have_the_likelihood(self) -> None:
+        """How often each value is drawn is its probability; the distribution function of draws is that of the density (Kolmogorov and Smirnov)."""
+        for modality, likelihood, parameters, drawn in self.draws():
+            flat = drawn.double().flatten(1)
+            for entry, points, density in _entries(modality, likelihood, parameters, drawn):
+                if likelihood.discrete:
+                    share = (flat[:, entry, None] == points).double().mean(0)
+                    distance, limit = float((share - density).abs().max()), 5.5 * 0.5 / DRAWS**0.5
+                else:
+                    distance, limit = largest_distance(flat[:, entry], points, cumulated(points, density)), ks_limit(DRAWS)
+                assert distance < limit, f"{self.who}: samples of value {entry} do not have the likelihood that it gives"
+
+    def test_the_mean_is_that_of_the_samples(self) -> None:
+        """The mean is that of many draws; of codes, which have none, it is the most probable one."""
+        for _, likelihood, parameters, drawn in self.draws():
+            mean = likelihood.mean(parameters)
+            assert mean.shape == drawn.shape[1:], f"{self.who}: the mean has shape {tuple(mean.shape)}, and a draw {tuple(drawn.shape[1:])}"
+            if not mean.is_floating_point():
+                best = likelihood.pointwise(parameters, mean)
+                any_other = likelihood.pointwise(parameters.expand(DRAWS, *parameters.shape), drawn)
+                assert (best >= any_other - 1e-9).all(), f"{self.who}: the mean is not the most probable code"
+                continue
+            error = drawn.std(0) / DRAWS**0.5
+            assert ((mean - drawn.mean(0)).abs() <= 6 * error + 1e-9).all(), f"{self.who}: the mean is not that of the samples"
+
+    def test_noise_is_seeded(self) -> None:
+        """The same seed gives the same draw, whatever Python's and NumPy's global random numbers are."""
+        for _, _, decoder, likelihood, _ in self.parts():
+            found = []
+            with same_global_randomness(self.who), torch.no_grad():
+                for others in (0, 1):
+                    random.seed(others)
+                    torch.manual_seed(0)
+                    found.append(likelihood.sample(decoder(torch.zeros(2, LATENT_DIM, dtype=torch.float64))))
+            assert torch.equal(*found), f"{self.who}: the same seed gives another draw"
+
+    def test_the_transform_comes_back(self) -> None:
+        """To the networks and back is where one came from, in both directions, with fitted statistics, which are saved."""
+        for modality, _, _, _, values in self.parts():
+            transform = modality.transform().double()
+            raw = transform.inverse(values)
+            transform.fit(3 * raw if raw.is_floating_point() else raw)
+            back, there = transform.inverse(transform(raw)), transform(transform.inverse(values))
+            assert torch.allclose(back.double(), raw.double(), atol=1e-9), (
+                f"{self.who}: data do not come back from the transform and its inverse"
+            )
+            assert torch.allclose(there.double(), values.double(), atol=1e-9), (
+                f"{self.who}: model units do not come back from the inverse and the transform"
+            )
+            again = modality.transform().double()
+            again.load_state_dict(transform.state_dict())
+            assert torch.equal(again(raw), transform(raw)), f"{self.who}: what the transform has learned is not in its state_dict"
+
+    def test_values_can_be_shown(self) -> None:
+        """``render`` gives what its kind says; ``cells`` as many plain cells as ``value_names`` gives different names."""
+        for modality, _, _, _, values in self.parts():
+            value = modality.transform().double().inverse(values)[0].numpy()
+            shown = modality.render(value)
+            assert isinstance(shown, Rendering) and isinstance(shown.content, CONTENT[shown.kind]), (
+                f"{self.who}: render gives no {shown.kind}"
+            )
+            names, cells = modality.value_names("it"), modality.cells(value)
+            assert len(names) == len(set(names)) == len(cells), f"{self.who}: {len(cells)} cells have {len(set(names))} different names"
+            assert all(isinstance(cell, str | int | float) for cell in cells), f"{self.who}: a cell is not a plain number or string"
+
+    def test_distances(self) -> None:
+        """A distance is 0 from a value to itself and never negative, and a guess is one value."""
+        for modality, _, _, _, values in self.parts():
+            raw = modality.transform().double().inverse(values)
+            own, other = modality.distance(raw, raw), modality.distance(raw, raw.flip(0))
+            assert own.shape == (ROWS,) and not own.any(), f"{self.who}: the distance of a value to itself is not 0"
+            assert (other >= 0).all() and torch.allclose(other, other.flip(0)), (
+                f"{self.who}: a distance is negative, or depends on the direction"
+            )
+            assert modality.guess(raw).shape == modality.shape, f"{self.who}: a guess is not one value"
+
+    def test_it_is_described_by_its_fields(self) -> None:
+        """Every field has a description; as JSON and pickled it comes back the same; and it is frozen."""
+        for modality in self.modalities():
+            kind = type(modality)
+            for name, field in kind.model_fields.items():
+                assert field.description, f"{self.who}: the option {name!r} has no description"
+            assert kind.model_validate(json.loads(modality.model_dump_json())) == modality, (
+                f"{self.who}: its fields as JSON give another modality"
+            )
+            if "<locals>" not in kind.__qualname__:
+                assert pickle.loads(pickle.dumps(modality)) == modality, f"{self.who}: pickled it comes back as another modality"
+            try:
+                modality.shape = modality.shape  # type: ignore[misc]
+            except ValidationError:
+                continue
+            raise AssertionError(f"{self.who}: its fields can be changed; a modality is frozen")
+
+    def test_a_model_has_it(self) -> None:
+        """Beside another modality: terms are finite, generated values have its shape, and a rebuilt model is the same."""
+        for modality, _, _, _, values in self.parts():
+            raw = modality.transform().double().inverse(values)
+            vector = ToyDataset(("vector",), ROWS)
+            available = torch.ones(ROWS, 2, dtype=torch.bool)
+            available[::3, 0] = False
+            table = Table.of({"it": raw, **vector.splits().train.data}, available=available)
+            modalities = {"it": modality, **vector.modalities()}
+            data = Data("toy", vector, modalities, table, table, table, {}, Provenance("simulated", "Drawn from itself."), "modality")
+            with findable("modalities", self.component):
+                model = MultimodalVAE.create("elbo", data, latent_dim=2).eval()
+                again = MultimodalVAE.rebuild(json.loads(json.dumps(model.description))).eval()
+            again.load_state_dict(model.state_dict())
+            with central_noise(), torch.no_grad():
+                one, two = model(table[:ROWS]), again(table[:ROWS])
+            assert one.value(1.0).isfinite().all(), f"{self.who}: a term is not finite"
+            assert not one.log_likelihood[0][::3].any(), f"{self.who}: a row that lacks it has a likelihood of it"
+            assert torch.equal(one.value(1.0), two.value(1.0)), f"{self.who}: a model that is rebuilt from its description is another one"
+            seed_everything(0)
+            generated = model.generate(samples=2, draw=True)["it"]
+            assert generated.shape == (2, *modality.shape), f"{self.who}: what is generated has shape {tuple(generated.shape)}"
+
+
+def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | None:
+    """A small modality from its required fields: a shape, and names where there are several to be given."""
+    wanted = {name: ("a", "b", "c") for name, field in kind.model_fields.items() if field.is_required() and name != "shape"}
+    for shape in SHAPES:
+        try:
+            return kind(**{"shape": shape, **wanted, **options})
+        except ValidationError:
+            continue
+    return None
+
+
+def _entries(modality: Modality, likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Some of the values of an item: their number, points that cover what was drawn of them, and the probability or density there.
+
+    For a discrete likelihood the points are the drawn values, else a grid from the smallest to the largest one.
+    """
+    flat = drawn.double().flatten(1)
+    for entry in sorted({0, flat.shape[1] // 2, flat.shape[1] - 1}):
+        values = flat[:, entry]
+        points = (
+            values.unique() if likelihood.discrete else torch.linspace(float(values.min()), float(values.max()), 4001, dtype=torch.float64)
+        )
+        x = drawn[:1].double().expand(len(points), *modality.shape).clone()
+        x.flatten(1)[:, entry] = points  # the copy is contiguous, so that this is a view
+        log_density = likelihood.pointwise(parameters.expand(len(points), *parameters.shape), x.to(drawn.dtype))
+        yield entry, points, log_density.flatten(1)[:, entry].exp()

@@ -1,0 +1,313 @@
+"""What every objective must hold."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ...data import Batch, Data
+from ...distributions import central_noise
+from ...models import MultimodalVAE
+from ...models.terms import Terms
+from ..models import findable, make_model
+from ..toys import toy_data, world_batch, world_model
+from ..worlds import LinearGaussianWorld
+from .contract import Contract, does_not_apply, same_global_randomness, seed_others
+
+toys: Callable[..., Data] = cache(toy_data)
+
+
+class ObjectiveContract(Contract):
+    """Terms per row, gradients, posteriors, missing modalities, noise, saving, and the bound that is claimed.
+
+    Attributes:
+        kinds: The kinds of modalities of the toy (:func:`mmgen.testing.toy_data`); as many of them as the objective is for.
+        tight: Whether the objective is the evidence itself where the experts are exact (in a linear-Gaussian world with N(0, I) as an expert of their product).
+            It then knows a reversed KL, or a forgotten prior, from the right one.
+    """
+
+    kind = "objectives"
+    kinds: ClassVar[tuple[str, ...]] = ("vector", "counts", "tags")
+    tight: ClassVar[bool] = False
+
+    # What checks use ----------------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As many of the kinds as the objective is for."""
+        return self.kinds[: self.loaded().most_modalities]
+
+    @property
+    def data(self) -> Data:
+        """The toy."""
+        return toys(self.names)
+
+    def model(self, data: Data | None = None, **options: Any) -> MultimodalVAE:
+        """A fresh model in evaluation mode; what the objective finds in closed form is found."""
+        data = self.data if data is None else data
+        model = make_model(self.component, data, **{**self.options, **options})
+        with torch.no_grad():
+            model.objective.solve(model, data.train)
+        return model
+
+    def shared_model(self) -> MultimodalVAE:
+        """One model in evaluation mode for all checks that do not change it."""
+        return self.once("model", self.model)
+
+    # Checks -------------------------------------------------------------------------------------------------------------
+
+    def test_terms_are_finite_numbers_per_row(self) -> None:
+        """Terms are finite: a log-likelihood ``[M, B]``, and one number per row of everything else."""
+        model = self.shared_model()
+        with central_noise(), torch.no_grad():
+            terms = model(self.data.train[:6])
+        value = terms.value(1.0)
+        assert value.shape == (6,), f"{self.who}: the value has shape {tuple(value.shape)}, not one number per row"
+        assert terms.log_likelihood.shape == (len(model.modalities), 6), f"{self.who}: log_likelihood is not [M, B]"
+        for name, term in _parts(terms).items():
+            assert term.isfinite().all(), f"{self.who}: {name} is not finite"
+
+    def test_rows_do_not_depend_on_each_other(self) -> None:
+        """A row's terms and posterior are the same whatever else is in its batch, while training too, unless ``whole_batch`` says otherwise."""
+        if self.loaded().whole_batch:
+            does_not_apply("whole_batch says that a row's terms depend on the other rows")
+        model = self.shared_model()
+        with central_noise(), torch.no_grad():
+            for training, rows in ((False, (0, 3, 5)), (True, (1,))):
+                model.train(training)
+                whole, mean = model(self.data.train[:6]).value(1.0), model.encode(self.data.train[:6]).mean
+                for row in rows:
+                    alone = self.data.train[row : row + 1]
+                    assert torch.allclose(model(alone).value(1.0)[0], whole[row], atol=1e-8), (
+                        f"{self.who}: row {row} depends on the rest of its batch"
+                    )
+                    assert torch.allclose(model.encode(alone).mean[0], mean[row], atol=1e-8), (
+                        f"{self.who}: a posterior depends on the rest of its batch"
+                    )
+        model.eval()
+
+    def test_what_is_missing_does_not_matter(self) -> None:
+        """What stands in the place of a missing modality changes neither the terms, nor the posterior, nor any gradient."""
+        if not self.loaded().supports_missing:
+            does_not_apply("supports_missing says that it needs every modality of every row")
+        model = self.model(toys(self.names, missing=0.5))
+        batch = model.prepare(toys(self.names, missing=0.5).train[:12])
+        assert not batch.available.all()
+        results = []
+        with central_noise():
+            for each in (batch, _with_garbage(batch, ~batch.available)):
+                model.zero_grad()
+                value = model(each).value(0.7)
+                value.sum().backward()
+                gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+                results.append((value.detach(), model.posterior(each, each.available).mean.detach(), gradient))
+        for one, two in zip(*results, strict=True):
+            assert torch.allclose(one, two, atol=1e-9), f"{self.who}: what stands in the place of a missing modality matters"
+
+    def test_the_order_of_modalities_does_not_matter(self) -> None:
+        """The same model with its modalities in another order has the same value."""
+        first, names = self.shared_model(), self.names
+        if list(first.objective.parameters()) or not list(first.parameters()):
+            does_not_apply("networks of its own may be laid out in the order of the modalities")
+        second = self.model(toys(names[::-1]))
+        for part in ("transforms", "encoders", "decoders", "likelihoods"):
+            for m in range(len(names)):
+                getattr(second, part)[len(names) - 1 - m].load_state_dict(getattr(first, part)[m].state_dict())
+        batch = self.data.train[:6]
+        turned = Batch({name: batch.data[name] for name in names[::-1]}, batch.available.flip(-1), batch.labels, batch.rows)
+        with central_noise(), torch.no_grad():
+            one, two = first(batch).value(0.7), second(turned).value(0.7)
+        assert torch.allclose(one, two, atol=1e-8), f"{self.who}: the order of the modalities matters"
+
+    def test_every_parameter_learns(self) -> None:
+        """Every parameter gets a gradient that is finite and not zero everywhere."""
+        model = self.model().train()
+        if not list(model.parameters()):
+            does_not_apply("nothing learns by gradients: all of it is found in closed form")
+        torch.manual_seed(0)
+        (-model(self.data.train[:24]).value(1.0).mean()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, f"{self.who}: {name} gets no gradient"
+            assert parameter.grad.isfinite().all(), f"{self.who}: the gradient of {name} is not finite"
+            assert parameter.grad.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
+
+    def test_the_likelihood_reaches_where_z_comes_from(self) -> None:
+        """The gradient of the log-likelihood goes through z, to an encoder or to a network of the objective, and not to the decoders alone."""
+        model = self.model().train()
+        behind = [p for name, p in model.named_parameters() if not name.startswith(("decoders.", "likelihoods."))]
+        if not behind or not model.decoder_sizes:
+            does_not_apply("no parameter stands between the data and z, or nothing is decoded")
+        torch.manual_seed(0)
+        likelihood = model(self.data.train[:24]).log_likelihood.sum()
+        assert likelihood.requires_grad, f"{self.who}: the log-likelihood has no gradient"
+        found = torch.autograd.grad(likelihood, behind, allow_unused=True)
+        reached = any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in found)
+        assert reached, f"{self.who}: the gradient of the log-likelihood does not go through z; it is detached somewhere"
+
+    def test_every_subset_has_a_posterior(self) -> None:
+        """Every subset, also the empty one, has a posterior ``[B, D]`` with weights that sum to one."""
+        model, batch = self.shared_model(), self.data.test[:5]
+        names = list(model.modalities)
+        assert model.objective.infers(model, names), f"{self.who}: it must infer from all modalities"
+        for given in ([], names[:1], names[1:], names):
+            with torch.no_grad():
+                posterior = model.posterior(batch, model.mask(batch, given))
+            assert posterior.mean.shape == (5, model.config.latent_dim), f"{self.who}: the mean given {given} is not [B, D]"
+            total = posterior.weights.sum(0)
+            assert torch.allclose(total, torch.ones_like(total)), f"{self.who}: the weights do not sum to one"
+            assert posterior.mean.isfinite().all() and posterior.variance.isfinite().all(), (
+                f"{self.who}: given {given} the posterior is not finite"
+            )
+
+    def test_a_posterior_sees_what_is_given_and_nothing_else(self) -> None:
+        """Of all subsets that it infers from: other values of what is given change the posterior, other values of the rest do not."""
+        model = self.shared_model()
+        batch, names = model.prepare(self.data.test[:5]), list(self.names)
+        for given in [[name] for name in names] + [names[1:], names]:
+            if not model.objective.infers(model, given):
+                continue
+            mask = model.mask(batch, given)
+            with torch.no_grad():
+                before, after, changed = (
+                    model.posterior(each, mask) for each in (batch, _with_garbage(batch, ~mask), _with_garbage(batch, mask))
+                )
+            assert torch.allclose(before.mean, after.mean, atol=1e-9), f"{self.who}: the posterior given {given} depends on something else"
+            assert not torch.allclose(before.mean, changed.mean, atol=1e-9), (
+                f"{self.who}: the posterior given {given} does not depend on it"
+            )
+
+    def test_single_modalities_have_posteriors_of_their_own(self) -> None:
+        """Given one modality or another, z is another one."""
+        model, batch = self.shared_model(), self.data.test[:5]
+        alone = [[name] for name in model.modalities if model.objective.infers(model, [name])]
+        if len(alone) < 2:
+            does_not_apply("it does not infer from several single modalities")
+        with torch.no_grad():
+            means = [model.posterior(batch, model.mask(batch, given)).mean for given in alone]
+        for given, mean in zip(alone[1:], means[1:]):
+            assert not torch.allclose(means[0], mean, atol=1e-9), f"{self.who}: given {given[0]} z is the same as given {alone[0][0]}"
+
+    def test_a_trained_model_is_deterministic(self) -> None:
+        """Posteriors have no noise; encoding uses ``posterior``, and changes neither the model nor its mode."""
+        model, batch = self.model(), self.data.test[:5]
+        before = copy.deepcopy(model.state_dict())
+        found = []
+        for seed in (0, 1):
+            torch.manual_seed(seed)
+            found.append(model.train().encode(batch))
+            assert model.training, f"{self.who}: encoding leaves the model in another mode"
+        assert torch.equal(found[0].mean, found[1].mean), f"{self.who}: the posterior of a trained model is drawn"
+        assert torch.equal(found[0].variance, found[1].variance), f"{self.who}: the posterior of a trained model is drawn"
+        model.eval()
+        prepared = model.prepare(batch)
+        with torch.no_grad():
+            own = model.objective.posterior(model, prepared, model.experts(prepared), prepared.available)
+        assert torch.equal(found[0].mean, own.mean), f"{self.who}: a model is encoded with another posterior than the objective's"
+        assert _same(before, model.state_dict()), f"{self.who}: encoding changes the model"
+
+    def test_noise_is_seeded(self) -> None:
+        """The same seed gives the same terms, and another seed others (unless posteriors are points); it does not depend on those of Python and NumPy."""
+        model, batch, values = self.shared_model(), self.data.train[:8], []
+        for others, seed in enumerate((0, 0, 1)):
+            seed_others(others)
+            torch.manual_seed(seed)
+            with same_global_randomness(self.who), torch.no_grad():
+                values.append(model(batch).value(1.0))
+        assert torch.equal(values[0], values[1]), f"{self.who}: the same seed gives another value"
+        points = bool((model.encode(batch).variance == 0).all())
+        assert points or not torch.equal(values[0], values[2]), f"{self.who}: there is no noise in it"
+
+    def test_beta_multiplies_the_divergence_alone(self) -> None:
+        """Terms do not depend on β: the value is the log-likelihood less β times the divergence, plus the other terms."""
+        found, others = [], (0.25, 4.0)
+        for beta in others:
+            torch.manual_seed(0)
+            with torch.no_grad():
+                found.append(self.model(beta=beta)(self.data.train[:8]))
+        one, two = (_parts(terms) for terms in found)
+        for name in one:
+            assert torch.allclose(one[name], two[name], atol=1e-9), (
+                f"{self.who}: {name} depends on β; it multiplies the divergence, in the value"
+            )
+        rest = sum(found[0].others.values(), torch.zeros(8, dtype=torch.float64))
+        expected = found[0].log_likelihood.sum(0) - 3.0 * found[0].divergence + rest
+        assert torch.allclose(found[0].value(3.0), expected), f"{self.who}: its terms have a value of their own"
+
+    def test_likelihood_weights_multiply_the_log_likelihood(self) -> None:
+        """A modality of weight 0 has the log-likelihood 0."""
+        model = self.model()
+        if not model.decoder_sizes:
+            does_not_apply("nothing is decoded")
+        name = next(iter(model.decoder_sizes))
+        m = list(model.modalities).index(name)
+        model.likelihood_weights[m] = 0.0
+        torch.manual_seed(0)
+        with torch.no_grad():
+            share = model(self.data.train[:8]).log_likelihood[m]
+        assert torch.equal(share, torch.zeros_like(share)), f"{self.who}: {name!r} has a log-likelihood although its weight is 0"
+
+    def test_saving_and_loading(self) -> None:
+        """A model rebuilt from its description and its saved tensors is the same model."""
+        model = self.shared_model()
+        with tempfile.TemporaryDirectory() as folder, findable("objectives", self.component):
+            path = Path(folder) / "model.safetensors"
+            save_file(model.state_dict(), path)
+            again = MultimodalVAE.rebuild(model.description).double().eval()
+            again.load_state_dict(load_file(path))
+        batch = self.data.train[:6]
+        with central_noise(), torch.no_grad():
+            assert torch.equal(model(batch).value(1.0), again(batch).value(1.0)), f"{self.who}: saving and loading changes the model"
+
+    def test_the_bound_holds(self) -> None:
+        """Where ``bound`` claims one: in linear-Gaussian worlds, whose evidence is known, the value is below it, and reaches it if it is ``tight``."""
+        bound = self.loaded().bound
+        if bound is None:
+            does_not_apply("it claims no bound")
+        for seed in (0, 1):
+            world = LinearGaussianWorld((3, 4, 3)[: len(self.names)], 2, orthogonal=True, seed=seed)
+            x = world.sample(8)[1]
+            members = range(len(self.names))
+            evidence = sum((world.log_evidence(x, [m]) for m in members), torch.zeros(8, dtype=torch.float64))
+            evidence = evidence if bound == "own" else world.log_evidence(x)
+            model = world_model(world, self.component, **self.options)
+            torch.manual_seed(seed)
+            with torch.no_grad():
+                values = torch.stack([model(world_batch([each.repeat(100, 1) for each in x])).value(1.0) for _ in range(4)]).reshape(-1, 8)
+            gap, error = evidence - values.mean(0), values.std(0) / len(values) ** 0.5
+            assert (gap >= -5 * error - 1e-9).all(), (
+                f"{self.who}: its value is above the log-evidence that bound={bound!r} says it is below"
+            )
+            assert not self.tight or (gap.abs() <= 5 * error + 1e-9).all(), (
+                f"{self.who}: with exact experts its value is not the log-evidence"
+            )
+
+
+def check_objective(objective: str | type, kinds: tuple[str, ...] = ObjectiveContract.kinds) -> None:
+    """Run :class:`ObjectiveContract` with these kinds of modalities. Raises an AssertionError that names the checks that fail."""
+    failed = ObjectiveContract.of(objective, kinds=kinds).failures()
+    assert not failed, "\n".join(f"{name}: {sentence}" for name, sentence in failed.items())
+
+
+def _parts(terms: Terms) -> dict[str, Tensor]:
+    return {"log_likelihood": terms.log_likelihood, "divergence": terms.divergence, **terms.others}
+
+
+def _with_garbage(batch: Batch, where: Tensor) -> Batch:
+    """A prepared batch with other values where ``where`` ``[B, M]`` is true."""
+    changed = {}
+    for m, (name, values) in enumerate(batch.data.items()):
+        other = values + 1 if values.is_floating_point() else 1 - values.clamp(0, 1)
+        changed[name] = torch.where(where[:, m].reshape(-1, *[1] * (values.dim() - 1)), other, values)
+    return Batch(changed, batch.available, batch.labels, batch.rows, prepared=True)
+
+
+def _same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(value, two[name]) for name, value in one.items())

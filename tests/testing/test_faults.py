@@ -1,0 +1,458 @@
+"""A test of the contracts: faults seeded into copies of real components, each caught by the check that is meant for it; the unfaulted copies pass."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmgen.data import Provenance, Splits, Table, VectorModality
+from mmgen.data.transforms import Standardise
+from mmgen.distributions import (
+    Gaussian,
+    Likelihood,
+    Mixture,
+    kl_gaussians,
+    make_likelihood,
+    mixture_of_experts,
+    product_of_experts,
+    standard_normal,
+)
+from mmgen.distributions.likelihoods import Normal
+from mmgen.evaluation import Metric, row
+from mmgen.models import ELBO, Terms
+from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
+from mmgen.models.priors import MixtureOfPosteriors, ScaledNormal, VampPrior
+from mmgen.testing import (
+    AggregatorContract,
+    DatasetContract,
+    MetricContract,
+    ModalityContract,
+    ObjectiveContract,
+    PriorContract,
+    ToyDataset,
+)
+
+# Objectives: the ELBO with a product of experts, in steps that a fault can take the place of --------------------------------------------
+
+
+class Copy(ELBO):
+    def terms(self, model, batch):
+        q = self.aggregate(self.experts(model, batch), self.seen(batch)).components[0]
+        z = self.latents(q)
+        likelihood = self.likelihood(model, z, batch)
+        return Terms(likelihood, self.divergence(model, q))
+
+    def experts(self, model, batch):
+        return model.experts(batch)
+
+    def seen(self, batch):
+        return batch.available
+
+    def latents(self, q):
+        return q.rsample()
+
+    def likelihood(self, model, z, batch):
+        return model.log_likelihood(z, batch)
+
+    def divergence(self, model, q):
+        return kl_gaussians(q, standard_normal(q))
+
+
+class ReversedKL(Copy):
+    def divergence(self, model, q):
+        return kl_gaussians(standard_normal(q), q)
+
+
+class MaskIgnored(Copy):
+    def seen(self, batch):
+        return torch.ones_like(batch.available)
+
+
+class MeanOverModalities(Copy):
+    def likelihood(self, model, z, batch):
+        return super().likelihood(model, z, batch) / len(model.modalities)
+
+
+class MeanOverLatents(Copy):
+    def divergence(self, model, q):
+        return super().divergence(model, q) / q.mean.shape[-1]
+
+
+class DetachedLatents(Copy):
+    def latents(self, q):
+        return q.rsample().detach()
+
+
+class DetachedExpert(Copy):
+    def experts(self, model, batch):
+        return super().experts(model, batch).map(lambda value: torch.cat([value[:1].detach(), value[1:]]))
+
+
+class BatchStatistics(Copy):
+    def latents(self, q):
+        return super().latents(q) - q.mean.mean(0)
+
+
+class BatchStatisticsInTraining(BatchStatistics):
+    def latents(self, q):
+        return super().latents(q) if self.training else Copy.latents(self, q)
+
+
+class EverythingAtTest(Copy):
+    def posterior(self, model, batch, experts, given):
+        return self.aggregate.infer(experts, batch.available.expand_as(given))
+
+
+class NothingAtTest(Copy):
+    def posterior(self, model, batch, experts, given):
+        return self.aggregate.infer(experts, torch.zeros_like(given))
+
+
+class DrawnAtTest(Copy):
+    def posterior(self, model, batch, experts, given):
+        q = super().posterior(model, batch, experts, given)
+        return Mixture(Gaussian(q.components.rsample(), q.components.log_variance), q.log_weights)
+
+
+class NumPyNoise(Copy):
+    def latents(self, q):
+        return q.mean + q.scale * torch.from_numpy(np.random.standard_normal(q.mean.shape))  # noqa: NPY002
+
+
+class UnseededNoise(Copy):
+    def latents(self, q):
+        return q.mean + q.scale * torch.from_numpy(np.random.default_rng().standard_normal(q.mean.shape))
+
+
+class NoNoise(Copy):
+    def latents(self, q):
+        return q.mean
+
+
+class BetaTwice(Copy):
+    def divergence(self, model, q):
+        return model.config.beta * super().divergence(model, q)
+
+
+class WeightsForgotten(Copy):
+    def likelihood(self, model, z, batch):
+        each = [model.likelihoods[m].log_prob(model.decode(z, name), batch.data[name]) for m, name in enumerate(model.modalities)]
+        return torch.stack(each).where(batch.available.T, 0.0)
+
+
+class ValueInTheOrder(Copy):
+    def likelihood(self, model, z, batch):
+        return super().likelihood(model, z, batch) * torch.tensor([3.0, 2.0, 1.0])[:, None]
+
+
+class LostOnSaving(Copy):
+    def build(self, model):
+        self.factor = torch.rand(())
+
+    def divergence(self, model, q):
+        return super().divergence(model, q) * self.factor
+
+
+# Aggregators ------------------------------------------------------------------------------------------------------------
+
+
+class PriorExpertForgotten(ProductOfExperts):
+    def forward(self, experts, given):
+        return Mixture.of(product_of_experts(experts, given, prior=False))
+
+
+class WeightsOfAll(MixtureOfExperts):
+    def forward(self, experts, given):
+        mixture = super().forward(experts, given)
+        return Mixture(
+            mixture.components, torch.where(mixture.log_weights.isfinite(), -torch.tensor(float(given.shape[-1])).log(), -torch.inf)
+        )
+
+
+class AbsentExpertsRead(MixtureOfExperts):
+    def forward(self, experts, given):
+        everything = given | given.any(-1, keepdim=True)
+        return mixture_of_experts(experts, everything)
+
+
+class FirstExpertDetached(ProductOfExperts):
+    def forward(self, experts, given):
+        first = experts.map(lambda value: torch.cat([value[:1].detach(), value[1:]]))
+        return super().forward(first, given)
+
+
+class OverTheBatch(ProductOfExperts):
+    def forward(self, experts, given):
+        q = super().forward(experts, given).components[..., 0, :, :]
+        return Mixture.of(Gaussian(q.mean - q.mean.mean(-2, keepdim=True) * given.any(-1, keepdim=True), q.log_variance))
+
+
+# Priors -----------------------------------------------------------------------------------------------------------------
+
+
+class NotDivided(VampPrior):
+    def forward(self, model, experts, given):
+        found = super().forward(model, experts, given)
+        return Mixture(found.components, torch.zeros_like(found.log_weights))
+
+
+class SaysItIsFixed(MixtureOfPosteriors):
+    dynamic = False
+
+
+class SaysItIsDynamic(ScaledNormal):
+    dynamic = True
+
+
+class ScaleDetached(ScaledNormal):
+    def forward(self, model, experts, given):
+        return super().forward(model, experts, given).map(torch.detach)
+
+
+class MaskOfThePriorIgnored(MixtureOfPosteriors):
+    def forward(self, model, experts, given):
+        return mixture_of_experts(experts, torch.ones_like(given))
+
+
+# Modalities -------------------------------------------------------------------------------------------------------------
+
+
+class WithoutConstant(Normal):
+    def pointwise(self, parameters, x):
+        return -0.5 * (x - self.mean(parameters)).square()
+
+
+class MeanOverValues(Normal):
+    def log_prob(self, parameters, x):
+        return super().log_prob(parameters, x) / self.shape[0]
+
+
+class WideSamples(Normal):
+    def sample(self, parameters):
+        return self.mean(parameters) + 1.5 * torch.randn_like(self.mean(parameters))
+
+
+class Softplus(Likelihood):  # a Bernoulli whose second outcome has the probability of the first
+    discrete = True
+
+    def pointwise(self, parameters, x):
+        return -torch.nn.functional.softplus(self._output(parameters, 0) + 1)
+
+    def mean(self, parameters):
+        return self._output(parameters, 0).sigmoid()
+
+    def sample(self, parameters):
+        return torch.bernoulli(self.mean(parameters))
+
+
+def vector_with(likelihood):
+    class Vector(VectorModality):
+        def make_likelihood(self):
+            return likelihood(self.shape)
+
+    return Vector
+
+
+class MeanForgotten(Standardise):
+    def inverse(self, values):
+        return self.scale * values
+
+
+class WrongInverse(VectorModality):
+    def transform(self):
+        return MeanForgotten(self.shape)
+
+
+class OneNameTooMany(VectorModality):
+    def value_names(self, name):
+        return [*super().value_names(name), "another"]
+
+
+# Datasets ---------------------------------------------------------------------------------------------------------------
+
+
+class Honest(ToyDataset):
+    """Rows with groups that are on one side."""
+
+    def splits(self):
+        tables, start = [], 0
+        for table in vars(super().splits()).values():
+            if isinstance(table, Table):
+                numbers = torch.arange(start, start + len(table))
+                tables.append(Table(table.data, table.available, table.labels, numbers, numbers // 2))
+                start += len(table)
+        return self.sides(*tables)
+
+    def sides(self, train, val, test):
+        return Splits(train, val, test, Provenance("simulated", "A toy."), {"class": ("x", "y", "z")})
+
+
+class Leaking(Honest):
+    def sides(self, train, val, test):
+        return super().sides(train, val, Table.concatenate([test, train.select(torch.arange(4))]))
+
+
+class UnseededRows(Honest):
+    def sides(self, train, val, test):
+        train.data["vector"].add_(torch.randn(()))
+        return super().sides(train, val, test)
+
+
+class UndeclaredClass(Honest):
+    def sides(self, train, val, test):
+        test.labels["class"][0] = 3
+        return super().sides(train, val, test)
+
+
+class OtherShape(Honest):
+    def sides(self, train, val, test):
+        data = {**train.data, "vector": train.data["vector"][:, :4]}
+        return super().sides(Table(data, train.available, train.labels, train.rows, train.groups), val, test)
+
+
+# Metrics ----------------------------------------------------------------------------------------------------------------
+
+
+class MeanLength(Metric):
+    """Mean length of the posterior means, and the mean of a modality's own values."""
+
+    headline = ("length",)
+
+    def summarise(self, evaluation, judged):
+        latents = evaluation.latents()
+        return [
+            row("length", self.of(latents), len(latents.table)),
+            row("mean", self.mean(latents.table), len(latents.table), target="vector"),
+        ]
+
+    def of(self, latents):
+        keep = latents.complete[-1]
+        return latents.means[-1][keep].norm(dim=-1).mean()
+
+    def mean(self, table):
+        return table.data["vector"][table.available[:, 0]].mean()
+
+
+class ChangesTheModel(MeanLength):
+    def summarise(self, evaluation, judged):
+        rows = super().summarise(evaluation, judged)
+        with torch.no_grad():
+            next(evaluation.model.parameters()).mul_(1.001)
+        return rows
+
+
+class LeavesTrainingMode(MeanLength):
+    def summarise(self, evaluation, judged):
+        evaluation.model.train()
+        return super().summarise(evaluation, judged)
+
+
+class MissingRowsRead(MeanLength):
+    def mean(self, table):
+        return table.data["vector"].mean()
+
+
+class UnseededRowsLookedAt(MeanLength):
+    def of(self, latents):
+        picked = np.random.default_rng().permutation(len(latents.table))[:10]
+        return latents.means[-1][torch.from_numpy(picked)].norm(dim=-1).mean()
+
+
+class GlobalNoise(MeanLength):
+    def of(self, latents):
+        torch.manual_seed(0)
+        return super().of(latents) + 0 * torch.rand(())
+
+
+class HeadlineOfNothing(MeanLength):
+    headline = ("width",)
+
+
+class FieldForgotten(MeanLength):
+    def summarise(self, evaluation, judged):
+        return [{name: value for name, value in each.items() if name != "n"} for each in super().summarise(evaluation, judged)]
+
+
+# ------------------------------------------------------------------------------------------------------------------------
+
+OBJECTIVE = ObjectiveContract, {"tight": True}
+PRODUCT, MIXTURE = (AggregatorContract, {"exact": True}), (AggregatorContract, {})
+PRIOR, MODALITY, DATASET, METRIC = ((contract, {}) for contract in (PriorContract, ModalityContract, DatasetContract, MetricContract))
+
+GOOD = {
+    Copy: OBJECTIVE,
+    ProductOfExperts: PRODUCT,
+    MixtureOfExperts: MIXTURE,
+    VampPrior: PRIOR,
+    ScaledNormal: PRIOR,
+    MixtureOfPosteriors: PRIOR,
+    vector_with(Normal): MODALITY,
+    vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
+    Honest: DATASET,
+    MeanLength: METRIC,
+}
+FAULTS = [
+    (ReversedKL, OBJECTIVE, "test_the_bound_holds"),
+    (MaskIgnored, OBJECTIVE, "test_what_is_missing_does_not_matter"),
+    (MeanOverModalities, OBJECTIVE, "test_the_bound_holds"),
+    (MeanOverLatents, OBJECTIVE, "test_the_bound_holds"),
+    (DetachedLatents, OBJECTIVE, "test_the_likelihood_reaches_where_z_comes_from"),
+    (DetachedExpert, OBJECTIVE, "test_every_parameter_learns"),
+    (BatchStatistics, OBJECTIVE, "test_rows_do_not_depend_on_each_other"),
+    (BatchStatisticsInTraining, OBJECTIVE, "test_rows_do_not_depend_on_each_other"),
+    (EverythingAtTest, OBJECTIVE, "test_a_posterior_sees_what_is_given_and_nothing_else"),
+    (EverythingAtTest, OBJECTIVE, "test_single_modalities_have_posteriors_of_their_own"),
+    (NothingAtTest, OBJECTIVE, "test_a_posterior_sees_what_is_given_and_nothing_else"),
+    (DrawnAtTest, OBJECTIVE, "test_a_trained_model_is_deterministic"),
+    (NumPyNoise, OBJECTIVE, "test_noise_is_seeded"),
+    (UnseededNoise, OBJECTIVE, "test_noise_is_seeded"),
+    (NoNoise, OBJECTIVE, "test_noise_is_seeded"),
+    (BetaTwice, OBJECTIVE, "test_beta_multiplies_the_divergence_alone"),
+    (WeightsForgotten, OBJECTIVE, "test_likelihood_weights_multiply_the_log_likelihood"),
+    (ValueInTheOrder, OBJECTIVE, "test_the_order_of_modalities_does_not_matter"),
+    (LostOnSaving, OBJECTIVE, "test_saving_and_loading"),
+    (PriorExpertForgotten, PRODUCT, "test_exact_experts_give_the_true_posterior"),
+    (WeightsOfAll, MIXTURE, "test_shapes_and_weights"),
+    (AbsentExpertsRead, MIXTURE, "test_an_expert_that_is_not_given_does_not_matter"),
+    (FirstExpertDetached, PRODUCT, "test_gradients_reach_every_given_expert"),
+    (OverTheBatch, PRODUCT, "test_rows_do_not_depend_on_each_other"),
+    (NotDivided, PRIOR, "test_the_density_integrates_to_one"),
+    (SaysItIsFixed, PRIOR, "test_dynamic_says_whether_it_depends_on_the_row"),
+    (SaysItIsDynamic, PRIOR, "test_dynamic_says_whether_it_depends_on_the_row"),
+    (ScaleDetached, PRIOR, "test_gradients_reach_its_parameters_and_experts"),
+    (MaskOfThePriorIgnored, PRIOR, "test_what_is_not_given_does_not_matter"),
+    (vector_with(WithoutConstant), MODALITY, "test_the_likelihood_is_normalised"),
+    (vector_with(Softplus), MODALITY, "test_the_likelihood_is_normalised"),
+    (vector_with(MeanOverValues), MODALITY, "test_log_prob_is_the_sum_over_values"),
+    (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
+    (WrongInverse, MODALITY, "test_the_transform_comes_back"),
+    (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
+    (Leaking, DATASET, "test_no_group_is_on_two_sides"),
+    (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),
+    (UndeclaredClass, DATASET, "test_labels_are_declared"),
+    (OtherShape, DATASET, "test_values_are_as_declared"),
+    (ChangesTheModel, METRIC, "test_the_model_is_left_alone"),
+    (LeavesTrainingMode, METRIC, "test_the_model_is_left_alone"),
+    (MissingRowsRead, METRIC, "test_missing_values_are_not_read"),
+    (UnseededRowsLookedAt, METRIC, "test_the_same_seed_gives_the_same_rows"),
+    (GlobalNoise, METRIC, "test_the_global_random_state_is_left_alone"),
+    (HeadlineOfNothing, METRIC, "test_headline_measures_exist"),
+    (FieldForgotten, METRIC, "test_rows_have_the_declared_fields"),
+]
+
+
+def of(component, contract):
+    kind, attributes = contract
+    return kind.of(component, **attributes)
+
+
+@pytest.mark.parametrize("component", GOOD, ids=lambda component: component.__name__)
+def test_the_unfaulted_copy_passes(component):
+    assert of(component, GOOD[component]).failures() == {}
+
+
+@pytest.mark.parametrize(("component", "contract", "check"), FAULTS, ids=[f"{fault.__name__}-{check}" for fault, _, check in FAULTS])
+def test_the_fault_is_caught(component, contract, check):
+    made = of(component, contract)
+    assert check in made.checks()
+    with pytest.raises(AssertionError, match=component.__name__):
+        getattr(made(), check)()
