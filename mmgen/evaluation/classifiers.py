@@ -103,15 +103,14 @@ def classifier_for(
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:20]
     folder = writable(cache_root() / "classifiers")
     path = folder / f"{key}.safetensors"
-    classifier = Classifier(modality, sizes)
-    with FileLock(f"{path}.lock"):
+    with FileLock(f"{path}.lock"), torch.random.fork_rng(devices=[]):
         try:
+            classifier = Classifier(modality, sizes)
             classifier.load_state_dict(load_file(path))
         except (OSError, SafetensorError, RuntimeError):  # not there, or damaged
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                classifier = Classifier(modality, sizes)
-                _train(classifier.to(device), data, name, budget, device)
+            torch.manual_seed(seed)
+            classifier = Classifier(modality, sizes)
+            _train(classifier.to(device), data, name, budget, device)
             kept = {key: value.cpu() for key, value in classifier.state_dict().items()}
             write_atomically(path, lambda temporary: save_file(kept, temporary))
     return classifier.to(device).eval()

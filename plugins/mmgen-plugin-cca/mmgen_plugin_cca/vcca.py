@@ -35,6 +35,7 @@ class VCCA(TwoView):
     """
 
     Config = VCCAConfig
+    bound = "joint"
     defaults = {"model": {"beta": 1.0}}
 
     def build(self, model: MultimodalVAE) -> None:

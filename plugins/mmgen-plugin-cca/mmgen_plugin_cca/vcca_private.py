@@ -44,6 +44,7 @@ class VCCAPrivate(VCCA):
     """
 
     Config = VCCAPrivateConfig
+    bound = None  # it is one too, of a model with private latents
 
     def private_sizes(self, modalities: Mapping[str, Modality]) -> dict[str, int]:
         """Private dimensions of each view."""
