@@ -20,7 +20,7 @@ from ..options import validated
 from .collapse import Collapse, PosteriorCollapse, VarianceCollapse
 from .drawing import COLOURS, save
 from .evaluation import Evaluation
-from .grids import generation_grid, prior_grid, said, subset_grid
+from .grids import generation_grids, said, subset_grid
 
 VIEWS = {
     "pca": "principal component",
@@ -176,12 +176,9 @@ def save_figures(
         options: Of metrics, by name, for the figures that show one.
     """
     made = [save(latent_scatter(evaluation, view), folder / "latents.png")]
-    if evaluation.targets:
-        made.append(save(generation_grid(evaluation), folder / "generations.png"))
+    made += [save(figure, folder / f"{name}.png") for name, figure in generation_grids(evaluation).items()]
     if len(evaluation.names) > 1:
         made += [save(subset_grid(evaluation, name), folder / f"subsets-{name}.png") for name in evaluation.targets[:10]]
-    if evaluation.targets and evaluation.model.objective.infers(evaluation.model, ()):
-        made.append(save(prior_grid(evaluation), folder / "prior.png"))
     rules = {"posterior-collapse": PosteriorCollapse, "variance-collapse": VarianceCollapse}
     metrics = [kind(validated(kind.Config, (options or {}).get(name, {}), f"metrics.{name}")) for name, kind in rules.items()]
     collapse = collapse_curves(evaluation, metrics)

@@ -127,6 +127,16 @@ def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int 
     return figure
 
 
+def generation_grids(evaluation: Evaluation) -> dict[str, Figure]:
+    """The grids that mean something for a model, by the names of their files: ``generations`` where it generates, and ``prior`` where it has one."""
+    found: dict[str, Figure] = {}
+    if evaluation.targets:
+        found["generations"] = generation_grid(evaluation)
+        if evaluation.model.objective.infers(evaluation.model, ()):
+            found["prior"] = prior_grid(evaluation)
+    return found
+
+
 def _column(evaluation: Evaluation, target: str, chosen: list[int], sources: list[Subset]) -> tuple[list[Rendering], list[list[Rendering]]]:
     """The originals of the chosen rows, and what is generated for each of them from each source; a note where something is missing."""
     modality, latents = evaluation.model.modalities[target], evaluation.latents()

@@ -34,6 +34,11 @@ class Row(TypedDict):
     note: str
 
 
+def is_summary(given: str, target: str) -> bool:
+    """Whether a result is one that a summary shows: a mean over subsets or targets, or of no subset."""
+    return " of " in given or target in ("all", "mean") or not given
+
+
 def row(measure: str, value: SupportsFloat, n: int, *, given: str = "", target: str = "", label: str = "", note: str = "") -> Row:
     """A row, with nothing where nothing is said."""
     return Row(measure=measure, given=given, target=target, label=label, value=float(value), n=int(n), note=note)

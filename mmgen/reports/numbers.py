@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..evaluation.metric import is_summary
 from .runs import Group, headline
 
 
@@ -25,7 +26,7 @@ class Key:
     @property
     def is_summary(self) -> bool:
         """Whether it is a mean over subsets, or has no subset."""
-        return " of " in self.given or self.target in ("all", "mean") or not self.given
+        return is_summary(self.given, self.target)
 
     def said(self, splits: int = 1) -> str:
         """In words, without the metric."""

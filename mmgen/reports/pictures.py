@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 
 from ..evaluation import Evaluation
-from ..evaluation.grids import generation_grid, prior_grid
+from ..evaluation.grids import generation_grids
 from .runs import ReportedRun
 
 WIDEST = 1400  # pixels
@@ -52,6 +52,8 @@ def pictures(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) 
         if isinstance(found, str):
             return [], f"There are no pictures of what the model generates: the run has no figures, and {found}"
         drawn, wanted = _draw(found), list(GRIDS)
+        if not drawn:
+            return [], "There are no pictures of what the model generates: it generates nothing."
     shown, damaged = [], []
     for name in wanted:
         if name not in drawn:
@@ -64,11 +66,8 @@ def pictures(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) 
 
 
 def _draw(evaluation: Evaluation) -> dict[str, bytes]:
-    figures = {"generations": generation_grid(evaluation)}
-    if evaluation.model.objective.infers(evaluation.model, ()):
-        figures["prior"] = prior_grid(evaluation)
     drawn = {}
-    for name, figure in figures.items():
+    for name, figure in generation_grids(evaluation).items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130)
         drawn[name] = buffer.getvalue()

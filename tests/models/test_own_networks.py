@@ -8,6 +8,7 @@ from torch import nn
 from mmgen import MmgenError, MultimodalVAE, Objective, Terms, Trainer
 from mmgen.distributions import Gaussian, Mixture
 from mmgen.evaluation import Evaluation, evaluate
+from mmgen.evaluation.grids import generation_grids
 from mmgen.runs import Run
 from mmgen.testing import toy_data
 
@@ -129,6 +130,12 @@ def test_what_is_not_generated_or_inferred_is_refused(data, asked, sentence):
         return
     with pytest.raises(MmgenError, match=sentence):
         model.generate(data.test[:2], **asked)
+
+
+def test_grids_are_drawn_of_what_is_generated_alone(data):
+    assert list(generation_grids(Evaluation(MultimodalVAE.create("elbo", data), data))) == ["generations", "prior"]
+    assert list(generation_grids(Evaluation(model_of(Conditional, data), data))) == ["generations"]
+    assert generation_grids(Evaluation(model_of(ClosedForm, data), data)) == {}
 
 
 def test_its_own_classifier_answers(data):

@@ -122,7 +122,7 @@ class DBM(Objective):
         """The joint layer's mean-field probabilities, as a point ``[..., 1, B, D]``."""
         options = self.config
         z, _ = self.machine.infer(self.values(batch), self.given(batch, given), options.sweeps, options.clamp)
-        return Mixture.of(Gaussian(z, torch.full_like(z, -torch.inf)))
+        return Mixture.of(Gaussian.point(z))
 
     def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
         """From one of its modalities, or both; there is no prior to draw z from that is not the machine itself."""

@@ -82,10 +82,9 @@ def over_rows(
     model: MultimodalVAE, train: Table, columns: Callable[[Batch, int], Tensor], rows: int = 1024
 ) -> tuple[Float[Tensor, "N _"], Float[Tensor, "N _"]]:
     """What ``columns`` makes of each view of all rows of a table, ``rows`` at a time."""
-    device = model.objective.step.device
 
     def prepared() -> Iterator[Batch]:
-        return (model.prepare(batch.to(device)) for batch in train.batches(rows))
+        return (model.prepare(batch.to(model.device)) for batch in train.batches(rows))
 
     first, second = zip(*([columns(batch, view) for view in (0, 1)] for batch in prepared()), strict=True)
     return torch.cat(first), torch.cat(second)

@@ -54,8 +54,7 @@ class AvailableOnly(Discriminative):
 
     def latent(self, context: Float[Tensor, "B F"]) -> Gaussian:
         """A point: the last hidden layer, ``[B, D]``."""
-        z = self.hidden(context)
-        return Gaussian(z, torch.full_like(z, -torch.inf))
+        return Gaussian.point(self.hidden(context))
 
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Nothing but log p(y | x_O) ``[B]``."""
