@@ -9,61 +9,34 @@ import torch
 from mmgen.distributions import Gaussian
 from mmgen.models import elbo_terms
 from mmgen.testing import LinearGaussianWorld, central_noise, make_model, toy_data, world_batch, world_model
+from mmgen.testing.literal import average, kl, log_normal, product, unit
 
 AGGREGATORS = ("poe", "moe", "mopoe", "mean", "none")
 PRIORS = ("normal", "geometric", "mixture")
 
 
-def log_normal(z, mean, log_variance):
-    return sum(-0.5 * (math.log(2 * math.pi) + v + (x - m) ** 2 / math.exp(v)) for x, m, v in zip(z, mean, log_variance))
-
-
-def kl(m0, v0, m1, v1):
-    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
-
-
-def product(parts):
-    """Precision-weighted product of one-row Gaussians, given as lists of (mean, log-variance)."""
-    mean, log_variance = [], []
-    for d in range(len(parts[0][0])):
-        total = sum(math.exp(-v[d]) for _, v in parts)
-        mean.append(sum(m[d] * math.exp(-v[d]) for m, v in parts) / total)
-        log_variance.append(-math.log(total))
-    return mean, log_variance
-
-
 def components(aggregator, experts, present, count):
     """The components (mean, log-variance) and weights of one row's posterior."""
-    unit = ([0.0] * len(experts[0][0]), [0.0] * len(experts[0][0]))
-    own = [experts[m] for m in present]
+    own, normal = [experts[m] for m in present], unit(len(experts[0][0]))
     if aggregator == "poe":
-        return [product([*own, unit])], [1.0]
+        return [product([*own, normal])], [1.0]
     if aggregator == "moe":
         return own, [1 / len(own)] * len(own)
     if aggregator == "mean":
-        mean = [sum(m[d] for m, _ in own) / len(own) for d in range(len(own[0][0]))]
-        variance = [math.log(sum(math.exp(v[d]) for _, v in own) / len(own)) for d in range(len(own[0][0]))]
-        return [(mean, variance)], [1.0]
+        return [average(own)], [1.0]
     subsets = [s for size in range(1, len(own) + 1) for s in itertools.combinations(range(len(own)), size)]
-    made = [product([own[i] for i in s] + ([unit] if len(s) == count else [])) for s in subsets]
+    made = [product([own[i] for i in s] + ([normal] if len(s) == count else [])) for s in subsets]
     return made, [1 / len(subsets)] * len(subsets)
 
 
 def prior_of(prior, experts, present):
     """A list of (weight, mean, log-variance)."""
-    unit = ([0.0] * len(experts[0][0]), [0.0] * len(experts[0][0]))
-    own = [experts[m] for m in present]
+    own, normal = [experts[m] for m in present], unit(len(experts[0][0]))
     if prior == "normal":
-        return [(1.0, *unit)]
+        return [(1.0, *normal)]
     if prior == "mixture":
         return [(1 / len(own), *expert) for expert in own]
-    weight = 1 / (len(own) + 1)
-    mean, log_variance = [], []
-    for d in range(len(unit[0])):
-        total = sum(weight * math.exp(-v[d]) for _, v in [*own, unit])
-        mean.append(sum(weight * m[d] * math.exp(-v[d]) for m, v in [*own, unit]) / total)
-        log_variance.append(-math.log(total))
-    return [(1.0, mean, log_variance)]
+    return [(1.0, *product([*own, normal], [1 / (len(own) + 1)] * (len(own) + 1)))]
 
 
 @pytest.mark.parametrize(("aggregator", "prior"), list(itertools.product(AGGREGATORS, PRIORS)))
@@ -82,8 +55,8 @@ def test_is_the_equation_written_literally(aggregator, prior):
 
         def divergence(q, z, reference=reference):
             if len(reference) == 1 and prior != "mixture":
-                return kl(*q, *reference[0][1:])
-            return log_normal(z, *q) - math.log(sum(w * math.exp(log_normal(z, m, v)) for w, m, v in reference))
+                return kl(q, reference[0][1:])
+            return log_normal(z, q) - math.log(sum(w * math.exp(log_normal(z, (m, v))) for w, m, v in reference))
 
         def log_likelihood(z, m, b=b):
             x = batch.data[names[m]][b]
@@ -165,7 +138,7 @@ def test_the_vamp_prior_is_the_mixture_of_posteriors_of_its_pseudo_inputs():
     total = torch.zeros(2, dtype=torch.float64)
     for k in range(3):
         parts = [Gaussian(*encoder(u[k : k + 1])) for encoder, u in zip(model.encoders, model.objective.prior_for.pseudo_inputs)]
-        mean, log_variance = product([(p.mean[0].tolist(), p.log_variance[0].tolist()) for p in parts] + [([0.0] * 3, [0.0] * 3)])
-        total += torch.tensor([math.exp(log_normal(row.tolist(), mean, log_variance)) / 3 for row in z])
+        mean, log_variance = product([(p.mean[0].tolist(), p.log_variance[0].tolist()) for p in parts] + [unit(3)])
+        total += torch.tensor([math.exp(log_normal(row.tolist(), (mean, log_variance))) / 3 for row in z])
     torch.testing.assert_close(prior.log_prob(z), total.log())
     assert model.generate(samples=5)["vector"].shape == (5, 5)

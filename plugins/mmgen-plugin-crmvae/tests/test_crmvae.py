@@ -2,8 +2,6 @@
 
 import functools
 import itertools
-import math
-from contextlib import contextmanager
 
 import pytest
 import torch
@@ -12,13 +10,15 @@ from hypothesis import given, settings
 from mmgen import MmgenError
 from mmgen.distributions import Gaussian
 from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, toy_data, world_batch, world_model
+from mmgen.testing.literal import at, average, constant_noise, kl, known_experts, product, row_of, unit
+from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
 KINDS = ("vector", "counts", "tags")
 WEIGHTS = (2.5, 1.0, 0.5)
 EPSILON = 0.7
 CASES = experts_and_masks(modalities=(3, 3), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))
 OPTIONS = [{}, {"reconstruction": "half-pi"}, {"reconstruction": "one"}, {"unimodal": False}, {"reconstruction": "one", "unimodal": False}]
-UNIT = ([0.0] * 3, [0.0] * 3)
+UNIT = unit(3)
 
 
 @functools.cache
@@ -28,64 +28,13 @@ def model_of(aggregator="poe", prior_expert=None, **options):
     return make_model("crmvae", toy_data(), aggregator=section, modalities=weights, **options).requires_grad_(False)
 
 
-@contextmanager
-def known(model, experts):
-    """Experts as given, and ε = 0.7 in every latent dimension of a Gaussian."""
-    sample, model.experts = Gaussian.rsample, lambda batch: experts
-    Gaussian.rsample = lambda self, samples=(): (self.mean + EPSILON * self.scale).expand(*samples, *self.mean.shape)
-    try:
-        yield
-    finally:
-        Gaussian.rsample = sample
-        del model.experts
-
-
 def rows_of(model, available):
     return model.prepare(toy_data().train[: len(available)].restrict(available))
 
 
-def kl(m0, v0, m1, v1):
-    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
-    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
-
-
-def product(parts):
-    mean, log_variance = [], []
-    for d in range(len(parts[0][0])):
-        total = sum(math.exp(-v[d]) for _, v in parts)
-        mean.append(sum(m[d] * math.exp(-v[d]) for m, v in parts) / total)
-        log_variance.append(-math.log(total))
-    return mean, log_variance
-
-
-def average(parts):
-    dims = range(len(parts[0][0]))
-    return (
-        [sum(m[d] for m, _ in parts) / len(parts) for d in dims],
-        [math.log(sum(math.exp(v[d]) for _, v in parts) / len(parts)) for d in dims],
-    )
-
-
 def log_likelihood(model, batch, b, m, q):
-    """w_m log p(x_m | z) of row b at z = μ + ε σ of q, with the densities written out; only the decoder network is the model's."""
-    z = [mean + EPSILON * math.exp(log_variance / 2) for mean, log_variance in zip(*q)]
-    with torch.no_grad():
-        output = model.decode(torch.tensor(z, dtype=torch.float64)[None], KINDS[m])[0, 0].tolist()
-    x, total = batch.data[KINDS[m]][b].tolist(), 0.0
-    for i, (o, value) in enumerate(zip(output, x)):
-        if KINDS[m] == "vector":
-            total += -0.5 * math.log(2 * math.pi) - 0.5 * (value - o) ** 2
-        elif KINDS[m] == "tags":
-            total += value * o - math.log1p(math.exp(o))
-        else:
-            mu, r = math.exp(o), math.exp(float(model.likelihoods[m].log_dispersion[i]))
-            total += math.lgamma(value + r) - math.lgamma(r) - math.lgamma(value + 1)
-            total += r * math.log(r / (r + mu)) + value * math.log(mu / (r + mu))
-    return WEIGHTS[m] * total
-
-
-def row_of(experts, b):
-    return [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(3)]
+    """w_m log p(x_m | z) of row b at z = μ + ε σ of q."""
+    return WEIGHTS[m] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
 
 
 def literal(model, batch, row, b, seen, aggregator="poe", prior_expert="all", reconstruction="pi", unimodal=True):
@@ -95,12 +44,12 @@ def literal(model, batch, row, b, seen, aggregator="poe", prior_expert="all", re
     extra = [UNIT] if prior_expert == "all" else []
     joint = product([row[m] for m in seen] + extra) if aggregator == "poe" else average([row[m] for m in seen])
     single = {m: product([row[m], *extra]) for m in seen}
-    likelihoods, total = [0.0] * 3, kl(*joint, *UNIT)
+    likelihoods, total = [0.0] * 3, kl(joint, UNIT)
     for m in seen:
         likelihoods[m] += c * log_likelihood(model, batch, b, m, joint)
         if unimodal:
             likelihoods[m] += c * log_likelihood(model, batch, b, m, single[m])
-        total += kl(*joint, *single[m])
+        total += kl(joint, single[m])
     return likelihoods, pi * total
 
 
@@ -112,7 +61,7 @@ def test_is_the_equation_written_literally(options, aggregator, prior_expert, ca
     experts, available = case
     model = model_of(aggregator, prior_expert, **options)
     batch = rows_of(model, available)
-    with known(model, experts):
+    with known_experts(model, experts), constant_noise(EPSILON):
         terms = model(batch)
     assert not terms.others
     for b in range(len(available)):
@@ -129,12 +78,12 @@ def test_the_ablation_with_coefficient_1_is_mvtcae_with_prior_experts(case):
     experts, available = case
     model = model_of(reconstruction="one", unimodal=False)
     batch = rows_of(model, available)
-    with known(model, experts):
+    with known_experts(model, experts), constant_noise(EPSILON):
         got = model(batch).value(0.6)
     for b in range(len(available)):
         row, seen = row_of(experts, b), [m for m in range(3) if available[b, m]]
         q = product([UNIT, *(row[m] for m in seen)])
-        kls = kl(*q, *UNIT) + sum(kl(*q, *product([UNIT, row[m]])) for m in seen)
+        kls = kl(q, UNIT) + sum(kl(q, product([UNIT, row[m]])) for m in seen)
         expected = sum(log_likelihood(model, batch, b, m, q) for m in seen) - 0.6 / (len(seen) + 1) * kls
         assert float(got[b]) == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
@@ -145,7 +94,7 @@ def test_gradients_are_those_of_the_equation(unimodal):
     mean, log_variance = (torch.randn(3, 1, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
     model, seen = model_of(unimodal=unimodal), [0, 2]
     batch = rows_of(model, torch.tensor([[True, False, True]]))
-    with known(model, Gaussian(mean, log_variance)):
+    with known_experts(model, Gaussian(mean, log_variance)), constant_noise(EPSILON):
         model(batch).value(0.6).sum().backward()
 
     def value(mean, log_variance):

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 from contextlib import contextmanager
 
 import pytest
@@ -14,10 +13,12 @@ from torch import nn
 from mmgen import Batch, MmgenError, Trainer
 from mmgen.distributions import Gaussian, powerset
 from mmgen.testing import LinearGaussianWorld, experts, make_model, toy_data, world_batch, world_model
+from mmgen.testing.literal import at, constant_noise, kl, known_experts, product, row_of, unit
+from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
 KINDS = ("vector", "counts", "tags")
 WEIGHTS = (2.5, 1.0, 0.5)
-UNIT = ([0.0] * 3, [0.0] * 3)
+UNIT = unit(3)
 EPSILON = 0.7
 LAMBDA, GAMMA = {"vector": 0.3, "tags": 7.0}, {"counts": 4.0, "tags": 0.0}
 CASES = experts(modalities=(4, 4), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))  # q_Λ and three experts
@@ -42,62 +43,19 @@ class Given(nn.Module):
 
 
 @contextmanager
-def constant_noise():
-    """ε = 0.7 in every latent dimension of a Gaussian."""
-    sample = Gaussian.rsample
-    Gaussian.rsample = lambda self, samples=(): (self.mean + EPSILON * self.scale).expand(*samples, *self.mean.shape)
-    try:
-        yield
-    finally:
-        Gaussian.rsample = sample
-
-
-@contextmanager
 def known(model, experts, joint):
     """Experts and q_Λ as given, and constant noise."""
-    encoder, model.experts, model.objective.joint = model.objective.joint, lambda batch: experts, Given(joint)
+    encoder, model.objective.joint = model.objective.joint, Given(joint)
     try:
-        with constant_noise():
+        with known_experts(model, experts), constant_noise(EPSILON):
             yield
     finally:
         model.objective.joint = encoder
-        del model.experts
-
-
-def kl(m0, v0, m1, v1):
-    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
-    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
-
-
-def product(parts):
-    mean, log_variance = [], []
-    for d in range(len(parts[0][0])):
-        total = sum(math.exp(-v[d]) for _, v in parts)
-        mean.append(sum(m[d] * math.exp(-v[d]) for m, v in parts) / total)
-        log_variance.append(-math.log(total))
-    return mean, log_variance
 
 
 def log_likelihood(model, batch, b, m, q):
-    """w_m log p(x_m | z) of row b at z = μ + ε σ of q, with the densities written out; only the decoder network is the model's."""
-    z = [mean + EPSILON * math.exp(log_variance / 2) for mean, log_variance in zip(*q)]
-    with torch.no_grad():
-        output = model.decode(torch.tensor(z, dtype=torch.float64)[None], KINDS[m])[0, 0].tolist()
-    x, total = batch.data[KINDS[m]][b].tolist(), 0.0
-    for i, (o, value) in enumerate(zip(output, x)):
-        if KINDS[m] == "vector":
-            total += -0.5 * math.log(2 * math.pi) - 0.5 * (value - o) ** 2
-        elif KINDS[m] == "tags":
-            total += value * o - math.log1p(math.exp(o))
-        else:
-            mu, r = math.exp(o), math.exp(float(model.likelihoods[m].log_dispersion[i]))
-            total += math.lgamma(value + r) - math.lgamma(r) - math.lgamma(value + 1)
-            total += r * math.log(r / (r + mu)) + value * math.log(mu / (r + mu))
-    return WEIGHTS[m] * total
-
-
-def row_of(gaussians, b):
-    return [(mean[b].tolist(), log_variance[b].tolist()) for mean, log_variance in zip(gaussians.mean, gaussians.log_variance)]
+    """w_m log p(x_m | z) of row b at z = μ + ε σ of q."""
+    return WEIGHTS[m] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
 
 
 def literal(objective, model, batch, b, q, row, weighted):
@@ -106,14 +64,14 @@ def literal(objective, model, batch, b, q, row, weighted):
     for m, kind in enumerate(KINDS):
         likelihoods[m] += (LAMBDA.get(kind, 1.0) if weighted else 1.0) * log_likelihood(model, batch, b, m, q)
         if objective == "jmvae":
-            divergence += kl(*q, *row[m])
+            divergence += kl(q, row[m])
         if objective == "telbo":
             likelihoods[m] += (GAMMA.get(kind, 1.0) if weighted else 1.0) * log_likelihood(model, batch, b, m, row[m])
-            divergence += kl(*row[m], *UNIT)
+            divergence += kl(row[m], UNIT)
     if objective == "jmvae":
-        rest = -kl(*q, *UNIT)
+        rest = -kl(q, UNIT)
     else:
-        divergence += kl(*q, *UNIT)
+        divergence += kl(q, UNIT)
     return likelihoods, divergence, rest
 
 
@@ -169,7 +127,7 @@ def test_of_two_modalities_with_the_product_as_joint_posterior_is_mvtcae_up_to_c
     with known(model, case, joint):
         terms = model(batch)
     for b, q in enumerate(made):
-        to_prior, to_unimodal = kl(*q, *UNIT), sum(kl(*q, *expert) for expert in row_of(case, b))
+        to_prior, to_unimodal = kl(q, UNIT), sum(kl(q, expert) for expert in row_of(case, b))
         likelihoods = [log_likelihood(model, batch, b, m, q) / WEIGHTS[m] for m in range(2)]
         torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), likelihoods, rtol=1e-8, atol=1e-8)
         mvtcae = sum(likelihoods) - 3 * (1 / 3) * (to_prior + to_unimodal)
@@ -197,7 +155,7 @@ def test_decoders_of_telbo_learn_from_the_joint_bound_alone():
     outcome = joint.load_state_dict(telbo.state_dict(), strict=False)
     assert not outcome.missing_keys and all(name.startswith("encoders.") for name in outcome.unexpected_keys)
     batch = telbo.prepare(data.train[:12])
-    with constant_noise():
+    with constant_noise(EPSILON):
         both = gradients(telbo, telbo(batch).value(0.5))
         alone = gradients(joint, joint(batch).value(0.5))
     assert {name for name in both if not name.startswith("encoders.")} == set(alone)
@@ -213,7 +171,7 @@ def test_encoders_of_telbo_learn_as_if_decoders_were_constants():
     telbo, own = make_model("telbo", data), make_model("elbo", data, aggregator="none")  # Σ_m {E_{q_m} log p(x_m|z) − KL(q_m ‖ p)}
     own.load_state_dict(telbo.state_dict(), strict=False)
     batch = telbo.prepare(data.train[:12])
-    with constant_noise():
+    with constant_noise(EPSILON):
         both, alone = gradients(telbo, telbo(batch).value(0.5)), gradients(own, own(batch).value(0.5))
     for name, gradient in alone.items():
         if name.startswith("encoders."):

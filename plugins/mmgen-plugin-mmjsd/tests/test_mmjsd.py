@@ -1,8 +1,6 @@
 """MMJSD and MMJSD-PoE against their equations in loops, what they sample from, and what they coincide with."""
 
 import itertools
-import math
-from contextlib import contextmanager
 from functools import cache
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 from mmgen import MmgenError
 from mmgen.distributions import Gaussian
 from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, masks, toy_data, world_batch, world_model
+from mmgen.testing.literal import at, constant_noise, kl, product, row_of, world_log_likelihood
 
 WORLD = LinearGaussianWorld((2, 3, 1), 2, seed=1)
 X = WORLD.sample(3)[1]
@@ -25,34 +24,6 @@ VARIANTS = [("mmjsd", {}), ("mmjsd", {"prior_component": True}), ("mmjsd-poe", {
 def model_of(objective, weights, **options):
     chosen = options if weights == EQUAL else {"weights": weights, **options}
     return world_model(WORLD, objective, likelihood_weights="dimension", **chosen)
-
-
-@contextmanager
-def half_a_deviation():
-    """Noise of ½ everywhere: z = μ + σ/2."""
-    sample = Gaussian.rsample
-    try:
-        Gaussian.rsample = lambda self, samples=(): (self.mean + 0.5 * self.scale).expand(*samples, *self.mean.shape)
-        yield
-    finally:
-        Gaussian.rsample = sample
-
-
-def product(members, powers):
-    """The normalised Π q^power of one-row Gaussians, lists of (means, log-variances)."""
-    mean, log_variance = [], []
-    for d in range(len(members[0][0])):
-        precision = sum(power * math.exp(-v[d]) for (_, v), power in zip(members, powers))
-        pull = sum(power * a[d] * math.exp(-v[d]) for (a, v), power in zip(members, powers))
-        mean.append(pull / precision)
-        log_variance.append(-math.log(precision))
-    return mean, log_variance
-
-
-def kl(q, p):
-    return sum(
-        0.5 * (v_p - v_q + (math.exp(v_q) + (m_q - m_p) ** 2) / math.exp(v_p) - 1) for m_q, v_q, m_p, v_p in zip(q[0], q[1], p[0], p[1])
-    )
 
 
 def literal_divergence(weights, experts, present):
@@ -71,36 +42,20 @@ def literal_mixture(objective, weights, experts, present, prior_component):
     """What one row is reconstructed from: (weight, mean, log-variance) of each component."""
     zeros = [0.0] * len(experts[0][0])
     if objective == "mmjsd-poe":
-        return [(1.0, *product([experts[m] for m in present] + [(zeros, zeros)], [1.0] * (len(present) + 1)))]
+        return [(1.0, *product([experts[m] for m in present] + [(zeros, zeros)]))]
     parts = [(weights[m + 1], *experts[m]) for m in present] + ([(weights[0], zeros, zeros)] if prior_component else [])
     total = sum(weight for weight, _, _ in parts)
     return [(weight / total, mean, log_variance) for weight, mean, log_variance in parts]
-
-
-def log_likelihood(z, m, x):
-    """w_m log N(x; W z + b, s²) of the world's decoder m."""
-    total = 0.0
-    for i in range(len(x)):
-        location = float(WORLD.offsets[m][i])
-        for d in range(len(z)):
-            location += float(WORLD.loadings[m][i, d]) * z[d]
-        s = float(WORLD.scales[m])
-        total += -0.5 * math.log(2 * math.pi) - math.log(s) - 0.5 * (x[i] - location) ** 2 / s**2
-    return SCALING[m] * total
 
 
 def literal(objective, weights, experts, present, x, prior_component=False):
     """Reconstruction of each modality and the divergence of one row; ``experts`` and ``x`` are lists over modalities."""
     reconstruction = [0.0] * len(experts)
     for weight, mean, log_variance in literal_mixture(objective, weights, experts, present, prior_component):
-        z = [a + 0.5 * math.sqrt(math.exp(v)) for a, v in zip(mean, log_variance)]
+        z = at((mean, log_variance), 0.5)
         for m in present:
-            reconstruction[m] += weight * log_likelihood(z, m, x[m])
+            reconstruction[m] += weight * SCALING[m] * world_log_likelihood(WORLD, m, z, x[m])
     return reconstruction, literal_divergence(weights, experts, present)
-
-
-def row_of(experts, b):
-    return [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(experts.mean.shape[0])]
 
 
 def terms_of(model, experts, available):
@@ -114,7 +69,7 @@ def terms_of(model, experts, available):
 @given(case=experts_and_masks(modalities=(3, 3), latent_dim=(2, 2), mean=2.0, log_variance=(-3.0, 2.0)))
 def test_is_the_equation_written_literally(objective, options, weights, case):
     experts, available = case
-    with half_a_deviation(), torch.no_grad():
+    with constant_noise(0.5), torch.no_grad():
         terms = terms_of(model_of(objective, weights, mixture_sampling="all", **options), experts, available)
         drawn = terms_of(model_of(objective, weights, **options), experts, available)
     torch.testing.assert_close(drawn.divergence, terms.divergence)
@@ -132,7 +87,7 @@ def test_gradients_are_those_of_the_equation(objective, options, present):
     parameters = torch.randn(2, 3, 1, 2, dtype=torch.float64).requires_grad_()
     available = torch.tensor([[m in present for m in range(3)]])
     model = model_of(objective, UNEQUAL, mixture_sampling="all", **options)
-    with half_a_deviation():
+    with constant_noise(0.5):
         value = terms_of(model, Gaussian(*parameters), available).value(0.7)
     (gradient,) = torch.autograd.grad(value.sum(), parameters)
 

@@ -9,19 +9,9 @@ from hypothesis import strategies as st
 
 from mmgen.distributions import Gaussian
 from mmgen.testing import central_noise, experts_and_masks, make_model, toy_data
+from mmgen.testing.literal import kl, log_normal, unit
 
 ESTIMATORS = ("pairwise", "mc", "variational")
-
-
-def kl(m0, v0, m1, v1):
-    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
-    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
-
-
-def density(z, mean, log_variance):
-    return math.prod(
-        math.exp(-0.5 * (x - m) ** 2 / math.exp(v)) / math.sqrt(2 * math.pi * math.exp(v)) for x, m, v in zip(z, mean, log_variance)
-    )
 
 
 def objective(**options):
@@ -31,23 +21,23 @@ def objective(**options):
 def literal(estimator, alpha, experts, seen, z):
     """R of one row: lists of (mean, log-variance), the modalities that are there, and samples [K][m]."""
     total, count = 0.0, len(seen)
-    zeros = [0.0] * len(experts[0][0])
+    normal = unit(len(experts[0][0]))
     for m in seen:
         if estimator == "pairwise":
-            total += alpha * kl(*experts[m], zeros, zeros)
+            total += alpha * kl(experts[m], normal)
             for j in seen:
-                total += (1 - alpha) / count * kl(*experts[m], *experts[j])
+                total += (1 - alpha) / count * kl(experts[m], experts[j])
         elif estimator == "variational":
-            inside = alpha * math.exp(-kl(*experts[m], zeros, zeros))
+            inside = alpha * math.exp(-kl(experts[m], normal))
             for j in seen:
-                inside += (1 - alpha) / count * math.exp(-kl(*experts[m], *experts[j]))
+                inside += (1 - alpha) / count * math.exp(-kl(experts[m], experts[j]))
             total -= math.log(inside)
         else:
             for sample in z:
-                mixture = alpha * density(sample[m], zeros, zeros)
+                mixture = alpha * math.exp(log_normal(sample[m], normal))
                 for j in seen:
-                    mixture += (1 - alpha) / count * density(sample[m], *experts[j])
-                total += (math.log(density(sample[m], *experts[m])) - math.log(mixture)) / len(z)
+                    mixture += (1 - alpha) / count * math.exp(log_normal(sample[m], experts[j]))
+                total += (log_normal(sample[m], experts[m]) - math.log(mixture)) / len(z)
     return total
 
 
@@ -153,7 +143,7 @@ def test_aggregated_is_the_equation_written_literally(kl_weight, average):
         power = 1.0 if average == "variance" else 0.5
         spread = [sum(math.exp(power * float(experts.log_variance[m, b, d])) for m in seen) / len(seen) for d in range(3)]
         log_variance = [math.log(s) / power for s in spread]
-        expected = kl(mean, log_variance, [0.0] * 3, [0.0] * 3) * (len(seen) if kl_weight == "modalities" else 1)
+        expected = kl((mean, log_variance), unit(3)) * (len(seen) if kl_weight == "modalities" else 1)
         assert float(terms.divergence[b]) == pytest.approx(expected, rel=1e-9)
         z = torch.tensor(mean, dtype=torch.float64)
         for m, name in enumerate(model.modalities):

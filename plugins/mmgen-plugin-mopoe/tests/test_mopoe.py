@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from contextlib import contextmanager
 from functools import cache
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 
 from mmgen.distributions import Gaussian
 from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, toy_data, world_batch, world_model
+from mmgen.testing.literal import at, constant_noise, kl, product, row_of, unit, world_log_likelihood
 
 WORLD = LinearGaussianWorld((2, 3, 1), 2, seed=1)
 X = WORLD.sample(3)[1]
@@ -24,30 +24,6 @@ def model_of(aggregator, prior_expert, **options):
     return world_model(WORLD, "mopoe", aggregator=chosen, likelihood_weights="dimension", **options)
 
 
-@contextmanager
-def half_a_deviation():
-    """Noise of ½ everywhere: z = μ + σ/2."""
-    sample = Gaussian.rsample
-    try:
-        Gaussian.rsample = lambda self, samples=(): (self.mean + 0.5 * self.scale).expand(*samples, *self.mean.shape)
-        yield
-    finally:
-        Gaussian.rsample = sample
-
-
-def product(members, with_prior):
-    """The product of one-row Gaussians, lists of (means, log-variances), and N(0, I) if asked for."""
-    mean, log_variance = [], []
-    for d in range(len(members[0][0])):
-        precision, pull = (1.0 if with_prior else 0.0), 0.0
-        for means, log_variances in members:
-            precision += math.exp(-log_variances[d])
-            pull += means[d] * math.exp(-log_variances[d])
-        mean.append(pull / precision)
-        log_variance.append(-math.log(precision))
-    return mean, log_variance
-
-
 def components(aggregator, prior_expert, experts, present):
     """The components of one row's mixture; all have the same weight."""
     if aggregator == "moe":
@@ -57,20 +33,8 @@ def components(aggregator, prior_expert, experts, present):
     for size in sizes:
         for subset in itertools.combinations(present, size):
             with_prior = prior_expert == "all" or (prior_expert == "full" and size == 3)
-            made.append(product([experts[m] for m in subset], with_prior))
+            made.append(product([experts[m] for m in subset] + ([unit(2)] if with_prior else [])))
     return made
-
-
-def log_likelihood(z, m, x):
-    """w_m log N(x; W z + b, s²) of the world's decoder m."""
-    total = 0.0
-    for i in range(len(x)):
-        location = float(WORLD.offsets[m][i])
-        for d in range(len(z)):
-            location += float(WORLD.loadings[m][i, d]) * z[d]
-        s = float(WORLD.scales[m])
-        total += -0.5 * math.log(2 * math.pi) - math.log(s) - 0.5 * (x[i] - location) ** 2 / s**2
-    return WEIGHTS[m] * total
 
 
 def literal(aggregator, prior_expert, experts, present, x, noise=0.5):
@@ -78,16 +42,11 @@ def literal(aggregator, prior_expert, experts, present, x, noise=0.5):
     mixture = components(aggregator, prior_expert, experts, present)
     reconstruction, divergence = [0.0] * len(experts), 0.0
     for mean, log_variance in mixture:
-        z = [a + noise * math.sqrt(math.exp(v)) for a, v in zip(mean, log_variance)]
+        z = at((mean, log_variance), noise)
         for m in present:
-            reconstruction[m] += log_likelihood(z, m, x[m]) / len(mixture)
-        for a, v in zip(mean, log_variance):
-            divergence += 0.5 * (math.exp(v) + a * a - 1 - v) / len(mixture)
+            reconstruction[m] += WEIGHTS[m] * world_log_likelihood(WORLD, m, z, x[m]) / len(mixture)
+        divergence += kl((mean, log_variance), unit(2)) / len(mixture)
     return reconstruction, divergence
-
-
-def row_of(experts, b):
-    return [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(experts.mean.shape[0])]
 
 
 def terms_of(model, experts, available, x=X):
@@ -100,7 +59,7 @@ def terms_of(model, experts, available, x=X):
 @given(case=experts_and_masks(modalities=(3, 3), latent_dim=(2, 2), mean=2.0, log_variance=(-3.0, 2.0)))
 def test_is_the_equation_written_literally(aggregator, prior_expert, case):
     experts, available = case
-    with half_a_deviation(), torch.no_grad():
+    with constant_noise(0.5), torch.no_grad():
         terms = terms_of(model_of(aggregator, prior_expert, mixture_sampling="all"), experts, available)
         drawn = terms_of(model_of(aggregator, prior_expert), experts, available)
     torch.testing.assert_close(drawn.divergence, terms.divergence)  # of all components, whatever is drawn
@@ -116,7 +75,7 @@ def test_gradients_are_those_of_the_equation(present):
     torch.manual_seed(0)
     parameters = torch.randn(2, 3, 1, 2, dtype=torch.float64).requires_grad_()
     available = torch.tensor([[m in present for m in range(3)]])
-    with half_a_deviation():
+    with constant_noise(0.5):
         value = terms_of(model_of("mopoe", "full", mixture_sampling="all"), Gaussian(*parameters), available).value(0.7)
     (gradient,) = torch.autograd.grad(value.sum(), parameters)
 
@@ -182,7 +141,7 @@ def test_drawn_subsets_are_unbiased():
     one = torch.randn(2, 3, 1, 2, dtype=torch.float64)
     for present in ([0, 1, 2], [1, 2]):
         available = torch.tensor([[m in present for m in range(3)]]).expand(rows, -1)
-        with half_a_deviation(), torch.no_grad():
+        with constant_noise(0.5), torch.no_grad():
             terms = terms_of(model, Gaussian(*one.expand(-1, -1, rows, -1)), available, [x[:1].expand(rows, -1) for x in X])
         expected = literal("mopoe", "full", row_of(Gaussian(*one), 0), present, [x[0].tolist() for x in X])
         for got, wanted in ((terms.log_likelihood.sum(0), sum(expected[0])), (terms.divergence, expected[1])):
@@ -216,7 +175,9 @@ def test_a_known_subset_has_its_own_product(prior_expert):
             assert posterior.weights.tolist() == [[1.0] * 3]
             for b in range(3):
                 members = [row_of(experts, b)[m] for m in subset]
-                mean, log_variance = product(members, prior_expert == "all" or (prior_expert == "full" and size == 3))
+                mean, log_variance = product(
+                    members + ([unit(2)] if prior_expert == "all" or (prior_expert == "full" and size == 3) else [])
+                )
                 torch.testing.assert_close(posterior.components.mean[0, b].tolist(), mean)
                 torch.testing.assert_close(posterior.components.log_variance[0, b].tolist(), log_variance)
 

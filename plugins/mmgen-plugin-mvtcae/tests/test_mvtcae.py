@@ -3,7 +3,6 @@
 import functools
 import itertools
 import math
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -14,6 +13,8 @@ from hypothesis import strategies as st
 from mmgen import MmgenError
 from mmgen.distributions import Gaussian
 from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, toy_data, world_batch, world_model
+from mmgen.testing.literal import at, average, constant_noise, kl, known_experts, product, row_of, unit
+from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
 KINDS = ("vector", "counts", "tags")
 WEIGHTS = (2.5, 1.0, 0.5)
@@ -35,59 +36,13 @@ def model_of(aggregator="poe", prior_expert=None, **options):
     return make_model("mvtcae", toy_data(), aggregator=section, modalities=weights, **options).requires_grad_(False)
 
 
-@contextmanager
-def known(model, experts):
-    """Experts as given, and ε = 0.7 in every latent dimension of a Gaussian."""
-    sample, model.experts = Gaussian.rsample, lambda batch: experts
-    Gaussian.rsample = lambda self, samples=(): (self.mean + EPSILON * self.scale).expand(*samples, *self.mean.shape)
-    try:
-        yield
-    finally:
-        Gaussian.rsample = sample
-        del model.experts
-
-
 def rows_of(model, available):
     return model.prepare(toy_data().train[: len(available)].restrict(available))
 
 
-def kl(m0, v0, m1, v1):
-    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
-    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
-
-
-def product(parts):
-    mean, log_variance = [], []
-    for d in range(len(parts[0][0])):
-        total = sum(math.exp(-v[d]) for _, v in parts)
-        mean.append(sum(m[d] * math.exp(-v[d]) for m, v in parts) / total)
-        log_variance.append(-math.log(total))
-    return mean, log_variance
-
-
-def average(parts):
-    dims = range(len(parts[0][0]))
-    return (
-        [sum(m[d] for m, _ in parts) / len(parts) for d in dims],
-        [math.log(sum(math.exp(v[d]) for _, v in parts) / len(parts)) for d in dims],
-    )
-
-
 def log_likelihood(model, batch, b, m, z):
-    """w_m log p(x_m | z) of row b, with the densities written out; only the decoder network is the model's."""
-    with torch.no_grad():
-        output = model.decode(torch.tensor(z, dtype=torch.float64)[None], KINDS[m])[0, 0].tolist()
-    x, total = batch.data[KINDS[m]][b].tolist(), 0.0
-    for i, (o, value) in enumerate(zip(output, x)):
-        if KINDS[m] == "vector":
-            total += -0.5 * math.log(2 * math.pi) - 0.5 * (value - o) ** 2
-        elif KINDS[m] == "tags":
-            total += value * o - math.log1p(math.exp(o))
-        else:
-            mu, r = math.exp(o), math.exp(float(model.likelihoods[m].log_dispersion[i]))
-            total += math.lgamma(value + r) - math.lgamma(r) - math.lgamma(value + 1)
-            total += r * math.log(r / (r + mu)) + value * math.log(mu / (r + mu))
-    return WEIGHTS[m] * total
+    """w_m log p(x_m | z) of row b."""
+    return WEIGHTS[m] * literal_log_likelihood(model, batch, b, KINDS[m], z)
 
 
 def coefficients(count, coefficients="paper", tc_ratio=None, rescale=False):
@@ -103,8 +58,7 @@ def coefficients(count, coefficients="paper", tc_ratio=None, rescale=False):
 
 def posterior(row, seen, aggregator, prior_expert):
     """Weighted components of q, and every q_m."""
-    unit = ([0.0] * 3, [0.0] * 3)
-    own, extra = [row[m] for m in seen], [unit] if prior_expert == "all" else []
+    own, extra = [row[m] for m in seen], [unit(3)] if prior_expert == "all" else []
     if aggregator in ("poe", "mean"):
         q = product(own + extra) if aggregator == "poe" else average(own)
         return [(1.0, q)], {m: product([row[m], *extra]) for m in seen}
@@ -118,20 +72,16 @@ def divergence(row, seen, aggregator, prior_expert, options):
     _, each, prior = coefficients(len(seen), **options)
     total = 0.0
     for weight, q in components:
-        total += weight * prior * kl(*q, [0.0] * 3, [0.0] * 3)
+        total += weight * prior * kl(q, unit(3))
         for m in seen:
-            total += weight * each * kl(*q, *unimodal[m])
+            total += weight * each * kl(q, unimodal[m])
     return total
-
-
-def row_of(experts, b):
-    return [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(3)]
 
 
 def literal(model, batch, row, b, seen, aggregator, prior_expert, options):
     """Likelihood terms and divergence of one row whose posterior is one Gaussian."""
-    [(_, (mean, log_variance))], _ = posterior(row, seen, aggregator, prior_expert)
-    z = [x + EPSILON * math.exp(v / 2) for x, v in zip(mean, log_variance)]
+    [(_, q)], _ = posterior(row, seen, aggregator, prior_expert)
+    z = at(q, EPSILON)
     scale = coefficients(len(seen), **options)[0]
     likelihoods = [scale * log_likelihood(model, batch, b, m, z) if m in seen else 0.0 for m in range(3)]
     return likelihoods, divergence(row, seen, aggregator, prior_expert, options)
@@ -145,7 +95,7 @@ def test_is_the_equation_written_literally(options, aggregator, prior_expert, ca
     experts, available = case
     model = model_of(aggregator, prior_expert, **options)
     batch = rows_of(model, available)
-    with known(model, experts):
+    with known_experts(model, experts), constant_noise(EPSILON):
         terms = model(batch)
     assert not terms.others
     for b in range(len(available)):
@@ -167,7 +117,7 @@ def test_a_mixture_posterior_counts_its_components(options, aggregator, case):
     seen_by_decoders, log_likelihood_of = [], model.log_likelihood
     model.log_likelihood = lambda z, batch: seen_by_decoders.append(z) or log_likelihood_of(z, batch)
     try:
-        with known(model, experts):
+        with known_experts(model, experts), constant_noise(EPSILON):
             terms = model(batch)
     finally:
         del model.log_likelihood
@@ -187,7 +137,7 @@ def test_gradients_are_those_of_the_equation(prior_expert):
     mean, log_variance = (torch.randn(3, 1, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
     model, seen = model_of("poe", prior_expert), [0, 2]
     batch = rows_of(model, torch.tensor([[True, False, True]]))
-    with known(model, Gaussian(mean, log_variance)):
+    with known_experts(model, Gaussian(mean, log_variance)), constant_noise(EPSILON):
         model(batch).value(0.6).sum().backward()
 
     def value(mean, log_variance):
@@ -232,7 +182,7 @@ def normalised_mean(parts):
 def test_lemma_1_the_divergence_is_the_kl_to_the_normalised_mean_and_its_normaliser(aggregator, case):
     experts, available = case
     model = model_of(aggregator)
-    with known(model, experts):
+    with known_experts(model, experts), constant_noise(EPSILON):
         got = model(rows_of(model, available)).divergence
     for b in range(len(available)):
         row, seen = row_of(experts, b), [m for m in range(3) if available[b, m]]
@@ -240,7 +190,7 @@ def test_lemma_1_the_divergence_is_the_kl_to_the_normalised_mean_and_its_normali
         [(_, q)], _ = posterior(row, seen, aggregator, "none")
         log_z = log_normaliser(parts)
         assert log_z <= 1e-9, "a geometric mean of densities integrates to at most 1"
-        assert float(got[b]) == pytest.approx(kl(*q, *normalised_mean(parts)) - log_z, rel=1e-7, abs=1e-7)
+        assert float(got[b]) == pytest.approx(kl(q, normalised_mean(parts)) - log_z, rel=1e-7, abs=1e-7)
 
 
 @given(case=CASES, beta=st.sampled_from([0.25, 1.0, 2.5]))
@@ -250,7 +200,7 @@ def test_is_the_elbo_under_the_geometric_prior_less_beta_times_its_normaliser(ca
     batch = rows_of(ours, available)
     values = []
     for model in (ours, elbo):
-        with known(model, experts):
+        with known_experts(model, experts), constant_noise(EPSILON):
             values.append(model(batch).value(beta))
     for b in range(len(available)):
         row = row_of(experts, b)

@@ -14,10 +14,12 @@ from torch import nn
 from mmgen import MmgenError, Trainer
 from mmgen.distributions import Gaussian, powerset
 from mmgen.testing import LinearGaussianWorld, check_objective, experts, make_model, toy_data, world_batch, world_model
+from mmgen.testing.literal import at, constant_noise, kl, known_experts, product, row_of, unit
+from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
 KINDS = ("vector", "counts", "tags")
 WEIGHTS = (2.5, 1.0, 0.5)
-UNIT = ([0.0] * 3, [0.0] * 3)
+UNIT = unit(3)
 EPSILON = 0.7
 CASES = experts(modalities=(4, 4), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))  # q_Λ and three experts
 
@@ -41,51 +43,18 @@ class Given(nn.Module):
 
 @contextmanager
 def known(model, experts, joint):
-    """Experts and q_Λ as given, and ε = 0.7 in every latent dimension."""
-    sample, encoder = Gaussian.rsample, model.objective.joint
-    Gaussian.rsample = lambda self, samples=(): (self.mean + EPSILON * self.scale).expand(*samples, *self.mean.shape)
-    model.experts, model.objective.joint = lambda batch: experts, Given(joint)
+    """Experts and q_Λ as given, and constant noise."""
+    encoder, model.objective.joint = model.objective.joint, Given(joint)
     try:
-        yield
+        with known_experts(model, experts), constant_noise(EPSILON):
+            yield
     finally:
-        Gaussian.rsample, model.objective.joint = sample, encoder
-        del model.experts
-
-
-def kl(m0, v0, m1, v1):
-    """KL between diagonal Gaussians given as lists of means and log-variances; shares no code with the implementation."""
-    return sum(0.5 * (b - a + (math.exp(a) + (x - y) ** 2) / math.exp(b) - 1) for x, a, y, b in zip(m0, v0, m1, v1))
-
-
-def product(parts):
-    mean, log_variance = [], []
-    for d in range(len(parts[0][0])):
-        total = sum(math.exp(-v[d]) for _, v in parts)
-        mean.append(sum(m[d] * math.exp(-v[d]) for m, v in parts) / total)
-        log_variance.append(-math.log(total))
-    return mean, log_variance
+        model.objective.joint = encoder
 
 
 def log_likelihood(model, batch, b, m, q):
-    """w_m log p(x_m | z) of row b at z = μ + ε σ of q, with the densities written out; only the decoder network is the model's."""
-    z = [mean + EPSILON * math.exp(log_variance / 2) for mean, log_variance in zip(*q)]
-    with torch.no_grad():
-        output = model.decode(torch.tensor(z, dtype=torch.float64)[None], KINDS[m])[0, 0].tolist()
-    x, total = batch.data[KINDS[m]][b].tolist(), 0.0
-    for i, (o, value) in enumerate(zip(output, x)):
-        if KINDS[m] == "vector":
-            total += -0.5 * math.log(2 * math.pi) - 0.5 * (value - o) ** 2
-        elif KINDS[m] == "tags":
-            total += value * o - math.log1p(math.exp(o))
-        else:
-            mu, r = math.exp(o), math.exp(float(model.likelihoods[m].log_dispersion[i]))
-            total += math.lgamma(value + r) - math.lgamma(r) - math.lgamma(value + 1)
-            total += r * math.log(r / (r + mu)) + value * math.log(mu / (r + mu))
-    return WEIGHTS[m] * total
-
-
-def row_of(gaussians, b):
-    return [(mean[b].tolist(), log_variance[b].tolist()) for mean, log_variance in zip(gaussians.mean, gaussians.log_variance)]
+    """w_m log p(x_m | z) of row b at z = μ + ε σ of q."""
+    return WEIGHTS[m] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
 
 
 def subset_terms(q, row, *, prior=True, forward=False):
@@ -94,7 +63,7 @@ def subset_terms(q, row, *, prior=True, forward=False):
     for size in range(1, len(row) + 1):
         for members in itertools.combinations(row, size):
             subset = product([*members, UNIT] if prior else list(members))
-            total += kl(*q, *subset) if forward else kl(*subset, *q)
+            total += kl(q, subset) if forward else kl(subset, q)
     return total / 2 ** len(row)
 
 
@@ -112,7 +81,7 @@ def test_smvae_is_the_equation_written_literally(weight, expert, case):
         divergence = weight * subset_terms(q, row, prior=expert == "all")
         torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), likelihoods, rtol=1e-8, atol=1e-8)
         torch.testing.assert_close(float(terms.divergence[b]), divergence, rtol=1e-8, atol=1e-8)
-        value = sum(likelihoods) - kl(*q, *UNIT) - 0.3 * divergence
+        value = sum(likelihoods) - kl(q, UNIT) - 0.3 * divergence
         torch.testing.assert_close(float(terms.value(0.3)[b]), value, rtol=1e-8, atol=1e-8)
 
 
@@ -142,7 +111,7 @@ def test_gradients_of_smvae_are_those_of_the_equation(beta):
     def value(mean, log_variance):
         q, *row = row_of(Gaussian(mean, log_variance), 0)
         likelihoods = sum(log_likelihood(model, batch, 0, m, q) for m in range(3))
-        return likelihoods - kl(*q, *UNIT) - beta * subset_terms(q, row)
+        return likelihoods - kl(q, UNIT) - beta * subset_terms(q, row)
 
     for which, parameter in enumerate((mean, log_variance)):
         for index in itertools.product(range(4), [0], range(3)):
