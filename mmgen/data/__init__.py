@@ -1,6 +1,7 @@
 """Batches, the memory-mapped table, splits, modalities and datasets."""
 
 from .batch import Batch
+from .columns import Columns
 from .dataset import Dataset, DatasetConfig, Folder, Provenance, Splits
 from .indexed import Indexed
 from .loading import Data, load_dataset, make_dataset, open_dataset
@@ -12,6 +13,7 @@ from .table import Table
 
 __all__ = [
     "Batch",
+    "Columns",
     "CountsModality",
     "Data",
     "Dataset",

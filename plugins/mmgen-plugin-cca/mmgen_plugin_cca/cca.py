@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmgen import Batch, MmgenError, MultimodalVAE, Table, Terms
+from mmgen.data import Columns
 
-from .columns import Columns
 from .correlation import Projection, find_projections, over_rows, total_correlation
 from .two_view import Features, TwoViewConfig
 

@@ -53,7 +53,7 @@ class CMMD(Discriminative):
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> dict[str, int]:
         """x_M, from z and x_O."""
         observed, missing = split_modalities(self.config, modalities)
-        return dict.fromkeys(missing, latent_dim + sum(flat_size(modality) for modality in observed.values()))
+        return dict.fromkeys(missing, latent_dim + flat_size(observed))
 
     def build(self, model: MultimodalVAE) -> None:
         """The conditional prior, the encoder and the classifier."""

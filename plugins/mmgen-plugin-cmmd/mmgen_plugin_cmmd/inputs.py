@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -10,28 +9,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from mmgen import Batch, CountsModality, Modality
-from mmgen.distributions import LIKELIHOODS
+from mmgen import Batch, Modality
+from mmgen.data import Columns
 from mmgen.networks import OneHot
 
 
-class _Log1p(nn.Module):
-    """Counts as log(1 + x), as encoders of counts see them."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, *shape]`` to the same shape."""
-        return torch.log1p(x.clamp(min=0))
-
-
-def _categories(modality: Modality) -> int | None:
-    """The number of categories of a modality of integer codes, None for one of numbers."""
-    likelihood = modality.make_likelihood()
-    return likelihood.outputs if isinstance(likelihood, LIKELIHOODS["categorical"]) else None
-
-
-def flat_size(modality: Modality) -> int:
-    """How many numbers one value of a modality is, flattened; integer codes are one-hot."""
-    return math.prod(modality.shape) * (_categories(modality) or 1)
+def flat_size(modalities: Mapping[str, Modality]) -> int:
+    """How many numbers the values of several modalities are, flattened; integer codes are one-hot."""
+    return sum(Columns(modality).count for modality in modalities.values())
 
 
 class Flattened(nn.Module):
@@ -40,19 +25,12 @@ class Flattened(nn.Module):
     def __init__(self, modalities: Mapping[str, Modality]) -> None:
         super().__init__()
         self.names = tuple(modalities)
-        self.features = sum(flat_size(modality) for modality in modalities.values())
-        self.parts = nn.ModuleList(self._part(modality) for modality in modalities.values())
-
-    @staticmethod
-    def _part(modality: Modality) -> nn.Module:
-        categories = _categories(modality)
-        if categories is not None:
-            return OneHot(categories)
-        return _Log1p() if isinstance(modality, CountsModality) else nn.Identity()
+        self.parts = nn.ModuleList(Columns(modality) for modality in modalities.values())
+        self.features = flat_size(modalities)
 
     def forward(self, batch: Batch) -> Float[Tensor, "B features"]:
         """A prepared batch to ``[B, features]``."""
-        return torch.cat([part(batch.data[name]).flatten(1) for name, part in zip(self.names, self.parts, strict=True)], 1)
+        return torch.cat([part(batch.data[name]) for name, part in zip(self.names, self.parts, strict=True)], 1)
 
 
 class Target(nn.Module):

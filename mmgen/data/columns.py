@@ -1,4 +1,4 @@
-"""The values of a modality as columns of numbers, for linear methods."""
+"""Values as columns of numbers, for networks and methods that take several modalities side by side."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmgen import CountsModality, Modality
-from mmgen.distributions import LIKELIHOODS
-from mmgen.networks import OneHot
+from ..distributions import LIKELIHOODS
+from ..networks import OneHot
+from .modalities import CountsModality
+from .modality import Modality
+
+
+class _Log1p(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.log1p(x.clamp(min=0))
 
 
 class Columns(nn.Module):
-    """Prepared values ``[B, *shape]`` to ``[B, count]``, as an encoder of the modality sees them.
+    """Prepared values of a modality ``[B, *shape]`` as ``[B, count]``: flattened, integer codes one-hot, counts as log(1 + x).
 
-    Vectors are standardised (unless the modality says otherwise), images are in [0, 1], integer codes are one-hot, and counts are log(1 + x).
+    Prepared values are what the model's transforms make: standardised vectors, images in [0, 1].
+
+    Attributes:
+        count: How many columns there are.
     """
 
     def __init__(self, modality: Modality) -> None:
@@ -31,8 +40,3 @@ class Columns(nn.Module):
     def forward(self, x: Tensor) -> Float[Tensor, "B _"]:
         """The columns."""
         return self.change(x).flatten(1)
-
-
-class _Log1p(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.log1p(x.clamp(min=0))
