@@ -66,6 +66,9 @@ class View:
     def __enter__(self) -> View:
         if self.live:
             self.live.start()
+        elif self.console is not None and self.members:
+            runs = "One run" if len(self.members) == 1 else f"{len(self.members)} runs"
+            self.console.print(f"{runs} to make" + (f", {self.parallel} at a time." if self.parallel else "."), highlight=False)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -106,6 +106,7 @@ def test_the_command_prints_tables_with_their_data_and_refuses_what_does_not_fit
     words += ["--metrics", "reconstruction,latent-classification", "--betas", "0.1,1", "--seeds", "0,1", "--output", "c"]
     assert run_guarded(app, words) == 0
     out, _ = capfd.readouterr()
+    assert "4 runs to make" in out
     assert "elbo, β 0.1, seed 0: finished in" in out
     assert "4 of 4 finished" in out
     assert "given 1 of 2" in out
