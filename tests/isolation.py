@@ -1,29 +1,47 @@
 """The core alone, and each plugin alone with the core, each in a fresh environment: what a distribution does not declare shows.
 
-Wheels are built from the checkout and installed from a local folder; everything else comes from the index, under the constraints. To be quick, the
-dependencies are installed once, and the environments of the plugins see those of the core's.
+Wheels and sdists are built from the checkout, and twine checks them. The core's wheel is installed by pip from a local folder, everything else from the index,
+under the constraints. To be quick, the dependencies are installed once, and imported once: a plugin's wheel is unpacked into an environment of its own, pip
+is started only for what the plugin requires beyond what the core brings, and its check is a fork of a process that has imported the core and no plugin.
+The example of a plugin is installed by pip, from wheels alone, and used by commands in its environment's own interpreter.
 
 Usage: python tests/isolation.py
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
-import tomllib
+import venv
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from email.parser import HeaderParser
+from importlib.metadata import distributions
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+sys.path.insert(0, str(Path(__file__).parent / "packaging"))
+from build_distributions import ROOT, build_sdist, build_wheel, projects
+
+EXAMPLE = "mmgen-plugin-example"
 CHECK = """
-import sys
+import json, os, sys, warnings
+from importlib.metadata import distribution
+from pathlib import Path
+warnings.simplefilter("error", ImportWarning)
 from mmgen.registry import KINDS, entries, load_entry
-names = {entry.distribution for kind in (*KINDS, "recipes") for entry in entries(kind)}
-assert names == set(sys.argv[1:]), names
+from mmgen.registry.hooks import Hooks
+root, folders, expected = Path(sys.argv[1]), [Path(folder) for folder in sys.argv[2].split(os.pathsep)], set(sys.argv[3:])
+names = {entry.distribution for kind in (*KINDS, "recipes", "hooks", "papers") for entry in entries(kind)}
+assert names == expected, names
 for kind in KINDS:
     for entry in entries(kind):
         load_entry(entry)
+assert not Hooks().failures, Hooks().failures
 import mmgen
 for name in mmgen.__all__:
     getattr(mmgen, name)
@@ -31,11 +49,17 @@ from mmgen.runs import recipes
 from mmgen.cli.app import app
 from mmgen.cli.guarded import run_guarded
 assert run_guarded(app, ["plugins"]) == 0
+for name in names:
+    found = distribution(name)
+    assert found.read_text("WHEEL"), f"{name} was not installed from a wheel"
+    source = json.loads(found.read_text("direct_url.json") or "{}")
+    assert not source.get("dir_info"), f"{name} was installed from the folder {source}"
+for name, module in list(sys.modules.items()):
+    if name.split(".")[0].startswith("mmgen"):
+        path = Path(module.__file__)
+        assert any(path.is_relative_to(folder) for folder in folders) and not path.is_relative_to(root), f"{name} is from {path}"
 """
 TRAIN = """
-import sys
-import mmgen
-from mmgen.registry import entries, load_entry
 from mmgen.data import open_dataset
 datasets = [load_entry(entry) for entry in entries("datasets")]
 for kind in datasets:
@@ -47,6 +71,49 @@ for kind in datasets:
         model = mmgen.MultimodalVAE.create(entry.name, data, latent_dim=2)
         run = mmgen.Trainer(epochs=1).fit(model, data)
         mmgen.evaluate(run, ["latent-classification"])
+"""
+COMMANDS = """
+words = ["train", "--objective", "mwb", "--dataset", "breast-cancer", "--epochs", "2", "--output", "run"]
+assert run_guarded(app, words) == 0
+assert run_guarded(app, ["evaluate", "run", "--metrics", "latent-classification", "--no-figures"]) == 0
+assert mmgen.load_run("run").results
+"""
+FORKS = """
+import json, os, site, sys, traceback
+import mmgen
+from mmgen.registry import KINDS, entries, load_entry, refresh
+for name in mmgen.__all__:
+    getattr(mmgen, name)
+for kind in KINDS:
+    for entry in entries(kind):
+        load_entry(entry)
+running, failed = {}, []
+def wait():
+    process, status = os.wait()
+    name = running.pop(process)
+    print("ok:" if status == 0 else "FAILED:", name, flush=True)
+    failed.extend([name] if status else [])
+for job in json.loads(sys.argv[2]):
+    if len(running) == 2:
+        wait()
+    process = os.fork()
+    if process == 0:
+        try:
+            os.chdir(job["work"])
+            os.environ["MMGEN_CACHE"] = os.environ["HOME"] = job["work"]
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            site.addsitedir(job["packages"])
+            refresh()
+            code, sys.argv = sys.argv[1], ["-c", *job["arguments"]]
+            exec(code, {"__name__": "__main__"})
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    running[process] = job["name"]
+while running:
+    wait()
+sys.exit(f"these do not work on their own: {', '.join(failed)}" if failed else 0)
 """
 
 
@@ -60,45 +127,89 @@ def python(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def main() -> None:
-    """Build, install, load everything, and train one epoch with every objective on every toy; two plugins at a time."""
-    plugins = sorted(ROOT.glob("*/mmgen-plugin-*"))  # in plugins/ and contrib/
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        wheels = folder / "wheels"
-        run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT, *plugins)
-        core = folder / "core"
-        run(sys.executable, "-m", "venv", core)
-        install = ("-m", "pip", "install", "-q", "--no-compile", "-c", ROOT / "constraints.txt", "--find-links", wheels)
-        run(python(core), *install, "mmgen-core")
-        check(core, folder / "work-core", "mmgen-core")
-
-        def alone(plugin: Path) -> None:
-            distribution = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]["name"]
-            environment = folder / plugin.name
-            run(sys.executable, "-m", "venv", "--without-pip", environment)
-            (packages(environment) / "core.pth").write_text(f"{packages(core)}\n")
-            run(python(environment), *install, distribution)
-            check(environment, folder / f"work-{plugin.name}", "mmgen-core", distribution)
-
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(alone, plugins))
-    print("every distribution works on its own")
-
-
 def packages(environment: Path) -> Path:
     """Where an environment has its packages."""
     return next((environment / "lib").glob("python3*/site-packages"))
 
 
-def check(environment: Path, work: Path, *distributions: str) -> None:
-    """Everything that is declared loads, and trains on the toys."""
+def main() -> None:
+    """Build, check, install, load everything, and train one epoch with every objective on every toy; two plugins at a time."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        wheels = {project: build_wheel(project, folder / "wheels") for project in projects()}
+        sdists = [build_sdist(project, folder / "sdists") for project in projects()]
+        run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *wheels.values(), *sdists)
+        core = folder / "core"
+        venv.create(core, symlinks=True)
+        run(*pip(core), "-c", ROOT / "constraints.txt", wheels.pop(ROOT))
+        check(core, folder, CHECK + TRAIN, arguments(folder, core.name, "mmgen-core"))
+        print("ok: mmgen-core", flush=True)
+        versions = {canonicalize_name(dist.name): dist.version for dist in distributions(path=[str(packages(core))])}
+
+        def prepare(project: Path) -> None:
+            environment = folder / project.name
+            venv.create(environment, symlinks=True)
+            (packages(environment) / "core.pth").write_text(f"{packages(core)}\n")
+            if project.name == EXAMPLE:
+                run(*pip(environment), "--no-index", "--find-links", folder / "wheels", EXAMPLE)
+                check(environment, folder, CHECK + TRAIN + COMMANDS, arguments(folder, EXAMPLE, "mmgen-core", EXAMPLE))
+                print(f"ok: {EXAMPLE}", flush=True)
+                return
+            missing = lacking(wheels[project], versions)
+            if missing:
+                run(*pip(environment), "-c", ROOT / "constraints.txt", *missing)
+            with zipfile.ZipFile(wheels[project]) as wheel:
+                wheel.extractall(packages(environment))
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(prepare, wheels))
+        jobs = [job(folder, project.name) for project in wheels if project.name != EXAMPLE]
+        check(core, folder, FORKS, [CHECK + TRAIN, json.dumps(jobs)], stdout=None)
+    print("every distribution works on its own")
+
+
+def pip(environment: Path) -> tuple[object, ...]:
+    """The words of an installation into an environment, which needs no pip itself."""
+    return (sys.executable, "-m", "pip", "--python", python(environment), "install", "-q", "--no-compile")
+
+
+def arguments(folder: Path, environment: str, *names: str) -> list[str]:
+    """What :data:`CHECK` is told: the checkout, where packages may come from instead, and the distributions."""
+    places = dict.fromkeys(("core", environment))
+    return [str(ROOT), ":".join(str(packages(folder / place)) for place in places), *names]
+
+
+def job(folder: Path, name: str) -> dict[str, object]:
+    """What :data:`FORKS` is told of a plugin."""
+    work = folder / f"work-{name}"
     work.mkdir()
-    quiet = {"cwd": work, "check": True, "stdout": subprocess.DEVNULL}
-    environ = {"MMGEN_CACHE": str(work / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(work), "OMP_NUM_THREADS": "1"}
-    subprocess.run([str(python(environment)), "-W", "error::ImportWarning", "-c", CHECK, *distributions], env=environ, **quiet)
-    subprocess.run([str(python(environment)), "-c", TRAIN], env=environ, **quiet)
-    print(f"ok: {' + '.join(distributions)}", flush=True)
+    return {
+        "name": name,
+        "work": str(work),
+        "packages": str(packages(folder / name)),
+        "arguments": arguments(folder, name, "mmgen-core", name),
+    }
+
+
+def lacking(wheel: Path, versions: dict[str, str]) -> list[str]:
+    """What a wheel requires that an environment with these versions does not have."""
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = [name for name in file.namelist() if name.endswith(".dist-info/METADATA")]
+        required = HeaderParser().parsestr(file.read(name).decode()).get_all("Requires-Dist", [])
+    wanted = [Requirement(text) for text in required]
+    wanted = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return [
+        str(each)
+        for each in wanted
+        if not (version := versions.get(canonicalize_name(each.name))) or not each.specifier.contains(version, prereleases=True)
+    ]
+
+
+def check(environment: Path, folder: Path, code: str, words: list[str], stdout: int | None = subprocess.DEVNULL) -> None:
+    """Run code in an environment's own interpreter, far from the checkout; temporary files go with everything else."""
+    work = Path(tempfile.mkdtemp(prefix="work-", dir=folder))
+    environ = {"MMGEN_CACHE": str(work / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(work), "TMPDIR": str(work), "OMP_NUM_THREADS": "1"}
+    subprocess.run([str(python(environment)), "-c", code, *words], env=environ, cwd=work, check=True, stdout=stdout)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ def run_guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
     words = [word for word in arguments if word != "--debug"]
     debug = len(words) < len(arguments)
     command: Any = typer.main.get_command(app)
+    warnings.showwarning = _one_line
     _add_plugin_commands(app, command, words)
     command = typer.main.get_command(app)
-    warnings.showwarning = _one_line
     try:
         result = command.main(args=words, prog_name="mmgen", standalone_mode=False)
         return result if isinstance(result, int) else 0

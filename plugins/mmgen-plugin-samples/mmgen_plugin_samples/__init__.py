@@ -1,0 +1,1 @@
+"""Grids of generated values while a model trains."""

@@ -1,0 +1,51 @@
+"""A film of the grids of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from mmgen import MmgenError, load_run
+
+from .hooks import VARIABLE, grids, samples_folder
+
+
+def make_film(path: Path, out: Path | None, seconds: float) -> Path:
+    """Join the grids of the run in ``path`` to an animated GIF; all of it or nothing is written.
+
+    Args:
+        path: Folder of a run.
+        out: The file; ``figures/samples.gif`` in the run by default.
+        seconds: How long each grid is shown.
+
+    Returns:
+        The file.
+
+    Raises:
+        MmgenError: No run, no or damaged grids, another ending than ``.gif``, or a file that cannot be written.
+    """
+    folder = samples_folder(load_run(path))
+    drawn = grids(folder) if folder is not None else []
+    if folder is None or not drawn:
+        raise MmgenError(f"The run {str(path)!r} has no grids; train with {VARIABLE}=10 to draw one every ten epochs.")
+    out = folder.with_suffix(".gif") if out is None else out
+    if out.suffix != ".gif":
+        raise MmgenError(f"--out {str(out)!r}: a film is a .gif file.")
+    frames = [_frame(each) for each in drawn]
+    partial = out.with_name(f".{out.name}.tmp")
+    try:
+        frames[0].save(partial, format="GIF", save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0)
+        partial.replace(out)
+    except OSError as error:
+        raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror or error}.") from error
+    return out
+
+
+def _frame(path: Path) -> Image.Image:
+    """A grid in the colours of a GIF."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB").quantize(128)
+    except (OSError, UnidentifiedImageError) as error:
+        raise MmgenError(f"The grid {str(path)!r} is damaged; delete it, and the film is made of the others.") from error

@@ -1,0 +1,110 @@
+"""Every hook is documented and used by a shipped plugin; a failing one is reported by name, and everything else goes on.
+
+Reports with a section that fails are in tests/reports/test_report_page.py.
+"""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from mmgen import MultimodalVAE, Trainer
+from mmgen.cli.app import app
+from mmgen.cli.guarded import run_guarded
+from mmgen.registry import hookspecs, refresh
+from mmgen.registry.hooks import Hooks, HookWarning
+from mmgen.testing import toy_data
+
+ROOT = Path(__file__).parents[2]
+NAMES = {name: function for name, function in vars(hookspecs).items() if name.startswith("mmgen_")}
+FAILING = "from mmgen import hookimpl\n\n" + "\n".join(
+    f"@hookimpl\ndef {name}({', '.join(inspect.signature(function).parameters)}):\n    raise ValueError('{name} is broken')\n"
+    for name, function in NAMES.items()
+)
+ONE_FAILS = (
+    "from mmgen import hookimpl\nCALLED = []\n"
+    "@hookimpl\ndef mmgen_train_start(): CALLED.append('start')\n"
+    "@hookimpl\ndef mmgen_epoch_end(record):\n    CALLED.append(record['epoch'])\n    assert record['epoch'] < 2\n"
+    "@hookimpl\ndef mmgen_train_end(): CALLED.append('end')\n"
+)
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """A distribution ``mmgen-plugin-broken`` with one module of hooks, as pip would install it."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+
+    def put(module, source):
+        info = site / "mmgen_plugin_broken-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mmgen-plugin-broken\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[mmgen]\nbroken = {module}\n")
+        (site / f"{module}.py").write_text(source)
+        refresh()
+
+    yield put
+    monkeypatch.undo()
+    refresh()
+
+
+def train(output):
+    data = toy_data(rows=20)
+    model = MultimodalVAE.create("elbo", data, latent_dim=2)
+    return Trainer(epochs=3).fit(model, data, output=str(output))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_hook_is_documented_with_its_arguments(name):
+    text = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    assert f"| [`{name}`](#{name}) |" in text
+    section = text.split(f"## `{name}`\n")[1].split("\n## ")[0]
+    said = re.search(r"^Arguments: (.*)\.$", section, re.MULTILINE)[1]
+    assert re.findall(r"`(\w+)`", said) == list(inspect.signature(NAMES[name]).parameters)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_hook_is_used_by_a_shipped_plugin(name):
+    hooks = Hooks()
+    assert not hooks.failures
+    shipped = {folder.name for folder in ROOT.glob("plugins/mmgen-plugin-*")}
+    users = {each.plugin_name.split(":")[0] for each in getattr(hooks.manager.hook, name).get_hookimpls()}
+    assert users & shipped
+
+
+def test_a_plugin_of_which_every_hook_fails_costs_a_training_nothing(install, tmp_path):
+    plain = train(tmp_path / "plain")
+    install("every_hook_fails", FAILING)
+    with pytest.warns(
+        HookWarning, match="mmgen-plugin-broken:broken failed in mmgen_train_start: ValueError: mmgen_train_start is broken"
+    ) as caught:
+        broken = train(tmp_path / "broken")
+    assert len(caught) == 1, "once is enough"
+    assert len(broken.history) == 3
+    assert (broken.path / "model.safetensors").read_bytes() == (plain.path / "model.safetensors").read_bytes()
+
+
+def test_a_plugin_that_failed_is_not_called_again(install, tmp_path):
+    install("one_hook_fails", ONE_FAILS)
+    with pytest.warns(HookWarning, match="mmgen-plugin-broken:broken failed in mmgen_epoch_end: AssertionError"):
+        run = train(tmp_path / "run")
+    assert len(run.history) == 3
+    import one_hook_fails
+
+    assert one_hook_fails.CALLED == ["start", 1, 2]
+
+
+def test_a_failing_command_costs_that_command(install, capsys):
+    install("commands_fail", FAILING)
+    with pytest.warns(HookWarning, match="mmgen-plugin-broken:broken failed in mmgen_add_commands: ValueError"):
+        assert run_guarded(app, ["no-such-command"]) == 2
+    assert "No such command 'no-such-command'" in capsys.readouterr().err
+    assert run_guarded(app, ["list", "datasets"]) == 0, "what the core has needs no plugin"
+
+
+def test_hooks_of_plugins_that_are_not_allowed_are_not_imported(install, tmp_path, monkeypatch):
+    install("never_imported", "raise SystemExit('imported')")
+    monkeypatch.setenv("MMGEN_LOAD_PLUGINS", "mmgen-plugin-samples")
+    assert len(train(tmp_path / "run").history) == 3
