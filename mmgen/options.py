@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +20,20 @@ def validated(model: type[Model], options: Mapping[str, Any], where: str) -> Mod
         return model.model_validate(dict(options))
     except ValidationError as error:
         raise MmgenError(" ".join(dict.fromkeys(_sentence(model, detail, where) for detail in error.errors()))) from error
+
+
+def type_in_words(annotation: Any) -> str:
+    """The type of an option as a user would say it: without what checks it, and the values where there are only some."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_in_words(parts[0])
+    if origin is Literal:
+        return " | ".join(map(str, parts))
+    if origin in (Union, UnionType):
+        return " | ".join(type_in_words(part) for part in parts)
+    if origin is not None:
+        return f"{type_in_words(origin)}[{', '.join('…' if part is Ellipsis else type_in_words(part) for part in parts)}]"
+    return str({type(None): "none", Path: "path", Any: "any"}.get(annotation) or getattr(annotation, "__name__", annotation))
 
 
 def _sentence(model: type[BaseModel], detail: Any, where: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..errors import MmgenError, listed, nearest
+from ..options import type_in_words
 from ..registry import KINDS, Entry, entries, load_entry
 from ..registry.components import singular
 from ..runs.config import read_recipe, recipes
@@ -67,11 +68,10 @@ def _fields(config: type[BaseModel]) -> dict[str, Any]:
 
 
 def _option(where: str, name: str, field: Any) -> dict[str, str]:
-    kind = getattr(field.annotation, "__name__", None) if not getattr(field.annotation, "__args__", None) else None
     default = "required" if field.is_required() else str(field.get_default(call_default_factory=True))
     return {
         "option": f"{where}.{name}",
-        "type": kind or str(field.annotation).replace("typing.", ""),
+        "type": type_in_words(field.annotation),
         "default": default,
         "description": field.description or "",
     }

@@ -1,0 +1,155 @@
+"""What the site needs of Sphinx: generated pages, links, equations as MathML, options of configurations, and a look whether every public name has its entry."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import generate
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from pydantic import BaseModel
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect everything."""
+    app.connect("builder-inited", write_pages)
+    app.connect("source-read", link_within_site)
+    app.connect("html-page-context", link_to_source)
+    app.connect("autodoc-process-docstring", describe_fields)
+    app.connect("autodoc-skip-member", leave_out)
+    app.connect("missing-reference", find_public_name)
+    app.connect("env-check-consistency", look_for_public_names)
+    app.add_html_math_renderer("mathml", (inline_equation, None), (displayed_equation, None))
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write the generated pages; those that have not changed are left alone, so that Sphinx need not read them again."""
+    folder = Path(app.srcdir) / "generated"
+    made = generate.pages()
+    for name, content in made.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            path.write_text(content, encoding="utf-8")
+    for path in folder.rglob("*.*"):
+        if path.relative_to(folder).as_posix() not in made:
+            path.unlink()
+
+
+def link_within_site(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Links of a page of ``docs`` that lead out of that folder, as pages of the site or of the repository; a page without a title is called as its file is."""
+    if app.env.doc2path(docname).suffix == ".md" and not docname.startswith("generated/"):
+        content[0] = generate.relinked(content[0], PurePosixPath("docs", docname).parent)
+        if not content[0].startswith("# "):
+            content[0] = f"# {docname.rpartition('/')[2].replace('-', ' ').capitalize()}\n\n{content[0]}"
+
+
+def link_to_source(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """A generated page has no source that could be seen or edited in the repository."""
+    if pagename.startswith("generated/"):
+        context["theme_source_repository"] = ""
+
+
+# Equations
+
+
+def mathml(tex: str, block: bool) -> str:
+    r"""An equation for the browser, which sets it without a script; what is not LaTeX raises, and is a warning of the build.
+
+    docutils wants to know of a ``\big`` fence whether it opens or closes, reads ``\frac12`` as one number, and leaves no space after a logarithm.
+    """
+    tex = re.sub(r"\\([bB]igg?)(?=\\?[(\[{])", r"\\\1l", tex)
+    tex = re.sub(r"\\([bB]igg?)(?=\\?[)\]}])", r"\\\1r", tex)
+    tex = re.sub(r"\\[bB]igg?(?=\\?\|)", "", tex).replace(r"\dots", r"\ldots")
+    tex = re.sub(r"\\([td]?frac)\s*(\w)\s*(\w)", r"\\\1{\2}{\3}", tex)
+    tex = re.sub(r"([_^])(\d)(?=\d)", r"\1{\2}", tex)
+    tex = re.sub(r"\\log\s+", r"\\log\\,", tex)
+    return tex2mathml(tex, as_block=block)
+
+
+def inline_equation(self: Any, node: nodes.math) -> None:
+    """Within a line."""
+    _equation(self, node, block=False)
+
+
+def displayed_equation(self: Any, node: nodes.math_block) -> None:
+    """On a line of its own."""
+    _equation(self, node, block=True)
+
+
+def _equation(self: Any, node: Any, *, block: bool) -> None:
+    try:
+        made = mathml(node.astext(), block)
+    except Exception as error:  # docutils raises several kinds
+        logger.warning("%s: %s", error, node.astext(), location=node)
+        made = ""
+    self.body.append(f'<div class="math">{made}</div>' if block else made)
+    raise nodes.SkipNode
+
+
+# The reference
+
+
+def describe_fields(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """The fields of a configuration with their descriptions, below its docstring; |S| is a size."""
+    lines[:] = [generate.plain_bars(line) for line in lines]
+    if what == "class" and isinstance(obj, type) and issubclass(obj, BaseModel) and obj.__module__.startswith("mmgen"):
+        lines += ["", *(f":ivar {field}: {generate.escaped(info.description or '')}" for field, info in obj.model_fields.items()), ""]
+
+
+def leave_out(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """What pydantic puts into every model is no part of ours."""
+    return True if name == "model_config" else None
+
+
+def documented() -> dict[tuple[str, str], str]:
+    """(module, qualified name) of every public thing, and where the reference has it."""
+    places: dict[tuple[str, str], str] = {}
+    for package in ("mmgen", *(f"mmgen.{name}" for name in generate.PACKAGES)):
+        for name, value in generate.public(package).items():
+            places.setdefault((getattr(value, "__module__", package), getattr(value, "__qualname__", name)), f"{package}.{name}")
+    return places
+
+
+def find_public_name(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:
+    """A reference by another name, such as ``mmgen.Batch`` for ``mmgen.data.Batch``; what exists and is not public stays text, what does not exist is a warning."""
+    target = str(node.get("reftarget", ""))
+    if node.get("refdomain") != "py" or not target.startswith("mmgen"):
+        return None
+    value, rest = _found(target)
+    place = documented().get((getattr(value, "__module__", ""), getattr(value, "__qualname__", "")))
+    if place is None:
+        return None if value is None else contnode
+    domain = env.domains.python_domain
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", ".".join([place, *rest]), node, contnode)
+
+
+def _found(target: str) -> tuple[Any, list[str]]:
+    """The module-level thing of a dotted name, and the rest of the name."""
+    words = target.split(".")
+    for length in range(len(words), 0, -1):
+        try:
+            module = import_module(".".join(words[:length]))
+        except ImportError:
+            continue
+        left = words[length:]
+        return (getattr(module, left[0], None), left[1:]) if left else (module, [])
+    return None, []
+
+
+def look_for_public_names(app: Sphinx, env: Any) -> None:
+    """Every public name, and every public method of its own that a class has, must have an entry."""
+    objects = env.domains.python_domain.objects
+    for package in ("mmgen", *(f"mmgen.{name}" for name in generate.PACKAGES)):
+        for name, value in generate.public(package).items():
+            for full in (f"{package}.{name}", *(f"{package}.{name}.{member}" for member in generate.members(value))):
+                if full not in objects:
+                    logger.warning("%s is public and not in the reference: it has no docstring", full)

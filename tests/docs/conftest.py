@@ -1,0 +1,161 @@
+"""A small world for the blocks of the documentation: every dataset is its toy, every training takes an epoch, and nothing is uploaded or downloaded."""
+
+import csv
+import shutil
+import tomllib
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import mmgen
+import mmgen.cli.train
+import mmgen.comparison.comparison
+import mmgen.data.loading
+import mmgen.reproduction.reproduction
+import mmgen.runs.config
+import mmgen.runs.run
+from mmgen.comparison import Outcome
+from mmgen.comparison.single import train_run
+from mmgen.evaluation.classifiers import Budget
+from mmgen.registry import refresh
+from mmgen.runs import Plan
+from mmgen.training.stages import Stages
+
+OWN = """path: my.csv
+label: diagnosis
+group: subject
+modalities:
+  genes: {columns: "g*", kind: vector, hidden: [8]}
+  proteins: {columns: "p*", kind: counts, likelihood: poisson, hidden: [8]}
+"""
+
+
+def own_files(folder):
+    """The files that pages speak of: my.csv with genes and proteins, my.npz with pictures beside them, and my.yaml about the former."""
+    random = np.random.default_rng(0)
+    header = ["subject", "diagnosis", "g0", "g1", "g2", "p0", "p1"]
+    with (folder / "my.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for i in range(60):
+            ill = i % 2
+            writer.writerow(
+                [f"s{i // 2}", "ill" if ill else "well", *(random.normal(5 * ill, 1, 3).round(3)), *random.poisson(1 + 5 * ill, 2)]
+            )
+    genes, scan = random.normal(size=(60, 3)).astype(np.float32), random.integers(0, 256, (60, 1, 8, 8)).astype(np.uint8)
+    np.savez(folder / "my.npz", genes=genes, scan=scan, diagnosis=np.array(["ill", "well"] * 30))
+    (folder / "my.yaml").write_text(OWN)
+
+
+def short(config):
+    """The options of a training that were asked for, with an epoch for each of its stages."""
+    plan = config.plan
+    lengths = [None if number == len(plan) else 1 for number in range(1, len(plan) + 1)]
+    stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage, epochs in zip(config.stages, lengths))
+    return config.model_copy(update={"epochs": len(plan), "stages": stages, "device": "cpu"})
+
+
+def toy_in_place_of(real):
+    """``open_dataset``, but with the toy of the dataset, whose options have been checked already; one's own table is what it is."""
+
+    def opened(name, dataset, modalities=None):
+        if name.rpartition(":")[2] != "table":
+            kept = {field: getattr(dataset.config, field) for field in ("missing_rate", "missing_by", "missing_seed")}
+            dataset = type(dataset).toy()
+            dataset.config = dataset.config.model_copy(update=kept)
+        return real(name, dataset, modalities)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def a_run(tmp_path_factory, cache_folder):
+    """A run of one epoch on somebody's own table, as the training of the front page makes it."""
+    folder = tmp_path_factory.mktemp("somebody")
+    own_files(folder)
+    data = mmgen.load_dataset("table", config=str(folder / "my.yaml"))
+    model = mmgen.MultimodalVAE.create("mmvamp", data, latent_dim=2)
+    run = mmgen.Trainer(epochs=1).fit(model, data, output=str(folder / "run"))
+    mmgen.evaluate(run, metrics=["reconstruction"])
+    return folder / "run"
+
+
+class World:
+    """What a page finds when its blocks are run."""
+
+    def __init__(self, folder, run, monkeypatch):
+        self.folder, self.run, self.monkeypatch = folder, run, monkeypatch
+
+    def provide(self, path):
+        """A run where a page speaks of one that an earlier page made."""
+        if not Path(path).exists():
+            shutil.copytree(self.run, path)
+
+    def only_resolve(self, yes):
+        """Whether ``mmgen train`` ends before its first step: with configuration, data, model and stages, for a run that no command of the page uses."""
+        self.monkeypatch.setattr(mmgen.cli.train, "train_run", _resolved if yes else train_run)
+
+    def declare(self, source):
+        """What ``pip install -e source`` would tell this process: where the package is, and its entry points."""
+        project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
+        site = self.folder / "site"
+        info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+        groups = project["entry-points"].items()
+        (info / "entry_points.txt").write_text(
+            "".join(f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups)
+        )
+        for path in (site, source.resolve()):
+            self.monkeypatch.syspath_prepend(str(path))
+        refresh()
+
+
+def _resolved(config, folder, *, resume, screen):
+    plan = Plan.of(config)
+    Stages(plan.model, plan.training.plan)
+    if not plan.model.objective.supports_missing:
+        assert bool(plan.data.train.available.all()), "the objective cannot train on rows that lack something"
+    return SimpleNamespace(path=folder.path)
+
+
+@pytest.fixture(scope="session")
+def own_cache(tmp_path_factory):
+    """Toys under the names of real data, and classifiers that have hardly learned, are nothing for the cache of other tests."""
+    return tmp_path_factory.mktemp("docs-cache")
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, a_run, own_cache):
+    """The current folder is an empty one with :func:`own_files` in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MMGEN_CACHE", str(own_cache))
+    monkeypatch.setattr("mmgen.evaluation.coherence.Budget", lambda steps: Budget(5))
+    monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # the command line sets its own
+    own_files(tmp_path)
+    real = mmgen.data.loading.open_dataset
+    for module in (mmgen.data.loading, mmgen.runs.config, mmgen.runs.run):
+        monkeypatch.setattr(module, "open_dataset", toy_in_place_of(real))
+    made = mmgen.Trainer.__init__
+
+    def shortened(self, *arguments, **options):
+        made(self, *arguments, **options)
+        self.config = short(self.config)
+
+    monkeypatch.setattr(mmgen.Trainer, "__init__", shortened)
+    for module in (mmgen.comparison.comparison, mmgen.reproduction.reproduction):
+        monkeypatch.setattr(module, "make_runs", lambda *_: Outcome())
+    monkeypatch.setattr(
+        "mmgen.reproduction.estimate._step", lambda *_: (0.1, 1000)
+    )  # estimates time steps of networks at the scale of papers
+    monkeypatch.setattr("mmgen.reports.page.pictures", lambda *_: ([], ""))  # a few seconds for each run; tests/reports draws them
+    hub = SimpleNamespace(create_repo=lambda *_, **__: None, upload_folder=lambda **_: None)
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda token: hub)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(next(tmp_path.glob("*/config.json")).parent))
+    yield World(tmp_path, a_run, monkeypatch)
+    monkeypatch.undo()
+    refresh()
