@@ -48,6 +48,7 @@ _PUBLIC = {
     "mmgen.runs": ("Run", "load_run"),
     "mmgen.training": ("Trainer", "TrainingConfig"),
     "mmgen.comparison": ("compare",),
+    "mmgen.reproduction": ("reproduce",),
     "mmgen.evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
     "mmgen.errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
     "mmgen.registry.hookspecs": ("ReportSection", "hookimpl"),
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from .evaluation import *
     from .models import *
     from .registry.hookspecs import ReportSection, hookimpl
+    from .reproduction import reproduce
     from .runs import *
     from .training import *
 

@@ -15,6 +15,7 @@ FLOORS = [
     {"runs"},
     {"training", "evaluation"},
     {"comparison", "reports"},
+    {"reproduction"},
     {"cli"},
 ]
 ANYWHERE = {"testing", "__init__", "__main__"}  # testing may look at everything; nothing but tests may look at it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -104,6 +104,46 @@ def compare(
 
     engine = {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": slurm or []}
     return command(objectives, dataset, betas, seeds, recipe, config, assignments or [], metrics, metric, output, launcher, engine)
+
+
+@app.command()
+def reproduce(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[PAPER[/TABLE]]", help="A paper, or one of its tables or figures.", show_default=False)
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Show every table and figure, and what it costs at both scales.")] = False,
+    scale: Annotated[str, typer.Option(help="desk: minutes on two cores; paper: as published.")] = "desk",
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds, separated by commas; as many as the paper has, and 3 at the desk, by default.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[NAME:]KEY.PATH=VALUE",
+            help="Set anything, for all or for one experiment, dataset or method; may be repeated.",
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the reproduction; runs/reproduce-PAPER-SCALE by default.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check every configuration, build every model, and estimate time and memory; make nothing.")
+    ] = False,
+    launcher: Annotated[str, typer.Option(help="Where runs are made: local, ray or slurm.")] = "local",
+    jobs: Annotated[int | None, typer.Option(help="Runs at a time on this machine; 1 by default.")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="A Ray cluster to work on, instead of a Ray started here.")] = None,
+    cpus: Annotated[float | None, typer.Option(help="Cores per run, for ray; 1 by default.")] = None,
+    gpus: Annotated[float | None, typer.Option(help="GPUs per run, for ray; none by default.")] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Of Slurm's jobs, such as partition=gpu, time=120, gpus=1; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Make the runs behind a paper's table, and set our numbers beside the printed ones. The same command goes on."""
+    from .reproduce import command
+
+    engine = {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": slurm or []}
+    return command(what, list_all, cast(Any, scale), seeds, assignments or [], output, dry_run, launcher, engine, as_json)
 
 
 @app.command()

@@ -1,0 +1,43 @@
+"""What there is to reproduce, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .paper import SCALES, Layout, Paper, Scale, papers, read_paper
+
+
+def listing(paper: str | None = None) -> list[dict[str, Any]]:
+    """Every table and figure of the installed papers, or of one: what it shows, its methods, how many numbers are printed, and what it costs at both scales.
+
+    ``cost`` has for ``desk`` and ``paper`` how many ``runs`` it takes, and the ``minutes`` of training all of them one after the other, by the estimates that the
+    paper's file has; None where some have none. Nothing is imported or built.
+
+    Raises:
+        MmgenError: There is no such paper, or its file does not describe one.
+    """
+    names = papers() if paper is None else (paper,)
+    return [_entry(name, one, table) for name, one in ((name, read_paper(name)) for name in names) for table in one.tables]
+
+
+def _entry(name: str, paper: Paper, table: Layout) -> dict[str, Any]:
+    printed = [cell for cells in table.printed.values() for cell in cells if cell is not None]
+    entry: dict[str, Any] = {"paper": name, "table": table.id, "page": table.page, "caption": table.caption, "printed": len(printed)}
+    if table.experiment is None:
+        nothing = {scale: {"runs": 0, "minutes": None} for scale in SCALES}
+        return {**entry, "dataset": "", "methods": [], "reason": table.reason, "timed_on": "", "cost": nothing}
+    experiment = paper.experiments[table.experiment]
+    methods = [experiment.methods[row].name for row in paper.rows(table)]
+    costs = {scale: _cost(paper, table, scale) for scale in SCALES}
+    return {**entry, "dataset": experiment.dataset, "methods": methods, "reason": "", "timed_on": paper.timed_on, "cost": costs}
+
+
+def _cost(paper: Paper, table: Layout, scale: Scale) -> dict[str, Any]:
+    experiment = paper.experiments[str(table.experiment)]
+    shared = experiment.at(scale)
+    variants = len({column.variant for column in table.columns if column.answers})
+    each = shared.seeds * len(shared.betas or (None,)) * variants
+    methods = [experiment.methods[row] for row in paper.rows(table) if experiment.methods[row].objective is not None]
+    minutes = [(method.desk if scale == "desk" else method.paper).minutes for method in methods]
+    known = [minute for minute in minutes if minute is not None]
+    return {"runs": each * len(methods), "minutes": round(each * sum(known), 1) if len(known) == len(minutes) else None}
