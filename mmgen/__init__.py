@@ -5,13 +5,14 @@ The public names are imported when they are first used, so that ``import mmgen``
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import lazily
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "mmgen.data": (
+    ".data": (
         "Batch",
         "CountsModality",
         "Data",
@@ -35,7 +36,7 @@ _PUBLIC = {
         "split_rows",
         "track",
     ),
-    "mmgen.models": (
+    ".models": (
         "Aggregator",
         "AggregatorConfig",
         "MultimodalVAE",
@@ -45,17 +46,16 @@ _PUBLIC = {
         "PriorConfig",
         "Terms",
     ),
-    "mmgen.runs": ("Run", "load_run"),
-    "mmgen.training": ("Trainer", "TrainingConfig"),
-    "mmgen.comparison": ("compare",),
-    "mmgen.reproduction": ("reproduce",),
-    "mmgen.evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
-    "mmgen.errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
-    "mmgen.registry.hookspecs": ("ReportSection", "hookimpl"),
+    ".runs": ("Run", "load_run"),
+    ".training": ("Trainer", "TrainingConfig"),
+    ".comparison": ("compare",),
+    ".reproduction": ("reproduce",),
+    ".evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
+    ".errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
+    ".registry.hookspecs": ("ReportSection", "hookimpl"),
 }
-_WHERE = {name: module for module, names in _PUBLIC.items() for name in names}
-
-__all__ = sorted(_WHERE)
+__all__ = sorted(name for names in _PUBLIC.values() for name in names)
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)
 
 if TYPE_CHECKING:
     from .comparison import compare
@@ -67,15 +67,3 @@ if TYPE_CHECKING:
     from .reproduction import reproduce
     from .runs import *
     from .training import *
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'mmgen' has no attribute {name!r}")
-    value = getattr(import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"errors"},
+    {"errors", "lazy"},
     {"options", "yaml_files", "memory"},
     {"distributions", "networks", "registry"},
     {"data"},

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from ..errors import MmgenError, PluginError, listed, nearest
-from ..registry import KINDS, Entry, entries, load_entry, recipe_files, summary
+from ..registry import KINDS, Entry, declared_files, entries, load_entry, summary
 from .tables import console, show, show_json
 
 
@@ -42,7 +42,7 @@ def _recipes() -> list[dict[str, Any]]:
     import yaml
 
     items = []
-    for entry, path in recipe_files():
+    for entry, path in declared_files("recipes"):
         try:
             description = str(yaml.safe_load(path.read_text(encoding="utf-8")).get("description", ""))
         except Exception:
@@ -55,12 +55,16 @@ def _recipes() -> list[dict[str, Any]]:
 def plugins_command(as_json: bool) -> None:
     """Every distribution with what it declares; each component is imported, so that broken ones show."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for kind in (*KINDS, "hooks", "recipes"):
+    papers: dict[str, list[str]] = {}
+    for entry, path in declared_files("papers"):
+        papers.setdefault(entry.full_name, []).append(path.stem)
+    for kind in (*KINDS, "hooks", "recipes", "papers"):
         for entry in entries(kind):
             key = (entry.distribution, entry.version)
             plugin = found.setdefault(key, {"distribution": key[0], "version": key[1], "provides": [], "broken": []})
-            plugin["provides"].append(f"{kind}: {entry.name}")
-            reason = None if kind == "recipes" else _broken(entry)
+            names = papers.get(entry.full_name, []) if kind == "papers" else [entry.name]
+            plugin["provides"] += [f"{kind}: {name}" for name in names]
+            reason = None if kind in ("recipes", "papers") else _broken(entry)
             if reason:
                 plugin["broken"].append(reason)
     if as_json:

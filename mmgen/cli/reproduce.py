@@ -94,7 +94,7 @@ def _row(entry: dict[str, Any]) -> list[str]:
 def _cost(cost: dict[str, Any]) -> str:
     if not cost["runs"]:
         return "–"
-    return f"{cost['runs']} runs" + (f", {_time(cost['minutes'])}" if cost["minutes"] is not None else "")
+    return f"{cost['runs']} run{'s' if cost['runs'] != 1 else ''}" + (f", {_time(cost['minutes'])}" if cost["minutes"] is not None else "")
 
 
 def _time(minutes: float) -> str:

@@ -5,25 +5,9 @@ The names are imported when they are first used: a process that makes one run ne
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_WHERE = {
-    "Choice": "table",
-    "Comparison": "comparison",
-    "ComparisonWarning": "comparison",
-    "Grid": "grid",
-    "Member": "grid",
-    "Outcome": "runner",
-    "chosen_betas": "table",
-    "compare": "comparison",
-    "expand": "grid",
-    "make_runs": "runner",
-    "results": "table",
-    "run_comparison": "comparison",
-    "summarise": "table",
-    "tradeoff_figure": "figure",
-}
+from ..lazy import lazily
 
 __all__ = [
     "Choice",
@@ -42,15 +26,20 @@ __all__ = [
     "tradeoff_figure",
 ]
 
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        ".comparison": ("Comparison", "ComparisonWarning", "compare", "run_comparison"),
+        ".figure": ("tradeoff_figure",),
+        ".grid": ("Grid", "Member", "expand"),
+        ".runner": ("Outcome", "make_runs"),
+        ".table": ("Choice", "chosen_betas", "results", "summarise"),
+    },
+)
+
 if TYPE_CHECKING:
     from .comparison import Comparison, ComparisonWarning, compare, run_comparison
     from .figure import tradeoff_figure
     from .grid import Grid, Member, expand
     from .runner import Outcome, make_runs
     from .table import Choice, chosen_betas, results, summarise
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'mmgen.comparison' has no attribute {name!r}")
-    return getattr(import_module(f".{_WHERE[name]}", __name__), name)

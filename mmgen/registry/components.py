@@ -169,10 +169,14 @@ def package_folder(package: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)), *package.split(".")[1:])
 
 
-def recipe_files() -> list[tuple[Entry, Path]]:
-    """Every recipe of the installed plugins with the entry that declares its folder; nothing is imported."""
-    folders = [(entry, package_folder(entry.point.value)) for entry in entries("recipes")]
-    return [(entry, path) for entry, folder in folders if folder is not None for path in sorted((folder / "recipes").glob("*.yaml"))]
+def declared_files(kind: str) -> list[tuple[Entry, Path]]:
+    """The YAML files of installed plugins: ``KIND/*.yaml`` in the packages under the entry points ``mmgen.KIND``, each with its entry; nothing is imported.
+
+    Args:
+        kind: ``recipes`` or ``papers``.
+    """
+    folders = [(entry, package_folder(entry.point.value)) for entry in entries(kind)]
+    return [(entry, path) for entry, folder in folders if folder is not None for path in sorted((folder / kind).glob("*.yaml"))]
 
 
 def summary(entry: Entry) -> str:

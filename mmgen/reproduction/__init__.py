@@ -5,21 +5,9 @@ The names are imported when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_WHERE = {
-    "Estimate": "estimate",
-    "Paper": "paper",
-    "Reproduction": "reproduction",
-    "dry_run": "reproduction",
-    "listing": "costs",
-    "papers": "paper",
-    "read_paper": "paper",
-    "reproduce": "reproduction",
-    "run_reproduction": "reproduction",
-    "table_of_numbers": "numbers",
-}
+from ..lazy import lazily
 
 __all__ = [
     "Estimate",
@@ -34,15 +22,20 @@ __all__ = [
     "table_of_numbers",
 ]
 
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        ".costs": ("listing",),
+        ".estimate": ("Estimate",),
+        ".numbers": ("table_of_numbers",),
+        ".paper": ("Paper", "papers", "read_paper"),
+        ".reproduction": ("Reproduction", "dry_run", "reproduce", "run_reproduction"),
+    },
+)
+
 if TYPE_CHECKING:
     from .costs import listing
     from .estimate import Estimate
     from .numbers import table_of_numbers
     from .paper import Paper, papers, read_paper
     from .reproduction import Reproduction, dry_run, reproduce, run_reproduction
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'mmgen.reproduction' has no attribute {name!r}")
-    return getattr(import_module(f".{_WHERE[name]}", __name__), name)

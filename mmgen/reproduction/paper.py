@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ..errors import MmgenError, listed, nearest
 from ..options import validated
-from ..registry import entries, package_folder
+from ..registry import declared_files, entries
 from ..yaml_files import read_mapping
 
 Scale = Literal["desk", "paper"]
@@ -227,8 +227,7 @@ class Paper(_Part):
 
 def papers() -> dict[str, Path]:
     """The files of all papers of installed plugins, by name: ``papers/NAME.yaml`` in the packages under the entry points ``mmgen.papers``. Nothing is imported."""
-    folders = [package_folder(entry.point.value) for entry in entries("papers")]
-    return dict(sorted((path.stem, path) for folder in folders if folder is not None for path in (folder / "papers").glob("*.yaml")))
+    return dict(sorted((path.stem, path) for _, path in declared_files("papers")))
 
 
 def read_paper(name: str) -> Paper:

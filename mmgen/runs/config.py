@@ -17,7 +17,7 @@ from ..data.loading import ALL
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated
-from ..registry import load, recipe_files
+from ..registry import declared_files, load
 from ..yaml_files import parse_yaml, read_mapping
 from .training_config import TrainingConfig
 
@@ -95,7 +95,7 @@ def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def recipes() -> dict[str, Path]:
     """All recipes of installed plugins, by name; nothing is imported."""
-    return dict(sorted((path.stem, path) for _, path in recipe_files()))
+    return dict(sorted((path.stem, path) for _, path in declared_files("recipes")))
 
 
 def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:

@@ -5,8 +5,9 @@ The names are imported when they are first used: pytest loads :mod:`mmgen.testin
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import lazily
 
 _PUBLIC = {
     "..distributions": ("central_noise",),
@@ -28,9 +29,8 @@ _PUBLIC = {
     ".toys": ("ToyDataset", "toy_data", "world_batch", "world_model"),
     ".worlds": ("LinearGaussianWorld",),
 }
-_WHERE = {name: module for module, names in _PUBLIC.items() for name in names}
-
-__all__ = sorted(_WHERE)
+__all__ = sorted(name for names in _PUBLIC.values() for name in names)
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)
 
 if TYPE_CHECKING:
     from ..distributions import central_noise as central_noise
@@ -55,15 +55,3 @@ if TYPE_CHECKING:
     from .toys import world_batch as world_batch
     from .toys import world_model as world_model
     from .worlds import LinearGaussianWorld as LinearGaussianWorld
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'mmgen.testing' has no attribute {name!r}")
-    value = getattr(import_module(_WHERE[name], __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
