@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from ..evaluation.drawing import COLOURS
 from ..runs.folder import write_atomically
@@ -42,6 +44,7 @@ def tradeoff_figure(table: pd.DataFrame, choice: Choice, data: Sequence[str]) ->
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.subplots()
     chosen = chosen_betas(table, choice)
+    labels: list[tuple[float, float, str, str]] = []
     for number, name in enumerate(dict.fromkeys(table.objective)):
         line = points[points.objective == name]
         if line.empty:
@@ -50,8 +53,7 @@ def tradeoff_figure(table: pd.DataFrame, choice: Choice, data: Sequence[str]) ->
         axes.errorbar(
             line.x, line.y, xerr=line.x_std, yerr=line.y_std, color=colour, marker="o", markersize=4, capsize=2, linewidth=1.2, label=name
         )
-        for point in line.itertuples():
-            axes.annotate(f"β={said(point.beta)}", (point.x, point.y), (4, 4), textcoords="offset points", fontsize=6, color=colour)
+        labels += [(point.x, point.y, f"β={said(point.beta)}", colour) for point in line.itertuples()]
         best = line[line.beta == chosen.get(name)]
         if len(line) > 1 and not best.empty:
             axes.scatter(best.x, best.y, s=90, facecolors="none", edgecolors=[colour], linewidths=1.2)
@@ -59,7 +61,33 @@ def tradeoff_figure(table: pd.DataFrame, choice: Choice, data: Sequence[str]) ->
     axes.set_ylabel(f"{choice} (test rows; {'more' if choice.sign > 0 else 'less'} is better)")
     axes.legend(fontsize=8)
     axes.set_title("\n".join(data), fontsize=7, wrap=True)
+    _label(figure, axes, labels)
     return figure
+
+
+def _label(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write each label beside its point where nothing else stands; one for which there is no room is left out, and the summary has its β."""
+    figure.draw_without_rendering()  # only now is it known where points are on the page
+    legend = axes.get_legend()
+    taken = [legend.get_window_extent()] if legend is not None else []
+    for x, y, _, _ in labels:
+        across, up = axes.transData.transform((x, y))
+        taken.append(Bbox.from_bounds(across - 3, up - 3, 6, 6))
+    for x, y, text, colour in labels:
+        for right, up, side in (
+            (4, 4, "left"),
+            (4, -10, "left"),
+            (-4, 4, "right"),
+            (-4, -10, "right"),
+            (0, 10, "center"),
+            (0, -16, "center"),
+        ):
+            label = axes.annotate(text, (x, y), (right, up), textcoords="offset points", fontsize=6, color=colour, ha=side)
+            box = label.get_window_extent()
+            if not any(box.overlaps(other) for other in taken) and axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1:
+                taken.append(box)
+                break
+            label.remove()
 
 
 def save_figure(figure: Figure, folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Means, deviations, Welch's error, which number is bold, which β is chosen, and what the figure shows, against numbers made by hand."""
 
+import itertools
 import math
 import statistics
 
@@ -133,3 +134,18 @@ def test_the_figure_has_a_line_per_objective_along_beta_with_errors_in_both_dire
     assert (tmp_path / "figure.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "figure.pdf").read_bytes()[:4] == b"%PDF"
     assert tradeoff_figure(table(score), COHERENCE, []) is None, "no reconstruction, no figure"
+
+
+def test_labels_stand_beside_their_points_and_on_nothing_else():
+    betas = [0.001, 0.003, 0.01, 0.03, 0.1]
+    score = {("a", beta): [0.3 + number / 1000] * 2 for number, beta in enumerate(betas)} | {("b", 1.0): [0.9, 0.9]}
+    cost = {("a", beta): [10 + number / 100] * 2 for number, beta in enumerate(betas)} | {("b", 1.0): [20.0, 20.0]}
+    everything = pd.concat([table(score), table(score, split="val"), loss(cost)])
+    figure = tradeoff_figure(everything, COHERENCE, [])
+    (axes,) = figure.axes
+    boxes = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert {"β=1"} < set(boxes), "some of five points in one place, and the one that stands alone"
+    for one, two in itertools.combinations(boxes.values(), 2):
+        assert not one.overlaps(two)
+    legend = axes.get_legend().get_window_extent()
+    assert not any(box.overlaps(legend) for box in boxes.values())
