@@ -182,13 +182,13 @@ def encode(
 @app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, or folders with runs in them.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     max_points: Annotated[int, typer.Option(help="Most points in the scatter of each run's latents.", min=1)] = 4000,
 ) -> None:
     """Write one page about runs that can be sent to anybody: it needs no network."""
     from .report import command
 
-    command(runs, output, max_points)
+    command(runs, out, max_points)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from ..reports import write_report
 from .tables import console
 
 
-def command(runs: list[Path], output: Path, max_points: int) -> None:
+def command(runs: list[Path], out: Path, max_points: int) -> None:
     """Write the page, and say where it is and how large."""
-    made = write_report(runs, output, max_points)
+    made = write_report(runs, out, max_points)
     console().print(f"Report: {made} ({made.stat().st_size / 1e6:.1f} MB)", highlight=False)

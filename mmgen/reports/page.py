@@ -71,12 +71,12 @@ def write_report(paths: Sequence[Path | str], output: Path | str = "report.html"
     """
     output = Path(output)
     if output.is_dir():
-        raise MmgenError(f"--output: {str(output)!r} is a folder; name a file, such as report.html.")
+        raise MmgenError(f"--out: {str(output)!r} is a folder; name a file, such as report.html.")
     text = render(find([Path(path) for path in paths]), max_points)
     try:
         write_text(output, text)
     except OSError as error:
-        raise MmgenError(f"--output: the file {str(output)!r} cannot be written: {error.strerror}.") from error
+        raise MmgenError(f"--out: the file {str(output)!r} cannot be written: {error.strerror}.") from error
     return output
 
 

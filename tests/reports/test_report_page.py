@@ -229,19 +229,19 @@ def test_what_cannot_be_reported(made, tmp_path, command, monkeypatch):
     for words, sentence in (
         ([tmp_path / "nowhere"], "There is no folder"),
         ([tmp_path], "There is no run in"),
-        ([made.one, "--output", tmp_path], "is a folder; name a file"),
-        ([made.one, "--output", made.data / "x.html"], "cannot be written"),
+        ([made.one, "--out", tmp_path], "is a folder; name a file"),
+        ([made.one, "--out", made.data / "x.html"], "cannot be written"),
     ):
         code, _, err = command("report", *words)
         assert code == 2 and sentence in err and err.count("\n") == 1
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    code, _, err = command("report", made.one, "--output", tmp_path / "page.html")
+    code, _, err = command("report", made.one, "--out", tmp_path / "page.html")
     assert code == 2 and "pip install 'mmgen-core[report]'" in err
     assert not list(tmp_path.iterdir()), "nothing half-written"
 
 
 def test_the_command_says_what_it_wrote(made, tmp_path, command):
-    code, out, _ = command("report", made.one, "--output", tmp_path / "page.html", "--max-points", 30)
+    code, out, _ = command("report", made.one, "--out", tmp_path / "page.html", "--max-points", 30)
     assert code == 0 and "page.html" in out and "MB" in out
     content = json.loads(Reader(tmp_path / "page.html").scripts["points"])["latents-0"]
     assert 0 < len(content["x"]) <= 30

@@ -161,6 +161,6 @@ def test_reports_list_the_grids_with_the_losses_of_their_epochs(drawn, tmp_path,
 
 def test_the_section_is_in_the_page(drawn, tmp_path, capsys):
     pytest.importorskip("plotly")
-    assert run_guarded(app, ["report", str(drawn.path), "--output", str(tmp_path / "page.html")]) == 0, capsys.readouterr().err
+    assert run_guarded(app, ["report", str(drawn.path), "--out", str(tmp_path / "page.html")]) == 0, capsys.readouterr().err
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Samples during the training" in page and "figures/samples/epoch-00004.png" in page
