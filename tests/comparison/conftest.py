@@ -5,9 +5,6 @@ import csv
 import numpy as np
 import pytest
 
-from mmgen.comparison.launchers import Launcher
-from mmgen.comparison.worker import work
-
 YAML = """
 path: my.csv
 label: diagnosis
@@ -42,42 +39,3 @@ def asked():
         "assignments": ["dataset.config=my.yaml", "training.epochs=2", "model.latent_dim=2"],
         "metric": "latent-classification:per_subset",
     }
-
-
-class InThisProcess(Launcher):
-    """Does each job when it is asked how far it is."""
-
-    parallel = 1
-
-    def __init__(self):
-        self.waiting, self.done = [], []
-
-    def submit(self, job):
-        self.waiting.append(job)
-
-    def poll(self):
-        if not self.waiting:
-            return {}
-        job = self.waiting.pop(0)
-        work(job.file)
-        self.done.append(job.name)
-        return {job.name: "it was done here"}
-
-    def cancel(self):
-        self.waiting.clear()
-
-    def close(self):
-        pass
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """Comparisons are made in this process; the launchers that were used."""
-    used = []
-
-    def make(name, folder, **options):
-        used.append(InThisProcess())
-        return used[-1]
-
-    monkeypatch.setattr("mmgen.comparison.comparison.make_launcher", make)
-    return used

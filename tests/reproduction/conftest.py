@@ -5,8 +5,6 @@ import csv
 import numpy as np
 import pytest
 
-from mmgen.comparison.launchers import Launcher
-from mmgen.comparison.worker import work
 from mmgen.registry import refresh
 
 TABLE = """
@@ -124,43 +122,3 @@ def home(tmp_path, monkeypatch):
     yield tmp_path
     monkeypatch.undo()
     refresh()
-
-
-class InThisProcess(Launcher):
-    """Does each job when it is asked how far it is."""
-
-    parallel = 1
-
-    def __init__(self):
-        self.waiting, self.done = [], []
-
-    def submit(self, job):
-        self.waiting.append(job)
-
-    def poll(self):
-        if not self.waiting:
-            return {}
-        job = self.waiting.pop(0)
-        work(job.file)
-        self.done.append(job.name)
-        return {job.name: "it was done here"}
-
-    def cancel(self):
-        self.waiting.clear()
-
-    def close(self):
-        pass
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """Runs are made in this process; the launchers that were used."""
-    used = []
-
-    def make(name, folder, **options):
-        used.append(InThisProcess())
-        return used[-1]
-
-    monkeypatch.setattr("mmgen.reproduction.reproduction.make_launcher", make)
-    monkeypatch.setattr("mmgen.comparison.runner.PAUSE", 0)
-    return used
