@@ -14,8 +14,7 @@ from rich.text import Text
 from ..comparison import Comparison, run_comparison
 from ..comparison.grid import said
 from ..comparison.table import COLUMN, direction
-from ..errors import MmgenError
-from .names import split_names
+from .names import numbers, pair, split_names
 from .tables import console
 
 WIDTH = 6  # columns of a table; more go into another one below it
@@ -37,12 +36,12 @@ def command(
 ) -> int:
     """Make the grid's runs, print the tables, and say where everything is; the exit code."""
     screen = console()
-    engine["slurm"] = dict(_pair(text) for text in engine["slurm"])
+    engine["slurm"] = dict(pair(text) for text in engine["slurm"])
     found = run_comparison(
         split_names(objectives) or [],
         dataset,
-        _numbers(betas, float, "--betas"),
-        _numbers(seeds, int, "--seeds"),
+        numbers(betas, float, "--betas"),
+        numbers(seeds, int, "--seeds"),
         output,
         launcher,
         recipe=recipe,
@@ -58,23 +57,6 @@ def command(
         screen.print(f"Stopped. The same command goes on with what is in {found.folder}.", highlight=False)
         return 128 + found.outcome.signal
     return 1 if found.outcome.failed else 0
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise MmgenError(f"--slurm {text!r}: write it as key=value, such as partition=gpu.")
-    return key, value
-
-
-def _numbers(text: str | None, kind: type, option: str) -> list[Any] | None:
-    words = split_names(text)
-    if words is None:
-        return None
-    try:
-        return [kind(word) for word in words]
-    except ValueError as error:
-        raise MmgenError(f"{option}: {text!r} is not right; write numbers separated by commas, such as {option} 0,1,2.") from error
 
 
 def _print(found: Comparison, screen: Console) -> None:

@@ -1,8 +1,9 @@
-"""Names given on the command line."""
+"""Names, numbers and pairs given on the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from ..errors import MmgenError, listed, nearest
 
@@ -19,3 +20,22 @@ def checked(names: Iterable[str], known: Iterable[str], what: str) -> list[str]:
         if name not in there:
             raise MmgenError(f"{what}: there is no modality {name!r}; there are {listed(there)}{nearest(name, there)}.")
     return wanted
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``key=value`` of ``--slurm``."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise MmgenError(f"--slurm {text!r}: write it as key=value, such as partition=gpu.")
+    return key, value
+
+
+def numbers(text: str | None, kind: type, option: str) -> list[Any] | None:
+    """``"0,1,2"`` as numbers of a kind; None stays None."""
+    words = split_names(text)
+    if words is None:
+        return None
+    try:
+        return [kind(word) for word in words]
+    except ValueError as error:
+        raise MmgenError(f"{option}: {text!r} is not right; write numbers separated by commas, such as {option} 0,1,2.") from error

@@ -18,7 +18,8 @@ from ..reproduction import Estimate, Reproduction, listing, read_paper, run_repr
 from ..reproduction.layout import BETTER, lines, notes
 from ..reproduction.paper import Layout, Scale
 from ..reproduction.reproduction import NUMBERS, PAGE, asked_for, divided, each_estimate
-from .compare import _numbers, _pair
+from .names import numbers as parsed_numbers
+from .names import pair
 from .tables import console, show, show_json
 
 WIDTH = 6  # columns of a table; more go into another one below it
@@ -43,8 +44,8 @@ def command(
     if what is None:
         raise MmgenError("Say what: mmgen reproduce PAPER or PAPER/TABLE (mmgen reproduce --list shows them).")
     paper, _, table = what.partition("/")
-    numbers = _numbers(seeds, int, "--seeds")
-    engine["slurm"] = dict(_pair(text) for text in engine["slurm"])
+    numbers = parsed_numbers(seeds, int, "--seeds")
+    engine["slurm"] = dict(pair(text) for text in engine["slurm"])
     if dry:
         return _dry(paper, table or None, scale, numbers, assignments, as_json)
     screen = console()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from ..errors import MmgenError
@@ -20,7 +19,7 @@ from ..runs.folder import write_atomically
 from .figure import save_figure, tradeoff_figure
 from .grid import GRID, Grid, Member, expand
 from .launchers import make_launcher
-from .runner import Outcome, finished, make_runs
+from .runner import Outcome, claimed, finished, make_runs
 from .table import Choice, provenance, results, summarise
 
 RESULTS, SUMMARY = "results.csv", "summary.csv"
@@ -163,7 +162,7 @@ def run_comparison(
     # Where there is nothing to do, no engine is started.
     launched = make_launcher(launcher, folder / "jobs", **engine) if todo else None
     try:
-        with _claimed(folder):
+        with claimed(folder, "compare"):
             grid.write(folder)
             outcome = Outcome(skipped=members) if launched is None else make_runs(members, judges, launched, console)
             return _found(folder, grid, members, outcome, chosen, judges)
@@ -196,17 +195,6 @@ def _grid_in(folder: Path) -> Grid | None:
     if grid is None and folder.exists() and not folder.is_dir():
         raise MmgenError(f"--output: {str(folder)!r} is a file; choose a folder.")
     return grid
-
-
-def _claimed(folder: Path) -> Any:
-    """The folder, for one command at a time."""
-    try:
-        (folder / "jobs").mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / "jobs" / "compare.lock").acquire(timeout=0)
-    except Timeout as error:
-        raise MmgenError(f"Another mmgen compare is at work in {str(folder)!r}; wait for it, or choose another --output.") from error
-    except OSError as error:
-        raise MmgenError(f"The output folder {str(folder)!r} cannot be written: {error.strerror}.") from error
 
 
 def _found(

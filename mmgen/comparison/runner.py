@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
+from ..errors import MmgenError
 from ..runs import RunFolder
 from ..training.signals import listening
 from .grid import Member
@@ -90,3 +94,14 @@ def _reason(member: Member, ending: str) -> str:
     return (
         state.get("reason") or f"{ending[:1].upper()}{ending[1:]}; the same command goes on with it (what it said is in {member.job.log})."
     )
+
+
+def claimed(folder: Path, command: str) -> Any:
+    """The folder, for one ``mmgen compare`` or ``reproduce`` at a time."""
+    try:
+        (folder / "jobs").mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / "jobs" / f"{command}.lock").acquire(timeout=0)
+    except Timeout as error:
+        raise MmgenError(f"Another mmgen {command} is at work in {str(folder)!r}; wait for it, or choose another --output.") from error
+    except OSError as error:
+        raise MmgenError(f"The output folder {str(folder)!r} cannot be written: {error.strerror}.") from error

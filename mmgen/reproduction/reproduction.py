@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from ..comparison.comparison import RESULTS, ComparisonWarning
 from ..comparison.grid import Grid, Member
 from ..comparison.launchers import Launcher, make_launcher
-from ..comparison.runner import finished, make_runs
+from ..comparison.runner import claimed, finished, make_runs
 from ..comparison.table import provenance, results
 from ..errors import MmgenError, listed, nearest
 from ..reports.words import KINDS
@@ -132,7 +131,7 @@ def run_reproduction(
         Plan.of(first.config)  # what does not fit is said before anything is written
     engines = make_launcher(launcher, folder / "jobs", **engine) if todo else None
     try:
-        with _claimed(folder):
+        with claimed(folder, "reproduce"):
             shown = [one for one in paper.tables if one.id in before or one in found.tables]
             write_text(folder / ASKED, dump_yaml({"paper": name, "scale": scale, "tables": [one.id for one in shown]}))
             for part, grid in grids.items():
@@ -226,17 +225,6 @@ def _tables_in(folder: Path, name: str, scale: Scale) -> list[str]:
             f"The folder {str(folder)!r} holds something, and it is no reproduction (it has no {ASKED}); choose another --output."
         )
     return []
-
-
-def _claimed(folder: Path) -> Any:
-    """The folder, for one command at a time."""
-    try:
-        (folder / "jobs").mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / "jobs" / "reproduce.lock").acquire(timeout=0)
-    except Timeout as error:
-        raise MmgenError(f"Another mmgen reproduce is at work in {str(folder)!r}; wait for it, or choose another --output.") from error
-    except OSError as error:
-        raise MmgenError(f"The output folder {str(folder)!r} cannot be written: {error.strerror}.") from error
 
 
 def _make(part: Part, grid: Grid, launcher: Launcher | None, console: Console | None, found: Reproduction) -> None:
