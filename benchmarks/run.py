@@ -269,6 +269,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "loop": loop,
     "precision": precision,
     "scaling": scaling,
+    "evaluation": evaluation,
+    "start": start,
+    "preparing": preparing,
 }
 
 
