@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from .indexed import positions, take
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -32,12 +34,12 @@ class Batch:
         return self.available.shape[0]
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
-        picked = torch.as_tensor(index) if isinstance(index, list) else index
+        rows = positions(index, self.available)
         return Batch(
-            {name: values[picked] for name, values in self.data.items()},
-            self.available[picked],
-            {name: values[picked] for name, values in self.labels.items()},
-            None if self.rows is None else self.rows[picked],
+            {name: take(values, rows) for name, values in self.data.items()},
+            take(self.available, rows),
+            {name: take(values, rows) for name, values in self.labels.items()},
+            None if self.rows is None else take(self.rows, rows),
             self.prepared,
         )
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .batch import Batch
-from .indexed import Indexed, Rows, concatenate, select
+from .indexed import Indexed, Rows, concatenate, positions, select, take
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Table:
         return self.available.shape[0]
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
-        picked = torch.as_tensor(index) if isinstance(index, list) else index
+        rows = positions(index, self.available)
         return Batch(
-            {name: values[picked] for name, values in self.data.items()},
-            self.available[picked],
-            {name: values[picked] for name, values in self.labels.items()},
-            None if self.rows is None else self.rows[picked],
+            {name: take(values, rows) for name, values in self.data.items()},
+            take(self.available, rows),
+            {name: take(values, rows) for name, values in self.labels.items()},
+            None if self.rows is None else take(self.rows, rows),
         )
 
     def select(self, index: Tensor) -> Table:

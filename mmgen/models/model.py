@@ -17,7 +17,7 @@ from ..data.loading import change_modalities, describe_modality
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference
 from ..errors import MmgenError, listed, nearest
-from ..networks import Encoder, SentenceDecoder, Uninformed
+from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..options import validated
 from .building import ModelConfig, likelihood_weights, make_objective
 from .objective import Objective
@@ -147,12 +147,14 @@ class MultimodalVAE(nn.Module):
 
     def encode_each(self, inputs: Sequence[Tensor]) -> Gaussian:
         """The same from prepared inputs, one tensor ``[B, *shape]`` per modality."""
-        return Gaussian.stack([Gaussian(*encoder(x)) for encoder, x in zip(self.encoders, inputs, strict=True)])
+        experts = dict(each(list(self.encoders), inputs))
+        return Gaussian.stack([Gaussian(*experts[m]) for m in range(len(experts))])
 
     def decode(self, z: Float[Tensor, "*lead _"], target: str) -> Tensor:
         """Decoder output ``[..., outputs, *shape]`` of one modality for what it takes (:meth:`decoder_input`), in one call."""
         self._check_target(target)
-        return self._decode(z, self._index(target))
+        ((_, output),) = self._decode({self._index(target): z})
+        return output
 
     def log_likelihood(
         self, z: Float[Tensor, "*lead B D"] | Sequence[Tensor], batch: Batch, *, own: bool = False, frozen: bool = False
@@ -169,16 +171,15 @@ class MultimodalVAE(nn.Module):
             ``[M, ..., B]``.
         """
         batch = self.prepare(batch)
-        values = []
-        for m, (name, weight) in enumerate(zip(self.modalities, self.likelihood_weights, strict=True)):
-            if name not in self.decoder_sizes:
-                values.append(z[m].new_zeros(z[m].shape[:-1]) if own else cast(Tensor, z).new_zeros(cast(Tensor, z).shape[:-1]))
-                continue
-            with self._frozen(m) if frozen else nullcontext():
-                parameters = self._decode(z[m] if own else cast(Tensor, z), m)
-                log_prob = self._likelihood(m).log_prob(parameters, batch.data[name])
-            values.append(weight * log_prob.where(batch.available[:, m], 0.0))
-        return torch.stack(values)
+        names = list(self.modalities)
+        latents = z if own else [cast(Tensor, z)] * len(names)
+        generated = [m for m, name in enumerate(names) if name in self.decoder_sizes]
+        values = {m: one.new_zeros(one.shape[:-1]) for m, one in enumerate(latents) if m not in generated}
+        with self._frozen(generated) if frozen else nullcontext():
+            for m, parameters in self._decode({m: latents[m] for m in generated}):
+                log_prob = self._likelihood(m).log_prob(parameters, batch.data[names[m]])
+                values[m] = self.likelihood_weights[m] * log_prob.where(batch.available[:, m], 0.0)
+        return torch.stack([values[m] for m in range(len(names))])
 
     # What people use ----------------------------------------------------------------------------------------------------
 
@@ -289,7 +290,7 @@ class MultimodalVAE(nn.Module):
         self._check_target(target)
         m = self._index(target)
         likelihood = self._likelihood(m)
-        parameters = self._decode(z, m)
+        ((_, parameters),) = self._decode({m: z})
         return self._transforms()[m].inverse(likelihood.sample(parameters) if draw else likelihood.mean(parameters))
 
     def mask(self, batch: Batch, given: Sequence[str] | None) -> Bool[Tensor, "B M"]:
@@ -302,11 +303,14 @@ class MultimodalVAE(nn.Module):
 
     # Inside -------------------------------------------------------------------------------------------------------------
 
-    def _decode(self, z: Tensor, m: int) -> Tensor:
-        output = self.decoders[m](z.flatten(0, -2))
-        if output.dtype in (torch.float16, torch.bfloat16):
-            output = output.float()
-        return output.unflatten(0, z.shape[:-1])
+    def _decode(self, latents: Mapping[int, Tensor]) -> Iterator[tuple[int, Tensor]]:
+        """Number and decoder output ``[..., outputs, *shape]`` of some modalities, each from its latents ``[..., B, D]``, in full precision and any order."""
+        targets = list(latents)
+        flat = {id(z): z.flatten(0, -2) for z in latents.values()}
+        for k, output in each([self.decoders[m] for m in targets], [flat[id(latents[m])] for m in targets]):
+            if output.dtype in (torch.float16, torch.bfloat16):
+                output = output.float()
+            yield targets[k], output.unflatten(0, latents[targets[k]].shape[:-1])
 
     def _check_given(self, given: Sequence[str] | None) -> None:
         """Refuse what the objective does not infer from, where somebody asks for it by name."""
@@ -341,12 +345,14 @@ class MultimodalVAE(nn.Module):
         return cast(Likelihood, self.likelihoods[m])
 
     @contextmanager
-    def _frozen(self, m: int) -> Iterator[None]:
-        """A decoder and its likelihood as constants, for the length of a call: parameters take no gradients, and running statistics stay."""
-        decoder = self.decoders[m]
-        shared = decoder.shared() if isinstance(decoder, SentenceDecoder) else ()  # parameters that belong to the encoder
-        parameters = [p for p in (*decoder.parameters(), *shared, *self.likelihoods[m].parameters()) if p.requires_grad]
-        norms = [(norm, norm.momentum) for norm in decoder.modules() if isinstance(norm, nn.modules.batchnorm._BatchNorm)]
+    def _frozen(self, targets: Sequence[int]) -> Iterator[None]:
+        """Some decoders and their likelihoods as constants, for the length of a call: parameters take no gradients, and running statistics stay."""
+        decoders, likelihoods = [self.decoders[m] for m in targets], [self.likelihoods[m] for m in targets]
+        shared = [p for decoder in decoders if isinstance(decoder, SentenceDecoder) for p in decoder.shared()]  # they belong to the encoder
+        own = [p for network in (*decoders, *likelihoods) for p in network.parameters()]
+        parameters = [p for p in (*own, *shared) if p.requires_grad]
+        modules = [module for decoder in decoders for module in decoder.modules()]
+        norms = [(module, module.momentum) for module in modules if isinstance(module, nn.modules.batchnorm._BatchNorm)]
         try:
             for parameter in parameters:
                 parameter.requires_grad_(False)

@@ -18,6 +18,7 @@ from .resnet_bn import (
 from .sentence import SentenceDecoder, SentenceTrunk
 from .sizes import most_halves
 from .text import SequenceDecoder, SequenceTrunk
+from .together import each
 
 __all__ = [
     "ACTIVATIONS",
@@ -49,6 +50,7 @@ __all__ = [
     "Spread",
     "TextClassifierTrunk",
     "Uninformed",
+    "each",
     "most_halves",
     "text_block_channels",
     "text_channels",

@@ -27,7 +27,10 @@ class GaussianHead(nn.Module):
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """``[N, F]`` to mean and log-variance, each ``[N, D]``, in full precision also under autocast."""
-        mean, spread = self.mean(features), self.spread(features)
+        return self.moments(self.mean(features), self.spread(features))
+
+    def moments(self, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        """What the two maps give, ``[..., D]``, as mean and log-variance."""
         if mean.dtype in (torch.float16, torch.bfloat16):
             mean, spread = mean.float(), spread.float()
         if self.kind == "log-scale":

@@ -208,7 +208,7 @@ class _Session:
             checkpoint = Checkpoint.read(self.folder)
             self.progress = checkpoint.progress
             self._enter_stage()
-            kept = checkpoint.restore(self.model, self.optimizer.optimizer)
+            kept = checkpoint.restore(self.model, self.optimizer)
             if checkpoint.scaler is not None and self.accelerator.scaler is not None:
                 self.accelerator.scaler.load_state_dict(checkpoint.scaler)
             if self.progress.best < float("inf") and (self.folder.path / BEST).exists():
@@ -241,7 +241,7 @@ class _Session:
             if config.weight_decay
             else torch.optim.Adam(learning, **options)
         )
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model), optimizer
         self.names = []
 
     def _stage_is_over(self) -> bool:
@@ -282,10 +282,10 @@ class _Session:
 
     def _step(self, rows: Tensor) -> Tensor:
         """One optimiser step; the sums of the terms over this process's rows."""
-        accelerator, optimizer = self.accelerator, self.optimizer
+        accelerator = self.accelerator
         step = self.progress.step
         beta = self.beta * beta_factor(self.config, step, self.steps_per_epoch)
-        for group in optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
         parts = shares(len(rows), accelerator.process_index, accelerator.num_processes, self.config.microbatches)
         state = _RandomState() if len(parts) > 1 else None
@@ -304,13 +304,23 @@ class _Session:
         assert sums is not None
         assert self.guard is not None
         self.guard.watch(sums[:-1], step)
-        if self.config.gradient_clip is not None:
-            accelerator.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad()
+        self._update()
         self.model.objective.step += 1
         self.progress.step += 1
         return sums
+
+    def _update(self) -> None:
+        """One step of the optimiser; Accelerate's own wrapper of it looks for a package in all of ``sys.path`` twice a step."""
+        optimizer, scaler = self.optimizer, self.accelerator.scaler
+        if self.config.gradient_clip is not None:
+            self.accelerator.unscale_gradients(optimizer)
+            torch.nn.utils.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)
+        if scaler is None:
+            optimizer.step()
+        else:
+            scaler.step(optimizer)
+            scaler.update()
+        optimizer.zero_grad()
 
     def _stack(self, terms: Terms, value: Tensor) -> Tensor:
         """All terms summed over rows, ``[T + 1]`` in float64; the last is the number of rows."""
@@ -393,7 +403,7 @@ class _Session:
             self.writer.write_tensors(BEST, self.best_weights)
             self.best_written = True
         scaler = None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()
-        save_checkpoint(self.writer, self.model, self.optimizer.optimizer, self.progress, totals, scaler)
+        save_checkpoint(self.writer, self.model, self.optimizer, self.progress, totals, scaler)
 
     def _stop_if_asked(self, request: StopRequest, totals: Tensor) -> None:
         """Once every process knows of a signal that reached one of them, write a checkpoint and stop."""

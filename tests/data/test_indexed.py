@@ -61,3 +61,26 @@ def test_a_table_of_both_kinds_is_saved_gathered_and_opened(rows, tmp_path):
 def test_rows_of_another_number_are_refused(rows):
     with pytest.raises(ValueError, match="'caption' has 4 rows, and the first modality has 5"):
         Table.of({"image": rows, "caption": torch.zeros(4, 1)})
+
+
+@pytest.mark.parametrize(
+    "index",
+    [[2, 0], [], [-1, 1], torch.tensor([-2, 4]), torch.tensor([True, False, False, True, False]), slice(1, None, 2), slice(-2, None)],
+)
+def test_rows_of_tables_and_batches_are_chosen_as_those_of_tensors(rows, index):
+    plain = torch.arange(5.0)[:, None]
+    table = Table.of({"image": rows, "caption": plain}, labels={"digit": torch.arange(5)})
+    picked = torch.tensor(index, dtype=torch.long) if isinstance(index, list) else index
+    for each in (table, table[:]):
+        batch = each[index]
+        assert torch.equal(batch.data["image"], VALUES[INDEX][picked])
+        assert torch.equal(batch.data["caption"], plain[picked])
+        assert torch.equal(batch.labels["digit"], torch.arange(5)[picked])
+        assert torch.equal(batch.available, torch.ones(5, 2, dtype=torch.bool)[picked])
+
+
+@pytest.mark.parametrize("index", [[5], [-6]])
+def test_rows_that_are_not_there_are_refused(rows, index):
+    table = Table.of({"image": rows, "caption": torch.arange(5.0)[:, None]})
+    with pytest.raises(IndexError):
+        table[index]

@@ -1,0 +1,93 @@
+"""Several small networks of one build in one pass.
+
+What a network of a hundred units costs is calls rather than arithmetic. K of them that are built alike need one product of matrices per layer instead of K, forward
+and backward. Their weights are copied side by side for that, in every pass, which large layers do not repay: those run one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .heads import Encoder, GaussianHead
+from .mlp import ACTIVATIONS, MLPDecoder, MLPTrunk
+
+FEWEST = 3  # networks: two at once are not quicker
+LARGEST = 2**16  # numbers in a weight
+CONTAINERS = (nn.Sequential, MLPTrunk, MLPDecoder, GaussianHead, Encoder)
+ELEMENTWISE = (*ACTIVATIONS.values(), nn.Dropout)
+
+
+def each(networks: Sequence[nn.Module], inputs: Sequence[Tensor]) -> Iterator[tuple[int, Any]]:
+    """``k, networks[k](inputs[k])`` for every k, in any order, with those that are built alike in one pass.
+
+    Multilayer perceptrons, and encoders of them, can be together; not if somebody watches them (hooks) or has compiled them.
+
+    Args:
+        networks: K networks.
+        inputs: One tensor ``[N, …]`` for each, with the same N.
+    """
+    groups: dict[Any, list[int]] = {}
+    for k, network in enumerate(networks):
+        flat = inputs[k].dim() == 2 or isinstance(network, Encoder)
+        build = _build(network) if flat and len(networks) >= FEWEST else None
+        groups.setdefault(k if build is None else build, []).append(k)
+    for group in groups.values():
+        if len(group) < FEWEST:
+            for k in group:
+                yield k, networks[k](inputs[k])
+            continue
+        output = _together([networks[k] for k in group], _stack([inputs[k] for k in group]))
+        parts = zip(*(part.unbind() for part in output), strict=True) if isinstance(output, tuple) else output.unbind()
+        yield from zip(group, parts, strict=True)
+
+
+def _build(network: nn.Module) -> tuple[Any, ...] | None:
+    """What networks of one pass have in common; None for one that runs alone."""
+    kind, hooks = type(network), (network._forward_hooks, network._forward_pre_hooks, network._backward_hooks, network._backward_pre_hooks)
+    if any(hooks) or network._compiled_call_impl is not None or "forward" in vars(network):
+        return None
+    if isinstance(network, nn.Linear) and kind is nn.Linear:
+        weight = network.weight
+        small = weight.numel() <= LARGEST
+        return (kind, weight.shape, network.bias is None, weight.dtype, weight.device) if small else None
+    if kind in ELEMENTWISE:
+        return kind, network.extra_repr(), network.training
+    if kind not in CONTAINERS or (isinstance(network, Encoder) and type(network.trunk) is not MLPTrunk):
+        return None
+    children = tuple(_build(child) for child in network.children())
+    return None if None in children else (kind, getattr(network, "shape", None), getattr(network, "kind", None), children)
+
+
+def _stack(inputs: list[Tensor]) -> Tensor:
+    """``[K, N, F]``."""
+    first = inputs[0]
+    return first.flatten(1).expand(len(inputs), -1, -1) if all(x is first for x in inputs) else torch.stack([x.flatten(1) for x in inputs])
+
+
+def _together(networks: Sequence[Any], x: Tensor) -> Any:
+    """``[K, N, F]`` through K networks of one build."""
+    first = networks[0]
+    if isinstance(first, nn.Linear):
+        weight = torch.stack([linear.weight for linear in networks]).mT
+        return (
+            torch.bmm(x, weight)
+            if first.bias is None
+            else torch.baddbmm(torch.stack([linear.bias for linear in networks])[:, None], x, weight)
+        )
+    if isinstance(first, nn.Sequential):
+        for layers in zip(*networks, strict=True):
+            x = _together(layers, x)
+        return x
+    if isinstance(first, MLPTrunk):
+        return _together([trunk.layers for trunk in networks], x)
+    if isinstance(first, MLPDecoder):
+        return _together([decoder.layers for decoder in networks], x).unflatten(-1, first.shape)
+    if isinstance(first, Encoder):
+        features = _together([encoder.trunk for encoder in networks], x)
+        heads = [encoder.head for encoder in networks]
+        return first.head.moments(*(_together([getattr(head, part) for head in heads], features) for part in ("mean", "spread")))
+    return first(x)
