@@ -18,6 +18,7 @@ from .mlp import ACTIVATIONS, MLPDecoder, MLPTrunk
 FEWEST = 3  # networks: two at once are not quicker
 LARGEST = 2**16  # numbers in a weight
 CONTAINERS = (nn.Sequential, MLPTrunk, MLPDecoder, GaussianHead, Encoder)
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 ELEMENTWISE = (*ACTIVATIONS.values(), nn.Dropout)
 
 
@@ -46,20 +47,21 @@ def each(networks: Sequence[nn.Module], inputs: Sequence[Tensor]) -> Iterator[tu
 
 
 def _build(network: nn.Module) -> tuple[Any, ...] | None:
-    """What networks of one pass have in common; None for one that runs alone."""
-    kind, hooks = type(network), (network._forward_hooks, network._forward_pre_hooks, network._backward_hooks, network._backward_pre_hooks)
-    if any(hooks) or network._compiled_call_impl is not None or "forward" in vars(network):
+    """What networks of one pass have in common; None for one that runs alone. Asked in every pass, since layers may be exchanged, watched or compiled between two."""
+    kind, own = type(network), vars(network)
+    if any(own[hooks] for hooks in HOOKS) or network._compiled_call_impl is not None or "forward" in own:
         return None
-    if isinstance(network, nn.Linear) and kind is nn.Linear:
-        weight = network.weight
-        small = weight.numel() <= LARGEST
-        return (kind, weight.shape, network.bias is None, weight.dtype, weight.device) if small else None
+    if kind is nn.Linear:
+        weight: Tensor = own["_parameters"].get("weight")
+        if weight is None or weight.numel() > LARGEST:
+            return None
+        return kind, weight.shape, own["_parameters"]["bias"] is None, weight.dtype, weight.device
     if kind in ELEMENTWISE:
         return kind, network.extra_repr(), network.training
-    if kind not in CONTAINERS or (isinstance(network, Encoder) and type(network.trunk) is not MLPTrunk):
+    if kind not in CONTAINERS or (kind is Encoder and type(own["_modules"]["trunk"]) is not MLPTrunk):
         return None
-    children = tuple(_build(child) for child in network.children())
-    return None if None in children else (kind, getattr(network, "shape", None), getattr(network, "kind", None), children)
+    children = tuple(map(_build, own["_modules"].values()))
+    return None if None in children else (kind, own.get("shape"), own.get("kind"), children)
 
 
 def _stack(inputs: list[Tensor]) -> Tensor:
