@@ -11,9 +11,10 @@ import time
 
 import torch
 from cases import CASES
-from multivae.metrics import CoherenceEvaluator, CoherenceEvaluatorConfig, LikelihoodsEvaluator, LikelihoodsEvaluatorConfig
-from peer import MultimodalBaseDataset, make
+from peer import MultimodalBaseDataset, make  # first: it makes torchvision importable
 from protocol import peak, report, wait
+
+from multivae.metrics import CoherenceEvaluator, CoherenceEvaluatorConfig, LikelihoodsEvaluator, LikelihoodsEvaluatorConfig  # isort: skip
 
 
 def main() -> None:

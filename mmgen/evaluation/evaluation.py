@@ -174,7 +174,7 @@ class Evaluation:
         latents = self.latent_samples(given, target)
         index = torch.arange(len(latents)) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
         more = self.model.takes_more(target)
-        with self.seeded(2_000_003):
+        with self.seeded(2_000_003) if more else torch.no_grad():
             for part in index.split(self.batch_size):
                 z, batch = latents[part].to(self.device), None
                 if more and given:
