@@ -123,7 +123,8 @@ def collapse_curves(evaluation: Evaluation, metrics: Sequence[Collapse]) -> Figu
         axes.axvline(epsilon, color="grey", linewidth=0.8, linestyle=":", label=f"ε = {epsilon:g}: {curve.named:.2f}")
         axes.legend(fontsize=7, loc="best", framealpha=0.8)
         axes.set_ylim(-0.03, 1.03)
-        axes.set_title(curve.name if isinstance(metric, PosteriorCollapse) else f"variance of {curve.name}", fontsize=9)
+        title = curve.name if isinstance(metric, PosteriorCollapse) else f"variance of {curve.name}"
+        axes.set_title(title.replace(" ‖ ", "\n‖ ") if len(title) > 36 else title, fontsize=9)
         axes.set_xlabel(level, fontsize=8)
         axes.set_ylabel(f"collapsed {what}", fontsize=8)
         axes.tick_params(labelsize=7)
