@@ -313,7 +313,8 @@ class _Session:
         """One step of the optimiser; Accelerate's own wrapper of it looks for a package in all of ``sys.path`` twice a step."""
         optimizer, scaler = self.optimizer, self.accelerator.scaler
         if self.config.gradient_clip is not None:
-            self.accelerator.unscale_gradients(optimizer)
+            if scaler is not None:
+                scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)
         if scaler is None:
             optimizer.step()

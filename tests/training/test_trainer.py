@@ -177,6 +177,46 @@ def test_gradients_are_clipped(data):
     assert moved < 1e-3, "a gradient of norm 1e-12 is below Adam's epsilon"
 
 
+@pytest.fixture
+def scaling(monkeypatch):
+    """Trains with a scaled loss, as float16 does on a GPU; the scalers that were made."""
+    from mmgen.training import trainer
+
+    make, made = trainer._accelerator, []
+
+    def start(scale):
+        def accelerator(*arguments):
+            accelerator = make(*arguments)
+            accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+            made.append(accelerator.scaler)
+            return accelerator
+
+        monkeypatch.setattr(trainer, "_accelerator", accelerator)
+        return made
+
+    return start
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_a_scaled_loss_trains_as_an_unscaled_one(data, scaling, clip):
+    """With a power of two that is exact, and the clipping sees gradients as they are."""
+    plain, scaled = model_for(data), model_for(data)
+    train(data, model=plain, epochs=2, gradient_clip=clip)
+    scaling(2.0**10)
+    train(data, model=scaled, epochs=2, gradient_clip=clip)
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(scaled.state_dict()[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_whose_scaled_gradients_overflow_is_left_out(data, scaling):
+    largest = torch.finfo(torch.float32).max
+    made, model = scaling(largest), model_for(data)
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    train(data, model=model, epochs=1, batch_size=40)
+    assert all(torch.equal(value, before[name]) for name, value in model.named_parameters())
+    assert made[0].get_scale() == largest / 2
+
+
 def test_a_folder_that_holds_a_run_or_something_else_is_refused(data, tmp_path):
     train(data, tmp_path / "run", epochs=1)
     with pytest.raises(MmgenError, match="holds a run already; choose another --output, or go on with it by --resume"):
