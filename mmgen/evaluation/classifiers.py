@@ -23,6 +23,7 @@ from ..data.transforms import Transform
 from ..runs.folder import write_atomically
 
 FORMAT = 4
+NUMBERS_AT_ONCE = 2**17  # values that are judged at once: 256 images, or a thousand short vectors
 STEPS = 600  # by default
 # Fields of a modality that its classifier does not depend on.
 NETWORK_OF_THE_MODEL = (
@@ -69,9 +70,10 @@ class Classifier(nn.Module):
         return self.trunk(self.transform(values))
 
     @torch.no_grad()
-    def logits(self, values: Tensor, batch_size: int = 256) -> dict[str, Tensor]:
+    def logits(self, values: Tensor) -> dict[str, Tensor]:
         """``[N, *shape]`` to logits ``[N, classes]`` by label, in evaluation mode, in parts, on the CPU."""
         self.eval()
+        batch_size = max(256, NUMBERS_AT_ONCE // max(1, values[:1].numel()))
         device = self.head.weight.device
         parts = [self(part.to(device)) for part in values.split(batch_size)]
         return {label: torch.cat([part[label].cpu() for part in parts]) for label in self.sizes}
