@@ -10,8 +10,10 @@ import yaml
 
 from .errors import MmgenError
 
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where it was built, is eight times as quick
 
-class _Loader(yaml.SafeLoader):
+
+class _Loader(_Base):
     """Safe loading, in which 1e-3 is a number (YAML 1.2) and not a string (YAML 1.1)."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import MmgenError, PluginError, listed, nearest
 from ..registry import KINDS, Entry, declared_files, entries, load_entry, summary
+from ..yaml_files import read_mapping
 from .tables import console, show, show_json
 
 
@@ -39,13 +40,11 @@ def _described(entry: Entry) -> dict[str, Any]:
 
 def _recipes() -> list[dict[str, Any]]:
     """Recipes by name, with the first line of their description."""
-    import yaml
-
     items = []
     for entry, path in declared_files("recipes"):
         try:
-            description = str(yaml.safe_load(path.read_text(encoding="utf-8")).get("description", ""))
-        except Exception:
+            description = str(read_mapping(path).get("description", ""))
+        except MmgenError:
             description = "(cannot be read)"
         where = f"{entry.distribution} {entry.version}"
         items.append({"name": path.stem, "full_name": path.stem, "summary": description, "distribution": where})
