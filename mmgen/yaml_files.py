@@ -28,7 +28,7 @@ def parse_yaml(text: str, where: str) -> Any:
     """The value that ``text`` describes; ``where`` names it in the error."""
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
         mark = getattr(error, "problem_mark", None)
         at = f" in line {mark.line + 1}" if mark is not None else ""
         raise MmgenError(f"{where} is not valid YAML{at}: {getattr(error, 'problem', None) or error}.") from error

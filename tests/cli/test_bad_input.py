@@ -47,6 +47,7 @@ CASES = {
     ),
     "malformed set": (replaced("--set", "training.epochs"), "write it as key.path=value"),
     "malformed yaml value": (replaced("--set", "training.epochs=[1"), "is not valid YAML"),
+    "a date that there is not": (replaced("--set", "training.epochs=2026-13-45"), "is not valid YAML"),
     "missing configuration file": (("train", "--config", "nothing.yaml"), "'nothing.yaml' cannot be read: No such file"),
     "missing data file": (replaced("--set", "dataset.path=nothing.csv"), "nothing.csv"),
     "nothing said": (("train",), "Say which objective: --objective NAME"),
