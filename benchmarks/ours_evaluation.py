@@ -20,7 +20,10 @@ from mmgen import MultimodalVAE, Trainer, evaluate
 def main() -> None:
     """Rounds of evaluations."""
     case, rows, metric = CASES[sys.argv[1]], int(sys.argv[2]), sys.argv[3]
-    options = {"coherence": {"classifier_steps": 1}, "log-likelihood": {"samples": 1000, "rows": rows, "conditional": False}}
+    options = {
+        "coherence": {"classifier_steps": 1, "given": False},
+        "log-likelihood": {"samples": 1000, "rows": rows, "conditional": False},
+    }
     data = with_labels(random_data(case, rows))
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MMGEN_CACHE"] = folder  # of the classifiers

@@ -168,7 +168,7 @@ def scaling(arguments: argparse.Namespace) -> list[Row]:
 
 
 def evaluation(arguments: argparse.Namespace) -> list[Row]:
-    """Coherence over all subsets, and the joint log-likelihood with 1,000 samples per row; encoder calls are those of one evaluation."""
+    """Coherence of what is generated from all subsets without it, and the joint log-likelihood with 1,000 samples per row; encoder calls are those of one evaluation."""
     rows = []
     cases = [
         ("flat5", 10_000, "coherence"),

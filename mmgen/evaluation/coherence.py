@@ -30,6 +30,7 @@ class CoherenceConfig(MetricConfig):
         description="Accuracy (mean average precision for several yes/no answers) of a classifier on real held-out data below which its verdicts are "
         "marked untrustworthy.",
     )
+    given: bool = Field(True, description="Whether targets that are given are judged too (self-coherence).")
     text: Literal["classifier", "words"] = Field(
         "classifier",
         description="How text is judged: by a classifier, or as the class whose name is nearest in edit distance (a tie is no class).",
@@ -61,8 +62,11 @@ class Coherence(Metric):
         return None if evaluation.labels() else "the data have no labels"
 
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
-        """All pairs; from the prior where there are classes to agree on."""
-        return bool(pair[0]) or any(codes.ndim == 1 for codes in evaluation.labels().values())
+        """All pairs, or those whose target is not given; from the prior where there are classes to agree on."""
+        given, target = pair
+        if given:
+            return self.config.given or target not in given
+        return any(codes.ndim == 1 for codes in evaluation.labels().values())
 
     def judge(self, evaluation: Evaluation, generation: Generation) -> Judgement:
         """What the classifiers find."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from .metric import Metric
 T = TypeVar("T")
 Subset = tuple[str, ...]
 Pair = tuple[Subset, str]  # what is given (nothing: the prior), and what is generated
+
+NUMBERS_AT_ONCE = 2**17  # values that are decoded at once where that is more than a batch: short vectors
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Generation:
         target: The generated modality.
         values: The mean of p(x_target | z), z ~ q(z | x_given), in data units, ``[N, *shape]``.
         truth: The target's own values ``[N, *shape]`` (arbitrary where a row lacks them); None from the prior.
-        log_likelihood: log p(x_target | z) of those, unweighted, in the units that the model works in, ``[N]``; None from the prior.
+        log_likelihood: log p(x_target | z) of those, unweighted, in the units that the model works in, ``[N]``; None from the prior, and where no metric that wants the
+            pair reads it.
         complete: Whether a row has all that is given, ``[N]``.
         has_target: Whether a row has the target, ``[N]``.
     """
@@ -175,11 +179,15 @@ class Evaluation:
         index = torch.arange(len(latents)) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
         more = self.model.takes_more(target)
         with self.seeded(2_000_003) if more else torch.no_grad():
-            for part in index.split(self.batch_size):
+            for part in index.split(max(self.batch_size, NUMBERS_AT_ONCE // self._size(target))):
                 z, batch = latents[part].to(self.device), None
                 if more and given:
                     batch = self.model.prepare(self.latents().table[part].to(self.device))
                 yield self.model.decoder_input(z, target, batch, None if batch is None else self.model.mask(batch, given))
+
+    def _size(self, target: str) -> int:
+        """How many numbers one row of the target is."""
+        return max(1, math.prod(self.model.modalities[target].shape))
 
     def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
@@ -214,10 +222,10 @@ class Evaluation:
             return torch.cat([self.model.output(taken, target).cpu() for taken in self._inputs(given, target, rows)])
 
     @torch.no_grad()
-    def generation(self, given: Subset, target: str, truth: Tensor | None = None) -> Generation:
+    def generation(self, given: Subset, target: str, truth: Tensor | None = None, *, likelihood: bool = True) -> Generation:
         """Everything that is generated for a pair, decoded once.
 
-        ``truth`` are the target's own values on the model's device, where the caller has them.
+        ``truth`` are the target's own values on the model's device, where the caller has them; ``likelihood`` says whether the log-likelihood is wanted.
         """
         m = self.names.index(target)
         if not given:
@@ -226,14 +234,18 @@ class Evaluation:
             return Generation(given, target, drawn, None, None, every, every)
         table = self.latents().table
         truth = table.data[target][:].to(self.device) if truth is None else truth
-        likelihood, transform = self.model.likelihoods[m], self.model.transforms[m]
-        values, scores = [], []
-        for taken, x in zip(self._inputs(given, target), truth.split(self.batch_size), strict=True):
+        p, transform = self.model.likelihoods[m], self.model.transforms[m]
+        values, scores, start = [], [], 0
+        for taken in self._inputs(given, target):
             parameters = self.model.decode(taken, target)
-            scores.append(likelihood.log_prob(parameters, transform(x)))  # type: ignore[operator]
-            values.append(transform.inverse(likelihood.mean(parameters)))  # type: ignore[operator]
+            if likelihood:
+                scores.append(p.log_prob(parameters, transform(truth[start : start + len(taken)])))  # type: ignore[operator]
+            values.append(transform.inverse(p.mean(parameters)))  # type: ignore[operator]
+            start += len(taken)
         complete = self.latents().complete[self.latents().index(given)]
-        return Generation(given, target, torch.cat(values), truth, torch.cat(scores), complete, table.available[:, m])
+        return Generation(
+            given, target, torch.cat(values), truth, torch.cat(scores) if likelihood else None, complete, table.available[:, m]
+        )
 
     def judged(self, metrics: Sequence[Metric]) -> list[dict[Pair, Any]]:
         """What each metric keeps of every pair that it wants; each pair is decoded once."""
@@ -246,7 +258,8 @@ class Evaluation:
         for (given, target), who in track(wanted.items(), "generating and judging", len(wanted)):
             if given and (truth is None or truth[0] != target):
                 truth = (target, self.latents().table.data[target][:].to(self.device))
-            generation = self.generation(given, target, truth[1] if given and truth else None)
+            likelihood = any(metrics[i].reads_likelihood for i in who)
+            generation = self.generation(given, target, truth[1] if given and truth else None, likelihood=likelihood)
             for i in who:
                 kept[i][given, target] = metrics[i].judge(self, generation)
         return kept

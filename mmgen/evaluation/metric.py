@@ -56,6 +56,7 @@ class Metric(ABC):
     less_is_better: ClassVar[tuple[str, ...]] = ()  # the measures of which that holds
     not_compared: ClassVar[tuple[str, ...]] = ()  # floors, ceilings and descriptions, by which no model is better
     costly: ClassVar[bool] = False  # computed only when it is asked for by name
+    reads_likelihood: ClassVar[bool] = False  # whether judge() reads the log-likelihood of what is generated
 
     def __init__(self, config: MetricConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config

@@ -36,6 +36,7 @@ class Reconstruction(Metric):
     Config = ReconstructionConfig
     headline = ("loss",)
     less_is_better = ("loss", "distance", "rmse")
+    reads_likelihood = True
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs something that is generated."""

@@ -12,8 +12,8 @@ def generating(monkeypatch):
     def put(evaluation, made):
         original = evaluation.generation
 
-        def generation(given, target, truth=None):
-            found = original(given, target, truth)
+        def generation(given, target, truth=None, **options):
+            found = original(given, target, truth, **options)
             values = made(given, target)
             return found if values is None else replace(found, values=values)
 

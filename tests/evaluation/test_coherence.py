@@ -140,17 +140,39 @@ def test_each_pair_is_decoded_once_for_all_metrics():
     evaluation = evaluation_of(data)
     decoded, encoded = [], []
     for network in evaluation.model.decoders:
-        network.register_forward_hook(lambda *_: decoded.append(1))
+        network.register_forward_hook(lambda network, taken, made: decoded.append(len(made)))
     for network in evaluation.model.encoders:
         network.register_forward_hook(lambda *_: encoded.append(1))
     metrics = [Reconstruction(), Coherence(FEW), FDClassifier(FDClassifierConfig(classifier_steps=20))]
     together = [metric.summarise(evaluation, kept) for metric, kept in zip(metrics, evaluation.judged(metrics))]
-    pairs = 7 * 3
-    prior_batches = -(-evaluation.max_rows // evaluation.batch_size)
-    assert len(decoded) == pairs + 3 * prior_batches
+    assert sum(decoded) == 7 * 3 * 20 + 3 * evaluation.max_rows, "20 rows of every pair, and draws from the prior"
+    assert all(a == b for a, b in zip(sorted(decoded), [20] * 7 * 3)), "the rows of a pair are one batch"
     assert len(encoded) == 3, "one batch of 20 rows, three encoders"
     for rows, metric in zip(together, metrics):
         assert rows == metric.compute(evaluation)
+
+
+def test_targets_that_are_given_are_left_out_where_nobody_asks_for_them():
+    evaluation = evaluation_of(toy_data(("vector", "counts", "tags"), rows=40))
+    every = Coherence(FEW).compute(evaluation)
+    decoded = []
+    for network in evaluation.model.decoders:
+        network.register_forward_hook(lambda network, taken, made: decoded.append(len(made)))
+    cross = Coherence(FEW.model_copy(update={"given": False})).compute(evaluation)
+    assert cross == [row for row in every if row["measure"] != "self"] != every
+    assert sum(decoded) == (3 * 2 + 3) * 20 + 3 * evaluation.max_rows, "a target is given in four of seven subsets"
+
+
+def test_likelihoods_are_computed_for_metrics_that_read_them(monkeypatch):
+    evaluation = evaluation_of(toy_data(("vector", "counts"), rows=30))
+    scored = []
+    for likelihood in evaluation.model.likelihoods:
+        original = likelihood.log_prob
+        monkeypatch.setattr(likelihood, "log_prob", lambda *taken, original=original: (scored.append(1), original(*taken))[1])
+    Coherence(FEW).compute(evaluation)
+    assert not scored
+    Reconstruction().compute(evaluation)
+    assert len(scored) == 6, "both from each and from both"
 
 
 def test_one_classifier_serves_all_labels_also_those_of_few_rows():

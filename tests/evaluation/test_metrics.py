@@ -66,7 +66,7 @@ def test_coherence_of_the_real_values_is_the_accuracy_of_the_classifier(data, mo
     monkeypatch.setattr(
         evaluation,
         "generation",
-        lambda given, target, truth: replace(made(given, target, truth), values=truth if given else made(given, target).values),
+        lambda given, target, truth, **_: replace(made(given, target, truth), values=truth if given else made(given, target).values),
     )
     rows = Coherence().compute(evaluation)
     for target in evaluation.names:
