@@ -20,6 +20,7 @@ from ..data import Data, Modality, Table, track
 from ..data.cache import cache_root, writable
 from ..data.loading import describe_modality
 from ..data.transforms import Transform
+from ..optimizers import Adam
 from ..runs.folder import write_atomically
 
 FORMAT = 4
@@ -154,7 +155,7 @@ def _train(classifier: Classifier, data: Data, name: str, budget: Budget, device
     values, codes = _rows(data.complete.get("train", data.train), name)
     checked, truth = _rows(data.complete.get("val", data.val), name)
     classifier.transform.fit(values)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
+    optimizer = Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget.learning_rate, total_steps=budget.steps)
     best, weights = -torch.inf, deepcopy(classifier.state_dict())
     endless = (rows for _ in count() for rows in torch.randperm(len(values)).split(budget.batch_size))

@@ -63,9 +63,12 @@ def _all_points() -> tuple[tuple[str, EntryPoint, str, str], ...]:
     seen = set()
     for dist in distributions():  # in the order of sys.path: a distribution that is found twice counts once
         points = [point for point in dist.entry_points if point.group == "mmgen" or point.group.startswith("mmgen.")]
-        if points and _normal(dist.name) not in seen:
-            seen.add(_normal(dist.name))
-            found += [(point.group, point, dist.name, dist.version) for point in points]
+        if not points:
+            continue
+        name, version = dist.name, dist.version  # each is a reading of the metadata
+        if _normal(name) not in seen:
+            seen.add(_normal(name))
+            found += [(point.group, point, name, version) for point in points]
     return tuple(found)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import MmgenError
 from ..models import MultimodalVAE
+from ..optimizers import Adam
 from ..runs import Plan
 from ..training.stages import Stages
 from .paper import Experiment, Scale
@@ -137,7 +138,7 @@ def _timed(plan: Plan) -> _Step:
     """A warm-up on a part of a batch, then the median of a few steps, of the whole batch where that does not take too long."""
     device, model, table = _device(plan), plan.model, plan.data.train
     model.to(device).train()
-    optimizer = torch.optim.Adam([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-6)
+    optimizer = Adam([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-6)
     whole = min(plan.training.batch_size, len(table))
     part = min(whole, max(FEWEST, whole // SHARE))
     _step(model, table[torch.arange(part)].to(device), optimizer)  # the first one pays for what is set up once

@@ -18,6 +18,7 @@ from ..errors import MmgenError
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE, Terms
 from ..networks import Encoder
+from ..optimizers import Adam, AdamW
 from ..options import validated
 from ..registry.hooks import Hooks
 from ..runs import MODEL, Run, RunFolder, TrainingConfig, describe_environment
@@ -236,12 +237,9 @@ class _Session:
         if not learning:  # all of the model is found in closed form
             return
         options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
-        optimizer = (
-            torch.optim.AdamW(learning, weight_decay=config.weight_decay, **options)
-            if config.weight_decay
-            else torch.optim.Adam(learning, **options)
-        )
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.model), optimizer
+        optimizer = AdamW(learning, weight_decay=config.weight_decay, **options) if config.weight_decay else Adam(learning, **options)
+        placed = [True]  # or Accelerate looks for sharded parameters, and imports a second of PyTorch to know them
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, device_placement=placed), optimizer
         self.names = []
 
     def _stage_is_over(self) -> bool:
