@@ -21,6 +21,10 @@ REASONS = {
     ("mmgen/testing/contracts/modality.py", "import pickle"): "A contract: a modality is pickled and read back within one test.",
     ("mmgen/testing/contracts/modality.py", "pickle.loads"): "The same bytes that it has just made.",
     ("mmgen/yaml_files.py", "yaml.load"): "With a subclass of SafeLoader; the next test shows it.",
+    (
+        "plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/decoding.py",
+        "import joblib",
+    ): "To decode in several processes; it reads no file.",
     ("plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/tensor_files.py", "import pickle"): "For the name of the error.",
     ("plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/tensor_files.py", "torch.load"): "With weights_only=True.",
     ("plugins/mmgen-plugin-two-view-mnist/mmgen_plugin_two_view_mnist/unpickling.py", "import pickle"): (

@@ -13,7 +13,8 @@ import numpy as np
 
 from mmgen import track
 
-SIDE = 28
+from .decoding import SIDE
+
 THRESHOLD = 128  # pixels above it belong to the digit
 CLASSES = tuple(str(digit) for digit in range(10))
 BLOCK = 4096  # tuples at a time

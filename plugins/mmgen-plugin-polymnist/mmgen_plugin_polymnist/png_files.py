@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from mmgen import DataError, track
 
-from .construction import SIDE
+from .decoding import CHUNK, SIDE, decoded
 
 Key = tuple[int, int]  # digit, and index within it
 
@@ -49,9 +48,11 @@ class PngFolder:
     def images(self, split: str, m: int, rows: np.ndarray) -> np.ndarray:
         """Images uint8 ``[n, 3, 28, 28]`` of the tuples at ``rows``, after :meth:`digits`."""
         files, keys = self.files[split][m], sorted(self.files[split][m])
+        paths = [files[keys[row]] for row in rows]
         read = np.empty((len(rows), 3, SIDE, SIDE), dtype=np.uint8)
-        for i, row in enumerate(track(rows, f"reading m{m} of {split}")):
-            read[i] = np.moveaxis(_read(files[keys[row]]), -1, 0)
+        parts = range(0, len(rows), CHUNK)
+        for start, part in zip(parts, track(decoded(paths), f"reading m{m} of {split}", total=len(parts)), strict=True):
+            read[start : start + len(part)] = part
         return read
 
 
@@ -71,16 +72,3 @@ def _list(folder: Path) -> dict[Key, Path]:
     if not found:
         raise DataError(f"{folder} holds no images INDEX.DIGIT.png.")
     return found
-
-
-def _read(path: Path) -> np.ndarray:
-    """One image, uint8 ``[28, 28, 3]``."""
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            if image.size != (SIDE, SIDE):
-                raise DataError(f"{path} has {image.width}×{image.height} pixels; it should have {SIDE}×{SIDE}.")
-            if image.mode != "RGB":
-                raise DataError(f"{path} is an image of the mode {image.mode}; it should be in colour, RGB with 8 bits.")
-            return np.asarray(image)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is truncated or damaged, or no PNG image.") from error

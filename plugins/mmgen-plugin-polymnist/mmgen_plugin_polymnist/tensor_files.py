@@ -14,6 +14,8 @@ from mmgen import DataError
 
 from .construction import SIDE
 
+CHUNK = 4096  # images at a time
+
 
 class TensorFolder:
     """The images of a folder in the tensor layout, row by row as they are."""
@@ -57,13 +59,18 @@ class TensorFolder:
             raise DataError(
                 f"{path} has {len(values)} images, and labels.pt beside it has {self.count[split]} labels; one belongs to each."
             )
-        values = values[torch.from_numpy(rows)]
+        parts = torch.from_numpy(rows).split(CHUNK)  # or numbers of 32 bits would be there twice
+        return torch.cat([self._bytes(values[part], path) for part in parts]).numpy()
+
+    @staticmethod
+    def _bytes(values: Tensor, path: Path) -> Tensor:
+        """Bytes, or numbers from 0 to 1 as bytes."""
         if values.dtype == torch.uint8:
-            return values.numpy()
+            return values
         values = values.float()
         if not (values.isfinite().all() and values.min() >= 0 and values.max() <= 1):
             raise DataError(f"{path} has values outside 0 to 1; images are bytes, or numbers from 0 to 1.")
-        return values.mul_(255).round_().byte().numpy()
+        return values.mul_(255).round_().byte()
 
 
 def _load(path: Path) -> Any:

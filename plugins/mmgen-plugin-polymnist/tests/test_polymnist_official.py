@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 import mmgen
-from mmgen_plugin_polymnist import official
+from mmgen import DataError
+from mmgen_plugin_polymnist import decoding, official
 from mmgen_plugin_polymnist.polymnist import PolyMNIST, TranslatedPolyMNIST
 
 PER_DIGIT = {"train": 4, "test": 2}
@@ -104,6 +105,21 @@ def test_png_and_tensors_agree(tmp_path):
     one, two = read(write_png(tmp_path / "png")), read(write_tensors(tmp_path / "pt"))
     for name in one.test.data:
         assert sorted(map(bytes, one.test.data[name].numpy())) == sorted(map(bytes, two.test.data[name].numpy()))
+
+
+def test_many_images_are_decoded_in_several_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "CHUNK", 3)
+    monkeypatch.setattr(decoding, "cpu_count", lambda: 2)
+    draw, paths = np.random.default_rng(0), [tmp_path / f"{i}.png" for i in range(11)]
+    images = draw.integers(0, 256, (11, 28, 28, 3), dtype=np.uint8)
+    for path, pixels in zip(paths, images, strict=True):
+        Image.fromarray(pixels).save(path)
+    parts = list(decoding.decoded(paths))
+    assert [len(part) for part in parts] == [3, 3, 3, 2]
+    assert np.array_equal(np.concatenate(parts), images.transpose(0, 3, 1, 2))
+    paths[7].write_bytes(b"none")
+    with pytest.raises(DataError, match=r"7\.png is truncated or damaged, or no PNG image\.$"):
+        list(decoding.decoded(paths))
 
 
 def test_fewer_modalities_and_fewer_tuples(tmp_path):
