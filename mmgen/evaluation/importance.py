@@ -16,6 +16,7 @@ from .evaluation import Evaluation, Pair, Subset
 from .metric import Metric, MetricConfig, Row, row
 
 NUMBERS_AT_A_TIME = 2**25  # of decoder outputs: 128 MiB in float32
+NUMBERS_IN_CACHE = 2**20  # what a processor decodes at a time: more goes to memory and back between layers
 
 
 class LogLikelihoodConfig(MetricConfig):
@@ -102,7 +103,8 @@ class LogLikelihood(Metric):
             math.prod(modality.shape) * likelihood.outputs  # type: ignore[operator]
             for modality, likelihood in zip(evaluation.model.modalities.values(), evaluation.model.likelihoods, strict=True)
         )
-        at_once = max(1, min(self.config.samples, NUMBERS_AT_A_TIME // (rows * largest)))
+        numbers = NUMBERS_IN_CACHE if evaluation.device.type == "cpu" else NUMBERS_AT_A_TIME
+        at_once = max(1, min(self.config.samples, numbers // (rows * largest)))
         whole, rest = divmod(self.config.samples, at_once)
         return [at_once] * whole + ([rest] if rest else [])
 

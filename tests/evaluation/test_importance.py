@@ -76,7 +76,7 @@ def test_a_prior_that_depends_on_data_is_said_to(world):
 def test_memory_is_bounded_by_chunks_that_change_nothing_but_the_noise(world, monkeypatch):
     sizes = []
     _, whole = rows_of(world, 300, rows=8, aggregator="poe")
-    monkeypatch.setattr("mmgen.evaluation.importance.NUMBERS_AT_A_TIME", 8 * 4 * 64)
+    monkeypatch.setattr("mmgen.evaluation.importance.NUMBERS_IN_CACHE", 8 * 4 * 64)
     original = LogLikelihood._log_prob
     monkeypatch.setattr(LogLikelihood, "_log_prob", staticmethod(lambda e, b, z, t: sizes.append(len(z)) or original(e, b, z, t)))
     _, parts = rows_of(LinearGaussianWorld((3, 4, 2), 2, orthogonal=True), 300, rows=8, aggregator="poe")
