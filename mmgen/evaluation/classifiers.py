@@ -61,6 +61,7 @@ class Classifier(nn.Module):
         self.transform: Transform = modality.transform()
         self.trunk = modality.classifier_trunk()
         self.head = nn.Linear(int(self.trunk.features), sum(self.sizes.values()))  # type: ignore[arg-type]
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter quicker on a processor
 
     def forward(self, values: Tensor) -> dict[str, Tensor]:
         """``[N, *shape]`` in data units to logits ``[N, classes]`` by label."""
@@ -114,7 +115,7 @@ def classifier_for(
             torch.manual_seed(seed)
             classifier = Classifier(modality, sizes)
             _train(classifier.to(device), data, name, budget, device)
-            kept = {key: value.cpu() for key, value in classifier.state_dict().items()}
+            kept = {key: value.cpu().contiguous() for key, value in classifier.state_dict().items()}
             write_atomically(path, lambda temporary: save_file(kept, temporary))
     return classifier.to(device).eval()
 
