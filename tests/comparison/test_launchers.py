@@ -140,9 +140,9 @@ def test_ray_goes_on_when_a_worker_is_killed(home):
         killed = False
         while process.poll() is None:
             if not killed and epochs() > 5:
-                workers = [child for child in psutil.Process(process.pid).children(recursive=True) if _works(child)]
-                if workers:
-                    workers[0].send_signal(signal.SIGKILL)
+                training = [child for child in psutil.Process(process.pid).children(recursive=True) if _trains(child, "seed-0")]
+                if training:
+                    training[0].send_signal(signal.SIGKILL)
                     killed = True
             time.sleep(0.05)
         out = process.stdout.read()
@@ -157,8 +157,9 @@ def test_ray_goes_on_when_a_worker_is_killed(home):
         assert (RUN.parent / f"seed-{seed}" / "model.safetensors").read_bytes() == trained_alone(seed)
 
 
-def _works(process):
+def _trains(process, run):
+    """Whether it is the worker that holds the lock of a run; the other one may not have begun."""
     try:
-        return "ray::work" in " ".join(process.cmdline())
+        return "ray::work" in " ".join(process.cmdline()) and any(run in file.path for file in process.open_files())
     except psutil.Error:
         return False
