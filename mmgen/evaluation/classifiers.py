@@ -22,9 +22,9 @@ from ..data.loading import describe_modality
 from ..data.transforms import Transform
 from ..optimizers import Adam
 from ..runs.folder import write_atomically
+from .parts import rows_at_once
 
 FORMAT = 4
-NUMBERS_AT_ONCE = 2**17  # values that are judged at once: 256 images, or a thousand short vectors
 STEPS = 600  # by default
 # Fields of a modality that its classifier does not depend on.
 NETWORK_OF_THE_MODEL = (
@@ -75,7 +75,7 @@ class Classifier(nn.Module):
     def logits(self, values: Tensor) -> dict[str, Tensor]:
         """``[N, *shape]`` to logits ``[N, classes]`` by label, in evaluation mode, in parts, on the CPU."""
         self.eval()
-        batch_size = max(256, NUMBERS_AT_ONCE // max(1, values[:1].numel()))
+        batch_size = rows_at_once(values[:1].numel(), 256)
         device = self.head.weight.device
         parts = [self(part.to(device)) for part in values.split(batch_size)]
         return {label: torch.cat([part[label].cpu() for part in parts]) for label in self.sizes}

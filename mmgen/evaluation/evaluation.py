@@ -17,12 +17,11 @@ from ..data import Data, Table, track
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from .metric import Metric
+from .parts import rows_at_once
 
 T = TypeVar("T")
 Subset = tuple[str, ...]
 Pair = tuple[Subset, str]  # what is given (nothing: the prior), and what is generated
-
-NUMBERS_AT_ONCE = 2**17  # values that are decoded at once where that is more than a batch: short vectors
 
 
 @dataclass(frozen=True)
@@ -179,15 +178,12 @@ class Evaluation:
         index = torch.arange(len(latents)) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
         more = self.model.takes_more(target)
         with self.seeded(2_000_003) if more else torch.no_grad():
-            for part in index.split(max(self.batch_size, NUMBERS_AT_ONCE // self._size(target))):
+            numbers = math.prod(self.model.modalities[target].shape)
+            for part in index.split(rows_at_once(numbers, self.batch_size)):
                 z, batch = latents[part].to(self.device), None
                 if more and given:
                     batch = self.model.prepare(self.latents().table[part].to(self.device))
                 yield self.model.decoder_input(z, target, batch, None if batch is None else self.model.mask(batch, given))
-
-    def _size(self, target: str) -> int:
-        """How many numbers one row of the target is."""
-        return max(1, math.prod(self.model.modalities[target].shape))
 
     def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
