@@ -3,11 +3,13 @@
 from .batch import Batch
 from .columns import Columns
 from .dataset import Dataset, DatasetConfig, Folder, Provenance, Splits
+from .identity import Identity, Sides
 from .indexed import Indexed
 from .loading import Data, load_dataset, make_dataset, open_dataset
 from .modalities import CountsModality, ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
 from .modality import Modality, Rendering
 from .progress import track
+from .schema import Schema
 from .splitting import split_rows
 from .table import Table
 
@@ -19,12 +21,15 @@ __all__ = [
     "Dataset",
     "DatasetConfig",
     "Folder",
+    "Identity",
     "ImageModality",
     "Indexed",
     "LabelsModality",
     "Modality",
     "Provenance",
     "Rendering",
+    "Schema",
+    "Sides",
     "Splits",
     "Table",
     "TagsModality",

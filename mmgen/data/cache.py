@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import shutil
 import tempfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,10 +19,12 @@ from filelock import FileLock
 
 from ..errors import MmgenError
 from .dataset import Dataset, Provenance, Splits
+from .describing import describe_modality, described, is_declared
 from .missing import OPTIONS
+from .schema import Schema
 from .table import Table
 
-FORMAT = 2
+FORMAT = 3
 SPLITS = ("train", "val", "test")
 
 
@@ -43,17 +47,46 @@ def writable(folder: Path) -> Path:
         ) from error
 
 
+def is_recognised(dataset: Dataset) -> bool:
+    """Whether everything that a dataset makes follows from what a key can hold: an installed class, its options and its files.
+
+    A class that was written into a notebook, and one that is made from something besides its options (arrays, say), may be
+    another one tomorrow under the same name: such a dataset is prepared anew each time.
+    """
+    kind = type(dataset)
+    return is_declared("datasets", kind) and kind.__init__ is Dataset.__init__
+
+
 def cache_key(dataset: Dataset) -> str:
-    """Of the class, its version and distribution, every option, and the size and time of the files it reads."""
-    package = type(dataset).__module__.split(".")[0].replace("_", "-")
+    """Of the class, its code, version and distribution, every option, the files it reads, and the schema that it obeys."""
+    kind = type(dataset)
+    package = kind.__module__.split(".")[0].replace("_", "-")
     try:
         distribution = version("mmgen-core" if package == "mmgen" else package)
     except PackageNotFoundError:
         distribution = "0"
     files = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in dataset.sources() if path.exists()]
     options = dataset.config.model_dump(mode="json", exclude=set(OPTIONS))
-    made_from = [FORMAT, type(dataset).__qualname__, dataset.version, distribution, options, files]
+    schema = _schema_key(dataset.schema) if dataset.schema is not None else None
+    made_from = [FORMAT, kind.__qualname__, dataset.version, distribution, _code(kind), options, files, schema]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _code(kind: type[Dataset]) -> str:
+    """A checksum of the package that a dataset is written in, so that a plugin under development never gets old rows."""
+    module = Path(inspect.getfile(kind))
+    files = sorted(module.parent.rglob("*.py")) if "." in kind.__module__ else [module]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _schema_key(schema: Schema) -> list[Any]:
+    sides = {} if schema.sides is None else schema.sides.tensors()
+    numbers = hashlib.sha256(b"".join(name.encode() + values.numpy().tobytes() for name, values in sides.items())).hexdigest()
+    modalities = {name: describe_modality(modality) for name, modality in schema.modalities.items()}
+    return [modalities, {name: list(classes) for name, classes in schema.labels.items()}, numbers]
 
 
 def _checksum(path: Path) -> int:
@@ -64,48 +97,87 @@ def _checksum(path: Path) -> int:
     return value
 
 
-def _read(folder: Path) -> Splits | None:
-    """The splits in ``folder``; None where anything is missing or damaged."""
+def _read(folder: Path) -> tuple[Splits, str] | None:
+    """The splits in ``folder`` and their fingerprint; None where anything is missing or damaged."""
     try:
         facts: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        for name in SPLITS:
-            if _checksum(folder / f"{name}.safetensors") != facts["checksums"][name]:
+        for name, checksum in facts["checksums"].items():
+            if _checksum(folder / f"{name}.safetensors") != checksum:
                 return None
-        tables = {name: Table.open(folder / f"{name}.safetensors") for name in SPLITS}
-        labels = {name: tuple(classes) for name, classes in facts["labels"].items()}
-        return Splits(**tables, provenance=Provenance(**facts["provenance"]), labels=labels, facts=facts["facts"])
+        tables = {name: Table.open(folder / f"{name}.safetensors") for name in (*SPLITS, *facts["more"])}
+        splits = Splits(
+            **tables,
+            provenance=Provenance(**facts["provenance"]),
+            labels={name: tuple(classes) for name, classes in facts["labels"].items()},
+            facts=facts["facts"],
+            modalities=described(facts["modalities"]),
+            notes=tuple(facts["notes"]),
+        )
+        return splits, _fingerprint(facts["checksums"], splits)
     except Exception:  # whatever a damaged file makes of itself: it is rebuilt
         return None
 
 
+def _fingerprint(checksums: Mapping[str, int], splits: Splits) -> str:
+    """Of the values, and of what they mean."""
+    means = {
+        "checksums": checksums,
+        "labels": {name: list(classes) for name, classes in splits.labels.items()},
+        "modalities": {name: [getattr(one, field) for field in one.vocabulary] for name, one in splits.modalities.items()},
+    }
+    return hashlib.sha256(json.dumps(means, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _write(folder: Path, splits: Splits) -> None:
-    for name in SPLITS:
+    more = ["new"] if splits.new is not None else []
+    for name in (*SPLITS, *more):
         getattr(splits, name).save(folder / f"{name}.safetensors")
     facts = {
         "labels": {name: list(classes) for name, classes in splits.labels.items()},
         "provenance": asdict(splits.provenance),
         "facts": dict(splits.facts),
-        "checksums": {name: _checksum(folder / f"{name}.safetensors") for name in SPLITS},
+        "modalities": {name: describe_modality(modality) for name, modality in splits.modalities.items()},
+        "notes": list(splits.notes),
+        "more": more,
+        "checksums": {name: _checksum(folder / f"{name}.safetensors") for name in (*SPLITS, *more)},
     }
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def prepared_splits(name: str, dataset: Dataset) -> tuple[Splits, str] | None:
+    """The splits that were prepared earlier from the same files and options, and their fingerprint; None where there are none."""
+    if not is_recognised(dataset):
+        return None
+    return _read(_folder(name, dataset))
 
 
 def cached_splits(name: str, dataset: Dataset) -> tuple[Splits, str]:
     """The splits of ``dataset``, from the cache or made now, and their fingerprint."""
     root = writable(cache_root() / "datasets")
-    folder = root / f"{name.replace(':', '-')}-{cache_key(dataset)}"
+    if not is_recognised(dataset):
+        return _prepared_in(Path(tempfile.mkdtemp(prefix=".once-", dir=root)), dataset)
+    folder = _folder(name, dataset)
     with FileLock(f"{folder}.lock"):
-        splits = _read(folder)
-        if splits is None:
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root))
-            try:
-                _write(temporary, dataset.splits())
-                temporary.rename(folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-            splits = _read(folder)
-            if splits is None:
-                raise OSError(f"{folder} could not be read back after it was written")
-    checksums = json.loads((folder / "facts.json").read_text(encoding="utf-8"))["checksums"]
-    return splits, hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()[:16]
+        found = _read(folder)
+        if found is not None:
+            return found
+        shutil.rmtree(folder, ignore_errors=True)
+        return _prepared_in(Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root)), dataset, folder)
+
+
+def _folder(name: str, dataset: Dataset) -> Path:
+    return cache_root() / "datasets" / f"{name.replace(':', '-')}-{cache_key(dataset)}"
+
+
+def _prepared_in(temporary: Path, dataset: Dataset, folder: Path | None = None) -> tuple[Splits, str]:
+    """Prepare a dataset in a temporary folder and move it to its place; without one, nothing of it stays but what is mapped into memory."""
+    try:
+        _write(temporary, dataset.splits())
+        if folder is not None:
+            temporary.rename(folder)
+        found = _read(folder or temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    if found is None:
+        raise OSError(f"{folder or temporary} could not be read back after it was written")
+    return found

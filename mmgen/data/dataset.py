@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from .modality import Modality
+from .schema import Schema
 from .table import Table
 
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]  # a run can then be opened from anywhere
@@ -56,7 +57,15 @@ class Provenance:
 class Splits:
     """Training, validation and test rows, of one schema; rows of one group are in one of them.
 
-    ``labels`` names the classes of every label, in the order of their codes; ``facts`` are anything else worth keeping, as JSON.
+    Attributes:
+        train, val, test: The rows of each side.
+        provenance: Where they come from.
+        labels: Classes of every label, in the order of their codes.
+        facts: Anything else worth keeping, as JSON; written into the run.
+        modalities: The modalities, where they are found by reading the data (sizes, categories, alphabets); empty where
+            :meth:`Dataset.modalities` knows them without.
+        notes: Sentences about what was left out, changed or guessed; shown when a training begins, and written into the run.
+        new: Rows that a run opens and that were on none of its sides; None where there are none.
     """
 
     train: Table
@@ -65,16 +74,27 @@ class Splits:
     provenance: Provenance
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    modalities: Mapping[str, Modality] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    new: Table | None = None
 
 
 class Dataset(ABC):
-    """A set of rows seen through several modalities."""
+    """A set of rows seen through several modalities.
+
+    Attributes:
+        config: The options.
+        schema: What a run knows of the data, where a run opens them; a dataset that finds its modalities by reading
+            (``reads_by_schema``) then takes them, the classes and the sides from there instead.
+    """
 
     Config: ClassVar[type[DatasetConfig]] = DatasetConfig
     version: ClassVar[int] = 1  # part of the cache key: raise it when splits() changes what it makes
     citation: ClassVar[str] = ""
     licence: ClassVar[str] = ""
     defaults: ClassVar[Mapping[str, Any]] = {}  # of the run configuration, such as {"model": {"latent_dim": 2}}
+    reads_by_schema: ClassVar[bool] = False  # whether splits() obeys the schema of a run
+    schema: Schema | None = None
 
     def __init__(self, config: DatasetConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config

@@ -7,23 +7,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import DataError, MmgenError, PluginError, listed, nearest
+import torch
+
+from ..errors import DataError, MmgenError, listed
 from ..options import validated
-from ..registry import entries, load
-from .cache import cached_splits
-from .dataset import Dataset, Provenance
+from ..registry import load
+from .cache import cached_splits, prepared_splits
+from .dataset import Dataset, Provenance, Splits
+from .describing import ALL, change_modalities
 from .missing import withhold
 from .modality import Modality
+from .schema import Schema
 from .table import Table
-
-ALL = "all"  # in changes to modalities: every one of them
 
 
 @dataclass(frozen=True)
 class Data:
     """A dataset that is ready to train on: what :func:`load_dataset` returns.
 
-    Where ``dataset.missing_rate`` withholds modalities, ``train`` and ``val`` lack them, and ``complete`` has both as they were, for the classifiers that judge.
+    Attributes:
+        name: What it is called in runs.
+        dataset: The dataset and its options.
+        modalities: Name to modality, in order.
+        train, val, test: The rows of each side; ``train`` and ``val`` lack what ``dataset.missing_rate`` withholds.
+        labels: Classes of every label, in the order of their codes.
+        provenance: Where the data come from.
+        fingerprint: Of the rows and of what their values mean: two that are equal hold the same.
+        complete: Side to rows as they were before anything was withheld, for the classifiers that judge.
+        facts: What the dataset says of itself, as JSON.
+        notes: Sentences about what was left out, changed or guessed.
+        new: Where a run opened the data: rows that were on none of its sides. None where there are none.
     """
 
     name: str
@@ -36,14 +49,25 @@ class Data:
     provenance: Provenance
     fingerprint: str
     complete: Mapping[str, Table] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    new: Table | None = None
 
     def split(self, name: str) -> Table:
-        """One split by name; ``all`` is the three of them in the order of the source's rows."""
+        """One split by name; ``all`` is every row, in the order of the source.
+
+        Raises:
+            MmgenError: Another name, or ``new`` where no row is.
+        """
         if name == "all":
-            table = Table.concatenate([self.train, self.val, self.test])
+            table = Table.concatenate([self.train, self.val, self.test, *([] if self.new is None else [self.new])])
             return table if table.rows is None else table.select(table.rows.argsort(stable=True))
+        if name == "new":
+            if self.new is None:
+                raise MmgenError("There are no new rows: each of these was a training, validation or test row of the run.")
+            return self.new
         if name not in ("train", "val", "test"):
-            raise MmgenError(f"There is no split {name!r}; there are train, val, test and all.")
+            raise MmgenError(f"There is no split {name!r}; there are train, val, test, new and all.")
         return getattr(self, name)
 
 
@@ -66,68 +90,104 @@ def make_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
     return kind(validated(kind.Config, options, "dataset"))
 
 
-def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[str, Any]] | None = None) -> Data:
+def open_dataset(
+    name: str,
+    dataset: Dataset,
+    modalities: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    schema: Schema | None = None,
+    fingerprint: str = "",
+) -> Data:
     """Prepare a dataset, or open what was prepared earlier.
 
     Args:
         name: What it is called in runs and in the cache.
         dataset: The dataset.
         modalities: Changes to its modalities: name to fields, such as ``{"scan": {"hidden": [64]}}``.
+        schema: What a run knows of it: the data are then read as the run reads them, and have its modalities.
+        fingerprint: Of the data of that run; what is new or gone since then is among the notes.
+
+    Raises:
+        MmgenError: Data that cannot be read, that have no training rows, or that a run cannot read.
     """
-    splits, fingerprint = cached_splits(name, dataset)
-    declared = dataset.modalities()
-    for modality in declared:
+    splits, found = cached_splits(name, dataset) if schema is None else _splits_of_run(name, dataset, schema, fingerprint)
+    if schema is None:
+        declared = dict(splits.modalities) or dataset.modalities()
+        _check_names(declared)
+        known = change_modalities(declared, modalities or {})
+        if len(splits.train) == 0:
+            raise DataError(f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation.")
+    else:
+        known = dict(schema.modalities)
+    complete = {side: getattr(splits, side) for side in ("train", "val", "test")}
+    lacking, what = withhold(splits, dataset.config)
+    provenance = splits.provenance
+    if what:
+        provenance = replace(provenance, summary=f"{provenance.summary.rstrip('.')}; {what}")
+    return Data(
+        name,
+        dataset,
+        known,
+        **{**complete, **lacking},
+        labels=splits.labels,
+        provenance=provenance,
+        fingerprint=found,
+        complete=complete,
+        facts=splits.facts,
+        notes=splits.notes,
+        new=splits.new,
+    )
+
+
+def _check_names(modalities: Mapping[str, Modality]) -> None:
+    for modality in modalities:
         if not re.fullmatch(r"[A-Za-z0-9_][\w-]*", modality):
             raise DataError(f"A modality's name is made of letters, digits, '-' and '_', unlike {modality!r}.")
         if modality == ALL:
             raise DataError(f"A modality cannot be called {ALL!r}, which stands for every modality; rename it.")
-    if len(splits.train) == 0:
-        raise DataError(f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation.")
-    complete = {side: getattr(splits, side) for side in ("train", "val", "test")}
-    lacking, what = withhold(splits, dataset.config)
-    provenance = replace(splits.provenance, summary=f"{splits.provenance.summary.rstrip('.')}; {what}") if what else splits.provenance
-    changed = change_modalities(declared, modalities or {})
-    return Data(
-        name,
-        dataset,
-        changed,
-        **{**complete, **lacking},
-        labels=splits.labels,
-        provenance=provenance,
-        fingerprint=fingerprint,
-        complete=complete,
-    )
 
 
-def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
-    """The declared modalities with some fields set anew.
+def _splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint: str) -> tuple[Splits, str]:
+    """The splits as a run reads them, and their fingerprint: what it was trained on where that is prepared, else by its schema."""
+    ready = prepared_splits(name, dataset)
+    if ready is not None and ready[1] == fingerprint:
+        return ready
+    if type(dataset).reads_by_schema:
+        dataset.schema = schema
+        splits, found = cached_splits(name, dataset)
+    else:
+        splits, found = cached_splits(name, dataset)
+        schema.check(dict(splits.modalities) or dataset.modalities(), name)
+        splits = _with_codes_of(schema, splits)
+    if not fingerprint or found == fingerprint:
+        return splits, found
+    if type(dataset).reads_by_schema and schema.sides is None:
+        note = "The run does not know which of these rows it was trained on, so all of them count as new (split new)."
+        nothing = splits.train.select(torch.zeros(0, dtype=torch.int64))
+        together = Table.concatenate([splits.train, splits.val, splits.test])
+        splits = replace(splits, train=nothing, val=nothing, test=nothing, new=together, notes=(*splits.notes, note))
+    if len(splits.train) or not splits.notes:  # a file of other rows says so itself
+        splits = replace(splits, notes=(f"The data {name!r} are not as they were when the run was trained.", *splits.notes))
+    return splits, found
 
-    What is said of ``all`` holds for every modality, unless something else is said of it by name. A change that names a ``kind`` may describe a modality in
-    full, as a run's configuration does. An unknown modality or field is an error that says what there is.
-    """
-    changed = dict(declared)
-    everywhere = changes.get(ALL, {})
-    named = {name: change for name, change in changes.items() if name != ALL}
-    for name in [*declared, *(name for name in named if name not in declared)]:
-        change = {**everywhere, **named.get(name, {})}
-        if not change:
-            continue
-        where, fields = f"modalities.{name}", change
-        kind = fields.pop("kind", None)
-        if kind is None and name not in declared:
-            raise MmgenError(f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")
-        cls = type(declared[name]) if kind is None else load("modalities", kind)
-        same = name in declared and type(declared[name]) is cls
-        changed[name] = validated(cls, {**(declared[name].model_dump() if same else {}), **fields}, where)
-    return changed
 
+def _with_codes_of(schema: Schema, splits: Splits) -> Splits:
+    """The same rows with the label codes of a run, by the names of the classes; −1 for a class that it does not know."""
+    moved = {label: classes for label, classes in schema.labels.items() if splits.labels.get(label, classes) != classes}
+    if not moved:
+        return splits
 
-def describe_modality(modality: Modality) -> dict[str, Any]:
-    """A modality as its kind and all its fields: what a run keeps, and :func:`change_modalities` reads."""
-    value = f"{type(modality).__module__}:{type(modality).__qualname__}"
-    for entry in entries("modalities"):
-        if entry.point.value == value:
-            return {"kind": entry.name, **modality.model_dump(mode="json")}
-    raise PluginError(
-        f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed distribution."
-    )
+    def recoded(table: Table) -> Table:
+        labels = dict(table.labels)
+        for label, classes in moved.items():
+            if labels[label].dim() > 1:
+                raise DataError(
+                    f"The answers of the label {label!r} are {listed(splits.labels[label])}, and those of the run {listed(classes)}."
+                )
+            code = {word: i for i, word in enumerate(classes)}
+            new = torch.tensor([*(code.get(word, -1) for word in splits.labels[label]), -1])  # the last one is of code −1
+            labels[label] = new[labels[label]]
+        return replace(table, labels=labels)
+
+    sides = {side: recoded(getattr(splits, side)) for side in ("train", "val", "test")}
+    return replace(splits, **sides, labels={**splits.labels, **moved})

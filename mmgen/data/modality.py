@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,6 +35,7 @@ class Modality(BaseModel, ABC):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns")  # the fields that say what stored values mean
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
     weight: float = Field(1.0, ge=0, description="Weight of this modality's log-likelihood in the objective.")

@@ -14,12 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .batch import Batch
+from .identity import Identity, identity_tensors, read_identity
 from .indexed import Indexed, Rows, concatenate, positions, select, take
 
 
 @dataclass(frozen=True)
 class Table:
-    """``N`` rows: like a :class:`Batch`, and what belongs together (``groups``: rows of one group are in one split).
+    """``N`` rows: like a :class:`Batch`, what belongs together (``groups``: rows of one group are in one split), and by what rows are recognised.
 
     A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the whole tensor of either.
     """
@@ -29,6 +30,7 @@ class Table:
     labels: Mapping[str, Tensor] = field(default_factory=dict)
     rows: Int[Tensor, " N"] | None = None
     groups: Int[Tensor, " N"] | None = None
+    identity: Identity | None = None
 
     @classmethod
     def of(
@@ -39,6 +41,7 @@ class Table:
         labels: Mapping[str, Tensor] | None = None,
         rows: Tensor | None = None,
         groups: Tensor | None = None,
+        identity: Identity | None = None,
     ) -> Table:
         """A table from tensors; everything is available, and rows are numbered from 0, unless said otherwise."""
         count = len(next(iter(data.values())))
@@ -47,7 +50,7 @@ class Table:
                 raise ValueError(f"{name!r} has {len(values)} rows, and the first modality has {count}")
         available = torch.ones(count, len(data), dtype=torch.bool) if available is None else available
         rows = torch.arange(count) if rows is None else rows
-        return cls(dict(data), available, dict(labels or {}), rows, rows if groups is None else groups)
+        return cls(dict(data), available, dict(labels or {}), rows, rows if groups is None else groups, identity)
 
     def __len__(self) -> int:
         return self.available.shape[0]
@@ -69,6 +72,7 @@ class Table:
             {name: values[index] for name, values in self.labels.items()},
             None if self.rows is None else self.rows[index],
             None if self.groups is None else self.groups[index],
+            None if self.identity is None else self.identity.select(index),
         )
 
     def batches(self, size: int) -> Iterator[Batch]:
@@ -79,7 +83,8 @@ class Table:
     def to(self, device: torch.device | str) -> Table:
         """The whole table on another device, where gathering a batch is then a kernel."""
         rest = Batch({}, self.available, self.labels, self.rows).to(device)
-        return Table({name: values.to(device) for name, values in self.data.items()}, rest.available, rest.labels, rest.rows, self.groups)
+        data = {name: values.to(device) for name, values in self.data.items()}
+        return Table(data, rest.available, rest.labels, rest.rows, self.groups, self.identity)
 
     @property
     def nbytes(self) -> int:
@@ -96,6 +101,7 @@ class Table:
             {name: torch.cat([t.labels[name] for t in tables]) for name in tables[0].labels},
             torch.cat([t.rows for t in tables if t.rows is not None]),
             torch.cat([t.groups for t in tables if t.groups is not None]),
+            Identity.concatenate([t.identity for t in tables]),
         )
 
     def save(self, path: Path) -> None:
@@ -111,6 +117,8 @@ class Table:
             tensors["rows"] = self.rows.clone()
         if self.groups is not None:
             tensors["groups"] = self.groups.clone()
+        if self.identity is not None:
+            tensors |= identity_tensors(self.identity)
         order = json.dumps({"modalities": list(self.data), "labels": list(self.labels)})
         save_file(tensors, path, metadata={"order": order})  # one key: the order of several would change from time to time
 
@@ -130,4 +138,5 @@ class Table:
                 {name: file.get_tensor(f"labels/{name}") for name in order["labels"]},
                 file.get_tensor("rows") if "rows" in keys else None,
                 file.get_tensor("groups") if "groups" in keys else None,
+                read_identity({key: file.get_tensor(key) for key in keys if key.startswith("identity/")}),
             )

@@ -76,7 +76,7 @@ def write(folder: Path, text: str = GOOD, name: str = "my.csv") -> Path:
         ),
         (
             {"a": {"columns": "word", "kind": "labels", "categories": ["x", "z"]}},
-            r"a.categories: my.csv holds 'y', which is not one of x, z",
+            r"a.categories: the column 'word' of my.csv holds 'y' in row 1 .the first row is 0., which is not one of x, z",
         ),
         ({"a": {"columns": ["g0", "g1"], "kind": "image"}}, r"the shape \[2\]; an image is \[height, width\]"),
     ],

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mmgen import ImageModality, MmgenError, TextModality, VectorModality
-from mmgen.data.loading import change_modalities, describe_modality
+from mmgen.data.describing import change_modalities, describe_modality
 
 IMAGE = {"shape": (3, 28, 28)}
 TEXT = {"shape": (6,), "alphabet": (" ", "a", "b", "c")}

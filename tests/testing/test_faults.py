@@ -1,10 +1,13 @@
 """A test of the contracts: faults seeded into copies of real components, each caught by the check that is meant for it; the unfaulted copies pass."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from mmgen.data import Provenance, Splits, Table, VectorModality
+from mmgen.data.own_table import OwnTable
 from mmgen.data.transforms import Standardise
 from mmgen.distributions import (
     Gaussian,
@@ -309,6 +312,26 @@ class OtherShape(Honest):
         return super().sides(Table(data, train.available, train.labels, train.rows, train.groups), val, test)
 
 
+class IgnoresTheRun(OwnTable):
+    def splits(self):
+        if self.schema is not None:
+            self.schema = replace(self.schema, modalities={}, labels={})
+        return super().splits()
+
+    def _read(self):
+        known, self.schema = self.schema, None
+        content = super()._read()
+        self.schema = known
+        return content
+
+
+class DrawsSidesAnew(OwnTable):
+    def splits(self):
+        if self.schema is not None:
+            self.schema = replace(self.schema, sides=None)
+        return super().splits()
+
+
 # Metrics ----------------------------------------------------------------------------------------------------------------
 
 
@@ -388,6 +411,7 @@ GOOD = {
     vector_with(Normal): MODALITY,
     vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
     Honest: DATASET,
+    OwnTable: DATASET,
     MeanLength: METRIC,
 }
 FAULTS = [
@@ -430,6 +454,8 @@ FAULTS = [
     (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),
     (UndeclaredClass, DATASET, "test_labels_are_declared"),
     (OtherShape, DATASET, "test_values_are_as_declared"),
+    (IgnoresTheRun, DATASET, "test_a_run_reads_rows_by_its_own_codes_and_sides"),
+    (DrawsSidesAnew, DATASET, "test_a_run_reads_rows_by_its_own_codes_and_sides"),
     (ChangesTheModel, METRIC, "test_the_model_is_left_alone"),
     (LeavesTrainingMode, METRIC, "test_the_model_is_left_alone"),
     (MissingRowsRead, METRIC, "test_missing_values_are_not_read"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -48,6 +48,7 @@ class CodesModality(FullyConnected):
 class LabelsModality(CodesModality):
     """One of several categories per value: integer codes."""
 
+    vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "categories")
     categories: tuple[str, ...] = Field(description="Names of the categories, in the order of their codes.", min_length=2)
 
     def trunk(self, latent_dim: int) -> nn.Module:

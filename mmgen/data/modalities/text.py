@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
@@ -36,6 +36,7 @@ class TextModality(CodesModality):
     batch normalisation does; in evaluation they do not.
     """
 
+    vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "alphabet", "joiner", "pad", "end", "unknown")
     alphabet: tuple[str, ...] = Field(
         description="The characters (or words) in the order of their codes; of a symbol that is repeated, the first one counts.",
         min_length=2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -63,6 +63,12 @@ class OwnTableConfig(DatasetConfig):
         {}, description="Name of each modality to its columns (or array), its kind and its fields."
     )
     label: str | None = Field(None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown.")
+    id: Names = Field(
+        (), description="Column (or columns) whose values name the rows; a column called id with as many values is taken for it."
+    )
+    unknown: Literal["refuse", "missing"] = Field(
+        "refuse", description="Where a run reads other rows: what becomes of a category or a character that it does not know."
+    )
     group: str | None = Field(None, description="Column (or array) that says what belongs together; a group is never split.")
     split: str | None = Field(None, description="Column (or array) with train, val or test for each row; a side it does not name is drawn.")
     test_fraction: float = Field(0.2, ge=0, lt=1, description="Share of the rows held out for testing, within each class.")

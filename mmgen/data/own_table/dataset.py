@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +12,19 @@ import torch
 from ...errors import DataError
 from ...registry import load
 from ..dataset import Dataset, Provenance, Splits
+from ..identity import Identity, content_keys
 from ..modalities import ImageModality, LabelsModality, TextModality
 from ..modality import Modality
 from ..splitting import split_rows
 from ..table import Table
 from .columns import open_source
 from .config import OwnTableConfig
+from .known_rows import group_keys, names_of_run, notes_on_rows, row_names, sides_of_run, with_absent
 from .numbers import read_images, read_numbers
 from .request import Request
 from .source import Source
 from .toy import toy_options
-from .words import group_codes, label_codes, read_categories, read_text, side_codes
+from .words import group_names, label_codes, read_categories, read_text, side_codes
 
 Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (
@@ -42,6 +44,7 @@ class _Content:
     sides: np.ndarray | None
     classes: tuple[str, ...]
     rows_in_source: int
+    notes: tuple[str, ...]
 
 
 class OwnTable(Dataset):
@@ -52,6 +55,7 @@ class OwnTable(Dataset):
 
     Config = OwnTableConfig
     citation = "The user's own data."
+    reads_by_schema = True
     _known: dict[str, Modality] | None = None
 
     def modalities(self) -> dict[str, Modality]:
@@ -74,14 +78,21 @@ class OwnTable(Dataset):
             "rows_missing": dict(zip(content.modalities, missing)),
         }
         name = Path(config.path).name if Path(config.path).is_absolute() else config.path
-        summary = f"{name}, {count} rows" + (
-            f", of which {count - len(table)} have no modality and are left out" if count > len(table) else ""
-        )
+        left_out = count - len(table)
+        summary = f"{name}, {count} rows" + (f", of which {left_out} have no modality and are left out" if left_out else "")
+        known = None if self.schema is None else self.schema.sides
+        sides = self._sides(content) if known is None else sides_of_run(known, table)
+        tables = {side: table.select(torch.from_numpy(index)) for side, index in sides.items()}
         return Splits(
-            **{side: table.select(torch.from_numpy(index)) for side, index in self._sides(content).items()},
+            tables["train"],
+            tables["val"],
+            tables["test"],
             provenance=Provenance("simulated" if config.simulated else "real", summary, config.path),
-            labels={config.label: content.classes} if config.label else {},
+            labels={config.label: content.classes} if content.classes else {},
             facts=facts,
+            modalities=content.modalities,
+            notes=content.notes + (() if known is None else notes_on_rows(known, table, name)),
+            new=tables.get("new"),
         )
 
     def _sides(self, content: _Content) -> dict[str, np.ndarray]:
@@ -108,49 +119,84 @@ class OwnTable(Dataset):
     def _read(self) -> _Content:
         config = self.config
         source = open_source(config.path, config.subset)
-        requests = self._requests(source)
+        roles = self._roles(source)
+        requests = self._requests(source, roles)
         read = {
             request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(request, source)
             for request in requests
         }
+        if self.schema is not None:
+            read = with_absent(read, self.schema, source)
         available = np.stack([available for _, _, available in read.values()], 1)
-        labels, classes = label_codes(config.label, source) if config.label else (None, ())
-        groups = group_codes(config.group, source) if config.group else None
-        sides = side_codes(config.split, source, groups) if config.split else None
+        classes = None if self.schema is None else self.schema.labels.get(config.label)
+        labels, classes = label_codes(roles["label"], source, classes) if "label" in roles else (None, ())
+        groups = group_names(roles["group"], source) if "group" in roles else None
+        codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+        sides = side_codes(roles["split"], source, codes) if "split" in roles else None
         kept = np.flatnonzero(available.any(1))
         if len(kept) == 0:
             raise DataError(f"No row of {source.title} has any of the modalities.")
+        named = config.id if self.schema is None or set(config.id) <= set(source.position) else ()
+        ids = row_names(named, source, {name for request in requests for name in request.names} | set(roles.values()))
+        values = {name: values for name, (_, values, _) in read.items()}
         table = Table.of(
-            {name: torch.from_numpy(values) for name, (_, values, _) in read.items()},
+            {name: torch.from_numpy(block) for name, block in values.items()},
             available=torch.from_numpy(available),
             labels={} if labels is None else {config.label: torch.from_numpy(labels)},
-            groups=None if groups is None else torch.from_numpy(groups),
+            groups=None if codes is None else torch.from_numpy(codes),
+            identity=Identity(content_keys(values, available), ids, None if groups is None else group_keys(groups)),
         )
         self._known = {name: modality for name, (modality, _, _) in read.items()}
-        return _Content(table.select(torch.from_numpy(kept)), self._known, None if sides is None else sides[kept], classes, len(available))
+        return _Content(
+            table.select(torch.from_numpy(kept)),
+            self._known,
+            None if sides is None else sides[kept],
+            classes,
+            len(available),
+            tuple(source.notes),
+        )
 
-    def _requests(self, source: Source) -> list[Request]:
-        """What each modality wants of the source; nothing is wanted twice."""
-        config = self.config
-        roles = {getattr(config, role): role for role in ("label", "group", "split") if getattr(config, role)}
-        for name, role in roles.items():
+    def _roles(self, source: Source) -> dict[str, str]:
+        """The columns that are no modality, by what they are; a run needs none of them to read other rows."""
+        named = {role: getattr(self.config, role) for role in ("label", "group", "split") if getattr(self.config, role)}
+        if self.schema is not None:
+            return {role: name for role, name in named.items() if name in source.position and role != "split"}
+        for role, name in named.items():
             source.require(name, f"dataset.{role}")
+        return named
+
+    def _requests(self, source: Source, roles: Mapping[str, str]) -> list[Request]:
+        """What each modality wants of the source; nothing is wanted twice, and what a run finds nothing of is left out."""
+        config = self.config
+        reserved = {name: role for role, name in roles.items()}
+        reserved |= dict.fromkeys(config.id, "id")
         taken: dict[str, str] = {}
         requests = []
         for modality, described in config.modalities.items():
             where = f"dataset.modalities.{modality}"
             kind = load("modalities", described.kind)
-            names = (source.require(described.array, where),) if described.array else source.matching(described.columns, where, roles)
+            known = None if self.schema is None else self.schema.modalities.get(modality)
+            if known is not None:
+                names = names_of_run(described, known, source, modality)
+                if not names:
+                    continue
+            elif described.array:
+                names = (source.require(described.array, where),)
+            else:
+                names = source.matching(described.columns, where, reserved)
             for name in names:
-                if name in roles:
-                    raise DataError(
-                        f"{where}: {name!r} is the {roles[name]}, and would leak into the modality; leave it out of one of the two."
-                    )
+                if name in reserved:
+                    role = reserved[name]
+                    raise DataError(f"{where}: {name!r} is the {role}, and would leak into the modality; leave it out of one of the two.")
                 if name in taken:
                     raise DataError(f"{where}: {name!r} is used twice, by {taken[name]} and {modality}; a column belongs to one modality.")
                 taken[name] = modality
-            standardise = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
-            requests.append(Request(modality, kind, names, described.array is not None, {**standardise, **described.fields}))
+            fields = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
+            fields |= described.fields
+            if known is not None:
+                fields |= {name: getattr(known, name) for name in known.vocabulary if name != "shape"}
+            is_array = described.array is not None
+            requests.append(Request(modality, kind, names, is_array, fields, known, config.unknown == "missing"))
         return requests
 
     @classmethod

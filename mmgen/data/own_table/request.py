@@ -24,7 +24,9 @@ class Request:
         kind: Its class.
         names: Columns, or one array where ``is_array``.
         is_array: Whether ``names`` is an array.
-        fields: For the modality, as the user gave them.
+        fields: For the modality, as the user gave them, and what a run knows of it.
+        known: The modality of the run that reads; None in a first reading.
+        forgiving: Whether a category or character that the run does not know makes the value missing; an error otherwise.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Request:
     names: tuple[str, ...]
     is_array: bool
     fields: Mapping[str, Any]
+    known: Modality | None = None
+    forgiving: bool = False
 
     @property
     def where(self) -> str:
@@ -43,7 +47,13 @@ class Request:
         return f"the array {self.names[0]!r} of {source.title}" if self.is_array else f"the column {self.names[index]!r} of {source.title}"
 
     def make(self, shape: Sequence[int], **derived: Any) -> Modality:
-        """The modality, with the columns' own names where there is one per value."""
+        """The modality, with the columns' own names where there is one per value; a run's own, which the shape must be of."""
+        if self.known is not None:
+            if tuple(shape) != self.known.shape:
+                raise DataError(
+                    f"{self.where}: a value has the shape {list(shape)}, and the run was trained with {list(self.known.shape)}."
+                )
+            return self.known
         columns = self.names if not self.is_array and len(self.names) == math.prod(shape) else ()
         return validated(self.kind, {"columns": columns, **derived, **self.fields, "shape": tuple(shape)}, self.where)
 
@@ -57,6 +67,8 @@ class Request:
                 if not np.isin(says, (0, 1)).all():
                     raise DataError(f"{self.where}: the array {companion!r} of {source.title} should hold a true or false for each row.")
                 present = present & says.astype(bool)
+        if self.known is not None:
+            return present
         if not present.any() and len(self.names) == 1:
             raise DataError(f"{self.where}: {self.thing(source)} has no value at all; fill it, or leave it out.")
         if not present.any():

@@ -33,6 +33,7 @@ class Source(ABC):
         position: Of each name in that order.
         things: What the names are: ``columns``, or ``arrays``, of which one may say where another is missing.
         count: How many rows there are, once anything has been read.
+        notes: Sentences about what was left out, changed or guessed while reading.
     """
 
     things = "columns"
@@ -41,6 +42,7 @@ class Source(ABC):
         self.title, self.names = title, tuple(names)
         self.position = {name: index for index, name in enumerate(names)}
         self.count = 0
+        self.notes: list[str] = []
         self._first = ""
 
     @abstractmethod

@@ -13,6 +13,7 @@ from ..modality import Modality
 from .request import Request
 from .source import FIRST, Source, is_missing
 
+_FORGIVE = "; dataset.unknown=missing takes such a value for a missing one."
 SIDES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2}
 
 
@@ -25,11 +26,50 @@ def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, n
     texts = [str(cell) if there else "" for cell, there in zip(cells, available)]
     joiner = str(request.fields.get("joiner", ""))
     symbols = [text.split(joiner) if joiner else list(text) for text in texts]
-    pad = "" if joiner else " "
-    alphabet = (pad, *sorted({symbol for text in symbols for symbol in text} - {pad}))
-    length = request.fields.get("shape", max(map(len, symbols)))
-    modality = cast(TextModality, request.make(length if isinstance(length, list | tuple) else (length,), alphabet=alphabet))
+    if isinstance(request.known, TextModality):
+        modality = request.known
+        available = _known_symbols(request, source, modality, texts, symbols, available)
+        texts = [text if there else "" for text, there in zip(texts, available)]
+    else:
+        pad = "" if joiner else " "
+        alphabet = (pad, *sorted({symbol for text in symbols for symbol in text} - {pad}))
+        length = request.fields.get("shape", max(map(len, symbols)))
+        length = length if isinstance(length, list | tuple) else (length,)
+        modality = cast(TextModality, request.make(length, alphabet=alphabet))
+        _note_cut(request, source, modality, symbols)
     return modality, np.array([modality.encode_text(text) for text in texts], dtype=np.int32), available
+
+
+def _known_symbols(
+    request: Request, source: Source, modality: TextModality, texts: list[str], symbols: list[list[str]], available: np.ndarray
+) -> np.ndarray:
+    """The rows whose text a run can read: symbols outside its alphabet are an error, or make the text missing."""
+    known = {*modality.alphabet, ""} if modality.joiner else set(modality.alphabet)
+    kept = available.copy()
+    for row, (text, one) in enumerate(zip(texts, symbols)):
+        stranger = next((symbol for symbol in one if symbol not in known), None)
+        if stranger is None or modality.unknown is not None or not available[row]:
+            continue
+        if not request.forgiving:
+            raise DataError(
+                f"{request.where}: {request.thing(source)} holds {text[:50]!r} in row {row} ({FIRST}), and the run does not know "
+                f"{stranger!r}; dataset.unknown=missing takes such a text for a missing one."
+            )
+        kept[row] = False
+    _note_unknown(request, source, int((available & ~kept).sum()), "texts")
+    _note_cut(request, source, modality, symbols)
+    return kept
+
+
+def _note_cut(request: Request, source: Source, modality: TextModality, symbols: list[list[str]]) -> None:
+    longer = sum(len(one) > modality.shape[0] for one in symbols)
+    if longer:
+        source.notes.append(f"{request.name}: {longer} texts are longer than {modality.shape[0]} symbols, and are cut.")
+
+
+def _note_unknown(request: Request, source: Source, count: int, things: str) -> None:
+    if count:
+        source.notes.append(f"{request.name}: {count} {things} that the run does not know count as missing.")
 
 
 def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
@@ -46,27 +86,40 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
         raise DataError(f"{request.where}: {request.thing(source)} has the one category {found[0]!r}, from which nothing can be learned.")
     modality = cast(LabelsModality, request.make(shape, categories=found))
     code = {name: i for i, name in enumerate(modality.categories)}
-    unknown = next((name for name in found if name not in code), None)
-    if unknown is not None:
-        raise DataError(f"{request.where}.categories: {source.title} holds {unknown!r}, which is not one of {listed(code)}.")
+    strange = np.array([[name is not None and name not in code for name in row] for row in names], dtype=bool)
+    strange &= available[:, None]
+    if strange.any() and not request.forgiving:
+        row, column = np.argwhere(strange)[0]
+        raise DataError(
+            f"{request.where}.categories: {request.thing(source, column)} holds {names[row, column]!r} in row {row} ({FIRST}), which is "
+            f"not one of {listed(code)}" + (_FORGIVE if request.known is not None else ".")
+        )
+    available = available & ~strange.any(1)
+    _note_unknown(request, source, int(strange.any(1).sum()), "rows with categories")
     codes = np.array([[code.get(name, 0) for name in row] for row in names], dtype=np.int32) * available[:, None]
     return modality, codes.reshape(-1, *shape), available
 
 
-def label_codes(name: str, source: Source) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The code of each row's class (−1 where it has none), and the classes in order: numbers by size, words by letter."""
+def label_codes(name: str, source: Source, known: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The code of each row's class (−1 where it has none), and the classes in order: numbers by size, words by letter; or those of a run."""
     names = _names(source.cells(name), f"dataset.label: {name!r} of {source.title}")
-    classes = in_order(name for name in names if name is not None)
+    classes = in_order(name for name in names if name is not None) if known is None else tuple(known)
     if not classes:
         raise DataError(f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out.")
     code = {word: i for i, word in enumerate(classes)}
-    return np.array([-1 if word is None else code[word] for word in names], dtype=np.int64), classes
+    strange = sorted({word for word in names if word is not None and word not in code})
+    if strange:
+        source.notes.append(f"Labels that the run does not know count as unknown: {listed(strange)}.")
+    return np.array([-1 if word is None else code.get(word, -1) for word in names], dtype=np.int64), classes
 
 
-def group_codes(name: str, source: Source) -> np.ndarray:
-    """A number per group; a row without one is a group of its own."""
-    cells = source.cells(name)
-    return np.unique([f"alone {row}" if is_missing(cell) else f"group {cell}" for row, cell in enumerate(cells)], return_inverse=True)[1]
+def group_names(name: str, source: Source) -> list[str]:
+    """What each row's group is called, after "group"; a row without one is a group of its own, "alone" and its number."""
+    return [f"alone {row}" if is_missing(cell) else f"group {_group(cell)}" for row, cell in enumerate(source.cells(name))]
+
+
+def _group(cell: Any) -> str:
+    return _whole(cell) if isinstance(cell, float) else str(cell)
 
 
 def side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarray:

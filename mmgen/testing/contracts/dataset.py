@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from ...data import Dataset, Splits, Table
-from ...data.loading import describe_modality
-from .contract import Contract, same_global_randomness, seed_everything
+from ...data import Dataset, Modality, Schema, Sides, Splits, Table
+from ...data.describing import describe_modality
+from .contract import Contract, does_not_apply, same_global_randomness, seed_everything
 
 SIDES = ("train", "val", "test")
 
@@ -105,6 +106,32 @@ class DatasetContract(Contract):
             for label in one.labels:
                 assert torch.equal(one.labels[label], two.labels[label]), f"{self.who}, {side}: {label} differs when it is made again"
 
+    def test_a_run_reads_rows_by_its_own_codes_and_sides(self) -> None:
+        """What a run knows decides: its order of columns, categories and classes, and which row was on which side."""
+        kind = type(self.dataset)
+        if not kind.reads_by_schema:
+            does_not_apply("its modalities are known without reading; what a run opens is compared with them")
+        first = self.splits
+        modalities = {name: _turned(modality) for name, modality in first.modalities.items()}
+        labels = {label: classes[::-1] for label, classes in first.labels.items()}
+        sides = Sides.of([table.identity for _, table in self.tables()])
+        assert sides is not None, f"{self.who}: its rows have no identity, so that a run cannot tell training rows from others"
+        again = kind(self.dataset.config)
+        again.schema = Schema(modalities, labels, replace(sides, side=(sides.side + 1) % len(SIDES)))
+        second = again.splits()
+        for code, (side, table) in enumerate(self.tables()):
+            other = getattr(second, SIDES[(code + 1) % len(SIDES)])
+            assert torch.equal(table.rows, other.rows), f"{self.who}: {side} rows are not where the run had them"
+            for name in table.data:
+                one, two = _words(first.modalities[name], name, table), _words(modalities[name], name, other)
+                assert one == two, f"{self.who}, {side}: {name} is not read by the columns and categories of the run"
+            for label, classes in first.labels.items():
+                one, two = (
+                    [words[code] if code >= 0 else "" for code in codes.tolist()]
+                    for words, codes in ((classes, table.labels[label]), (labels[label], other.labels[label]))
+                )
+                assert one == two, f"{self.who}, {side}: {label} is not read by the classes of the run"
+
     def test_it_says_where_it_comes_from(self) -> None:
         """Provenance is a sentence, facts are JSON, every option has a description, and modalities are of installed kinds."""
         provenance = self.splits.provenance
@@ -115,6 +142,19 @@ class DatasetContract(Contract):
             assert option.description, f"{self.who}: the option {name!r} has no description"
         for modality in self.dataset.modalities().values():
             describe_modality(modality)
+
+
+def _turned(modality: Modality) -> Modality:
+    """The modality with its columns and categories in the opposite order."""
+    turned = {name: getattr(modality, name)[::-1] for name in ("columns", "categories") if name in modality.vocabulary}
+    return modality.model_copy(update=turned)
+
+
+def _words(modality: Modality, name: str, table: Table) -> list[dict[str, Any]]:
+    """Every available value of a modality as a person would see it in a table."""
+    has = table.available[:, list(table.data).index(name)]
+    names = modality.value_names(name)
+    return [dict(zip(names, modality.cells(value.numpy()))) for value in table.data[name][:][has]]
 
 
 def check_dataset(dataset: Dataset | str | type) -> None:

@@ -1,0 +1,67 @@
+"""Modalities as plain fields, as configurations have them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import MmgenError, PluginError, listed, nearest
+from ..options import validated
+from ..registry import entries, load
+from .modality import Modality
+from .schema import brief, differing_vocabulary
+
+ALL = "all"  # in changes to modalities: every one of them
+
+
+def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
+    """The declared modalities with some fields set anew.
+
+    What is said of ``all`` holds for every modality, unless something else is said of it by name. A change that names a ``kind``
+    may describe a modality in full, as a run's configuration does.
+
+    Raises:
+        MmgenError: An unknown modality or field, with what there is, or a field that the data decide (sizes, names of columns,
+            categories, alphabets) set to something else.
+    """
+    changed = dict(declared)
+    everywhere = changes.get(ALL, {})
+    named = {name: change for name, change in changes.items() if name != ALL}
+    for name in [*declared, *(name for name in named if name not in declared)]:
+        change = {**everywhere, **named.get(name, {})}
+        if not change:
+            continue
+        where, fields = f"modalities.{name}", change
+        kind = fields.pop("kind", None)
+        if kind is None and name not in declared:
+            raise MmgenError(f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")
+        cls = type(declared[name]) if kind is None else load("modalities", kind)
+        same = name in declared and type(declared[name]) is cls
+        changed[name] = validated(cls, {**(declared[name].model_dump() if same else {}), **fields}, where)
+        differs = differing_vocabulary(declared[name], changed[name]) if name in declared else None
+        if differs is not None and differs != "kind":
+            found, wanted = brief(getattr(declared[name], differs)), brief(getattr(changed[name], differs))
+            raise MmgenError(f"{where}.{differs} comes from the data, which have {found}, and not {wanted}; leave it out.")
+    return changed
+
+
+def described(modalities: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
+    """The modalities that :func:`describe_modality` has described, by name."""
+    return change_modalities({}, modalities)
+
+
+def is_declared(kind: str, cls: type) -> bool:
+    """Whether a class is a component of an installed distribution."""
+    package = cls.__module__.partition(".")[0]
+    return any(entry.point.load() is cls for entry in entries(kind) if entry.point.value.partition(":")[0].partition(".")[0] == package)
+
+
+def describe_modality(modality: Modality) -> dict[str, Any]:
+    """A modality as its kind and all its fields: what a run keeps, and :func:`change_modalities` reads."""
+    value = f"{type(modality).__module__}:{type(modality).__qualname__}"
+    for entry in entries("modalities"):
+        if entry.point.value == value:
+            return {"kind": entry.name, **modality.model_dump(mode="json")}
+    raise PluginError(
+        f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed distribution."
+    )

@@ -1,0 +1,176 @@
+"""Which row is which: how rows of a table are recognised in another file, and which of them a training had on which side."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+SIDES = ("train", "val", "test")
+NEW = len(SIDES)  # the code of a row that was on none of them
+
+
+@dataclass(frozen=True)
+class Identity:
+    """By what ``N`` rows are recognised: an id where they have one, and their content.
+
+    Attributes:
+        content: A key of the values of all modalities, ``[N]``; rows of the same content have keys of their own, in order.
+        ids: What the rows are called, ``[N]`` strings; None where nothing calls them.
+        groups: A key of the name of each row's group, ``[N]``, 0 where it has none; None where there are no groups.
+    """
+
+    content: Int[Tensor, " N"]
+    ids: np.ndarray | None = None
+    groups: Int[Tensor, " N"] | None = None
+
+    def select(self, index: Tensor) -> Identity:
+        """The rows at ``index``."""
+        return Identity(
+            self.content[index],
+            None if self.ids is None else self.ids[index.numpy()],
+            None if self.groups is None else self.groups[index],
+        )
+
+    @staticmethod
+    def concatenate(parts: list[Identity | None]) -> Identity | None:
+        """Several parts one after the other; None where one of them is not known."""
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        ids = [part.ids for part in known if part.ids is not None]
+        groups = [part.groups for part in known if part.groups is not None]
+        return Identity(
+            torch.cat([part.content for part in known]),
+            np.concatenate(ids) if len(ids) == len(known) else None,
+            torch.cat(groups) if len(groups) == len(known) else None,
+        )
+
+
+def identity_tensors(identity: Identity) -> dict[str, Tensor]:
+    """An identity as tensors for a file; ids are UTF-8 in one line, and where each of them ends."""
+    tensors = {"identity/content": identity.content.contiguous()}
+    if identity.groups is not None:
+        tensors["identity/groups"] = identity.groups.contiguous()
+    if identity.ids is not None:
+        words = [str(word).encode() for word in identity.ids]
+        tensors["identity/ids"] = torch.from_numpy(np.frombuffer(b"".join(words), dtype=np.uint8).copy())
+        tensors["identity/ends"] = torch.tensor([len(word) for word in words], dtype=torch.int64).cumsum(0)
+    return tensors
+
+
+def read_identity(tensors: Mapping[str, Tensor]) -> Identity | None:
+    """What :func:`identity_tensors` wrote; None where nothing was."""
+    if "identity/content" not in tensors:
+        return None
+    ids = None
+    if "identity/ids" in tensors:
+        text, ends = tensors["identity/ids"].numpy().tobytes(), tensors["identity/ends"].tolist()
+        ids = np.array([text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False)], dtype=object)
+    return Identity(tensors["identity/content"], ids, tensors.get("identity/groups"))
+
+
+def word_keys(words: Iterable[str]) -> Int[Tensor, " N"]:
+    """A key of 64 bits for every word, 0 for the empty one."""
+    keys = [int.from_bytes(_digest(word.encode()), "little", signed=True) if word else 0 for word in words]
+    return torch.tensor(keys, dtype=torch.int64)
+
+
+def content_keys(values: Mapping[str, np.ndarray], available: np.ndarray) -> Int[Tensor, " N"]:
+    """A key of 64 bits for what every row holds of every modality.
+
+    Args:
+        values: Name to stored values ``[N, *shape]``; what stands where a row lacks the modality does not count.
+        available: Which modalities each row has, ``[N, M]``.
+    """
+    keys = np.empty(len(available), dtype=np.int64)
+    blocks = [np.ascontiguousarray(block).reshape(len(block), -1) for block in values.values()]
+    for row, has in enumerate(available):
+        digest = hashlib.blake2b(has.tobytes(), digest_size=8)
+        for m, block in enumerate(blocks):
+            if has[m]:
+                digest.update(block[row].tobytes())
+        keys[row] = int.from_bytes(digest.digest(), "little", signed=True)
+    return torch.from_numpy(keys + _occurrence(keys) * 0x5851F42D4C957F2D)  # the n-th of equal rows is always the n-th
+
+
+def _occurrence(keys: np.ndarray) -> np.ndarray:
+    """How many equal keys stand before each, ``[N]``."""
+    order = np.argsort(keys, kind="stable")
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = keys[order][1:] != keys[order][:-1]
+    place = np.arange(len(keys))
+    count = np.empty(len(keys), dtype=np.int64)
+    count[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return count
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=8).digest()
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Which row was on which side of a training; keys only, so that nothing of the rows themselves is kept.
+
+    Attributes:
+        side: Code of each row's side in :data:`SIDES`, ``[N]``.
+        content: Of :class:`Identity`, ``[N]``.
+        ids: Keys of what the rows are called, ``[N]``; None where nothing calls them.
+        groups: Of :class:`Identity`, ``[N]``.
+    """
+
+    side: Int[Tensor, " N"]
+    content: Int[Tensor, " N"]
+    ids: Int[Tensor, " N"] | None = None
+    groups: Int[Tensor, " N"] | None = None
+
+    @classmethod
+    def of(cls, parts: list[Identity | None]) -> Sides | None:
+        """What to keep of the identities of the training, validation and test rows; None where they have none."""
+        whole = Identity.concatenate(parts)
+        if whole is None:
+            return None
+        side = torch.cat([torch.full_like(part.content, code) for code, part in enumerate(parts) if part is not None])
+        return cls(side, whole.content, None if whole.ids is None else word_keys(whole.ids.tolist()), whole.groups)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is written into a file."""
+        named = {"side": self.side, "content": self.content, "ids": self.ids, "groups": self.groups}
+        return {name: values for name, values in named.items() if values is not None}
+
+    def find(self, rows: Identity) -> np.ndarray:
+        """The side of every row of a file, ``[N]`` codes: :data:`NEW` for one that the training did not have.
+
+        A row is recognised by its id where both files have ids, else by its content; one that is not recognised is where its group was.
+        """
+        by_id = self.ids is not None and rows.ids is not None
+        known, keys = (self.ids, word_keys(rows.ids.tolist())) if by_id else (self.content, rows.content)  # type: ignore[union-attr]
+        found = _look_up(known, self.side, keys)  # type: ignore[arg-type]
+        if self.groups is not None and rows.groups is not None:
+            named = self.groups != 0
+            by_group = _look_up(self.groups[named], self.side[named], rows.groups)
+            found = np.where((found == NEW) & (rows.groups.numpy() != 0), by_group, found)
+        return found
+
+    def lost(self, rows: Identity) -> int:
+        """How many training and validation rows are not in a file any more."""
+        by_id = self.ids is not None and rows.ids is not None
+        known, keys = (self.ids, word_keys(rows.ids.tolist())) if by_id else (self.content, rows.content)  # type: ignore[union-attr]
+        seen = self.side < SIDES.index("test")
+        return int((~np.isin(known[seen].numpy(), keys.numpy())).sum())  # type: ignore[index]
+
+
+def _look_up(known: Tensor, side: Tensor, keys: Tensor) -> np.ndarray:
+    """The side of each key, ``NEW`` for one that is not known; of a key on several sides, the first of them."""
+    if len(known) == 0:
+        return np.full(len(keys), NEW)
+    order = np.lexsort((side.numpy(), known.numpy()))
+    sorted_keys = known.numpy()[order]
+    place = np.searchsorted(sorted_keys, keys.numpy()).clip(max=len(sorted_keys) - 1)
+    return np.where(sorted_keys[place] == keys.numpy(), side.numpy()[order][place], NEW)

@@ -1,0 +1,144 @@
+"""One's own table as a run reads it: its columns by name, its rows by what they are called or hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from ...errors import DataError, listed
+from ..identity import NEW, SIDES, Sides, word_keys
+from ..modalities import LabelsModality, TextModality
+from ..modality import Modality
+from ..schema import Schema
+from ..table import Table
+from .config import TableModality
+from .source import FIRST, Source
+
+Read = tuple[Modality, np.ndarray, np.ndarray]  # a modality, its values, and which rows have it
+NAMES_OF_ROWS = ("id", "ID", "Id", "sample_id", "sample", "index", "")  # columns that are taken for names where each value is another
+
+
+def names_of_run(described: TableModality, known: Modality, source: Source, modality: str) -> tuple[str, ...]:
+    """The columns (or the array) of a modality of a run in another file, in the run's order; none where the file has none of them.
+
+    Raises:
+        DataError: Some of the columns are there and others are not.
+    """
+    if described.array is not None:
+        return (described.array,) if described.array in source.position else ()
+    names = known.columns
+    if not names:  # several values from one column, such as a text
+        names = tuple(name for name in source.names if name in described.columns) or tuple(
+            source.matching(described.columns, f"dataset.modalities.{modality}", ()) if _matches(described, source) else ()
+        )
+    lacking = [name for name in names if name not in source.position]
+    if len(lacking) == len(names):
+        source.notes.append(f"{source.title} has no column of {modality}, which is missing in every row.")
+        return ()
+    if lacking:
+        raise DataError(
+            f"{source.title} lacks {listed(lacking)} of the {len(names)} columns that the run has of {modality!r}; "
+            "give the file all of them (empty where nothing was measured), or none."
+        )
+    surplus = set(source.matching(described.columns, "", ())) - set(names) if _matches(described, source) else set()
+    if surplus:
+        more = listed(sorted(surplus))
+        source.notes.append(f"{source.title} has columns that the run does not have of {modality}, and that are passed over: {more}.")
+    return names
+
+
+def _matches(described: TableModality, source: Source) -> bool:
+    """Whether each name and pattern of a description means some column of the source."""
+    try:
+        return bool(source.matching(described.columns, "", ()))
+    except DataError:
+        return False
+
+
+def with_absent(read: dict[str, Read], schema: Schema, source: Source) -> dict[str, Read]:
+    """The run's modalities in its order; one that the file does not have is missing in every row."""
+    if not read:
+        raise DataError(f"{source.title} has nothing of the run's modalities, {listed(schema.modalities)}.")
+    count = len(next(iter(read.values()))[2])
+    found = {}
+    for name, modality in schema.modalities.items():
+        if name in read:
+            found[name] = read[name]
+            continue
+        codes = isinstance(modality, LabelsModality | TextModality)
+        nothing = np.zeros((count, *modality.shape), dtype=np.int32 if codes else np.float32)
+        found[name] = (modality, nothing, np.zeros(count, dtype=bool))
+    return found
+
+
+def row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> np.ndarray | None:
+    """What each row is called: the values of the columns that are said to hold it, or of one whose name and values look like it.
+
+    Raises:
+        DataError: A column that is not there, a row without a name, or two rows of one name.
+    """
+    if not columns:
+        return _guessed(source, used)
+    for name in columns:
+        source.require(name, "dataset.id")
+    parts = [source.cells(name) for name in columns]
+    words = np.array(["/".join(_word(cell) for cell in cells) for cells in zip(*parts, strict=True)], dtype=object)
+    called = " and ".join(map(repr, columns))
+    first: dict[str, int] = {}
+    for row, word in enumerate(words.tolist()):
+        if not word.strip("/"):
+            raise DataError(f"dataset.id: {called} of {source.title} is empty in row {row} ({FIRST}); every row needs a name.")
+        if first.setdefault(word, row) != row:
+            raise DataError(
+                f"dataset.id: {called} of {source.title} holds {word!r} in rows {first[word]} and {row} ({FIRST}); "
+                "an id names one row (rows of one subject are a group)."
+            )
+    return words
+
+
+def _guessed(source: Source, used: Collection[str]) -> np.ndarray | None:
+    for name in NAMES_OF_ROWS:
+        if source.things == "columns" and name in source.position and name not in used:
+            words = [_word(cell) for cell in source.cells(name)]
+            if all(words) and len(set(words)) == len(words):
+                return np.array(words, dtype=object)
+    return None
+
+
+def _word(cell: object) -> str:
+    """A cell of names as a word; 3.0 is 3, as a table with an empty cell below would have it."""
+    if cell is None or cell != cell:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+
+
+def group_keys(groups: Sequence[str]) -> Tensor:
+    """A key for the name of every row's group; 0 for a row that is a group of its own."""
+    return word_keys(name if name.startswith("group ") else "" for name in groups)
+
+
+def sides_of_run(known: Sides, table: Table) -> dict[str, np.ndarray]:
+    """Row numbers by side, as they were when the run was trained; ``new`` has those that were on none."""
+    assert table.identity is not None
+    codes = known.find(table.identity)
+    sides = {side: np.flatnonzero(codes == code) for code, side in enumerate(SIDES)}
+    new = np.flatnonzero(codes == NEW)
+    return {**sides, "new": new} if len(new) else sides
+
+
+def notes_on_rows(known: Sides, table: Table, title: str) -> tuple[str, ...]:
+    """What is new in a file and what is gone, in sentences."""
+    assert table.identity is not None
+    new = int((known.find(table.identity) == NEW).sum())
+    if new == len(table):
+        return (f"None of the {new} rows of {title} is one of the run's (split new).",)
+    lost, by_name = known.lost(table.identity), known.ids is not None and table.identity.ids is not None
+    notes = []
+    if new:
+        notes.append(f"{new} of the {len(table)} rows of {title} are none of the run's (split new).")
+    if lost:
+        edited = "" if by_name or not new else "; without names of rows (dataset.id) an edited row counts as a new one"
+        notes.append(f"{lost} of the rows that the run was trained on or chosen by are not in {title}{edited}.")
+    return tuple(notes)
