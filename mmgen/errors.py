@@ -22,6 +22,10 @@ class NonFiniteError(MmgenError):
     """A loss term that stopped being a number during training."""
 
 
+class DataWarning(UserWarning):
+    """Something about data that the user should know and that stops nothing, such as rows that are new to a run."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error message: the nearest spelling, if one is near.
 

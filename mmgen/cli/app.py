@@ -19,6 +19,12 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
+DataOption = Annotated[
+    str | None, typer.Option("--data", metavar="PLACE", help="Where the run's data are now, or other rows: read as the run reads.")
+]
+DatasetSet = Annotated[
+    list[str] | None, typer.Option("--set", metavar="dataset.KEY=VALUE", help="Set an option of the dataset; may be repeated.")
+]
 Given = Annotated[str | None, typer.Option(help="Modalities to infer from, separated by commas; all by default.")]
 
 
@@ -58,8 +64,12 @@ def train(
 def evaluate(
     run: RunArgument,
     metrics: Annotated[str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
-    split: Annotated[str, typer.Option(help="test, val or train.")] = "test",
-    assignments: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION.")] = None,
+    split: Annotated[str | None, typer.Option(help="test, val, train, or new for rows that the run never saw; test by default.")] = None,
+    data: DataOption = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION or dataset.KEY; may be repeated."),
+    ] = None,
     figures: Annotated[bool, typer.Option(help="Whether to draw the figures.")] = True,
     latents: Annotated[str, typer.Option(help="How latents of more than two dimensions are drawn: pca, tsne or umap.")] = "pca",
     as_json: Json = False,
@@ -67,7 +77,7 @@ def evaluate(
     """Compute metrics and draw figures of a run."""
     from .evaluate import command
 
-    command(run, metrics, split, assignments or [], figures, latents, as_json)
+    command(run, metrics, split, assignments or [], figures, latents, as_json, data)
 
 
 @app.command()
@@ -154,8 +164,10 @@ def generate(
     n: Annotated[int | None, typer.Option("-n", help="Items; 8 for a picture and from the prior, all rows for a table.")] = None,
     samples: Annotated[int, typer.Option(help="Draws per item; a table has their mean.", min=1)] = 1,
     split: Annotated[
-        str | None, typer.Option(help="Rows to generate from: test, val, train or all; all for a table, test for a picture.")
+        str | None, typer.Option(help="Rows to generate from: test, val, train, new or all; all for a table, test for a picture.")
     ] = None,
+    data: DataOption = None,
+    assignments: DatasetSet = None,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")] = None,
     top: Annotated[int | None, typer.Option(help="Name so many tags per item, the most probable first.", min=1)] = None,
@@ -163,7 +175,7 @@ def generate(
     """Generate modalities from others (impute), or from the prior."""
     from .generate import command
 
-    command(run, given, targets, n, samples, split, seed, out, top)
+    command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [])
 
 
 @app.command()
@@ -171,12 +183,16 @@ def encode(
     run: RunArgument,
     out: Annotated[Path, typer.Option(help="A .npz, .parquet or .csv file.", show_default=False)],
     given: Given = None,
-    split: Annotated[str, typer.Option(help="Rows to encode: test, val, train or all.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="Rows to encode: test, val, train, new or all; test by default, all with --data.")
+    ] = None,
+    data: DataOption = None,
+    assignments: DatasetSet = None,
 ) -> None:
-    """Write the latents of a split: means and standard deviations, labels and row numbers."""
+    """Write the latents of a split: means and standard deviations, labels, and numbers and names of rows."""
     from .encode import command
 
-    command(run, given, split, out)
+    command(run, given, split, out, data, assignments or [])
 
 
 @app.command()

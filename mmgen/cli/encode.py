@@ -9,26 +9,27 @@ import numpy as np
 import torch
 
 from ..errors import MmgenError
-from ..runs import load_run
 from ..runs.folder import write_arrays, write_atomically
-from .names import checked, split_names
+from .names import checked, ids_of, opened, rows_of, split_names
 from .tables import console
 
 
-def command(path: Path, given: str | None, split: str, out: Path) -> None:
-    """Encode every row of a split and write what is known about it."""
+def command(path: Path, given: str | None, split: str | None, out: Path, data: str | None, assignments: list[str]) -> None:
+    """Encode every row of a split (every row of another file) and write what is known about it."""
     kinds = (".npz", ".parquet", ".csv")
     if out.suffix not in kinds:
         raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(kinds)}.")
-    run = load_run(path)
+    run, _ = opened(path, data, assignments)
     names = checked(split_names(given) or list(run.model.modalities), run.model.modalities, "--given")
-    table = run.data.split(split)
+    table = run.data.split(rows_of(run, split, "test" if data is None else "all"))
+    if not len(table):
+        raise MmgenError(f"--split {split or 'test'}: the data have no such rows; --split all takes every one.")
     parts = [run.model.encode(batch, given=names) for batch in table.batches(512)]
     mean = torch.cat([part.mean for part in parts]).numpy()
     scale = torch.cat([part.variance.sqrt() for part in parts]).numpy()
     rows = table.rows.numpy() if table.rows is not None else np.arange(len(mean))
     found = table.available[:, [list(run.model.modalities).index(name) for name in names]].sum(-1).numpy()
-    columns: dict[str, Any] = {"row": rows, "given": found}
+    columns: dict[str, Any] = {"row": rows, **ids_of(table), "given": found}
     for label, codes in table.labels.items():
         if codes.dim() == 1:
             classes = np.array([*run.data.labels[label], ""])

@@ -11,31 +11,37 @@ from ..evaluation import evaluate as compute
 from ..evaluation.figures import check_view, save_figures
 from ..options import merge
 from ..registry import load
-from ..runs import load_run
-from ..runs.config import from_assignments
-from .names import split_names
+from .names import opened, rows_of, split_names
 from .tables import console, show, show_json
 
 
-def command(path: Path, metrics: str | None, split: str, assignments: list[str], figures: bool, latents: str, as_json: bool) -> None:
-    """Compute, print the headline numbers, keep all of them, and draw."""
+def command(
+    path: Path,
+    metrics: str | None,
+    split: str | None,
+    assignments: list[str],
+    figures: bool,
+    latents: str,
+    as_json: bool,
+    data: str | None,
+) -> None:
+    """Compute, print the headline numbers, keep all of them, and draw; what other data say of a run is printed only."""
     check_view(latents)
-    run = load_run(path)
+    run, options = opened(path, data, assignments, ["metrics"])
     names = split_names(metrics)
     for name in names or ():
         load("metrics", name)
-    options = from_assignments(assignments)
-    if set(options) - {"metrics"}:
-        raise MmgenError(f"--set: an evaluation can only set metrics.NAME.OPTION, not {sorted(set(options) - {'metrics'})[0]!r}.")
     for name in options.get("metrics", {}):
         load("metrics", name)
-    if split not in ("train", "val", "test"):
-        raise MmgenError(f"--split: there is no split {split!r}; there are train, val and test.")
-    evaluation = Evaluation(run.model, run.data, split=split, seed=run.config["training"]["seed"])
+    if split not in (None, "train", "val", "test", "new"):
+        raise MmgenError(f"--split: there is no split {split!r}; there are train, val, test and new.")
+    split = rows_of(run, split)
+    evaluation = Evaluation(run.model, run.data_to_evaluate(), split=split, seed=run.config["training"]["seed"])
     screen = console()
     notify = None if as_json else lambda sentence: screen.print(sentence, highlight=False)
     rows = compute(run, names, split, notify=notify, evaluation=evaluation, **options.get("metrics", {}))
     of_metrics = merge(run.config.get("metrics", {}), options.get("metrics", {}))
+    figures = figures and not run.reads_other_data
     made = save_figures(evaluation, run.history, path / "figures", view=latents, options=of_metrics) if figures else []
     if as_json:
         show_json(rows)
@@ -51,6 +57,9 @@ def command(path: Path, metrics: str | None, split: str, assignments: list[str],
             "What is marked untrustworthy is judged by classifiers that are weak on real data: read it beside their numbers.",
             highlight=False,
         )
+    if run.reads_other_data:
+        screen.print("These are not the data of the run: its results and figures stay as they are (--json prints all numbers).")
+        return
     screen.print(f"All {len(rows)} numbers: {path / 'results.jsonl'}", highlight=False)
     for figure in made:
         screen.print(f"Figure: {figure}", highlight=False)

@@ -13,9 +13,9 @@ from ..data import Batch, Modality, Table, TagsModality
 from ..errors import MmgenError, listed
 from ..evaluation.drawing import save
 from ..evaluation.grids import conditional_grid, spread_rows
-from ..runs import Run, load_run
+from ..runs import Run
 from ..runs.folder import write_arrays, write_atomically
-from .names import checked, split_names
+from .names import checked, ids_of, opened, rows_of, split_names
 from .tables import console
 
 KINDS = (".png", ".npz", ".csv")
@@ -32,6 +32,8 @@ def command(
     seed: int,
     out: Path | None,
     top: int | None,
+    data: str | None,
+    assignments: list[str],
 ) -> None:
     """Generate, and write a picture, arrays, or a table with one line per row; with ``top`` the names of the most probable tags in the place of their probabilities."""
     out = path / "figures" / "generated.png" if out is None else out
@@ -39,14 +41,14 @@ def command(
         raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(KINDS)}.")
     if n is not None and n < 1:
         raise MmgenError(f"-n {n}: at least one item must be generated.")
-    run = load_run(path)
+    run, _ = opened(path, data, assignments)
     model = run.model
     sources = checked(split_names(given) or [], model.modalities, "--given")
     wanted = checked(split_names(targets) or list(model.decoder_sizes or model.modalities), model.modalities, "--targets")
     modalities = _naming(model.modalities, wanted, out, top)
     torch.manual_seed(seed)
     if sources:
-        table = run.data.split(split or ("test" if out.suffix == ".png" else "all"))
+        table = run.data.split(rows_of(run, split, "test" if out.suffix == ".png" else "all"))
         table = _picked(table, n if n is not None or out.suffix != ".png" else 8, out.suffix == ".png", seed)
         batches = [model.generate(batch, sources, wanted, samples) for batch in table.batches(512)]
         values = {name: torch.cat([batch[name] for batch in batches], 1) for name in wanted}
@@ -87,7 +89,7 @@ def _naming(modalities: dict[str, Modality], targets: list[str], out: Path, top:
 def _write(out: Path, run: Run, modalities: dict[str, Modality], given: list[str], values: dict[str, Tensor], table: Table | None) -> None:
     if out.suffix == ".npz":
         arrays = {name: value.numpy() for name, value in values.items()}
-        rows = {} if table is None or table.rows is None else {"row": table.rows.numpy()}
+        rows = {} if table is None or table.rows is None else {"row": table.rows.numpy(), **ids_of(table)}
         write_arrays(out, {**rows, **arrays})
     elif out.suffix == ".csv":
         lines = _lines(modalities, values, table, given)
@@ -104,11 +106,12 @@ def _write_csv(path: Path, lines: list[list[Any]]) -> None:
 
 
 def _lines(modalities: dict[str, Modality], values: dict[str, Tensor], table: Table | None, given: list[str]) -> list[list[Any]]:
-    """A header, and a line per row: its number, which of the given modalities it had, and the generated values in data units.
+    """A header, and a line per row: its number and what it is called, which of the given modalities it had, and the generated values in data units.
 
     Of tags that are to be named, the names of the most probable ones stand in one cell, the row's own beside them.
     """
-    header: list[Any] = ["row", *(["given"] if table is not None else [])]
+    called = {} if table is None else ids_of(table)
+    header: list[Any] = ["row", *called, *(["given"] if table is not None else [])]
     named = {name: modality for name, modality in modalities.items() if isinstance(modality, TagsModality) and modality.top is not None}
     for name in values:
         originals = [f"{name}_original"] if table is not None else []
@@ -119,7 +122,7 @@ def _lines(modalities: dict[str, Modality], values: dict[str, Tensor], table: Ta
     single = {name: _one(modalities[name], value) for name, value in values.items()}
     for i in range(count):
         number = i if table is None or table.rows is None else int(table.rows[i])
-        line: list[Any] = [number]
+        line: list[Any] = [number, *(words[i] for words in called.values())]
         if table is not None:
             line.append("+".join(name for name in given if table.available[i, names.index(name)]))
         for name in values:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..data import Table
 from ..errors import MmgenError, listed, nearest
+from ..runs import Run, load_run
+from ..runs.config import from_assignments
+from ..runs.opening import location_option
 
 
 def split_names(text: str | None) -> list[str] | None:
@@ -20,6 +27,40 @@ def checked(names: Iterable[str], known: Iterable[str], what: str) -> list[str]:
         if name not in there:
             raise MmgenError(f"{what}: there is no modality {name!r}; there are {listed(there)}{nearest(name, there)}.")
     return wanted
+
+
+def opened(path: Path, data: str | None, assignments: Sequence[str], others: Collection[str] = ()) -> tuple[Run, dict[str, Any]]:
+    """A run, with what ``--data`` and ``--set dataset.…`` say of where its data are or which others it reads, and what else was set.
+
+    Args:
+        path: Of the run.
+        data: A file or folder.
+        assignments: Of ``--set``.
+        others: The sections besides ``dataset`` that may be set.
+    """
+    options = from_assignments(assignments)
+    known = ["dataset", *others]
+    for section in options:
+        if section not in known:
+            raise MmgenError(f"--set: this command can only set {listed(f'{name}.…' for name in known)}, not {section!r}.")
+    run = load_run(path)
+    changes = dict(options.pop("dataset", {}))
+    if data is not None:
+        changes[location_option(run.config["dataset"]["name"])] = str(Path(data).expanduser().resolve())
+    return (load_run(path, dataset=changes) if changes else run), options
+
+
+def rows_of(run: Run, split: str | None, otherwise: str = "test") -> str:
+    """The split that was asked for, else ``otherwise``; new rows where a run reads nothing but those."""
+    if split is not None:
+        return split
+    data = run.data
+    return "new" if otherwise == "test" and data.new is not None and not len(data.test) else otherwise
+
+
+def ids_of(table: Table) -> dict[str, np.ndarray]:
+    """What the rows are called, as a column, where something calls them."""
+    return {} if table.identity is None or table.identity.ids is None else {"id": table.identity.ids.astype(str)}
 
 
 def pair(text: str) -> tuple[str, str]:

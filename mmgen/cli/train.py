@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison.single import train_run
-from ..options import merge
 from ..runs import RunFolder, layered
+from ..runs.config import from_assignments, over
+from ..runs.opening import located
 from .tables import console
 
 
@@ -32,9 +33,11 @@ def command(
     }
     options |= {key: {"name": value} for key, value in (("aggregator", aggregator), ("prior", prior)) if value is not None}
     options = {key: value for key, value in options.items() if value}
-    said = any((objective, dataset, recipe, config, assignments))
-    if resume and output is not None and RunFolder(output).holds_a_run and not said:
-        wanted = merge(RunFolder(output).config(), options)
+    begun = RunFolder(output) if resume and output is not None and RunFolder(output).holds_a_run else None
+    if begun is not None and not any((objective, dataset, recipe, config)):
+        written = begun.config()
+        written["dataset"] = located(written["dataset"], begun)
+        wanted = over(written, over(from_assignments(assignments), options))
     else:
         wanted = layered(objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=assignments, options=options)
     folder = RunFolder(output if output is not None else _default_output(wanted, resume))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -67,7 +68,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") ->
 
 
 def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """What is resumed must be what was started; only the number of epochs and the metrics may differ."""
+    """What is resumed must be what was started; only the number of epochs, the metrics, and where the data are may differ."""
     found = differing(_essential(old), _essential(new))
     if found is not None:
         where, here, there = found
@@ -78,4 +79,9 @@ def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
     training = {key: value for key, value in config.get("training", {}).items() if key != "epochs"}
-    return {**{key: value for key, value in config.items() if key != "metrics"}, "training": training}
+    dataset = {key: value for key, value in config.get("dataset", {}).items() if not _is_place(value)}  # the fingerprint says which data
+    return {**{key: value for key, value in config.items() if key != "metrics"}, "training": training, "dataset": dataset}
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, str | Path) and Path(value).is_absolute()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..data import Data, Modality, Table, track
 from ..data.cache import cache_root, writable
-from ..data.loading import describe_modality
+from ..data.describing import describe_modality
 from ..data.transforms import Transform
 from ..optimizers import Adam
 from ..runs.folder import write_atomically

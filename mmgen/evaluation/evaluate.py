@@ -21,12 +21,12 @@ def evaluate(
     evaluation: Evaluation | None = None,
     **options: Any,
 ) -> list[dict[str, Any]]:
-    """Compute metrics and keep them in the run.
+    """Compute metrics and keep them in the run, unless it reads other data than its own.
 
     Args:
         run: A trained run.
         metrics: Names (``mmgen list metrics``); by default all installed ones that the data allow, but for the costly ones.
-        split: ``test``, ``val`` or ``train``.
+        split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw.
         notify: Called with a sentence for each metric that is left out, and why.
         evaluation: One that holds latents already.
         **options: Of metrics, by name: ``coherence={"classifier_steps": 200}``; over those of the run's configuration.
@@ -35,7 +35,7 @@ def evaluate(
         Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
     """
     seed = run.config["training"]["seed"]
-    evaluation = evaluation or Evaluation(run.model, run.data, split=split, seed=seed)
+    evaluation = evaluation or Evaluation(run.model, run.data_to_evaluate(), split=split, seed=seed)
     chosen: dict[str, Metric] = {}
     for name in metrics or [entry.name for entry in entries("metrics")]:
         kind = load("metrics", name)
@@ -52,5 +52,6 @@ def evaluate(
     rows: list[dict[str, Any]] = []
     for (name, metric), judged in zip(chosen.items(), evaluation.judged(list(chosen.values())), strict=True):
         rows += [{"metric": name, **row, **common} for row in metric.summarise(evaluation, judged)]
-    run.add_results(rows)
+    if not run.reads_other_data:
+        run.add_results(rows)
     return rows

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..data import Batch, Data, Modality, Table
-from ..data.loading import change_modalities, describe_modality
+from ..data.describing import change_modalities, describe_modality
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference
 from ..errors import MmgenError, listed, nearest

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..data import Data, make_dataset, open_dataset
-from ..data.loading import ALL
+from ..data.describing import ALL
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated

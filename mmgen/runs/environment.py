@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,8 +39,8 @@ def used_components(config: dict[str, Any]) -> list[dict[str, str]]:
 SECTIONS = {"objective": "objectives", "aggregator": "aggregators", "prior": "priors", "dataset": "datasets"}
 
 
-def describe_environment(config: dict[str, Any], data: Data, device: str, processes: int) -> dict[str, Any]:
-    """The content of ``environment.json``."""
+def describe_environment(config: dict[str, Any], data: Data, device: str, processes: int, folder: Path) -> dict[str, Any]:
+    """The content of ``environment.json`` of the run in ``folder``."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -48,6 +49,7 @@ def describe_environment(config: dict[str, Any], data: Data, device: str, proces
             continue
     return {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119 - a string, not a file
+        "folder": str(folder.resolve()),
         "versions": versions,
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.processor() or platform.machine()})",
@@ -61,6 +63,8 @@ def describe_environment(config: dict[str, Any], data: Data, device: str, proces
             "rows": {name: len(data.split(name)) for name in ("train", "val", "test")},
             "licence": type(data.dataset).licence,
             "citation": type(data.dataset).citation,
+            "facts": dict(data.facts),
+            "notes": list(data.notes),
         },
     }
 

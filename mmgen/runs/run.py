@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..data import Data, make_dataset, open_dataset
+from ..data import Data
 from ..errors import MmgenError
 from ..models import MultimodalVAE
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
 from .hub import REPOSITORY, HubFolder, download
+from .opening import open_data
 
 
 class Run:
     """What a training produced; ``load_run`` opens one from its folder."""
 
     def __init__(
-        self, config: dict[str, Any], folder: RunFolder | None, *, model: MultimodalVAE | None = None, data: Data | None = None
+        self,
+        config: dict[str, Any],
+        folder: RunFolder | None,
+        *,
+        model: MultimodalVAE | None = None,
+        data: Data | None = None,
+        dataset: Mapping[str, Any] | None = None,
     ) -> None:
         self.config = config
         self.folder = folder
+        self._dataset = dict(dataset or {})
         self._model = model
         self._data = data
         self._history: list[dict[str, Any]] = []
@@ -41,13 +50,37 @@ class Run:
 
     @property
     def data(self) -> Data:
-        """The dataset that it was trained on; opened again where the run was opened from its folder."""
+        """The data that it was trained on, or others that :func:`load_run` was told of; read by the run's own columns and codes.
+
+        Rows that it was trained on are ``train`` wherever they stand, and rows that it never saw are ``new``.
+        """
         if self._data is None:
             check_components(part for part in self._components() if part["kind"] == "datasets")
-            options = dict(self.config["dataset"])
-            name = options.pop("name")
-            self._data = open_dataset(name, make_dataset(name, options), self.config["modalities"])
+            self._data = open_data(self.config, self.folder, self._dataset)
         return self._data
+
+    def data_to_evaluate(self) -> Data:
+        """:attr:`data`; where these have no training rows, with those of the run's own data, for what is compared with training rows.
+
+        So probes learn from the rows that the model has learned from, and are scored on the others. Own data that are not there
+        any more are done without.
+        """
+        data = self.data
+        if len(data.train) or not self._dataset:
+            return data
+        try:
+            own = open_data(self.config, self.folder, {})
+        except MmgenError:
+            return data
+        return replace(data, train=own.train, val=own.val, complete=own.complete, fingerprint=own.fingerprint)
+
+    @property
+    def reads_other_data(self) -> bool:
+        """Whether :attr:`data` are not those that it was trained on, or not as they were."""
+        if self.folder is None:
+            return False
+        trained = self.folder.environment().get("data", {}).get("fingerprint", self.data.fingerprint)
+        return self.data.fingerprint != trained
 
     def _rebuilt(self) -> MultimodalVAE:
         if self.folder is None:
@@ -93,7 +126,8 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | None = None) -> Run:
     Args:
         path: A run's folder, one that ``mmgen export`` made, or the name of a repository on the Hugging Face Hub (``user/name``), of which data files alone
             are read.
-        dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained on another machine.
+        dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained on another
+            machine, or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and units.
 
     Raises:
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).
@@ -103,5 +137,4 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | None = None) -> Run:
         folder = HubFolder(path)
     elif isinstance(path, str) and REPOSITORY.fullmatch(path) and not folder.path.exists():
         folder = download(path)
-    config = folder.config()
-    return Run({**config, "dataset": {**config["dataset"], **dataset}} if dataset else config, folder)
+    return Run(folder.config(), folder, dataset=dataset)

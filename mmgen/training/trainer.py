@@ -23,6 +23,7 @@ from ..options import validated
 from ..registry.hooks import Hooks
 from ..runs import MODEL, Run, RunFolder, TrainingConfig, describe_environment
 from ..runs.config import resolved
+from ..runs.opening import check_same_data, write_sides
 from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_random_state, save_checkpoint
 from .display import Display
@@ -72,6 +73,8 @@ class Trainer:
         stages = Stages(model, self.config.plan)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
         folder = RunFolder(output) if output is not None else None
+        if folder is not None and resume:
+            check_same_data(folder, data)
         if folder is not None and not (resume and folder.holds_a_run) and PartialState().is_main_process:
             folder.claim()
         run = Run(config, folder, model=model, data=data)
@@ -224,7 +227,8 @@ class _Session:
         if self.writer:
             self.writer.write_config(self.run.config)
             device, processes = self.accelerator.device.type, self.accelerator.num_processes
-            self.writer.write_environment(describe_environment(self.run.config, self.data, device, processes))
+            self.writer.write_environment(describe_environment(self.run.config, self.data, device, processes, self.writer.path))
+            write_sides(self.writer, self.data)
         self._enter_stage()
         return {}
 

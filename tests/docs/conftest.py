@@ -61,12 +61,12 @@ def short(config):
 def toy_in_place_of(real):
     """``open_dataset``, but with the toy of the dataset, whose options have been checked already; one's own table is what it is."""
 
-    def opened(name, dataset, modalities=None):
+    def opened(name, dataset, modalities=None, **of_run):
         if name.rpartition(":")[2] != "table":
             kept = {field: getattr(dataset.config, field) for field in ("missing_rate", "missing_by", "missing_seed")}
             dataset = type(dataset).toy()
             dataset.config = dataset.config.model_copy(update=kept)
-        return real(name, dataset, modalities)
+        return real(name, dataset, modalities, **of_run)
 
     return opened
 
@@ -137,7 +137,7 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
     monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # the command line sets its own
     own_files(tmp_path)
     real = mmgen.data.loading.open_dataset
-    for module in (mmgen.data.loading, mmgen.runs.config, mmgen.runs.run):
+    for module in (mmgen.data.loading, mmgen.runs.config, mmgen.runs.opening):
         monkeypatch.setattr(module, "open_dataset", toy_in_place_of(real))
     made = mmgen.Trainer.__init__
 

@@ -1,0 +1,120 @@
+"""The data of a run, opened again: found where they are now, and read as the run reads them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from ..data import Data, Dataset, DatasetConfig, Schema, Sides, make_dataset, open_dataset
+from ..data.describing import described
+from ..errors import DataWarning, MmgenError
+from ..registry import load
+from .folder import RunFolder
+
+SIDES_OF_ROWS = "rows.safetensors"
+
+
+def write_sides(folder: RunFolder, data: Data) -> None:
+    """Keep which row was on which side, as keys, where the dataset tells its rows apart."""
+    sides = Sides.of([data.split(side).identity for side in ("train", "val", "test")])
+    if sides is not None:
+        folder.write_tensors(SIDES_OF_ROWS, sides.tensors())
+
+
+def read_sides(folder: RunFolder | None) -> Sides | None:
+    """What :func:`write_sides` kept; None where it kept nothing."""
+    if folder is None or not (folder.path / SIDES_OF_ROWS).exists():
+        return None
+    return Sides(**folder.tensors(SIDES_OF_ROWS)[0])
+
+
+def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Data:
+    """The data of a run, or others that are read by its schema; what is new or gone is a :class:`DataWarning`.
+
+    Args:
+        config: Of the run.
+        folder: Of the run; None for one in memory.
+        changes: Options of the dataset that are different now, such as where its files are.
+
+    Raises:
+        MmgenError: Files that are not there, or that the run cannot read.
+    """
+    environment = folder.environment() if folder is not None else {}
+    options = {**located(config["dataset"], folder), **changes}
+    name = options.pop("name")
+    if options.get("download") and "download" not in changes:
+        options["download"] = False  # only whoever opens a run may say that something is fetched
+    dataset = make_dataset(name, options)
+    check_files(dataset, name)
+    labels = {label: tuple(classes) for label, classes in config.get("labels", {}).items()}
+    schema = Schema(described(config["modalities"]), labels, read_sides(folder))
+    fingerprint = environment.get("data", {}).get("fingerprint", "")
+    data = open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
+    if fingerprint and data.fingerprint != fingerprint:
+        warnings.warn(" ".join(data.notes), DataWarning, stacklevel=2)
+    return data
+
+
+def check_same_data(folder: RunFolder, data: Data) -> None:
+    """Refuse to go on with a run on other data than it began with.
+
+    Raises:
+        MmgenError: Data of another fingerprint than the run in the folder.
+    """
+    began = folder.environment().get("data", {}) if folder.holds_a_run else {}
+    if began.get("fingerprint", data.fingerprint) != data.fingerprint:
+        rows, now = began.get("rows", {}), {side: len(data.split(side)) for side in ("train", "val", "test")}
+        were = f"{sum(rows.values())} rows, {rows.get('train', 0)} of them for training"
+        raise MmgenError(
+            f"--resume: the data are not those that the run in {str(folder.path)!r} began with ({were}; now {sum(now.values())} and "
+            f"{now['train']}); put the old ones back, or choose another --output."
+        )
+
+
+def located(section: Mapping[str, Any], folder: RunFolder | None) -> dict[str, Any]:
+    """A run's options of its dataset, with files where they are now if they were moved together with the run.
+
+    An absolute path that is gone is looked for at the same place relative to the run's folder.
+    """
+    before = folder.environment().get("folder") if folder is not None else None
+    if folder is None or not before:
+        return dict(section)
+
+    def moved(value: Any) -> Any:
+        if not isinstance(value, str) or not Path(value).is_absolute() or Path(value).exists():
+            return value
+        candidate = Path(os.path.normpath(folder.path.resolve() / os.path.relpath(value, before)))
+        return str(candidate) if candidate.exists() else value
+
+    return {key: moved(value) for key, value in section.items()}
+
+
+def check_files(dataset: Dataset, name: str) -> None:
+    """Refuse to open a run's data that are gone, with the way to say where they are."""
+    for option in location_options(type(dataset).Config):
+        value = getattr(dataset.config, option)
+        if isinstance(value, str | Path) and PurePath(value).is_absolute() and not Path(value).exists():
+            raise MmgenError(
+                f"The data of this run were at {str(value)!r} (dataset.{option}), and nothing is there now; say where they are: "
+                f"--data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})."
+            )
+
+
+def location_options(config: type[DatasetConfig]) -> list[str]:
+    """The options that say where a dataset's files are, the main one first."""
+    return [name for name in ("path", "root") if name in config.model_fields]
+
+
+def location_option(dataset: str) -> str:
+    """The option that --data sets.
+
+    Raises:
+        MmgenError: A dataset that has none.
+    """
+    options = location_options(load("datasets", dataset).Config)
+    if not options:
+        raise MmgenError(f"--data: the dataset {dataset!r} is not read from files.")
+    return options[0]
