@@ -189,5 +189,5 @@ def _with_codes_of(schema: Schema, splits: Splits) -> Splits:
             labels[label] = new[labels[label]]
         return replace(table, labels=labels)
 
-    sides = {side: recoded(getattr(splits, side)) for side in ("train", "val", "test")}
-    return replace(splits, **sides, labels={**splits.labels, **moved})
+    train, val, test = (recoded(getattr(splits, side)) for side in ("train", "val", "test"))
+    return replace(splits, train=train, val=val, test=test, labels={**splits.labels, **moved})

@@ -121,16 +121,14 @@ class DatasetContract(Contract):
         second = again.splits()
         for code, (side, table) in enumerate(self.tables()):
             other = getattr(second, SIDES[(code + 1) % len(SIDES)])
-            assert torch.equal(table.rows, other.rows), f"{self.who}: {side} rows are not where the run had them"
+            rows, others = np.asarray(table.rows).tolist(), np.asarray(other.rows).tolist()
+            assert rows == others, f"{self.who}: {side} rows are not where the run had them"
             for name in table.data:
                 one, two = _words(first.modalities[name], name, table), _words(modalities[name], name, other)
                 assert one == two, f"{self.who}, {side}: {name} is not read by the columns and categories of the run"
             for label, classes in first.labels.items():
-                one, two = (
-                    [words[code] if code >= 0 else "" for code in codes.tolist()]
-                    for words, codes in ((classes, table.labels[label]), (labels[label], other.labels[label]))
-                )
-                assert one == two, f"{self.who}, {side}: {label} is not read by the classes of the run"
+                here, there = _classes(classes, table.labels[label]), _classes(labels[label], other.labels[label])
+                assert here == there, f"{self.who}, {side}: {label} is not read by the classes of the run"
 
     def test_it_says_where_it_comes_from(self) -> None:
         """Provenance is a sentence, facts are JSON, every option has a description, and modalities are of installed kinds."""
@@ -146,7 +144,7 @@ class DatasetContract(Contract):
 
 def _turned(modality: Modality) -> Modality:
     """The modality with its columns and categories in the opposite order."""
-    turned = {name: getattr(modality, name)[::-1] for name in ("columns", "categories") if name in modality.vocabulary}
+    turned: dict[str, Any] = {name: getattr(modality, name)[::-1] for name in ("columns", "categories") if name in modality.vocabulary}
     return modality.model_copy(update=turned)
 
 
@@ -155,6 +153,10 @@ def _words(modality: Modality, name: str, table: Table) -> list[dict[str, Any]]:
     has = table.available[:, list(table.data).index(name)]
     names = modality.value_names(name)
     return [dict(zip(names, modality.cells(value.numpy()))) for value in table.data[name][:][has]]
+
+
+def _classes(classes: tuple[str, ...], codes: torch.Tensor) -> list[str]:
+    return [classes[code] if code >= 0 else "" for code in codes.tolist()]
 
 
 def check_dataset(dataset: Dataset | str | type) -> None:
