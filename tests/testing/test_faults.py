@@ -1,10 +1,14 @@
 """A test of the contracts: faults seeded into copies of real components, each caught by the check that is meant for it; the unfaulted copies pass."""
 
+import socket
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 
-from mmgen.data import Provenance, Splits, Table, VectorModality
+from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality
 from mmgen.data.transforms import Standardise
 from mmgen.distributions import (
     Gaussian,
@@ -309,6 +313,58 @@ class OtherShape(Honest):
         return super().sides(Table(data, train.available, train.labels, train.rows, train.groups), val, test)
 
 
+class FilesConfig(DatasetConfig):
+    root: Folder | None = Field(None, description="Where the file is.")
+    download: bool = Field(False, description="Whether to make it where it is missing.")
+
+
+class WithFiles(Honest):
+    """Rows that a file belongs to, which is made when the rows are."""
+
+    Config = FilesConfig
+
+    def sources(self):
+        return [self.config.root / "file"] if self.config.root else []
+
+    def splits(self):
+        if self.config.download:
+            self.fetch()
+        return super().splits()
+
+    def fetch(self):
+        (self.config.root / "file").write_text("content")
+
+
+class RelativeFolderConfig(FilesConfig):
+    root: Path | None = Field(None, description="Where the file is.")
+
+
+class RelativeFolder(WithFiles):
+    Config = RelativeFolderConfig
+
+
+class DownloadsWhenAsked(WithFiles):
+    def sources(self):
+        if self.config.download:
+            self.fetch()
+        return super().sources()
+
+
+class MakesAFolder(Honest):
+    def modalities(self):
+        Path("leftover").mkdir(exist_ok=True)
+        return super().modalities()
+
+
+class AsksTheNetwork(Honest):
+    def modalities(self):
+        try:
+            socket.create_connection(("localhost", 9), timeout=0.1)
+        except OSError:  # as a careful program would
+            pass
+        return super().modalities()
+
+
 # Metrics ----------------------------------------------------------------------------------------------------------------
 
 
@@ -388,6 +444,7 @@ GOOD = {
     vector_with(Normal): MODALITY,
     vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
     Honest: DATASET,
+    WithFiles: DATASET,
     MeanLength: METRIC,
 }
 FAULTS = [
@@ -430,6 +487,10 @@ FAULTS = [
     (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),
     (UndeclaredClass, DATASET, "test_labels_are_declared"),
     (OtherShape, DATASET, "test_values_are_as_declared"),
+    (RelativeFolder, DATASET, "test_paths_do_not_depend_on_the_working_directory"),
+    (DownloadsWhenAsked, DATASET, "test_being_asked_has_no_side_effects"),
+    (MakesAFolder, DATASET, "test_being_asked_has_no_side_effects"),
+    (AsksTheNetwork, DATASET, "test_being_asked_has_no_side_effects"),
     (ChangesTheModel, METRIC, "test_the_model_is_left_alone"),
     (LeavesTrainingMode, METRIC, "test_the_model_is_left_alone"),
     (MissingRowsRead, METRIC, "test_missing_values_are_not_read"),
@@ -451,7 +512,8 @@ def test_the_unfaulted_copy_passes(component):
 
 
 @pytest.mark.parametrize(("component", "contract", "check"), FAULTS, ids=[f"{fault.__name__}-{check}" for fault, _, check in FAULTS])
-def test_the_fault_is_caught(component, contract, check):
+def test_the_fault_is_caught(component, contract, check, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some faults leave something behind
     made = of(component, contract)
     assert check in made.checks()
     with pytest.raises(AssertionError, match=component.__name__):
