@@ -21,7 +21,15 @@ CHANGES = {
     "os.symlink": "links",
     "os.truncate": "truncates",
 }
-OUTSIDE = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "subprocess.Popen", "os.system", "os.posix_spawn")
+OUTSIDE = (
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "socket.sendto",
+    "subprocess.Popen",
+    "os.system",
+    "os.posix_spawn",
+)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 _heard: list[list[str]] = []  # what is being listened to; an audit hook stays for the life of the process
