@@ -111,7 +111,8 @@ def relative_paths(config: BaseModel, option: str) -> list[Path]:
             except MmgenError:
                 return []
         try:
-            alone = TypeAdapter(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
+            annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+            alone: TypeAdapter[Any] = TypeAdapter(annotation)
             return [path for path in _paths(alone.validate_python(value)) if not path.is_absolute()]
         except ValidationError:
             continue
