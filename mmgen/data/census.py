@@ -1,4 +1,4 @@
-"""How many rows have which modality, and which modalities are never seen together: what a training says about its data before it begins."""
+"""How many rows have which modality, and which are never seen together: what a training says before it begins."""
 
 from __future__ import annotations
 
@@ -40,26 +40,28 @@ def census(data: Data) -> list[str]:
 
 
 def linkage(data: Data) -> list[str]:
-    """A sentence where modalities never occur together in a training row: groups that no row links, or else pairs that are linked through others alone."""
+    """A sentence where modalities never occur together in a training row.
+
+    That is groups that no row links, or else pairs that are linked through other modalities alone.
+    """
     names = [name for name, of in modality_counts(data).items() if of["train"]]
     index = [list(data.modalities).index(name) for name in names]
     seen = data.train.available[:, index].double()
     together = (seen.T @ seen) > 0  # [M, M]
     groups = _groups(together)
     if len(groups) > 1:
-        written = "; ".join(" + ".join(names[m] for m in group) for group in groups)
-        if len(groups) == 2:
-            return [f"No training row links {written.replace('; ', ' and ')}: what is generated across them rests on nothing."]
-        return [
-            f"No training row links any two of {len(groups)} groups of modalities ({written}): what is generated across them rests on nothing."
-        ]
+        written = [" + ".join(names[m] for m in group) for group in groups]
+        any_two = f"any two of {len(groups)} groups of modalities ({'; '.join(written)})"
+        which = " and ".join(written) if len(groups) == 2 else any_two
+        return [f"No training row links {which}: what is generated across them rests on nothing."]
     apart = [(names[one], names[two]) for one, two in (~together).triu(1).nonzero().tolist()]
     if not apart:
         return []
     which = f"{apart[0][0]} and {apart[0][1]}"
     if len(apart) == 1:
         return [f"No training row has both {which}: they are linked through other modalities alone."]
-    return [f"{len(apart)} pairs of modalities, such as {which}, are never in one training row: they are linked through others alone."]
+    pairs = f"{len(apart)} pairs of modalities, such as {which},"
+    return [f"{pairs} are never in one training row: they are linked through others alone."]
 
 
 def _groups(together: torch.Tensor) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Whether a trained model's latent dimensions say anything about a row: posterior collapse, told at the end of a training."""
+"""Whether a model's latent dimensions say anything about a row: posterior collapse, told at the end of a training."""
 
 from __future__ import annotations
 
@@ -41,28 +41,32 @@ class LatentUse:
         where = f"({self.rows} {'validation' if self.split == 'val' else 'training'} rows were looked at)"
         if not self.unused:
             return None
-        if len(self.unused) == self.dimensions:
-            which = "Its latent dimension is" if self.dimensions == 1 else f"All {self.dimensions} latent dimensions are"
-            return (
-                f"The posterior has collapsed: {which} the same for every row {where}, so that z knows nothing of the data. Try a lower model.beta, "
-                "training.beta_warmup_epochs, more epochs or another training.learning_rate, a smaller model.latent_dim, or a scale of the modalities that "
-                "is smaller or learned (modalities.all.scale_kind=learned, for vectors and images)."
-            )
+        if len(self.unused) < self.dimensions:
+            some = f"{len(self.unused)} of {self.dimensions} latent dimensions carry nothing"
+            fewer = "Fewer (model.latent_dim) would do, or a lower model.beta lets more of them be used."
+            return f"{some}: they are the same for every row {where}. {fewer}"
+        one = self.dimensions == 1
+        which = "its latent dimension is" if one else f"each of the {self.dimensions} latent dimensions is"
+        collapsed = f"The posterior has collapsed: {which} the same for every row {where}"
         return (
-            f"{len(self.unused)} of {self.dimensions} latent dimensions carry nothing: they are the same for every row {where}. "
-            "Fewer dimensions (model.latent_dim) would do, or a lower model.beta lets more of them be used."
+            f"{collapsed}, so that z knows nothing of the data. Try more epochs where there were few, a lower "
+            "model.beta, training.beta_warmup_epochs, another training.learning_rate or model.latent_dim, or a scale of a vector "
+            "or an image that is smaller or learned (modalities.NAME.scale_kind=learned)."
         )
 
 
-def informed_share(posteriors: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
-    """The share of each dimension's variance over rows that comes from the rows, ``[D]``: Var[μ] / (Var[μ] + E[σ²]), of the component where it is largest.
+def informed_share(posteriors: list[tuple[Tensor, ...]]) -> Tensor:
+    """The share of each dimension's variance over rows that comes from the rows, ``[D]``: Var[μ] / (Var[μ] + E[σ²]).
 
-    With a prior N(0, I) and components that add up to it, the denominator is 1, and what is left is the variance of posterior means by which Burda et al. 2016
-    (Importance weighted autoencoders, appendix C) call a dimension active, at 0.01 as here. Divided by the variance, it also means something where the prior
-    depends on the data and has a scale of its own. A mixture's components are looked at one by one: that they differ from each other says nothing about rows.
+    Where the posteriors of all rows add up to the prior N(0, I), the denominator is 1, and what is left is the variance
+    of posterior means by which Burda et al. 2016 (Importance weighted autoencoders, appendix C) call a dimension
+    active, at 0.01 as here. The ratio also means something where the prior depends on the data and has a scale of its
+    own. The components of a mixture are looked at one by one, and the largest share counts: that they differ from each
+    other says nothing about rows.
 
     Args:
-        posteriors: Means and variances ``[C, B, D]`` and log-weights ``[C, B]`` (−∞ where a row lacks a component) of some rows after others.
+        posteriors: Means and variances ``[C, B, D]`` and log-weights ``[C, B]`` (−∞ where a row lacks a component) of
+            some rows after others.
     """
     mean, variance, log_weights = (torch.cat(parts, 1).double() for parts in zip(*posteriors, strict=True))
     has = log_weights.isfinite()[..., None]  # [C, N, 1]
@@ -75,11 +79,11 @@ def informed_share(posteriors: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
 
 
 def latent_use(
-    model: MultimodalVAE, table: Table, split: str, gather: Callable[[Tensor], Batch], *, batch_size: int, seed: int
+    model: MultimodalVAE, table: Table, split: str, gather: Callable[[Tensor], Batch], batch_size: int, seed: int
 ) -> LatentUse | None:
-    """Which dimensions of z tell rows apart, by the model's own posterior given all that each row has; random numbers and the model stay as they are.
+    """Which dimensions of z tell rows apart, by the model's own posterior given all that each row has.
 
-    None where fewer than two rows can be looked at, or where the model has no posterior with means and variances.
+    Random numbers and the model stay as they are. None where fewer than two rows can be looked at.
 
     Args:
         model: Trained, in evaluation mode.
@@ -103,6 +107,6 @@ def latent_use(
             posterior = model.posterior(batch, batch.available)
             components = posterior.components
             parts.append(tuple(value.cpu() for value in (components.mean, components.variance, posterior.log_weights)))
-    share = informed_share(parts)  # type: ignore[arg-type]
+    share = informed_share(parts)
     unused = tuple((~(share >= LEAST)).nonzero().squeeze(1).tolist())
     return LatentUse(share.shape[-1], unused, split, len(rows))

@@ -25,25 +25,25 @@ def usable_trackers(wanted: str | None, folder: Path | None) -> list[str]:
     """The trackers that ``training.log_with`` means.
 
     Raises:
-        MmgenError: An unknown one, one that is not installed, or one that keeps its files in the run's folder where there is none.
+        MmgenError: An unknown one, one that is not installed, or one that needs the run's folder where there is none.
     """
     if wanted is None:
         return []
     known, installed = sorted(LOGGER_TYPE_TO_CLASS), [str(tracker) for tracker in get_available_trackers()]
+    where = f"training.log_with={wanted}:"
     if wanted == ALL:
         usable = [name for name in installed if folder is not None or not _needs_folder(name)]
         if not usable:
-            raise MmgenError(
-                f"training.log_with={ALL}: no tracker that could be used is installed; there are {listed(known)}, such as pip install tensorboard."
-            )
+            raise MmgenError(f"{where} no tracker is installed that could be used; pip install tensorboard, for one.")
         return usable
     if wanted not in known:
-        raise MmgenError(f"training.log_with: there is no tracker {wanted!r}; there are {listed([*known, ALL])}{nearest(wanted, known)}.")
+        there = f"there are {listed([*known, ALL])}{nearest(wanted, known)}"
+        raise MmgenError(f"training.log_with: there is no tracker {wanted!r}; {there}.")
     if wanted not in installed and LOGGER_TYPE_TO_CLASS[wanted].__module__.startswith("accelerate."):
-        name = DISTRIBUTIONS.get(wanted, wanted)
-        raise MmgenError(f"training.log_with={wanted}: {wanted} is not installed; pip install {name}, or leave out training.log_with.")
+        pip = f"pip install {DISTRIBUTIONS.get(wanted, wanted)}"
+        raise MmgenError(f"{where} {wanted} is not installed; {pip}, or leave out training.log_with.")
     if folder is None and _needs_folder(wanted):
-        raise MmgenError(f"training.log_with={wanted}: it writes into the run's folder, and there is none; name one by output.")
+        raise MmgenError(f"{where} it writes into the run's folder, and there is none; name one by output.")
     return [wanted]
 
 
@@ -52,7 +52,10 @@ def _needs_folder(name: str) -> bool:
 
 
 class Trackers:
-    """The trackers of one training. One that fails (no login, no network) is left out from then on, with a sentence: numbers are in the run's history anyway."""
+    """The trackers of one training.
+
+    One that fails (no login, no network) is left out from then on, with a sentence; the run's history has the numbers.
+    """
 
     def __init__(self, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
@@ -85,8 +88,8 @@ class Trackers:
             call()
         except Exception as error:  # of whatever a tracker is made of
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-            sentence = f"The tracker {name} failed ({reason}). The training goes on without it; history.jsonl has its numbers."
-            warnings.warn(sentence, TrackerWarning, stacklevel=2)
+            goes_on = "The training goes on without it; history.jsonl has its numbers."
+            warnings.warn(f"The tracker {name} failed ({reason}). {goes_on}", TrackerWarning, stacklevel=2)
             return False
         return True
 

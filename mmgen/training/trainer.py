@@ -421,15 +421,14 @@ class _Session:
         self._call_hooks("mmgen_train_end")
 
     def _look_at_latents(self) -> None:
-        """Say which latent dimensions carry nothing, and write it into ``environment.json``; the model is written already, whatever happens here."""
+        """Say which latent dimensions carry nothing, and write it into ``environment.json``."""
         if not self.accelerator.is_main_process:
             return
         split = "val" if len(self.data.val) > 1 else "train"
-        table, device, config = (self.val_table if split == "val" else self.train_table), self.accelerator.device, self.config
+        table, device = self.val_table if split == "val" else self.train_table, self.accelerator.device
+        size, seed = self.config.batch_size, self.config.seed
         try:
-            use = latent_use(
-                self.model, table, split, lambda rows: _gather(table, rows, device), batch_size=config.batch_size, seed=config.seed
-            )
+            use = latent_use(self.model, table, split, lambda rows: _gather(table, rows, device), size, seed)
         except Exception as error:  # of an objective's own posterior
             self._say(f"Which latent dimensions are in use could not be seen: {type(error).__name__}: {error}")
             return

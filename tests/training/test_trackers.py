@@ -1,4 +1,4 @@
-"""Trackers: one that cannot be had is refused before anything is written, and one that fails costs itself and nothing else."""
+"""Trackers: one that cannot be had is refused before anything is written; one that fails costs nothing else."""
 
 import os
 import warnings
@@ -28,7 +28,7 @@ def train(output, **options):
 @pytest.mark.parametrize("name", [*LOGGER_TYPE_TO_CLASS, "all", "wandv"])
 def test_what_is_not_installed_or_unknown_is_a_sentence_before_anything_is_written(name, tmp_path):
     sentence = {
-        "all": r"training\.log_with=all: no tracker .* is installed",
+        "all": r"training\.log_with=all: no tracker is installed",
         "wandv": r"there is no tracker 'wandv'; there are aim, .*, all; did you mean 'wandb'\?",
         "comet_ml": "comet_ml is not installed; pip install comet-ml, or leave out",
         "aim": "aim is not installed; pip install 'aim<4', or leave out",
@@ -102,7 +102,8 @@ def test_a_tracker_gets_the_configuration_and_every_epoch(recorder, tmp_path):
 def test_a_tracker_that_fails_is_a_sentence_and_the_training_is_the_same(recorder, place, tmp_path, monkeypatch):
     train(tmp_path / "whole")
     monkeypatch.setattr(recorder, "fails", place)
-    with pytest.warns(TrackerWarning, match=rf"The tracker recorder failed \(no login in {place}\)\. The training goes on without it"):
+    sentence = rf"The tracker recorder failed \(no login in {place}\)\. The training goes on without it"
+    with pytest.warns(TrackerWarning, match=sentence):
         run = train(tmp_path / "run", log_with="recorder")
     assert sum(what == "log" for what, _ in recorder.got) == (2 if place == "finish" else 0)
     one, two = (load_file(folder / "model.safetensors") for folder in (tmp_path / "whole", run.path))

@@ -125,14 +125,14 @@ class DatasetContract(Contract):
                 assert torch.equal(one.labels[label], two.labels[label]), f"{self.who}, {side}: {label} differs when it is made again"
 
     def test_paths_do_not_depend_on_the_working_directory(self) -> None:
-        """Every option that is a path becomes an absolute one (:data:`mmgen.Folder`), so that a run can be opened from anywhere."""
+        """Every option that is a path becomes an absolute one, so that a run can be opened from anywhere."""
         config = self.dataset.config
         for option in path_options(type(config)):
             left = relative_paths(config, option)
-            assert not left, f"{self.who}: the option {option!r} keeps the relative path {left[0]}; declare it as mmgen.Folder"
+            assert not left, f"{self.who}: {option!r} keeps the relative path {left[0]}; declare it as mmgen.Folder"
 
     def test_being_asked_has_no_side_effects(self) -> None:
-        """``sources()`` and ``modalities()``, which are called whenever data are opened, write nothing and fetch nothing; ``splits()`` may."""
+        """``sources()`` and ``modalities()``, asked at every opening, write and fetch nothing; ``splits()`` may."""
         with tempfile.TemporaryDirectory(prefix="mmgen-empty-") as folder:
             for dataset, how in [(self.dataset, ""), *self._where_files_are_missing(Path(folder))]:
                 for asked in ("sources", "modalities"):

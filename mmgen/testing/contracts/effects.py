@@ -37,7 +37,9 @@ _installed: list[bool] = []
 
 
 def side_effects(call: Callable[[], object]) -> list[str]:
-    """What ``call`` does beyond reading files, as phrases: what it writes or removes, and whether it reaches for the network or another program (it is not let).
+    """What ``call`` does beyond reading files, as phrases: what it writes or removes, and whether it reaches outside.
+
+    It is not let start another program or reach the network.
 
     What imports write (bytecode, a library's first start) is theirs and does not count. Errors only end the call.
     """
@@ -96,7 +98,7 @@ def _mentions_path(annotation: Any) -> bool:
 
 
 def relative_paths(config: BaseModel, option: str) -> list[Path]:
-    """Which paths of an option stay relative when it is given a relative one, beside the other options, alone, or as a value of its type.
+    """Which paths of an option stay relative when given so: beside the other options, alone, or by type.
 
     None where it is refused: an option whose file is read on the spot names nothing later.
     """
@@ -105,11 +107,12 @@ def relative_paths(config: BaseModel, option: str) -> list[Path]:
     for value in (given, [given], {"one": given}):
         for others in (config.model_dump(exclude_defaults=True), {}):
             try:
-                return [path for path in _paths(getattr(kind.model_validate({**others, option: value}), option)) if not path.is_absolute()]
+                made = kind.model_validate({**others, option: value})
             except ValidationError:
                 continue
             except MmgenError:
                 return []
+            return [path for path in _paths(getattr(made, option)) if not path.is_absolute()]
         try:
             annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
             alone: TypeAdapter[Any] = TypeAdapter(annotation)

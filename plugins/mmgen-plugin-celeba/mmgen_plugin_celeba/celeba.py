@@ -77,7 +77,10 @@ class CelebA(Dataset):
         }
 
     def sources(self) -> list[Path]:
-        """The lists and the folder of the images; none before they are downloaded. Of an image that is overwritten in place the cache learns nothing."""
+        """The lists and the folder of the images; none before they are downloaded.
+
+        Of an image that is overwritten in place the cache learns nothing.
+        """
         config = self.config
         if config.root is None or (config.download and not is_there(config.root)):
             return []

@@ -35,7 +35,8 @@ class Pictures:
 
 def _home(root: Path) -> Path | None:
     """``root``, or ``cub`` in it: the one that has captions."""
-    return next((folder for folder in (root, root / "cub") if any((folder / name).is_file() for name in CAPTIONS.values())), None)
+    places = (root, root / "cub")
+    return next((place for place in places if any((place / name).is_file() for name in CAPTIONS.values())), None)
 
 
 def is_there(root: Path) -> bool:
