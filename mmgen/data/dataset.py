@@ -101,17 +101,24 @@ class Dataset(ABC):
 
     @abstractmethod
     def modalities(self) -> dict[str, Modality]:
-        """The modalities in order, by name."""
+        """The modalities in order, by name.
+
+        Like :meth:`sources` it is called whenever the data are opened, so it writes nothing and fetches nothing.
+        """
 
     @abstractmethod
     def splits(self) -> Splits:
-        """Read or make the data. Called when the cache has no copy; raises :class:`~mmgen.errors.DataError` with a sentence."""
+        """Read or make the data, after a download if there is one; called when the cache has no copy.
+
+        Raises:
+            DataError: Files that cannot be read, in a sentence.
+        """
 
     def sources(self) -> list[Path]:
-        """The files that :meth:`splits` reads, so that the cache notices when they change."""
+        """The files that :meth:`splits` reads, as far as they are there, so that the cache notices when they change."""
         return []
 
     @classmethod
     @abstractmethod
     def toy(cls) -> Dataset:
-        """A small one of the same schema, made in a moment without any file: for tests."""
+        """A small one of the same schema, made in a moment from nothing that has to be there: for tests."""

@@ -38,7 +38,7 @@ class Modality(BaseModel, ABC):
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns")  # the fields that say what stored values mean
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
-    weight: float = Field(1.0, ge=0, description="Weight of this modality's log-likelihood in the objective.")
+    weight: float = Field(1.0, ge=0, description="Of its log-likelihood, where model.likelihood_weights=official.")
     spread: Spread = Field("log-variance", description="What the encoder's second output is: log σ², or log σ (then σ = exp(s) + 1e-6).")
     columns: tuple[str, ...] = Field(
         (), description="Names of the values, for tables; made up from the modality's name where there are none."

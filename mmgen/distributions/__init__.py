@@ -1,13 +1,6 @@
 """Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods: the only place where such algebra lives."""
 
-from .divergences import (
-    Reference,
-    geometric_jensen_shannon,
-    jensen_shannon,
-    kl_divergence,
-    kl_to_mixture_bound,
-    kl_to_siblings,
-)
+from .divergences import Reference, geometric_jensen_shannon, kl_divergence
 from .experts import everything, geometric_mean, mean_of_experts, over_modalities, product_of_experts, singletons
 from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
@@ -30,12 +23,9 @@ __all__ = [
     "everything",
     "geometric_jensen_shannon",
     "geometric_mean",
-    "jensen_shannon",
     "kl_divergence",
     "kl_gaussians",
     "kl_laplaces",
-    "kl_to_mixture_bound",
-    "kl_to_siblings",
     "laplace_noise",
     "make_likelihood",
     "mean_of_experts",

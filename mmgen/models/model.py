@@ -80,7 +80,7 @@ class MultimodalVAE(nn.Module):
         Args:
             objective: Name of an installed objective (``mmgen list objectives``).
             data: What :func:`mmgen.load_dataset` returned.
-            latent_dim: Dimensions of z; the dataset's default otherwise.
+            latent_dim: Dimensions of z; the objective's or dataset's default otherwise.
             beta: Weight of the divergence; the objective's or dataset's default otherwise.
             likelihood_weights: ``official``, ``dimension`` or ``none``: see :class:`ModelConfig`.
             aggregator: Name, or name and options as a mapping, where the objective leaves a choice.

@@ -40,7 +40,7 @@ class Objective(nn.Module, ABC):
         priors: The same for priors.
         bound: Of which log-evidence the objective is a lower bound at β = 1 and weights 1: ``joint`` (log p(X)), ``own`` (Σ_m log p(x_m)), or None.
         supports_missing: Whether rows that lack modalities can be trained on, exactly as if these did not exist.
-        needs_labels: Whether training needs labels.
+        needs_labels: Whether training needs labels, of some training rows at least.
         most_modalities: The largest number of modalities that the equation has a meaning for; None: any.
         whole_batch: Whether a row's terms depend on the other rows of its batch, as correlations do; batches then stay in one piece, on one process.
         decodes_mean: Whether a trained model decodes the mean of its posterior; otherwise a draw from it.

@@ -29,12 +29,12 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    recipe: str | None = Field(None, description="The recipe that it started from.")
+    recipe: str | None = Field(None, description="The recipe that it started from, as a record.")
     dataset: Section = Field(default_factory=dict, description="Name and options of the dataset.")
     objective: Section = Field(default_factory=dict, description="Name and options of the objective.")
     aggregator: Section = Field(default_factory=dict, description="Name and options of the aggregator; the objective's own by default.")
     prior: Section = Field(default_factory=dict, description="Name and options of the prior; the objective's own by default.")
-    model: Section = Field(default_factory=dict, description="latent_dim and beta.")
+    model: Section = Field(default_factory=dict, description="latent_dim, beta and likelihood_weights.")
     modalities: dict[str, Section] = Field(
         default_factory=dict, description="Changes to modalities: name to fields; 'all' stands for every one."
     )

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..data import Data
+from ..data.census import SPLITS, modality_counts
 from ..errors import MmgenError, PluginError
 from ..registry import find
 
@@ -60,7 +61,8 @@ def describe_environment(config: dict[str, Any], data: Data, device: str, proces
             "name": data.name,
             "fingerprint": data.fingerprint,
             "provenance": asdict(data.provenance),
-            "rows": {name: len(data.split(name)) for name in ("train", "val", "test")},
+            "rows": {name: len(data.split(name)) for name in SPLITS},
+            "modalities": modality_counts(data),
             "licence": type(data.dataset).licence,
             "citation": type(data.dataset).citation,
             "facts": dict(data.facts),

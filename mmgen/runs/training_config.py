@@ -35,22 +35,26 @@ class TrainingConfig(BaseModel):
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step size.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 is Adam.")
     schedule: Literal["constant", "cosine", "linear"] = Field(
-        "constant", description="Of the learning rate after the warm-up, down to 0 at the last step."
+        "constant", description="Of the learning rate after the warm-up; cosine and linear end a stage at 0."
     )
-    warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which the learning rate rises from 0.")
-    beta_warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which β rises linearly from 0 to its value.")
+    warmup_epochs: float = Field(0.0, ge=0, description="Epochs of each stage in which the rate rises from 0.")
+    beta_warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which β rises from 0; not in validation.")
     gradient_clip: float | None = Field(None, gt=0, description="Largest norm of the gradient; none: not clipped.")
     microbatches: int = Field(
-        1, ge=1, description="Parts in which each batch is processed, gradients accumulated: less memory, same training."
+        1,
+        ge=1,
+        description="Parts of a batch, worked on in turn: less memory; only dropout and batch statistics differ.",
     )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Of the networks; everything else is float32. float16 needs a GPU."
     )
     compile: bool = Field(False, description="Whether to compile the networks with torch.compile.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to train; 'auto' takes a GPU if there is one.")
-    validate_every: int = Field(1, ge=1, description="Epochs between validations; the last epoch always has one.")
+    validate_every: int = Field(1, ge=1, description="Epochs between validations; a stage's last one always has one.")
     early_stopping: int | None = Field(
-        None, ge=1, description="Validations without improvement after which training stops; the best model is then kept."
+        None,
+        ge=1,
+        description="Validations without improvement that end the training, or stage; the best model is kept.",
     )
     select: Literal["last", "best"] = Field("last", description="Which model is kept: the last one, or the one with the best validation.")
     checkpoint_seconds: float = Field(30.0, ge=0, description="Least time between checkpoints, which are written at the ends of epochs.")
@@ -59,7 +63,9 @@ class TrainingConfig(BaseModel):
         description="What learns when: each stage has a fresh optimiser, its own schedule of the learning rate, and its own early stopping. None: a single one.",
     )
     seed: int = Field(0, ge=0, description="Of initial weights, order of rows, and noise.")
-    log_with: str | None = Field(None, description="A tracker that Accelerate knows, such as tensorboard.")
+    log_with: str | None = Field(
+        None, description="An installed tracker that Accelerate knows, such as tensorboard or wandb; all: each of them."
+    )
 
     @model_validator(mode="after")
     def _early_stopping_keeps_the_best(self) -> TrainingConfig:

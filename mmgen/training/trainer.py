@@ -13,8 +13,8 @@ from rich.console import Console
 from torch import Tensor
 
 from ..data import Batch, Data, Table
+from ..data.census import census
 from ..distributions import share_of_batch
-from ..errors import MmgenError
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE, Terms
 from ..networks import Encoder
@@ -26,11 +26,14 @@ from ..runs.config import resolved
 from ..runs.opening import check_same_data, write_sides
 from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import BEST, LAST, Checkpoint, Progress, restore_random_state, save_checkpoint
+from .checks import check_batches, check_data, check_machine, notices
 from .display import Display
 from .guard import FiniteGuard
+from .latents import latent_use
 from .schedule import beta_factor, learning_rate
 from .signals import StopRequest, TrainingStopped, listening
 from .stages import Stages
+from .trackers import Trackers, usable_trackers
 
 
 class Trainer:
@@ -68,13 +71,15 @@ class Trainer:
             NonFiniteError: A loss that is not a number any more.
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
-        _check_data(model, data)
-        _check_batches(model, self.config)
+        check_data(model, data)
+        check_batches(model, self.config)
+        check_machine(self.config)
         stages = Stages(model, self.config.plan)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
         folder = RunFolder(output) if output is not None else None
         if folder is not None and resume:
             check_same_data(folder, data)
+        usable_trackers(self.config.log_with, folder.path if folder else None)  # refuses, before anything is written
         if folder is not None and not (resume and folder.holds_a_run) and PartialState().is_main_process:
             folder.claim()
         run = Run(config, folder, model=model, data=data)
@@ -84,52 +89,27 @@ class Trainer:
             with listening() as request:
                 session.train(request, resume=resume)
         finally:
+            session.trackers.finish()
             accelerator.end_training()
             stages.leave()
         model.eval()
         return run
 
 
-def _check_data(model: MultimodalVAE, data: Data) -> None:
-    lacking = int((~data.train.available.all(-1)).sum())
-    if lacking and not model.objective.supports_missing:
-        name = model.description["objective"]["name"]
-        raise MmgenError(
-            f"The objective {name!r} needs every modality in every training row, and {lacking} of {len(data.train)} rows of {data.name!r} lack some."
-        )
-
-
-def _check_batches(model: MultimodalVAE, config: TrainingConfig) -> None:
-    """Refuse to cut a batch into parts whose rows must see each other."""
-    if not model.objective.whole_batch:
-        return
-    name = model.description["objective"]["name"]
-    if config.microbatches > 1:
-        raise MmgenError(f"The objective {name!r} compares the rows of a batch with each other, so training.microbatches must be 1.")
-    if PartialState().num_processes > 1:
-        raise MmgenError(f"The objective {name!r} compares the rows of a batch with each other, so one process must train it.")
-
-
 def _accelerator(config: TrainingConfig, folder: RunFolder | None) -> Accelerator:
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise MmgenError("training.device is 'cuda', and there is no GPU here that torch can use; 'auto' takes one when there is.")
     on_cpu = config.device == "cpu" or not torch.cuda.is_available()
     if on_cpu:
         keep_freed_memory()
-    if config.precision == "float16" and on_cpu:
-        raise MmgenError("training.precision 'float16' needs a GPU; on a CPU 'bfloat16' is the lower precision.")
     if PartialState._shared_state and PartialState().num_processes == 1:
         AcceleratorState._reset_state(reset_partial_state=True)
-    try:
-        return Accelerator(
-            cpu=on_cpu,
-            mixed_precision={"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[config.precision],
-            log_with=config.log_with,
-            project_dir=None if folder is None else str(folder.path),
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-        )
-    except (ValueError, ImportError) as error:
-        raise MmgenError(f"training.log_with {config.log_with!r}: {error}.") from error
+    path = None if folder is None else folder.path
+    return Accelerator(
+        cpu=on_cpu,
+        mixed_precision={"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[config.precision],
+        log_with=usable_trackers(config.log_with, path) or None,
+        project_dir=None if path is None else str(path),
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
 
 
 class _Session:
@@ -148,6 +128,8 @@ class _Session:
         self.config, self.accelerator, self.model, self.data, self.stages, self.run = config, accelerator, model, data, stages, run
         self.folder = run.folder
         self.hooks = Hooks()
+        self.trackers = Trackers(accelerator)
+        self.notices = notices(data, config)
         self.beta = model.config.beta
         device = accelerator.device
         self.train_table, self.val_table = _place(data.train, device), _place(data.val, device)
@@ -187,6 +169,8 @@ class _Session:
             self._say(
                 "This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is much quicker here."
             )
+        for line in (*census(self.data), *self.data.notes, *self.notices):
+            self._say(line)
         self._call_hooks("mmgen_train_start")
         self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
         saved = time.monotonic()
@@ -206,8 +190,7 @@ class _Session:
 
     def _start(self, resume: bool) -> dict[str, Tensor]:
         """Write what is known before the first step, or read the last checkpoint."""
-        if self.config.log_with:
-            self.accelerator.init_trackers("mmgen", config=_flat(self.run.config))
+        self.trackers.start(self.run.config)
         if resume and self.folder is not None and (self.folder.path / LAST).exists():
             checkpoint = Checkpoint.read(self.folder)
             self.progress = checkpoint.progress
@@ -227,7 +210,9 @@ class _Session:
         if self.writer:
             self.writer.write_config(self.run.config)
             device, processes = self.accelerator.device.type, self.accelerator.num_processes
-            self.writer.write_environment(describe_environment(self.run.config, self.data, device, processes, self.writer.path))
+            environment = describe_environment(self.run.config, self.data, device, processes, self.writer.path)
+            environment["data"]["notes"] += self.notices
+            self.writer.write_environment(environment)
             write_sides(self.writer, self.data)
         self._enter_stage()
         return {}
@@ -384,9 +369,9 @@ class _Session:
         progress.history.append(record)
         if self.writer or self.folder is None:
             self.run.add_history(progress.history)
-        if config.log_with:
+        if self.accelerator.is_main_process:
             parts = {f"{part}/{name}": value for part in ("train", "val") for name, value in record.get(part, {}).items()}
-            self.accelerator.log(parts, step=progress.step)
+            self.trackers.log(parts, step=progress.step)
         self.display.epoch(record)
         self._call_hooks("mmgen_epoch_end", record=record)
 
@@ -436,7 +421,25 @@ class _Session:
         self.accelerator.wait_for_everyone()
         if self.writer:
             self.writer.write_tensors(MODEL, {name: value.cpu() for name, value in self.model.state_dict().items()})
+        self._look_at_latents()
         self._call_hooks("mmgen_train_end")
+
+    def _look_at_latents(self) -> None:
+        """Say which latent dimensions carry nothing, and write it into ``environment.json``."""
+        if not self.accelerator.is_main_process:
+            return
+        split = "val" if len(self.data.val) > 1 else "train"
+        table, device = self.val_table if split == "val" else self.train_table, self.accelerator.device
+        size, seed = self.config.batch_size, self.config.seed
+        try:
+            use = latent_use(self.model, table, split, lambda rows: _gather(table, rows, device), size, seed)
+        except Exception as error:  # of an objective's own posterior
+            self._say(f"Which latent dimensions are in use could not be seen: {type(error).__name__}: {error}")
+            return
+        if use is not None and self.writer:
+            self.writer.write_environment({**self.writer.environment(), "latents": use.record()})
+        if use is not None and (sentence := use.sentence()):
+            self._say(sentence)
 
     def _call_hooks(self, name: str, **arguments: Any) -> None:
         """Hooks run in the one process that writes."""
@@ -479,14 +482,3 @@ def _place(table: Table, device: torch.device) -> Table:
 def _gather(table: Table, rows: Tensor, device: torch.device) -> Batch:
     """Rows of a table on the device."""
     return table[rows.to(table.available.device)].to(device)
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A configuration as plain values by dotted path, as trackers want them."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value if isinstance(value, (int, float, bool, str)) else str(value)
-    return flat

@@ -45,6 +45,14 @@ CASES = {
         replaced("--set", "training.schedule=step"),
         r"training\.schedule: 'step' is not right; it should be 'constant', 'cosine' or 'linear'",
     ),
+    "unknown tracker": (
+        replaced("--set", "training.log_with=wandv"),
+        r"training\.log_with: there is no tracker 'wandv'; there are aim, .*did you mean 'wandb'",
+    ),
+    "tracker that is not installed": (
+        replaced("--set", "training.log_with=dvclive"),
+        r"training\.log_with=dvclive: dvclive is not installed; pip install dvclive, or leave out",
+    ),
     "malformed set": (replaced("--set", "training.epochs"), "write it as key.path=value"),
     "malformed yaml value": (replaced("--set", "training.epochs=[1"), "is not valid YAML"),
     "a date that there is not": (replaced("--set", "training.epochs=2026-13-45"), "is not valid YAML"),

@@ -11,11 +11,8 @@ from mmgen.distributions import (
     Gaussian,
     geometric_jensen_shannon,
     geometric_mean,
-    jensen_shannon,
     kl_divergence,
     kl_gaussians,
-    kl_to_mixture_bound,
-    kl_to_siblings,
     mean_of_experts,
     mixture_of_experts,
     pairwise_kl,
@@ -46,8 +43,6 @@ QUANTITIES = {
     "kl to the standard normal": lambda q, given: [kl_gaussians(q, standard_normal(q))],
     "kl of the product to the standard normal": lambda q, given: [kl_divergence(product_of_experts(q, given), standard_normal(q[0]))],
     "kl of pairs": lambda q, given: [pairwise_kl(q)],
-    "kl to siblings": lambda q, given: [kl_to_siblings(q, given)],
-    "bound on the kl to the mixture": lambda q, given: [kl_to_mixture_bound(q, given)],
     "log density of the mixture": lambda q, given: [mixture_of_experts(q, given).log_prob(torch.ones_like(q.mean[0]))],
     "mean of the mixture": lambda q, given: [mixture_of_experts(q, given).mean],
 }
@@ -62,7 +57,6 @@ INEXACT = {
     "log density of the mixture at its samples": lambda q, given: [
         mixture_of_experts(q, given).log_prob(samples(mixture_of_experts(q, given)))
     ],
-    "Jensen-Shannon": lambda q, given: [jensen_shannon(q, given, samples=2)],
     "kl to the mixture": lambda q, given: [kl_divergence(q, mixture_of_experts(q, given), samples(q))],
 }
 extreme = experts_and_masks(mean=10, log_variance=(-EXTREME, EXTREME), empty_rows=True)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from mmgen.distributions import (
     Gaussian,
     Mixture,
-    jensen_shannon,
     normal_noise,
     sampled_subsets,
     share_of_batch,
@@ -42,7 +41,6 @@ DRAWS = {  # (function of the rows, the dimension of the rows in what it returns
     "samples of a mixture": (lambda a, b: Mixture(PLACES[:, :, a:b], LOG_WEIGHTS[:, :, a:b]).rsample((3,)), 2),
     "samples of a mixture of one": (lambda a, b: Mixture.of(PLACES[0, 0, a:b]).rsample((3,)), 1),
     "samples of each component": (lambda a, b: Mixture(PLACES[:, :, a:b], LOG_WEIGHTS[:, :, a:b]).components.rsample(), 2),
-    "Jensen-Shannon": (lambda a, b: jensen_shannon(PLACES[0, :, a:b], AVAILABLE[a:b, :3], samples=2), 0),
     "sampled subsets": (lambda a, b: sampled_subsets(AVAILABLE[a:b], 3), 1),
 }
 

@@ -1,12 +1,16 @@
 """A test of the contracts: faults seeded into copies of real components, each caught by the check that is meant for it; the unfaulted copies pass."""
 
+import socket
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 
-from mmgen.data import Provenance, Splits, Table, VectorModality
+from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality
 from mmgen.data.own_table import OwnTable
 from mmgen.data.transforms import Standardise
 from mmgen.distributions import (
@@ -332,6 +336,56 @@ class DrawsSidesAnew(OwnTable):
         return super().splits()
 
 
+class FilesConfig(DatasetConfig):
+    root: Folder | None = Field(None, description="Where the file is.")
+    download: bool = Field(False, description="Whether to make it where it is missing.")
+
+
+class WithFiles(Honest):
+    """Rows that a file belongs to, which is made when the rows are."""
+
+    Config = FilesConfig
+
+    def sources(self):
+        return [self.config.root / "file"] if self.config.root else []
+
+    def splits(self):
+        if self.config.download:
+            self.fetch()
+        return super().splits()
+
+    def fetch(self):
+        (self.config.root / "file").write_text("content")
+
+
+class RelativeFolderConfig(FilesConfig):
+    root: Path | None = Field(None, description="Where the file is.")
+
+
+class RelativeFolder(WithFiles):
+    Config = RelativeFolderConfig
+
+
+class DownloadsWhenAsked(WithFiles):
+    def sources(self):
+        if self.config.download:
+            self.fetch()
+        return super().sources()
+
+
+class MakesAFolder(Honest):
+    def modalities(self):
+        Path("leftover").mkdir(exist_ok=True)
+        return super().modalities()
+
+
+class AsksTheNetwork(Honest):
+    def modalities(self):
+        with suppress(OSError):  # as a careful program would
+            socket.create_connection(("localhost", 9), timeout=0.1)
+        return super().modalities()
+
+
 # Metrics ----------------------------------------------------------------------------------------------------------------
 
 
@@ -412,6 +466,7 @@ GOOD = {
     vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
     Honest: DATASET,
     OwnTable: DATASET,
+    WithFiles: DATASET,
     MeanLength: METRIC,
 }
 FAULTS = [
@@ -456,6 +511,10 @@ FAULTS = [
     (OtherShape, DATASET, "test_values_are_as_declared"),
     (IgnoresTheRun, DATASET, "test_a_run_reads_rows_by_its_own_codes_and_sides"),
     (DrawsSidesAnew, DATASET, "test_a_run_reads_rows_by_its_own_codes_and_sides"),
+    (RelativeFolder, DATASET, "test_paths_do_not_depend_on_the_working_directory"),
+    (DownloadsWhenAsked, DATASET, "test_being_asked_has_no_side_effects"),
+    (MakesAFolder, DATASET, "test_being_asked_has_no_side_effects"),
+    (AsksTheNetwork, DATASET, "test_being_asked_has_no_side_effects"),
     (ChangesTheModel, METRIC, "test_the_model_is_left_alone"),
     (LeavesTrainingMode, METRIC, "test_the_model_is_left_alone"),
     (MissingRowsRead, METRIC, "test_missing_values_are_not_read"),
@@ -477,7 +536,8 @@ def test_the_unfaulted_copy_passes(component):
 
 
 @pytest.mark.parametrize(("component", "contract", "check"), FAULTS, ids=[f"{fault.__name__}-{check}" for fault, _, check in FAULTS])
-def test_the_fault_is_caught(component, contract, check):
+def test_the_fault_is_caught(component, contract, check, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some faults leave something behind
     made = of(component, contract)
     assert check in made.checks()
     with pytest.raises(AssertionError, match=component.__name__):

@@ -2,9 +2,7 @@
 
 import json
 import math
-import os
 import signal
-import warnings
 
 import pytest
 import torch
@@ -238,8 +236,6 @@ def test_what_cannot_be_trained_is_a_sentence(data):
         Trainer(epochs=0)
     with pytest.raises(MmgenError, match=r"training\.epoch: there is no such option; .* did you mean 'epochs'"):
         Trainer(epoch=3)
-    with pytest.raises(MmgenError, match="log_with 'nosuchtracker'"):
-        train(data, log_with="nosuchtracker")
 
 
 def test_rows_that_lack_modalities_are_refused_by_objectives_that_need_them(monkeypatch):
@@ -256,11 +252,3 @@ def test_training_without_a_folder_and_evaluating_it(data):
     rows = evaluate(run, ["reconstruction"])
     assert rows == run.results
     assert {row["data"] for row in rows} == {"simulated"}
-
-
-def test_a_tracker_gets_the_terms(data, tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        train(data, tmp_path / "run", epochs=2, log_with="tensorboard")
-    logged = [name for _, _, files in os.walk(tmp_path / "run") for name in files if "tfevents" in name]
-    assert logged

@@ -1,1 +1,1 @@
-"""Readers of published files that several datasets share; each is imported by the plugins that need it, and by nothing in the core."""
+"""Readers of published files that several datasets share, for plugins; and the door to torchvision, also of FID."""

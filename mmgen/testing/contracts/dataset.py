@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from ...data import Dataset, Modality, Schema, Sides, Splits, Table
 from ...data.describing import describe_modality
+from ...errors import MmgenError
 from .contract import Contract, does_not_apply, same_global_randomness, seed_everything
+from .effects import path_options, relative_paths, side_effects
 
 SIDES = ("train", "val", "test")
 
@@ -41,6 +48,18 @@ class DatasetContract(Contract):
     def tables(self) -> list[tuple[str, Table]]:
         """The three sides by name."""
         return [(side, getattr(self.splits, side)) for side in SIDES]
+
+    def _where_files_are_missing(self, folder: Path) -> Iterator[tuple[Dataset, str]]:
+        """The dataset with each of its folders empty, and told to download where it can be."""
+        kind = type(self.dataset)
+        for option in path_options(kind.Config):
+            for more in ({}, {"download": True}) if "download" in kind.Config.model_fields else ({},):
+                other = copy(self.dataset)
+                try:
+                    other.config = kind.Config.model_validate({option: folder, **more})
+                except (ValidationError, MmgenError):  # options that do not go together
+                    continue
+                yield other, f" with {option}=FOLDER{' and download' if more else ''}"
 
     # Checks -------------------------------------------------------------------------------------------------------------
 
@@ -129,6 +148,21 @@ class DatasetContract(Contract):
             for label, classes in first.labels.items():
                 here, there = _classes(classes, table.labels[label]), _classes(labels[label], other.labels[label])
                 assert here == there, f"{self.who}, {side}: {label} is not read by the classes of the run"
+
+    def test_paths_do_not_depend_on_the_working_directory(self) -> None:
+        """Every option that is a path becomes an absolute one, so that a run can be opened from anywhere."""
+        config = self.dataset.config
+        for option in path_options(type(config)):
+            left = relative_paths(config, option)
+            assert not left, f"{self.who}: {option!r} keeps the relative path {left[0]}; declare it as mmgen.Folder"
+
+    def test_being_asked_has_no_side_effects(self) -> None:
+        """``sources()`` and ``modalities()``, asked at every opening, write and fetch nothing; ``splits()`` may."""
+        with tempfile.TemporaryDirectory(prefix="mmgen-empty-") as folder:
+            for dataset, how in [(self.dataset, ""), *self._where_files_are_missing(Path(folder))]:
+                for asked in ("sources", "modalities"):
+                    done = side_effects(getattr(dataset, asked))
+                    assert not done, f"{self.who}{how}: {asked}() {done[0]}; that belongs into splits()"
 
     def test_it_says_where_it_comes_from(self) -> None:
         """Provenance is a sentence, facts are JSON, every option has a description, and modalities are of installed kinds."""

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from mmgen import DataError, Dataset, DatasetConfig, Folder, ImageModality, Modality, Provenance, Splits, Table, TextModality, split_rows
 
 from .attributes import ALPHABETS, ATTRIBUTES, LENGTH, PAD, encoded, texts
-from .files import MARKER, PAGE, Files, download, find_files
+from .files import MARKER, PAGE, Files, download, find_files, is_there
 from .lists import read_attributes, read_partition, read_text
 from .pictures import SIDE, read_images
 from .standin import write_drawings
@@ -77,17 +77,23 @@ class CelebA(Dataset):
         }
 
     def sources(self) -> list[Path]:
-        """The lists and the folder of the images, downloaded if wanted; of an image that is overwritten in place the cache learns nothing."""
-        if self.config.root is None:
+        """The lists and the folder of the images; none before they are downloaded.
+
+        Of an image that is overwritten in place the cache learns nothing.
+        """
+        config = self.config
+        if config.root is None or (config.download and not is_there(config.root)):
             return []
-        files = self._files(self.config.root)
+        files = find_files(config.root)
         return [files.attributes, files.partition, files.images, files.attributes.with_name(MARKER), *([files.text] if files.text else [])]
 
     def splits(self) -> Splits:
-        """Read the files, or draw faces into a temporary folder and read that."""
+        """Read the files, which are downloaded if wanted, or draw faces into a temporary folder and read that."""
         config = self.config
         if config.root is not None:
-            return self._read(self._files(config.root), str(config.root))
+            if config.download:
+                download(config.root)
+            return self._read(find_files(config.root), str(config.root))
         with tempfile.TemporaryDirectory(prefix="mmgen-celeba-") as folder:
             write_drawings(Path(folder, "celeba"), config.count, config.seed)
             return self._read(find_files(Path(folder)), "mmgen_plugin_celeba.drawing")
@@ -96,11 +102,6 @@ class CelebA(Dataset):
     def toy(cls) -> CelebA:
         """Forty drawn faces."""
         return cls(CelebAConfig(count=40))
-
-    def _files(self, root: Path) -> Files:
-        if self.config.download:
-            download(root)
-        return find_files(root)
 
     def _read(self, files: Files, source: str) -> Splits:
         config = self.config

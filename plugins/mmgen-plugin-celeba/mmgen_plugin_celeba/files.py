@@ -36,6 +36,11 @@ def _home(root: Path) -> Path | None:
     return next((folder for folder in (root, root / "celeba", root / "CelebA") if _list(folder, ATTRIBUTES_FILE)), None)
 
 
+def is_there(root: Path) -> bool:
+    """Whether CelebA's list of attributes is below ``root``, as after a download."""
+    return _home(root) is not None
+
+
 def find_files(root: Path) -> Files:
     """The files below ``root``.
 
@@ -68,7 +73,7 @@ def download(root: Path) -> None:
         MmgenError: torchvision is missing.
         DataError: The download was refused or broke off; the sentence says how to do without it.
     """
-    if _home(root) is not None:
+    if is_there(root):
         return
     celeba = torchvision().datasets.CelebA
     try:

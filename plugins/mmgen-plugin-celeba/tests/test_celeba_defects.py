@@ -233,6 +233,9 @@ def test_a_download_is_read_and_done_once(official, tmp_path, monkeypatch):
 
     pretend(monkeypatch, fetch)
     dataset = CelebA(CelebAConfig(root=tmp_path / "data", download=True))
+    assert dataset.sources() == []
+    assert asked == [], "what the cache's key asks for fetches nothing"
+    assert len(dataset.splits().train) == 10
     assert [path.name for path in dataset.sources()][:2] == ["list_attr_celeba.txt", "list_eval_partition.txt"]
     assert len(dataset.splits().train) == 10
     assert asked == [(str(tmp_path / "data"), {"split": "all", "target_type": "attr", "download": True})]

@@ -11,7 +11,7 @@ from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, TextModa
 
 from .colours import COLOURS, PARTS
 from .config import CubConfig
-from .files import CAPTIONS, MARKER, SIDE, URL, fetch, find_folder, find_pictures, read_captions
+from .files import CAPTIONS, MARKER, SIDE, URL, fetch, find_folder, find_pictures, is_there, read_captions
 from .rows import read_rows
 from .standin import Bird, imagine_birds, stand_in_captions, stand_in_folder
 from .words import END, LENGTH, PAD, UNKNOWN, tokens, vocabulary
@@ -67,17 +67,20 @@ class Cub(Dataset):
         }
 
     def sources(self) -> list[Path]:
-        """The captions, all pictures, and the mark of a drawn folder."""
-        if self.config.root is None:
+        """The captions, all pictures, and the mark of a drawn folder; none before they are downloaded."""
+        config = self.config
+        if config.root is None or (config.download and not is_there(config.root)):
             return []
-        folder = self._folder()
+        folder = find_folder(config.root)
         pictures = [path for side in find_pictures(folder).values() for path in side.paths]
         return [*(folder / name for name in CAPTIONS.values()), folder / MARKER, *pictures]
 
     def splits(self) -> Splits:
-        """Read the files, or draw the birds and read those."""
+        """Read the files, which are downloaded if wanted, or draw the birds and read those."""
         if self.config.root is not None:
-            return self._read(self._folder())
+            if self.config.download:
+                fetch(self.config.root)
+            return self._read(find_folder(self.config.root))
         with stand_in_folder(self._birds()) as folder:
             return self._read(folder)
 
@@ -89,11 +92,6 @@ class Cub(Dataset):
     def _birds(self) -> tuple[Bird, ...]:
         return imagine_birds(self.config.species, self.config.images_per_species, self.config.seed)
 
-    def _folder(self) -> Path:
-        if self.config.download:
-            fetch(self.config.root)
-        return find_folder(self.config.root)
-
     def _captions(self, folder: Path, side: str) -> tuple[tuple[str, ...], ...]:
         path = folder / CAPTIONS[side]
         state = path.stat() if path.is_file() else None
@@ -102,7 +100,7 @@ class Cub(Dataset):
     def _alphabet(self) -> tuple[str, ...]:
         """Of all lines of the training captions, whatever the split and ``max_images``, as released."""
         if self.config.root is not None:
-            return vocabulary(self._captions(self._folder(), "train"))
+            return vocabulary(self._captions(find_folder(self.config.root), "train"))
         return vocabulary(tokens(line) for line in stand_in_captions(self._birds(), "train"))
 
     def _read(self, folder: Path) -> Splits:

@@ -33,11 +33,21 @@ class Pictures:
     classes: tuple[str, ...]
 
 
+def _home(root: Path) -> Path | None:
+    """``root``, or ``cub`` in it: the one that has captions."""
+    places = (root, root / "cub")
+    return next((place for place in places if any((place / name).is_file() for name in CAPTIONS.values())), None)
+
+
+def is_there(root: Path) -> bool:
+    """Whether there are captions in ``root``, as after a download."""
+    return _home(root) is not None
+
+
 def find_folder(root: Path) -> Path:
-    """``root``, or ``cub`` in it: the one that has the captions."""
-    for folder in (root, root / "cub"):
-        if any((folder / name).is_file() for name in CAPTIONS.values()):
-            return folder
+    """The folder that has the captions; none is a sentence."""
+    if home := _home(root):
+        return home
     what = (
         f"There is no folder {root}" if not root.is_dir() else f"Neither {root} nor a folder cub in it has {' or '.join(CAPTIONS.values())}"
     )
@@ -46,7 +56,7 @@ def find_folder(root: Path) -> Path:
 
 def fetch(root: Path) -> None:
     """Download and unpack the archive of MMVAE (about a gigabyte) into ``root``, unless its captions are there."""
-    if any((folder / name).is_file() for folder in (root, root / "cub") for name in CAPTIONS.values()):
+    if is_there(root):
         return
     from mmgen.data.sources.vision import torchvision
 

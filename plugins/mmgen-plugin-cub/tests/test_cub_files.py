@@ -265,6 +265,9 @@ def test_the_archive_is_fetched_once(written, tmp_path, monkeypatch):
     vision = FakeVision(written)
     monkeypatch.setattr("mmgen.data.sources.vision.torchvision", lambda: vision)
     cub = dataset(tmp_path / "new", download=True)
+    assert cub.sources() == []
+    assert vision.calls == [], "what the cache's key asks for fetches nothing"
+    assert len(cub.splits().test) == 30
     assert len(cub.sources()) == 13
     assert len(cub.splits().test) == 30
     assert vision.calls == [files.URL]
@@ -276,7 +279,7 @@ def test_a_refused_download_says_what_to_do(tmp_path, monkeypatch):
         mmgen.DataError,
         match=r"could not be fetched \(name or service not known\); download it with a browser, unpack it in .*new, and leave",
     ) as caught:
-        dataset(tmp_path / "new", download=True).modalities()
+        dataset(tmp_path / "new", download=True).splits()
     assert "\n" not in str(caught.value)
 
 

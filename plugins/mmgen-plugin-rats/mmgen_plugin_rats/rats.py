@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from mmgen import Dataset, DatasetConfig, Modality, Provenance, Splits, VectorModality
+from mmgen import Dataset, DatasetConfig, Folder, Modality, Provenance, Splits, VectorModality
 
 from .official import find_files, read_recordings
 from .simulator import simulate_recordings
@@ -20,7 +20,7 @@ DOI = "doi:10.7280/D14X30"
 class RatsConfig(DatasetConfig):
     """Where the recordings are, and how they are cut and split."""
 
-    root: Path | None = Field(None, description="Folder with the official files, one folder per rat; none: simulated recordings.")
+    root: Folder | None = Field(None, description="Folder with a folder of files per rat; none: simulated recordings.")
     split: Literal["trials", "official_same"] = Field(
         "trials",
         description="'trials' holds out whole trials; 'official_same' trains and tests on the same trials, as the released code does.",
