@@ -48,11 +48,10 @@ class LatentUse:
         one = self.dimensions == 1
         which = "its latent dimension is" if one else f"each of the {self.dimensions} latent dimensions is"
         collapsed = f"The posterior has collapsed: {which} the same for every row {where}"
-        return (
-            f"{collapsed}, so that z knows nothing of the data. Try more epochs where there were few, a lower "
-            "model.beta, training.beta_warmup_epochs, another training.learning_rate or model.latent_dim, or a scale of a vector "
-            "or an image that is smaller or learned (modalities.NAME.scale_kind=learned)."
-        )
+        less = "Try more epochs where there were few, a lower model.beta, training.beta_warmup_epochs, another"
+        scale = "a scale of a vector or an image that is smaller or learned (modalities.NAME.scale_kind=learned)"
+        ways_out = f"{less} training.learning_rate or model.latent_dim, or {scale}"
+        return f"{collapsed}, so that z knows nothing of the data. {ways_out}."
 
 
 def informed_share(posteriors: list[tuple[Tensor, ...]]) -> Tensor:
