@@ -162,22 +162,29 @@ def cached_splits(name: str, dataset: Dataset) -> tuple[Splits, str]:
         if found is not None:
             return found
         shutil.rmtree(folder, ignore_errors=True)
-        return _prepared_in(Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root)), dataset, folder)
+        return _prepared_in(Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root)), dataset, name)
 
 
 def _folder(name: str, dataset: Dataset) -> Path:
     return cache_root() / "datasets" / f"{name.replace(':', '-')}-{cache_key(dataset)}"
 
 
-def _prepared_in(temporary: Path, dataset: Dataset, folder: Path | None = None) -> tuple[Splits, str]:
-    """Prepare a dataset in a temporary folder and move it to its place; without one, nothing of it stays but what is mapped into memory."""
+def _prepared_in(temporary: Path, dataset: Dataset, name: str | None = None) -> tuple[Splits, str]:
+    """Prepare a dataset in a temporary folder, and move it to where one of that name is looked for.
+
+    Without a name nothing of it stays but what is mapped into memory. The place is asked for once the data are there: a
+    download changes the files, and so the key.
+    """
+    place = temporary
     try:
         _write(temporary, dataset.splits())
-        if folder is not None:
-            temporary.rename(folder)
-        found = _read(folder or temporary)
+        if name is not None:
+            place = _folder(name, dataset)
+            shutil.rmtree(place, ignore_errors=True)
+            temporary.rename(place)
+        found = _read(place)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     if found is None:
-        raise OSError(f"{folder or temporary} could not be read back after it was written")
+        raise OSError(f"{place} could not be read back after it was written")
     return found
