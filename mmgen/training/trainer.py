@@ -88,12 +88,16 @@ class Trainer:
 
 
 def _check_data(model: MultimodalVAE, data: Data) -> None:
-    lacking = int((~data.train.available.all(-1)).sum())
-    if lacking and not model.objective.supports_missing:
-        name = model.description["objective"]["name"]
-        raise MmgenError(
-            f"The objective {name!r} needs every modality in every training row, and {lacking} of {len(data.train)} rows of {data.name!r} lack some."
-        )
+    """Refuse rows that the objective has no terms for: those that it learns from, and those that choose the best model."""
+    if model.objective.supports_missing:
+        return
+    for side, table in (("training", data.train), ("validation", data.val)):
+        if lacking := int((~table.available.all(-1)).sum()):
+            name = model.description["objective"]["name"]
+            raise MmgenError(
+                f"The objective {name!r} needs every modality in every {side} row, "
+                f"and {lacking} of {len(table)} rows of {data.name!r} lack some."
+            )
 
 
 def _check_batches(model: MultimodalVAE, config: TrainingConfig) -> None:
@@ -474,7 +478,7 @@ def _place(table: Table, device: torch.device) -> Table:
 
 def _gather(table: Table, rows: Tensor, device: torch.device) -> Batch:
     """Rows of a table on the device."""
-    return table[rows.to(table.available.device)].to(device)
+    return table[rows].to(device)
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
