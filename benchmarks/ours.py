@@ -1,6 +1,7 @@
 """A worker: mmgen's own trainer on random data; a round is an epoch of STEPS steps.
 
-Usage: python benchmarks/ours.py CASE STEPS OBJECTIVE [key=value …], where keys are options of the training, or of the objective after "objective."
+Usage: python benchmarks/ours.py CASE STEPS OBJECTIVE [key=value …], where keys are options of the training, or of the objective after "objective.";
+``missing=0.3`` is the share of values that rows lack, and ``bare=true`` leaves the trainer out.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ PROVENANCE = Provenance("simulated", "Random numbers.")
 
 
 class Random(Dataset):
-    """The case's random values."""
+    """The case's random values, of which rows may lack some at random."""
 
-    def __init__(self, case: Case, rows: int) -> None:
+    def __init__(self, case: Case, rows: int, missing: float = 0.0) -> None:
         super().__init__()
-        self.case, self.count = case, rows
+        self.case, self.count, self.missing = case, rows, missing
 
     def modalities(self) -> dict[str, Modality]:
         """The case's networks."""
@@ -50,7 +51,9 @@ class Random(Dataset):
         values = self.case.data(self.count)
         if self.case.laplace:
             values = {name: (255 * x).to(torch.uint8) for name, x in values.items()}  # as images are stored
-        table = Table.of(values)
+        generator = torch.Generator().manual_seed(1)
+        available = torch.rand(self.count, len(values), generator=generator) >= self.missing
+        table = Table.of(values, available=available)
         nothing = table.select(torch.arange(0))
         return Splits(table, nothing, nothing, PROVENANCE)
 
@@ -69,9 +72,9 @@ def read(words: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     return training, objective
 
 
-def random_data(case: Case, rows: int) -> Data:
+def random_data(case: Case, rows: int, missing: float = 0.0) -> Data:
     """The case as opened data."""
-    dataset = Random(case, rows)
+    dataset = Random(case, rows, missing)
     splits = dataset.splits()
     return Data("random", dataset, dataset.modalities(), splits.train, splits.val, splits.test, {}, splits.provenance, "random")
 
@@ -86,7 +89,7 @@ def main() -> None:
     """Rounds of steps."""
     case, steps, objective = CASES[sys.argv[1]], int(sys.argv[2]), sys.argv[3]
     training, options = read(sys.argv[4:])
-    data = random_data(case, steps * case.batch_size)
+    data = random_data(case, steps * case.batch_size, training.pop("missing", 0.0))
     model = MultimodalVAE.create(objective, data, latent_dim=case.latent_dim, **{**OPTIONS.get(objective, {}), **options})
     with tempfile.TemporaryDirectory() as folder:
         bare = training.pop("bare", False)

@@ -8,6 +8,7 @@ from typing import Any
 TITLES = {
     "training": "Training, float32",
     "loop": "The loop around the model",
+    "missing": "Rows that lack modalities",
     "precision": "bfloat16",
     "scaling": "Over the number of modalities",
     "evaluation": "Evaluation",

@@ -127,6 +127,20 @@ def loop(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def missing(arguments: argparse.Namespace) -> list[Row]:
+    """Rows that lack modalities, at random: time per step over the share of values that are missing, and beside the step that lacks nothing."""
+    rows = []
+    for case in ("poly", "rats", "flat8"):
+        steps = STEPS.get(case, 40)
+        commands: dict[str, list[object]] = {str(rate): ["ours.py", case, steps, "mvtcae", f"missing={rate}"] for rate in (0.0, 0.3, 0.7)}
+        for rate, worker in (workers := interleaved(arguments, commands)).items():
+            ratio = worker.median() / workers["0.0"].median()
+            rows.append(
+                _shown({"case": case, "missing": rate, "ms": 1e3 * worker.median(), "of complete": ratio, "spread": worker.spread()})
+            )
+    return rows
+
+
 def precision(arguments: argparse.Namespace) -> list[Row]:
     """float32 beside bfloat16."""
     rows = []
@@ -267,6 +281,7 @@ def describe(peer: str) -> dict[str, Any]:
 PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "training": training,
     "loop": loop,
+    "missing": missing,
     "precision": precision,
     "scaling": scaling,
     "evaluation": evaluation,

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from .indexed import positions, take
+from .presence import Presence
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,12 @@ class Batch:
     """``B`` rows of ``M`` modalities.
 
     Attributes:
-        data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality.
-        available: ``Bool[B, M]``: which modalities each row has.
+        data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality: no network sees it.
+        available: ``Bool[B, M]``: which modalities each row has. It is not changed in place.
         labels: Name of the label to codes ``[B]``, −1 where unknown (or ``[B, L]`` of 0, 1 and −1 for multi-label ones).
         rows: Row numbers in the source, ``[B]``.
         prepared: Whether the data are in the units that the networks work in; models do this themselves.
+        known: What is known of ``available`` since before it was moved; see :attr:`presence`.
     """
 
     data: Mapping[str, Tensor]
@@ -29,6 +31,7 @@ class Batch:
     labels: Mapping[str, Tensor] = field(default_factory=dict)
     rows: Int[Tensor, " B"] | None = None
     prepared: bool = False
+    known: Presence | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.available.shape[0]
@@ -43,12 +46,24 @@ class Batch:
             self.prepared,
         )
 
+    @property
+    def presence(self) -> Presence:
+        """Which rows have what, by number.
+
+        Known of batches that were moved to a device; read from ``available`` otherwise, for which one that was made on a GPU waits.
+        """
+        known = self.known
+        return known if known is not None and known.available is self.available else Presence.read(self.available)
+
     def to(self, device: torch.device | str) -> Batch:
         """The same rows on another device."""
+        available = self.available.to(device, non_blocking=True)
+        moved = available is not self.available and available.device.type != "cpu"
         return replace(
             self,
             data={name: values.to(device, non_blocking=True) for name, values in self.data.items()},
-            available=self.available.to(device, non_blocking=True),
+            available=available,
+            known=self.presence.beside(available) if moved else self.known,
             labels={name: values.to(device, non_blocking=True) for name, values in self.labels.items()},
             rows=None if self.rows is None else self.rows.to(device, non_blocking=True),
         )

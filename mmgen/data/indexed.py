@@ -37,6 +37,11 @@ class Indexed:
         return torch.Size((len(self.index), *self.values.shape[1:]))
 
     @property
+    def device(self) -> torch.device:
+        """Where the values are."""
+        return self.values.device
+
+    @property
     def dtype(self) -> torch.dtype:
         """Of the values."""
         return self.values.dtype

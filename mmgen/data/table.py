@@ -23,6 +23,7 @@ class Table:
     """``N`` rows: like a :class:`Batch`, what belongs together (``groups``: rows of one group are in one split), and by what rows are recognised.
 
     A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the whole tensor of either.
+    ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to each network are known without asking the device.
     """
 
     data: Mapping[str, Rows]
@@ -57,12 +58,15 @@ class Table:
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
         rows = positions(index, self.available)
-        return Batch(
-            {name: take(values, rows) for name, values in self.data.items()},
+        device = next((values.device for values in self.data.values()), self.available.device)
+        here = rows if isinstance(rows, slice) else rows.to(device, non_blocking=True)
+        batch = Batch(
+            {name: take(values, here) for name, values in self.data.items()},
             take(self.available, rows),
-            {name: take(values, rows) for name, values in self.labels.items()},
-            None if self.rows is None else take(self.rows, rows),
+            {name: take(values, here) for name, values in self.labels.items()},
+            None if self.rows is None else take(self.rows, here),
         )
+        return batch if device == self.available.device else batch.to(device)
 
     def select(self, index: Tensor) -> Table:
         """The rows at ``index``, as a table."""
@@ -81,10 +85,15 @@ class Table:
             yield self[slice(start, start + size)]
 
     def to(self, device: torch.device | str) -> Table:
-        """The whole table on another device, where gathering a batch is then a kernel."""
-        rest = Batch({}, self.available, self.labels, self.rows).to(device)
-        data = {name: values.to(device) for name, values in self.data.items()}
-        return Table(data, rest.available, rest.labels, rest.rows, self.groups, self.identity)
+        """All values on another device, where gathering a batch is then a kernel."""
+        return Table(
+            {name: values.to(device) for name, values in self.data.items()},
+            self.available,
+            {name: values.to(device) for name, values in self.labels.items()},
+            None if self.rows is None else self.rows.to(device),
+            self.groups,
+            self.identity,
+        )
 
     @property
     def nbytes(self) -> int:

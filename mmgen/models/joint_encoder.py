@@ -11,12 +11,15 @@ from torch import Tensor, nn
 from ..data import Batch, Modality
 from ..distributions import Gaussian
 from ..networks import Encoder
+from ..networks.rows import WHOLE, View, normalised
 
 
 class JointEncoder(nn.Module):
     """q(z | X) from all modalities: a second trunk of each, their features side by side, and one Gaussian head.
 
-    It needs every modality of every row. The sizes follow those of the modalities' own encoders, so that it has about as many parameters as all of them together.
+    It needs every modality: it runs on the rows that have all, and of the others nothing is inferred: their q(z | X) is
+    N(0, I). The sizes follow those of the modalities' own encoders, so that it has about as many parameters as all of them
+    together.
 
     Source: the joint inference network of Suzuki et al. 2017 (JMVAE), also of Vedantam et al. 2018 (TELBO) and "Scalable multimodal VAEs with surrogate joint posterior";
     none of them says how the modalities meet, and features side by side are our choice.
@@ -34,7 +37,11 @@ class JointEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Gaussian:
         """A prepared batch to q(z | X), ``[B, D]``."""
-        return Gaussian(*self.encoder([batch.data[name] for name in self.names]))
+        complete = batch.presence.complete
+        view = WHOLE if complete is None else View(batch.available.all(-1), complete)
+        with normalised([(self.encoder, view)]):
+            moments = self.encoder([view.values(batch.data[name]) for name in self.names])
+        return Gaussian(*(view.placed(value, 0) for value in moments))
 
 
 class _SideBySide(nn.Module):

@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 from ..data import Batch, Data, Modality, Table
 from ..data.describing import change_modalities, describe_modality
+from ..data.presence import Presence
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference
 from ..errors import MmgenError, listed, nearest
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
+from ..networks.rows import WHOLE, View, normalised, views
+from ..networks.together import in_groups
 from ..options import validated
 from .building import ModelConfig, likelihood_weights, make_objective
 from .objective import Objective
@@ -141,19 +144,32 @@ class MultimodalVAE(nn.Module):
         return replace(batch, data=data, prepared=True)
 
     def experts(self, batch: Batch) -> Gaussian:
-        """q(z | x_m) of every modality, ``[M, B, D]``; each encoder runs once."""
-        batch = self.prepare(batch)
-        return self.encode_each([batch.data[name] for name in self.modalities])
+        """q(z | x_m) of every modality, ``[M, B, D]``; N(0, I) where a row lacks it.
 
-    def encode_each(self, inputs: Sequence[Tensor]) -> Gaussian:
-        """The same from prepared inputs, one tensor ``[B, *shape]`` per modality."""
-        experts = dict(each(list(self.encoders), inputs))
-        return Gaussian.stack([Gaussian(*experts[m]) for m in range(len(experts))])
+        Each encoder runs once, on the rows that have its modality: the others do not exist for it (:mod:`..networks.rows`).
+        """
+        batch = self.prepare(batch)
+        return self.encode_each([batch.data[name] for name in self.modalities], batch.presence)
+
+    def encode_each(self, inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:
+        """The same from prepared inputs, one tensor ``[B, *shape]`` per modality; without ``presence`` rows have all."""
+        encoders = list(self.encoders)
+        groups = in_groups(encoders, [x.dim() for x in inputs])
+        seen = [WHOLE] * len(encoders) if presence is None else views(presence.available.unbind(1), presence.having, groups)
+        with normalised(zip(encoders, seen, strict=True)):
+            moments = dict(each(encoders, [view.values(x) for view, x in zip(seen, inputs, strict=True)], groups))
+        for m, view in enumerate(seen):
+            if not view.sees_all:
+                moments[m] = tuple(view.placed(value, 0) for value in moments[m])
+        experts = Gaussian.stack([Gaussian(*moments[m]) for m in range(len(seen))])
+        if presence is None or not any(view.sees_all and view.there is not None for view in seen):
+            return experts
+        return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 0))
 
     def decode(self, z: Float[Tensor, "*lead _"], target: str) -> Tensor:
         """Decoder output ``[..., outputs, *shape]`` of one modality for what it takes (:meth:`decoder_input`), in one call."""
         self._check_target(target)
-        ((_, output),) = self._decode({self._index(target): z})
+        ((_, output, _),) = self._decode({self._index(target): z})
         return output
 
     def log_likelihood(
@@ -162,7 +178,8 @@ class MultimodalVAE(nn.Module):
         """w_m log p(x_m | z) of every modality, 0 where a row lacks it or the model does not generate it.
 
         Args:
-            z: ``[..., B, D]``; each decoder runs once on all of them. With ``own``, ``[M, ..., B, D]`` or one tensor per modality: m is decoded from ``z[m]``.
+            z: ``[..., B, D]``; each decoder runs once, on those of the rows that have its modality. With ``own``,
+                ``[M, ..., B, D]`` or one tensor per modality: m is decoded from ``z[m]``.
             batch: The rows.
             own: Whether each modality has its own latents.
             frozen: Whether the parameters of decoders and likelihoods are constants here: gradients reach z alone.
@@ -176,9 +193,9 @@ class MultimodalVAE(nn.Module):
         generated = [m for m, name in enumerate(names) if name in self.decoder_sizes]
         values = {m: one.new_zeros(one.shape[:-1]) for m, one in enumerate(latents) if m not in generated}
         with self._frozen(generated) if frozen else nullcontext():
-            for m, parameters in self._decode({m: latents[m] for m in generated}):
-                log_prob = self._likelihood(m).log_prob(parameters, batch.data[names[m]])
-                values[m] = self.likelihood_weights[m] * log_prob.where(batch.available[:, m], 0.0)
+            for m, parameters, view in self._decode({m: latents[m] for m in generated}, batch.presence):
+                log_prob = self._likelihood(m).log_prob(parameters, view.values(batch.data[names[m]]))
+                values[m] = self.likelihood_weights[m] * view.placed(log_prob, -1)
         return torch.stack([values[m] for m in range(len(names))])
 
     # What people use ----------------------------------------------------------------------------------------------------
@@ -290,7 +307,7 @@ class MultimodalVAE(nn.Module):
         self._check_target(target)
         m = self._index(target)
         likelihood = self._likelihood(m)
-        ((_, parameters),) = self._decode({m: z})
+        ((_, parameters, _),) = self._decode({m: z})
         return self._transforms()[m].inverse(likelihood.sample(parameters) if draw else likelihood.mean(parameters))
 
     def mask(self, batch: Batch, given: Sequence[str] | None) -> Bool[Tensor, "B M"]:
@@ -303,14 +320,24 @@ class MultimodalVAE(nn.Module):
 
     # Inside -------------------------------------------------------------------------------------------------------------
 
-    def _decode(self, latents: Mapping[int, Tensor]) -> Iterator[tuple[int, Tensor]]:
-        """Number and decoder output ``[..., outputs, *shape]`` of some modalities, each from its latents ``[..., B, D]``, in full precision and any order."""
-        targets = list(latents)
-        flat = {id(z): z.flatten(0, -2) for z in latents.values()}
-        for k, output in each([self.decoders[m] for m in targets], [flat[id(latents[m])] for m in targets]):
-            if output.dtype in (torch.float16, torch.bfloat16):
-                output = output.float()
-            yield targets[k], output.unflatten(0, latents[targets[k]].shape[:-1])
+    def _decode(self, latents: Mapping[int, Tensor], presence: Presence | None = None) -> Iterator[tuple[int, Tensor, View]]:
+        """Decoder outputs ``[..., outputs, *shape]`` of some modalities, each from its latents ``[..., B, D]``.
+
+        In full precision, in any order, with the modality's number before and what the decoder saw behind; with
+        ``presence`` it sees the rows that have its modality.
+        """
+        targets, decoders = list(latents), [self.decoders[m] for m in latents]
+        groups = in_groups(decoders, [2] * len(decoders))
+        seen = [WHOLE] * len(decoders)
+        if presence is not None:
+            seen = views([presence.available[:, m] for m in targets], [presence.having[m] for m in targets], groups)
+        taken = [view.rows(z, -2) for view, z in zip(seen, latents.values(), strict=True)]
+        flat = {id(z): z.flatten(0, -2) for z in taken}
+        with normalised(zip(decoders, seen, strict=True)):
+            for k, output in each(decoders, [flat[id(z)] for z in taken], groups):
+                if output.dtype in (torch.float16, torch.bfloat16):
+                    output = output.float()
+                yield targets[k], output.unflatten(0, taken[k].shape[:-1]), seen[k]
 
     def _check_given(self, given: Sequence[str] | None) -> None:
         """Refuse what the objective does not infer from, where somebody asks for it by name."""

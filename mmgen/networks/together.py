@@ -22,28 +22,35 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 ELEMENTWISE = (*ACTIVATIONS.values(), nn.Dropout)
 
 
-def each(networks: Sequence[nn.Module], inputs: Sequence[Tensor]) -> Iterator[tuple[int, Any]]:
+def each(
+    networks: Sequence[nn.Module], inputs: Sequence[Tensor], groups: Sequence[Sequence[int]] | None = None
+) -> Iterator[tuple[int, Any]]:
     """``k, networks[k](inputs[k])`` for every k, in any order, with those that are built alike in one pass.
 
     Multilayer perceptrons, and encoders of them, can be together; not if somebody watches them (hooks) or has compiled them.
 
     Args:
         networks: K networks.
-        inputs: One tensor ``[N, …]`` for each, with the same N.
+        inputs: One tensor ``[N, …]`` for each, with the same N within a group.
+        groups: Those that run in one pass; :func:`in_groups` finds them.
     """
-    groups: dict[Any, list[int]] = {}
-    for k, network in enumerate(networks):
-        flat = inputs[k].dim() == 2 or isinstance(network, Encoder)
-        build = _build(network) if flat and len(networks) >= FEWEST else None
-        groups.setdefault(k if build is None else build, []).append(k)
-    for group in groups.values():
-        if len(group) < FEWEST:
-            for k in group:
-                yield k, networks[k](inputs[k])
+    for group in in_groups(networks, [x.dim() for x in inputs]) if groups is None else groups:
+        if len(group) == 1:
+            yield group[0], networks[group[0]](inputs[group[0]])
             continue
         output = _together([networks[k] for k in group], _stack([inputs[k] for k in group]))
         parts = zip(*(part.unbind() for part in output), strict=True) if isinstance(output, tuple) else output.unbind()
         yield from zip(group, parts, strict=True)
+
+
+def in_groups(networks: Sequence[nn.Module], dims: Sequence[int]) -> list[list[int]]:
+    """The numbers of networks that run in one pass, or of one that runs alone; each takes a tensor of so many dimensions."""
+    alike: dict[Any, list[int]] = {}
+    for k, network in enumerate(networks):
+        flat = dims[k] == 2 or isinstance(network, Encoder)
+        build = _build(network) if flat and len(networks) >= FEWEST else None
+        alike.setdefault(k if build is None else build, []).append(k)
+    return [part for group in alike.values() for part in ([group] if len(group) >= FEWEST else [[k] for k in group])]
 
 
 def _build(network: nn.Module) -> tuple[Any, ...] | None:

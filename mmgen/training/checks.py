@@ -17,11 +17,12 @@ from ..runs import TrainingConfig
 def check_data(model: MultimodalVAE, data: Data) -> None:
     """Refuse rows that the objective cannot be trained on, and modalities or labels that no training row has."""
     _check_modalities(data)
-    name, rows = model.description["objective"]["name"], len(data.train)
-    lacking = int((~data.train.available.all(-1)).sum())
-    if lacking and not model.objective.supports_missing:
-        who = f"The objective {name!r} needs every modality in every training row"
-        raise MmgenError(f"{who}, and {lacking} of {rows} rows of {data.name!r} lack some.")
+    name = model.description["objective"]["name"]
+    for side in () if model.objective.supports_missing else ("train", "val"):  # what it learns from, and what chooses the model
+        table = data.split(side)
+        if lacking := int((~table.available.all(-1)).sum()):
+            who = f"The objective {name!r} needs every modality in every {SPLITS[side]} row"
+            raise MmgenError(f"{who}, and {lacking} of {len(table)} rows of {data.name!r} lack some.")
     if model.objective.needs_labels:
         _check_labels(model, data, name)
 

@@ -481,4 +481,4 @@ def _place(table: Table, device: torch.device) -> Table:
 
 def _gather(table: Table, rows: Tensor, device: torch.device) -> Batch:
     """Rows of a table on the device."""
-    return table[rows.to(table.available.device)].to(device)
+    return table[rows].to(device)

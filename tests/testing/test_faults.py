@@ -28,6 +28,7 @@ from mmgen.evaluation import Metric, row
 from mmgen.models import ELBO, Terms
 from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
 from mmgen.models.priors import MixtureOfPosteriors, ScaledNormal, VampPrior
+from mmgen.networks import MLPTrunk
 from mmgen.testing import (
     AggregatorContract,
     DatasetContract,
@@ -72,6 +73,30 @@ class ReversedKL(Copy):
 class MaskIgnored(Copy):
     def seen(self, batch):
         return torch.ones_like(batch.available)
+
+
+class EncodersSeePlaceholders(Copy):
+    def experts(self, model, batch):
+        return model.encode_each([batch.data[name] for name in model.modalities])
+
+
+class EncodersSeeZeros(Copy):
+    def experts(self, model, batch):
+        return model.encode_each(list(batch.restrict(batch.available).data.values()))
+
+
+class DecodersSeePlaceholders(Copy):
+    def likelihood(self, model, z, batch):
+        each = [
+            weight * likelihood.log_prob(model.decode(z, name), batch.data[name])
+            for weight, likelihood, name in zip(model.likelihood_weights, model.likelihoods, model.modalities)
+        ]
+        return torch.stack(each).where(batch.available.T, 0.0)
+
+
+class DecodersRunOnEverything(Copy):
+    def likelihood(self, model, z, batch):
+        return DecodersSeePlaceholders.likelihood(self, model, z, batch.restrict(batch.available))
 
 
 class MeanOverModalities(Copy):
@@ -267,6 +292,16 @@ class MeanForgotten(Standardise):
 class WrongInverse(VectorModality):
     def transform(self):
         return MeanForgotten(self.shape)
+
+
+class UnitLength(MLPTrunk):
+    def forward(self, x):
+        return super().forward(x / x.norm(dim=-1, keepdim=True))
+
+
+class NoRowOfZeros(VectorModality):
+    def trunk(self, latent_dim):
+        return UnitLength(self.shape, (8,))
 
 
 class OneNameTooMany(VectorModality):
@@ -472,6 +507,10 @@ GOOD = {
 FAULTS = [
     (ReversedKL, OBJECTIVE, "test_the_bound_holds"),
     (MaskIgnored, OBJECTIVE, "test_what_is_missing_does_not_matter"),
+    (EncodersSeePlaceholders, OBJECTIVE, "test_what_is_missing_does_not_matter"),
+    (EncodersSeeZeros, OBJECTIVE, "test_rows_do_not_exist_for_the_networks_of_what_they_lack"),
+    (DecodersSeePlaceholders, OBJECTIVE, "test_what_is_missing_does_not_matter"),
+    (DecodersRunOnEverything, OBJECTIVE, "test_rows_do_not_exist_for_the_networks_of_what_they_lack"),
     (MeanOverModalities, OBJECTIVE, "test_the_bound_holds"),
     (MeanOverLatents, OBJECTIVE, "test_the_bound_holds"),
     (DetachedLatents, OBJECTIVE, "test_the_likelihood_reaches_where_z_comes_from"),
@@ -504,6 +543,7 @@ FAULTS = [
     (vector_with(MeanOverValues), MODALITY, "test_log_prob_is_the_sum_over_values"),
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),
+    (NoRowOfZeros, MODALITY, "test_few_rows_may_have_it"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
     (Leaking, DATASET, "test_no_group_is_on_two_sides"),
     (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),

@@ -97,9 +97,13 @@ def test_a_signal_ends_with_its_code_and_a_sentence(home, number, code):
     assert not list((home / "run").rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("stages", ["[]", "[{epochs: 3, train: [decoders]}, {train: [encoders, decoders.b]}]"])
-def test_two_processes_give_the_curve_of_one(home, stages):
-    words = ["--epochs", "6", "--set", f"training.stages={stages}", "--output"]
+STAGES = "[{epochs: 3, train: [decoders]}, {train: [encoders, decoders.b]}]"
+
+
+@pytest.mark.parametrize(("stages", "missing"), [("[]", 0), (STAGES, 0), ("[]", "{b: 0.8}")])
+def test_two_processes_give_the_curve_of_one(home, stages, missing):
+    """Also where none of the four rows of a process has one of the modalities."""
+    words = ["--epochs", "6", "--set", f"training.stages={stages}", "--set", f"dataset.missing_rate={missing}", "--output"]
     finish(start(home, *words, "one"))
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
     words = [*words, "two"]

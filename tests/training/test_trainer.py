@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -122,7 +123,9 @@ def test_a_damaged_checkpoint_is_a_sentence(data, tmp_path):
         train(data, tmp_path / "run", resume=True)
 
 
-def test_micro_batches_change_nothing_but_rounding(data, tmp_path):
+@pytest.mark.parametrize("missing", [0.0, 0.7])
+def test_micro_batches_change_nothing_but_rounding(tmp_path, missing):
+    data = toy_data(missing=missing)
     one = train(data, tmp_path / "one", model=model_for(data).double())
     four = train(data, tmp_path / "four", model=model_for(data).double(), microbatches=4)
     for key, value in weights(one).items():
@@ -244,6 +247,9 @@ def test_rows_that_lack_modalities_are_refused_by_objectives_that_need_them(monk
     monkeypatch.setattr(type(model.objective), "supports_missing", False)
     with pytest.raises(MmgenError, match=r"'elbo' needs every modality in every training row, and \d+ of 48 rows"):
         train(data, model=model)
+    complete = replace(data, train=toy_data().train)
+    with pytest.raises(MmgenError, match=r"'elbo' needs every modality in every validation row, and \d+ of 24 rows"):
+        train(complete, model=model)
 
 
 def test_training_without_a_folder_and_evaluating_it(data):

@@ -87,7 +87,7 @@ class DatasetContract(Contract):
             assert table.available.any(-1).all(), f"{self.who}, {side}: a row has no modality at all"
 
     def test_missing_values_are_finite(self) -> None:
-        """What stands in the place of a missing modality is finite, so that networks may look at it."""
+        """What stands in the place of a missing modality is finite, whether or not somebody looks at it."""
         for side, table in self.tables():
             for name, rows in table.data.items():
                 values = rows[:]

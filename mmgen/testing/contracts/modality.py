@@ -6,6 +6,7 @@ import json
 import pickle
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -223,15 +224,8 @@ class ModalityContract(Contract):
     def test_a_model_has_it(self) -> None:
         """Beside another modality: terms are finite, generated values have its shape, and a rebuilt model is the same."""
         for modality, _, _, _, values in self.parts():
-            raw = modality.transform().double().inverse(values)
-            vector = ToyDataset(("vector",), ROWS)
-            available = torch.ones(ROWS, 2, dtype=torch.bool)
-            available[::3, 0] = False
-            table = Table.of({"it": raw, **vector.splits().train.data}, available=available)
-            modalities = {"it": modality, **vector.modalities()}
-            data = Data("toy", vector, modalities, table, table, table, {}, Provenance("simulated", "Drawn from itself."), "modality")
+            model, table = self._beside_another(modality, values, [row for row in range(ROWS) if row % 3])
             with findable("modalities", self.component):
-                model = MultimodalVAE.create("elbo", data, latent_dim=2).eval()
                 again = MultimodalVAE.rebuild(json.loads(json.dumps(model.description))).eval()
             again.load_state_dict(model.state_dict())
             with central_noise(), torch.no_grad():
@@ -242,6 +236,35 @@ class ModalityContract(Contract):
             seed_everything(0)
             generated = model.generate(samples=2, draw=True)["it"]
             assert generated.shape == (2, *modality.shape), f"{self.who}: what is generated has shape {tuple(generated.shape)}"
+
+    def test_few_rows_may_have_it(self) -> None:
+        """In training, where a single row of a batch has it, or none: terms and all gradients are finite, zero where none has it."""
+        for modality, _, _, _, values in self.parts():
+            for having in ([1], []):
+                model, table = self._beside_another(modality, values, having)
+                value = model.train()(table[:ROWS]).value(1.0)
+                value.sum().backward()
+                assert value.isfinite().all(), f"{self.who}: a term is not finite where {len(having)} rows of a batch have it"
+                for name, parameter in model.named_parameters():
+                    if name.split(".")[:2] in (["encoders", "0"], ["decoders", "0"], ["likelihoods", "0"]):
+                        gradient = parameter.grad
+                        fits = gradient is not None and bool(gradient.isfinite().all()) and (bool(having) or not gradient.any())
+                        assert fits, (
+                            f"{self.who}: where {len(having)} rows of a batch have it the gradient of {name} is not "
+                            f"{'finite' if having else 'zero; its networks and likelihood must take a row of zeros'}"
+                        )
+
+    def _beside_another(self, modality: Modality, values: Tensor, having: Sequence[int]) -> tuple[MultimodalVAE, Table]:
+        """A model of it and of vectors, and a table of which some rows have it, and all a vector."""
+        raw = modality.transform().double().inverse(values)
+        vector = ToyDataset(("vector",), ROWS)
+        available = torch.tensor([[row in having, True] for row in range(ROWS)])
+        whole = Table.of({"it": raw, **vector.splits().train.data})
+        table = replace(whole, available=available)
+        modalities = {"it": modality, **vector.modalities()}
+        data = Data("toy", vector, modalities, whole, table, table, {}, Provenance("simulated", "Drawn from itself."), "modality")
+        with findable("modalities", self.component):
+            return MultimodalVAE.create("elbo", data, latent_dim=2).eval(), table
 
 
 def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | None:

@@ -21,6 +21,7 @@ from ..models import findable, make_model
 from ..toys import toy_data, world_batch, world_model
 from ..worlds import LinearGaussianWorld
 from .contract import Contract, does_not_apply, same_global_randomness, seed_others
+from .missing import NORMALISED, PLACEHOLDERS, other_experts, outcome, with_placeholders
 
 toys: Callable[..., Data] = cache(toy_data)
 
@@ -44,6 +45,11 @@ class ObjectiveContract(Contract):
     def names(self) -> tuple[str, ...]:
         """As many of the kinds as the objective is for."""
         return self.kinds[: self.loaded().most_modalities]
+
+    @property
+    def names_with_image(self) -> tuple[str, ...]:
+        """As many kinds, with an image for the last."""
+        return (*(name for name in self.kinds if name != "image"), "image")[-len(self.names) :]
 
     @property
     def data(self) -> Data:
@@ -95,22 +101,43 @@ class ObjectiveContract(Contract):
         model.eval()
 
     def test_what_is_missing_does_not_matter(self) -> None:
-        """What stands in the place of a missing modality changes neither the terms, nor the posterior, nor any gradient."""
+        """What stands in the place of a missing modality, be it no number, changes neither terms, nor posterior, nor gradients.
+
+        In evaluation and in training, and of networks with batch normalisation not their running statistics either.
+        """
         if not self.loaded().supports_missing:
             does_not_apply("supports_missing says that it needs every modality of every row")
-        model = self.model(toys(self.names, missing=0.5))
-        batch = model.prepare(toys(self.names, missing=0.5).train[:12])
-        assert not batch.available.all()
-        results = []
-        with central_noise():
-            for each in (batch, _with_garbage(batch, ~batch.available)):
-                model.zero_grad()
-                value = model(each).value(0.7)
-                value.sum().backward()
-                gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
-                results.append((value.detach(), model.posterior(each, each.available).mean.detach(), gradient))
-        for one, two in zip(*results, strict=True):
-            assert torch.allclose(one, two, atol=1e-9), f"{self.who}: what stands in the place of a missing modality matters"
+        for names, changes in ((self.names, {}), (self.names_with_image, {"image": NORMALISED})):
+            data = toys(names, missing=0.5)
+            model = self.model(data, modalities=changes)
+            batch = model.prepare(data.train[:12])
+            assert not batch.available.all()
+            for training in (False, True):
+                model.train(training)
+                found = {called: outcome(model, with_placeholders(batch, number)) for called, number in PLACEHOLDERS.items()}
+                with other_experts(model):
+                    found["another expert"] = outcome(model, batch)
+                for called, changed in found.items():
+                    for what, expected in found["zeros"].items():
+                        assert torch.allclose(changed[what], expected, atol=1e-9), (
+                            f"{self.who}: what stands in the place of a missing modality matters: {what} is another with {called}"
+                        )
+
+    def test_rows_do_not_exist_for_the_networks_of_what_they_lack(self) -> None:
+        """In training with batch normalisation, rows that lack a modality change no term of the rows that have it."""
+        if not self.loaded().supports_missing:
+            does_not_apply("supports_missing says that it needs every modality of every row")
+        if self.loaded().whole_batch or len(self.names) < 2:
+            does_not_apply("a row's terms depend on the other rows, or there is one modality, which every row has")
+        data = toys(self.names_with_image, missing=0.5)
+        model = self.model(data, modalities={"image": NORMALISED}).train()
+        has = data.train.available[:, -1]
+        some, others = has.nonzero().squeeze(1)[:6], (~has).nonzero().squeeze(1)[:6]
+        with central_noise(), torch.no_grad():
+            alone, among = model(data.train[some]).value(0.7), model(data.train[torch.cat([some, others])]).value(0.7)
+        assert torch.allclose(among[:6], alone, atol=1e-8), (
+            f"{self.who}: rows without an image change the terms of rows with one; its encoder and its decoder run on them"
+        )
 
     def test_the_order_of_modalities_does_not_matter(self) -> None:
         """The same model with its modalities in another order has the same value."""
