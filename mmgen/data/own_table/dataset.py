@@ -16,9 +16,9 @@ from ..modalities import ImageModality, LabelsModality, TextModality
 from ..modality import Modality
 from ..splitting import split_rows
 from ..table import Table
-from .columns import open_source
 from .config import OwnTableConfig
 from .numbers import read_images, read_numbers
+from .opening import open_source
 from .request import Request
 from .source import Source
 from .toy import toy_options
@@ -107,7 +107,7 @@ class OwnTable(Dataset):
 
     def _read(self) -> _Content:
         config = self.config
-        source = open_source(config.path, config.subset)
+        source = open_source(config.path, config.subset, config.reading)
         requests = self._requests(source)
         read = {
             request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(request, source)
