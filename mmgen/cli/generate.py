@@ -88,7 +88,7 @@ def _naming(modalities: dict[str, Modality], targets: list[str], out: Path, top:
 
 def _write(out: Path, run: Run, modalities: dict[str, Modality], given: list[str], values: dict[str, Tensor], table: Table | None) -> None:
     if out.suffix == ".npz":
-        arrays = {name: value.numpy() for name, value in values.items()}
+        arrays = {name: modalities[name].in_source_units(value.numpy()) for name, value in values.items()}
         rows = {} if table is None or table.rows is None else {"row": table.rows.numpy(), **ids_of(table)}
         write_arrays(out, {**rows, **arrays})
     elif out.suffix == ".csv":

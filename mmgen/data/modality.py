@@ -93,6 +93,10 @@ class Modality(BaseModel, ABC):
         size = int(np.prod(self.shape))
         return list(self.columns) if len(self.columns) == size else [name] if size == 1 else [f"{name}_{i}" for i in range(size)]
 
+    def in_source_units(self, values: np.ndarray) -> np.ndarray:
+        """Stored values ``[…, *shape]`` as their source has them: the same, unless a kind stores others."""
+        return values
+
     def cells(self, value: np.ndarray) -> list[Any]:
         """One value as the cells of a flat table, in the order of :meth:`value_names`; numbers with the seven digits that float32 has."""
         return [float(f"{cell:.7g}") if isinstance(cell, float) else cell for cell in value.reshape(-1).tolist()]

@@ -131,3 +131,29 @@ def test_a_missing_an_unreadable_and_a_wrong_file(tmp_path):
         check(config=tmp_path / "bytes.yaml")
     with pytest.raises(MmgenError, match=r"dataset.config: 3: Input is not a valid path"):
         check(config=3)
+
+
+def test_names_that_yaml_reads_as_something_else_are_what_is_written(yaml_file):
+    names = ["NO", "y", "off", "1e3", "010", "2024-01-01", "12:30", "null", "~", "0x1F", "5"]
+    columns = ", ".join(names)
+    yaml_file.write_text(
+        f"path: my.csv\nlabel: yes\ngroup: null\nsplit: 2024-02-02\nmissing: [NA, null, -999, '']\n"
+        f"modalities:\n  NO: {{columns: [{columns}], kind: vector, standardise: no}}\n  1e1: {{array: 1e2, kind: vector}}\n"
+        "  null: {columns: c, kind: labels, categories: [NO, 1.0, yes]}\n",
+        encoding="utf-8",
+    )
+    config = check(config=yaml_file)
+    assert (config.label, config.group, config.split) == ("yes", None, "2024-02-02")
+    assert config.missing == ("NA", "null", "-999", "")
+    assert list(config.modalities) == ["NO", "1e1", "null"]
+    assert config.modalities["NO"].columns == tuple(names)
+    assert config.modalities["1e1"].array == "1e2"
+    assert config.modalities["null"].fields["categories"] == ["NO", "1.0", "yes"]
+
+
+@pytest.mark.parametrize("value", [False, 1000.0])
+def test_a_name_that_is_none_says_how_to_write_it(value):
+    with pytest.raises(MmgenError, match="is not a name; write names that YAML reads as something else in quotation marks"):
+        check(path="a.csv", modalities={"a": {"columns": value, "kind": "vector"}})
+    with pytest.raises(MmgenError, match=r"dataset.label: .* is not a name"):
+        check(path="a.csv", label=value, modalities={"a": {"columns": "x", "kind": "vector"}})

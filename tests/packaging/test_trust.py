@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[2]
 REASONS = {
     ("mmgen/testing/contracts/modality.py", "import pickle"): "A contract: a modality is pickled and read back within one test.",
     ("mmgen/testing/contracts/modality.py", "pickle.loads"): "The same bytes that it has just made.",
-    ("mmgen/yaml_files.py", "yaml.load"): "With a subclass of SafeLoader; the next test shows it.",
     (
         "plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/decoding.py",
         "import joblib",

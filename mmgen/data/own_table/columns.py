@@ -1,15 +1,9 @@
-"""Tables of columns: CSV and TSV by the standard library, everything else by the package ``datasets``.
-
-CSV is read here and not by ``datasets``, which reads it with pandas: there a row with one cell too many shifts every value by one column
-without a word, a truncated row is filled up, and ``01`` becomes ``1``.
-"""
+"""Tables of columns that the package ``datasets`` reads: folders, Arrow files, and datasets of the Hub."""
 
 from __future__ import annotations
 
-import csv
 import logging
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,68 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError, listed
-from .config import FILE_ENDINGS
-from .source import FIRST, ArrayFile, Source, is_missing
-
-
-def open_source(path: str, subset: str | None = None) -> Source:
-    """The table at a path, in a folder, or on the Hugging Face Hub."""
-    place, ending = Path(path), Path(path).suffix.lower()
-    if place.is_dir():
-        return DatasetColumns(path, subset)
-    if place.is_absolute() and not place.exists():
-        raise DataError(f"There is no file or folder {place}.")
-    if place.is_absolute() and ending not in FILE_ENDINGS:
-        raise DataError(f"{place} does not end in one of {listed(FILE_ENDINGS)}, which are what can be read; save it as one of them.")
-    if ending in (".csv", ".tsv"):
-        return CsvColumns(place)
-    return ArrayFile(place) if ending in (".npz", ".safetensors") else DatasetColumns(path, subset)
-
-
-class CsvColumns(Source):
-    """A CSV or TSV file with a header; cells are the text that stands in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.rows: list[list[str]] = []
-        header: list[str] = []
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-                for cells in reader:
-                    if not header:
-                        header = cells
-                    elif cells and len(cells) != len(header):
-                        raise DataError(
-                            f"Line {reader.line_num} of {path} has {len(cells)} cells, and its header has {len(header)}; "
-                            "the file is truncated, or a cell with a separator in it lacks its quotation marks."
-                        )
-                    elif cells:
-                        self.rows.append(cells)
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path} is not UTF-8 text; save it as CSV in UTF-8.") from error
-        except csv.Error as error:
-            raise DataError(f"{path} cannot be read as CSV, in line {reader.line_num}: {error}.") from error
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-        if not header:
-            raise DataError(f"{path} is empty; its first line should name the columns.")
-        if not self.rows:
-            raise DataError(f"{path} has a header and no rows.")
-        twice = next((name for name, times in Counter(header).items() if times > 1), None)
-        if twice is not None:
-            raise DataError(f"The header of {path} has the column {twice!r} twice; a column needs a name of its own.")
-        super().__init__(path.name, header)
-        self.count = len(self.rows)
-
-    def cells(self, name: str) -> list[Any]:
-        """The text of every cell of a column."""
-        index = self.position[name]
-        return [row[index] for row in self.rows]
-
-    def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Never: a CSV has none."""
-        raise DataError(f"{self.title} holds columns, and no array {name!r}; write columns: instead of array:.")
+from ...errors import DataError
+from .arrow_numbers import column_numbers
+from .source import FIRST, Source
+from .unknown import is_missing
 
 
 class DatasetColumns(Source):
@@ -98,15 +34,12 @@ class DatasetColumns(Source):
 
     def cells(self, name: str) -> list[Any]:
         """Python values; the codes of a class label become the names of the classes."""
-        feature = self.features[name]
-        try:  # only what must be decoded goes through the package, which looks at all columns for every one that is asked for
-            decoded = hasattr(feature, "decode_example")
-            cells = self.table.select_columns([name])[:][name] if decoded else self.table.data.column(name).to_pylist()
-        except Exception as error:  # an image that cannot be decoded, for one
-            raise DataError(f"The column {name!r} of {self.title} cannot be read: {_reason(error)}.") from error
-        if type(feature).__name__ == "ClassLabel":
-            return [None if code is None or code < 0 else feature.int2str(code) for code in cells]
-        return cells
+        return decoded(self.table, self.features[name], name, self.title)
+
+    def _column(self, name: str, truths: bool) -> np.ndarray:
+        if type(self.features[name]).__name__ == "ClassLabel":  # codes, which stand for names
+            return super()._column(name, truths)
+        return column_numbers(self.table.data.column(name), self.unknown.words, truths)
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """A column of lists or of images, stacked; images are grey where all of them are, else in colours."""
@@ -137,6 +70,18 @@ class DatasetColumns(Source):
         return stacked, available
 
 
+def decoded(table: Any, feature: Any, name: str, title: str) -> list[Any]:
+    """The cells of a column of a ``datasets.Dataset``, by its feature."""
+    try:  # only what must be decoded goes through the package, which looks at all columns for every one that is asked for
+        coded = hasattr(feature, "decode_example")
+        cells = table.select_columns([name])[:][name] if coded else table.data.column(name).to_pylist()
+    except Exception as error:  # an image that cannot be decoded, for one
+        raise DataError(f"The column {name!r} of {title} cannot be read: {reason(error)}.") from error
+    if type(feature).__name__ == "ClassLabel":
+        return [None if code is None or code < 0 else feature.int2str(code) for code in cells]
+    return cells
+
+
 def _as_array(cell: Any) -> np.ndarray:
     """A list, however nested, as numbers, with NaN for None; what is none stays an array without dimensions."""
     try:
@@ -154,13 +99,12 @@ def _pooled(path: str, subset: str | None) -> Any:
     if place.is_dir() and any((place / name).exists() for name in ("state.json", "dataset_dict.json")):
         loaded = datasets.load_from_disk(path, keep_in_memory=True)
     elif place.exists():
-        reader = {".parquet": "parquet", ".arrow": "arrow", ".json": "json", ".jsonl": "json"}.get(place.suffix.lower())
         with tempfile.TemporaryDirectory() as cache:
             options = {"cache_dir": cache, "keep_in_memory": True}
             loaded = (
                 datasets.load_dataset(path, subset, **options)
                 if place.is_dir()
-                else datasets.load_dataset(reader, data_files=path, split="train", **options)
+                else datasets.load_dataset("arrow", data_files=path, split="train", **options)
             )
     else:
         loaded = datasets.load_dataset(path, subset)
@@ -172,7 +116,7 @@ def _pooled(path: str, subset: str | None) -> Any:
     return datasets.concatenate_datasets(list(parts.values()))
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The first line of what an error was caused by."""
     while error.__cause__ is not None:
         error = error.__cause__
@@ -184,8 +128,8 @@ def _failure(path: str, error: BaseException) -> str:
     if "corresponds to no data" in str(error):  # what the package says of a file without rows
         return f"{path} has no rows."
     if Path(path).exists():
-        return f"{path} cannot be read: {_reason(error)}."
-    return f"There is no file or folder {path}, and the Hugging Face Hub gives no dataset of that name: {_reason(error)}."
+        return f"{path} cannot be read: {reason(error)}."
+    return f"There is no file or folder {path}, and the Hugging Face Hub gives no dataset of that name: {reason(error)}."
 
 
 @contextmanager

@@ -7,20 +7,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from ...errors import DataError, listed, nearest
 from ...options import merge
 from ...yaml_files import read_mapping
 from ..dataset import DatasetConfig
+from .dialect import Reading
+from .foreign import HOW
 
-FILE_ENDINGS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
+TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
+
+# Where the YAML file has names, which are what is written there: NO and 1e3 too.
+NAMES = (
+    ("label",),
+    ("group",),
+    ("split",),
+    ("missing",),
+    ("modalities",),
+    ("modalities", "*", "columns"),
+    ("modalities", "*", "array"),
+    ("modalities", "*", "categories"),
+)
+SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
+
+
+def _named(value: Any) -> Any:
+    """A name that YAML, or Python, made something else of is an error; whole numbers are names."""
+    if isinstance(value, bool | float) or (value is not None and not isinstance(value, str | int | list | tuple)):
+        remedy = 'write names that YAML reads as something else in quotation marks, such as "1e3"'
+        raise ValueError(f"{value!r} is not a name; {remedy}")
+    return value
 
 
 def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, str | int) else value
+    values = (value,) if isinstance(value, str | int | float) else value
+    return tuple(map(_named, values)) if isinstance(values, list | tuple) else values
 
 
+Name = Annotated[str, BeforeValidator(_named, json_schema_input_type=str)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=str | list[str])]
 
 
@@ -31,7 +57,7 @@ class TableModality(BaseModel):
 
     kind: str = Field(description="vector, counts, tags, labels, text, image, or another installed modality (mmgen list modalities).")
     columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
-    array: str | None = Field(
+    array: Name | None = Field(
         None, description="Array of an NPZ or safetensors file, or a column of lists or images, whose rows are values."
     )
 
@@ -55,22 +81,45 @@ class OwnTableConfig(DatasetConfig):
     config: Path | None = Field(None, description="A YAML file with these same keys; options given beside it win.")
     path: str | None = Field(
         None,
-        description="A file (.csv, .tsv, .parquet, .json, .jsonl, .arrow, .npz, .safetensors), a folder that the package datasets reads, "
+        description="A file (.csv, .tsv, .txt, .parquet, .json, .jsonl, .arrow, .npz, .safetensors), a folder that the package datasets "
+        "reads, "
         "or the name of a dataset on the Hugging Face Hub; in a YAML file, relative to that file.",
     )
     subset: str | None = Field(None, description="Configuration of a Hub dataset that has several.")
+    separator: str | None = Field(
+        None,
+        description="What separates the cells of a text file: a sign, or tab; none: found out from its first lines.",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        None,
+        description="The decimal sign in a text file; none: found out, where commas do not separate the cells.",
+    )
+    comment: str | None = Field(
+        None,
+        description='What lines that are no rows begin with; none: "#", before the header only; "": there are none.',
+    )
+    encoding: str | None = Field(None, description="Encoding of a text file, such as latin-1; none: UTF-8 or UTF-16.")
+    missing: Names | None = Field(
+        None,
+        description="The words that mean a missing value, beside the empty cell; none: those of pandas (NA, NaN, None, "
+        "null, …), which are not missing in a text.",
+    )
     modalities: dict[str, TableModality] = Field(
         {}, description="Name of each modality to its columns (or array), its kind and its fields."
     )
-    label: str | None = Field(None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown.")
+    label: Name | None = Field(
+        None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown."
+    )
     id: Names = Field(
         (), description="Column (or columns) whose values name the rows; a column called id with as many values is taken for it."
     )
     unknown: Literal["refuse", "missing"] = Field(
         "refuse", description="Where a run reads other rows: what becomes of a category or a character that it does not know."
     )
-    group: str | None = Field(None, description="Column (or array) that says what belongs together; a group is never split.")
-    split: str | None = Field(None, description="Column (or array) with train, val or test for each row; a side it does not name is drawn.")
+    group: Name | None = Field(None, description="Column (or array) that says what belongs together; a group is never split.")
+    split: Name | None = Field(
+        None, description="Column (or array) with train, val or test for each row; a side it does not name is drawn."
+    )
     test_fraction: float = Field(0.2, ge=0, lt=1, description="Share of the rows held out for testing, within each class.")
     val_fraction: float = Field(0.1, ge=0, lt=1, description="Share of the rows held out for validation.")
     seed: int = Field(0, description="Of the draw of the split.")
@@ -78,6 +127,34 @@ class OwnTableConfig(DatasetConfig):
         True, description="Whether vectors are standardised with training statistics, unless a modality says otherwise."
     )
     simulated: bool = Field(False, description="Whether the table holds simulated data; every run and every result then says so.")
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _one_file(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            raise ValueError(
+                f"{len(value)} files are given, and one is read; join them by the ids of their rows first, such as "
+                "with pandas.merge(a, b, on='id', how='outer').to_csv('data.csv', index=False)"
+            )
+        if value is not None and not isinstance(value, str | Path):
+            raise ValueError(
+                f"a {type(value).__name__} is given, and a path to a file is wanted; save data in memory to one first, "
+                "such as with frame.to_parquet('data.parquet') or numpy.savez('data.npz', genes=genes, counts=counts)"
+            )
+        return value
+
+    @field_validator("separator", mode="after")
+    @classmethod
+    def _one_sign(cls, value: str | None) -> str | None:
+        sign = SIGNS.get(value or "", value)
+        if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
+            raise ValueError(f"{value!r} is not a single sign, such as ';' or tab")
+        return sign
+
+    @property
+    def reading(self) -> Reading:
+        """How text files are written, as far as it was said, and which words mean a missing value."""
+        return Reading(self.separator, self.decimal, self.comment, self.encoding, self.missing)
 
     @model_validator(mode="before")
     @classmethod
@@ -103,7 +180,7 @@ class OwnTableConfig(DatasetConfig):
 
 def _described(file: Path, known: list[str]) -> dict[str, Any]:
     """The content of the YAML file, whose keys must be known."""
-    content = read_mapping(file, "dataset.config")
+    content = read_mapping(file, "dataset.config", NAMES)
     allowed = [name for name in known if name != "config"]
     for key in content:
         if key not in allowed:
@@ -117,5 +194,5 @@ def _located(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if not isinstance(path, str | Path):
         return dict(options)
     place = folder / Path(path).expanduser()
-    names_hub = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in FILE_ENDINGS
+    names_hub = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (*FILE_ENDINGS, *HOW)
     return {**options, "path": str(path) if names_hub and not place.exists() else str(place.resolve())}

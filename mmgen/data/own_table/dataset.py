@@ -17,10 +17,10 @@ from ..modalities import ImageModality, LabelsModality, TextModality
 from ..modality import Modality
 from ..splitting import split_rows
 from ..table import Table
-from .columns import open_source
 from .config import OwnTableConfig
 from .known_rows import group_keys, names_of_run, notes_on_rows, row_names, sides_of_run, with_absent
 from .numbers import read_images, read_numbers
+from .opening import open_source
 from .request import Request
 from .source import Source
 from .toy import toy_options
@@ -118,7 +118,7 @@ class OwnTable(Dataset):
 
     def _read(self) -> _Content:
         config = self.config
-        source = open_source(config.path, config.subset)
+        source = open_source(config.path, config.subset, config.reading)
         roles = self._roles(source)
         requests = self._requests(source, roles)
         read = {

@@ -3,33 +3,74 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from ...errors import DataError
 from ..modalities import CountsModality, ImageModality, TagsModality
 from ..modality import Modality
+from .centring import Change
+from .notes import note_missing
 from .request import Request
-from .source import FIRST, Source, is_missing
+from .source import Source
 
-BOOLEANS = {"True": 1.0, "true": 1.0, "False": 0.0, "false": 0.0}  # how a truth value may be written into a text file
+BLOCK = 256  # values per row that are float64 at any time
+TOO_LARGE = "which is too large for a 32-bit number"
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_numbers(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
     """The modality, its values ``[N, *shape]`` as float32 (zeros where missing), and which rows have it."""
-    values, available = _numeric(request, source)
-    flat = np.where(available[:, None], values.reshape(len(values), -1), 0)
-    if flat.dtype.kind == "f":
-        request.refuse(source, flat, np.isinf(flat), "which is not a finite number")
+    if request.is_array:
+        values, present = _numeric(request, source)
+        count, shape = len(values), values.shape[1:] or (1,)
+        values = values.reshape(count, -1)
+    else:
+        values, shape = None, _shape(request, source, (len(request.names),))
+        count = len(_block(request, source, slice(0, 1)))
+        present = request.present(source, np.ones(count, dtype=bool))
+    width = math.prod(shape)
+    stored, empty = np.empty((count, width), dtype=np.float32), np.zeros((count, width), dtype=bool)
+    change = Change(request)
+    for start in range(0, width, BLOCK):
+        part = slice(start, min(start + BLOCK, width))
+        asked = request if request.is_array else replace(request, names=request.names[part])
+        block = _block(request, source, part) if values is None else values[:, part].astype(np.float64)
+        block[~present] = np.nan
+        empty[:, part] = np.isnan(block)
+        _refuse(asked, source, block)
+        stored[:, part] = change.of(block, part)
+        asked.refuse(source, block, np.isinf(stored[:, part]), TOO_LARGE)
+    note_missing(source, request.name, empty, "values" if request.is_array else "columns")
+    available = request.present(source, present & ~empty.any(1))
+    stored[~available] = 0
+    fields, notes = change.result()
+    source.notes += notes
+    return request.make(shape, **fields), stored.reshape(count, *shape), available
+
+
+def _block(request: Request, source: Source, part: slice) -> np.ndarray:
+    """Some of the columns as float64; one without any value is an error, but to a run, which has seen others."""
+    names = request.names[part]
+    values = source.numbers(names, request.where, issubclass(request.kind, TagsModality))
+    nothing = np.flatnonzero(np.isnan(values).all(0))
+    if len(nothing) and request.known is None:
+        thing = request.thing(source, part.start + nothing[0])
+        raise DataError(f"{request.where}: {thing} has no value at all; fill it, or leave it out.")
+    return values
+
+
+def _refuse(request: Request, source: Source, values: np.ndarray) -> None:
+    """The first number that its kind, or float32, cannot take is an error."""
+    known = ~np.isnan(values)
+    request.refuse(source, values, np.isinf(values), "which is not a finite number")
     if issubclass(request.kind, CountsModality):
-        request.refuse(source, flat, (flat < 0) | (flat != np.floor(flat)), "and a count is a whole number from 0 on")
+        wrong = known & ((values < 0) | (values != np.floor(values)))
+        request.refuse(source, values, wrong, "and a count is a whole number from 0 on")
     if issubclass(request.kind, TagsModality):
-        request.refuse(source, flat, ~np.isin(flat, (0, 1)), "and a tag is 0 or 1")
-    with np.errstate(over="ignore"):
-        single = flat.astype(np.float32)
-    request.refuse(source, flat, np.isinf(single), "which is too large for a 32-bit number")
-    shape = values.shape[1:] or (1,)
-    return request.make(shape), single.reshape(len(single), *shape), available
+        request.refuse(source, values, known & ~np.isin(values, (0, 1)), "and a tag is 0 or 1")
+    request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE)
 
 
 def read_images(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
@@ -63,35 +104,19 @@ def _numeric(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:
             raise DataError(f"{request.where}: {request.thing(source)} holds text or something else that is not numbers.")
         values = values.astype(np.float32) if values.dtype.kind == "b" else values
     else:
-        values = np.stack([_column(request, source, index) for index in range(len(request.names))], 1)
+        values = _block(request, source, slice(0, len(request.names)))
         found = ~np.isnan(values).any(1)
-    if "shape" in request.fields:
-        given = request.fields["shape"]
-        shape = tuple(given) if isinstance(given, list | tuple) else (given,)
-        if not all(isinstance(size, int) for size in shape) or math.prod(shape) != math.prod(values.shape[1:]):
-            raise DataError(
-                f"{request.where}.shape: {given!r} does not fit; a row of {source.title} has {math.prod(values.shape[1:])} values."
-            )
-        values = values.reshape(len(values), *shape)
-    return values, request.present(source, found)
+    shape = _shape(request, source, values.shape[1:])
+    return values.reshape(len(values), *shape), request.present(source, found)
 
 
-def _column(request: Request, source: Source, index: int) -> np.ndarray:
-    """A column as float64, NaN where a cell is missing."""
-    cells = source.cells(request.names[index])
-    words = BOOLEANS if issubclass(request.kind, TagsModality) else {}
-    values = np.empty(len(cells))
-    for row, cell in enumerate(cells):
-        try:
-            values[row] = float(cell)
-        except (TypeError, ValueError) as error:
-            word = words.get(cell) if isinstance(cell, str) else None
-            if word is None and not is_missing(cell):
-                raise DataError(
-                    f"{request.where}: {request.thing(source, index)} holds {cell!r} in row {row} ({FIRST}), "
-                    "which is not a number; an empty cell would mean a missing value."
-                ) from error
-            values[row] = math.nan if word is None else word
-    if np.isnan(values).all():
-        raise DataError(f"{request.where}: {request.thing(source, index)} has no value at all; fill it, or leave it out.")
-    return values
+def _shape(request: Request, source: Source, found: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a value: as ``found``, or as the modality's fields say where it has as many values."""
+    if "shape" not in request.fields:
+        return found
+    given = request.fields["shape"]
+    shape = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if not all(isinstance(size, int) for size in shape) or math.prod(shape) != math.prod(found):
+        count = math.prod(found)
+        raise DataError(f"{request.where}.shape: {given!r} does not fit; a row of {source.title} has {count} values.")
+    return shape

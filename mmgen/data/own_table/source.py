@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
 
 from ...errors import DataError, listed, nearest
+from .numerals import TRUTHS, NumberError, exact, number, why_not
+from .unknown import Unknown
 
-# What pandas takes for an empty cell, so that a table means the same here as it did to whoever wrote it.
-MISSING = frozenset({"", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"})
 FIRST = "the first row is 0"
-
-
-def is_missing(cell: Any) -> bool:
-    """Whether a cell holds nothing: None, not a number, or one of the words for it."""
-    return cell is None or (isinstance(cell, str) and cell.strip() in MISSING) or (isinstance(cell, float | np.floating) and cell != cell)
 
 
 class Source(ABC):
@@ -33,7 +27,8 @@ class Source(ABC):
         position: Of each name in that order.
         things: What the names are: ``columns``, or ``arrays``, of which one may say where another is missing.
         count: How many rows there are, once anything has been read.
-        notes: Sentences about what was left out, changed or guessed while reading.
+        unknown: Which cells hold nothing.
+        notes: What was done in reading that whoever wrote the file should know, in sentences.
     """
 
     things = "columns"
@@ -42,16 +37,70 @@ class Source(ABC):
         self.title, self.names = title, tuple(names)
         self.position = {name: index for index, name in enumerate(names)}
         self.count = 0
+        self.unknown = Unknown()
         self.notes: list[str] = []
         self._first = ""
 
     @abstractmethod
     def cells(self, name: str) -> list[Any]:
-        """One value per row; see :func:`is_missing`."""
+        """One value per row; see :class:`.Unknown`."""
 
     @abstractmethod
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Values ``[N, …]`` of any type, and which rows have one."""
+
+    def numbers(self, names: Sequence[str], where: str, truths: bool = False) -> np.ndarray:
+        """Columns as float64 ``[N, C]``, NaN where missing; what is no number is an error that names the cell.
+
+        Args:
+            names: Of the columns.
+            where: The option that wants them, for messages.
+            truths: Whether true and false are 1 and 0.
+        """
+        values = self._block(names, where, truths)
+        if self.unknown.codes:
+            values[np.isin(values, self.unknown.codes)] = math.nan
+        return values
+
+    def _block(self, names: Sequence[str], where: str, truths: bool) -> np.ndarray:
+        columns = []
+        for name in names:
+            try:
+                columns.append(self._column(name, truths))
+            except NumberError as error:
+                raise self.refusal(name, where, error) from error
+        return np.stack(columns, 1)
+
+    def refusal(self, name: str, where: str, error: NumberError) -> DataError:
+        """The error of a column whose cell at ``error.index`` is no number."""
+        cell = str(error.cell) if isinstance(error.cell, int) else repr(error.cell)
+        holds = "" if error.index is None else f"holds {cell[:80]} in row {error.index} ({FIRST}), "
+        thing = f"the {self.things.removesuffix('s')} {name!r} of {self.title}"
+        return DataError(f"{where}: {thing} {holds}{error.reason}.")
+
+    def _column(self, name: str, truths: bool) -> np.ndarray:
+        """One column as float64, from its cells; raises :class:`.NumberError`."""
+        cells = self.cells(name)
+        return np.array([self._number(cell, row, truths) for row, cell in enumerate(cells)], dtype=np.float64)
+
+    def _number(self, cell: Any, row: int, truths: bool) -> float:
+        if self.unknown.cell(cell):
+            return math.nan
+        if isinstance(cell, bool):
+            if truths:
+                return float(cell)
+            raise NumberError("which is not a number but true or false; such a column is of the kind tags", row, cell)
+        if isinstance(cell, int):
+            return exact(cell, row)
+        if isinstance(cell, float | Decimal | np.number):
+            return float(cell)
+        if not isinstance(cell, str):
+            raise NumberError(f"which is not a number but of the type {type(cell).__name__}", row, cell)
+        value = TRUTHS.get(cell.strip()) if truths else None
+        value = number(cell.strip()) if value is None else value
+        if value is None:
+            raise NumberError(why_not(cell.strip()), row, cell)
+        return value
 
     def require(self, name: str, where: str) -> str:
         """``name`` itself; what does not exist is an error that lists what does."""
@@ -90,70 +139,3 @@ class Source(ABC):
                 f"The arrays of {self.title} differ in length: {self._first!r} has {expected} rows, and {name!r} has {count}; "
                 "every array needs one value per row."
             )
-
-
-class ArrayFile(Source):
-    """An NPZ or safetensors file."""
-
-    things = "arrays"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(path.name, self._names())
-
-    @contextmanager
-    def _open(self) -> Iterator[Any]:
-        if self.path.suffix.lower() == ".npz":  # opened here, because numpy leaves a damaged file open
-            with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                yield file
-        else:
-            with safe_open(self.path, framework="pt") as file:
-                yield file
-
-    def _names(self) -> list[str]:
-        try:
-            with self._open() as file:
-                names = list(file.files if self.path.suffix.lower() == ".npz" else file.keys())
-        except Exception as error:  # whatever the readers make of a damaged file
-            kind = self.path.suffix.lower().removeprefix(".")
-            raise DataError(f"{self.path} cannot be read as {kind}; it is truncated, damaged, or something else.") from error
-        if not names:
-            raise DataError(f"{self.path} holds no arrays.")
-        return names
-
-    def _get(self, name: str) -> np.ndarray:
-        try:
-            with self._open() as file:
-                if self.path.suffix.lower() == ".npz":
-                    values = np.asarray(file[name])
-                else:
-                    tensor = file.get_tensor(name)
-                    values = (tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor).numpy()
-        except Exception as error:
-            raise DataError(
-                f"The array {name!r} of {self.path} cannot be read; it is truncated, damaged, or holds Python objects, "
-                "which are never loaded."
-            ) from error
-        if values.ndim == 0:
-            raise DataError(f"The array {name!r} of {self.title} is a single value; it needs one row per object.")
-        if len(values) == 0:
-            raise DataError(f"The array {name!r} of {self.title} has no rows.")
-        self.of_one_length(name, len(values))
-        return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
-
-    def cells(self, name: str) -> list[Any]:
-        """A one-dimensional array, as Python values."""
-        values = self._get(name)
-        if values.ndim > 1:
-            raise DataError(f"{name!r} in {self.title} is an array of shape {list(values.shape)}, and a single value per row was wanted.")
-        return values.tolist()
-
-    def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """The array; rows with anything that is not a number in them are missing."""
-        values = self._get(name)
-        flat = values.reshape(len(values), -1)
-        if values.dtype.kind == "f":
-            return values, ~np.isnan(flat).any(1)
-        if values.dtype.kind == "U":
-            return values, np.array([not any(is_missing(cell) for cell in row) for row in flat.tolist()])
-        return values, np.ones(len(values), dtype=bool)

@@ -10,8 +10,10 @@ import numpy as np
 from ...errors import DataError, listed
 from ..modalities import LabelsModality, TextModality
 from ..modality import Modality
+from .notes import missing_names, note_missing
+from .numerals import is_finite
 from .request import Request
-from .source import FIRST, Source, is_missing
+from .source import FIRST, Source
 
 _FORGIVE = "; dataset.unknown=missing takes such a value for a missing one."
 SIDES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2}
@@ -22,7 +24,9 @@ def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, n
     if len(request.names) != 1:
         raise DataError(f"{request.where}: text is one column, and these are {len(request.names)}; make a modality of each.")
     cells = source.cells(request.names[0])
-    available = request.present(source, np.array([not is_missing(cell) for cell in cells]))
+    missing = np.array([source.unknown.text(cell) for cell in cells])
+    note_missing(source, request.name, missing[:, None])
+    available = request.present(source, ~missing)
     texts = [str(cell) if there else "" for cell, there in zip(cells, available)]
     joiner = str(request.fields.get("joiner", ""))
     symbols = [text.split(joiner) if joiner else list(text) for text in texts]
@@ -79,7 +83,9 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
         shape, columns = values.shape[1:] or (1,), values.reshape(len(values), -1).T.tolist()
     else:
         shape, columns = (len(request.names),), [source.cells(name) for name in request.names]
-    names = np.array([_names(cells, f"{request.where}: {request.thing(source, i)}") for i, cells in enumerate(columns)], dtype=object).T
+    things = [f"{request.where}: {request.thing(source, i)}" for i in range(len(columns))]
+    names = np.array([_names(source, cells, thing) for cells, thing in zip(columns, things)], dtype=object).T
+    note_missing(source, request.name, np.array([[name is None for name in row] for row in names]))
     available = request.present(source, np.array([all(name is not None for name in row) for row in names]))
     found = in_order(names[available].ravel())
     if len(found) < 2 and "categories" not in request.fields:
@@ -101,8 +107,8 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
 
 
 def label_codes(name: str, source: Source, known: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The code of each row's class (−1 where it has none), and the classes in order: numbers by size, words by letter; or those of a run."""
-    names = _names(source.cells(name), f"dataset.label: {name!r} of {source.title}")
+    """The code of each row's class (−1 where it has none), and the classes: numbers by size, words by letter; or those of a run."""
+    names = _names(source, source.cells(name), f"dataset.label: {name!r} of {source.title}")
     classes = in_order(name for name in names if name is not None) if known is None else tuple(known)
     if not classes:
         raise DataError(f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out.")
@@ -115,7 +121,9 @@ def label_codes(name: str, source: Source, known: Sequence[str] | None = None) -
 
 def group_names(name: str, source: Source) -> list[str]:
     """What each row's group is called, after "group"; a row without one is a group of its own, "alone" and its number."""
-    return [f"alone {row}" if is_missing(cell) else f"group {_group(cell)}" for row, cell in enumerate(source.cells(name))]
+    cells = source.cells(name)
+    missing = missing_names(source, cells, f"dataset.group: {name!r} of {source.title}")
+    return [f"alone {row}" if gone else f"group {_group(cell)}" for row, (cell, gone) in enumerate(zip(cells, missing))]
 
 
 def _group(cell: Any) -> str:
@@ -145,13 +153,15 @@ def side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarr
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Without repetition; numbers by size, anything else by letter."""
     found = set(names)
-    return tuple(sorted(found, key=lambda name: (float(name), name)) if all(map(_is_number, found)) else sorted(found))
+    return tuple(sorted(found, key=lambda name: (float(name), name)) if all(map(is_finite, found)) else sorted(found))
 
 
-def _names(cells: Sequence[Any], what: str) -> list[str | None]:
+def _names(source: Source, cells: Sequence[Any], what: str) -> list[str | None]:
     """Names of classes: text or whole numbers; None where missing."""
-    names = [None if is_missing(cell) else _whole(cell) if isinstance(cell, float) else str(cell).strip() for cell in cells]
-    if all(name is None or _is_number(name) for name in names):
+    missing = missing_names(source, cells, what)
+    written = [_whole(cell) if isinstance(cell, float) and cell == cell else str(cell).strip() for cell in cells]
+    names = [None if gone else name for name, gone in zip(written, missing)]
+    if all(name is None or is_finite(name) for name in names):
         names = [None if name is None else _whole(name) for name in names]  # 1.0 is 1, and 01 stays 01
         row = next((row for row, name in enumerate(names) if name is not None and not float(name).is_integer()), None)
         if row is not None:
@@ -162,11 +172,3 @@ def _names(cells: Sequence[Any], what: str) -> list[str | None]:
 def _whole(value: float | str) -> str:
     number = float(value)
     return str(int(number)) if number.is_integer() and (isinstance(value, float) or not value.lstrip("+-").isdigit()) else str(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

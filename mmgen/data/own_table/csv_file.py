@@ -1,0 +1,135 @@
+"""Text files of cells: CSV and its relatives, split by the standard library.
+
+Not by pandas or Arrow, which let a row with one cell too many shift by a column, fill up a truncated row, or make ``1``
+of ``01``; numbers are made by Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from .cell_store import CellStore
+from .dialect import Reading, detect
+from .header import fit_header
+from .numerals import TRUTHS, NumberError, from_texts
+from .source import Source
+from .text_rows import Dialect, Record, records
+
+
+class CsvColumns(Source):
+    """A text file with a header; cells are the text that stands in it."""
+
+    def __init__(self, path: Path, said: Reading | None = None) -> None:
+        said = said or Reading()
+        try:
+            dialect, notes = detect(path, said)
+            header, first, store, left_out = _read(path, dialect)
+        except UnicodeDecodeError as error:
+            raise DataError(_undecodable(path, said.encoding)) from error
+        except LookupError as error:
+            what = f"there is no encoding {said.encoding!r}; name one such as latin-1"
+            raise DataError(f"dataset.encoding: {what}.") from error
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        places, changes = fit_header(header, first, store, path)
+        super().__init__(path.name, list(places))
+        self.count, self.notes = store.count, [*notes, *left_out, *changes]
+        self._store, self._place, self._decimal = store, places, dialect.decimal
+
+    def cells(self, name: str) -> list[Any]:
+        """The text of every cell of a column."""
+        return self._store.column(self._place[name])
+
+    def _block(self, names: Sequence[str], where: str, truths: bool) -> np.ndarray:
+        values, row = np.empty((self.count, len(names))), 0
+        for texts in self._store.blocks([self._place[name] for name in names]):
+            try:
+                block = from_texts(texts, self.unknown.words, self._decimal, TRUTHS if truths else {})
+            except NumberError as error:
+                at, column = divmod(error.index or 0, len(names))
+                raise self.refusal(names[column], where, NumberError(error.reason, row + at, error.cell)) from error
+            rows = len(block) // len(names)
+            values[row : row + rows] = block.reshape(rows, len(names))
+            row += rows
+        return values
+
+    def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Never: a CSV has none."""
+        raise DataError(f"{self.title} holds columns, and no array {name!r}; write columns: instead of array:.")
+
+
+def _read(path: Path, dialect: Dialect) -> tuple[Record, Record, CellStore, list[str]]:
+    """The header, the first row, all rows, and sentences on the lines that are none.
+
+    Every row must have as many cells as the first.
+    """
+    header: Record | None = None
+    first: Record | None = None
+    store, passed = CellStore(), 0
+    empty: list[Record] = []  # rows without a cell that says anything: they count where others follow
+    with path.open(newline="", encoding=dialect.encoding) as file:
+        for record in records(file, dialect, path):
+            if header is None:
+                header = record if any(record.cells) else None
+                continue
+            if not any(record.cells):
+                empty.append(record)
+                continue
+            first = first or record
+            for row in (*empty, record):
+                if len(row.cells) == len(first.cells):
+                    store.append(row.cells)
+                elif any(row.cells) or len(row.cells) > 1:
+                    raise DataError(_wrong_width(path, row, header, first))
+                else:
+                    passed += 1
+            empty = []
+    if header is None:
+        raise DataError(f"{path} is empty; its first line should name the columns.")
+    if first is None:
+        raise DataError(f"{path} has a header and no rows.")
+    store.close()
+    trailing = sum(len(row.cells) > 1 for row in empty)
+    notes = []
+    if passed:
+        notes.append(f"{path.name}: {passed} blank lines between its rows are passed over, and not counted as rows.")
+    if trailing:
+        notes.append(f"{path.name}: its last {trailing} lines hold nothing but separators, and are left out.")
+    return header, first, store, notes
+
+
+def _wrong_width(path: Path, row: Record, header: Record, first: Record) -> str:
+    """The sentence on the first row that differs from the header, or from the first row where that differs already."""
+    if len(row.cells) == len(header.cells):
+        row = first
+    by_header = row is first or len(first.cells) == len(header.cells)
+    at, named = ("its header", header) if by_header else (f"line {first.line}", first)
+    why = "the file is truncated, or a cell with a separator in it lacks its quotation marks"
+    if row.cells[0].startswith("#"):
+        why = 'where it is a comment, say comment: "#"'
+    elif len(header.cells) == 1:
+        why = f"where line {header.line} is a title, delete it, and where the separator is another one, say separator"
+    return f"Line {row.line} of {path} has {len(row.cells)} cells, and {at} has {len(named.cells)}; {why}."
+
+
+def _undecodable(path: Path, encoding: str | None) -> str:
+    """Where the text stops being text."""
+    if encoding is not None:
+        return f"dataset.encoding: {path} is not {encoding} text; leave the option out, or name another."
+    with path.open("rb") as file:
+        line = next((number for number, line in enumerate(file, 1) if not _is_utf8(line)), 1)
+    remedy = "say its encoding, such as encoding: latin-1, or save it as CSV in UTF-8"
+    return f"{path} is not UTF-8 text, in line {line}; {remedy}."
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""JSON: a list of objects, or an object in each line; each is a row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from .columns import DatasetColumns
+from .source import Source
+
+
+class JsonColumns(DatasetColumns):
+    """A JSON or JSON Lines file, read by the standard library: Arrow's reader ends the process at the line ``null``."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.rows = _rows(path)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} cannot be read: it is not UTF-8 text.") from error
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        except RecursionError as error:
+            raise DataError(f"{path} cannot be read: its values are nested too deeply.") from error
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        if not self.rows or not names:
+            raise DataError(f"{path} has no rows.")
+        Source.__init__(self, path.name, names)
+        self.count = len(self.rows)
+
+    def cells(self, name: str) -> list[Any]:
+        """Python values, None where a row does not have the column."""
+        return [row.get(name) for row in self.rows]
+
+    def _column(self, name: str, truths: bool) -> np.ndarray:
+        return Source._column(self, name, truths)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        whole = _parsed(text)
+        found = list(enumerate(whole if isinstance(whole, list) else [whole], 1))
+        what = "Row {} (the first is 1)" if isinstance(whole, list) else "Line {}"
+    except json.JSONDecodeError:
+        what, found = "Line {}", []
+        for line, part in enumerate(text.splitlines(), 1):
+            try:
+                found += [(line, _parsed(part))] if part.strip() else []
+            except json.JSONDecodeError as error:
+                at = f"line {line} is not JSON ({error.msg}, at character {error.pos + 1})"
+                raise DataError(f"{path} cannot be read: {at}.") from error
+    except _RepeatedNameError as error:
+        raise DataError(f"{path} cannot be read: a row has the name {error.args[0]!r} twice.") from error
+    for place, row in found:
+        if not isinstance(row, dict):
+            shown = json.dumps(row)[:50]
+            wanted = 'an object of names and values such as {"g0": 1.5}'
+            raise DataError(f"{what.format(place)} of {path} is {shown}, and not {wanted}.")
+    return [row for _, row in found]
+
+
+class _RepeatedNameError(ValueError):
+    pass
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedNameError(next(name for name in names if names.count(name) > 1))
+    return found

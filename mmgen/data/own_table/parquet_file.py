@@ -1,0 +1,90 @@
+"""Parquet files, read by Arrow a few columns at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from .arrow_numbers import column_numbers
+from .columns import DatasetColumns, decoded, reason
+from .numerals import NumberError
+from .source import Source
+
+
+class ParquetColumns(DatasetColumns):
+    """A Parquet file; nothing is read before it is asked for, and nothing is kept."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow.parquet as parquet
+
+        try:
+            self._file = parquet.ParquetFile(path)
+            names, count = self._file.schema_arrow.names, self._file.metadata.num_rows
+        except Exception as error:  # whatever the reader makes of a damaged file
+            raise DataError(f"{path} cannot be read: {reason(error)}.") from error
+        if count == 0:
+            raise DataError(f"{path} has no rows.")
+        twice = next((name for name, times in Counter(names).items() if times > 1), None)
+        if twice is not None:
+            raise DataError(f"{path} has the column {twice!r} twice; a column needs a name of its own.")
+        Source.__init__(self, path.name, names)
+        self.path, self.count = path, count
+        self._classes = _class_labels(self._file.schema_arrow)
+
+    def _some(self, names: Sequence[str]) -> Any:
+        try:
+            return self._file.read(columns=list(names), use_threads=False).select(list(names))
+        except Exception as error:  # a file that is damaged further on
+            raise DataError(f"{self.path} cannot be read: {reason(error)}.") from error
+
+    def cells(self, name: str) -> list[Any]:
+        """Python values; the codes of a class label become the names of the classes."""
+        import datasets
+
+        table = datasets.Dataset(datasets.table.InMemoryTable(self._some([name])), fingerprint="cells")
+        return decoded(table, table.features[name], name, self.title)
+
+    def _block(self, names: Sequence[str], where: str, truths: bool) -> np.ndarray:
+        table, values = self._some(names), np.empty((self.count, len(names)))
+        for index, name in enumerate(names):
+            try:
+                if name in self._classes:  # codes, which stand for names
+                    values[:, index] = Source._column(self, name, truths)
+                else:
+                    values[:, index] = column_numbers(table.column(name), self.unknown.words, truths)
+            except NumberError as error:
+                raise self.refusal(name, where, error) from error
+        return values
+
+    def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of lists or of images, stacked; lists of numbers of one length without an object for each."""
+        import pyarrow.types as of
+
+        kind = self._file.schema_arrow.field(name).type
+        is_list = of.is_list(kind) or of.is_large_list(kind) or of.is_fixed_size_list(kind)
+        if not is_list or not of.is_primitive(kind.value_type):
+            return super().array(name)
+        lists = self._some([name]).column(name).combine_chunks()
+        flat = lists.flatten()
+        if lists.null_count or flat.null_count or len(flat) % len(lists) or of.is_temporal(kind.value_type):
+            return super().array(name)
+        sizes = np.full(len(lists), kind.list_size) if of.is_fixed_size_list(kind) else lists.value_lengths().to_numpy()
+        if (sizes != sizes[0]).any():
+            return super().array(name)
+        values = flat.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+        return values, ~np.isnan(values).any(1) if values.dtype.kind == "f" else np.ones(len(values), dtype=bool)
+
+
+def _class_labels(schema: Any) -> set[str]:
+    """The columns that the package ``datasets`` wrote as codes of classes."""
+    if b"huggingface" not in (schema.metadata or {}):
+        return set()
+    import datasets
+
+    features = datasets.Features.from_arrow_schema(schema)
+    return {name for name, feature in features.items() if type(feature).__name__ == "ClassLabel"}
