@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 from ..evaluation.drawing import COLOURS
 from ..runs.folder import write_atomically
 from .grid import said
-from .table import Choice, chosen_betas, single_modalities
+from .table import Choice, chosen_betas, equal_sums, single_modalities
 
 RECONSTRUCTION = Choice("reconstruction", "loss")
 
@@ -23,11 +23,11 @@ def tradeoff(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """Mean and sample deviation over seeds of the chosen measure and of the reconstruction loss given everything, on test rows.
 
     Returns:
-        One row per objective and β that has both: ``objective, beta, x, x_std, y, y_std``; deviations are 0 for a single seed.
+        One row per objective and β that has both, sums over the same targets: ``objective, beta, x, x_std, y,
+        y_std``; deviations are 0 for a single seed.
     """
-    pairs = single_modalities(table, choice, "test").merge(
-        single_modalities(table, RECONSTRUCTION, "test"), on=["objective", "beta", "seed"], suffixes=("_y", "_x")
-    )
+    y, x = (equal_sums(single_modalities(table, each, "test")) for each in (choice, RECONSTRUCTION))
+    pairs = y.merge(x, on=["objective", "beta", "seed"], suffixes=("_y", "_x"))
     grouped = pairs.groupby(["objective", "beta"], sort=False)
     found = grouped.agg(x=("value_x", "mean"), x_std=("value_x", "std"), y=("value_y", "mean"), y_std=("value_y", "std")).reset_index()
     return found.fillna({"x_std": 0.0, "y_std": 0.0}).dropna().sort_values(["objective", "beta"], kind="stable")

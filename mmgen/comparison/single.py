@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 
 from ..errors import MmgenError
-from ..evaluation.metric import is_summary
 from ..registry import load
 from ..runs import Plan, Run, RunFolder
 from ..training import Trainer
@@ -49,8 +48,8 @@ def train_run(config: Mapping[str, Any], folder: RunFolder, *, resume: bool, scr
 
 
 def in_headline(row: Mapping[str, Any]) -> bool:
-    """Whether a summary shows a result: a headline measure of its metric, as a mean over subsets or without a subset."""
-    return row["measure"] in load("metrics", row["metric"]).headline and is_summary(row["given"], row["target"])
+    """Whether a summary shows a result, as its metric says."""
+    return load("metrics", row["metric"]).in_headline(row["measure"], row["given"], row["target"])
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> tuple[str, Any, Any] | None:

@@ -62,16 +62,29 @@ def results(members: Iterable[Member]) -> pd.DataFrame:
 
 
 def single_modalities(table: pd.DataFrame, choice: Choice, split: str) -> pd.DataFrame:
-    """One value of the chosen measure per run: ``objective, beta, seed, value``.
+    """One value of the chosen measure per run: ``objective, beta, seed, target, value``.
 
-    Given single modalities (the mean over them, ``1 of M``) where the measure is one of subsets; given everything for the ``loss``; otherwise the mean of what has
-    no subset. Several labels are averaged.
+    Given single modalities (the mean over them, ``1 of M``) where the measure is one of subsets; given everything for
+    one of several targets at once, such as the ``loss``, and ``target`` says which those are; otherwise the mean of
+    what has no subset. Several labels are averaged.
     """
     rows = table[(table.metric == choice.metric) & (table.measure == choice.measure) & (table.split == split)]
     alone = rows[rows.given.str.match(r"1 of \d+$")]
+    several = choice.measure in load("metrics", choice.metric).over_targets
     if alone.empty:
-        alone = rows[(rows.target == "all") & (rows.given != "self") | (rows.given == "")]
-    return alone.groupby(["objective", "beta", "seed"], sort=False, as_index=False)["value"].mean()
+        alone = rows[((rows.target == "all") | several) & (rows.given != "self") | (rows.given == "")]
+    alone = alone if several else alone.assign(target="")
+    return alone.groupby(["objective", "beta", "seed", "target"], sort=False, as_index=False)["value"].mean()
+
+
+def equal_sums(values: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`single_modalities` gives, without sums over fewer targets than others have: less, for no merit.
+
+    Those over ``all`` stay; where there are none, those over what most runs have.
+    """
+    if values.empty:
+        return values
+    return values[values.target == ("all" if (values.target == "all").any() else values.target.mode()[0])]
 
 
 def chosen_betas(table: pd.DataFrame, choice: Choice | None) -> dict[str, float]:

@@ -7,7 +7,15 @@ from .laplace import Laplace, kl_laplaces, standard_laplace
 from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
 from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
 from .products import Products
-from .random import central_noise, laplace_noise, normal_noise, share_of_batch, stratified_uniform, uniform_noise
+from .random import (
+    central_noise,
+    laplace_noise,
+    normal_noise,
+    random_strata,
+    share_of_batch,
+    stratified_uniform,
+    uniform_noise,
+)
 from .subsets import powerset, sampled_subsets
 
 __all__ = [
@@ -35,6 +43,7 @@ __all__ = [
     "pairwise_kl",
     "powerset",
     "product_of_experts",
+    "random_strata",
     "sampled_subsets",
     "share_of_batch",
     "singletons",

@@ -27,6 +27,7 @@ class Share:
 
 _share: ContextVar[Share | None] = ContextVar("share", default=None)
 _central: ContextVar[bool] = ContextVar("central", default=False)
+_random_strata: ContextVar[bool] = ContextVar("random_strata", default=False)
 
 
 @contextmanager
@@ -50,6 +51,21 @@ def central_noise() -> Iterator[None]:
         yield
     finally:
         _central.reset(token)
+
+
+@contextmanager
+def random_strata() -> Iterator[None]:
+    """Within this context the numbers of :func:`stratified_uniform` are dealt to the rows of a batch in random order.
+
+    Rows of a training come in random order already. Others may be sorted (by class, by time), and numbers that rise
+    along the batch would then give each class components of its own: every row still has each with its weight, but a
+    mean over rows is as noisy as if there were only a few of them.
+    """
+    token = _random_strata.set(True)
+    try:
+        yield
+    finally:
+        _random_strata.reset(token)
 
 
 def noise_is_central() -> bool:
@@ -92,12 +108,18 @@ def uniform_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
 def stratified_uniform(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """One number in [0, 1) per row of ``shape`` ``[..., B]``: uniform for each row, evenly spread over the batch.
 
-    Row b gets ``(b + U) / B mod 1`` with one U, uniform on [0, B): systematic sampling. Used to choose a row's mixture component it gives every component its
-    share of the batch to within one row, and every row each component with exactly its weight, whatever the number of rows or of components.
+    Row b gets ``(π(b) + U) / B mod 1`` with one U, uniform on [0, B): systematic sampling. π is the identity, or under
+    :func:`random_strata` a random permutation of the batch (one for each of the leading dimensions). Used to choose a
+    row's mixture component it gives every component its share of the batch to within one row, and every row each
+    component with exactly its weight, whatever the number of rows or of components.
     """
     if _central.get():
         return like.new_full(shape, 0.5)
     share = _whole(shape[-1])
-    rows = torch.arange(share.start, share.stop, dtype=like.dtype, device=like.device)
+    if _random_strata.get():
+        order = torch.rand((*shape[:-1], share.total), device=like.device).argsort(-1)
+        place = order[..., share.start : share.stop].to(like.dtype)
+    else:
+        place = torch.arange(share.start, share.stop, dtype=like.dtype, device=like.device)
     start = torch.rand((*shape[:-1], 1), dtype=like.dtype, device=like.device) * share.total
-    return ((rows + start) / share.total).remainder(1.0).clamp(max=1 - torch.finfo(like.dtype).eps)
+    return ((place + start) / share.total).remainder(1.0).clamp(max=1 - torch.finfo(like.dtype).eps)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .evaluation import Evaluation, Pair
+from .labels import learnable, no_label, unlearnable
 from .metric import Metric, Row, row
 from .scores import accuracy, average_precisions, known_rows, mean_average_precision, micro_average_precision
 
@@ -30,13 +31,19 @@ class Classification(Metric):
         """It needs a classifier, and labels."""
         if not self._answers(evaluation):
             return "the objective has no classifier of its own"
-        return None if set(self._answers(evaluation)) & set(evaluation.labels()) else "the data have no labels"
+        if not set(self._answers(evaluation)) & set(evaluation.labels()):
+            return "the data have no labels"
+        return no_label(evaluation, "classifiers")
+
+    def omits(self, evaluation: Evaluation) -> list[str]:
+        """Labels of one class."""
+        return unlearnable(evaluation, "classifiers")
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every label."""
         answers = self._answers(evaluation)
         rows: list[Row] = []
-        for label, truth in evaluation.labels().items():
+        for label, truth in learnable(evaluation).items():
             known = known_rows(truth)
             if label not in answers or not known.any():
                 continue

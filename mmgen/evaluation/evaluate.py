@@ -27,7 +27,7 @@ def evaluate(
         run: A trained run.
         metrics: Names (``mmgen list metrics``); by default all installed ones that the data allow, but for the costly ones.
         split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw.
-        notify: Called with a sentence for each metric that is left out, and why.
+        notify: Called with a sentence for each metric that is left out or leaves something out, and why.
         evaluation: One that holds latents already.
         **options: Of metrics, by name: ``coherence={"classifier_steps": 200}``; over those of the run's configuration.
 
@@ -46,12 +46,21 @@ def evaluate(
         lacking = metric.lacks(evaluation)
         if lacking is None:
             chosen[name] = metric
-        elif notify is not None:
-            notify(f"The metric {name!r} is left out: {lacking}.")
+        if notify is not None:
+            said = (
+                [f"is left out: {lacking}"]
+                if lacking is not None
+                else [f"leaves something out: {each}" for each in metric.omits(evaluation)]
+            )
+            for sentence in said:
+                notify(f"The metric {name!r} {sentence}.")
     common = {"split": split, "seed": seed, "data": run.data.provenance.kind}
     rows: list[dict[str, Any]] = []
     for (name, metric), judged in zip(chosen.items(), evaluation.judged(list(chosen.values())), strict=True):
-        rows += [{"metric": name, **row, **common} for row in metric.summarise(evaluation, judged)]
+        found = metric.summarise(evaluation, judged)
+        if not found and notify is not None:
+            notify(f"The metric {name!r} has no numbers: no {split} row has what it looks at.")
+        rows += [{"metric": name, **row, **common} for row in found]
     if not run.reads_other_data:
         run.add_results(rows)
     return rows

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from ..data import Data, Table, track
+from ..distributions import random_strata
+from ..errors import DataError
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from .metric import Metric
@@ -91,6 +93,10 @@ class Evaluation:
     Attributes:
         names: All modalities.
         targets: Those that the model generates.
+        considered: The subsets that would be looked at if the model inferred from all of them.
+
+    Raises:
+        DataError: The split has no rows.
     """
 
     def __init__(
@@ -112,12 +118,15 @@ class Evaluation:
         self.device = model.device
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.subsets = self._chosen_subsets() if subsets is None else [tuple(subset) for subset in subsets]
+        if not len(data.split(split)):
+            raise DataError(_no_rows(data, split))
+        self.considered = self._considered() if subsets is None else [tuple(subset) for subset in subsets]
+        self.subsets = [subset for subset in self.considered if model.objective.infers(model, subset)]
         self._kept: dict[Any, Any] = {}
         self._latents: dict[str, Latents] = {}
 
-    def _chosen_subsets(self) -> list[Subset]:
-        """All non-empty subsets that the model infers from, or as many as allowed, smaller ones first."""
+    def _considered(self) -> list[Subset]:
+        """All non-empty subsets, or as many as allowed, smaller ones first."""
         count = len(self.names)
         if 2**count - 1 <= self.max_subsets:
             chosen = [c for size in range(1, count + 1) for c in itertools.combinations(range(count), size)]
@@ -128,18 +137,23 @@ class Evaluation:
             while len(kept) < self.max_subsets:
                 kept.add(tuple(np.flatnonzero(generator.random(count) < 0.5).tolist()) or everything)
             chosen = sorted(kept, key=lambda c: (len(c), c))
-        subsets = [tuple(self.names[m] for m in c) for c in chosen]
-        return [subset for subset in subsets if self.model.objective.infers(self.model, subset)]
+        return [tuple(self.names[m] for m in c) for c in chosen]
 
     # Rows and latents ---------------------------------------------------------------------------------------------------
 
     def rows(self, split: str) -> Table:
         """The rows of a split that are looked at."""
         table = self.data.split(split)
-        if len(table) <= self.max_rows:
-            return table
-        picked = np.random.default_rng(self.seed).choice(len(table), self.max_rows, replace=False)
-        return table.select(torch.from_numpy(np.sort(picked)))
+        return table if len(table) <= self.max_rows else table.select(self.draw(len(table), self.max_rows))
+
+    def draw(self, count: int, most: int) -> Tensor:
+        """At most ``most`` of the places 0 to ``count`` − 1, drawn at random without replacement, in ascending order.
+
+        Whatever looks at some rows only takes these. They are the same each time, so that equally many real and
+        generated values are those of the same rows.
+        """
+        order = np.random.default_rng(self.seed).permutation(count)[:most]
+        return torch.from_numpy(np.sort(order))
 
     def latents(self, split: str | None = None) -> Latents:
         """Latents of a split (the evaluated one by default) under all subsets."""
@@ -150,8 +164,12 @@ class Evaluation:
 
     @contextmanager
     def seeded(self, number: int = 0) -> Iterator[None]:
-        """No gradients, and random numbers of this evaluation's own: the same each time, whatever was computed before."""
-        with torch.no_grad(), torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+        """No gradients, and random numbers of this evaluation's own: the same each time, whatever was computed before.
+
+        Rows may come in any order.
+        """
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.no_grad(), random_strata(), torch.random.fork_rng(devices=devices):
             torch.manual_seed(self.seed + number)
             yield
 
@@ -259,3 +277,13 @@ class Evaluation:
             for i in who:
                 kept[i][given, target] = metrics[i].judge(self, generation)
         return kept
+
+
+def _no_rows(data: Data, split: str) -> str:
+    """Which rows there are none of, which there are, and how to have some."""
+    counts = {name: len(data.split(name)) for name in ("val", "test", "train")}
+    others = " or ".join(f"--split {name} (rows: {count})" for name, count in counts.items() if count)
+    return (
+        f"The data {data.name!r} have no {split} rows to evaluate on; {others} evaluates others, "
+        f"and {split} rows need more rows or groups to be drawn from, or a column that names them."
+    )

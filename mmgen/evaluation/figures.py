@@ -53,7 +53,12 @@ def check_view(view: str) -> None:
 
 
 def in_the_plane(points: np.ndarray, view: str, seed: int) -> np.ndarray:
-    """Points ``[N, D]`` in two dimensions ``[N, 2]``: by principal components, t-SNE or UMAP; the same each time, on one thread."""
+    """Points ``[N, D]`` in two dimensions ``[N, 2]``: by principal components, t-SNE or UMAP; the same each time.
+
+    One thread only. A single point has no principal components, and is where its first two dimensions say.
+    """
+    if len(points) < 2:
+        return points[:, :2]
     if view == "pca" or len(points) < 4:  # too few to have neighbours
         return PCA(2, svd_solver="full").fit_transform(points)
     if view == "tsne":
@@ -83,7 +88,7 @@ def latent_scatter(evaluation: Evaluation, view: str = "pca") -> Figure:
     modality = np.repeat(np.arange(len(alone)), [int(k.sum()) for k in keep])
     rows = np.concatenate([np.flatnonzero(k) for k in keep])
     if points.shape[1] > 2 and view != "pca" and len(points) > NEIGHBOURS:
-        drawn = np.random.default_rng(evaluation.seed).choice(len(points), NEIGHBOURS, replace=False)
+        drawn = evaluation.draw(len(points), NEIGHBOURS).numpy()
         points, modality, rows = points[drawn], modality[drawn], rows[drawn]
     axis = "z"
     if points.shape[1] > 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from ..errors import MmgenError
 from .classifiers import STEPS
 from .coherence import judge_of
 from .evaluation import Evaluation, Generation, Pair
+from .labels import learnable, no_label
+from .means import Means
 from .metric import Metric, MetricConfig, Row, row
 
 
@@ -77,6 +80,11 @@ class FrechetConfig(MetricConfig):
     manifold_rows: int = Field(2000, ge=2, description="Rows that precision and recall look at, at most: all pairs of them are compared.")
 
 
+Found = dict[
+    str, tuple[float, np.ndarray]
+]  # measure to its value, and which rows (of the generated values; of the real ones for recall) it looked at
+
+
 class _Frechet(Metric):
     """What both have in common: features of real and generated values of every wanted pair."""
 
@@ -96,43 +104,47 @@ class _Frechet(Metric):
         given, target = pair
         return target in self.targets(evaluation) and (target not in given or len(given) == len(evaluation.names))
 
-    def judge(self, evaluation: Evaluation, generation: Generation) -> tuple[float, float, float, int] | None:
-        """Distance, precision, recall, and of how many rows."""
-        target = generation.target
-        real = self._real(evaluation, target)
-        keep = generation.complete.nonzero().squeeze(1)[: len(real) if not generation.given else None]
-        if min(len(real), len(keep)) < 2:
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Found | None:
+        """Distance, precision and recall; from the prior as many values as there are real ones."""
+        real_rows, real = self._real(evaluation, generation.target)
+        rows = generation.complete.nonzero().squeeze(1)
+        if not generation.given:
+            rows = rows[evaluation.draw(len(rows), len(real_rows))]
+        if min(len(real_rows), len(rows)) < 2:
             return None
-        made = self.features(evaluation, target, generation.values[keep.to(generation.values.device)])
-        few = self.config.manifold_rows
-        precision, recall = precision_and_recall(real[:few], made[:few], self.config.neighbours)
-        return frechet_distance(real, made), precision, recall, len(keep)
+        made = self.features(evaluation, generation.target, generation.values[rows.to(generation.values.device)])
+        some_real, some_made = (evaluation.draw(len(each), self.config.manifold_rows) for each in (real, made))
+        precision, recall = precision_and_recall(real[some_real], made[some_made], self.config.neighbours)
+        return {
+            self.distance: (frechet_distance(real, made), _marked(rows, len(generation.complete))),
+            "precision": (precision, _marked(rows[some_made], len(generation.complete))),
+            "recall": (recall, _marked(real_rows[some_real], len(evaluation.latents().table))),
+        }
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, tuple[float, float, float, int] | None]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Found | None]) -> list[Row]:
         """Rows for every pair, and means by the number of given modalities."""
-        measures, total = (self.distance, "precision", "recall"), len(evaluation.names)
         rows: list[Row] = []
-        sizes: dict[str, list[tuple[float, ...]]] = {}
+        means = Means(evaluation, "mean")
         for (given, target), found in judged.items():
-            if found is None:
-                continue
-            *values, n = found
-            rows += [row(m, v, n, given="+".join(given) or "prior", target=target) for m, v in zip(measures, values, strict=True)]
-            sizes.setdefault(f"{len(given)} of {total}" if given else "prior", []).append(tuple(values))
-        n = len(evaluation.latents().table)
-        for size, each in sizes.items():
-            rows += [row(m, v, n, given=size, target="mean") for m, v in zip(measures, np.mean(each, axis=0), strict=True)]
-        return rows
+            for measure, (value, looked_at) in (found or {}).items():
+                rows.append(row(measure, value, int(looked_at.sum()), given="+".join(given) or "prior", target=target))
+                means.add(measure, given, value, looked_at)
+        return rows + means.rows()
 
-    def _real(self, evaluation: Evaluation, target: str) -> Tensor:
-        """Features of the real values of the evaluated split, kept as long as the evaluation is."""
+    def _real(self, evaluation: Evaluation, target: str) -> tuple[Tensor, Tensor]:
+        """Which rows of the evaluated split have real values, and the features of these; kept by the evaluation."""
 
-        def make() -> Tensor:
+        def make() -> tuple[Tensor, Tensor]:
             table = evaluation.latents().table
             has = table.available[:, evaluation.names.index(target)].nonzero().squeeze(1)
-            return self.features(evaluation, target, table.data[target][has].to(evaluation.device))
+            return has, self.features(evaluation, target, table.data[target][has].to(evaluation.device))
 
         return evaluation.once((self.distance, target), make)
+
+
+def _marked(rows: Tensor, count: int) -> np.ndarray:
+    """Row numbers as a mask ``[count]``."""
+    return np.isin(np.arange(count), rows.numpy())
 
 
 class FDClassifierConfig(FrechetConfig):
@@ -160,11 +172,13 @@ class FDClassifier(_Frechet):
         """It needs labels."""
         if not evaluation.targets:
             return "the model generates nothing"
-        return None if evaluation.labels() else "the data have no labels"
+        return no_label(evaluation, "classifiers")
 
     def targets(self, evaluation: Evaluation) -> list[str]:
-        """All modalities."""
-        return evaluation.names
+        """All modalities whose classifier has something to learn."""
+        names = evaluation.names
+        labels = [evaluation.once(("labels", name), partial(learnable, evaluation, name)) for name in names]
+        return [name for name, learned in zip(names, labels, strict=True) if learned]
 
     @torch.no_grad()
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ class LogLikelihood(Metric):
             given += [tuple(name for name in names if name != left) for left in names if len(names) > 2]
         given = [subset for subset in given if evaluation.model.objective.infers(evaluation.model, subset)]
         table = evaluation.rows(evaluation.split)
-        table = table.select(torch.arange(min(len(table), self.config.rows)))
+        table = table.select(evaluation.draw(len(table), self.config.rows))
         found: dict[tuple[str, str, str], list[Tensor]] = {}
         with evaluation.seeded():
             for raw in table.batches(64):

@@ -14,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from .evaluation import Evaluation, Pair
+from .labels import learnable, no_label, unlearnable
+from .means import Means
 from .metric import Metric, MetricConfig, Row, row
 from .scores import accuracy, known_rows, mean_average_precision, micro_average_precision
 
@@ -79,22 +81,32 @@ class LatentClassification(Metric):
 
     def lacks(self, evaluation: Evaluation) -> str | None:
         """It needs labels."""
-        return None if evaluation.labels() else "the data have no labels"
+        return no_label(evaluation, "probes")
+
+    def omits(self, evaluation: Evaluation) -> list[str]:
+        """Labels of one class."""
+        return unlearnable(evaluation, "probes")
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every label, probe and subset."""
         rows: list[Row] = []
-        for label, truth in evaluation.labels().items():
-            seen = evaluation.labels("train")[label]
+        for label, truth in learnable(evaluation).items():
+            seen, known = evaluation.labels("train")[label], known_rows(truth)
+            if not known.any():
+                continue
             for probe in self.config.probes:
                 rows += self._probe(evaluation, label, truth, probe)
             if truth.ndim == 2:
                 constant = np.zeros(truth.shape)
-                rows.append(row("chance_map", mean_average_precision(constant, truth), len(truth), label=label))
-                rows.append(row("chance_map_micro", micro_average_precision(constant, truth), len(truth), label=label))
+                chance = {
+                    "chance_map": mean_average_precision(constant, truth),
+                    "chance_map_micro": micro_average_precision(constant, truth),
+                }
+                finite = {measure: value for measure, value in chance.items() if np.isfinite(value)}
+                rows += [row(measure, value, int(known.sum()), label=label) for measure, value in finite.items()]
             elif (seen >= 0).any():
                 usual = np.bincount(seen[seen >= 0]).argmax()
-                rows.append(row("chance", (truth[truth >= 0] == usual).mean(), int((truth >= 0).sum()), label=label))
+                rows.append(row("chance", (truth[known] == usual).mean(), int(known.sum()), label=label))
         return rows
 
     def _probe(self, evaluation: Evaluation, label: str, truth: np.ndarray, probe: str) -> list[Row]:
@@ -102,10 +114,10 @@ class LatentClassification(Metric):
         test = evaluation.latents()
         known = known_rows(truth)
         rows: list[Row] = []
-        sizes: dict[tuple[str, int], list[float]] = {}
+        means = Means(evaluation)
         one = None
-        if probe == "shared" and len(test.subsets[0]) > 1:  # the model infers from no single modality
-            return rows
+        if probe == "shared" and not any(len(given) == 1 for given in test.subsets):
+            return rows  # the model infers from no single modality
         if probe != "per_subset":
             sources = [len(test.subsets) - 1] if probe == "joint_transfer" else [s for s, g in enumerate(test.subsets) if len(g) == 1]
             one = self._tuned(evaluation, label, sources)
@@ -121,20 +133,18 @@ class LatentClassification(Metric):
             note, called = fitted.note, "+".join(given)
             rows += self._choice(probe, fitted, label, called) if one is None else []
             for end, value in _score(fitted.classifiers, test.means[s].numpy()[scored], truth[scored]).items():
-                sizes.setdefault((probe + end, len(given)), []).append(value)
-                rows.append(row(probe + end, value, int(scored.sum()), given=called, label=label, note=note))
-        total = len(evaluation.names)
-        return rows + [
-            row(measure, np.mean(v), len(truth), given=f"{k} of {total}", label=label, note=note) for (measure, k), v in sizes.items()
-        ]
+                if np.isfinite(value):
+                    means.add(probe + end, given, value, scored)
+                    rows.append(row(probe + end, value, int(scored.sum()), given=called, label=label, note=note))
+        return rows + means.rows(label, note)
 
     @property
     def _grid(self) -> tuple[float, ...]:
         return tuple(sorted(self.config.C)) or GRIDS[self.config.classifier]
 
     def _choice(self, probe: str, fitted: Probe, label: str, given: str = "") -> list[Row]:
-        """The C of a probe, where there were several."""
-        if len(self._grid) == 1:
+        """The C of a probe, where there were several and rows to choose on."""
+        if len(self._grid) == 1 or not fitted.checked or not any(fitted.classifiers):
             return []
         return [row(f"{probe}_C", fitted.penalty, fitted.checked, given=given, label=label, note=fitted.note)]
 
@@ -142,7 +152,7 @@ class LatentClassification(Metric):
         """A probe of the latents of some subsets together, with the C that is best on their validation rows."""
         latents, codes = _labelled(evaluation, "train", label, sources)
         if len(codes) > self.config.probe_rows:
-            picked = np.random.default_rng(evaluation.seed).choice(len(codes), self.config.probe_rows, replace=False)
+            picked = evaluation.draw(len(codes), self.config.probe_rows).numpy()
             latents, codes = latents[picked], codes[picked]
         grid = self._grid
         if len(grid) == 1:
@@ -151,7 +161,7 @@ class LatentClassification(Metric):
         if not len(truth):
             middle = grid[len(grid) // 2]
             return Probe(self._fit(latents, codes, middle), middle, 0, f"no validation rows to choose C on: it is {middle:g}")
-        best, chosen = -np.inf, Probe([], grid[0], 0, "")
+        best, chosen = -np.inf, Probe([None], grid[0], 0, "")
         note = "C was chosen on these rows" if evaluation.split == "val" else ""
         for penalty in grid:
             classifiers = self._fit(latents, codes, penalty)

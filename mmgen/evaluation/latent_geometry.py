@@ -12,6 +12,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from .evaluation import Evaluation, Pair
+from .labels import several_classes
+from .means import Means
 from .metric import Metric, MetricConfig, Row, row
 
 
@@ -44,11 +46,13 @@ class CosineSimilarity(Metric):
         """Rows for every pair of modalities, and their mean."""
         latents = evaluation.latents()
         rows: list[Row] = []
+        looked_at = np.zeros(len(latents.table), dtype=bool)
         for one, two in itertools.combinations([given[0] for given in latents.subsets if len(given) == 1], 2):
             s, t = latents.index((one,)), latents.index((two,))
             both = (latents.complete[s] & latents.complete[t]).numpy()
             if both.sum() < 2:
                 continue
+            looked_at |= both
             x, y = latents.means[s].double().numpy()[both], latents.means[t].double().numpy()[both]
             order = np.random.default_rng(evaluation.seed).permutation(len(x))
             rows.append(row("paired", cosine(x, y).mean(), len(x), given=one, target=two))
@@ -56,7 +60,7 @@ class CosineSimilarity(Metric):
         for measure in ("paired", "shuffled"):
             each = [r["value"] for r in rows if r["measure"] == measure]
             if each:
-                rows.append(row(measure, np.mean(each), len(latents.table), target="mean"))
+                rows.append(row(measure, np.mean(each), int(looked_at.sum()), target="mean"))
         return rows
 
 
@@ -79,17 +83,22 @@ class Clustering(Metric):
     headline = ("ari", "nmi")
 
     def lacks(self, evaluation: Evaluation) -> str | None:
-        """It needs classes."""
-        return None if any(codes.ndim == 1 for codes in evaluation.labels().values()) else "the data have no labels with classes"
+        """It needs two classes among the rows that are looked at."""
+        labels = [codes for codes in evaluation.labels().values() if codes.ndim == 1]
+        if not labels:
+            return "the data have no labels with classes"
+        if not any(map(several_classes, labels)):
+            return f"clusters need two classes, and the {evaluation.split} rows know no two"
+        return None
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every label and subset, and means by size."""
-        test, train, total = evaluation.latents(), evaluation.latents("train"), len(evaluation.names)
+        test, train = evaluation.latents(), evaluation.latents("train")
         rows: list[Row] = []
         for label, truth in evaluation.labels().items():
             if truth.ndim == 2:
                 continue
-            sizes: dict[tuple[str, int], list[float]] = {}
+            means = Means(evaluation)
             for s, given in enumerate(test.subsets):
                 scored, usable = test.complete[s].numpy() & (truth >= 0), train.complete[s].numpy()
                 clusters = len(np.unique(truth[scored]))
@@ -104,7 +113,7 @@ class Clustering(Metric):
                     "nmi": normalized_mutual_info_score(truth[scored], assigned),
                 }
                 for measure, value in values.items():
-                    sizes.setdefault((measure, len(given)), []).append(value)
+                    means.add(measure, given, value, scored)
                     rows.append(row(measure, value, int(scored.sum()), given="+".join(given), label=label))
-            rows += [row(m, np.mean(v), len(truth), given=f"{k} of {total}", label=label) for (m, k), v in sizes.items()]
+            rows += means.rows(label)
         return rows

@@ -21,8 +21,10 @@ class MetricConfig(BaseModel):
 class Row(TypedDict):
     """One number.
 
-    ``given`` and ``target`` are names joined by '+'; ``k of M`` is a mean over all subsets of k modalities; '' where there is none. ``note`` says in a few words
-    why the number should not be trusted; '' where nothing is known against it.
+    ``given`` and ``target`` are names joined by '+' (``all``: every modality, as for a sum over them); ``k of M`` is a
+    mean over all subsets of k modalities; '' where there is none. ``n`` is the number of rows, one at least, that were
+    looked at: where there is none, there is no number and no row. ``note`` says in a few words why the number should
+    not be trusted; '' where nothing is known against it.
     """
 
     measure: str
@@ -55,6 +57,7 @@ class Metric(ABC):
     headline: ClassVar[tuple[str, ...]] = ()  # the measures that a summary shows
     less_is_better: ClassVar[tuple[str, ...]] = ()  # the measures of which that holds
     not_compared: ClassVar[tuple[str, ...]] = ()  # floors, ceilings and descriptions, by which no model is better
+    over_targets: ClassVar[tuple[str, ...]] = ()  # the measures of several targets at once, which the row names
     costly: ClassVar[bool] = False  # computed only when it is asked for by name
     reads_likelihood: ClassVar[bool] = False  # whether judge() reads the log-likelihood of what is generated
 
@@ -64,6 +67,15 @@ class Metric(ABC):
     def lacks(self, evaluation: Evaluation) -> str | None:
         """Why this metric cannot be computed here, as the end of a sentence; None if it can."""
         return None
+
+    def omits(self, evaluation: Evaluation) -> list[str]:
+        """What it leaves out although it can be computed, and why, each as the end of a sentence."""
+        return []
+
+    @classmethod
+    def in_headline(cls, measure: str, given: str, target: str) -> bool:
+        """Whether a summary shows such a row: a headline measure, as a mean, without a subset, or of many targets."""
+        return measure in cls.headline and (is_summary(given, target) or measure in cls.over_targets)
 
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
         """Whether it wants to see what is generated for a target given a subset (the empty one: from the prior)."""

@@ -12,7 +12,10 @@ from torch import Tensor
 
 from ..data import Modality, TextModality
 from .evaluation import Evaluation, Generation, Pair
+from .means import Means
 from .metric import Metric, MetricConfig, Row, row
+
+Found = tuple[np.ndarray, np.ndarray]  # mean distance, similarity and exactness, and of which rows
 
 
 class TextConfig(MetricConfig):
@@ -48,9 +51,10 @@ class TextDistance(Metric):
         """Every subset, for text."""
         return bool(pair[0]) and isinstance(evaluation.model.modalities[pair[1]], TextModality)
 
-    def judge(self, evaluation: Evaluation, generation: Generation) -> tuple[np.ndarray, int] | None:
-        """Distance, similarity and exactness, and of how many rows."""
-        keep = (generation.has_target & generation.complete).nonzero().squeeze(1)
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Found | None:
+        """What is found of a pair."""
+        looked_at = generation.has_target & generation.complete
+        keep = looked_at.nonzero().squeeze(1)
         if not len(keep) or generation.truth is None:
             return None
         modality, keep = evaluation.model.modalities[generation.target], keep.to(generation.values.device)
@@ -58,27 +62,21 @@ class TextDistance(Metric):
         distance = cpdist(made, real, scorer=Levenshtein.distance)
         longer = np.maximum([len(text) for text in made], [len(text) for text in real])
         similarity = 1 - distance / np.maximum(longer, 1)
-        return np.array([distance.mean(), similarity.mean(), (distance == 0).mean()]), len(keep)
+        return np.array([distance.mean(), similarity.mean(), (distance == 0).mean()]), looked_at.numpy()
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, tuple[np.ndarray, int] | None]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Found | None]) -> list[Row]:
         """Rows for every subset, and means by their sizes."""
-        measures, total = ("distance", "similarity", "exact"), len(evaluation.names)
         rows: list[Row] = []
-        sizes: dict[tuple[str, int], list[np.ndarray]] = {}
+        means = Means(evaluation)
         for (given, target), found in judged.items():
             if found is None:
                 continue
-            values, n = found
-            rows += [row(measure, value, n, given="+".join(given), target=target) for measure, value in zip(measures, values, strict=True)]
-            if target not in given:
-                sizes.setdefault((target, len(given)), []).append(values)
-        n = len(evaluation.latents().table)
-        for (target, size), each in sizes.items():
-            mean = np.mean(each, axis=0)
-            rows += [
-                row(measure, value, n, given=f"{size} of {total}", target=target) for measure, value in zip(measures, mean, strict=True)
-            ]
-        return rows
+            values, looked_at = found
+            for measure, value in zip(("distance", "similarity", "exact"), values, strict=True):
+                rows.append(row(measure, value, int(looked_at.sum()), given="+".join(given), target=target))
+                if target not in given:
+                    means.add(measure, given, value, looked_at, target)
+        return rows + means.rows()
 
     def _strings(self, modality: Modality, values: Tensor) -> list[str]:
         texts = strings(modality, values)

@@ -16,7 +16,7 @@ from ..data import Batch, Data, Modality, Table
 from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
-from ..distributions import Gaussian, Likelihood, Mixture, Reference
+from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata
 from ..errors import MmgenError, listed, nearest
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.rows import WHOLE, View, normalised, views
@@ -394,11 +394,11 @@ class MultimodalVAE(nn.Module):
 
     @contextmanager
     def _inference(self) -> Iterator[None]:
-        """No gradients, and evaluation mode, for the length of a call."""
+        """No gradients, evaluation mode, and rows that may come in any order, for the length of a call."""
         training = self.training
         self.eval()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), random_strata():
                 yield
         finally:
             self.train(training)

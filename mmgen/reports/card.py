@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..evaluation.metric import Metric
 from ..yaml_files import dump_yaml
 from .numbers import Key, number
-from .runs import headline
 from .words import data_in_words, objective_in_words
 
 
@@ -82,12 +82,11 @@ def _loading(config: Mapping[str, Any], environment: Mapping[str, Any], folders:
 
 
 def _metrics(results: Sequence[Mapping[str, Any]]) -> str:
-    kept: dict[str, tuple[str, ...] | None] = {}
+    kept: dict[str, type[Metric] | None] = {}
     lines = []
     for row in results:
         key = Key(*(str(row.get(part, "")) for part in ("metric", "measure", "given", "target", "label", "split")))
-        measures = headline(key.metric, kept)
-        if key.is_summary and (measures is None or key.measure in measures):
+        if key.in_headline(kept):
             cells = [key.metric, key.said(), key.split, number(float(row["value"])), f"{int(row.get('n', 0)):,}", row.get("note", "")]
             lines.append("| " + " | ".join(_plain(cell) for cell in cells) + " |")
     if not lines:

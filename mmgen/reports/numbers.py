@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluation.metric import is_summary
-from .runs import Group, headline
+from ..evaluation.metric import Metric, is_summary
+from .runs import Group, metric_of
 
 
 @dataclass(frozen=True, order=True)
@@ -23,10 +23,15 @@ class Key:
     label: str
     split: str
 
-    @property
-    def is_summary(self) -> bool:
-        """Whether it is a mean over subsets, or has no subset."""
-        return is_summary(self.given, self.target)
+    def in_headline(self, kept: dict[str, type[Metric] | None]) -> bool:
+        """Whether a summary shows it, as its metric (kept by name in ``kept``) says.
+
+        Any mean over subsets, where that is not installed or has no headline.
+        """
+        metric = metric_of(self.metric, kept)
+        if metric is None or not metric.headline:
+            return is_summary(self.given, self.target)
+        return metric.in_headline(self.measure, self.given, self.target)
 
     def said(self, splits: int = 1) -> str:
         """In words, without the metric."""
@@ -102,10 +107,9 @@ def _cell(rows: Sequence[dict[str, Any]]) -> Cell | None:
 
 
 def summary(numbers: dict[Key, list[Cell | None]]) -> dict[Key, list[Cell | None]]:
-    """The headline measures of each metric, as means over subsets."""
-    kept: dict[str, tuple[str, ...] | None] = {}
-    measures = {key.metric: headline(key.metric, kept) for key in numbers}
-    return {key: cells for key, cells in numbers.items() if key.is_summary and key.measure in (measures[key.metric] or (key.measure,))}
+    """The headline measures of each metric, as means over subsets or of several targets at once."""
+    kept: dict[str, type[Metric] | None] = {}
+    return {key: cells for key, cells in numbers.items() if key.in_headline(kept)}
 
 
 @dataclass(frozen=True)

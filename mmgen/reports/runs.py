@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MmgenError, PluginError
+from ..evaluation.metric import Metric
 from ..registry import load
 from ..runs import MODEL, Run, load_run
 from ..runs.hub import HUB_CONFIG, hide_paths
@@ -205,11 +206,11 @@ def _said(key: str, value: Any) -> str:
     return f"{name} {text if len(text) <= 24 else text[:23] + '…'}"
 
 
-def headline(metric: str, kept: dict[str, tuple[str, ...] | None]) -> tuple[str, ...] | None:
-    """The measures that a summary of a metric shows; None, for all, where the metric is not installed."""
-    if metric not in kept:
+def metric_of(name: str, kept: dict[str, type[Metric] | None]) -> type[Metric] | None:
+    """A metric by its name; None where it is not installed."""
+    if name not in kept:
         try:
-            kept[metric] = load("metrics", metric).headline
+            kept[name] = load("metrics", name)
         except PluginError:
-            kept[metric] = None
-    return kept[metric]
+            kept[name] = None
+    return kept[name]

@@ -10,7 +10,7 @@ import pytest
 
 from mmgen import MmgenError
 from mmgen.comparison import Choice, chosen_betas, summarise, tradeoff_figure
-from mmgen.comparison.figure import save_figure
+from mmgen.comparison.figure import save_figure, tradeoff
 from mmgen.comparison.table import RESULT
 
 COHERENCE = Choice("coherence", "cross")
@@ -93,6 +93,25 @@ def test_a_summary_has_headline_measures_only():
     other = table({("a", 1.0): [0.1]}, measure="self")
     assert summarise(pd.concat([detail, other])).empty
     assert summarise(table({})).empty
+
+
+def test_losses_are_compared_with_those_over_the_same_targets():
+    whole = loss({("all", 0.1): [30.0, 31.0], ("all", 1.0): [20.0, 21.0], ("other", 1.0): [25.0, 26.0]})
+    fewer = {("some", 0.1): [9.0, 9.1], ("some", 1.0): [8.0, 8.1]}
+    fewer = table(fewer, metric="reconstruction", measure="loss", given="a+b+c", target="b", label="")
+    score = table({("all", 1.0): [0.5, 0.6], ("other", 1.0): [0.6, 0.6], ("some", 1.0): [0.4, 0.4]})
+    everything = pd.concat([whole, fewer, score])
+    summary = summarise(everything)
+    losses = summary[summary.measure == "loss"].set_index(["objective", "beta"])
+    assert set(losses.target) == {"all", "b"}, "a column each"
+    assert losses.loc[("all", 1.0), "best"], "8 is less than 20, and of other things"
+    assert losses.loc[("some", 1.0), "best"]
+    assert set(tradeoff(everything, COHERENCE).objective) == {"all", "other"}
+    alone = tradeoff(everything[everything.objective == "some"], COHERENCE)
+    assert set(alone.objective) == {"some"}, "among themselves they are equal"
+    val = pd.concat([whole, fewer]).assign(split="val")
+    chosen = chosen_betas(val, Choice("reconstruction", "loss"))
+    assert chosen == {"all": 1.0, "other": 1.0, "some": 1.0}
 
 
 def test_what_cannot_choose_is_a_sentence():

@@ -12,6 +12,7 @@ from mmgen.distributions import (
     Gaussian,
     Mixture,
     normal_noise,
+    random_strata,
     sampled_subsets,
     share_of_batch,
     stratified_uniform,
@@ -33,10 +34,17 @@ PLACES = Gaussian(torch.randn(2, 3, ROWS, 2, dtype=torch.float64), torch.randn(2
 LOG_WEIGHTS = torch.randn(2, 3, ROWS, dtype=torch.float64).log_softmax(-2)
 AVAILABLE = torch.rand(ROWS, 5) < 0.6
 
+
+def strata_at_random(a, b):
+    with random_strata():
+        return stratified_uniform((4, b - a), LIKE)
+
+
 DRAWS = {  # (function of the rows, the dimension of the rows in what it returns)
     "normal noise": (lambda a, b: normal_noise((2, b - a, 3), LIKE), 1),
     "uniform noise": (lambda a, b: uniform_noise((2, b - a), LIKE), 1),
     "stratified uniform": (lambda a, b: stratified_uniform((4, b - a), LIKE), 1),
+    "strata at random": (strata_at_random, 1),
     "samples of a Gaussian": (lambda a, b: PLACES[:, :, a:b].rsample((3,)), 3),
     "samples of a mixture": (lambda a, b: Mixture(PLACES[:, :, a:b], LOG_WEIGHTS[:, :, a:b]).rsample((3,)), 2),
     "samples of a mixture of one": (lambda a, b: Mixture.of(PLACES[0, 0, a:b]).rsample((3,)), 1),
@@ -109,6 +117,24 @@ def test_stratified_numbers_are_evenly_spread_over_the_batch(rows, dtype):
     assert numbers.max() < 1
     gaps = numbers.sort(-1).values.diff(dim=-1)
     torch.testing.assert_close(gaps, torch.full_like(gaps, 1 / rows), rtol=0, atol=1e-5)
+
+
+def test_strata_at_random_are_the_same_numbers_for_other_rows():
+    torch.manual_seed(0)
+    numbers = strata_at_random(0, 50)
+    gaps = numbers.sort(-1).values.diff(dim=-1)
+    torch.testing.assert_close(gaps, torch.full_like(gaps, 1 / 50), rtol=0, atol=1e-12)
+    orders = {tuple(each.argsort().tolist()) for each in numbers}
+    assert len(orders) == 4, "an order for each of the leading dimensions"
+    with random_strata():
+        assert float(torch.stack([stratified_uniform((2000,), LIKE)[:1000].mean() for _ in range(20)]).std()) < 0.02
+    torch.manual_seed(0)
+    start = float(torch.rand((1, 1), dtype=LIKE.dtype)) * 50
+    torch.manual_seed(0)
+    in_order = stratified_uniform((1, 50), LIKE)[0]
+    assert in_order.tolist() == pytest.approx([(row + start) / 50 % 1 for row in range(50)]), (
+        "and along the batch outside, as a training has it"
+    )
 
 
 def test_every_row_of_the_stratified_numbers_is_uniform():

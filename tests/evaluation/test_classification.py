@@ -13,9 +13,12 @@ from mmgen.testing import toy_data
 ANSWERS = ("sky", "sea", "always", "unknown")
 
 
-def with_test_labels(data, labels, names):
+def with_labels(data, labels, names):
+    """Labels of the 24 test rows, which are also those of the first and the second half of the training rows."""
     test = Table.of(data.test.data, available=data.test.available, labels=labels)
-    return replace(data, test=test, labels=names)
+    twice = {label: torch.cat([codes, codes]) for label, codes in labels.items()}
+    train = Table.of(data.train.data, available=data.train.available, labels=twice)
+    return replace(data, train=train, test=test, labels=names)
 
 
 def answering(monkeypatch, data, logits):
@@ -33,7 +36,7 @@ def test_accuracy_and_error_rate_are_of_the_rows_whose_class_is_known(monkeypatc
     data = toy_data(("vector", "counts"), rows=48)
     codes = torch.arange(24) % 3
     codes[:4] = -1
-    data = with_test_labels(data, {"class": codes}, data.labels)
+    data = with_labels(data, {"class": codes}, data.labels)
     wrong = torch.tensor([5, 9, 10, 20])
     said = codes.clamp(min=0)
     said[wrong] = (said[wrong] + 1) % 3
@@ -60,7 +63,7 @@ def test_several_answers_macro_and_micro(monkeypatch):
     truth[:, 2], truth[:, 3] = 1, -1
     truth[::5, 0] = -1
     truth[7] = -1
-    data = with_test_labels(toy_data(("vector", "counts")), {"concept": truth}, {"concept": ANSWERS})
+    data = with_labels(toy_data(("vector", "counts")), {"concept": truth}, {"concept": ANSWERS})
     found = by_name(Classification().compute(answering(monkeypatch, data, {"concept": logits})))
     each = {}
     for i, name in enumerate(ANSWERS[:2]):
@@ -81,5 +84,5 @@ def test_what_it_lacks(monkeypatch):
     )
     logits = {"class": torch.zeros(24, 3)}
     assert Classification().lacks(answering(monkeypatch, data, logits)) is None
-    bare = with_test_labels(data, {}, {})
+    bare = with_labels(data, {}, {})
     assert Classification().lacks(answering(monkeypatch, bare, logits)) == "the data have no labels"

@@ -167,11 +167,14 @@ def test_numbers_in_words(cell, said):
 
 
 def test_summary_rows():
-    def key(given, target):
-        return Key("m", "x", given, target, "", "test")
+    def shown(metric, measure, given, target):
+        return Key(metric, measure, given, target, "", "test").in_headline({})
 
-    assert all(key(*pair).is_summary for pair in (("2 of 5", "a"), ("a", "mean"), ("", ""), ("a+b", "all")))
-    assert not key("a+b", "c").is_summary
+    for metric, measure in (("of nobody", "x"), ("reconstruction", "loss")):
+        assert all(shown(metric, measure, *pair) for pair in (("2 of 5", "a"), ("a", "mean"), ("", ""), ("a+b", "all")))
+    assert not shown("of nobody", "x", "a+b", "c")
+    assert not shown("reconstruction", "distance", "2 of 5", "a")
+    assert shown("reconstruction", "loss", "a+b", "b"), "a sum over what is generated, if that is one modality"
 
 
 def test_missing_pieces_are_said_in_place(made, tmp_path):

@@ -484,6 +484,45 @@ class FieldForgotten(MeanLength):
         return [{name: value for name, value in each.items() if name != "n"} for each in super().summarise(evaluation, judged)]
 
 
+class FirstRows(MeanLength):
+    def mean(self, table):
+        return table.data["vector"][:10].mean()
+
+
+class FirstModality(MeanLength):
+    def summarise(self, evaluation, judged):
+        lengths = [means.norm(dim=-1).mean() for means in evaluation.latents().means]
+        return [row("length", lengths[0], len(evaluation.latents().table))]
+
+
+class MeanOverNothing(MeanLength):
+    def summarise(self, evaluation, judged):
+        return [*super().summarise(evaluation, judged), row("width", 0.0, 0)]
+
+
+class NoughtForNoTerm(MeanLength):
+    def summarise(self, evaluation, judged):
+        latents = evaluation.latents()
+        alone = [self.of(latents) for given in latents.subsets if len(given) == 1]
+        made = row("length", sum(alone), len(latents.table), given="self", target="all")
+        return [*super().summarise(evaluation, judged), made]
+
+
+class AllOfSome(MeanLength):
+    def summarise(self, evaluation, judged):
+        given, n = "+".join(evaluation.names), len(evaluation.latents().table)
+        made = row("targets", len(evaluation.targets), n, given=given, target="all")
+        return [*super().summarise(evaluation, judged), made]
+
+
+class NobodyCanBeWrong(MeanLength):
+    def summarise(self, evaluation, judged):
+        usual = evaluation.labels("train")["class"].max()
+        truth = evaluation.labels()["class"]
+        made = row("accuracy", (truth == usual).mean(), len(truth), label="class")
+        return [*super().summarise(evaluation, judged), made]
+
+
 # ------------------------------------------------------------------------------------------------------------------------
 
 OBJECTIVE = ObjectiveContract, {"tight": True}
@@ -562,6 +601,13 @@ FAULTS = [
     (GlobalNoise, METRIC, "test_the_global_random_state_is_left_alone"),
     (HeadlineOfNothing, METRIC, "test_headline_measures_exist"),
     (FieldForgotten, METRIC, "test_rows_have_the_declared_fields"),
+    (FirstRows, METRIC, "test_the_order_of_rows_means_nothing"),
+    (FirstModality, METRIC, "test_the_order_of_modalities_means_nothing"),
+    (MeanOverNothing, METRIC, "test_rows_have_the_declared_fields"),
+    (MeanOverNothing, METRIC, "test_few_rows_and_labels_without_classes"),
+    (NoughtForNoTerm, METRIC, "test_what_a_model_does_not_do_has_no_row"),
+    (AllOfSome, METRIC, "test_what_a_model_does_not_do_has_no_row"),
+    (NobodyCanBeWrong, METRIC, "test_few_rows_and_labels_without_classes"),
 ]
 
 

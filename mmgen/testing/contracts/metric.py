@@ -2,99 +2,32 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ...data import Data, Table
-from ...evaluation import Evaluation, Metric, Row
-from ...models import MultimodalVAE
-from ...options import validated
-from ...registry import load
+from ...data import Table
+from ...evaluation import Row
 from ..toys import toy_data
-from .contract import Contract, does_not_apply, same_global_randomness, seed_everything
+from .contract import does_not_apply
+from .metric_edges import MetricEdges
+from .metric_order import MetricOrder
+from .metric_trial import changed, own_cache
 
 SIDES = ("train", "val", "test")
-QUICK = {"classifier_steps": 8, "samples": 20, "rows": 12, "restarts": 2, "points": 4}
 
 
-@dataclass(frozen=True)
-class _Found:
-    """The rows of a metric, and whether things are as they were."""
-
-    rows: list[Row]
-    same_weights: bool
-    same_learning: bool
-    no_gradients: bool
-    evaluating: bool
-    same_random_state: bool
-
-
-class MetricContract(Contract):
-    """Rows as declared, the same by the same seed, of rows that have what they are about; and a model that is left as it was.
+class MetricContract(MetricOrder, MetricEdges):
+    """Rows as declared, of what exists, the same by the same seed and in any order, and a model that is left as it was.
 
     Attributes:
         objective: The objective of the model that it is tried on, which is not trained.
         kinds: The kinds of modalities of the toy (:func:`mmgen.testing.toy_data`).
         quick: Options that make it quick, of which those are set that the metric has and ``options`` does not say.
     """
-
-    kind = "metrics"
-    objective: ClassVar[str] = "elbo"
-    kinds: ClassVar[tuple[str, ...]] = ("vector", "text", "image")
-    quick: ClassVar[Mapping[str, Any]] = QUICK
-
-    # What checks use ----------------------------------------------------------------------------------------------------
-
-    def make(self) -> Metric:
-        """The metric with its options."""
-        found = self.loaded()
-        quick = {name: value for name, value in self.quick.items() if name in found.Config.model_fields}
-        return found(validated(found.Config, {**quick, **self.options}, "metrics"))
-
-    @property
-    def data(self) -> Data:
-        """The toy; rows lack modalities where the objective can train on such."""
-        complete = not load("objectives", self.objective).supports_missing
-        return self.once("data", lambda: _toy(self.kinds, missing=0.0 if complete else 0.3))
-
-    def evaluation(self, data: Data, model: MultimodalVAE | None = None) -> Evaluation:
-        """An evaluation of an untrained model."""
-        made = MultimodalVAE.create(self.objective, data, latent_dim=3) if model is None else model
-        return Evaluation(made, data, max_rows=24)
-
-    def found(self) -> _Found:
-        """What the metric finds on the toy, computed once."""
-        return self.once("found", lambda: self._compute(self.evaluation(self.data), seed=0))
-
-    def _compute(self, evaluation: Evaluation, seed: int) -> _Found:
-        metric, model = self.make(), evaluation.model
-        before, wanted = copy.deepcopy(model.state_dict()), [parameter.requires_grad for parameter in model.parameters()]
-        with _own_cache():
-            lacking = metric.lacks(evaluation)
-            if lacking is not None:
-                does_not_apply(f"it cannot be computed on the toy: {lacking}; set kinds or objective")
-            seed_everything(seed)
-            state = torch.random.get_rng_state()
-            with same_global_randomness(self.who):
-                rows = metric.compute(evaluation)
-        return _Found(
-            rows=rows,
-            same_weights=all(torch.equal(value, before[name]) for name, value in model.state_dict().items()),
-            same_learning=wanted == [parameter.requires_grad for parameter in model.parameters()],
-            no_gradients=all(parameter.grad is None for parameter in model.parameters()),
-            evaluating=not model.training,
-            same_random_state=torch.equal(state, torch.random.get_rng_state()),
-        )
 
     # Checks -------------------------------------------------------------------------------------------------------------
 
@@ -110,7 +43,9 @@ class MetricContract(Contract):
             assert type(row["value"]) is float and not math.isinf(row["value"]), (
                 f"{self.who}: {row['measure']} is {row['value']!r}, not a number"
             )
-            assert type(row["n"]) is int and row["n"] >= 0, f"{self.who}: {row['measure']} is of {row['n']!r} rows"
+            assert type(row["n"]) is int and row["n"] >= 1, (
+                f"{self.who}: {row['measure']} is of {row['n']!r} rows; where there are none, there is no number"
+            )
         keys = [(row["measure"], row["given"], row["target"], row["label"]) for row in rows]
         assert len(set(keys)) == len(keys), f"{self.who}: two rows say the same measure of the same thing"
         json.dumps(rows)
@@ -139,13 +74,14 @@ class MetricContract(Contract):
 
     def test_it_says_what_it_lacks(self) -> None:
         """On one modality without labels it is computed, or says as the end of a sentence why it cannot be."""
-        bare = _changed(replace(toy_data(self.kinds[:1], rows=18), labels={}), lambda table: replace(table, labels={}), "bare")
+        toy = replace(toy_data(self.kinds[:1], rows=18), labels={})
+        bare = changed(toy, lambda table: replace(table, labels={}), "bare")
         for evaluation in (self.evaluation(self.data), self.evaluation(bare)):
             metric = self.make()
             lacking = metric.lacks(evaluation)
             if lacking is None:
                 if evaluation.data is bare:
-                    with _own_cache():
+                    with own_cache():
                         metric.compute(evaluation)
                 continue
             assert isinstance(lacking, str) and lacking.strip(), f"{self.who}: lacks() gives {lacking!r}; a sentence's end, or None"
@@ -157,7 +93,7 @@ class MetricContract(Contract):
         """What stands in the place of a missing modality changes no number."""
         if all(bool(self.data.split(side).available.all()) for side in SIDES):
             does_not_apply(f"the objective {self.objective!r} needs every modality of every row")
-        other = self.evaluation(_changed(self.data, _with_garbage, "other"))
+        other = self.evaluation(changed(self.data, _with_garbage, "other"))
         sentence = f"{self.who}: what stands in the place of a missing modality matters"
         _assert_same(self.found().rows, self._compute(other, seed=0).rows, sentence)
 
@@ -169,24 +105,6 @@ def _assert_same(one: list[Row], two: list[Row], sentence: str) -> None:
         assert close or (math.isnan(first["value"]) and math.isnan(second["value"])), f"{sentence} ({first['measure']})"
 
 
-def _toy(kinds: tuple[str, ...], missing: float) -> Data:
-    """The toy with a second label, two yes/no answers."""
-
-    def answered(table: Table) -> Table:
-        classes = table.labels["class"]
-        answers = torch.stack([classes == 0, torch.arange(len(classes)) % 2 == 0], 1).long()
-        return replace(table, labels={**table.labels, "answers": answers})
-
-    data = toy_data(kinds, rows=36, missing=missing)
-    return _changed(replace(data, labels={**data.labels, "answers": ("first", "even")}), answered, "answers")
-
-
-def _changed(data: Data, change: Callable[[Table], Table], called: str) -> Data:
-    """The same data with other tables."""
-    train, val, test = (change(table) for table in (data.train, data.val, data.test))
-    return replace(data, train=train, val=val, test=test, fingerprint=f"{data.fingerprint}-{called}")
-
-
 def _with_garbage(table: Table) -> Table:
     """A table with ones where something is missing, in place of zeros."""
 
@@ -194,17 +112,3 @@ def _with_garbage(table: Table) -> Table:
         return torch.where(has.reshape(-1, *[1] * (values.dim() - 1)), values, torch.ones_like(values))
 
     return replace(table, data={name: filled(rows[:], table.available[:, m]) for m, (name, rows) in enumerate(table.data.items())})
-
-
-@contextmanager
-def _own_cache() -> Iterator[None]:
-    """Classifiers of toys are kept in a folder that goes away."""
-    before = os.environ.get("MMGEN_CACHE")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MMGEN_CACHE"] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop("MMGEN_CACHE")
-            if before is not None:
-                os.environ["MMGEN_CACHE"] = before
