@@ -19,6 +19,7 @@ import mmgen.runs.config
 import mmgen.runs.run
 from mmgen.comparison import Outcome
 from mmgen.comparison.single import train_run
+from mmgen.errors import DataWarning
 from mmgen.evaluation.classifiers import Budget
 from mmgen.registry import refresh
 from mmgen.runs import Plan
@@ -34,7 +35,8 @@ modalities:
 
 
 def own_files(folder):
-    """The files that pages speak of: my.csv with genes and proteins, my.npz with pictures beside them, and my.yaml about the former."""
+    """The files that pages speak of: my.csv with genes and proteins, new.csv with a few rows more, my.npz with pictures
+    beside them, and my.yaml about the first."""
     random = np.random.default_rng(0)
     header = ["subject", "diagnosis", "g0", "g1", "g2", "p0", "p1"]
     with (folder / "my.csv").open("w", newline="") as file:
@@ -45,6 +47,9 @@ def own_files(folder):
             writer.writerow(
                 [f"s{i // 2}", "ill" if ill else "well", *(random.normal(5 * ill, 1, 3).round(3)), *random.poisson(1 + 5 * ill, 2)]
             )
+    new = [header[2:], *([*random.normal(5 * (i % 2), 1, 3).round(3), *random.poisson(1 + 5 * (i % 2), 2)] for i in range(12))]
+    with (folder / "new.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(new)
     genes, scan = random.normal(size=(60, 3)).astype(np.float32), random.integers(0, 256, (60, 1, 8, 8)).astype(np.uint8)
     np.savez(folder / "my.npz", genes=genes, scan=scan, diagnosis=np.array(["ill", "well"] * 30))
     (folder / "my.yaml").write_text(OWN)
@@ -156,6 +161,8 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
     monkeypatch.setattr("huggingface_hub.HfApi", lambda token: hub)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(next(tmp_path.glob("*/config.json")).parent))
-    yield World(tmp_path, a_run, monkeypatch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", DataWarning)  # a page may open other data than a run's
+        yield World(tmp_path, a_run, monkeypatch)
     monkeypatch.undo()
     refresh()
