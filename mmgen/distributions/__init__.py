@@ -1,5 +1,6 @@
 """Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods: the only place where such algebra lives."""
 
+from ..bounds import bounded
 from .divergences import (
     Reference,
     geometric_jensen_shannon,
@@ -26,6 +27,7 @@ __all__ = [
     "Mixture",
     "Products",
     "Reference",
+    "bounded",
     "central_noise",
     "everything",
     "geometric_jensen_shannon",
