@@ -24,11 +24,19 @@ LOG_DISPERSION_RANGE = (-10.0, 7.0)
 
 
 class Likelihood(nn.Module, ABC):
-    """One of the distributions below, for data of ``shape`` (at least one dimension)."""
+    """One of the distributions below, for data of ``shape`` (at least one dimension).
+
+    Attributes:
+        outputs: How many numbers the decoder gives per value.
+        discrete: Whether it gives probabilities of values, and not densities.
+        normalised: Whether these sum or integrate to one; a score that does not is not reported as a log-likelihood.
+        fitted_scale: Whether training decides how far values are from their mean.
+    """
 
     outputs: int = 1
     discrete: ClassVar[bool] = False
-    fitted_scale: bool = False  # whether training decides how far values are from their mean
+    normalised: bool = True
+    fitted_scale: bool = False
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
