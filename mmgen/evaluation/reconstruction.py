@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 from torch import Tensor
@@ -26,7 +27,7 @@ class Reconstruction(Metric):
 
     Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``rmse`` (where that is a mean squared difference: its
     square root, after the mean over all entries of all rows; in data units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in the units
-    that the networks see), and ``loss`` = −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
+    that the networks see; not where an objective has a score in its place that is not normalised), and ``loss`` = −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
     reconstruction, given itself (``self``) the self-reconstruction. ``distance`` and ``rmse`` given ``nothing`` are those of the mean (or most frequent) training value:
     the floor that an imputation must beat.
 
@@ -63,6 +64,7 @@ class Reconstruction(Metric):
         """Rows for every (given, target)."""
         everything: Subset = tuple(evaluation.names)
         rows: list[Row] = []
+        likelihoods: Any = evaluation.model.likelihoods
         joint, alone = 0.0, 0.0
         for (given, target), found in judged.items():
             if found is None:
@@ -70,7 +72,8 @@ class Reconstruction(Metric):
             distance, log_likelihood, n = found
             called, weight = "+".join(given), evaluation.model.likelihood_weights[evaluation.names.index(target)]
             rows += self._distances(evaluation, distance, n, called, target)
-            rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
+            if likelihoods[evaluation.names.index(target)].normalised:
+                rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
             joint -= weight * log_likelihood if given == everything else 0
             alone -= weight * log_likelihood if given == (target,) else 0
         table = evaluation.latents().table
