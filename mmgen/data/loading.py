@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import DataError, MmgenError, PluginError, listed, nearest
-from ..options import validated
+from ..options import validated, without_idle
 from ..registry import entries, load
 from .cache import cached_splits
 from .dataset import Dataset, Provenance
@@ -102,23 +102,30 @@ def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[s
 def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
-    What is said of ``all`` holds for every modality, unless something else is said of it by name. A change that names a ``kind`` may describe a modality in
-    full, as a run's configuration does. An unknown modality or field is an error that says what there is.
+    What is said of ``all`` holds for every modality on which it has an effect, unless something else is said of it by name.
+    A change that names a ``kind`` may describe a modality in full, as a run's configuration does. An unknown modality or
+    field is an error that says what there is, and so is one that has no effect.
     """
-    changed = dict(declared)
-    everywhere = changes.get(ALL, {})
+    changed, used = dict(declared), set[str]()
+    everywhere = dict(changes.get(ALL, {}))
+    usual_kind = everywhere.pop("kind", None)
     named = {name: change for name, change in changes.items() if name != ALL}
     for name in [*declared, *(name for name in named if name not in declared)]:
-        change = {**everywhere, **named.get(name, {})}
-        if not change:
+        where, fields = f"modalities.{name}", dict(named.get(name, {}))
+        kind = fields.pop("kind", usual_kind)
+        if not fields and not everywhere and kind is None:
             continue
-        where, fields = f"modalities.{name}", change
-        kind = fields.pop("kind", None)
         if kind is None and name not in declared:
             raise MmgenError(f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")
         cls = type(declared[name]) if kind is None else load("modalities", kind)
         same = name in declared and type(declared[name]) is cls
-        changed[name] = validated(cls, {**(declared[name].model_dump() if same else {}), **fields}, where)
+        before = declared[name].model_dump(exclude_unset=True) if same else {}
+        chosen = without_idle(cls, {**before, **everywhere, **fields}, fields)
+        changed[name] = validated(cls, chosen, where)
+        used |= set(chosen)
+    for option in everywhere:
+        if changed and option not in used:
+            raise MmgenError(f"modalities.{ALL}.{option}: it has no effect on any modality, as the others of their options are.")
     return changed
 
 

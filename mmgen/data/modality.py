@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from ..distributions import Likelihood
 from ..networks import Encoder, Spread
+from ..options import Options
 from .transforms import Transform
 
 
@@ -28,13 +29,11 @@ class Rendering:
     content: Any
 
 
-class Modality(BaseModel, ABC):
+class Modality(Options, ABC):
     """One kind of measurement of an object: data ``[N, *shape]``, p(x | z), and the networks for it.
 
     A frozen pydantic model: every field can be set as ``modalities.<name>.<field>``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
     weight: float = Field(1.0, ge=0, description="Weight of this modality's log-likelihood in the objective.")

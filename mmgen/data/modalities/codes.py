@@ -48,6 +48,8 @@ class CodesModality(FullyConnected):
 class LabelsModality(CodesModality):
     """One of several categories per value: integer codes."""
 
+    only_with = {"display": {}}
+
     categories: tuple[str, ...] = Field(description="Names of the categories, in the order of their codes.", min_length=2)
 
     def trunk(self, latent_dim: int) -> nn.Module:

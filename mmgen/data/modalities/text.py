@@ -23,6 +23,7 @@ from ...networks import (
     text_block_channels,
     text_channels,
 )
+from ...options import Unless
 from ..modality import Rendering
 from .codes import CodesModality
 
@@ -35,6 +36,17 @@ class TextModality(CodesModality):
     With ``resnet`` and ``sentence`` a row's terms depend on the rest of its batch in training (also on what stands in the place of missing rows), because
     batch normalisation does; in evaluation they do not.
     """
+
+    only_with = {
+        "hidden": {"network": ("embedding",)},
+        "decoder_hidden": {"network": ("embedding",)},
+        "activation": {"network": ("embedding",)},
+        "channels": {"network": Unless("embedding")},
+        "embedding": {"network": ("embedding", "sentence")},
+        "residual": {"network": ("resnet",)},
+        "dropout": {"network": ("resnet", "embedding")},
+        "display": {},
+    }
 
     alphabet: tuple[str, ...] = Field(
         description="The characters (or words) in the order of their codes; of a symbol that is repeated, the first one counts.",

@@ -8,12 +8,18 @@ from pydantic import Field
 
 from ...distributions import Likelihood, make_likelihood
 from ...distributions.likelihoods import ScaleKind
+from ...options import Unless
 from ..transforms import Standardise, Transform
 from .fully_connected import FullyConnected
 
 
 class VectorModality(FullyConnected):
     """Real numbers, standardised with training statistics unless told otherwise."""
+
+    only_with = {
+        "scale": {"likelihood": Unless("squared-error")},
+        "scale_kind": {"likelihood": Unless("squared-error")},
+    }
 
     likelihood: Literal["normal", "laplace", "squared-error"] = Field("normal", description="p(x | z).")
     scale: float = Field(1.0, gt=0, description="Scale of the likelihood: fixed, or where a learned one starts.")

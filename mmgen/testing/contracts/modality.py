@@ -31,9 +31,10 @@ CONTENT = {"picture": np.ndarray, "raster": np.ndarray, "bars": list, "text": st
 
 
 class ModalityContract(Contract):
-    """Networks and their shapes, likelihoods that are normalised with every option and have the samples and mean that they give, the way to the networks and back, cells, pictures, configuration.
+    """Networks and their shapes, likelihoods, the way to the networks and back, cells, pictures, configuration.
 
-    Values to try it on are drawn from its own likelihood.
+    Likelihoods are normalised with every option, and have the samples and the mean that they give; where outputs are
+    bounded, gradients lead back. Values to try it on are drawn from its own likelihood.
 
     Attributes:
         examples: Fields of modalities to check, such as ``({"shape": (3,)},)``; by default one is guessed, where a shape (and names of categories) is all it needs.

@@ -188,6 +188,15 @@ class ObjectiveContract(Contract):
                 parameters = model.decode(torch.rand(1, 1, model.decoder_sizes[name], dtype=torch.float64), name)[0, 0]
                 check_normalised(self.who, likelihood, parameters, likelihood.sample(parameters.expand(4000, *parameters.shape)))
 
+    def test_options_have_an_effect_in_every_stage(self) -> None:
+        """No option depends for its effect (``only_with``) on one that may change from stage to stage."""
+        kind = self.loaded()
+        for name, condition in kind.Config.only_with.items():
+            changing = sorted(set(condition) & set(kind.staged))
+            assert not changing, f"{self.who}: the option {name!r} is refused beside values of {changing}, which change while it trains"
+        for name in (*kind.of_mixtures, *kind.staged):
+            assert name in kind.Config.model_fields, f"{self.who}: {name!r} is none of its options"
+
     def test_every_subset_has_a_posterior(self) -> None:
         """Every subset, also the empty one, has a posterior ``[B, D]`` with weights that sum to one."""
         model, batch = self.shared_model(), self.data.test[:5]

@@ -26,6 +26,11 @@ from mmgen.distributions import (
 class MMVAMPConfig(ObjectiveConfig):
     """Options of :class:`MMVAMP`."""
 
+    only_with = {
+        "standard_normal_weight": {"anneal_steps": (None,)},
+        "warmup_steps": {"estimator": ("mc", "variational")},
+    }
+
     estimator: Literal["pairwise", "mc", "variational"] = Field(
         "pairwise",
         description="Of the divergence: 'pairwise' is the closed-form upper bound that the released code optimises, 'mc' the KL to the mixture as in the "
