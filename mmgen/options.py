@@ -38,9 +38,9 @@ class Options(BaseModel):
     """Options of a component: frozen, without unknown ones, and without any that was set and does nothing.
 
     Attributes:
-        only_with: Of options that have an effect beside certain values of others alone: those values, by option, such as
-            ``{"bottleneck": {"network": ("conv",)}}``. Without any, an option that is inherited has no effect here at all.
-            An option that has none must have its default, which says nothing.
+        only_with: Of options that have an effect beside certain values of others alone: those values, by option, such
+            as ``{"bottleneck": {"network": ("conv",)}}``. Without any, an option that is inherited has no effect here
+            at all. An option that has none must have its default, which says nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_describe_conditions)
@@ -67,7 +67,7 @@ def default_of(model: type[BaseModel], name: str) -> Any:
 
 
 def idle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str]:
-    """The options that have no effect beside these values (and defaults elsewhere), each with why, as the end of a sentence."""
+    """The options that have no effect beside these values (defaults elsewhere), each with the end of a sentence: why."""
     found = {}
     for name, condition in getattr(model, "only_with", {}).items():
         if not condition:

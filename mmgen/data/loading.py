@@ -102,9 +102,9 @@ def open_dataset(name: str, dataset: Dataset, modalities: Mapping[str, Mapping[s
 def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
-    What is said of ``all`` holds for every modality on which it has an effect, unless something else is said of it by name.
-    A change that names a ``kind`` may describe a modality in full, as a run's configuration does. An unknown modality or
-    field is an error that says what there is, and so is one that has no effect.
+    What is said of ``all`` holds for every modality on which it has an effect, unless something else is said by name.
+    A change that names a ``kind`` may describe a modality in full, as a run's configuration does. An unknown modality
+    or field is an error that says what there is, and so is a field that has no effect.
     """
     changed, used = dict(declared), set[str]()
     everywhere = dict(changes.get(ALL, {}))
@@ -125,7 +125,7 @@ def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Ma
         used |= set(chosen)
     for option in everywhere:
         if changed and option not in used:
-            raise MmgenError(f"modalities.{ALL}.{option}: it has no effect on any modality, as the others of their options are.")
+            raise MmgenError(f"modalities.{ALL}.{option}: it has no effect on any modality, with their other options.")
     return changed
 
 

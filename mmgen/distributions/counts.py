@@ -2,8 +2,8 @@ r"""Log-probabilities of counts that keep their digits when networks run in floa
 
 :math:`x \log \lambda - \lambda - \log x!` is a difference of numbers that are a million times as large as it is: at
 counts of a million float32 would be wrong by a nat. So these differences, and those in their derivatives, are taken in
-float64 and rounded once. Only the inputs are kept for the derivatives, in their own precision, and the derivatives can be
-differentiated again.
+float64 and rounded once. Only the inputs are kept for the derivatives, in their own precision, and the derivatives can
+be differentiated again.
 """
 
 from __future__ import annotations

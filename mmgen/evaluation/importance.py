@@ -29,7 +29,7 @@ class LogLikelihoodConfig(MetricConfig):
     conditional: tuple[Literal["predictive", "importance"], ...] = Field(
         ("predictive", "importance"),
         description="Which densities of one modality given others are estimated: 'predictive', that under q(z|x_S); "
-        "'importance', that under the model's p(z|x_S), by importance weights. None: the joint alone, in a fraction of the time.",
+        "'importance', that under the model's p(z|x_S), by importance weights. None: the joint alone, which is quick.",
     )
     rows: int = Field(500, ge=1, description="Rows that are looked at, at most: each is decoded K times.")
 
@@ -38,30 +38,34 @@ class LogLikelihood(Metric):
     r"""Log-likelihood in nats per row, by K samples of z, without likelihood weights.
 
     It is in the units that the networks see: a standardised value has another density than the raw one (by Σ log s per
-    row), pixels have densities on [0, 1] and not probabilities of bytes. A code of −1, where there is no value, has no part
-    in it.
+    row), pixels have densities on [0, 1] and not probabilities of bytes. A code of −1, where there is no value, has no
+    part in it.
 
     ``joint``: log p(X), by importance sampling with the posterior of everything as proposal,
 
     .. math:: \log \frac1K \sum_k \frac{p(z_k) \prod_m p(x_m|z_k)}{q(z_k|X)}, \qquad z_k \sim q(z|X),
 
-    a lower bound in expectation that tightens with K. The prior is the model's own; N(0, I) where that depends on the data
-    of the row. Where modalities keep their own latents it is the sum over modalities of the same with their own experts.
+    a lower bound in expectation that tightens with K. The prior is the model's own; N(0, I) where that depends on the
+    data of the row. Where modalities keep their own latents it is the sum over modalities of the same with their own
+    experts.
 
     Two measures of one modality t given others S (each other modality, and all others), with :math:`z_k \sim q(z|x_S)`:
 
     ``conditional_predictive``: :math:`\log \frac1K \sum_k p(x_t|z_k)`, of the density that the model predicts,
     :math:`\int p(x_t|z)\, q(z|x_S)\, dz`. In expectation a lower bound of its logarithm that tightens with K.
 
-    ``conditional_importance``: of the model's own conditional, :math:`\log p(x_t|x_S) = \log p(x_t, x_S) - \log p(x_S)`,
+    ``conditional_importance``: of the model's own conditional,
+    :math:`\log p(x_t|x_S) = \log p(x_t, x_S) - \log p(x_S)`,
 
-    .. math:: \log \sum_k w_k\, p(x_t|z_k) - \log \sum_k w_k, \qquad w_k = \frac{p(z_k) \prod_{m \in S} p(x_m|z_k)}{q(z_k|x_S)}.
+    .. math::
+        \log \sum_k w_k\, p(x_t|z_k) - \log \sum_k w_k, \qquad w_k = \frac{p(z_k) \prod_{m \in S} p(x_m|z_k)}{q(z_k|x_S)}.
 
-    It corrects the first for q(z|x_S) not being p(z|x_S); where it is, both are the same. Its bias is of order 1/K and can
-    have either sign, as the difference of two lower bounds with the same draws; it is never above the largest
-    :math:`\log p(x_t|z_k)`. The weights do not look at x_t, so for any draws both measures are of normalised densities of
-    x_t: on average over the data neither exceeds minus their conditional entropy. A note says where few samples have the
-    weight. Where modalities keep their own latents the model has no density of several at once, and it is left out.
+    It corrects the first for q(z|x_S) not being p(z|x_S); where it is, both are the same. Its bias is of order 1/K and
+    can have either sign, as the difference of two lower bounds with the same draws; it is never above the largest
+    :math:`\log p(x_t|z_k)`. The weights do not look at x_t, so for any draws both measures are of normalised densities
+    of x_t: on average over the data neither exceeds minus their conditional entropy. A note says where few samples
+    have the weight. Where modalities keep their own latents the model has no density of several at once, and it is
+    left out.
 
     Source: Burda et al. 2016, Eq. 8 (joint). The script of Shi et al. 2019 for conditionals weighs p(x_t|z) by
     p(z)/q(z|x_S), which estimates log p(x_t), whatever S is; that is not offered.
@@ -109,18 +113,20 @@ class LogLikelihood(Metric):
         prior = "the prior depends on data: under N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
         rows: list[Row] = []
         sizes: dict[tuple[str, int], list[Row]] = {}
+        few = min(FEW, self.config.samples / 2)
         for (measure, called, target), parts in found.items():
             values = torch.cat(parts).double().cpu()
             if not len(values) or measure == WEIGHTS:
                 continue
             said = prior if measure in ("joint", IMPORTANCE) else ""
-            if measure == IMPORTANCE and torch.cat(found[WEIGHTS, called, ""]).mean() < min(FEW, self.config.samples / 2):
+            if measure == IMPORTANCE and torch.cat(found[WEIGHTS, called, ""]).mean() < few:
                 said = "; ".join(filter(None, [said, f"fewer than {FEW} samples have the weight"]))
             rows.append(row(measure, values.mean(), len(values), given=called, target=target, note=said))
             if measure != "joint":
                 sizes.setdefault((measure, len(called.split("+"))), []).append(rows[-1])
         for (measure, size), each in sizes.items():
-            mean, said = sum(one["value"] for one in each) / len(each), "; ".join(sorted({one["note"] for one in each} - {""}))
+            mean = sum(one["value"] for one in each) / len(each)
+            said = "; ".join(sorted({one["note"] for one in each} - {""}))
             rows.append(row(measure, mean, len(table), given=f"{size} of {len(names)}", target="mean", note=said))
         return rows
 

@@ -25,15 +25,16 @@ class ReconstructionConfig(MetricConfig):
 class Reconstruction(Metric):
     """Reconstruction and imputation of every modality, with z ~ q(z | x_S) and the mean of p(x | z).
 
-    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``rmse`` (where
-    that is a mean squared difference: its square root, after the mean over all entries of all rows; in data units, so of
-    normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in the units that the networks see; none where an
-    objective has an unnormalised score in its place), and ``loss`` = −Σ_m w_m log p(x_m|z), the axis of the figures of
-    "Unity by Diversity". Given everything it is the joint reconstruction, given itself (``self``) the self-reconstruction.
-    ``distance`` and ``rmse`` given ``nothing`` are those of the mean (or most frequent) training value: the floor that an
-    imputation must beat.
+    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``rmse``
+    (where that is a mean squared difference: its square root, after the mean over all entries of all rows; in data
+    units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in the units that the networks
+    see; none where an objective has an unnormalised score in its place), and ``loss`` = −Σ_m w_m log p(x_m|z), the
+    axis of the figures of "Unity by Diversity". Given everything it is the joint reconstruction, given itself
+    (``self``) the self-reconstruction. ``distance`` and ``rmse`` given ``nothing`` are those of the mean (or most
+    frequent) training value: the floor that an imputation must beat.
 
-    Source of ``rmse``: "Discriminative multimodal learning via conditional priors in generative models", section 4.4 (acoustic inversion).
+    Source of ``rmse``: "Discriminative multimodal learning via conditional priors in generative models", section 4.4
+    (acoustic inversion).
     """
 
     Config = ReconstructionConfig

@@ -23,7 +23,7 @@ class Aggregator(nn.Module, ABC):
 
     Attributes:
         shared: Whether all modalities are decoded from one shared latent. False: each modality has its own, and a modality that is given is decoded from its own expert.
-        mixes: Whether what training samples from is a mixture of several; without one, options of its sampling are refused.
+        mixes: Whether training samples from a mixture of several; without one, options of its sampling are refused.
     """
 
     Config: ClassVar[type[AggregatorConfig]] = AggregatorConfig

@@ -43,7 +43,7 @@ class Objective(nn.Module, ABC):
         whole_batch: Whether a row's terms depend on the other rows of its batch, as correlations do; batches then stay in one piece, on one process.
         decodes_mean: Whether a trained model decodes the mean of its posterior; otherwise a draw from it.
         staged: Names of the options that may change while a model trains, from one stage to the next: ``terms`` reads them anew each time.
-        of_mixtures: Names of the options that only say how a mixture is sampled; refused where the aggregator gives none.
+        of_mixtures: Names of the options that say how a mixture is sampled; refused where the aggregator gives none.
         defaults: Of the run configuration, such as ``{"model": {"beta": 0.1}}``.
     """
 

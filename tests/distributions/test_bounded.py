@@ -43,7 +43,7 @@ def test_derivatives_forwards_backwards_and_twice():
 
 
 def signed_steps(loss, parameters):
-    """Downhill by steps of one size, then smaller ones: what a direction alone can do, however large or small gradients are."""
+    """Downhill by steps of one size, then smaller ones: what directions alone can do, however large gradients are."""
     for size, count in ((0.5, 220), (0.05, 20)):
         optimiser = torch.optim.Adam(parameters, lr=size, betas=(0.0, 0.0))
         for _ in range(count):

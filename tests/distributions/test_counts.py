@@ -1,4 +1,4 @@
-"""Probabilities of counts against 50 digits, for counts and means up to ten million: values and derivatives, in float32 and float64."""
+"""Probabilities of counts against 50 digits, for counts and means up to ten million: values and derivatives."""
 
 import itertools
 import math

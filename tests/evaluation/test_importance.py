@@ -72,7 +72,7 @@ def test_conditionals_are_those_of_the_world(world):
 
 
 def test_only_weights_give_the_models_conditional_where_its_posterior_is_a_wrong_one(world):
-    """A mean of experts instead of their product with the prior: q(z|x_S) is too wide, and what it predicts is not p(x_t|x_S)."""
+    """A mean of experts and not their product with the prior: q(z|x_S) is too wide, and predicts another density."""
     x, rows = rows_of(world, 20_000, rows=16, aggregator="mean")
     for given, target in GIVEN:
         exact = exact_conditional(world, x, given, target)
@@ -82,7 +82,7 @@ def test_only_weights_give_the_models_conditional_where_its_posterior_is_a_wrong
 
 @pytest.mark.parametrize("aggregator", ["poe", "mean"])
 def test_both_conditionals_are_their_equations_written_literally(world, aggregator, monkeypatch):
-    """Plain loops over rows and samples, with draws that are known: the k-th one has the noise ε_k in every dimension."""
+    """Plain loops over rows and samples, with known draws: the k-th one has the noise ε_k in every dimension."""
     epsilons = (-1.3, -0.2, 0.4, 1.1)
     noise = torch.tensor(epsilons, dtype=torch.float64)[:, None, None]
     monkeypatch.setattr(Gaussian, "rsample", lambda self, samples=(): self.mean + noise * self.scale)

@@ -1,4 +1,4 @@
-"""Options that would do nothing beside the others are refused in a sentence, and what is written out with defaults loads."""
+"""Options that would do nothing beside the others are refused in a sentence; defaults that are written out load."""
 
 from itertools import product
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -10,7 +10,7 @@ from mmgen import MmgenError
 from mmgen.cli.info import describe
 from mmgen.data import ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
 from mmgen.data.loading import change_modalities
-from mmgen.options import Options, Unless, default_of, idle, validated, without_idle
+from mmgen.options import Options, Unless, default_of, validated, without_idle
 from mmgen.registry import entries, load_entry
 from mmgen.runs.config import layered
 from mmgen.testing import make_model, toy_data
@@ -140,6 +140,15 @@ def choices(field: Any) -> list[Any]:
     return [False, True] if annotation is bool else list(get_args(annotation)) if get_origin(annotation) is Literal else []
 
 
+def refusal(config: type[Options], values: dict[str, Any]) -> str:
+    """Why these values are refused; '' where they are not."""
+    try:
+        config(**values)
+    except ValidationError as error:
+        return str(error)
+    return ""
+
+
 EVERY = [(kind, entry) for kind in ("objectives", "aggregators", "priors", "metrics", "modalities") for entry in entries(kind)]
 
 
@@ -153,11 +162,7 @@ def test_whatever_is_chosen_all_other_options_can_be_written_out_with_their_defa
     given = {name: required[name] for name, field in config.model_fields.items() if field.is_required()}
     for values in product(*(choices(config.model_fields[name]) or [defaults[name]] for name in deciding)):
         chosen = {**given, **defaults, **dict(zip(deciding, values, strict=True))}
-        try:
-            assert config(**chosen)
-        except ValidationError as error:
-            assert "does nothing" not in str(error)
-        assert all(chosen[name] == default_of(config, name) for name in idle(config, chosen))
+        assert "does nothing" not in refusal(config, chosen)
 
 
 def test_changing_the_network_of_a_datasets_image_leaves_its_options_behind():
@@ -173,7 +178,7 @@ def test_what_is_said_of_all_modalities_holds_for_those_on_which_it_has_an_effec
     changed = change_modalities(declared, {"all": {"hidden": [8]}})
     assert changed["words"].hidden == (8,)
     assert changed["picture"] == declared["picture"]
-    with pytest.raises(MmgenError, match=r"modalities.all.residual: it has no effect on any modality"):
+    with pytest.raises(MmgenError, match=r"modalities.all.residual: it has no effect on any modality, with their"):
         change_modalities(declared, {"all": {"residual": [1.0, 1.0]}})
 
 

@@ -33,8 +33,8 @@ class ReplicatedSoftmax(Likelihood):
     """The counts of N words, drawn one after the other: multinomial. A decoder gives logarithms of expected counts, N times the probabilities of the words.
 
     The probability of data is given their own number of words. Means and draws have the decoder's N. For ``binary`` data (whether a word is there) these are
-    the probability that it is among N words, 1 − (1 − p)^N, and whether it is; the first is about N p where that is small. As
-    probabilities of binary data those of the counts do not sum to one.
+    the probability that it is among N words, 1 − (1 − p)^N, and whether it is; the first is about N p where that is small.
+    As probabilities of binary data those of the counts do not sum to one.
     """
 
     discrete = True

@@ -33,7 +33,7 @@ def entries(likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterat
 
 
 def totals(likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterator[tuple[str, float]]:
-    """What the probabilities of single values sum or integrate to; of whole items, where values are discrete and not independent."""
+    """What probabilities of single values sum or integrate to; of whole items, where discrete values are dependent."""
     some = drawn[:20]
     each, whole = (of(parameters.expand(len(some), *parameters.shape), some) for of in (likelihood.pointwise, likelihood.log_prob))
     if likelihood.discrete and not torch.allclose(each.flatten(1).sum(-1), whole):
@@ -46,7 +46,7 @@ def totals(likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterato
 
 @torch.no_grad()
 def check_normalised(who: str, likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> None:
-    """The probabilities of what is drawn sum to one, or the density integrates to one over its range; all but rare values count."""
+    """Probabilities of what is drawn sum to one, or the density integrates to one over its range, rare values apart."""
     for what, total in totals(likelihood, parameters, drawn):
         assert 0.98 < total < 1.002, (
             f"{who}: {type(likelihood).__name__} gives probabilities of {what} that sum or integrate to {total:.4f} where 1 is due"

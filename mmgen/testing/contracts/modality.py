@@ -76,7 +76,7 @@ class ModalityContract(Contract):
     def draws(self) -> Iterator[tuple[Likelihood, Tensor, Tensor]]:
         """Likelihoods with parameters of one value ``[outputs, *shape]``, and 4000 draws ``[4000, *shape]``.
 
-        That of each modality, with parameters from its decoder; and every other one that its options make of it, with random ones.
+        That of each modality, with parameters from its decoder; and every other one that its options make of it.
         """
         for number in range(len(list(self.modalities()))):
             yield from self.once(("draws", number), lambda number=number: self._draws(number))  # type: ignore[misc]
@@ -123,7 +123,7 @@ class ModalityContract(Contract):
                 assert gradient.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
 
     def test_bounds_can_be_left(self) -> None:
-        """Far out, where outputs are bounded, gradients still lead back: of the encoder's spread, the decoder's outputs, and what a likelihood learns."""
+        """Far out gradients still lead back: of an encoder's spread, a decoder's outputs, and what a likelihood learns."""
         for _, encoder, decoder, likelihood, values in copy.deepcopy(list(self.parts())):
             spread, output = last_bias(encoder), last_bias(decoder)
             kept = [(bias, bias.detach().clone()) for bias in (spread, output, *likelihood.parameters()) if bias is not None]
@@ -157,7 +157,7 @@ class ModalityContract(Contract):
             assert torch.allclose(whole, each.flatten(2).sum(-1)), f"{self.who}: log_prob is not the sum of pointwise over the values"
 
     def test_the_likelihood_is_normalised(self) -> None:
-        """In every option that changes it: probabilities sum to one, or the density integrates to one; all but rare values count."""
+        """With every option that changes it, probabilities sum to one or the density integrates to one."""
         for likelihood, parameters, drawn in self.draws():
             assert likelihood.normalised, f"{self.who}: {type(likelihood).__name__} says itself that it gives no probabilities"
             check_normalised(self.who, likelihood, parameters, drawn)
@@ -291,7 +291,7 @@ def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | Non
 
 
 def _variants(modality: Modality) -> list[Modality]:
-    """The modality with one or two options changed, one for every likelihood that comes of it: choices, switches, and numbers a little smaller."""
+    """The modality with one or two options changed (choices, switches, smaller numbers), one for every other likelihood."""
     kind, found = type(modality), {_likeness(modality.make_likelihood()): modality}
     changes = [{name: value} for name, field in kind.model_fields.items() for value in _values(field)]
     for one, two in combinations_with_replacement(changes, 2):

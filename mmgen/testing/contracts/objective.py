@@ -155,7 +155,7 @@ class ObjectiveContract(Contract):
         assert reached, f"{self.who}: the gradient of the log-likelihood does not go through z; it is detached somewhere"
 
     def test_bounds_can_be_left(self) -> None:
-        """Where an encoder's log-variances are far out, gradients of the objective still lead back: none of them is zero."""
+        """Where an encoder's log-variances are far out, gradients of the objective still lead back: none is zero."""
         model = self.model().train()
         heads = [module for module in model.modules() if isinstance(module, GaussianHead)]
         if not heads:
@@ -175,7 +175,7 @@ class ObjectiveContract(Contract):
                 head.spread.bias.copy_(before)
 
     def test_likelihoods_are_normalised(self) -> None:
-        """What stands in the place of a modality's likelihood gives probabilities that sum or integrate to one, unless it says otherwise (``normalised``)."""
+        """What stands in the place of a likelihood sums or integrates to one, unless it says that it does not."""
         model = self.shared_model()
         if not model.decoder_sizes:
             does_not_apply("nothing is decoded")

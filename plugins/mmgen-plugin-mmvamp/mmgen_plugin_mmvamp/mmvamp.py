@@ -107,11 +107,12 @@ class MMVAMP(Objective):
         to_normal = kl_gaussians(experts, standard_normal(experts))  # [M, B]
         log_share = log_rest + uniform_log_weights(available, experts.mean.dtype)  # [M, B]
         if estimator == "variational":
-            return -torch.cat([(log_alpha - to_normal)[:, None], log_share - to_siblings], 1).logsumexp(1)  # never all of them −∞
+            exponents = torch.cat([(log_alpha - to_normal)[:, None], log_share - to_siblings], 1)
+            return -exponents.logsumexp(1)  # never all of them −∞
         return log_alpha.exp() * to_normal + (log_share.exp() * to_siblings).sum(1)
 
     def _log_weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """log α and log(1 − α), α being the weight of N(0, I) at this step: −∞ for a weight of 0, and what has it then takes no part, exactly."""
+        """log α and log(1 − α), α being the weight of N(0, I) at this step; −∞ for a weight of 0, which takes no part."""
         if self.config.anneal_steps is None:
             log_alpha = like.new_tensor(self.config.standard_normal_weight, dtype=torch.float64).log()
         else:

@@ -58,13 +58,14 @@ def test_is_the_equation_written_literally(estimator, case, alpha, samples):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("alpha", [0.0, 1e-12, 0.3, 1.0])
 def test_far_from_the_standard_normal_the_weight_is_still_exact(estimator, alpha):
-    """Posteriors 40 and −40 from the origin: log-densities under N(0, I) of −800, which no weight of 1e-30 elsewhere may hide."""
+    """Posteriors 40 and −40 from the origin have log-densities of −800 under N(0, I), which no other weight may hide."""
     mean = torch.tensor([[[40.0]], [[-40.0]]], dtype=torch.float64, requires_grad=True)
     log_variance = torch.zeros_like(mean, requires_grad=True)
     experts, z = Gaussian(mean, log_variance), mean[None].detach().clone()
-    value = objective(estimator=estimator, standard_normal_weight=alpha).divergence(experts, torch.ones(1, 2, dtype=torch.bool), mean[None])
+    ours, both = objective(estimator=estimator, standard_normal_weight=alpha), torch.ones(1, 2, dtype=torch.bool)
+    value = ours.divergence(experts, both, mean[None])
     row = [([40.0], [0.0]), ([-40.0], [0.0])]
-    expected = {  # a sample at the mean has log q(z)/N(z; 0, I) = 800, and so has KL(q ‖ N(0, I)); to each other it is 3200
+    expected = {  # log q(z)/N(z; 0, I) at the mean is 800, as is KL(q ‖ N(0, I)); to each other the KL is 3200
         0.0: 3200.0 if estimator == "pairwise" else 2 * math.log(2),
         1e-12: literal(estimator, 1e-12, row, [0, 1], z[:, :, 0].tolist()),
         0.3: literal(estimator, 0.3, row, [0, 1], z[:, :, 0].tolist()),
@@ -143,7 +144,7 @@ def test_the_weight_of_the_standard_normal_is_annealed_by_optimiser_steps():
         assert float(alpha) == pytest.approx(math.exp(step * math.log(1e-10) / 1000), rel=1e-6)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ["mc", "variational"])
 def test_the_warm_up_is_pairwise_and_then_over(estimator):
     warm = objective(estimator=estimator, warmup_steps=3)
     mean = torch.arange(6.0, dtype=torch.float64).reshape(2, 1, 3).requires_grad_()
