@@ -22,7 +22,7 @@ def main() -> None:
     case, rows, metric = CASES[sys.argv[1]], int(sys.argv[2]), sys.argv[3]
     options = {
         "coherence": {"classifier_steps": 1, "given": False},
-        "log-likelihood": {"samples": 1000, "rows": rows, "conditional": False},
+        "log-likelihood": {"samples": 1000, "rows": rows, "conditional": []},
     }
     data = with_labels(random_data(case, rows))
     with tempfile.TemporaryDirectory() as folder:

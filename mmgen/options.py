@@ -2,16 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from .errors import MmgenError, listed, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Unless:
+    """Any value of another option but this one."""
+
+    value: Any
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(value != self.value)
+
+
+Condition = Mapping[str, tuple[Any, ...] | Unless]
+
+
+def _describe_conditions(schema: dict[str, Any], model: type[Options]) -> None:
+    for name in model.only_with:
+        field = schema["properties"][name]
+        field["description"] = f"{field['description']} {condition_in_words(model, name)}"
+
+
+class Options(BaseModel):
+    """Options of a component: frozen, without unknown ones, and without any that was set and does nothing.
+
+    Attributes:
+        only_with: Of options that have an effect beside certain values of others alone: those values, by option, such
+            as ``{"bottleneck": {"network": ("conv",)}}``. Without any, an option that is inherited has no effect here
+            at all. An option that has none must have its default, which says nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_describe_conditions)
+    only_with: ClassVar[Mapping[str, Condition]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **words: Any) -> None:
+        super().__pydantic_init_subclass__(**words)
+        for name, condition in cls.only_with.items():
+            if unknown := {name, *condition} - set(cls.model_fields):
+                raise TypeError(f"{cls.__name__}.only_with names {listed(sorted(unknown))}, which are no options of it")
+
+    @model_validator(mode="after")
+    def _every_option_has_an_effect(self) -> Self:
+        for name, why in idle(type(self), vars(self)).items():
+            if getattr(self, name) != default_of(type(self), name):
+                raise ValueError(f"{name} {why}; leave it out")
+        return self
+
+
+def default_of(model: type[BaseModel], name: str) -> Any:
+    """The default of an option."""
+    return model.model_fields[name].get_default(call_default_factory=True)
+
+
+def idle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str]:
+    """The options that have no effect beside these values (defaults elsewhere), each with the end of a sentence: why."""
+    found = {}
+    for name, condition in getattr(model, "only_with", {}).items():
+        if not condition:
+            found[name] = "does nothing here"
+        for option, wanted in condition.items():
+            actual = values[option] if option in values else default_of(model, option)
+            if actual not in wanted:
+                found[name] = f"does nothing with {option}={_plain(actual)}, it is for {_wanted(option, wanted)}"
+    return found
+
+
+def condition_in_words(model: type[BaseModel], name: str) -> str:
+    """When an option has an effect, as a sentence; '' where that depends on no other."""
+    only_with: Mapping[str, Condition] = getattr(model, "only_with", {})
+    if name not in only_with:
+        return ""
+    conditions = " and ".join(_wanted(option, wanted) for option, wanted in only_with[name].items())
+    return f"Only with {conditions}." if conditions else "It does nothing here."
+
+
+def _wanted(option: str, wanted: tuple[Any, ...] | Unless) -> str:
+    if isinstance(wanted, Unless):
+        return f"{option} other than {_plain(wanted.value)}"
+    return f"{option}={' or '.join(map(_plain, wanted))}"
+
+
+def _plain(value: Any) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def without_idle(model: type[BaseModel], values: Mapping[str, Any], said: Collection[str]) -> dict[str, Any]:
+    """The values without those that have no effect, unless they are among what was ``said`` last: these are refused.
+
+    So a choice takes the place of another one together with what only the other one has.
+    """
+    nothing = idle(model, values)
+    return {name: value for name, value in values.items() if name in said or name not in nothing}
 
 
 def validated(model: type[Model], options: Mapping[str, Any], where: str) -> Model:

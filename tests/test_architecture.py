@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"errors", "lazy"},
-    {"options", "yaml_files", "memory", "optimizers"},
+    {"options", "yaml_files", "memory", "optimizers", "bounds"},
     {"distributions", "networks", "registry"},
     {"data"},
     {"models"},

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..errors import MmgenError, listed, nearest
-from ..options import type_in_words
+from ..options import condition_in_words, type_in_words
 from ..registry import KINDS, Entry, entries, load_entry
 from ..registry.components import singular
 from ..runs.config import read_recipe, recipes
@@ -59,21 +59,18 @@ def describe(entry: Entry) -> dict[str, Any]:
         "distribution": f"{entry.distribution} {entry.version}",
         "text": inspect.getdoc(component) or "",
         "facts": _facts(entry.kind, component),
-        "options": [_option(where, name, field) for name, field in _fields(config).items()],
+        "options": [_option(config, where, name) for name in config.model_fields],
     }
 
 
-def _fields(config: type[BaseModel]) -> dict[str, Any]:
-    return dict(config.model_fields)
-
-
-def _option(where: str, name: str, field: Any) -> dict[str, str]:
+def _option(config: type[BaseModel], where: str, name: str) -> dict[str, str]:
+    field = config.model_fields[name]
     default = "required" if field.is_required() else str(field.get_default(call_default_factory=True))
     return {
         "option": f"{where}.{name}",
         "type": type_in_words(field.annotation),
         "default": default,
-        "description": field.description or "",
+        "description": f"{field.description or ''} {condition_in_words(config, name)}".strip(),
     }
 
 

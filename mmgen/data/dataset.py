@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
+from ..options import Options
 from .modality import Modality
 from .schema import Schema
 from .table import Table
@@ -17,10 +18,8 @@ from .table import Table
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]  # a run can then be opened from anywhere
 
 
-class DatasetConfig(BaseModel):
+class DatasetConfig(Options):
     """Base of a dataset's options; every field has a description and can be set as ``dataset.<field>``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     missing_rate: float | dict[str, float] = Field(
         0.0,

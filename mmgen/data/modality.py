@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from ..distributions import Likelihood
 from ..networks import Encoder, Spread
+from ..options import Options
 from .transforms import Transform
 
 
@@ -28,13 +29,12 @@ class Rendering:
     content: Any
 
 
-class Modality(BaseModel, ABC):
+class Modality(Options, ABC):
     """One kind of measurement of an object: data ``[N, *shape]``, p(x | z), and the networks for it.
 
     A frozen pydantic model: every field can be set as ``modalities.<name>.<field>``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns")  # the fields that say what stored values mean
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)

@@ -1,5 +1,6 @@
 """Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods: the only place where such algebra lives."""
 
+from ..bounds import bounded
 from .divergences import Reference, geometric_jensen_shannon, kl_divergence
 from .experts import everything, geometric_mean, mean_of_experts, over_modalities, product_of_experts, singletons
 from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
@@ -27,6 +28,7 @@ __all__ = [
     "Mixture",
     "Products",
     "Reference",
+    "bounded",
     "central_noise",
     "everything",
     "geometric_jensen_shannon",

@@ -14,15 +14,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..bounds import bounded
+from .counts import log_negative_binomial, log_poisson
+
 ScaleKind = Literal["fixed", "learned", "predicted"]
+PREDICTED_RANGE, LEARNED_RANGE = (-7.0, 7.0), (-20.0, 20.0)  # of log-scales
+LOG_MEAN_RANGE = (-15.0, 20.0)  # of counts: those that float32 has exactly end at 2²⁴, whose logarithm is 16.6
+LOG_DISPERSION_RANGE = (-10.0, 7.0)
 
 
 class Likelihood(nn.Module, ABC):
-    """One of the distributions below, for data of ``shape`` (at least one dimension)."""
+    """One of the distributions below, for data of ``shape`` (at least one dimension).
+
+    Attributes:
+        outputs: How many numbers the decoder gives per value.
+        discrete: Whether it gives probabilities of values, and not densities.
+        normalised: Whether these sum or integrate to one; a score that does not is not reported as a log-likelihood.
+        fitted_scale: Whether training decides how far values are from their mean.
+    """
 
     outputs: int = 1
     discrete: ClassVar[bool] = False
-    fitted_scale: bool = False  # whether training decides how far values are from their mean
+    normalised: bool = True
+    fitted_scale: bool = False
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -71,7 +85,9 @@ class _LocationScale(Likelihood):
 
     def spread(self, parameters: Tensor) -> Tensor:
         """log of the scale of every value."""
-        return self._output(parameters, 1).clamp(-7, 7) + self.log_scale if self.kind == "predicted" else self.log_scale
+        if self.kind == "predicted":
+            return bounded(self._output(parameters, 1), *PREDICTED_RANGE) + self.log_scale
+        return bounded(self.log_scale, *LEARNED_RANGE) if self.kind == "learned" else self.log_scale
 
     def mean(self, parameters: Tensor) -> Tensor:
         """The location."""
@@ -104,11 +120,18 @@ class Normal(_LocationScale):
 
 
 class SquaredError(Likelihood):
-    """−Σ (x − μ)²: N(x; decoder, ½) without its constant, as the released code for the rats has it ("Unity by Diversity")."""
+    """N(x; decoder, ½) = exp(−(x − μ)²)/√π: squared errors, as for the rats of "Unity by Diversity".
+
+    The released code leaves out the constant ½ log π of every value; here it is kept, so that numbers are densities.
+    """
 
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
-        """−(x − μ)²."""
-        return -(x - self.mean(parameters)).square()
+        """−(x − μ)² − ½ log π."""
+        return -(x - self.mean(parameters)).square() - 0.5 * math.log(math.pi)
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """The sum of the squares, then the constant."""
+        return -self._total((x - self.mean(parameters)).square()) - 0.5 * math.log(math.pi) * math.prod(self.shape)
 
     def mean(self, parameters: Tensor) -> Tensor:
         """The decoder's output."""
@@ -212,12 +235,11 @@ class Poisson(Likelihood):
     discrete = True
 
     def _log_rate(self, parameters: Tensor) -> Tensor:
-        return self._output(parameters, 0).clamp(-15, 15)
+        return bounded(self._output(parameters, 0), *LOG_MEAN_RANGE)
 
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """x log λ − λ − log x!."""
-        log_rate = self._log_rate(parameters)
-        return x * log_rate - log_rate.exp() - torch.lgamma(x + 1)
+        return log_poisson(x, self._log_rate(parameters))
 
     def mean(self, parameters: Tensor) -> Tensor:
         """The rate λ."""
@@ -242,14 +264,15 @@ class NegativeBinomial(Likelihood):
         self.log_dispersion = nn.Parameter(torch.ones(shape))
 
     def _log_mean(self, parameters: Tensor) -> Tensor:
-        return self._output(parameters, 0).clamp(-15, 15)
+        return bounded(self._output(parameters, 0), *LOG_MEAN_RANGE)
+
+    @property
+    def _log_r(self) -> Tensor:
+        return bounded(self.log_dispersion, *LOG_DISPERSION_RANGE)
 
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """log Γ(x+r)/(Γ(r) x!) + r log r/(r+μ) + x log μ/(r+μ)."""
-        log_mean, log_r = self._log_mean(parameters), self.log_dispersion.clamp(-10, 7)
-        r, log_total = log_r.exp(), torch.logaddexp(log_mean, log_r)
-        count = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
-        return count + r * (log_r - log_total) + x * (log_mean - log_total)
+        return log_negative_binomial(x, self._log_mean(parameters), self._log_r)
 
     def mean(self, parameters: Tensor) -> Tensor:
         """The mean μ."""
@@ -258,11 +281,11 @@ class NegativeBinomial(Likelihood):
     def variance(self, parameters: Tensor) -> Tensor:
         """μ + μ²/r."""
         mean = self.mean(parameters)
-        return mean + mean.square() / self.log_dispersion.clamp(-10, 7).exp()
+        return mean + mean.square() / self._log_r.exp()
 
     def sample(self, parameters: Tensor) -> Tensor:
         """A Poisson count with a gamma-distributed rate."""
-        mean, r = self.mean(parameters), self.log_dispersion.clamp(-10, 7).exp().expand_as(self._output(parameters, 0))
+        mean, r = self.mean(parameters), self._log_r.exp().expand_as(self._output(parameters, 0))
         return torch.poisson(torch.distributions.Gamma(r, r / mean).sample())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -12,9 +12,12 @@ from torch import Tensor
 
 from ..data import Batch
 from ..distributions import Gaussian, Mixture
+from ..errors import listed
 from .evaluation import Evaluation, Pair, Subset
 from .metric import Metric, MetricConfig, Row, row
 
+PREDICTIVE, IMPORTANCE = "conditional_predictive", "conditional_importance"
+WEIGHTS, FEW = "effective samples", 10  # not a row of its own, but a note where they are few
 NUMBERS_AT_A_TIME = 2**25  # of decoder outputs: 128 MiB in float32
 NUMBERS_IN_CACHE = 2**20  # what a processor decodes at a time: more goes to memory and back between layers
 
@@ -23,30 +26,53 @@ class LogLikelihoodConfig(MetricConfig):
     """Options of :class:`LogLikelihood`."""
 
     samples: int = Field(1000, ge=1, description="Samples K of z per row.")
-    conditional: bool = Field(
-        True, description="Whether to estimate the conditional densities too, which decodes M times as often as the joint alone."
+    conditional: tuple[Literal["predictive", "importance"], ...] = Field(
+        ("predictive", "importance"),
+        description="Which densities of one modality given others are estimated: 'predictive', that under q(z|x_S); "
+        "'importance', that under the model's p(z|x_S), by importance weights. None: the joint alone, which is quick.",
     )
     rows: int = Field(500, ge=1, description="Rows that are looked at, at most: each is decoded K times.")
 
 
 class LogLikelihood(Metric):
-    r"""Log-likelihood in nats per row, in the units that the networks see and without likelihood weights, by K samples of z.
+    r"""Log-likelihood in nats per row, by K samples of z, without likelihood weights.
+
+    It is in the units that the networks see: a standardised value has another density than the raw one (by Σ log s per
+    row), pixels have densities on [0, 1] and not probabilities of bytes. A code of −1, where there is no value, has no
+    part in it.
 
     ``joint``: log p(X), by importance sampling with the posterior of everything as proposal,
 
     .. math:: \log \frac1K \sum_k \frac{p(z_k) \prod_m p(x_m|z_k)}{q(z_k|X)}, \qquad z_k \sim q(z|X),
 
-    a lower bound in expectation that tightens with K. The prior is the model's own; N(0, I) where that depends on the data of the row.
-    Where modalities keep their own latents it is the sum over modalities of the same with their own experts.
+    a lower bound in expectation that tightens with K. The prior is the model's own; N(0, I) where that depends on the
+    data of the row. Where modalities keep their own latents it is the sum over modalities of the same with their own
+    experts.
 
-    ``conditional``: the density that the model predicts for one modality given others,
-    :math:`\log \frac1K \sum_k p(x_t|z_k)` with :math:`z_k \sim q(z|x_S)`; S is each other modality, and all others.
+    Two measures of one modality t given others S (each other modality, and all others), with :math:`z_k \sim q(z|x_S)`:
 
-    Source: Burda et al. 2016, Eq. 8 (joint); the conditional as in Shi et al. 2019, section 4, with the target's own likelihood alone.
+    ``conditional_predictive``: :math:`\log \frac1K \sum_k p(x_t|z_k)`, of the density that the model predicts,
+    :math:`\int p(x_t|z)\, q(z|x_S)\, dz`. In expectation a lower bound of its logarithm that tightens with K.
+
+    ``conditional_importance``: of the model's own conditional,
+    :math:`\log p(x_t|x_S) = \log p(x_t, x_S) - \log p(x_S)`,
+
+    .. math::
+        \log \sum_k w_k\, p(x_t|z_k) - \log \sum_k w_k, \qquad w_k = \frac{p(z_k) \prod_{m \in S} p(x_m|z_k)}{q(z_k|x_S)}.
+
+    It corrects the first for q(z|x_S) not being p(z|x_S); where it is, both are the same. Its bias is of order 1/K and
+    can have either sign, as the difference of two lower bounds with the same draws; it is never above the largest
+    :math:`\log p(x_t|z_k)`. The weights do not look at x_t, so for any draws both measures are of normalised densities
+    of x_t: on average over the data neither exceeds minus their conditional entropy. A note says where few samples
+    have the weight. Where modalities keep their own latents the model has no density of several at once, and it is
+    left out.
+
+    Source: Burda et al. 2016, Eq. 8 (joint). The script of Shi et al. 2019 for conditionals weighs p(x_t|z) by
+    p(z)/q(z|x_S), which estimates log p(x_t), whatever S is; that is not offered.
     """
 
     Config = LogLikelihoodConfig
-    headline = ("joint", "conditional")
+    headline = ("joint", PREDICTIVE, IMPORTANCE)
     costly = True
 
     def lacks(self, evaluation: Evaluation) -> str | None:
@@ -56,6 +82,9 @@ class LogLikelihood(Metric):
             return "the model does not generate every modality from z alone"
         if (model.encode(evaluation.rows(evaluation.split)[:2].to(evaluation.device)).variance == 0).any():
             return "the model's z is a point, which has no density"
+        scores = [name for name, p in zip(evaluation.names, model.likelihoods, strict=True) if not p.normalised]
+        if scores:
+            return f"what the model has in the place of log p(x|z) of {listed(scores)} is not normalised"
         return None
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
@@ -79,22 +108,26 @@ class LogLikelihood(Metric):
                     joint = self._joint(evaluation, batch, experts)[whole]
                     found.setdefault(("joint", "+".join(everything), "all"), []).append(joint)
                 for subset in given:
-                    for target, values in self._conditional(evaluation, batch, experts, subset).items():
-                        found.setdefault(("conditional", "+".join(subset), target), []).append(values)
-        dynamic = evaluation.model.objective.prior_for.dynamic
-        note = "the prior depends on data: under N(0, I)" if dynamic else ""
+                    for (measure, target), values in self._conditional(evaluation, batch, experts, subset).items():
+                        found.setdefault((measure, "+".join(subset), target), []).append(values)
+        prior = "the prior depends on data: under N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
         rows: list[Row] = []
-        sizes: dict[int, list[float]] = {}
-        for (measure, subset_name, target), parts in found.items():
+        sizes: dict[tuple[str, int], list[Row]] = {}
+        few = min(FEW, self.config.samples / 2)
+        for (measure, called, target), parts in found.items():
             values = torch.cat(parts).double().cpu()
-            if not len(values):
+            if not len(values) or measure == WEIGHTS:
                 continue
-            said = note if measure == "joint" else ""
-            rows.append(row(measure, values.mean(), len(values), given=subset_name, target=target, note=said))
-            if measure == "conditional":
-                sizes.setdefault(len(subset_name.split("+")), []).append(float(values.mean()))
-        for size, each in sizes.items():
-            rows.append(row("conditional", sum(each) / len(each), len(table), given=f"{size} of {len(names)}", target="mean"))
+            said = prior if measure in ("joint", IMPORTANCE) else ""
+            if measure == IMPORTANCE and torch.cat(found[WEIGHTS, called, ""]).mean() < few:
+                said = "; ".join(filter(None, [said, f"fewer than {FEW} samples have the weight"]))
+            rows.append(row(measure, values.mean(), len(values), given=called, target=target, note=said))
+            if measure != "joint":
+                sizes.setdefault((measure, len(called.split("+"))), []).append(rows[-1])
+        for (measure, size), each in sizes.items():
+            mean = sum(one["value"] for one in each) / len(each)
+            said = "; ".join(sorted({one["note"] for one in each} - {""}))
+            rows.append(row(measure, mean, len(table), given=f"{size} of {len(names)}", target="mean", note=said))
         return rows
 
     def _chunks(self, evaluation: Evaluation, rows: int) -> list[int]:
@@ -127,20 +160,37 @@ class LogLikelihood(Metric):
             total = total + torch.cat(weights).logsumexp(0) - math.log(self.config.samples)
         return total
 
-    def _conditional(self, evaluation: Evaluation, batch: Batch, experts: Gaussian, given: Subset) -> dict[str, Tensor]:
-        """log p(x_t | x_S) of the rows that have both, for every target that is not given: ``[rows]`` each."""
+    def _conditional(self, evaluation: Evaluation, batch: Batch, experts: Gaussian, given: Subset) -> dict[tuple[str, str], Tensor]:
+        """Both estimates of every target that is not given, for the rows that have it and what is given: ``[rows]``.
+
+        Beside them, under ``WEIGHTS``, the effective number of samples (Σ w)²/Σ w² of the rows that have what is given.
+        """
         model, names = evaluation.model, evaluation.names
         mask = torch.tensor([name in given for name in names], device=batch.available.device)
         posterior = model.objective.posterior(model, batch, experts, mask & batch.available)
+        prior = model.unconditional_prior(len(batch))
         complete = (batch.available | ~mask).all(-1)
-        targets = [name for name in names if name not in given]
-        weights: dict[str, list[Tensor]] = {target: [] for target in targets}
+        weighted = "importance" in self.config.conditional and model.objective.aggregate.shared
+        each: dict[str, list[Tensor]] = {name: [] for name in names if name not in given}
+        log_w: list[Tensor] = []
         for count in self._chunks(evaluation, len(batch)):
             z = posterior.rsample((count,))
-            for target in targets:
-                weights[target].append(self._log_prob(evaluation, batch, z, target))
-        values = {target: torch.cat(parts).logsumexp(0) - math.log(self.config.samples) for target, parts in weights.items()}
-        return {target: value[complete & batch.available[:, names.index(target)]] for target, value in values.items()}
+            for target, parts in each.items():
+                parts.append(self._log_prob(evaluation, batch, z, target))
+            if weighted:
+                likelihood = sum(self._log_prob(evaluation, batch, z, name) for name in given)
+                log_w.append(likelihood + prior.log_prob(z) - posterior.log_prob(z))
+        log_share = torch.cat(log_w).log_softmax(0) if weighted else None
+        found: dict[tuple[str, str], Tensor] = {}
+        for target, parts in each.items():
+            has, log_p = complete & batch.available[:, names.index(target)], torch.cat(parts)
+            if "predictive" in self.config.conditional:
+                found[PREDICTIVE, target] = (log_p.logsumexp(0) - math.log(self.config.samples))[has]
+            if log_share is not None:
+                found[IMPORTANCE, target] = (log_share + log_p).logsumexp(0)[has]
+        if log_share is not None:
+            found[WEIGHTS, ""] = (-(2 * log_share).logsumexp(0)).exp()[complete]
+        return found
 
     @staticmethod
     def _log_prob(evaluation: Evaluation, batch: Batch, z: Tensor, target: str) -> Tensor:

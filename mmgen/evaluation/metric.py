@@ -6,16 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat, TypedDict
 
-from pydantic import BaseModel, ConfigDict
+from ..options import Options
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation, Generation, Pair
 
 
-class MetricConfig(BaseModel):
+class MetricConfig(Options):
     """Base of a metric's options; every field has a description and can be set as ``metrics.<name>.<field>``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Row(TypedDict):

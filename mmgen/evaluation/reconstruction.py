@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -27,15 +28,17 @@ class ReconstructionConfig(MetricConfig):
 class Reconstruction(Metric):
     """Reconstruction and imputation of every modality, with z ~ q(z | x_S) and the mean of p(x | z).
 
-    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``rmse`` (where that is a mean squared difference: its
-    square root, after the mean over all entries of all rows; in data units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in the units
-    that the networks see), and ``loss`` = −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
-    reconstruction, given itself (``self``) the self-reconstruction; its target is ``all`` where the sum is over every
-    modality, otherwise the names of those that it is over, and where nothing is inferred from itself there is no sum.
-    ``distance`` and ``rmse`` given ``nothing`` are those of the mean (or most frequent) training value:
-    the floor that an imputation must beat.
+    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``rmse``
+    (where that is a mean squared difference: its square root, after the mean over all entries of all rows; in data
+    units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in the units that the networks
+    see; none where an objective has an unnormalised score in its place), and ``loss`` = −Σ_m w_m log p(x_m|z), the
+    axis of the figures of "Unity by Diversity". Given everything it is the joint reconstruction, given itself
+    (``self``) the self-reconstruction; its target is ``all`` where the sum is over every modality, otherwise the names
+    of those that it is over, and where nothing is inferred from itself there is no sum. ``distance`` and ``rmse``
+    given ``nothing`` are those of the mean (or most frequent) training value: the floor that an imputation must beat.
 
-    Source of ``rmse``: "Discriminative multimodal learning via conditional priors in generative models", section 4.4 (acoustic inversion).
+    Source of ``rmse``: "Discriminative multimodal learning via conditional priors in generative models", section 4.4
+    (acoustic inversion).
     """
 
     Config = ReconstructionConfig
@@ -70,6 +73,7 @@ class Reconstruction(Metric):
         everything: Subset = tuple(evaluation.names)
         rows: list[Row] = []
         terms: dict[str, dict[str, tuple[float, np.ndarray]]] = {"+".join(everything): {}, "self": {}}  # of the losses
+        likelihoods: Any = evaluation.model.likelihoods
         for (given, target), found in judged.items():
             if found is None:
                 continue
@@ -77,15 +81,16 @@ class Reconstruction(Metric):
             called, n = "+".join(given), int(looked_at.sum())
             term = -evaluation.model.likelihood_weights[evaluation.names.index(target)] * log_likelihood, looked_at
             rows += self._distances(evaluation, distance, n, called, target)
-            rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
+            if likelihoods[evaluation.names.index(target)].normalised:
+                rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
             if given == everything:
                 terms[called][target] = term
             if given == (target,):
                 terms["self"][target] = term
-        table = evaluation.latents().table
+        table, train = evaluation.latents().table, evaluation.data.train
         for target in evaluation.targets:
             has = table.available[:, everything.index(target)]
-            if has.any():
+            if has.any() and train.available[:, everything.index(target)].any():  # there is something to guess from
                 floor = float(self._floor(evaluation, target)[has].mean())
                 rows += self._distances(evaluation, floor, int(has.sum()), "nothing", target)
         return rows + [self._loss(evaluation, called, each) for called, each in terms.items() if each]

@@ -6,16 +6,14 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from jaxtyping import Bool
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from ..distributions import Gaussian, Mixture
+from ..options import Options
 
 
-class AggregatorConfig(BaseModel):
+class AggregatorConfig(Options):
     """Base of an aggregator's options; every field has a description and can be set as ``aggregator.<field>``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Aggregator(nn.Module, ABC):
@@ -25,10 +23,12 @@ class Aggregator(nn.Module, ABC):
 
     Attributes:
         shared: Whether all modalities are decoded from one shared latent. False: each modality has its own, and a modality that is given is decoded from its own expert.
+        mixes: Whether training samples from a mixture of several; without one, options of its sampling are refused.
     """
 
     Config: ClassVar[type[AggregatorConfig]] = AggregatorConfig
     shared: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
 
     def __init__(self, config: AggregatorConfig | None = None) -> None:
         super().__init__()

@@ -50,6 +50,7 @@ class ProductOfExperts(Aggregator):
     """
 
     Config = ProductConfig
+    mixes = False
 
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """``[..., 1, B, D]``."""
@@ -124,6 +125,7 @@ class MeanOfExperts(Aggregator):
     """
 
     Config = MeanConfig
+    mixes = False
 
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """``[..., 1, B, D]``."""
@@ -136,7 +138,7 @@ class OwnLatents(Aggregator):
     Source: "Unity by Diversity", section 3; the mixture for several given modalities is ours, the paper leaves it undefined.
     """
 
-    shared = False
+    shared, mixes = False, False
 
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """``[..., M, B, D]``."""

@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..data import Data, Modality
 from ..errors import MmgenError, listed
-from ..options import validated
+from ..options import Options, default_of, validated
 from ..registry import load
 from .objective import Objective
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Options):
     """What every model has, whatever its objective."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     latent_dim: int = Field(16, ge=1, description="Dimensions D of the latent space.")
     beta: float = Field(1.0, ge=0, description="Weight β of the divergence; 1 is the evidence lower bound where the objective is one.")
@@ -93,6 +91,11 @@ def make_objective(
         chosen[part] = (component, part_config, wanted)
         description[part] = {"name": wanted, **part_config.model_dump(mode="json")}
     kind.check_components(name, chosen["aggregator"][2], chosen["prior"][2])
+    for option in () if chosen["aggregator"][0].mixes else kind.of_mixtures:
+        if getattr(config, option) != default_of(kind.Config, option):
+            raise MmgenError(
+                f"objective.{option} does nothing with the aggregator {chosen['aggregator'][2]!r}, which gives no mixture; leave it out."
+            )
     if kind.most_modalities is not None and data is not None and len(data.modalities) > kind.most_modalities:
         count = len(data.modalities)
         raise MmgenError(

@@ -40,6 +40,7 @@ class ELBO(Objective):
     """
 
     Config = ELBOConfig
+    of_mixtures = ("mixture_sampling",)
     bound = "joint"
     supports_missing = True
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from ..data.batch import Batch
 from ..distributions import Gaussian, Mixture
 from ..errors import MmgenError, listed
+from ..options import Options
 from .aggregator import Aggregator
 from .prior import Prior
 from .terms import Terms
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from .model import MultimodalVAE
 
 
-class ObjectiveConfig(BaseModel):
+class ObjectiveConfig(Options):
     """Base of an objective's options; every field has a description and can be set as ``objective.<field>``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Objective(nn.Module, ABC):
@@ -45,6 +43,7 @@ class Objective(nn.Module, ABC):
         whole_batch: Whether a row's terms depend on the other rows of its batch, as correlations do; batches then stay in one piece, on one process.
         decodes_mean: Whether a trained model decodes the mean of its posterior; otherwise a draw from it.
         staged: Names of the options that may change while a model trains, from one stage to the next: ``terms`` reads them anew each time.
+        of_mixtures: Names of the options that say how a mixture is sampled; refused where the aggregator gives none.
         defaults: Of the run configuration, such as ``{"model": {"beta": 0.1}}``.
     """
 
@@ -61,6 +60,7 @@ class Objective(nn.Module, ABC):
     whole_batch: ClassVar[bool] = False
     decodes_mean: ClassVar[bool] = False
     staged: ClassVar[tuple[str, ...]] = ()
+    of_mixtures: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, config: Any, aggregate: Aggregator, prior_for: Prior) -> None:

@@ -6,19 +6,17 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Bool
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from ..distributions import Gaussian, Reference
+from ..options import Options
 
 if TYPE_CHECKING:
     from .model import MultimodalVAE
 
 
-class PriorConfig(BaseModel):
+class PriorConfig(Options):
     """Base of a prior's options; every field has a description and can be set as ``prior.<field>``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Prior(nn.Module, ABC):

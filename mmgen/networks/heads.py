@@ -8,15 +8,19 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..bounds import bounded
+
 Spread = Literal["log-variance", "log-scale"]
 LOG_VARIANCE_RANGE = (-15.0, 15.0)
+LOGIT_RANGE = (-15.0, 15.0)  # beyond it float32 knows no derivative of the sigmoid
 
 
 class GaussianHead(nn.Module):
     """Two linear maps from features ``[N, F]`` to mean and log-variance ``[N, D]``.
 
-    With ``log-scale`` the second map gives s with σ = exp(s) + 1e-6, as in the released code for the rats. Log-variances are kept within
-    ±15: beyond it a posterior is a point or knows nothing, and float32 gradients lose their digits.
+    With ``log-scale`` the second map gives s with σ = exp(s) + 1e-6, as in the released code for the rats.
+    Log-variances are kept within ±15: beyond it a posterior is a point or knows nothing, and float32 gradients lose
+    their digits. A network that was pushed out there comes back (:func:`.bounds.bounded`).
     """
 
     def __init__(self, features: int, latent_dim: int, spread: Spread = "log-variance") -> None:
@@ -34,8 +38,9 @@ class GaussianHead(nn.Module):
         if mean.dtype in (torch.float16, torch.bfloat16):
             mean, spread = mean.float(), spread.float()
         if self.kind == "log-scale":
+            spread = bounded(spread, *(end / 2 for end in LOG_VARIANCE_RANGE))  # below log 1e-6 it has no gradient
             spread = 2 * torch.logaddexp(spread, torch.full_like(spread, math.log(1e-6)))
-        return mean, spread.clamp(*LOG_VARIANCE_RANGE)
+        return mean, bounded(spread, *LOG_VARIANCE_RANGE)
 
 
 class Encoder(nn.Module):
@@ -67,8 +72,13 @@ class Uninformed(nn.Module):
 
 
 class SigmoidLocation(nn.Module):
-    """The sigmoid of the first of a decoder's outputs ``[N, outputs, *shape]``: locations are then in (0, 1), as pixels are, and predicted scales stay as they are."""
+    """The sigmoid of the first of a decoder's outputs ``[N, outputs, *shape]``.
+
+    Locations are then in (0, 1), as pixels are, and predicted scales stay as they are. Logits are kept within ±15
+    (:func:`.bounds.bounded`), where the sigmoid still has a derivative: a decoder that was pushed out comes back.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, outputs, *shape]`` to the same shape."""
-        return torch.cat([x[:, :1].sigmoid(), x[:, 1:]], 1) if x.shape[1] > 1 else x.sigmoid()
+        location = bounded(x[:, :1], *LOGIT_RANGE).sigmoid()
+        return torch.cat([location, x[:, 1:]], 1) if x.shape[1] > 1 else location

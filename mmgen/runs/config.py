@@ -16,7 +16,7 @@ from ..data import Data, make_dataset, open_dataset
 from ..data.describing import ALL
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
-from ..options import merge, validated
+from ..options import merge, validated, without_idle
 from ..registry import declared_files, load
 from ..yaml_files import parse_yaml, read_mapping
 from .training_config import TrainingConfig
@@ -139,6 +139,7 @@ def layered(
         named["dataset"] = {"name": dataset}
     strong = over(strong, named)
     explicit = over(file, strong)
+    said = explicit.get("objective", {})
     if recipe is None and config is None:
         names = [explicit.get(section, {}).get("name") for section in ("objective", "dataset")]
         recipe = find_recipe(*names) if all(names) else None
@@ -153,6 +154,7 @@ def layered(
     kinds = [load("datasets", explicit["dataset"]["name"]), load("objectives", explicit["objective"]["name"])]
     for component in reversed(kinds):
         explicit = over(component.defaults, explicit)
+    explicit["objective"] = without_idle(kinds[1].Config, explicit["objective"], said)
     return validated(RunConfig, explicit, "").model_dump(exclude_defaults=True)
 
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..options import Options
+
 
 class Stage(BaseModel):
     """One stage of a training: how long it takes, what learns in it, and what differs from the rest of the configuration."""
@@ -25,10 +27,8 @@ class Stage(BaseModel):
     )
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(Options):
     """How a model is trained; each can be set as ``training.<field>``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(100, ge=1, description="Passes over the training rows.")
     batch_size: int = Field(128, ge=1, description="Rows per optimiser step, over all processes together.")

@@ -17,7 +17,8 @@ OBJECTIVES = [name for name in NAMED if load("objectives", name).supports_missin
 def options(objective):
     """Without draws of components or subsets, which no two models share."""
     kind = load("objectives", objective)
-    chosen = {"mixture_sampling": "all"} if "mixture_sampling" in kind.Config.model_fields else {}
+    mixes = load("aggregators", kind.aggregator).mixes
+    chosen = {"mixture_sampling": "all"} if mixes and "mixture_sampling" in kind.Config.model_fields else {}
     if (
         kind.aggregator == "mopoe"
     ):  # whose N(0, I) is an expert of all M modalities only: a row that lacks one has none, the smaller model has

@@ -28,7 +28,7 @@ from mmgen.evaluation import Metric, row
 from mmgen.models import ELBO, Terms
 from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
 from mmgen.models.priors import MixtureOfPosteriors, ScaledNormal, VampPrior
-from mmgen.networks import MLPTrunk
+from mmgen.networks import Encoder, MLPTrunk
 from mmgen.testing import (
     AggregatorContract,
     DatasetContract,
@@ -184,6 +184,17 @@ class LostOnSaving(Copy):
         return super().divergence(model, q) * self.factor
 
 
+class HardClamp(Copy):
+    def experts(self, model, batch):
+        experts = super().experts(model, batch)
+        return Gaussian(experts.mean, experts.log_variance.clamp(-10, 10))
+
+
+class SquaresForLikelihoods(Copy):
+    def build(self, model):
+        model.likelihoods[0] = WithoutConstant(model.likelihoods[0].shape)
+
+
 # Aggregators ------------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +285,42 @@ class Softplus(Likelihood):  # a Bernoulli whose second outcome has the probabil
 
     def sample(self, parameters):
         return torch.bernoulli(self.mean(parameters))
+
+
+class ScaleForgotten(Normal):  # right as long as the scale is 1
+    def pointwise(self, parameters, x):
+        return super().pointwise(parameters, x) + self.spread(parameters)
+
+    def log_prob(self, parameters, x):
+        return self._total(self.pointwise(parameters, x))
+
+
+class SquaresAsAnOption(VectorModality):
+    """Normalised unless an option asks for something else."""
+
+    def make_likelihood(self):
+        return WithoutConstant(self.shape) if self.likelihood == "squared-error" else super().make_likelihood()
+
+
+class ScaleForgottenAsAnOption(VectorModality):
+    def make_likelihood(self):
+        return ScaleForgotten(self.shape, self.scale) if self.likelihood == "normal" else super().make_likelihood()
+
+
+class HardScale(Normal):
+    def spread(self, parameters):
+        return self._output(parameters, 1).clamp(-7, 7)
+
+
+class HardEncoder(Encoder):
+    def forward(self, x):
+        mean, log_variance = super().forward(x)
+        return mean, log_variance.clamp(-10, 10)
+
+
+class HardSpread(VectorModality):
+    def encoder(self, latent_dim):
+        return HardEncoder(self.trunk(latent_dim), latent_dim)
 
 
 def vector_with(likelihood):
@@ -538,6 +585,7 @@ GOOD = {
     MixtureOfPosteriors: PRIOR,
     vector_with(Normal): MODALITY,
     vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
+    vector_with(lambda shape: make_likelihood("laplace", shape, scale_kind="predicted")): MODALITY,
     Honest: DATASET,
     OwnTable: DATASET,
     WithFiles: DATASET,
@@ -567,6 +615,8 @@ FAULTS = [
     (WeightsForgotten, OBJECTIVE, "test_likelihood_weights_multiply_the_log_likelihood"),
     (ValueInTheOrder, OBJECTIVE, "test_the_order_of_modalities_does_not_matter"),
     (LostOnSaving, OBJECTIVE, "test_saving_and_loading"),
+    (HardClamp, OBJECTIVE, "test_bounds_can_be_left"),
+    (SquaresForLikelihoods, OBJECTIVE, "test_likelihoods_are_normalised"),
     (PriorExpertForgotten, PRODUCT, "test_exact_experts_give_the_true_posterior"),
     (WeightsOfAll, MIXTURE, "test_shapes_and_weights"),
     (AbsentExpertsRead, MIXTURE, "test_an_expert_that_is_not_given_does_not_matter"),
@@ -579,6 +629,10 @@ FAULTS = [
     (MaskOfThePriorIgnored, PRIOR, "test_what_is_not_given_does_not_matter"),
     (vector_with(WithoutConstant), MODALITY, "test_the_likelihood_is_normalised"),
     (vector_with(Softplus), MODALITY, "test_the_likelihood_is_normalised"),
+    (SquaresAsAnOption, MODALITY, "test_the_likelihood_is_normalised"),
+    (ScaleForgottenAsAnOption, MODALITY, "test_the_likelihood_is_normalised"),
+    (vector_with(lambda shape: HardScale(shape, scale_kind="predicted")), MODALITY, "test_bounds_can_be_left"),
+    (HardSpread, MODALITY, "test_bounds_can_be_left"),
     (vector_with(MeanOverValues), MODALITY, "test_log_prob_is_the_sum_over_values"),
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),

@@ -34,13 +34,14 @@ class ReplicatedSoftmax(Likelihood):
 
     The probability of data is given their own number of words. Means and draws have the decoder's N. For ``binary`` data (whether a word is there) these are
     the probability that it is among N words, 1 − (1 − p)^N, and whether it is; the first is about N p where that is small.
+    As probabilities of binary data those of the counts do not sum to one.
     """
 
     discrete = True
 
     def __init__(self, shape: tuple[int, ...], binary: bool) -> None:
         super().__init__(shape)
-        self.binary = binary
+        self.binary, self.normalised = binary, not binary
 
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """x log p − log x!; what is left, log N!, belongs to no single value."""

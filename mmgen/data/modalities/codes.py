@@ -49,6 +49,8 @@ class LabelsModality(CodesModality):
     """One of several categories per value: integer codes."""
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "categories")
+    only_with = {"display": {}}
+
     categories: tuple[str, ...] = Field(description="Names of the categories, in the order of their codes.", min_length=2)
 
     def trunk(self, latent_dim: int) -> nn.Module:

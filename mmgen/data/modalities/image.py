@@ -23,6 +23,7 @@ from ...networks import (
     SigmoidLocation,
     most_halves,
 )
+from ...options import Unless
 from ..modality import Rendering
 from ..transforms import Pixels, Transform
 from .fully_connected import FullyConnected
@@ -42,6 +43,20 @@ class ImageModality(FullyConnected):
     The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
     on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in evaluation they do not.
     """
+
+    only_with = {
+        "hidden": {"network": ("mlp",)},
+        "decoder_hidden": {"network": ("mlp",)},
+        "activation": {"network": ("mlp",)},
+        "channels": {"network": Unless("mlp")},
+        "bottleneck": {"network": ("conv",)},
+        "activated": {"network": ("resnet",)},
+        "residual": {"network": ("resnet-bn",)},
+        "dropout": {"network": ("resnet-bn", "mlp")},
+        "scale": {"likelihood": Unless("bernoulli")},
+        "scale_kind": {"likelihood": Unless("bernoulli")},
+        "display": {},
+    }
 
     network: Literal["conv", "conv4", "resnet", "resnet-bn", "mlp"] = Field(
         "conv",

@@ -16,6 +16,8 @@ from .fully_connected import FullyConnected
 class TagsModality(FullyConnected):
     """Several yes/no answers at once: a vector of 0 and 1."""
 
+    only_with = {"display": {"top": (None,)}}
+
     likelihood: Literal["bernoulli"] = Field("bernoulli", description="p(x | z).")
     top: PositiveInt | None = Field(
         None, description="How many answers are named, the most probable first, where a value is drawn; none: bars or a raster."

@@ -23,6 +23,7 @@ from ...networks import (
     text_block_channels,
     text_channels,
 )
+from ...options import Unless
 from ..modality import Rendering
 from .codes import CodesModality
 
@@ -37,6 +38,17 @@ class TextModality(CodesModality):
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "alphabet", "joiner", "pad", "end", "unknown")
+    only_with = {
+        "hidden": {"network": ("embedding",)},
+        "decoder_hidden": {"network": ("embedding",)},
+        "activation": {"network": ("embedding",)},
+        "channels": {"network": Unless("embedding")},
+        "embedding": {"network": ("embedding", "sentence")},
+        "residual": {"network": ("resnet",)},
+        "dropout": {"network": ("resnet", "embedding")},
+        "display": {},
+    }
+
     alphabet: tuple[str, ...] = Field(
         description="The characters (or words) in the order of their codes; of a symbol that is repeated, the first one counts.",
         min_length=2,

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from ...distributions import Likelihood, make_likelihood
 from ...distributions.likelihoods import ScaleKind
+from ...options import Unless
 from ..transforms import Standardise, Transform
 from .fully_connected import FullyConnected
 
@@ -18,6 +19,11 @@ class VectorModality(FullyConnected):
     """Real numbers, standardised with training statistics unless told otherwise."""
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "offset", "factor")
+    only_with = {
+        "scale": {"likelihood": Unless("squared-error")},
+        "scale_kind": {"likelihood": Unless("squared-error")},
+    }
+
     likelihood: Literal["normal", "laplace", "squared-error"] = Field("normal", description="p(x | z).")
     scale: float = Field(1.0, gt=0, description="Scale of the likelihood: fixed, or where a learned one starts.")
     scale_kind: ScaleKind = Field("fixed", description="Whether the scale is fixed, learned per value, or predicted by the decoder.")

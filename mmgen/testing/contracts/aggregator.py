@@ -58,6 +58,9 @@ class AggregatorContract(Contract):
         for given in (self.given(), self.given()[1]):
             for when, posterior in self.both(self.experts(), given):
                 shape, lead = posterior.components.mean.shape, given.shape[:-2]
+                assert shape[-3] == 1 or self.loaded().mixes or not self.loaded().shared, (
+                    f"{self.who}: mixes says that there is no mixture {when}, and there are {shape[-3]} components"
+                )
                 assert shape[: len(lead)] == lead and shape[-2:] == (ROWS, DIMS), f"{self.who} {when}: {tuple(shape)} is not [..., C, B, D]"
                 assert shape[:-1] == posterior.log_weights.shape, f"{self.who} {when}: there is not one weight per component and row"
                 total = posterior.weights.sum(-2)

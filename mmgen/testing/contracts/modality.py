@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from itertools import combinations_with_replacement
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import numpy as np
 import torch
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from torch import Tensor, nn
 
 from ...data import Data, Modality, Provenance, Rendering, Table
-from ...distributions import Likelihood, central_noise
+from ...distributions import Gaussian, Likelihood, central_noise, kl_gaussians, standard_normal
 from ...models import MultimodalVAE
 from ..models import findable
 from ..toys import ToyDataset
 from .contract import Contract, does_not_apply, same_global_randomness, seed_everything
+from .densities import check_normalised, entries, last_bias
 from .numerics import cumulated, ks_limit, largest_distance
 
 SHAPES = ((3,), (1, 8, 8), (2, 3))
@@ -28,9 +32,10 @@ CONTENT = {"picture": np.ndarray, "raster": np.ndarray, "bars": list, "text": st
 
 
 class ModalityContract(Contract):
-    """Networks and their shapes, a normalised likelihood with the samples and mean that it gives, the way to the networks and back, cells, pictures, configuration.
+    """Networks and their shapes, likelihoods, the way to the networks and back, cells, pictures, configuration.
 
-    Values to try it on are drawn from its own likelihood.
+    Likelihoods are normalised with every option, and have the samples and the mean that they give; where outputs are
+    bounded, gradients lead back. Values to try it on are drawn from its own likelihood.
 
     Attributes:
         examples: Fields of modalities to check, such as ``({"shape": (3,)},)``; by default one is guessed, where a shape (and names of categories) is all it needs.
@@ -69,17 +74,24 @@ class ModalityContract(Contract):
             with torch.no_grad():
                 return modality, encoder, decoder, likelihood, likelihood.sample(decoder(z))
 
-    def draws(self) -> Iterator[tuple[Modality, Likelihood, Tensor, Tensor]]:
-        """Each modality with its likelihood, parameters of one value ``[outputs, *shape]``, and 4000 draws from it ``[4000, *shape]``."""
-        for number, (modality, _, decoder, likelihood, _) in enumerate(self.parts()):
-            with torch.no_grad():
-                parameters = decoder(torch.zeros(1, LATENT_DIM, dtype=torch.float64))[0]
+    def draws(self) -> Iterator[tuple[Likelihood, Tensor, Tensor]]:
+        """Likelihoods with parameters of one value ``[outputs, *shape]``, and 4000 draws ``[4000, *shape]``.
 
-                def drawn(likelihood: Likelihood = likelihood, parameters: Tensor = parameters) -> Tensor:
-                    torch.manual_seed(0)
-                    return likelihood.sample(parameters.expand(DRAWS, *parameters.shape))
+        That of each modality, with parameters from its decoder; and every other one that its options make of it.
+        """
+        for number in range(len(list(self.modalities()))):
+            yield from self.once(("draws", number), lambda number=number: self._draws(number))  # type: ignore[misc]
 
-                yield modality, likelihood, parameters, self.once(("draws", number), drawn)
+    @torch.no_grad()
+    def _draws(self, number: int) -> list[tuple[Likelihood, Tensor, Tensor]]:
+        modality, _, decoder, likelihood, _ = list(self.parts())[number]
+        found = [(likelihood, decoder(torch.zeros(1, LATENT_DIM, dtype=torch.float64))[0])]
+        torch.manual_seed(0)
+        for other in (variant.make_likelihood().double() for variant in _variants(modality)):
+            for parameter in other.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+            found.append((other, torch.randn(other.outputs, *modality.shape, dtype=torch.float64)))
+        return [(p, parameters, p.sample(parameters.expand(DRAWS, *parameters.shape))) for p, parameters in found]
 
     # Checks -------------------------------------------------------------------------------------------------------------
 
@@ -111,6 +123,30 @@ class ModalityContract(Contract):
                 assert gradient is not None and gradient.isfinite().all(), f"{self.who}: {name} gets no gradient, or one that is not finite"
                 assert gradient.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
 
+    def test_bounds_can_be_left(self) -> None:
+        """Far out gradients still lead back: of an encoder's spread, a decoder's outputs, and what a likelihood learns."""
+        for _, encoder, decoder, likelihood, values in copy.deepcopy(list(self.parts())):
+            spread, output = last_bias(encoder), last_bias(decoder)
+            kept = [(bias, bias.detach().clone()) for bias in (spread, output, *likelihood.parameters()) if bias is not None]
+            for bias, before in kept:
+                for far in (100.0, -100.0):
+                    with torch.no_grad():
+                        bias.fill_(far)
+                    if bias is spread:
+                        q = Gaussian(*encoder(values))
+                        loss = kl_gaussians(q, standard_normal(q)).sum()
+                    else:
+                        loss = -likelihood.log_prob(decoder(torch.zeros(ROWS, LATENT_DIM, dtype=torch.float64)), values).sum()
+                    (gradient,) = torch.autograd.grad(loss, bias)
+                    what = "its spread" if bias is spread else "a decoder's output" if bias is output else "what its likelihood learns"
+                    assert gradient.isfinite().all(), f"{self.who}: the gradient is not finite where {what} is pushed to {far:g}"
+                    assert gradient.all(), (
+                        f"{self.who}: {what} has no gradient at {far:g}, and never comes back (mmgen.distributions.bounded)"
+                    )
+                    assert bias is not spread or (gradient * far > 0).all(), f"{self.who}: the gradient at {far:g} leads further away"
+                with torch.no_grad():
+                    bias.copy_(before)
+
     def test_log_prob_is_the_sum_over_values(self) -> None:
         """One number per item: the sum (no mean) of ``pointwise``, with any leading dimensions of latents."""
         for modality, _, decoder, likelihood, values in self.parts():
@@ -122,17 +158,16 @@ class ModalityContract(Contract):
             assert torch.allclose(whole, each.flatten(2).sum(-1)), f"{self.who}: log_prob is not the sum of pointwise over the values"
 
     def test_the_likelihood_is_normalised(self) -> None:
-        """The probabilities of the values that are drawn sum to one, or the density integrates to one over their range; all but the rare ones count."""
-        for modality, likelihood, parameters, drawn in self.draws():
-            for entry, points, density in _entries(modality, likelihood, parameters, drawn):
-                total = float(density.sum() if likelihood.discrete else cumulated(points, density)[-1])
-                assert 0.98 < total < 1.002, f"{self.who}: the likelihood of value {entry} sums or integrates to {total:.4f} where 1 is due"
+        """With every option that changes it, probabilities sum to one or the density integrates to one."""
+        for likelihood, parameters, drawn in self.draws():
+            assert likelihood.normalised, f"{self.who}: {type(likelihood).__name__} says itself that it gives no probabilities"
+            check_normalised(self.who, likelihood, parameters, drawn)
 
     def test_samples_have_the_likelihood(self) -> None:
         """How often each value is drawn is its probability; the distribution function of draws is that of the density (Kolmogorov and Smirnov)."""
-        for modality, likelihood, parameters, drawn in self.draws():
+        for likelihood, parameters, drawn in self.draws():
             flat = drawn.double().flatten(1)
-            for entry, points, density in _entries(modality, likelihood, parameters, drawn):
+            for entry, points, density in entries(likelihood, parameters, drawn):
                 if likelihood.discrete:
                     share = (flat[:, entry, None] == points).double().mean(0)
                     distance, limit = float((share - density).abs().max()), 5.5 * 0.5 / DRAWS**0.5
@@ -142,7 +177,7 @@ class ModalityContract(Contract):
 
     def test_the_mean_is_that_of_the_samples(self) -> None:
         """The mean is that of many draws; of codes, which have none, it is the most probable one."""
-        for _, likelihood, parameters, drawn in self.draws():
+        for likelihood, parameters, drawn in self.draws():
             mean = likelihood.mean(parameters)
             assert mean.shape == drawn.shape[1:], f"{self.who}: the mean has shape {tuple(mean.shape)}, and a draw {tuple(drawn.shape[1:])}"
             if not mean.is_floating_point():
@@ -278,18 +313,30 @@ def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | Non
     return None
 
 
-def _entries(modality: Modality, likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Some of the values of an item: their number, points that cover what was drawn of them, and the probability or density there.
+def _variants(modality: Modality) -> list[Modality]:
+    """The modality with one or two options changed (choices, switches, smaller numbers), one for every other likelihood."""
+    kind, found = type(modality), {_likeness(modality.make_likelihood()): modality}
+    changes = [{name: value} for name, field in kind.model_fields.items() for value in _values(field)]
+    for one, two in combinations_with_replacement(changes, 2):
+        try:
+            other = kind(**{**modality.model_dump(exclude_unset=True), **one, **two})
+            found.setdefault(_likeness(other.make_likelihood()), other)
+        except ValidationError:
+            continue
+    return list(found.values())[1:]
 
-    For a discrete likelihood the points are the drawn values, else a grid from the smallest to the largest one.
-    """
-    flat = drawn.double().flatten(1)
-    for entry in sorted({0, flat.shape[1] // 2, flat.shape[1] - 1}):
-        values = flat[:, entry]
-        points = (
-            values.unique() if likelihood.discrete else torch.linspace(float(values.min()), float(values.max()), 4001, dtype=torch.float64)
-        )
-        x = drawn[:1].double().expand(len(points), *modality.shape).clone()
-        x.flatten(1)[:, entry] = points  # the copy is contiguous, so that this is a view
-        log_density = likelihood.pointwise(parameters.expand(len(points), *parameters.shape), x.to(drawn.dtype))
-        yield entry, points, log_density.flatten(1)[:, entry].exp()
+
+def _values(field: FieldInfo) -> Sequence[Any]:
+    """Values of an option that change what it does, where they can be listed."""
+    if field.annotation is bool:
+        return (False, True)
+    if field.annotation is float and isinstance(field.default, float):
+        return (0.4 * field.default,)
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+
+
+def _likeness(likelihood: Likelihood) -> tuple[Any, ...]:
+    """What tells one likelihood from another: its class, its numbers, and its tensors."""
+    plain = {name: value for name, value in vars(likelihood).items() if isinstance(value, bool | int | float | str | tuple)}
+    tensors = {name: tuple(value.flatten().tolist()) for name, value in [*likelihood.named_parameters(), *likelihood.named_buffers()]}
+    return type(likelihood), *sorted(plain.items()), *sorted(tensors.items())

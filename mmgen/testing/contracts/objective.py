@@ -17,10 +17,12 @@ from ...data import Batch, Data
 from ...distributions import central_noise
 from ...models import MultimodalVAE
 from ...models.terms import Terms
+from ...networks import GaussianHead
 from ..models import findable, make_model
 from ..toys import toy_data, world_batch, world_model
 from ..worlds import LinearGaussianWorld
 from .contract import Contract, does_not_apply, same_global_randomness, seed_others
+from .densities import check_normalised
 from .missing import NORMALISED, PLACEHOLDERS, other_experts, outcome, with_placeholders
 
 toys: Callable[..., Data] = cache(toy_data)
@@ -178,6 +180,49 @@ class ObjectiveContract(Contract):
         found = torch.autograd.grad(likelihood, behind, allow_unused=True)
         reached = any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in found)
         assert reached, f"{self.who}: the gradient of the log-likelihood does not go through z; it is detached somewhere"
+
+    def test_bounds_can_be_left(self) -> None:
+        """Where an encoder's log-variances are far out, gradients of the objective still lead back: none is zero."""
+        model = self.model().train()
+        heads = [module for module in model.modules() if isinstance(module, GaussianHead)]
+        if not heads:
+            does_not_apply("it has no encoder with a variance")
+        for head in heads:
+            before = head.spread.bias.detach().clone()
+            for far in (100.0, -100.0):
+                with torch.no_grad():
+                    head.spread.bias.fill_(far)
+                torch.manual_seed(0)
+                (gradient,) = torch.autograd.grad(-model(self.data.train[:24]).value(1.0).mean(), head.spread.bias)
+                assert gradient.isfinite().all(), f"{self.who}: with log-variances pushed to {far:g} their gradient is not finite"
+                assert gradient.all(), (
+                    f"{self.who}: log-variances that were pushed to {far:g} have no gradient, and never come back (mmgen.distributions.bounded)"
+                )
+            with torch.no_grad():
+                head.spread.bias.copy_(before)
+
+    def test_likelihoods_are_normalised(self) -> None:
+        """What stands in the place of a likelihood sums or integrates to one, unless it says that it does not."""
+        model = self.shared_model()
+        if not model.decoder_sizes:
+            does_not_apply("nothing is decoded")
+        for m, name in enumerate(model.modalities):
+            likelihood: Any = model.likelihoods[m]
+            if name not in model.decoder_sizes or not likelihood.normalised:
+                continue
+            torch.manual_seed(0)
+            with torch.no_grad():
+                parameters = model.decode(torch.rand(1, 1, model.decoder_sizes[name], dtype=torch.float64), name)[0, 0]
+                check_normalised(self.who, likelihood, parameters, likelihood.sample(parameters.expand(4000, *parameters.shape)))
+
+    def test_options_have_an_effect_in_every_stage(self) -> None:
+        """No option depends for its effect (``only_with``) on one that may change from stage to stage."""
+        kind = self.loaded()
+        for name, condition in kind.Config.only_with.items():
+            changing = sorted(set(condition) & set(kind.staged))
+            assert not changing, f"{self.who}: the option {name!r} is refused beside values of {changing}, which change while it trains"
+        for name in (*kind.of_mixtures, *kind.staged):
+            assert name in kind.Config.model_fields, f"{self.who}: {name!r} is none of its options"
 
     def test_every_subset_has_a_posterior(self) -> None:
         """Every subset, also the empty one, has a posterior ``[B, D]`` with weights that sum to one."""

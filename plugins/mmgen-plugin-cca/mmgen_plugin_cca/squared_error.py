@@ -14,8 +14,10 @@ Reconstruction = Literal["squared-error", "likelihood"]
 class SquaredErrorOfMean(Likelihood):
     """−Σ (x − μ)², μ being the mean that another likelihood gives to the decoder's output: a probability, a rate, a location.
 
-    What that likelihood learns besides its mean has no part in it, and becomes constant.
+    What that likelihood learns besides its mean has no part in it, and becomes constant. It is no log-probability.
     """
+
+    normalised = False
 
     def __init__(self, likelihood: Likelihood) -> None:
         super().__init__(likelihood.shape)

@@ -46,6 +46,7 @@ class JensenShannon(Objective):
 
     priors = ("normal",)
     supports_missing = True
+    of_mixtures = ("mixture_sampling",)
 
     def build(self, model: MultimodalVAE) -> None:
         """The K = M + 1 weights of the experts, relative to each other, that of N(0, I) first."""

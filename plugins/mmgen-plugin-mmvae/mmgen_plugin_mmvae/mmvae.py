@@ -18,6 +18,8 @@ from mmgen.models import expected_log_likelihood
 class MMVAEConfig(ObjectiveConfig):
     """Options of :class:`MMVAE`."""
 
+    only_with = {"mixture_sampling": {"estimator": ("elbo",)}, "dreg_bound": {"estimator": ("dreg",)}}
+
     estimator: Literal["elbo", "iwae", "looser", "dreg"] = Field(
         "elbo",
         description="'elbo' as in later comparisons (MoPoE-VAE and after); 'iwae' with one logarithm over all posteriors and samples; 'looser' with one per posterior, "

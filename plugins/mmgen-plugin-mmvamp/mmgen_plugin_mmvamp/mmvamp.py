@@ -26,6 +26,11 @@ from mmgen.distributions import (
 class MMVAMPConfig(ObjectiveConfig):
     """Options of :class:`MMVAMP`."""
 
+    only_with = {
+        "standard_normal_weight": {"anneal_steps": (None,)},
+        "warmup_steps": {"estimator": ("mc", "variational")},
+    }
+
     estimator: Literal["pairwise", "mc", "variational"] = Field(
         "pairwise",
         description="Of the divergence: 'pairwise' is the closed-form upper bound that the released code optimises, 'mc' the KL to the mixture as in the "
@@ -102,16 +107,17 @@ class MMVAMP(Objective):
         to_normal = kl_gaussians(experts, standard_normal(experts))  # [M, B]
         log_share = log_rest + uniform_log_weights(available, experts.mean.dtype)  # [M, B]
         if estimator == "variational":
-            return -torch.logaddexp(log_alpha - to_normal, torch.logsumexp(log_share - to_siblings, dim=1))
+            exponents = torch.cat([(log_alpha - to_normal)[:, None], log_share - to_siblings], 1)
+            return -exponents.logsumexp(1)  # never all of them −∞
         return log_alpha.exp() * to_normal + (log_share.exp() * to_siblings).sum(1)
 
     def _log_weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """log α and log(1 − α), α being the weight of N(0, I) at this step; an α of 0 or 1 is 1e-30 away from it, so that gradients are numbers."""
+        """log α and log(1 − α), α being the weight of N(0, I) at this step; −∞ for a weight of 0, which takes no part."""
         if self.config.anneal_steps is None:
-            alpha = like.new_tensor(self.config.standard_normal_weight)
+            log_alpha = like.new_tensor(self.config.standard_normal_weight, dtype=torch.float64).log()
         else:
-            alpha = torch.exp(self.step.to(like.dtype) * (math.log(1e-10) / self.config.anneal_steps))
-        return alpha.clamp(min=1e-30).log(), (1 - alpha).clamp(min=1e-30).log()
+            log_alpha = self.step.double() * (math.log(1e-10) / self.config.anneal_steps)
+        return log_alpha.to(like.dtype), (-torch.expm1(log_alpha)).log().to(like.dtype)
 
 
 def _with_standard_normal(mixture: Mixture, log_alpha: Tensor, log_rest: Tensor) -> Mixture:

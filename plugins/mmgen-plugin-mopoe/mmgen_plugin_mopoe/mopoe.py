@@ -50,6 +50,7 @@ class MoPoE(Objective):
     """
 
     Config = MoPoEConfig
+    of_mixtures = ("mixture_sampling",)
     aggregator, prior = "mopoe", "normal"
     aggregators = ("mopoe", "poe", "moe")
     component_defaults = {"aggregator": {"prior_expert": "full"}}

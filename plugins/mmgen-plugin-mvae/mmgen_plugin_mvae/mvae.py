@@ -16,6 +16,8 @@ from mmgen.distributions import kl_divergence, powerset, sampled_subsets, single
 class MVAEConfig(ObjectiveConfig):
     """Options of :class:`MVAE`."""
 
+    only_with = {"max_subsets": {"subsets": ("all",)}}
+
     subsets: int | Literal["all"] = Field(
         1,
         description="How many random subsets of 2 to M − 1 modalities are drawn for each row and step beside the full set and the single modalities: 1 in the paper, "

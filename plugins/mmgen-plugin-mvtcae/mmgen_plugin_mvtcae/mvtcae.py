@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
@@ -15,6 +15,8 @@ from mmgen.distributions import Gaussian, kl_gaussians, singletons, standard_nor
 
 class MVTCAEConfig(ObjectiveConfig):
     """Options of :class:`MVTCAE`."""
+
+    only_with = {"tc_ratio": {"coefficients": ("official",)}}
 
     coefficients: Literal["paper", "official"] = Field(
         "paper",
@@ -31,13 +33,6 @@ class MVTCAEConfig(ObjectiveConfig):
         False,
         description="Multiply the likelihoods alone by π/2: 'MVTCAE (rescale)' of \"Mitigating the limitations of multimodal VAEs\", Appendix H.",
     )
-
-    @field_validator("tc_ratio")
-    @classmethod
-    def _only_official(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if value is not None and info.data.get("coefficients") != "official":
-            raise ValueError("this option belongs to objective.coefficients=official; 'paper' has no such ratio")
-        return value
 
 
 class MVTCAE(Objective):

@@ -274,7 +274,7 @@ def test_works_for_any_number_of_modalities(count):
 
 
 def test_what_the_equation_cannot_mean_is_refused():
-    with pytest.raises(MmgenError, match=r"objective\.tc_ratio: this option belongs to objective\.coefficients=official"):
+    with pytest.raises(MmgenError, match="tc_ratio does nothing with coefficients=paper, it is for coefficients=official"):
         make_model("mvtcae", toy_data(), tc_ratio=0.5)
     with pytest.raises(MmgenError, match=r"objective\.tc_ratio"):
         make_model("mvtcae", toy_data(), coefficients="official", tc_ratio=1.5)
