@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmgen.data import Provenance, Splits, Table, VectorModality
-from mmgen.data.transforms import Standardise
+from mmgen.data.transforms import Standardise, Transform
 from mmgen.distributions import (
     Gaussian,
     Likelihood,
@@ -262,6 +262,22 @@ class WrongInverse(VectorModality):
         return MeanForgotten(self.shape)
 
 
+class GuessForNetworks(VectorModality):
+    def transform(self):
+        return WrongUnits()
+
+    def guess(self, values):
+        return WrongUnits()(values).mean(0)
+
+
+class WrongUnits(Transform):
+    def forward(self, values):
+        return values / 2
+
+    def inverse(self, values):
+        return 2 * values
+
+
 class OneNameTooMany(VectorModality):
     def value_names(self, name):
         return [*super().value_names(name), "another"]
@@ -426,6 +442,7 @@ FAULTS = [
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
+    (GuessForNetworks, MODALITY, "test_distances"),
     (Leaking, DATASET, "test_no_group_is_on_two_sides"),
     (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),
     (UndeclaredClass, DATASET, "test_labels_are_declared"),

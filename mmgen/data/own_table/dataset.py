@@ -18,9 +18,12 @@ from ..splitting import split_rows
 from ..table import Table
 from .columns import open_source
 from .config import OwnTableConfig
-from .numbers import read_images, read_numbers
+from .images import read_images
+from .numbers import read_numbers
+from .picture_column import picture_files
 from .request import Request
 from .source import Source
+from .split_notes import split_notes
 from .toy import toy_options
 from .words import group_codes, label_codes, read_categories, read_text, side_codes
 
@@ -42,6 +45,7 @@ class _Content:
     sides: np.ndarray | None
     classes: tuple[str, ...]
     rows_in_source: int
+    notes: list[str]
 
 
 class OwnTable(Dataset):
@@ -52,6 +56,7 @@ class OwnTable(Dataset):
 
     Config = OwnTableConfig
     citation = "The user's own data."
+    version = 2
     _known: dict[str, Modality] | None = None
 
     def modalities(self) -> dict[str, Modality]:
@@ -59,26 +64,36 @@ class OwnTable(Dataset):
         return dict(self._known if self._known is not None else self._read().modalities)
 
     def sources(self) -> list[Path]:
-        """The file, or all files of the folder."""
+        """The file and the pictures that it names, or all files of the folder."""
         path = Path(self.config.path)
-        return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path] if path.is_absolute() else []
+        if path.is_dir() or not path.is_absolute():
+            return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
+        pictures: list[Path] = []
+        kinds = {described.kind for described in self.config.modalities.values()}
+        if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
+            source = self._open()
+            requests = [request for request in self._requests(source) if issubclass(request.kind, ImageModality)]
+            pictures = [file for request in requests for file in picture_files(request, source)]
+        return [path, *pictures]
 
     def splits(self) -> Splits:
         """The rows of each side, in the order of the table."""
         config, content = self.config, self._read()
         table, count = content.table, content.rows_in_source
         missing = (~table.available).sum(0).tolist()
+        sides = self._sides(content)
         facts = {
             "rows": count,
             "rows_without_any_modality": count - len(table),
             "rows_missing": dict(zip(content.modalities, missing)),
+            "notes": list(content.notes),
         }
         name = Path(config.path).name if Path(config.path).is_absolute() else config.path
         summary = f"{name}, {count} rows" + (
             f", of which {count - len(table)} have no modality and are left out" if count > len(table) else ""
         )
         return Splits(
-            **{side: table.select(torch.from_numpy(index)) for side, index in self._sides(content).items()},
+            **{side: table.select(torch.from_numpy(index)) for side, index in sides.items()},
             provenance=Provenance("simulated" if config.simulated else "real", summary, config.path),
             labels={config.label: content.classes} if config.label else {},
             facts=facts,
@@ -91,10 +106,10 @@ class OwnTable(Dataset):
         strata = table.labels[config.label].numpy() if config.label else np.zeros(len(table), dtype=np.int64)
         drawn_from = np.arange(len(table)) if named is None else np.flatnonzero(named == 0)
         has = set() if named is None else set(named.tolist())
+        shares = {"val": 0.0 if 1 in has else config.val_fraction, "test": 0.0 if 2 in has else config.test_fraction}
         drawn = split_rows(
             len(drawn_from),
-            test=0 if 2 in has else config.test_fraction,
-            val=0 if 1 in has else config.val_fraction,
+            **shares,
             seed=config.seed,
             groups=None if groups is None else groups[drawn_from],
             strata=strata[drawn_from],
@@ -103,11 +118,18 @@ class OwnTable(Dataset):
         for code, side in ((1, "val"), (2, "test")):
             if named is not None and code in has:
                 sides[side] = np.flatnonzero(named == code)
+        wanted = [side for side, share in shares.items() if share > 0]
+        content.notes.extend(split_notes(config, table, content.classes, sides, wanted))
         return sides
 
+    def _open(self) -> Source:
+        source = open_source(self.config.path, self.config.subset)
+        path = Path(self.config.path)
+        source.folder = path if path.is_dir() else path.parent
+        return source
+
     def _read(self) -> _Content:
-        config = self.config
-        source = open_source(config.path, config.subset)
+        config, source = self.config, self._open()
         requests = self._requests(source)
         read = {
             request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(request, source)
@@ -127,7 +149,8 @@ class OwnTable(Dataset):
             groups=None if groups is None else torch.from_numpy(groups),
         )
         self._known = {name: modality for name, (modality, _, _) in read.items()}
-        return _Content(table.select(torch.from_numpy(kept)), self._known, None if sides is None else sides[kept], classes, len(available))
+        sides = None if sides is None else sides[kept]
+        return _Content(table.select(torch.from_numpy(kept)), self._known, sides, classes, len(available), source.notes)
 
     def _requests(self, source: Source) -> list[Request]:
         """What each modality wants of the source; nothing is wanted twice."""

@@ -33,6 +33,8 @@ class Source(ABC):
         position: Of each name in that order.
         things: What the names are: ``columns``, or ``arrays``, of which one may say where another is missing.
         count: How many rows there are, once anything has been read.
+        notes: What was done in reading that whoever wrote the file should know, in sentences.
+        folder: What paths in its cells are relative to.
     """
 
     things = "columns"
@@ -41,6 +43,8 @@ class Source(ABC):
         self.title, self.names = title, tuple(names)
         self.position = {name: index for index, name in enumerate(names)}
         self.count = 0
+        self.notes: list[str] = []
+        self.folder = Path()
         self._first = ""
 
     @abstractmethod
