@@ -1,8 +1,13 @@
-"""Honest splits: groups stay whole, and every class keeps its share."""
+"""Honest splits: groups stay whole, every class keeps its share, and all rows together are shared out as wanted."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from ..errors import DataError
+from .apportionment import EXACT, side_totals, stratum_totals
+
+SIDES = ("train", "val", "test")
 
 
 def split_rows(
@@ -16,25 +21,121 @@ def split_rows(
 ) -> dict[str, np.ndarray]:
     """Row numbers of ``train``, ``val`` and ``test``.
 
+    The sides have their shares of all rows to within one row (with groups: one group), and within each stratum as
+    nearly as that allows. Every class has training rows and every wanted side has rows where there are as many rows or
+    groups. A single group is for training; of two, one is held out, for the larger of the two shares.
+
     Args:
         count: How many rows there are.
-        test: Share of the rows held out for testing, within each stratum.
+        test: Share of the rows held out for testing.
         val: Share held out for validation.
         seed: Of the draw.
         groups: Rows with the same value stay on one side; every row is its own group by default.
-        strata: Classes ``[count]`` that each keep their share on every side; a group counts with its most frequent class.
+        strata: Classes ``[count]`` that each keep their share on every side; unknown ones, −1, are like another class.
+            A group counts with its most frequent class.
+
+    Raises:
+        DataError: Shares that leave nothing to train on.
     """
-    groups = np.arange(count) if groups is None else np.unique(groups, return_inverse=True)[1]
-    strata = np.zeros(count, dtype=np.int64) if strata is None else np.unique(strata, return_inverse=True)[1]
-    sizes = np.bincount(groups)
-    votes = np.zeros((len(sizes), strata.max(initial=0) + 1), dtype=np.int64)
-    np.add.at(votes, (groups, strata), 1)
-    side = np.zeros(len(sizes), dtype=np.int64)  # of each group: 0 train, 1 val, 2 test
-    generator = np.random.default_rng(seed)
-    for stratum in range(votes.shape[1]):
-        members = generator.permutation(np.flatnonzero(votes.argmax(1) == stratum))
-        if len(members) == 0:
+    if not (test >= 0 and val >= 0 and test + val < 1):
+        said = f"{test:g} for testing and {val:g} for validation"
+        raise DataError(f"Shares of {said} leave nothing to train on, or are below 0.")
+    shares = np.array([1 - test - val, val, test])
+    if count == 0:
+        return {name: np.zeros(0, dtype=np.int64) for name in SIDES}
+    row_group = np.arange(count) if groups is None else np.unique(groups, return_inverse=True)[1]
+    row_class = np.zeros(count, dtype=np.int64) if strata is None else np.unique(strata, return_inverse=True)[1]
+    stratum = row_class if groups is None else _most_frequent(row_group, row_class)
+    sizes, generator = np.bincount(row_group), np.random.default_rng(seed)
+    drawn = _shuffled_within(stratum, generator)
+    # A kind of groups: those of one stratum and one size, which differ in nothing that matters here.
+    base = sizes.max() + 1
+    kinds, kind, many = np.unique(stratum * base + sizes, return_inverse=True, return_counts=True)
+    numbers = _numbers(kinds // base, kinds % base, many, shares, generator)
+    drawn = drawn[np.argsort(kind[drawn], kind="stable")]
+    place = np.arange(len(drawn)) - np.repeat(np.cumsum(many) - many, many)  # of each group in its kind, as drawn
+    tested, held = numbers[kind[drawn], 2], numbers[kind[drawn], 1:].sum(1)
+    side = np.empty(len(sizes), dtype=np.int64)
+    side[drawn] = np.where(place < tested, 2, np.where(place < held, 1, 0))
+    return {name: np.flatnonzero(side[row_group] == number) for number, name in enumerate(SIDES)}
+
+
+def _most_frequent(group: np.ndarray, row_class: np.ndarray) -> np.ndarray:
+    """The class that most rows of each group have, of several the first: ``[G]``."""
+    classes = row_class.max() + 1
+    pairs, times = np.unique(group * classes + row_class, return_counts=True)
+    order = np.lexsort((-(pairs % classes), times, pairs // classes))  # the most frequent class is a group's last
+    found = np.empty(group.max() + 1, dtype=np.int64)
+    found[pairs[order] // classes] = pairs[order] % classes
+    return found
+
+
+def _shuffled_within(stratum: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The groups stratum by stratum, those of each in a random order."""
+    order = np.argsort(stratum, kind="stable")
+    borders = np.concatenate([[0], np.flatnonzero(np.diff(stratum[order])) + 1, [len(order)]])
+    several = np.flatnonzero(np.diff(borders) > 1)
+    for start, end in zip(borders[several].tolist(), borders[several + 1].tolist()):
+        generator.shuffle(order[start:end])
+    return order
+
+
+def _numbers(
+    stratum: np.ndarray,
+    size: np.ndarray,
+    many: np.ndarray,
+    shares: np.ndarray,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """How many groups of each kind, of which there are ``many``, go to each side: ``[kinds, 3]``."""
+    rows = np.bincount(stratum, size * many).astype(np.int64)
+    totals = side_totals(int(rows.sum()), shares)
+    lack = stratum_totals(rows, totals, generator)  # rows that each stratum should still get on each side
+    numbers = np.floor(many[:, None] * lack[stratum] / rows[stratum, None] + EXACT).astype(np.int64)
+    need = totals - size @ numbers
+    np.subtract.at(lack, stratum, size[:, None] * numbers)
+    left = np.repeat(np.arange(len(many)), many - numbers.sum(1))  # at most two groups of a kind
+    left = left[np.lexsort((generator.random(len(left)), -size[left]))]
+    trained = np.bincount(stratum, numbers[:, 0]) > 0
+
+    def give(kind: int, side: int) -> None:
+        numbers[kind, side] += 1
+        need[side] -= size[kind]
+        lack[stratum[kind], side] -= size[kind]
+
+    others = []
+    for kind in left[::-1].tolist():  # first, small before large, a training group for each class that has none
+        if not trained[stratum[kind]] and size[kind] <= need[0]:
+            trained[stratum[kind]] = True
+            give(kind, 0)
+        else:
+            others.append(kind)
+    for kind in reversed(others):
+        # Where it fits, to the side that its stratum lacks most; where it fits nowhere, to the side that needs most.
+        # So a side has too much only when each of them needs less than the group that does it, and in the end none
+        # is off by a whole group.
+        fits = [side for side in (2, 1, 0) if need[side] >= size[kind]]
+        wanted = lack[stratum[kind]]
+        give(kind, max(fits, key=lambda side: wanted[side]) if fits else int(need.argmax()))
+    _fill(numbers, stratum, size, need, shares)
+    return numbers
+
+
+def _fill(numbers: np.ndarray, stratum: np.ndarray, size: np.ndarray, need: np.ndarray, shares: np.ndarray) -> None:
+    """Give every wanted side that has nothing a group of a side that has several, or for training of any."""
+    for side in (0, *((2, 1) if shares[2] >= shares[1] else (1, 2))):
+        if shares[side] == 0 or numbers[:, side].any():
             continue
-        middle = (np.cumsum(sizes[members]) - sizes[members] / 2) / sizes[members].sum()
-        side[members] = np.where(middle < test, 2, np.where(middle < test + val, 1, 0))
-    return {name: np.flatnonzero(side[groups] == number) for number, name in enumerate(("train", "val", "test"))}
+        only = np.bincount(stratum, numbers[:, 0])[stratum] == 1  # kinds that hold the one training group of a class
+        moves = [
+            (bool(only[kind]) and other == 0, abs(need[other] + size[kind]) + abs(need[side] - size[kind]), kind, other)
+            for other in range(3)
+            if numbers[:, other].sum() > (side > 0)
+            for kind in np.flatnonzero(numbers[:, other]).tolist()
+        ]
+        if moves:
+            _, _, kind, other = min(moves)
+            numbers[kind, other] -= 1
+            numbers[kind, side] += 1
+            need[other] += size[kind]
+            need[side] -= size[kind]

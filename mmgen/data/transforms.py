@@ -31,11 +31,31 @@ class Transform(nn.Module):
 
 
 class Pixels(Transform):
-    """Bytes 0 … 255 to [0, 1]; data that are not bytes are taken to be in [0, 1] already."""
+    """Pixels to [0, 1], and back to the units of the data.
+
+    Args:
+        limits: What is black and what is white. Without them bytes are from 0 to 255, and anything else is in [0, 1]
+            already, as is what comes back.
+    """
+
+    def __init__(self, limits: tuple[float, float] | None = None) -> None:
+        super().__init__()
+        self.limits = limits
 
     def forward(self, values: Tensor) -> Tensor:
-        """Bytes to [0, 1]."""
-        return super().forward(values) / (255 if values.dtype == torch.uint8 else 1)
+        """(x − black) / (white − black)."""
+        pixels = super().forward(values)
+        if self.limits is None:
+            return pixels / 255 if values.dtype == torch.uint8 else pixels
+        black, white = self.limits
+        return (pixels - black) / (white - black)
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """Black + (white − black) · x."""
+        if self.limits is None:
+            return values
+        black, white = self.limits
+        return black + (white - black) * values
 
 
 class Codes(Transform):

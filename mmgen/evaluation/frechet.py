@@ -225,9 +225,9 @@ class FID(_Frechet):
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
         """Features ``[N, 2048]``."""
         network = evaluation.once("inception", lambda: inception(self.config.weights).to(evaluation.device))
-        parts = []
+        transform, parts = evaluation.model.modalities[target].transform().to(evaluation.device), []
         for part in values.split(64):
-            pixels = part if part.dtype == torch.uint8 else (part.clamp(0, 1) * 255).round().to(torch.uint8)
+            pixels = (transform(part).clamp(0, 1) * 255).round().to(torch.uint8)
             parts.append(network(pixels.expand(-1, 3, -1, -1).contiguous()).cpu())
         return torch.cat(parts)
 

@@ -54,7 +54,8 @@ def test_values_availability_and_labels(tmp_path):
     assert {values.dtype for values in rows.data.values()} == {torch.float32}
     assert splits.labels == {"diagnosis": ("healthy", "ill")}
     assert rows.labels["diagnosis"].tolist() == [1, 0, 1, -1, 0]
-    assert splits.facts == {"rows": 6, "rows_without_any_modality": 1, "rows_missing": {"genes": 1, "proteins": 1}}
+    counts = {"rows": 6, "rows_without_any_modality": 1, "rows_missing": {"genes": 1, "proteins": 1}}
+    assert {name: fact for name, fact in splits.facts.items() if name != "notes"} == counts
     assert splits.provenance.kind == "real"
     assert "my.csv, 6 rows" in splits.provenance.summary
     assert splits.provenance.source == str(tmp_path / "my.csv")
@@ -197,3 +198,22 @@ def test_the_toy_has_what_a_table_can_have(tmp_path, monkeypatch):
     assert not data.split("all").available.all()
     assert set(data.train.groups.tolist()).isdisjoint(data.test.groups.tolist())
     assert len(data.val) > 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "expected"),
+    [
+        ("aaaa", {"group": "who"}, "1 group ('who') cannot be on three sides: there are no validation and no test"),
+        ("aabb", {"group": "who"}, "2 groups ('who') cannot be on three sides: there are no validation rows; where"),
+        ("ab", {}, "2 rows cannot be on three sides: there are no validation rows; where none are wanted, say"),
+        ("a", {"val_fraction": 0}, "1 row cannot be on two sides: there are no test rows; where none are wanted"),
+        ("abcdef", {"label": "who"}, "2 of the 6 classes of 'who' have no training row, and nothing that is"),
+        ("aabb", {"group": "who", "test_fraction": 0, "val_fraction": 0}, None),
+        ("abcdef", {}, None),
+    ],
+)
+def test_what_a_split_cannot_give_is_noted(tmp_path, cells, options, expected):
+    path = write(tmp_path, "who,g0,p0,p1\n" + "".join(f"{who},1,2,3\n" for who in cells))
+    notes = table(path, **options).splits().facts["notes"]
+    assert len(notes) == (expected is not None)
+    assert all(note.startswith(expected) and note.endswith(".") for note in notes)

@@ -53,7 +53,9 @@ def write(folder: Path, text: str = GOOD, name: str = "my.csv") -> Path:
         ),
         ({"a": {"columns": ["g0", "g0"], "kind": "vector"}}, r"dataset.modalities.a: 'g0' is used twice, by a and a"),
         ({**VECTOR, "b": {"columns": "*1", "kind": "vector"}}, r"dataset.modalities.b: 'g1' is used twice, by genes and b"),
-        ({"a": {"array": "g0", "kind": "image"}}, r"my.csv holds columns, and no array 'g0'; write columns: instead of array:"),
+        ({"a": {"array": "g0", "kind": "vector"}}, r"my.csv holds columns, and no array 'g0'; write columns: instead"),
+        ({"a": {"array": "g0", "kind": "image"}}, r"holds '0.5' in row 0 .*; a cell of an image is the path"),
+        ({"a": {"columns": "g0", "kind": "image"}}, r"holds '0.5' in row 0 .*; where every pixel has a column"),
         (
             {"a": {"columns": ["g0", "word"], "kind": "vector"}},
             r"the column 'word' of my.csv holds 'x' in row 0 \(the first row is 0\), which is not a n",
@@ -219,7 +221,7 @@ def test_arrays_that_do_not_fit(tmp_path):
         ("words", "vector", r"the array 'words' of my.npz holds text"),
         ("things", "vector", r"The array 'things' of .*my.npz cannot be read; .* Python objects, which are never loaded"),
         ("single", "vector", r"The array 'single' of my.npz is a single value"),
-        ("bad", "image", r"pixels are bytes from 0 to 255 or numbers from 0 to 1; these go from 300 to 300"),
+        ("bad", "image", r"these go from 300 to 300; say what is black .*, such as value_range: \[299, 300\]"),
         ("g", "image", r"has the shape \[2\]; an image is"),
         ("nothing", "vector", r"the array 'nothing' of my.npz has no value at all"),
         ("w", "vector", r"the array 'w_available' of my.npz should hold a true or false for each row"),
@@ -237,7 +239,7 @@ def test_images_of_two_sizes_and_columns_that_hold_no_lists(tmp_path):
     datasets.Dataset.from_dict({"photo": photos, "g0": [1, 2, 3]}, features=features).save_to_disk(tmp_path / "saved")
     fails(
         tmp_path / "saved",
-        r"'photo' in saved differ in size: \[4, 4\] in row 1 and \[4, 5\] in row 2",
+        r"the pictures differ in size, 4×4 \(in row 1 of saved\) and 4×5 \(in row 2 of saved\); bring them to one",
         {"p": {"array": "photo", "kind": "image"}},
     )
     fails(tmp_path / "saved", r"The column 'g0' of saved holds '1.0' in row 0 .*write columns:", {"p": {"array": "g0", "kind": "vector"}})
@@ -247,7 +249,8 @@ def test_a_broken_image(tmp_path):
     features = datasets.Features({"photo": datasets.Image(decode=False)})
     broken = datasets.Dataset.from_dict({"photo": [{"bytes": b"not a picture", "path": None}]}, features=features)
     broken.cast_column("photo", datasets.Image()).save_to_disk(tmp_path / "saved")
-    fails(tmp_path / "saved", r"The column 'photo' of saved cannot be read: ", {"p": {"columns": "photo", "kind": "image"}})
+    sentence = r"The picture in row 0 of saved \(the first row is 0\) cannot be read: it is damaged, or of a format"
+    fails(tmp_path / "saved", sentence, {"p": {"columns": "photo", "kind": "image"}})
 
 
 def test_the_hub_does_not_answer(monkeypatch):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import mmgen
 import mmgen.cli.train
@@ -35,8 +36,8 @@ modalities:
 
 
 def own_files(folder):
-    """The files that pages speak of: my.csv with genes and proteins, new.csv with a few rows more, my.npz with pictures
-    beside them, and my.yaml about the first."""
+    """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows more;
+    my.npz and photos.csv, with pictures."""
     random = np.random.default_rng(0)
     header = ["subject", "diagnosis", "g0", "g1", "g2", "p0", "p1"]
     with (folder / "my.csv").open("w", newline="") as file:
@@ -53,6 +54,11 @@ def own_files(folder):
     genes, scan = random.normal(size=(60, 3)).astype(np.float32), random.integers(0, 256, (60, 1, 8, 8)).astype(np.uint8)
     np.savez(folder / "my.npz", genes=genes, scan=scan, diagnosis=np.array(["ill", "well"] * 30))
     (folder / "my.yaml").write_text(OWN)
+    (folder / "imgs").mkdir()
+    for i, picture in enumerate(scan):
+        Image.fromarray(picture[0]).save(folder / "imgs" / f"{i}.png")
+    lines = [f"imgs/{i}.png,{g0:.3f},{g1:.3f}\n" for i, (g0, g1, _) in enumerate(genes.tolist())]
+    (folder / "photos.csv").write_text("photo,g0,g1\n" + "".join(lines))
 
 
 def short(config):

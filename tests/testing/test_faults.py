@@ -12,7 +12,7 @@ from pydantic import Field
 
 from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality
 from mmgen.data.own_table import OwnTable
-from mmgen.data.transforms import Standardise
+from mmgen.data.transforms import Standardise, Transform
 from mmgen.distributions import (
     Gaussian,
     Likelihood,
@@ -351,6 +351,22 @@ class NoRowOfZeros(VectorModality):
         return UnitLength(self.shape, (8,))
 
 
+class GuessForNetworks(VectorModality):
+    def transform(self):
+        return WrongUnits()
+
+    def guess(self, values):
+        return WrongUnits()(values).mean(0)
+
+
+class WrongUnits(Transform):
+    def forward(self, values):
+        return values / 2
+
+    def inverse(self, values):
+        return 2 * values
+
+
 class OneNameTooMany(VectorModality):
     def value_names(self, name):
         return [*super().value_names(name), "another"]
@@ -638,6 +654,7 @@ FAULTS = [
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),
     (NoRowOfZeros, MODALITY, "test_few_rows_may_have_it"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
+    (GuessForNetworks, MODALITY, "test_distances"),
     (Leaking, DATASET, "test_no_group_is_on_two_sides"),
     (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),
     (UndeclaredClass, DATASET, "test_labels_are_declared"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
@@ -38,7 +39,7 @@ OWN_CHANNELS: dict[str, tuple[int, ...]] = {
 
 
 class ImageModality(FullyConnected):
-    """Images ``[channels, height, width]``, as bytes or in [0, 1].
+    """Images ``[channels, height, width]``, as bytes, in [0, 1], or in the units that ``value_range`` names.
 
     The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
     on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in evaluation they do not.
@@ -58,6 +59,7 @@ class ImageModality(FullyConnected):
         "display": {},
     }
 
+    vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "value_range")
     network: Literal["conv", "conv4", "resnet", "resnet-bn", "mlp"] = Field(
         "conv",
         description="3×3 convolutions of stride 2 (PolyMNIST), 4×4 ones down to one pixel (SVHN), residual blocks (Translated-PolyMNIST, CUB), "
@@ -78,11 +80,20 @@ class ImageModality(FullyConnected):
     likelihood: Literal["laplace", "normal", "bernoulli"] = Field("laplace", description="p(x | z).")
     scale: float = Field(0.75, gt=0, description="Scale of a Laplace or normal likelihood.")
     scale_kind: ScaleKind = Field("fixed", description="Whether that scale is fixed, learned per pixel, or predicted by the decoder.")
+    value_range: tuple[float, float] | None = Field(
+        None,
+        description="The pixel values that are black and white, such as [0, 4095], which are 0 and 1 for the networks; "
+        "generated images are in the same units. None: 0 and 255 for bytes, 0 and 1 for other numbers and for what is "
+        "generated; a table of one's own finds it in its values.",
+    )
 
     @model_validator(mode="after")
     def _is_an_image(self) -> ImageModality:
         if len(self.shape) != 3 or self.shape[0] not in (1, 3):
             raise ValueError(f"the shape of an image is [channels, height, width] with one or three channels, not {list(self.shape)}")
+        if self.value_range is not None and not (-math.inf < self.value_range[0] < self.value_range[1] < math.inf):
+            said = list(self.value_range)
+            raise ValueError(f"value_range is [black, white], two numbers of which the second is larger, not {said}")
         if self.output == "sigmoid" and self.likelihood == "bernoulli":
             raise ValueError("a Bernoulli likelihood has a sigmoid of its own and takes logits; set output to linear")
         least, most = self._stages()
@@ -149,18 +160,21 @@ class ImageModality(FullyConnected):
         return make_likelihood(self.likelihood, self.shape, **options)
 
     def transform(self) -> Transform:
-        """Bytes to [0, 1]."""
-        return Pixels()
+        """To [0, 1]."""
+        return Pixels(self.value_range)
 
     def guess(self, values: Tensor) -> Tensor:
-        """The mean of the pixels in [0, 1]."""
-        return Pixels()(values).mean(0)
+        """The mean of the pixels."""
+        pixels = Pixels(self.value_range)
+        return pixels.inverse(pixels(values).mean(0))
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean squared difference of pixels in [0, 1]."""
-        return super().distance(Pixels()(x), Pixels()(y))
+        pixels = Pixels(self.value_range)
+        return super().distance(pixels(x), pixels(y))
 
     def render(self, value: np.ndarray) -> Rendering:
         """The picture."""
-        pixels = np.moveaxis(value / 255 if value.dtype == np.uint8 else value, 0, -1)
+        black, white = self.value_range or ((0, 255) if value.dtype == np.uint8 else (0, 1))
+        pixels = np.moveaxis((value - black) / (white - black), 0, -1)
         return Rendering("picture", np.clip(pixels[..., 0] if pixels.shape[-1] == 1 else pixels, 0, 1))

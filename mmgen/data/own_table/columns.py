@@ -42,19 +42,16 @@ class DatasetColumns(Source):
         return column_numbers(self.table.data.column(name), self.unknown.words, truths)
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """A column of lists or of images, stacked; images are grey where all of them are, else in colours."""
+        """A column of lists, stacked."""
         cells = self.cells(name)
         available = np.array([not is_missing(cell) for cell in cells])
         found = [cell for cell in cells if not is_missing(cell)]
-        if found and hasattr(found[0], "convert"):  # pictures of Pillow
-            mode = "L" if all(picture.mode in ("1", "L") for picture in found) else "RGB"
-            found = [picture.convert(mode) for picture in found]
         values = [_as_array(cell) for cell in found]
         for row, value in zip(np.flatnonzero(available), values):
             if value.ndim == 0 or value.dtype.kind not in "biuf":
                 raise DataError(
-                    f"The column {name!r} of {self.title} holds {str(cells[row])[:50]!r} in row {row} ({FIRST}), neither a list of "
-                    "numbers nor an image; for a column of single values write columns: instead of array:."
+                    f"The column {name!r} of {self.title} holds {str(cells[row])[:50]!r} in row {row} ({FIRST}), which "
+                    "is no list of numbers; for single values write columns: instead of array:, for images kind: image."
                 )
             if value.shape != values[0].shape:
                 raise DataError(
@@ -71,11 +68,11 @@ class DatasetColumns(Source):
 
 
 def decoded(table: Any, feature: Any, name: str, title: str) -> list[Any]:
-    """The cells of a column of a ``datasets.Dataset``, by its feature."""
+    """The cells of a column of a ``datasets.Dataset``, by its feature; pictures stay their bytes or their path."""
     try:  # only what must be decoded goes through the package, which looks at all columns for every one that is asked for
-        coded = hasattr(feature, "decode_example")
+        coded = hasattr(feature, "decode_example") and type(feature).__name__ != "Image"
         cells = table.select_columns([name])[:][name] if coded else table.data.column(name).to_pylist()
-    except Exception as error:  # an image that cannot be decoded, for one
+    except Exception as error:  # a recording that cannot be decoded, for one
         raise DataError(f"The column {name!r} of {title} cannot be read: {reason(error)}.") from error
     if type(feature).__name__ == "ClassLabel":
         return [None if code is None or code < 0 else feature.int2str(code) for code in cells]

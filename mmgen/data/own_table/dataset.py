@@ -18,11 +18,14 @@ from ..modality import Modality
 from ..splitting import split_rows
 from ..table import Table
 from .config import OwnTableConfig
+from .images import read_images
 from .known_rows import group_keys, names_of_run, notes_on_rows, row_names, sides_of_run, with_absent
-from .numbers import read_images, read_numbers
+from .numbers import read_numbers
 from .opening import open_source
+from .picture_column import picture_files
 from .request import Request
 from .source import Source
+from .split_notes import split_notes
 from .toy import toy_options
 from .words import group_names, label_codes, read_categories, read_text, side_codes
 
@@ -44,7 +47,7 @@ class _Content:
     sides: np.ndarray | None
     classes: tuple[str, ...]
     rows_in_source: int
-    notes: tuple[str, ...]
+    notes: list[str]
 
 
 class OwnTable(Dataset):
@@ -55,6 +58,7 @@ class OwnTable(Dataset):
 
     Config = OwnTableConfig
     citation = "The user's own data."
+    version = 2
     reads_by_schema = True
     _known: dict[str, Modality] | None = None
 
@@ -63,15 +67,24 @@ class OwnTable(Dataset):
         return dict(self._known if self._known is not None else self._read().modalities)
 
     def sources(self) -> list[Path]:
-        """The file, or all files of the folder."""
+        """The file and the pictures that it names, or all files of the folder."""
         path = Path(self.config.path)
-        return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path] if path.is_absolute() else []
+        if path.is_dir() or not path.is_absolute():
+            return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
+        pictures: list[Path] = []
+        kinds = {described.kind for described in self.config.modalities.values()}
+        if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
+            source = self._open()
+            requests = [request for request in self._requests(source, self._roles(source)) if issubclass(request.kind, ImageModality)]
+            pictures = [file for request in requests for file in picture_files(request, source)]
+        return [path, *pictures]
 
     def splits(self) -> Splits:
         """The rows of each side, in the order of the table."""
         config, content = self.config, self._read()
         table, count = content.table, content.rows_in_source
         missing = (~table.available).sum(0).tolist()
+        sides = self._sides(content)
         facts = {
             "rows": count,
             "rows_without_any_modality": count - len(table),
@@ -91,7 +104,7 @@ class OwnTable(Dataset):
             labels={config.label: content.classes} if content.classes else {},
             facts=facts,
             modalities=content.modalities,
-            notes=content.notes + (() if known is None else notes_on_rows(known, table, name)),
+            notes=(*content.notes, *(() if known is None else notes_on_rows(known, table, name))),
             new=tables.get("new"),
         )
 
@@ -102,10 +115,10 @@ class OwnTable(Dataset):
         strata = table.labels[config.label].numpy() if config.label else np.zeros(len(table), dtype=np.int64)
         drawn_from = np.arange(len(table)) if named is None else np.flatnonzero(named == 0)
         has = set() if named is None else set(named.tolist())
+        shares = {"val": 0.0 if 1 in has else config.val_fraction, "test": 0.0 if 2 in has else config.test_fraction}
         drawn = split_rows(
             len(drawn_from),
-            test=0 if 2 in has else config.test_fraction,
-            val=0 if 1 in has else config.val_fraction,
+            **shares,
             seed=config.seed,
             groups=None if groups is None else groups[drawn_from],
             strata=strata[drawn_from],
@@ -114,11 +127,18 @@ class OwnTable(Dataset):
         for code, side in ((1, "val"), (2, "test")):
             if named is not None and code in has:
                 sides[side] = np.flatnonzero(named == code)
+        wanted = [side for side, share in shares.items() if share > 0]
+        content.notes.extend(split_notes(config, table, content.classes, sides, wanted))
         return sides
 
+    def _open(self) -> Source:
+        source = open_source(self.config.path, self.config.subset, self.config.reading)
+        path = Path(self.config.path)
+        source.folder = path if path.is_dir() else path.parent
+        return source
+
     def _read(self) -> _Content:
-        config = self.config
-        source = open_source(config.path, config.subset, config.reading)
+        config, source = self.config, self._open()
         roles = self._roles(source)
         requests = self._requests(source, roles)
         read = {
@@ -147,14 +167,8 @@ class OwnTable(Dataset):
             identity=Identity(content_keys(values, available), ids, None if groups is None else group_keys(groups)),
         )
         self._known = {name: modality for name, (modality, _, _) in read.items()}
-        return _Content(
-            table.select(torch.from_numpy(kept)),
-            self._known,
-            None if sides is None else sides[kept],
-            classes,
-            len(available),
-            tuple(source.notes),
-        )
+        sides = None if sides is None else sides[kept]
+        return _Content(table.select(torch.from_numpy(kept)), self._known, sides, classes, len(available), source.notes)
 
     def _roles(self, source: Source) -> dict[str, str]:
         """The columns that are no modality, by what they are; a run needs none of them to read other rows."""

@@ -1,4 +1,4 @@
-"""Vectors, counts, tags and images of one's own table: every value that does not fit is an error that names it."""
+"""Vectors, counts and tags of one's own table: every value that does not fit is an error that names it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import DataError
-from ..modalities import CountsModality, ImageModality, TagsModality
+from ..modalities import CountsModality, TagsModality
 from ..modality import Modality
 from .centring import Change
 from .notes import note_missing
@@ -73,39 +73,12 @@ def _refuse(request: Request, source: Source, values: np.ndarray) -> None:
     request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE)
 
 
-def read_images(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
-    """Images as bytes, or as numbers in [0, 1]; ``[N, H, W]``, ``[N, H, W, C]`` and ``[N, C, H, W]`` are understood."""
-    values, available = _numeric(request, source)
-    if values.ndim == 3:
-        values = values[:, None]
-    elif values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
-        values = np.moveaxis(values, 3, 1)
-    if values.ndim != 4 or values.shape[1] not in (1, 3):
-        raise DataError(
-            f"{request.where}: a value of {request.thing(source)} has the shape {list(values.shape[1:])}; an image is [height, width] or "
-            "[channels, height, width] with one or three channels; where the pixels lie in one line, give shape."
-        )
-    if values.dtype != np.uint8:
-        seen = values[available]
-        low, high = float(seen.min()), float(seen.max())
-        if low < 0 or high > 255 or (high > 1 and not (seen == np.floor(seen)).all()):
-            raise DataError(f"{request.where}: pixels are bytes from 0 to 255 or numbers from 0 to 1; these go from {low:g} to {high:g}.")
-        values = np.where(available[:, None, None, None], values, 0).astype(np.uint8 if high > 1 else np.float32)
-    values = np.require(values, requirements=["C", "W"])
-    values[~available] = 0
-    return request.make(values.shape[1:]), values, available
-
-
 def _numeric(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers ``[N, …]`` and which rows have all of theirs."""
-    if request.is_array or (issubclass(request.kind, ImageModality) and len(request.names) == 1):
-        values, found = source.array(request.names[0])
-        if values.dtype.kind not in "biuf":
-            raise DataError(f"{request.where}: {request.thing(source)} holds text or something else that is not numbers.")
-        values = values.astype(np.float32) if values.dtype.kind == "b" else values
-    else:
-        values = _block(request, source, slice(0, len(request.names)))
-        found = ~np.isnan(values).any(1)
+    """Numbers ``[N, …]`` of an array, and which rows have all of theirs."""
+    values, found = source.array(request.names[0])
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{request.where}: {request.thing(source)} holds text or something else that is not numbers.")
+    values = values.astype(np.float32) if values.dtype.kind == "b" else values
     shape = _shape(request, source, values.shape[1:])
     return values.reshape(len(values), *shape), request.present(source, found)
 
@@ -120,3 +93,8 @@ def _shape(request: Request, source: Source, found: tuple[int, ...]) -> tuple[in
         count = math.prod(found)
         raise DataError(f"{request.where}.shape: {given!r} does not fit; a row of {source.title} has {count} values.")
     return shape
+
+
+def number_columns(request: Request, source: Source) -> np.ndarray:
+    """The columns of a modality as float64 ``[N, C]``, NaN where a cell is missing."""
+    return _block(request, source, slice(0, len(request.names)))

@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Source(ABC):
         count: How many rows there are, once anything has been read.
         unknown: Which cells hold nothing.
         notes: What was done in reading that whoever wrote the file should know, in sentences.
+        folder: What paths in its cells are relative to.
     """
 
     things = "columns"
@@ -39,6 +41,7 @@ class Source(ABC):
         self.count = 0
         self.unknown = Unknown()
         self.notes: list[str] = []
+        self.folder = Path()
         self._first = ""
 
     @abstractmethod

@@ -229,7 +229,7 @@ class ModalityContract(Contract):
             assert all(isinstance(cell, str | int | float) for cell in cells), f"{self.who}: a cell is not a plain number or string"
 
     def test_distances(self) -> None:
-        """A distance is 0 from a value to itself and never negative, and a guess is one value."""
+        """A distance is 0 from a value to itself and never negative; a guess is one value, of equal values theirs."""
         for modality, _, _, _, values in self.parts():
             raw = modality.transform().double().inverse(values)
             own, other = modality.distance(raw, raw), modality.distance(raw, raw.flip(0))
@@ -238,6 +238,11 @@ class ModalityContract(Contract):
                 f"{self.who}: a distance is negative, or depends on the direction"
             )
             assert modality.guess(raw).shape == modality.shape, f"{self.who}: a guess is not one value"
+            alike = modality.guess(raw[:1].expand_as(raw))[None]
+            off = modality.distance(alike.to(raw.dtype), raw[:1])
+            assert (off <= 1e-6 * (1 + raw[:1].double().square().mean())).all(), (
+                f"{self.who}: what it guesses of equal values is another value, or in other units"
+            )
 
     def test_it_is_described_by_its_fields(self) -> None:
         """Every field has a description; as JSON and pickled it comes back the same; and it is frozen."""

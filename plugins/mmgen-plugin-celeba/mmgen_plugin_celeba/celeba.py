@@ -57,6 +57,7 @@ class CelebA(Dataset):
     """
 
     Config = CelebAConfig
+    version = 2
     citation = (
         "Z. Liu, P. Luo, X. Wang, X. Tang: Deep Learning Face Attributes in the Wild. ICCV 2015. "
         "Text: T. M. Sutter, I. Daunhawer, J. E. Vogt: Generalized Multimodal ELBO. ICLR 2021."

@@ -36,6 +36,7 @@ class Cub(Dataset):
     """
 
     Config = CubConfig
+    version = 2
     citation = (
         "C. Wah, S. Branson, P. Welinder, P. Perona, S. Belongie: The Caltech-UCSD Birds-200-2011 dataset, 2011. "
         "S. Reed, Z. Akata, H. Lee, B. Schiele: Learning deep representations of fine-grained visual descriptions, CVPR 2016 (captions). "

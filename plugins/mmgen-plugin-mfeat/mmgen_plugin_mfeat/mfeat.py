@@ -32,6 +32,7 @@ class MultipleFeatures(Dataset):
     """
 
     Config = MultipleFeaturesConfig
+    version = 2
     citation = (
         "M. van Breukelen, R.P.W. Duin, D.M.J. Tax, J.E. den Hartog: Handwritten digit recognition by combined classifiers. "
         "Kybernetika 34 (4), 381-386, 1998. Data: UCI Machine Learning Repository, doi 10.24432/C5HC70."

@@ -27,6 +27,7 @@ class MnistSvhnText(Dataset):
     """
 
     Config = MnistSvhnTextConfig
+    version = 2
     citation = (
         "T. M. Sutter, I. Daunhawer, J. E. Vogt: Generalized Multimodal ELBO, ICLR 2021. Y. Shi, N. Siddharth, B. Paige, P. Torr: Variational Mixture-of-Experts "
         "Autoencoders for Multi-Modal Deep Generative Models, NeurIPS 2019. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document "

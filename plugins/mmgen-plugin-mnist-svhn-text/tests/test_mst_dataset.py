@@ -183,8 +183,8 @@ def test_provenance_is_real_only_where_both_halves_are(root):
 def test_stand_ins_keep_fewer_tuples_unless_told_otherwise(root, monkeypatch):
     monkeypatch.setattr("mmgen_plugin_mnist_svhn_text.mnist_svhn_text.DESK", 100)
     assert 90 < len(splits(**FEW).train) <= 100
-    assert len(splits(**FEW, max_tuples=10_000).train) == 2 * 7 * 10  # of 8 rendered ones of each digit, one is held out
-    assert len(splits(root=root, repeats=3).train) == 3 * 14 * 10  # of 15 street numbers of each digit, one is held out
+    assert len(splits(**FEW, max_tuples=10_000).train) == 2 * 72  # of 80 rendered ones, eight are held out
+    assert len(splits(root=root, repeats=3).train) == 3 * 135  # of 150 street numbers, 15 are held out
     assert set(splits(**FEW, max_tuples=10).train.labels["digit"].tolist()) == set(range(10))
 
 

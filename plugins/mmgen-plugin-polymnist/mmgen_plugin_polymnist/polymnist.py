@@ -25,6 +25,7 @@ class PolyMNIST(Dataset):
     """
 
     Config = PolyMNISTConfig
+    version = 2
     title: ClassVar[str] = "PolyMNIST"
     citation = "T.M. Sutter, I. Daunhawer, J.E. Vogt: Generalized Multimodal ELBO. ICLR 2021. Images: Zenodo record 4899160."
     licence = "CC BY 4.0 (Zenodo record 4899160)"

@@ -49,6 +49,7 @@ class Rats(Dataset):
     """
 
     Config = RatsConfig
+    version = 2
     citation: ClassVar[str] = (
         "Allen, Salz, McKenzie and Fortin (2016), Nonspatial sequence coding in CA1 neurons, Journal of Neuroscience 36(5). "
         "Shahbaba et al. (2022), Hippocampal ensembles represent sequential relationships among an extended sequence of nonspatial events, "

@@ -28,6 +28,7 @@ class MnistSvhn(Dataset):
     """
 
     Config = MnistSvhnConfig
+    version = 2
     citation = (
         "Y. Shi, N. Siddharth, B. Paige, P. Torr: Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models, NeurIPS 2019. "
         "R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: Discriminative multimodal learning via conditional priors in generative models, Neural Networks 2024. "

@@ -33,6 +33,7 @@ class ThreeViewMnist(Dataset):
     """
 
     Config = ThreeViewMnistConfig
+    version = 2
     citation = (
         "R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: Discriminative multimodal learning via conditional priors in generative models, Neural Networks 2024. "
         "W. Wang, R. Arora, K. Livescu, J. Bilmes: On Deep Multi-View Representation Learning, ICML 2015. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: "

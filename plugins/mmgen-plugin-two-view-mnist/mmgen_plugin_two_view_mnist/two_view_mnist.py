@@ -29,6 +29,7 @@ class TwoViewMnist(Dataset):
     """
 
     Config = TwoViewMnistConfig
+    version = 2
     citation = (
         "W. Wang, R. Arora, K. Livescu, J. Bilmes: On Deep Multi-View Representation Learning, ICML 2015. R. A. Mancisidor, M. Kampffmeyer, K. Aas, "
         "R. Jenssen: Discriminative multimodal learning via conditional priors in generative models, Neural Networks 2024. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: "

@@ -64,6 +64,7 @@ class XRMB(Dataset):
     """
 
     Config = XRMBConfig
+    version = 2
     citation = (
         "J. R. Westbury: X-ray Microbeam Speech Production Database User's Handbook, University of Wisconsin 1994. W. Wang, R. Arora, K. Livescu, J. Bilmes: "
         "Unsupervised learning of acoustic features via deep canonical correlation analysis, ICASSP 2015. R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: "

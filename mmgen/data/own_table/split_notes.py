@@ -1,0 +1,55 @@
+"""Sentences on what a split could not give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from ...errors import listed
+from ..table import Table
+from .config import OwnTableConfig
+
+CALLED = {"val": "validation", "test": "test"}
+
+
+def split_notes(
+    config: OwnTableConfig,
+    table: Table,
+    classes: Sequence[str],
+    sides: Mapping[str, np.ndarray],
+    wanted: Sequence[str],
+) -> list[str]:
+    """Sides that are ``wanted`` and have no rows, and classes without a training row.
+
+    Args:
+        config: With the column of the label and that of the group.
+        table: All rows.
+        classes: The names of the label's classes.
+        sides: Row numbers by side.
+        wanted: The sides that were to be drawn beside the training rows.
+    """
+    notes = []
+    empty = [side for side in wanted if len(sides[side]) == 0]
+    if empty:
+        rows = torch.from_numpy(np.concatenate([sides[side] for side in ("train", *wanted)]))
+        count, things = len(rows), "row" if len(rows) == 1 else "rows"
+        if config.group and table.groups is not None:
+            count = len(table.groups[rows].unique())
+            things = f"{'group' if count == 1 else 'groups'} ({config.group!r})"
+        lacking = " and no ".join(CALLED[side] for side in empty)
+        option = " and ".join(f"{side}_fraction: 0" for side in empty)
+        notes.append(
+            f"{count} {things} cannot be on {('two', 'three')[len(wanted) - 1]} sides: there are no {lacking} rows; "
+            f"where none are wanted, say {option}{', else leave out group' if config.group else ''}."
+        )
+    if config.label:
+        trained = set(table.labels[config.label][torch.from_numpy(sides["train"])].tolist())
+        unseen = [name for code, name in enumerate(classes) if code not in trained]
+        if unseen:
+            notes.append(
+                f"{len(unseen)} of the {len(classes)} classes of {config.label!r} have no training row, and nothing "
+                f"that is trained can know them: {listed(unseen)}."
+            )
+    return notes
