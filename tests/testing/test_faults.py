@@ -267,6 +267,11 @@ class OneNameTooMany(VectorModality):
         return [*super().value_names(name), "another"]
 
 
+class CellsWithoutTheirOffset(VectorModality):
+    def in_source_units(self, values):
+        return values + 1000
+
+
 # Datasets ---------------------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +431,7 @@ FAULTS = [
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
+    (CellsWithoutTheirOffset, MODALITY, "test_values_can_be_shown"),
     (Leaking, DATASET, "test_no_group_is_on_two_sides"),
     (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),
     (UndeclaredClass, DATASET, "test_labels_are_declared"),
