@@ -372,6 +372,11 @@ class OneNameTooMany(VectorModality):
         return [*super().value_names(name), "another"]
 
 
+class CellsWithoutTheirOffset(VectorModality):
+    def in_source_units(self, values):
+        return values + 1000
+
+
 # Datasets ---------------------------------------------------------------------------------------------------------------
 
 
@@ -655,6 +660,7 @@ FAULTS = [
     (NoRowOfZeros, MODALITY, "test_few_rows_may_have_it"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
     (GuessForNetworks, MODALITY, "test_distances"),
+    (CellsWithoutTheirOffset, MODALITY, "test_values_can_be_shown"),
     (Leaking, DATASET, "test_no_group_is_on_two_sides"),
     (UnseededRows, DATASET, "test_making_it_again_gives_the_same"),
     (UndeclaredClass, DATASET, "test_labels_are_declared"),

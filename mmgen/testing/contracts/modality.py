@@ -227,6 +227,10 @@ class ModalityContract(Contract):
             names, cells = modality.value_names("it"), modality.cells(value)
             assert len(names) == len(set(names)) == len(cells), f"{self.who}: {len(cells)} cells have {len(set(names))} different names"
             assert all(isinstance(cell, str | int | float) for cell in cells), f"{self.who}: a cell is not a plain number or string"
+            source = modality.in_source_units(value)
+            assert source.shape == value.shape, f"{self.who}: in_source_units gives another shape"
+            if len(cells) == value.size and all(isinstance(cell, float) for cell in cells):
+                assert np.allclose(cells, source.reshape(-1), rtol=1e-5), f"{self.who}: cells and in_source_units differ"
 
     def test_distances(self) -> None:
         """A distance is 0 from a value to itself and never negative; a guess is one value, of equal values theirs."""
