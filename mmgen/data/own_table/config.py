@@ -107,9 +107,7 @@ class OwnTableConfig(DatasetConfig):
     modalities: dict[str, TableModality] = Field(
         {}, description="Name of each modality to its columns (or array), its kind and its fields."
     )
-    label: Name | None = Field(
-        None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown."
-    )
+    label: Name | None = Field(None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown.")
     id: Names = Field(
         (), description="Column (or columns) whose values name the rows; a column called id with as many values is taken for it."
     )
