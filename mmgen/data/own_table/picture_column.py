@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,11 +23,12 @@ def lacks_picture(cell: Any) -> bool:
 
 
 def picture_files(request: Request, source: Source) -> list[Path]:
-    """The files that the cells of a modality name."""
+    """The files that the cells of a modality name, as far as they exist."""
     if len(request.names) > 1 or source.things == "arrays":
         return []
     cells = [cell for cell in source.cells(request.names[0]) if not lacks_picture(cell) and is_picture(cell)]
-    return [file for cell in cells if (file := picture_file(cell, source.folder)) is not None]
+    named = (picture_file(cell, source.folder) for cell in cells)
+    return [file for file in named if file is not None and os.path.isfile(file)]  # noqa: PTH113 - see read_picture
 
 
 def read_pictures(request: Request, source: Source, cells: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def is_picture(cell: Any) -> bool:
 def picture_file(cell: Any, folder: Path) -> Path | None:
     """The file that a cell names, relative to the folder of the table; None where the picture itself is in the cell."""
     path = cell["path"] if isinstance(cell, Mapping) and cell["bytes"] is None else cell
-    return folder / Path(path).expanduser() if isinstance(path, str | Path) else None
+    return folder / path if isinstance(path, str | Path) else None
 
 
 def read_picture(cell: Any, folder: Path, row: str) -> Picture:
@@ -82,7 +83,8 @@ def read_picture(cell: Any, folder: Path, row: str) -> Picture:
     file = picture_file(cell, folder)
     name = file or (isinstance(cell, Mapping) and cell["path"]) or ""
     called = f"{name} in row {row}".lstrip()
-    if file is not None and not file.is_file():
+    # For a name that no file can have, Path.is_file raises.
+    if file is not None and not os.path.isfile(file):  # noqa: PTH113
         raise DataError(
             f"There is no picture {called} ({FIRST}); a path is relative to the folder of the table, and an empty cell "
             "means that the row has none."
