@@ -22,7 +22,8 @@ class Table:
     """``N`` rows: like a :class:`Batch`, and what belongs together (``groups``: rows of one group are in one split).
 
     A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the whole tensor of either.
-    ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to each network are known without asking the device.
+    ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to each network are known
+    without asking the device.
     """
 
     data: Mapping[str, Rows]
