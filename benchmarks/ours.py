@@ -1,6 +1,7 @@
 """A worker: mmgen's own trainer on random data; a round is an epoch of STEPS steps.
 
-Usage: python benchmarks/ours.py CASE STEPS OBJECTIVE [key=value …], where keys are options of the training, or of the objective after "objective.";
+Usage: python benchmarks/ours.py CASE STEPS OBJECTIVE [key=value …], where keys are options of the training, or of the
+objective after "objective.";
 ``missing=0.3`` is the share of values that rows lack, and ``bare=true`` leaves the trainer out.
 """
 

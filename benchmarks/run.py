@@ -128,16 +128,15 @@ def loop(arguments: argparse.Namespace) -> list[Row]:
 
 
 def missing(arguments: argparse.Namespace) -> list[Row]:
-    """Rows that lack modalities, at random: time per step over the share of values that are missing, and beside the step that lacks nothing."""
+    """Rows that lack modalities at random: time per step over the missing share, and beside the complete step."""
     rows = []
     for case in ("poly", "rats", "flat8"):
         steps = STEPS.get(case, 40)
-        commands: dict[str, list[object]] = {str(rate): ["ours.py", case, steps, "mvtcae", f"missing={rate}"] for rate in (0.0, 0.3, 0.7)}
-        for rate, worker in (workers := interleaved(arguments, commands)).items():
-            ratio = worker.median() / workers["0.0"].median()
-            rows.append(
-                _shown({"case": case, "missing": rate, "ms": 1e3 * worker.median(), "of complete": ratio, "spread": worker.spread()})
-            )
+        words: list[object] = ["ours.py", case, steps, "mvtcae"]
+        workers = interleaved(arguments, {rate: [*words, f"missing={rate}"] for rate in ("0.0", "0.3", "0.7")})
+        for rate, worker in workers.items():
+            ratio, milliseconds = worker.median() / workers["0.0"].median(), 1e3 * worker.median()
+            rows.append(_shown({"case": case, "missing": rate, "ms": milliseconds, "of complete": ratio, "spread": worker.spread()}))
     return rows
 
 

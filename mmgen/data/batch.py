@@ -18,7 +18,7 @@ class Batch:
     """``B`` rows of ``M`` modalities.
 
     Attributes:
-        data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality: no network sees it.
+        data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality.
         available: ``Bool[B, M]``: which modalities each row has. It is not changed in place.
         labels: Name of the label to codes ``[B]``, −1 where unknown (or ``[B, L]`` of 0, 1 and −1 for multi-label ones).
         rows: Row numbers in the source, ``[B]``.
@@ -50,7 +50,8 @@ class Batch:
     def presence(self) -> Presence:
         """Which rows have what, by number.
 
-        Known of batches that were moved to a device; read from ``available`` otherwise, for which one that was made on a GPU waits.
+        Known of batches that were moved to a device. Otherwise it is read from ``available``, and one that was made on a
+        GPU waits for that.
         """
         known = self.known
         return known if known is not None and known.available is self.available else Presence.read(self.available)

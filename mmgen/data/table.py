@@ -23,7 +23,8 @@ class Table:
     """``N`` rows: like a :class:`Batch`, what belongs together (``groups``: rows of one group are in one split), and by what rows are recognised.
 
     A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the whole tensor of either.
-    ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to each network are known without asking the device.
+    ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to each network are known
+    without asking the device.
     """
 
     data: Mapping[str, Rows]

@@ -146,7 +146,7 @@ class MultimodalVAE(nn.Module):
     def experts(self, batch: Batch) -> Gaussian:
         """q(z | x_m) of every modality, ``[M, B, D]``; N(0, I) where a row lacks it.
 
-        Each encoder runs once, on the rows that have its modality: the others do not exist for it (:mod:`..networks.rows`).
+        Each encoder runs once, on the rows that have its modality; the others do not exist for it.
         """
         batch = self.prepare(batch)
         return self.encode_each([batch.data[name] for name in self.modalities], batch.presence)
@@ -155,7 +155,9 @@ class MultimodalVAE(nn.Module):
         """The same from prepared inputs, one tensor ``[B, *shape]`` per modality; without ``presence`` rows have all."""
         encoders = list(self.encoders)
         groups = in_groups(encoders, [x.dim() for x in inputs])
-        seen = [WHOLE] * len(encoders) if presence is None else views(presence.available.unbind(1), presence.having, groups)
+        seen = [WHOLE] * len(encoders)
+        if presence is not None:
+            seen = views(presence.available.unbind(1), presence.having, groups)
         with normalised(zip(encoders, seen, strict=True)):
             moments = dict(each(encoders, [view.values(x) for view, x in zip(seen, inputs, strict=True)], groups))
         for m, view in enumerate(seen):

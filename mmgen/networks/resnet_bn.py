@@ -1,7 +1,8 @@
 """Residual networks with batch normalisation for the images and texts of CelebA, after the released code of Sutter et al. 2021.
 
-In training, batch normalisation makes the output of a row depend on the rest of its batch: on the other rows that have the modality,
-and on how a batch is shared among processes or micro-batches. In evaluation it does not: the statistics gathered in training are used.
+In training, batch normalisation makes the output of a row depend on the rest of its batch: on the other rows that have the
+modality, and on how a batch is shared among processes or micro-batches. In evaluation it does not: the statistics gathered
+in training are used.
 """
 
 from __future__ import annotations

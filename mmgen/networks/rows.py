@@ -1,11 +1,12 @@
 """Networks on some rows of a batch: a row that lacks a modality does not exist for the networks of that modality.
 
-The rows that have it are gathered, run, and what comes out is put in their places, so that a step costs what there is. Where no row has it the network
-sees one row of zeros, and nothing looks at what comes out: its parameters get gradients of zero, as for rows that do not count, and not none. Among
-several processes each must have a gradient of every parameter, and optimisers treat the two differently.
+The rows that have it are gathered, run, and what comes out is put in their places, so that a step costs what there is.
+Where no row has it the network sees one row of zeros, and nothing looks at what comes out: its parameters get gradients of
+zero, as for rows that do not count, and not none. Among several processes each must have a gradient of every parameter, and
+optimisers treat the two differently.
 
-Small networks that run in one pass (:mod:`.together`) cost calls rather than rows, and gathering would be more of these (a tenth to a fifth of a step of
-eight modalities). They see all rows, with zeros in the place of what is not there; none of their layers mixes rows.
+Small networks that run in one pass (:mod:`.together`) cost calls rather than rows, and gathering would be more of these.
+They see all rows, with zeros in the place of what is not there; none of their layers mixes rows.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class View:
         return x.new_zeros(shape)
 
     def placed(self, x: Tensor, dim: int) -> Tensor:
-        """What came out for the rows that were seen, in their places: ``[…, B, …]`` with zeros for those that lack the modality."""
+        """What came out for the rows that were seen, in their places: ``[…, B, …]`` with zeros for the others."""
         if self.there is None:
             return x
         shape = list(x.shape)
@@ -83,12 +84,13 @@ def views(there: Sequence[Bool[Tensor, " B"]], having: Sequence[Numbers], groups
 
 @contextmanager
 def normalised(networks: Iterable[tuple[nn.Module, View]]) -> Iterator[None]:
-    """For the length of a call, batch normalisation of networks that see at most one gathered row by running statistics, which stay as they are.
+    """For the length of a call, normalise by running statistics, which stay, in networks that see at most one row.
 
     A single row has no spread, and the row of zeros has nothing to say.
     """
     few = [network for network, view in networks if view.numbers is not None and len(view.numbers) <= 1]
-    norms = [m for network in few for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+    layers = [layer for network in few for layer in network.modules()]
+    norms = [each for each in layers if isinstance(each, nn.modules.batchnorm._BatchNorm) and each.training]
     try:
         for norm in norms:
             norm.eval()

@@ -44,7 +44,7 @@ def each(
 
 
 def in_groups(networks: Sequence[nn.Module], dims: Sequence[int]) -> list[list[int]]:
-    """The numbers of networks that run in one pass, or of one that runs alone; each takes a tensor of so many dimensions."""
+    """The numbers of networks that run in one pass, or of one that runs alone; ``dims`` are those of their inputs."""
     alike: dict[Any, list[int]] = {}
     for k, network in enumerate(networks):
         flat = dims[k] == 2 or isinstance(network, Encoder)

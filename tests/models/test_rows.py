@@ -1,4 +1,4 @@
-"""Each network runs on the rows that have its modality, and what comes out is that of a network that saw these rows alone."""
+"""Each network runs on the rows that have its modality, and gives what it gives where it sees these rows alone."""
 
 import copy
 from dataclasses import replace
@@ -32,7 +32,7 @@ def model_and_batch(rows=PATTERNS["some"], kinds=KINDS, objective="elbo", placeh
 
 
 def by_hand(network, x, rows):
-    """What a copy of a network gives for some rows, one tensor of each; and its running statistics afterwards. The copy has gradients of its own."""
+    """A copy of a network, which has gradients and running statistics of its own, and what it gives for some rows."""
     network = copy.deepcopy(network)
     return network, network(torch.stack([x[row] for row in rows]))
 
@@ -79,7 +79,9 @@ def test_decoders_see_the_rows_that_have_their_modality(own, placeholder):
         rows = [row for row in range(6) if batch.available[row, m]]
         latents = (z[m] if own else z).detach()
         network, output = by_hand(
-            before[m], torch.stack([latents[c, row] for c in range(3) for row in range(6)]), [6 * c + row for c in range(3) for row in rows]
+            before[m],
+            torch.stack([latents[c, row] for c in range(3) for row in range(6)]),
+            [6 * c + row for c in range(3) for row in rows],
         )
         for place, (c, row) in enumerate((c, row) for c in range(3) for row in rows):
             expected = model.likelihood_weights[m] * model.likelihoods[m].log_prob(output[place], batch.data[name][row])

@@ -42,7 +42,8 @@ class ImageModality(FullyConnected):
     """Images ``[channels, height, width]``, as bytes, in [0, 1], or in the units that ``value_range`` names.
 
     The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
-    on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in evaluation they do not.
+    on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in evaluation
+    they do not.
     """
 
     only_with = {

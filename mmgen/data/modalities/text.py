@@ -33,8 +33,8 @@ SENTENCE_CHANNELS = (32, 64, 128)
 class TextModality(CodesModality):
     """Text of a fixed length, one code per character (or word) of an alphabet; the code −1 is a symbol that is not in the alphabet.
 
-    With ``resnet`` and ``sentence`` a row's terms depend on the rest of its batch in training (on the rows that have the text), because
-    batch normalisation does; in evaluation they do not.
+    With ``resnet`` and ``sentence`` a row's terms depend on the rest of its batch in training (on the rows that have the
+    text), because batch normalisation does; in evaluation they do not.
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "alphabet", "joiner", "pad", "end", "unknown")

@@ -22,7 +22,7 @@ NORMALISED: dict[str, Any] = {"network": "resnet-bn", "channels": (4, 6, 8), "dr
 
 
 def with_placeholders(batch: Batch, number: float) -> Batch:
-    """A prepared batch with a number in the place of what rows lack; in the place of codes another code, unless it is 0."""
+    """A prepared batch with a number in the place of what rows lack; for codes another code, unless it is 0."""
     data = {}
     for m, (name, values) in enumerate(batch.data.items()):
         there = batch.available[:, m].reshape(-1, *[1] * (values.dim() - 1))
@@ -33,12 +33,14 @@ def with_placeholders(batch: Batch, number: float) -> Batch:
 
 @contextmanager
 def other_experts(model: MultimodalVAE) -> Iterator[None]:
-    """Within this context the experts of what rows lack are N(2, e²) instead of N(0, I), which an equation could take for the prior."""
+    """Within this context the experts of what rows lack are N(2, e²), and not N(0, I), which could pass for the prior."""
     encode = model.encode_each
 
     def changed(inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:
         experts = encode(inputs, presence)
-        return experts if presence is None else experts.map(lambda value: torch.where(presence.available.T[..., None], value, 2.0))
+        if presence is None:
+            return experts
+        return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 2.0))
 
     vars(model)["encode_each"] = changed
     try:

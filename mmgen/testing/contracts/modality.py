@@ -282,19 +282,21 @@ class ModalityContract(Contract):
             assert generated.shape == (2, *modality.shape), f"{self.who}: what is generated has shape {tuple(generated.shape)}"
 
     def test_few_rows_may_have_it(self) -> None:
-        """In training, where a single row of a batch has it, or none: terms and all gradients are finite, zero where none has it."""
+        """In training, where one row of a batch has it, or none: terms and gradients are finite, these zero with none."""
         for modality, _, _, _, values in self.parts():
             for having in ([1], []):
                 model, table = self._beside_another(modality, values, having)
                 value = model.train()(table[:ROWS]).value(1.0)
                 value.sum().backward()
-                assert value.isfinite().all(), f"{self.who}: a term is not finite where {len(having)} rows of a batch have it"
+                where = f"where {len(having)} rows of a batch have it"
+                assert value.isfinite().all(), f"{self.who}: a term is not finite {where}"
                 for name, parameter in model.named_parameters():
                     if name.split(".")[:2] in (["encoders", "0"], ["decoders", "0"], ["likelihoods", "0"]):
                         gradient = parameter.grad
-                        fits = gradient is not None and bool(gradient.isfinite().all()) and (bool(having) or not gradient.any())
+                        fits = gradient is not None and bool(gradient.isfinite().all())
+                        fits = fits and (bool(having) or not gradient.any())  # type: ignore[union-attr]
                         assert fits, (
-                            f"{self.who}: where {len(having)} rows of a batch have it the gradient of {name} is not "
+                            f"{self.who}: {where} the gradient of {name} is not "
                             f"{'finite' if having else 'zero; its networks and likelihood must take a row of zeros'}"
                         )
 
@@ -306,7 +308,8 @@ class ModalityContract(Contract):
         whole = Table.of({"it": raw, **vector.splits().train.data})
         table = replace(whole, available=available)
         modalities = {"it": modality, **vector.modalities()}
-        data = Data("toy", vector, modalities, whole, table, table, {}, Provenance("simulated", "Drawn from itself."), "modality")
+        provenance = Provenance("simulated", "Drawn from itself.")
+        data = Data("toy", vector, modalities, whole, table, table, {}, provenance, "modality")
         with findable("modalities", self.component):
             return MultimodalVAE.create("elbo", data, latent_dim=2).eval(), table
 

@@ -103,7 +103,7 @@ class ObjectiveContract(Contract):
         model.eval()
 
     def test_what_is_missing_does_not_matter(self) -> None:
-        """What stands in the place of a missing modality, be it no number, changes neither terms, nor posterior, nor gradients.
+        """What stands in the place of a missing modality, be it NaN, changes neither terms, nor posterior, nor gradients.
 
         In evaluation and in training, and of networks with batch normalisation not their running statistics either.
         """
@@ -116,12 +116,13 @@ class ObjectiveContract(Contract):
             assert not batch.available.all()
             for training in (False, True):
                 model.train(training)
-                found = {called: outcome(model, with_placeholders(batch, number)) for called, number in PLACEHOLDERS.items()}
+                changed = {called: with_placeholders(batch, number) for called, number in PLACEHOLDERS.items()}
+                found = {called: outcome(model, each) for called, each in changed.items()}
                 with other_experts(model):
                     found["another expert"] = outcome(model, batch)
-                for called, changed in found.items():
+                for called, one in found.items():
                     for what, expected in found["zeros"].items():
-                        assert torch.allclose(changed[what], expected, atol=1e-9), (
+                        assert torch.allclose(one[what], expected, atol=1e-9), (
                             f"{self.who}: what stands in the place of a missing modality matters: {what} is another with {called}"
                         )
 
