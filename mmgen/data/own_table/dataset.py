@@ -84,7 +84,6 @@ class OwnTable(Dataset):
         config, content = self.config, self._read()
         table, count = content.table, content.rows_in_source
         missing = (~table.available).sum(0).tolist()
-        sides = self._sides(content)
         facts = {
             "rows": count,
             "rows_without_any_modality": count - len(table),
@@ -112,7 +111,8 @@ class OwnTable(Dataset):
         """Row numbers by side: those of the column ``split``, and what it does not name drawn from its training rows."""
         config, table, named = self.config, content.table, content.sides
         groups = None if table.groups is None else table.groups.numpy()
-        strata = table.labels[config.label].numpy() if config.label else np.zeros(len(table), dtype=np.int64)
+        labelled = config.label in table.labels
+        strata = table.labels[config.label].numpy() if labelled else np.zeros(len(table), dtype=np.int64)
         drawn_from = np.arange(len(table)) if named is None else np.flatnonzero(named == 0)
         has = set() if named is None else set(named.tolist())
         shares = {"val": 0.0 if 1 in has else config.val_fraction, "test": 0.0 if 2 in has else config.test_fraction}

@@ -44,7 +44,7 @@ def split_notes(
             f"{count} {things} cannot be on {('two', 'three')[len(wanted) - 1]} sides: there are no {lacking} rows; "
             f"where none are wanted, say {option}{', else leave out group' if config.group else ''}."
         )
-    if config.label:
+    if config.label is not None and config.label in table.labels:
         trained = set(table.labels[config.label][torch.from_numpy(sides["train"])].tolist())
         unseen = [name for code, name in enumerate(classes) if code not in trained]
         if unseen:
