@@ -26,7 +26,7 @@ _PUBLIC = {
     ),
     ".models": ("findable", "make_model"),
     ".strategies": ("experts", "experts_and_masks", "masks"),
-    ".toys": ("ToyDataset", "toy_data", "world_batch", "world_model"),
+    ".toys": ("ToyDataset", "toy_data", "with_long_texts", "world_batch", "world_model"),
     ".worlds": ("LinearGaussianWorld",),
 }
 __all__ = sorted(name for names in _PUBLIC.values() for name in names)
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .strategies import masks as masks
     from .toys import ToyDataset as ToyDataset
     from .toys import toy_data as toy_data
+    from .toys import with_long_texts as with_long_texts
     from .toys import world_batch as world_batch
     from .toys import world_model as world_model
     from .worlds import LinearGaussianWorld as LinearGaussianWorld

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -95,6 +96,19 @@ def toy_data(kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48
     splits = dataset.splits()
     tables, fingerprint = (splits.train, splits.val, splits.test), f"toy-{kinds}-{rows}-{missing}-{seed}"
     return Data("toy", dataset, dataset.modalities(), *tables, splits.labels, splits.provenance, fingerprint)
+
+
+def with_long_texts(data: Data, length: int = 32) -> Data:
+    """Toy data whose texts are padded to a length that deep networks of text take."""
+    modality = data.modalities["text"].model_copy(update={"shape": (length,)})
+
+    def padded(table: Table) -> Table:
+        codes = table.data["text"][:]
+        rest = codes.new_zeros(len(codes), length - codes.shape[1])
+        return replace(table, data={**table.data, "text": torch.cat([codes, rest], 1)})
+
+    train, val, test = (padded(table) for table in (data.train, data.val, data.test))
+    return replace(data, modalities={**data.modalities, "text": modality}, train=train, val=val, test=test)
 
 
 def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **options: Any) -> MultimodalVAE:

@@ -42,7 +42,7 @@ def read(path: Path, **described):
     table = table.select(table.rows.argsort())
     if path.is_dir():
         gc.collect()  # what the package left open is closed here, and not in another test
-    return table.data["photo"][:].numpy(), dataset.modalities()["photo"], splits.facts["notes"]
+    return table.data["photo"][:].numpy(), dataset.modalities()["photo"], list(splits.notes)
 
 
 def arrays(folder: Path, values: np.ndarray) -> Path:

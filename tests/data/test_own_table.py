@@ -214,6 +214,6 @@ def test_the_toy_has_what_a_table_can_have(tmp_path, monkeypatch):
 )
 def test_what_a_split_cannot_give_is_noted(tmp_path, cells, options, expected):
     path = write(tmp_path, "who,g0,p0,p1\n" + "".join(f"{who},1,2,3\n" for who in cells))
-    notes = table(path, **options).splits().facts["notes"]
+    notes = table(path, **options).splits().notes
     assert len(notes) == (expected is not None)
     assert all(note.startswith(expected) and note.endswith(".") for note in notes)

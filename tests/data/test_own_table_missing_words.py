@@ -53,7 +53,7 @@ def read(path: Path, columns="*", kind: str = "vector", fields=None, **options):
     described = {"it": {"columns": columns, "kind": kind, **(fields or {})}}
     table = OwnTable(OwnTableConfig.model_validate({"path": path, "modalities": described, **options}))
     source = open_source(str(path), None, table.config.reading)
-    (request,) = table._requests(source)
+    (request,) = table._requests(source, table._roles(source))
     return *READERS[kind](request, source), source.notes
 
 

@@ -347,7 +347,7 @@ def test_a_run_is_trained_loaded_evaluated_and_answers(objective, tmp_path, monk
     assert {"vector", "vector+counts", "vector+tags", "vector+counts+tags"} <= given
     assert not given & {"counts", "tags", "counts+tags"}
     decoded = {row["target"] for row in rows if row["metric"] == "reconstruction"}
-    assert decoded == ({"counts", "tags", "all"} if objective == "cmmd" else set())
+    assert decoded == ({"counts", "tags", "counts+tags"} if objective == "cmmd" else set())
     assert next(row["value"] for row in rows if row["measure"] == "per_subset" and row["given"] == "vector") > 0.9
 
 

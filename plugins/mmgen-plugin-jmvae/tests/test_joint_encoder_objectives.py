@@ -12,7 +12,7 @@ from torch import nn
 
 from mmgen import Batch, MmgenError, Trainer
 from mmgen.distributions import Gaussian, powerset
-from mmgen.testing import LinearGaussianWorld, experts, make_model, toy_data, world_batch, world_model
+from mmgen.testing import LinearGaussianWorld, experts, make_model, toy_data, with_long_texts, world_batch, world_model
 from mmgen.testing.literal import at, constant_noise, kl, known_experts, product, row_of, unit
 from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
@@ -313,8 +313,8 @@ def test_the_plain_joint_vae_generates_from_everything_or_from_the_prior_alone()
 
 
 def test_a_decoder_of_the_plain_joint_vae_shares_words_with_the_joint_encoder():
-    sentences = {"text": {"shape": (32,), "network": "sentence", "channels": (4, 4, 4), "embedding": 32}}
-    data = toy_data(("vector", "text"))
+    sentences = {"text": {"network": "sentence", "channels": (4, 4, 4), "embedding": 32}}
+    data = with_long_texts(toy_data(("vector", "text")))
     model = make_model("joint", data, modalities=sentences)
     words = model.objective.joint.encoder.trunk.trunks[1].embedding.weight
     z = torch.randn(3, 3, dtype=torch.float64)

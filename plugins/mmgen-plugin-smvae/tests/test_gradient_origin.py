@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 import mmgen
 from mmgen import MmgenError, Trainer
 from mmgen.distributions import Gaussian
-from mmgen.testing import central_noise, make_model, toy_data
+from mmgen.testing import central_noise, make_model, toy_data, with_long_texts
 
 KINDS, SIZES, WEIGHTS = ("vector", "tags"), (5, 3), (2.5, 0.5)
 LINEAR = {kind: {"decoder_hidden": (), "weight": weight} for kind, weight in zip(KINDS, WEIGHTS)}
@@ -330,11 +330,11 @@ def test_half_precision_learns_the_same_to_its_digits(objective):
     Trainer(epochs=1, precision="bfloat16", device="cpu").fit(model, data)
 
 
-SENTENCES = {"text": {"shape": (32,), "network": "sentence", "channels": (4, 4, 4), "embedding": 32}}
+SENTENCES = {"text": {"network": "sentence", "channels": (4, 4, 4), "embedding": 32}}
 
 
 def sentences(objective):
-    data = toy_data(("vector", "text"))
+    data = with_long_texts(toy_data(("vector", "text")))
     model = make_model(objective, data, modalities=SENTENCES)
     batch = model.prepare(data.train[:6])
     return model, type(batch)({**batch.data, "text": torch.randint(4, (6, 32))}, batch.available, prepared=True)

@@ -116,7 +116,7 @@ def test_the_same_speakers_train_and_test(root, content):
     assert speakers(one) == [{21}] * 3
     assert [len(getattr(one, side)) / 800 for side in SIDES] == pytest.approx([0.63, 0.07, 0.3], abs=0.04)
     counts = {side: torch.bincount(getattr(one, side).labels["phone"], minlength=40) for side in SIDES}
-    assert (counts["test"] - 0.3 * sum(counts.values())).abs().max() < 0.51  # by phone
+    assert (counts["test"] - 0.3 * sum(counts.values())).abs().max() < 1  # by phone
     few = {"protocol": "dependent", "speaker": 21, "frames": 60}
     assert splits(**few).test.rows.tolist() != splits(**few, seed=1).test.rows.tolist()
 
