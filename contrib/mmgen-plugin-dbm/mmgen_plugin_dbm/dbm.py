@@ -110,13 +110,14 @@ class DBM(Objective):
         return values[side] if layer.endswith("1") else self.machine.paths[side].lower.hidden(values[side]), given[side]
 
     def values(self, batch: Batch) -> list[Float[Tensor, "B V"]]:
-        """What the visible units of each path are, of a prepared batch."""
-        return [batch.data[side].flatten(1) for side in self.sides]
+        """What the visible units of each path are, of a prepared batch: zeros where a row lacks the modality."""
+        seen = [batch.available[:, m, None] for m in self.columns]
+        return [torch.where(has, batch.data[side].flatten(1), 0.0) for has, side in zip(seen, self.sides)]
 
     def given(self, batch: Batch, given: Bool[Tensor, "*lead B M"]) -> list[Bool[Tensor, "*lead B"]]:
         """Which rows have each path's values; without a single tag a row does not have the text path's."""
         image, text = (given[..., m] for m in self.columns)
-        return [image, text & (batch.data[self.sides[1]].flatten(1).sum(-1) > 0)]
+        return [image, text & (self.values(batch)[1].sum(-1) > 0)]
 
     def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """The joint layer's mean-field probabilities, as a point ``[..., 1, B, D]``."""
@@ -140,4 +141,5 @@ class DBM(Objective):
 
     def _tags_of(self, batch: Batch) -> Float[Tensor, " B"]:
         """The number of tags of rows as they are in a table, 0 where they lack them."""
-        return batch.data[self.sides[1]].flatten(1).sum(-1, dtype=torch.float64) * batch.available[:, self.columns[1]]
+        sums = batch.data[self.sides[1]].flatten(1).sum(-1, dtype=torch.float64)
+        return sums.where(batch.available[:, self.columns[1]], 0.0)

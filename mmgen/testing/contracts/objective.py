@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...data import Batch, Data
 from ...distributions import central_noise
+from ...errors import MmgenError
 from ...models import MultimodalVAE
 from ...models.terms import Terms
 from ...networks import GaussianHead
@@ -52,6 +53,14 @@ class ObjectiveContract(Contract):
     def names_with_image(self) -> tuple[str, ...]:
         """As many kinds, with an image for the last."""
         return (*(name for name in self.kinds if name != "image"), "image")[-len(self.names) :]
+
+    def takes_an_image(self) -> bool:
+        """Whether the objective can be made for these kinds."""
+        try:
+            self.model(toys(self.names_with_image, missing=0.5))
+        except MmgenError:
+            return False
+        return True
 
     @property
     def data(self) -> Data:
@@ -109,7 +118,10 @@ class ObjectiveContract(Contract):
         """
         if not self.loaded().supports_missing:
             does_not_apply("supports_missing says that it needs every modality of every row")
-        for names, changes in ((self.names, {}), (self.names_with_image, {"image": NORMALISED})):
+        kinds: list[tuple[tuple[str, ...], dict[str, Any]]] = [(self.names, {})]
+        if self.takes_an_image():
+            kinds.append((self.names_with_image, {"image": NORMALISED}))
+        for names, changes in kinds:
             data = toys(names, missing=0.5)
             model = self.model(data, modalities=changes)
             batch = model.prepare(data.train[:12])
@@ -132,6 +144,8 @@ class ObjectiveContract(Contract):
             does_not_apply("supports_missing says that it needs every modality of every row")
         if self.loaded().whole_batch or len(self.names) < 2:
             does_not_apply("a row's terms depend on the other rows, or there is one modality, which every row has")
+        if not self.takes_an_image():
+            does_not_apply("it takes no image, the modality whose networks mix rows")
         data = toys(self.names_with_image, missing=0.5)
         model = self.model(data, modalities={"image": NORMALISED}).train()
         has = data.train.available[:, -1]
