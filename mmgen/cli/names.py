@@ -1,4 +1,4 @@
-"""Names, numbers and pairs given on the command line."""
+"""Names and numbers given on the command line."""
 
 from __future__ import annotations
 
@@ -20,14 +20,6 @@ def checked(names: Iterable[str], known: Iterable[str], what: str) -> list[str]:
         if name not in there:
             raise MmgenError(f"{what}: there is no modality {name!r}; there are {listed(there)}{nearest(name, there)}.")
     return wanted
-
-
-def pair(text: str) -> tuple[str, str]:
-    """``key=value`` of ``--slurm``."""
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise MmgenError(f"--slurm {text!r}: write it as key=value, such as partition=gpu.")
-    return key, value
 
 
 def numbers(text: str | None, kind: type, option: str) -> list[Any] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..comparison.single import train_run
 from ..options import merge
 from ..runs import RunFolder, layered
+from ..training.single import train_run
 from .tables import console
 
 

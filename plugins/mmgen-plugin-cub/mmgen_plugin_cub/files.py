@@ -48,7 +48,7 @@ def fetch(root: Path) -> None:
     """Download and unpack the archive of MMVAE (about a gigabyte) into ``root``, unless its captions are there."""
     if any((folder / name).is_file() for folder in (root, root / "cub") for name in CAPTIONS.values()):
         return
-    from mmgen.data.sources.vision import torchvision
+    from mmgen_plugin_vision import torchvision
 
     try:
         tools = torchvision().datasets.utils
@@ -110,7 +110,7 @@ def _pictures(folder: Path) -> Pictures:
     return Pictures(folder, tuple(paths), tuple(path.parent.name for path in paths))
 
 
-def check_pairs(captions: Sequence[str], file: Path, pictures: Pictures) -> None:
+def check_pairs(captions: Sequence[Sequence[str]], file: Path, pictures: Pictures) -> None:
     """Ten captions for each picture."""
     if len(captions) != PER_IMAGE * len(pictures.paths):
         raise DataError(
