@@ -1,4 +1,6 @@
-"""The core alone, and each plugin with the core and the plugins that it names, each in a fresh environment: what a distribution does not declare shows.
+"""The core alone, and each plugin with the core and the plugins that it names, each in a fresh environment.
+
+What a distribution does not declare shows.
 
 Wheels and sdists are built from the checkout, and twine checks them. The core's wheel is installed by pip from a local folder, everything else from the index,
 under the constraints. To be quick, the dependencies are installed once, and imported once: a plugin's wheel is unpacked into an environment of its own, pip

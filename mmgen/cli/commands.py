@@ -1,4 +1,4 @@
-"""The commands of all installed distributions: listed without importing any of them, imported one at a time when asked for.
+"""The commands of all installed distributions: listed without an import, imported one at a time when asked for.
 
 A command is a function with options as typer has them, declared in the entry-point group ``mmgen.commands``::
 

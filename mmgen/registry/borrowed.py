@@ -1,4 +1,4 @@
-"""Names under ``mmgen`` that plugins of this project have: ``mmgen.compare``, ``mmgen.report`` and ``mmgen.reproduce``."""
+"""Names under ``mmgen`` that plugins of this project have: ``mmgen.compare``, ``mmgen.report``, ``mmgen.reproduce``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other distributions of this project add, so that asking for it where it is missing is answered by the line that installs it."""
+"""What plugins of this project add: asking for it where it is missing is answered by the line that installs it."""
 
 from __future__ import annotations
 
@@ -18,4 +18,5 @@ KNOWN = {  # kind and name to distribution
 
 def not_installed(what: str, distribution: str) -> PluginError:
     """A sentence with the line that installs a distribution; ``what`` is its beginning."""
-    return PluginError(f"{what} {distribution}, which is not installed (or not allowed by MMGEN_LOAD_PLUGINS): pip install {distribution}")
+    missing = "which is not installed (or not allowed by MMGEN_LOAD_PLUGINS)"
+    return PluginError(f"{what} {distribution}, {missing}: pip install {distribution}")

@@ -1,4 +1,4 @@
-"""Other people's distributions that install an import package ``mmgen`` too: whichever came last has overwritten files of the other."""
+"""Other people's distributions that install a package ``mmgen`` too: whichever came last has overwritten files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from .components import CORE
 def namesakes() -> list[str]:
     """A sentence about each other installed distribution that provides the top-level package ``mmgen``.
 
-    As ``importlib.metadata.packages_distributions`` finds them, but by a look for one name, which takes milliseconds where that takes a second.
+    As ``importlib.metadata.packages_distributions`` finds them, but by a look for one name, which takes a tenth of
+    the time.
     """
     found = [dist for dist in distributions() if _provides(dist.read_text("top_level.txt"), dist.read_text("RECORD"))]
     others = {dist.name for dist in found} - {CORE}  # reading a name takes longer than looking into a record
     return [
-        f"The installed distribution {name!r} provides a package 'mmgen' too, and the two overwrite each other's files: "
+        f"The installed distribution {name!r} has a package 'mmgen' too, and the two overwrite each other's files: "
         f"pip uninstall {name}, then pip install --force-reinstall --no-deps {CORE}."
         for name in sorted(others)
     ]

@@ -12,7 +12,8 @@ from .folder import RunFolder
 def opened(path: str | Path) -> RunFolder:
     """The folder of a run; what is none is offered to the functions of the entry-point group ``mmgen.openers``.
 
-    An opener takes the path as it was given, and returns something that reads as a :class:`RunFolder`, or None for what is none of its business.
+    An opener takes the path as it was given, and returns something that reads as a :class:`RunFolder`, or None for what
+    is none of its business.
 
     Raises:
         MmgenError: No run there.
@@ -33,8 +34,7 @@ def opened(path: str | Path) -> RunFolder:
     if broken is not None:
         raise broken
     if not any(entry.name == "hub" for entry in entries("openers")):
-        where = (
-            f"There is no run in {str(path)!r}: it has no config.yaml. Opening an exported folder or a run on the Hugging Face Hub needs"
-        )
+        here = f"There is no run in {str(path)!r}: it has no config.yaml."
+        where = f"{here} Opening an exported folder or a run on the Hugging Face Hub needs"
         raise not_installed(where, KNOWN["openers", "hub"])
     return folder  # which says that it holds none

@@ -1,4 +1,4 @@
-"""What a repository is expected to have says what is true: changes, citation, the workflow, and what is checked before a commit."""
+"""What a repository is expected to have says what is true: changes, citation, workflow, checks before a commit."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Commands are found as components are: listed without an import, and what is missing, ambiguous or broken is a sentence and exit code 2."""
+"""Commands are found as components are, and what is missing, ambiguous or broken is a sentence and exit code 2."""
 
 import importlib.metadata
 import json
@@ -52,7 +52,8 @@ def said(words, capsys):
 def test_a_command_of_a_plugin_is_in_the_help_and_runs(install, capsys):
     install("mmgen-plugin-x", "hello_mod:hello", "STARTED = True\n" + GOOD)
     code, out, _ = said(["--help"], capsys)
-    assert code == 0 and "hello Say hello, in one line." in " ".join(out.split()) and "train Train a model" in " ".join(out.split())
+    lines = " ".join(out.split())
+    assert code == 0 and "hello Say hello, in one line." in lines and "train Train a model" in lines
     assert "hello_mod" not in sys.modules
     assert said(["hello"], capsys) == (0, "hello you\n", "")
     assert said(["hello", "--name", "Ada"], capsys) == (3, "hello Ada\n", ""), "what a command returns is the exit code"
@@ -66,7 +67,8 @@ def test_two_commands_of_one_name(install, capsys):
     out = said(["--help"], capsys)[1]
     assert "mmgen-plugin-x:hello" in out and "mmgen-plugin-y:hello" in out
     code, _, err = said(["hello"], capsys)
-    assert code == 2 and "The command 'hello' is declared by mmgen-plugin-x and mmgen-plugin-y; write 'mmgen-plugin-x:hello'" in err
+    sentence = "The command 'hello' is declared by mmgen-plugin-x and mmgen-plugin-y; write 'mmgen-plugin-x:hello'"
+    assert code == 2 and sentence in err
     assert said(["mmgen-plugin-y:hello"], capsys)[:2] == (0, "y you\n")
 
 
@@ -98,7 +100,8 @@ def test_what_is_not_installed_is_answered_by_the_line_that_installs_it(monkeypa
     monkeypatch.setenv("MMGEN_LOAD_PLUGINS", "")
     line = "pip install mmgen-plugin-compare"
     code, _, err = said(["compare", "--objectives", "elbo"], capsys)
-    assert code == 2 and "The command 'compare' is part of mmgen-plugin-compare, which is not installed" in err and line in err
+    assert code == 2 and line in err
+    assert "The command 'compare' is part of mmgen-plugin-compare, which is not installed" in err
     code, _, err = said(["comprae"], capsys)
     assert code == 2 and "There is no command 'comprae'; installed are: encode, evaluate" in err and "pip" not in err
     assert said(["trian"], capsys)[2].endswith("did you mean 'train'?.\n")

@@ -17,7 +17,7 @@ LONGEST = 140  # letters of the line in the list of commands
 
 
 class CommandContract(Contract):
-    """Standard checks of a command: what ``mmgen --help`` and ``mmgen NAME --help`` show, and what becomes of a wrong option."""
+    """Standard checks of a command: what the help shows of it, and what becomes of a wrong option."""
 
     kind: ClassVar[str] = "commands"
 
@@ -33,7 +33,7 @@ class CommandContract(Contract):
             does_not_apply("it is given as a function, without an entry point")
         line = (inspect.getdoc(self.loaded()) or "").split("\n")[0]
         found = summary(find(self.kind, self.component))
-        assert found == line, f"{self.who}: the list of commands finds {found!r} in its source, and its docstring begins {line!r}"
+        assert found == line, f"{self.who}: the list finds {found!r} in its source, and its docstring begins {line!r}"
 
     def test_every_option_is_described(self) -> None:
         """Options and arguments have a help."""
@@ -48,4 +48,5 @@ class CommandContract(Contract):
         with redirect_stderr(said):
             code = run_guarded(app, [self.component, "--no-such-option"])
         assert code == 2, f"{self.who}: a wrong option ends with exit code {code}"
-        assert "--no-such-option" in said.getvalue() and said.getvalue().count("\n") == 1, f"{self.who} says {said.getvalue()!r}"
+        sentence = said.getvalue()
+        assert "--no-such-option" in sentence and sentence.count("\n") == 1, f"{self.who} says {sentence!r}"

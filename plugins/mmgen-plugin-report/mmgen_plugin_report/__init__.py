@@ -11,8 +11,8 @@ from mmgen.lazy import lazily
 
 __all__ = ["export_run", "push", "render", "write_report"]
 
-__getattr__, __dir__ = lazily(__name__, {".hub": ("export_run", "push"), ".page": ("render", "write_report")})
+__getattr__, __dir__ = lazily(__name__, {".hub.export": ("export_run", "push"), ".page": ("render", "write_report")})
 
 if TYPE_CHECKING:
-    from .hub import export_run, push
+    from .hub.export import export_run, push
     from .page import render, write_report

@@ -31,7 +31,7 @@ def export(
     """Write a run in the layout of the Hugging Face Hub: config.json, model.safetensors and a model card."""
     from mmgen.cli.tables import console
 
-    from .hub import export_run
+    from .hub.export import export_run
 
     folder = export_run(run, to)
     console().print(f"Exported: {folder}", highlight=False)
@@ -45,6 +45,6 @@ def push(
     """Upload a run to the Hugging Face Hub."""
     from mmgen.cli.tables import console
 
-    from . import hub
+    from .hub import export
 
-    console().print(f"Uploaded: {hub.push(run, repo)}", highlight=False)
+    console().print(f"Uploaded: {export.push(run, repo)}", highlight=False)

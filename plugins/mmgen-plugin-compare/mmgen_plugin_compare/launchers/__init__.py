@@ -1,4 +1,4 @@
-"""Where the runs of a comparison are executed: launchers are found by entry point (``mmgen.launchers``), and imported when they are asked for."""
+"""Where the runs of a comparison are executed: launchers, found by entry point (``mmgen.launchers``)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def make_launcher(
     given = {option: value for option, value in every.items() if value is not None and value != {}}
     for option in given:
         if option not in kind.options:
-            raise MmgenError(f"{_written(option)} is not an option of --launcher {name}, which has {listed(map(_written, kind.options))}.")
+            has = listed(_written(each) for each in kind.options)
+            raise MmgenError(f"{_written(option)} is not an option of --launcher {name}, which has {has}.")
     return kind(folder, **given)
 
 
