@@ -158,7 +158,7 @@ def test_the_command_prints_the_layout_with_its_data(home, here, capfd):
         (["toy/table-1", "--set", "training.epoch=1"], "training.epoch: there is no such option"),
         (["toy/table-1", "--set", "dataset.digits=x"], "dataset.digits: there is no such option"),
         (["toy/table-1", "--output", "."], "it is no reproduction"),
-        (["toy/table-1", "--launcher", "cluster"], "there is no launcher 'cluster'"),
+        (["toy/table-1", "--launcher", "cluster"], "There is no launcher 'cluster'"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence_before_anything_is_written(home, capfd, words, sentence):
