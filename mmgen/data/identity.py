@@ -149,9 +149,8 @@ class Sides:
 
         A row is recognised by its id where both files have ids, else by its content; one that is not recognised is where its group was.
         """
-        by_id = self.ids is not None and rows.ids is not None
-        known, keys = (self.ids, word_keys(rows.ids.tolist())) if by_id else (self.content, rows.content)  # type: ignore[union-attr]
-        found = _look_up(known, self.side, keys)  # type: ignore[arg-type]
+        known, keys = self._keys(rows)
+        found = _look_up(known, self.side, keys)
         if self.groups is not None and rows.groups is not None:
             named = self.groups != 0
             by_group = _look_up(self.groups[named], self.side[named], rows.groups)
@@ -160,10 +159,15 @@ class Sides:
 
     def lost(self, rows: Identity) -> int:
         """How many training and validation rows are not in a file any more."""
-        by_id = self.ids is not None and rows.ids is not None
-        known, keys = (self.ids, word_keys(rows.ids.tolist())) if by_id else (self.content, rows.content)  # type: ignore[union-attr]
+        known, keys = self._keys(rows)
         seen = self.side < SIDES.index("test")
-        return int((~np.isin(known[seen].numpy(), keys.numpy())).sum())  # type: ignore[index]
+        return int((~np.isin(known[seen].numpy(), keys.numpy())).sum())
+
+    def _keys(self, rows: Identity) -> tuple[Tensor, Tensor]:
+        """By what both are compared: ids where both have them, else content."""
+        if self.ids is None or rows.ids is None:
+            return self.content, rows.content
+        return self.ids, word_keys(rows.ids.tolist())
 
 
 def _look_up(known: Tensor, side: Tensor, keys: Tensor) -> np.ndarray:

@@ -152,16 +152,16 @@ def _splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint: str
     ready = prepared_splits(name, dataset)
     if ready is not None and ready[1] == fingerprint:
         return ready
-    if type(dataset).reads_by_schema:
+    obeys = type(dataset).reads_by_schema
+    if obeys:
         dataset.schema = schema
-        splits, found = cached_splits(name, dataset)
-    else:
-        splits, found = cached_splits(name, dataset)
+    splits, found = cached_splits(name, dataset)
+    if not obeys:
         schema.check(dict(splits.modalities) or dataset.modalities(), name)
         splits = _with_codes_of(schema, splits)
     if not fingerprint or found == fingerprint:
         return splits, found
-    if type(dataset).reads_by_schema and schema.sides is None:
+    if obeys and schema.sides is None:
         note = "The run does not know which of these rows it was trained on, so all of them count as new (split new)."
         nothing = splits.train.select(torch.zeros(0, dtype=torch.int64))
         together = Table.concatenate([splits.train, splits.val, splits.test])

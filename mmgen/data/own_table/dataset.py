@@ -103,7 +103,7 @@ class OwnTable(Dataset):
             labels={config.label: content.classes} if content.classes else {},
             facts=facts,
             modalities=content.modalities,
-            notes=(*content.notes, *(() if known is None else notes_on_rows(known, table, name))),
+            notes=(*content.notes, *(() if known is None else notes_on_rows(known, table, len(sides.get("new", ())), name))),
             new=tables.get("new"),
         )
 

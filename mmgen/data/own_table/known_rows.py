@@ -28,11 +28,8 @@ def names_of_run(described: TableModality, known: Modality, source: Source, moda
     """
     if described.array is not None:
         return (described.array,) if described.array in source.position else ()
-    names = known.columns
-    if not names:  # several values from one column, such as a text
-        names = tuple(name for name in source.names if name in described.columns) or tuple(
-            source.matching(described.columns, f"dataset.modalities.{modality}", ()) if _matches(described, source) else ()
-        )
+    matching = _matching(described, source)
+    names = known.columns or matching  # a kind with several values in one column, such as a text, keeps no names
     lacking = [name for name in names if name not in source.position]
     if len(lacking) == len(names):
         source.notes.append(f"{source.title} has no column of {modality}, which is missing in every row.")
@@ -42,19 +39,19 @@ def names_of_run(described: TableModality, known: Modality, source: Source, moda
             f"{source.title} lacks {listed(lacking)} of the {len(names)} columns that the run has of {modality!r}; "
             "give the file all of them (empty where nothing was measured), or none."
         )
-    surplus = set(source.matching(described.columns, "", ())) - set(names) if _matches(described, source) else set()
+    surplus = set(matching) - set(names)
     if surplus:
         more = listed(sorted(surplus))
         source.notes.append(f"{source.title} has columns that the run does not have of {modality}, and that are passed over: {more}.")
     return names
 
 
-def _matches(described: TableModality, source: Source) -> bool:
-    """Whether each name and pattern of a description means some column of the source."""
+def _matching(described: TableModality, source: Source) -> tuple[str, ...]:
+    """The columns that a description means; none where one of its names or patterns means none."""
     try:
-        return bool(source.matching(described.columns, "", ()))
+        return source.matching(described.columns, "", ())
     except DataError:
-        return False
+        return ()
 
 
 def with_absent(read: dict[str, Read], schema: Schema, source: Source) -> dict[str, Read]:
@@ -128,10 +125,9 @@ def sides_of_run(known: Sides, table: Table) -> dict[str, np.ndarray]:
     return {**sides, "new": new} if len(new) else sides
 
 
-def notes_on_rows(known: Sides, table: Table, title: str) -> tuple[str, ...]:
-    """What is new in a file and what is gone, in sentences."""
+def notes_on_rows(known: Sides, table: Table, new: int, title: str) -> tuple[str, ...]:
+    """What is gone from a file, and that ``new`` of its rows are none of the run's, in sentences."""
     assert table.identity is not None
-    new = int((known.find(table.identity) == NEW).sum())
     if new == len(table):
         return (f"None of the {new} rows of {title} is one of the run's (split new).",)
     lost, by_name = known.lost(table.identity), known.ids is not None and table.identity.ids is not None
