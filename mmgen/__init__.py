@@ -5,7 +5,7 @@ The public names are imported when they are first used, so that ``import mmgen``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .lazy import lazily
 
@@ -48,22 +48,29 @@ _PUBLIC = {
     ),
     ".runs": ("Run", "load_run"),
     ".training": ("Trainer", "TrainingConfig"),
-    ".comparison": ("compare",),
-    ".reproduction": ("reproduce",),
     ".evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
     ".errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
     ".registry.hookspecs": ("ReportSection", "hookimpl"),
 }
 __all__ = sorted(name for names in _PUBLIC.values() for name in names)
-__getattr__, __dir__ = lazily(__name__, _PUBLIC)
+_own, __dir__ = lazily(__name__, _PUBLIC)
+_OF_PLUGINS = ("compare", "report", "reproduce")
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, or one of a plugin: a sentence says how to install one that is missing."""
+    if name in _OF_PLUGINS:
+        from .registry.borrowed import borrowed
+
+        return borrowed(name)
+    return _own(name)
+
 
 if TYPE_CHECKING:
-    from .comparison import compare
     from .data import *
     from .errors import *
     from .evaluation import *
     from .models import *
     from .registry.hookspecs import ReportSection, hookimpl
-    from .reproduction import reproduce
     from .runs import *
     from .training import *

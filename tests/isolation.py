@@ -1,4 +1,6 @@
-"""The core alone, and each plugin alone with the core, each in a fresh environment: what a distribution does not declare shows.
+"""The core alone, and each plugin with the core and the plugins that it names, each in a fresh environment.
+
+What a distribution does not declare shows.
 
 Wheels and sdists are built from the checkout, and twine checks them. The core's wheel is installed by pip from a local folder, everything else from the index,
 under the constraints. To be quick, the dependencies are installed once, and imported once: a plugin's wheel is unpacked into an environment of its own, pip
@@ -33,12 +35,13 @@ import json, os, sys, warnings
 from importlib.metadata import distribution
 from pathlib import Path
 warnings.simplefilter("error", ImportWarning)
-from mmgen.registry import KINDS, entries, load_entry
+from mmgen.registry import KNOWN, entries, listable, load_entry
 from mmgen.registry.hooks import Hooks
 root, folders, expected = Path(sys.argv[1]), [Path(folder) for folder in sys.argv[2].split(os.pathsep)], set(sys.argv[3:])
-names = {entry.distribution for kind in (*KINDS, "recipes", "hooks", "papers") for entry in entries(kind)}
+kinds = (*listable(), "openers")
+names = {entry.distribution for kind in (*kinds, "interfaces", "recipes", "hooks", "papers") for entry in entries(kind)}
 assert names == expected, names
-for kind in KINDS:
+for kind in kinds:
     for entry in entries(kind):
         load_entry(entry)
 assert not Hooks().failures, Hooks().failures
@@ -49,6 +52,15 @@ from mmgen.runs import recipes
 from mmgen.cli.app import app
 from mmgen.cli.guarded import run_guarded
 assert run_guarded(app, ["plugins"]) == 0
+assert run_guarded(app, ["--help"]) == 0
+commands = {entry.name for entry in entries("commands")}
+for kind, name in KNOWN:
+    if kind == "commands":
+        assert run_guarded(app, [name, "--help"]) == (0 if name in commands else 2), name
+try:
+    mmgen.load_run("nobody/nothing")
+except mmgen.MmgenError as error:
+    assert ("pip install mmgen-plugin-report" in str(error)) == (not entries("openers")), error
 for name in names:
     found = distribution(name)
     assert found.read_text("WHEEL"), f"{name} was not installed from a wheel"
@@ -72,6 +84,13 @@ for kind in datasets:
         run = mmgen.Trainer(epochs=1).fit(model, data)
         mmgen.evaluate(run, ["latent-classification"])
 """
+COMPARE = """
+Path("my.csv").write_text("x,y\\n" + "".join(f"{i % 5},{i % 7}\\n" for i in range(40)))
+settings = ["dataset.path=my.csv", "dataset.modalities={a: {columns: [x, y], kind: vector, hidden: [4]}}", "training.epochs=1"]
+words = ["compare", "--objectives", "elbo", "--dataset", "table", "--metrics", "reconstruction", "--seeds", "0,1", "--output", "grid"]
+assert run_guarded(app, [*words, *(word for text in settings for word in ("--set", text))]) == 0
+assert set(mmgen.compare(["elbo"], "table", metrics=["reconstruction"], assignments=settings, seeds=[0, 1], output="grid").seed) == {0, 1}
+"""
 COMMANDS = """
 words = ["train", "--objective", "mwb", "--dataset", "breast-cancer", "--epochs", "2", "--output", "run"]
 assert run_guarded(app, words) == 0
@@ -93,7 +112,7 @@ def wait():
     name = running.pop(process)
     print("ok:" if status == 0 else "FAILED:", name, flush=True)
     failed.extend([name] if status else [])
-for job in json.loads(sys.argv[2]):
+for job in json.loads(sys.argv[1]):
     if len(running) == 2:
         wait()
     process = os.fork()
@@ -101,11 +120,12 @@ for job in json.loads(sys.argv[2]):
         try:
             os.chdir(job["work"])
             os.environ["MMGEN_CACHE"] = os.environ["HOME"] = job["work"]
+            os.environ["PYTHONPATH"] = job["packages"]  # of processes that it starts
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             site.addsitedir(job["packages"])
             refresh()
-            code, sys.argv = sys.argv[1], ["-c", *job["arguments"]]
-            exec(code, {"__name__": "__main__"})
+            sys.argv = ["-c", *job["arguments"]]
+            exec(job["code"], {"__name__": "__main__"})
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -144,6 +164,7 @@ def main() -> None:
         run(*pip(core), "-c", ROOT / "constraints.txt", wheels.pop(ROOT))
         check(core, folder, CHECK + TRAIN, arguments(folder, core.name, "mmgen-core"))
         print("ok: mmgen-core", flush=True)
+        by_name = {project.name: wheel for project, wheel in wheels.items()}
         versions = {canonicalize_name(dist.name): dist.version for dist in distributions(path=[str(packages(core))])}
 
         def prepare(project: Path) -> None:
@@ -155,16 +176,18 @@ def main() -> None:
                 check(environment, folder, CHECK + TRAIN + COMMANDS, arguments(folder, EXAMPLE, "mmgen-core", EXAMPLE))
                 print(f"ok: {EXAMPLE}", flush=True)
                 return
-            missing = lacking(wheels[project], versions)
+            together = [by_name[name] for name in needed(project.name, by_name)]
+            missing = {text for each in together for text in lacking(each, versions) if Requirement(text).name not in by_name}
             if missing:
                 run(*pip(environment), "-c", ROOT / "constraints.txt", *missing)
-            with zipfile.ZipFile(wheels[project]) as wheel:
-                wheel.extractall(packages(environment))
+            for each in together:
+                with zipfile.ZipFile(each) as wheel:
+                    wheel.extractall(packages(environment))
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(prepare, wheels))
-        jobs = [job(folder, project.name) for project in wheels if project.name != EXAMPLE]
-        check(core, folder, FORKS, [CHECK + TRAIN, json.dumps(jobs)], stdout=None)
+        jobs = [job(folder, project.name, needed(project.name, by_name)) for project in wheels if project.name != EXAMPLE]
+        check(core, folder, FORKS, [json.dumps(jobs)], stdout=None)
     print("every distribution works on its own")
 
 
@@ -179,28 +202,41 @@ def arguments(folder: Path, environment: str, *names: str) -> list[str]:
     return [str(ROOT), ":".join(str(packages(folder / place)) for place in places), *names]
 
 
-def job(folder: Path, name: str) -> dict[str, object]:
-    """What :data:`FORKS` is told of a plugin."""
+def job(folder: Path, name: str, together: list[str]) -> dict[str, object]:
+    """What :data:`FORKS` is told of a plugin, and of those that it needs."""
     work = folder / f"work-{name}"
     work.mkdir()
     return {
         "name": name,
         "work": str(work),
         "packages": str(packages(folder / name)),
-        "arguments": arguments(folder, name, "mmgen-core", name),
+        "code": CHECK + TRAIN + (COMPARE if name == "mmgen-plugin-compare" else ""),
+        "arguments": arguments(folder, name, "mmgen-core", *together),
     }
+
+
+def required(wheel: Path) -> list[Requirement]:
+    """What a wheel requires, extras left out."""
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = [name for name in file.namelist() if name.endswith(".dist-info/METADATA")]
+        texts = HeaderParser().parsestr(file.read(name).decode()).get_all("Requires-Dist", [])
+    wanted = [Requirement(text) for text in texts]
+    return [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
+
+
+def needed(name: str, by_name: dict[str, Path]) -> list[str]:
+    """A plugin and the plugins that it needs, directly or through others."""
+    found = [name]
+    for each in found:
+        found += [other.name for other in required(by_name[each]) if other.name in by_name and other.name not in found]
+    return found
 
 
 def lacking(wheel: Path, versions: dict[str, str]) -> list[str]:
     """What a wheel requires that an environment with these versions does not have."""
-    with zipfile.ZipFile(wheel) as file:
-        (name,) = [name for name in file.namelist() if name.endswith(".dist-info/METADATA")]
-        required = HeaderParser().parsestr(file.read(name).decode()).get_all("Requires-Dist", [])
-    wanted = [Requirement(text) for text in required]
-    wanted = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
     return [
         str(each)
-        for each in wanted
+        for each in required(wheel)
         if not (version := versions.get(canonicalize_name(each.name))) or not each.specifier.contains(version, prereleases=True)
     ]
 

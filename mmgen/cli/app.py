@@ -1,20 +1,23 @@
-"""The application: names, options and help of all commands. Nothing here imports torch or a plugin."""
+"""The application, and the options of the core's commands. Nothing here imports torch or a plugin."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
+from .commands import HELP, Commands
+
 app = typer.Typer(
     name="mmgen",
+    cls=Commands,
     help="Multimodal variational autoencoders: one latent space from several kinds of measurement.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings=HELP,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -35,7 +38,6 @@ def options(
     """Multimodal variational autoencoders: one latent space from several kinds of measurement."""
 
 
-@app.command()
 def train(
     objective: Annotated[str | None, typer.Option(help="What is maximised: mmgen list objectives.")] = None,
     dataset: Annotated[str | None, typer.Option(help="What is learned from: mmgen list datasets.")] = None,
@@ -60,7 +62,6 @@ def train(
     command(objective, dataset, recipe, config, assignments or [], aggregator, prior, output, resume, training, model)
 
 
-@app.command()
 def evaluate(
     run: RunArgument,
     metrics: Annotated[str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
@@ -80,83 +81,6 @@ def evaluate(
     command(run, metrics, split, assignments or [], figures, latents, as_json, data)
 
 
-@app.command()
-def compare(
-    objectives: Annotated[str, typer.Option(help="Names separated by commas; CALLED=NAME calls one otherwise.", show_default=False)],
-    dataset: Annotated[str | None, typer.Option(help="What is learned from: mmgen list datasets.")] = None,
-    betas: Annotated[
-        str | None, typer.Option(help="Weights of the divergence, separated by commas; each objective's own by default.")
-    ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas; the configuration's own by default.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="[CALLED:]KEY.PATH=VALUE", help="Set anything, for all or for one objective; may be repeated."),
-    ] = None,
-    metrics: Annotated[str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
-    metric: Annotated[
-        str | None, typer.Option(metavar="NAME:MEASURE", help="What β is chosen by and the figure shows; coherence:cross by default.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the comparison; runs/compare-DATASET by default.")] = None,
-    launcher: Annotated[str, typer.Option(help="Where runs are made: local, ray or slurm.")] = "local",
-    jobs: Annotated[int | None, typer.Option(help="Runs at a time on this machine; 1 by default.")] = None,
-    ray_address: Annotated[str | None, typer.Option(help="A Ray cluster to work on, instead of a Ray started here.")] = None,
-    cpus: Annotated[float | None, typer.Option(help="Cores per run, for ray; 1 by default.")] = None,
-    gpus: Annotated[float | None, typer.Option(help="GPUs per run, for ray; none by default.")] = None,
-    slurm: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Of Slurm's jobs, such as partition=gpu, time=120, gpus=1; may be repeated."),
-    ] = None,
-) -> int:
-    """Train and evaluate objectives over β and seeds: one table with error bars, and a figure. The same command goes on."""
-    from .compare import command
-
-    engine = {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": slurm or []}
-    return command(objectives, dataset, betas, seeds, recipe, config, assignments or [], metrics, metric, output, launcher, engine)
-
-
-@app.command()
-def reproduce(
-    what: Annotated[
-        str | None, typer.Argument(metavar="[PAPER[/TABLE]]", help="A paper, or one of its tables or figures.", show_default=False)
-    ] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="Show every table and figure, and what it costs at both scales.")] = False,
-    scale: Annotated[str, typer.Option(help="desk: minutes on two cores; paper: as published.")] = "desk",
-    seeds: Annotated[
-        str | None, typer.Option(help="Seeds, separated by commas; as many as the paper has, and 3 at the desk, by default.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="[NAME:]KEY.PATH=VALUE",
-            help="Set anything, for all or for one experiment, dataset or method; may be repeated.",
-        ),
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the reproduction; runs/reproduce-PAPER-SCALE by default.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check every configuration, build every model, and estimate time and memory; make nothing.")
-    ] = False,
-    launcher: Annotated[str, typer.Option(help="Where runs are made: local, ray or slurm.")] = "local",
-    jobs: Annotated[int | None, typer.Option(help="Runs at a time on this machine; 1 by default.")] = None,
-    ray_address: Annotated[str | None, typer.Option(help="A Ray cluster to work on, instead of a Ray started here.")] = None,
-    cpus: Annotated[float | None, typer.Option(help="Cores per run, for ray; 1 by default.")] = None,
-    gpus: Annotated[float | None, typer.Option(help="GPUs per run, for ray; none by default.")] = None,
-    slurm: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Of Slurm's jobs, such as partition=gpu, time=120, gpus=1; may be repeated."),
-    ] = None,
-    as_json: Json = False,
-) -> int:
-    """Make the runs behind a paper's table, and set our numbers beside the printed ones. The same command goes on."""
-    from .reproduce import command
-
-    engine = {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": slurm or []}
-    return command(what, list_all, cast(Any, scale), seeds, assignments or [], output, dry_run, launcher, engine, as_json)
-
-
-@app.command()
 def generate(
     run: RunArgument,
     given: Annotated[str | None, typer.Option(help="Modalities to generate from, separated by commas; none: from the prior.")] = None,
@@ -178,7 +102,6 @@ def generate(
     command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [])
 
 
-@app.command()
 def encode(
     run: RunArgument,
     out: Annotated[Path, typer.Option(help="A .npz, .parquet or .csv file.", show_default=False)],
@@ -195,44 +118,12 @@ def encode(
     command(run, given, split, out, data, assignments or [])
 
 
-@app.command()
-def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, or folders with runs in them.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
-    max_points: Annotated[int, typer.Option(help="Most points in the scatter of each run's latents.", min=1)] = 4000,
-) -> None:
-    """Write one page about runs that can be sent to anybody: it needs no network."""
-    from .report import command
-
-    command(runs, out, max_points)
-
-
-@app.command()
-def export(
-    run: RunArgument,
-    to: Annotated[Path, typer.Option("--to", help="A folder to make.", show_default=False)],
-) -> None:
-    """Write a run in the layout of the Hugging Face Hub: config.json, model.safetensors and a model card."""
-    from .export import export_command
-
-    export_command(run, to)
-
-
-@app.command()
-def push(
-    run: Annotated[Path, typer.Argument(metavar="RUN|FOLDER", help="Folder of a run, or one that mmgen export made.", show_default=False)],
-    repo: Annotated[str, typer.Option(help="The repository, as user/name; one that is made is private.", show_default=False)],
-) -> None:
-    """Upload a run to the Hugging Face Hub."""
-    from .export import push_command
-
-    push_command(run, repo)
-
-
-@app.command("list")
 def list_components(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="objectives, aggregators, priors, modalities, datasets, metrics or recipes.")
+        str | None,
+        typer.Argument(
+            metavar="[KIND]", help="objectives, aggregators, priors, modalities, datasets, metrics, commands, launchers or recipes."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -242,7 +133,6 @@ def list_components(
     list_command(kind, as_json)
 
 
-@app.command()
 def info(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A component or recipe; kind/NAME where several kinds have the name.")],
     as_json: Json = False,
@@ -253,7 +143,6 @@ def info(
     command(name, as_json)
 
 
-@app.command()
 def plugins(as_json: Json = False) -> None:
     """Show the installed plugins, and which of them are broken and why."""
     from .listing import plugins_command
@@ -261,7 +150,6 @@ def plugins(as_json: Json = False) -> None:
     plugins_command(as_json)
 
 
-@app.command()
 def schema(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One schema; all their names by default.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write all schemas into this folder.")] = None,
@@ -272,10 +160,11 @@ def schema(
     command(name, output)
 
 
-@app.command("new-plugin")
 def new_plugin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the component is called, such as my-method.", show_default=False)],
-    kind: Annotated[str, typer.Option(help="objective, aggregator, prior, modality, dataset or metric.", show_default=False)],
+    kind: Annotated[
+        str, typer.Option(help="objective, aggregator, prior, modality, dataset, metric, command or launcher.", show_default=False)
+    ],
     output: Annotated[Path, typer.Option(help="Where the folder mmgen-plugin-NAME is made.")] = Path(),
     licence: Annotated[str, typer.Option("--license", help="apache-2.0, mit or bsd-3-clause.")] = "apache-2.0",
     author: Annotated[str | None, typer.Option(help="Whose it is.")] = None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..comparison.single import in_headline
 from ..errors import MmgenError
 from ..evaluation import Evaluation
 from ..evaluation import evaluate as compute
 from ..evaluation.figures import check_view, save_figures
+from ..evaluation.headline import in_headline
 from ..options import merge
 from ..registry import load
 from .names import opened, rows_of, split_names

@@ -22,8 +22,6 @@ def run_guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
     debug = len(words) < len(arguments)
     command: Any = typer.main.get_command(app)
     warnings.showwarning = _one_line
-    _add_plugin_commands(app, command, words)
-    command = typer.main.get_command(app)
     try:
         result = command.main(args=words, prog_name="mmgen", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -45,13 +43,13 @@ def run_guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
         return _fail(f"Something unforeseen went wrong: {type(error).__name__}: {error} (--debug shows where.)", debug, 1)
 
 
-def _add_plugin_commands(app: typer.Typer, command: Any, words: Sequence[str]) -> None:
-    """Only when a command is asked for that the core does not have are plugins loaded, so that they may add it."""
-    asked = next((word for word in words if not word.startswith("-")), None)
-    if asked is not None and asked not in getattr(command, "commands", {asked}):
-        from ..registry.hooks import Hooks
+def say_namesakes() -> None:
+    """Say on the error output that another distribution's files are mixed with these."""
+    from ..registry.namesakes import namesakes
 
-        Hooks().call("mmgen_add_commands", app=app)
+    if _is_main_process():
+        for sentence in namesakes():
+            print(f"mmgen: {sentence}", file=sys.stderr)  # noqa: T201
 
 
 def _usage(error: Any) -> int:

@@ -7,14 +7,15 @@ import warnings
 from typing import Any
 
 from ..errors import MmgenError, PluginError, listed, nearest
-from ..registry import KINDS, Entry, declared_files, entries, load_entry, summary
+from ..registry import Entry, declared_files, entries, listable, load_entry, summary
+from ..registry.namesakes import namesakes
 from ..yaml_files import read_mapping
 from .tables import console, show, show_json
 
 
 def list_command(kind: str | None, as_json: bool) -> None:
     """Everything installed, or one kind; nothing is imported."""
-    known = (*KINDS, "recipes")
+    known = (*listable(), "recipes")
     if kind is not None and kind not in known:
         raise MmgenError(f"There is no kind {kind!r}; there are {listed(known)}{nearest(kind, known)}.")
     found: dict[str, list[dict[str, Any]]] = {}
@@ -57,7 +58,7 @@ def plugins_command(as_json: bool) -> None:
     papers: dict[str, list[str]] = {}
     for entry, path in declared_files("papers"):
         papers.setdefault(entry.full_name, []).append(path.stem)
-    for kind in (*KINDS, "hooks", "recipes", "papers"):
+    for kind in (*listable(), "openers", "hooks", "recipes", "papers"):
         for entry in entries(kind):
             key = (entry.distribution, entry.version)
             plugin = found.setdefault(key, {"distribution": key[0], "version": key[1], "provides": [], "broken": []})
@@ -69,6 +70,8 @@ def plugins_command(as_json: bool) -> None:
     if as_json:
         show_json(list(found.values()))
         return
+    for sentence in namesakes():
+        console().print(sentence, highlight=False)
     rows = [[p["distribution"], p["version"], _grouped(p["provides"]), "broken" if p["broken"] else "ok"] for p in found.values()]
     show("plugins", ["distribution", "version", "provides", "state"], rows)
     for plugin in found.values():

@@ -1,4 +1,4 @@
-"""Names, numbers and pairs given on the command line."""
+"""Names and numbers given on the command line."""
 
 from __future__ import annotations
 
@@ -61,14 +61,6 @@ def rows_of(run: Run, split: str | None, otherwise: str = "test") -> str:
 def ids_of(table: Table) -> dict[str, np.ndarray]:
     """What the rows are called, as a column, where something calls them."""
     return {} if table.identity is None or table.identity.ids is None else {"id": table.identity.ids.astype(str)}
-
-
-def pair(text: str) -> tuple[str, str]:
-    """``key=value`` of ``--slurm``."""
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise MmgenError(f"--slurm {text!r}: write it as key=value, such as partition=gpu.")
-    return key, value
 
 
 def numbers(text: str | None, kind: type, option: str) -> list[Any] | None:

@@ -26,6 +26,8 @@ USE = {
     "metric": "mmgen evaluate runs/mine --metrics $name",
     "modality": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # with kind: $name in my.yaml",
     "dataset": "mmgen train --recipe elbo-$name-desk",
+    "command": "mmgen $name runs/mine",
+    "launcher": "mmgen compare --objectives elbo --dataset table --set dataset.config=my.yaml --launcher $name",
 }
 WHAT = {
     "objective": "the evidence lower bound with a product of experts.",
@@ -34,6 +36,18 @@ WHAT = {
     "metric": "how many dimensions of the latent space are used.",
     "modality": "positive numbers with an exponential likelihood.",
     "dataset": "simulated signals and counts of three classes.",
+    "command": "the mean loss of the last epochs of a run.",
+    "launcher": "processes of this machine, one for each run.",
+}
+KINDS_OF_PLUGIN = (*KINDS, "commands", "launchers")
+NEEDS = {
+    "command": ("typer>=0.15",),
+    "launcher": ("mmgen-plugin-compare>=$core,<$next_core",),
+}  # beside the core, and instead of what components import
+LIBRARIES = ("torch>=2.6", "numpy>=2.0", "pydantic>=2.9", "jaxtyping>=0.2.36")
+TESTED = {
+    "command": "the contract that mmgen has for every command, and what it prints",
+    "launcher": "that it makes the models that the local launcher makes, to the byte",
 }
 RECIPES = {"objective": "$name-table-desk", "dataset": "elbo-$name-desk"}
 
@@ -44,7 +58,7 @@ def command(name: str, kind: str, output: Path, licence: str, author: str | None
     Raises:
         MmgenError: A name that is badly formed or taken, an unknown kind or licence, or a folder that exists or cannot be written.
     """
-    kinds = {singular(each): each for each in KINDS}
+    kinds = {singular(each): each for each in KINDS_OF_PLUGIN}
     if kind not in kinds:
         raise MmgenError(f"--kind: there is no kind {kind!r}; there are {listed(kinds)}{nearest(kind, kinds)}.")
     if licence not in LICENCES:
@@ -104,8 +118,15 @@ def _files(name: str, kind: str, kinds: str, licence: str, author: str) -> dict[
         "next_core": f"{major}.{int(minor) + 1}",
         "what": WHAT[kind],
         "use": Template(USE[kind]).substitute(name=name),
+        "tested": TESTED.get(kind, f"the contract that mmgen has for every {kind}, and the definition in plain Python loops"),
+        "function": module,
+        "title": name.replace("-", " ").capitalize(),
+        "attribute": module if kind == "command" else cls,
         "recipes": f'\n[project.entry-points."mmgen.recipes"]\n{name} = "{package}"\n' if kind in RECIPES else "",
     }
+
+    needs = [Template(text).substitute(values) for text in NEEDS.get(kind, LIBRARIES)]
+    values["dependencies"] = ", ".join(f'"{text}"' for text in (f"{CORE}>={values['core']},<{values['next_core']}", *needs))
 
     def rendered(*path: str) -> str:
         text = files("mmgen").joinpath("templates", "plugin", *path).read_text(encoding="utf-8")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..comparison.single import train_run
 from ..runs import RunFolder, layered
 from ..runs.config import from_assignments, over
 from ..runs.opening import located
+from ..training.single import train_run
 from .tables import console
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..data import ImageModality
-from ..data.sources.vision import torchvision
 from ..errors import MmgenError
+from ..vision import torchvision
 from .classifiers import STEPS
 from .coherence import judge_of
 from .evaluation import Evaluation, Generation, Pair
@@ -36,7 +33,7 @@ class _Given(nn.Module):
         return values
 
 
-def _fid(**options: Any) -> Any:
+def torchmetrics_fid(**options: Any) -> Any:
     """The metric of torchmetrics, which imports torchvision where that is installed, and so has to find it importable."""
     with suppress(MmgenError):  # not installed: torchmetrics does without
         torchvision()
@@ -47,7 +44,7 @@ def _fid(**options: Any) -> Any:
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of two sets of features ``[N, F]``, by torchmetrics (Heusel et al. 2017, Eq. 6)."""
-    metric = _fid(feature=_Given(real.shape[-1]))
+    metric = torchmetrics_fid(feature=_Given(real.shape[-1]))
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
     return max(float(metric.compute()), 0.0)
@@ -74,19 +71,17 @@ def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = 3) -
 
 
 class FrechetConfig(MetricConfig):
-    """Options of both Fréchet distances."""
+    """Options of every Fréchet distance."""
 
     neighbours: int = Field(3, ge=1, description="Which nearest neighbour the radius of precision and recall reaches to.")
     manifold_rows: int = Field(2000, ge=2, description="Rows that precision and recall look at, at most: all pairs of them are compared.")
 
 
-Found = dict[
-    str, tuple[float, np.ndarray]
-]  # measure to its value, and which rows (of the generated values; of the real ones for recall) it looked at
+Found = dict[str, tuple[float, np.ndarray]]  # measure to its value, and which rows (generated; real ones for recall) it looked at
 
 
-class _Frechet(Metric):
-    """What both have in common: features of real and generated values of every wanted pair."""
+class Frechet(Metric):
+    """What Fréchet distances have in common: features of real and generated values of every wanted pair."""
 
     Config = FrechetConfig
     distance: str
@@ -153,7 +148,7 @@ class FDClassifierConfig(FrechetConfig):
     classifier_steps: int = Field(STEPS, ge=1, description="Optimiser steps that the classifiers are trained for, as for the coherence.")
 
 
-class FDClassifier(_Frechet):
+class FDClassifier(Frechet):
     """Fréchet distance in the features of the dataset's own classifier of the first label, with precision and recall.
 
     Not an FID: values depend on the classifier and are comparable within one dataset only. The real values are those of the evaluated split; generated
@@ -185,63 +180,3 @@ class FDClassifier(_Frechet):
         """What the classifier's last layer sees."""
         judge = judge_of(evaluation, target, self.config.classifier_steps)
         return torch.cat([judge.features(part) for part in values.split(evaluation.batch_size)]).cpu()
-
-
-class FIDConfig(FrechetConfig):
-    """Options of :class:`FID`."""
-
-    weights: Path | None = Field(
-        None, description="File with the weights of Inception v3, pt_inception-2015-12-05-6726825d.pth; without it there is no FID."
-    )
-
-
-class FID(_Frechet):
-    """Fréchet Inception distance of images, with precision and recall in the same features.
-
-    2,048 features of Inception v3 (torch-fidelity's, weights of 2015-12-05); images pass through 8 bits, grey ones are repeated to three channels. Otherwise as
-    ``fd-classifier``.
-
-    Source: Heusel et al. 2017, Eq. 6; Kynkäänniemi et al. 2019 (precision and recall).
-    """
-
-    Config = FIDConfig
-    distance = "FID"
-    headline = ("FID", "precision", "recall")
-    less_is_better = ("FID",)
-
-    def lacks(self, evaluation: Evaluation) -> str | None:
-        """It needs images, and the weights."""
-        if not self.targets(evaluation):
-            return "there are no images"
-        if self.config.weights is None:
-            return "it needs the weights of Inception, --set metrics.fid.weights=FILE (fd-classifier does without)"
-        return None
-
-    def targets(self, evaluation: Evaluation) -> list[str]:
-        """The images."""
-        return [name for name, modality in evaluation.model.modalities.items() if isinstance(modality, ImageModality)]
-
-    @torch.no_grad()
-    def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
-        """Features ``[N, 2048]``."""
-        network = evaluation.once("inception", lambda: inception(self.config.weights).to(evaluation.device))
-        transform, parts = evaluation.model.modalities[target].transform().to(evaluation.device), []
-        for part in values.split(64):
-            pixels = (transform(part).clamp(0, 1) * 255).round().to(torch.uint8)
-            parts.append(network(pixels.expand(-1, 3, -1, -1).contiguous()).cpu())
-        return torch.cat(parts)
-
-
-def inception(weights: Path) -> nn.Module:
-    """Inception v3 up to its 2,048 pooled features, with the given weights."""
-    if not weights.is_file():
-        raise MmgenError(f"metrics.fid.weights: there is no file {weights}; it should be pt_inception-2015-12-05-6726825d.pth.")
-    try:
-        network = _fid(feature=2048, feature_extractor_weights_path=str(weights)).inception
-    except ModuleNotFoundError as error:
-        raise MmgenError("The FID needs torch-fidelity: pip install 'mmgen-core[fid]'.") from error
-    except Exception as error:  # whatever a damaged or foreign file makes of itself
-        raise MmgenError(
-            f"metrics.fid.weights: {weights} does not hold the weights of Inception v3 for the FID ({error}).".replace("\n", " ")
-        ) from error
-    return network.eval()

@@ -9,6 +9,7 @@ from .components import (
     entries,
     find,
     incompatible,
+    listable,
     load,
     load_entry,
     package_folder,
@@ -16,18 +17,22 @@ from .components import (
     singular,
     summary,
 )
+from .known import KNOWN, not_installed
 
 __all__ = [
     "CORE",
     "KINDS",
+    "KNOWN",
     "Entry",
     "allowed",
     "declared_files",
     "entries",
     "find",
     "incompatible",
+    "listable",
     "load",
     "load_entry",
+    "not_installed",
     "package_folder",
     "refresh",
     "singular",

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, distribution, distributions
 from pathlib import Path
 from typing import Any
 
 from ..errors import PluginError, listed, nearest
+from .known import KNOWN, not_installed
 
 CORE = "mmgen-core"
 KINDS = ("objectives", "aggregators", "priors", "modalities", "datasets", "metrics")
+FUNCTIONS = ("commands", "openers")  # groups whose entries are functions
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,11 @@ def _all_points() -> tuple[tuple[str, EntryPoint, str, str], ...]:
 def refresh() -> None:
     """Look again at what is installed; for tests and for a process that has just installed something."""
     _all_points.cache_clear()
+    _first_lines.cache_clear()
 
 
 def entries(kind: str) -> list[Entry]:
-    """All declared components of one kind (or of the groups ``recipes`` and ``hooks``), in order of name; metadata only."""
+    """All that is declared of one kind (or in the groups ``recipes``, ``hooks``, ``commands`` …), in order of name; metadata only."""
     group = "mmgen" if kind == "hooks" else f"mmgen.{kind}"
     found = {
         (point.name, _normal(name)): Entry(kind, point.name, name, version, point)
@@ -95,6 +100,8 @@ def find(kind: str, name: str) -> Entry:
     hits = [entry for entry in table if entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))]
     one = singular(kind)
     if not hits:
+        if (kind, short) in KNOWN:
+            raise not_installed(f"The {one} {short!r} is part of", KNOWN[kind, short])
         names = sorted({entry.name for entry in table})
         raise PluginError(f"There is no {one} {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
     if len(hits) > 1:
@@ -114,9 +121,13 @@ def load_entry(entry: Entry, base: type | None = None) -> Any:
         component = entry.point.load()
     except Exception as error:
         raise PluginError(f"{who}, which cannot be imported: {type(error).__name__}: {error}.") from error
+    if entry.kind in FUNCTIONS:
+        if not inspect.isfunction(component):
+            raise PluginError(f"{who}, which is not a function.")
+        return component
     base = base or interface(entry.kind)
     if base is not None and not (isinstance(component, type) and issubclass(component, base)):
-        raise PluginError(f"{who}, which is not a subclass of mmgen.{base.__name__}.")
+        raise PluginError(f"{who}, which is not a subclass of {base.__module__.partition('.')[0]}.{base.__name__}.")
     return component
 
 
@@ -126,9 +137,7 @@ def load(kind: str, name: str) -> Any:
 
 
 def interface(kind: str) -> type | None:
-    """The base class of a kind (imports the part of mmgen that defines it)."""
-    from importlib import import_module
-
+    """The base class of a kind (imports the part of mmgen that defines it, or the plugin that declares the kind in ``mmgen.interfaces``)."""
     where = {
         "objectives": ("mmgen.models.objective", "Objective"),
         "aggregators": ("mmgen.models.aggregator", "Aggregator"),
@@ -137,7 +146,14 @@ def interface(kind: str) -> type | None:
         "datasets": ("mmgen.data.dataset", "Dataset"),
         "metrics": ("mmgen.evaluation.metric", "Metric"),
     }.get(kind)
-    return getattr(import_module(where[0]), where[1]) if where else None
+    if where is None:
+        return next((entry.point.load() for entry in entries("interfaces") if entry.name == kind), None)
+    return getattr(import_module(where[0]), where[1])
+
+
+def listable() -> tuple[str, ...]:
+    """Everything that ``mmgen list`` can list but recipes: components, commands, and the kinds that plugins declare."""
+    return (*KINDS, "commands", *(entry.name for entry in entries("interfaces")))
 
 
 def incompatible(name: str) -> str | None:
@@ -183,17 +199,27 @@ def declared_files(kind: str) -> list[tuple[Entry, Path]]:
 
 
 def summary(entry: Entry) -> str:
-    """First line of the component's docstring, read from the source text: nothing is imported."""
+    """First line of the docstring of a component or command, read from the source text: nothing is imported."""
     module, _, attribute = entry.point.value.partition(":")
+    path = _source_of(module)
+    return "" if path is None else _first_lines(path).get(attribute.split("[")[0].strip(), "")
+
+
+def _source_of(module: str) -> Path | None:
+    """The file of a module: of a package, within one, or alone."""
     folder = package_folder(module)
-    if folder is None:
-        return ""
-    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    if folder is not None:
+        return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    spec = importlib.util.find_spec(module) if "." not in module else None
+    return Path(spec.origin) if spec is not None and spec.origin else None
+
+
+@lru_cache(maxsize=256)
+def _first_lines(path: Path) -> dict[str, str]:
+    """The first lines of the docstrings in a file; nothing where it cannot be read."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
-        return ""
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == attribute.split("[")[0].strip():
-            return (ast.get_docstring(node) or "").split("\n")[0]
-    return ""
+        return {}
+    documented = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    return {node.name: (ast.get_docstring(node) or "").split("\n")[0] for node in documented}

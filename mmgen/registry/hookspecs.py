@@ -49,11 +49,6 @@ class ReportSection:
 
 
 @hookspec
-def mmgen_add_commands(app: Any) -> None:
-    """Add commands to the ``typer.Typer`` application. Called when a command is asked for that the core does not have."""
-
-
-@hookspec
 def mmgen_train_start(run: Any, model: Any, data: Any) -> None:
     """Before the first step. ``run`` is a :class:`mmgen.runs.RunFolder` or None when nothing is written."""
 

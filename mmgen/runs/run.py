@@ -12,7 +12,7 @@ from ..errors import MmgenError
 from ..models import MultimodalVAE
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
-from .hub import REPOSITORY, HubFolder, download
+from .openers import find_folder
 from .opening import open_data
 
 
@@ -124,17 +124,13 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | None = None) -> Run:
     """Open a run: ``.config``, ``.model``, ``.data``, ``.history`` and ``.results``.
 
     Args:
-        path: A run's folder, one that ``mmgen export`` made, or the name of a repository on the Hugging Face Hub (``user/name``), of which data files alone
-            are read.
-        dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained on another
-            machine, or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and units.
+        path: A run's folder, or what a plugin opens: with mmgen-plugin-report a folder that ``mmgen export`` made, or the name of a repository on the Hugging
+            Face Hub (``user/name``), of which data files alone are read.
+        dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained on another machine,
+            or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and units.
 
     Raises:
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).
     """
-    folder = RunFolder(path)
-    if not folder.holds_a_run and HubFolder(path).holds_a_run:
-        folder = HubFolder(path)
-    elif isinstance(path, str) and REPOSITORY.fullmatch(path) and not folder.path.exists():
-        folder = download(path)
+    folder = find_folder(path)
     return Run(folder.config(), folder, dataset=dataset)

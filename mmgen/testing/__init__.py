@@ -13,6 +13,7 @@ _PUBLIC = {
     "..distributions": ("central_noise",),
     ".contracts": (
         "AggregatorContract",
+        "CommandContract",
         "Contract",
         "DatasetContract",
         "MetricContract",
@@ -35,6 +36,7 @@ __getattr__, __dir__ = lazily(__name__, _PUBLIC)
 if TYPE_CHECKING:
     from ..distributions import central_noise as central_noise
     from .contracts import AggregatorContract as AggregatorContract
+    from .contracts import CommandContract as CommandContract
     from .contracts import Contract as Contract
     from .contracts import DatasetContract as DatasetContract
     from .contracts import MetricContract as MetricContract

@@ -30,10 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
     wanted = config.getoption(OPTION, None)
     if wanted is None:
         return
-    from ..registry import KINDS, entries
+    from ..registry import entries, listable
 
     CHOSEN[:] = [name.strip() for name in wanted.split(",") if name.strip()]
-    there = {entry.distribution for kind in KINDS for entry in entries(kind)}
+    there = {entry.distribution for kind in listable() for entry in entries(kind)}
     for name in CHOSEN:
         if name not in there:
             raise pytest.UsageError(

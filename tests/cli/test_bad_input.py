@@ -19,7 +19,7 @@ CASES = {
     "unknown objective": (replaced(objective="elbow"), "no objective 'elbow'; installed are: .*did you mean 'elbo'"),
     "unknown dataset": (replaced(dataset="tabel"), "no dataset 'tabel'.*did you mean 'table'"),
     "unknown option": (replaced("--epoch", "3"), "No such option.*--epoch"),
-    "unknown command": (("trian",), "No such command 'trian'"),
+    "unknown command": (("trian",), "There is no command 'trian'; installed are: .*did you mean 'train'"),
     "unknown configuration key": (
         replaced("--set", "training.epoch=3"),
         r"training\.epoch: there is no such option.*did you mean 'epochs'",

@@ -12,10 +12,10 @@ import pytest
 
 from mmgen.cli.app import app
 from mmgen.cli.guarded import run_guarded
-from mmgen.cli.new_plugin import LICENCES
-from mmgen.registry import KINDS, refresh, singular
+from mmgen.cli.new_plugin import KINDS_OF_PLUGIN, LICENCES
+from mmgen.registry import refresh, singular
 
-NAMES = {singular(kind): f"trial-{singular(kind)}" for kind in KINDS}
+NAMES = {singular(kind): f"trial-{singular(kind)}" for kind in KINDS_OF_PLUGIN}
 TOOLS = {"capture_output": True, "text": True, "encoding": "utf-8"}
 
 
@@ -55,19 +55,28 @@ def test_its_tests_pass(written):
     assert done.returncode == 0, done.stdout[-6000:]
     for source in sources:
         module = source.name.removeprefix("mmgen-plugin-").replace("-", "_")
-        assert f"{source.name}/tests/test_{module}.py::TestContract::" in done.stdout
+        first = "test_it_makes_the_same_models" if "launcher" in source.name else "TestContract::"
+        assert f"{source.name}/tests/test_{module}.py::{first}" in done.stdout
     assert "TestPrior_mmgen_plugin_trial_prior_trial_prior::test_the_density_integrates_to_one PASSED" in done.stdout
 
 
 @pytest.mark.usefixtures("installed")
 def test_it_is_listed(mmgen):
     found = json.loads(mmgen("list", "--json")[1])
-    for kind in KINDS:
+    for kind in KINDS_OF_PLUGIN:
         name = NAMES[singular(kind)]
         entry = next(item for item in found[kind] if item["name"] == name)
         assert entry["distribution"] == f"mmgen-plugin-{name} 0.1.0"
         assert entry["summary"].startswith("Trial")
     assert {"trial-objective-table-desk", "elbo-trial-dataset-desk"} <= {item["name"] for item in found["recipes"]}
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_command_is_in_the_help_and_runs(trained, mmgen):
+    code, out, _ = mmgen("--help")
+    assert code == 0 and "Trial command: the mean loss of the last epochs of a run" in " ".join(out.split())
+    code, out, err = mmgen("trial-command", "run", "--last", "1")
+    assert code == 0 and out.startswith("train: "), err
 
 
 @pytest.mark.usefixtures("installed")

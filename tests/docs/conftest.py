@@ -13,18 +13,18 @@ from PIL import Image
 
 import mmgen
 import mmgen.cli.train
-import mmgen.comparison.comparison
 import mmgen.data.loading
-import mmgen.reproduction.reproduction
 import mmgen.runs.config
 import mmgen.runs.run
-from mmgen.comparison import Outcome
-from mmgen.comparison.single import train_run
+import mmgen_plugin_compare.comparison
+import mmgen_plugin_papers.reproduction
 from mmgen.errors import DataWarning
 from mmgen.evaluation.classifiers import Budget
 from mmgen.registry import refresh
 from mmgen.runs import Plan
+from mmgen.training.single import train_run
 from mmgen.training.stages import Stages
+from mmgen_plugin_compare import Outcome
 
 OWN = """path: my.csv
 label: diagnosis
@@ -157,12 +157,14 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
         self.config = short(self.config)
 
     monkeypatch.setattr(mmgen.Trainer, "__init__", shortened)
-    for module in (mmgen.comparison.comparison, mmgen.reproduction.reproduction):
+    for module in (mmgen_plugin_compare.comparison, mmgen_plugin_papers.reproduction):
         monkeypatch.setattr(module, "make_runs", lambda *_: Outcome())
     monkeypatch.setattr(
-        "mmgen.reproduction.estimate._step", lambda *_: (0.1, 1000)
+        "mmgen_plugin_papers.estimate._step", lambda *_: (0.1, 1000)
     )  # estimates time steps of networks at the scale of papers
-    monkeypatch.setattr("mmgen.reports.page.pictures", lambda *_: ([], ""))  # a few seconds for each run; tests/reports draws them
+    monkeypatch.setattr(
+        "mmgen_plugin_report.page.pictures", lambda *_: ([], "")
+    )  # a few seconds for each run; the plugin's tests draw them
     hub = SimpleNamespace(create_repo=lambda *_, **__: None, upload_folder=lambda **_: None)
     monkeypatch.setattr("huggingface_hub.HfApi", lambda token: hub)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")

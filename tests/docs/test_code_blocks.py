@@ -16,16 +16,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 from packaging.requirements import Requirement
 
 import mmgen
 from mmgen.cli.app import app
+from mmgen.cli.commands import built
 from mmgen.cli.guarded import run_guarded
 from mmgen.models import ModelConfig
 from mmgen.options import validated
-from mmgen.registry import KINDS, entries, load, load_entry
+from mmgen.registry import entries, listable, load, load_entry
 from mmgen.registry.hooks import Hooks
 from mmgen.runs import Stage, TrainingConfig
 from mmgen.runs.config import Recipe, RunConfig, normal_form
@@ -103,7 +103,7 @@ class Page:
             self.yaml(yaml.safe_load(block.text), block.text)
         elif block.language == "toml":
             for group in tomllib.loads(block.text).get("project", {}).get("entry-points", {}):
-                assert group in {f"mmgen.{kind}" for kind in (*KINDS, "recipes", "papers")} | {"mmgen"}, group
+                assert group in {f"mmgen.{kind}" for kind in (*listable(), "openers", "interfaces", "recipes", "papers")} | {"mmgen"}, group
         elif block.language == "text":
             tree(block.text, ROOT)
         else:
@@ -131,7 +131,7 @@ class Page:
             if name == "mmgen_report_section":
                 assert len(hooks.call(name, returns=mmgen.ReportSection, run=run)) == 1
             else:
-                hooks.call(name, run=run.folder, model=run.model, data=run.data, record=run.history[-1], app=typer.Typer())
+                hooks.call(name, run=run.folder, model=run.model, data=run.data, record=run.history[-1])
             assert not hooks.failures
 
     # YAML
@@ -290,10 +290,7 @@ def test_what_sentences_say_to_set(path):
 
 def options_of_commands():
     """The options of every command, those of installed plugins too."""
-    copy = typer.Typer(callback=lambda: None)
-    copy.registered_commands = list(app.registered_commands)
-    Hooks().call("mmgen_add_commands", app=copy)
-    commands = typer.main.get_command(copy).commands
+    commands = {entry.name: built(entry.name, load_entry(entry)) for entry in entries("commands")}
     return {
         name: {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)} for name, command in commands.items()
     }

@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 SPEC = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
 generate = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(generate)
-PUBLIC = ("mmgen", *(f"mmgen.{name}" for name in generate.PACKAGES))
+PUBLIC = generate.REFERENCE
 
 
 @pytest.mark.parametrize("package", PUBLIC)

@@ -1,4 +1,4 @@
-"""Fréchet distance, precision and recall against their definitions, and what may be called FID."""
+"""Fréchet distance, precision and recall against their definitions."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import mmgen
 from mmgen import Evaluation, MultimodalVAE
-from mmgen.evaluation.frechet import FID, FDClassifier, FDClassifierConfig, FIDConfig, frechet_distance, precision_and_recall
+from mmgen.evaluation.frechet import FDClassifier, FDClassifierConfig, frechet_distance, precision_and_recall
 from mmgen.testing import toy_data
 
 seeds = st.integers(0, 2**31)
@@ -86,38 +85,3 @@ def test_real_values_have_no_distance_to_themselves(evaluation, generating):
         assert found["precision", *pair] == found["recall", *pair] == 1.0
     assert found["FD-classifier", "prior", "image"] > 0.01
     assert not any(measure == "FID" for measure, _, _ in found)
-
-
-def test_there_is_no_fid_without_the_weights(evaluation, data, tmp_path):
-    assert FID().lacks(evaluation).startswith("it needs the weights of Inception, --set metrics.fid.weights=FILE")
-    assert FID(FIDConfig(weights=tmp_path / "w.pth")).lacks(evaluation) is None
-    bare = toy_data(("vector", "counts"), rows=12)
-    assert FID().lacks(Evaluation(MultimodalVAE.create("elbo", bare, latent_dim=2), bare)) == "there are no images"
-    with pytest.raises(mmgen.MmgenError, match=r"metrics\.fid\.weights: there is no file .*w\.pth"):
-        FID(FIDConfig(weights=tmp_path / "w.pth")).compute(evaluation)
-    (tmp_path / "w.pth").write_bytes(b"nothing of the kind")
-    with pytest.raises(mmgen.MmgenError, match=r"w\.pth does not hold the weights of Inception v3") as caught:
-        FID(FIDConfig(weights=tmp_path / "w.pth")).compute(evaluation)
-    assert "\n" not in str(caught.value)
-
-
-def test_fid_with_weights_in_the_published_layout(evaluation, generating, tmp_path):
-    pytest.importorskip("torch_fidelity")
-    from mmgen.data.sources.vision import torchvision
-
-    torchvision()
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-    torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:  # its constructor would download: made up weights of the same names and shapes
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
-        patch.setattr("torch.load", lambda *_, **__: {})
-        network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(tmp_path))
-    torch.save(network.state_dict(), tmp_path / "inception.pth")
-    evaluation.max_rows = 4
-    generating(evaluation, lambda given, target: evaluation.latents().table.data[target] if given else None)
-    metric = FID(FIDConfig(weights=tmp_path / "inception.pth"))
-    features = metric.features(evaluation, "image", evaluation.latents().table.data["image"])
-    assert features.shape == (4, 2048)
-    pixels = evaluation.latents().table.data["image"]
-    torch.testing.assert_close(features, metric.features(evaluation, "image", pixels / 255))  # bytes and [0, 1] are the same image

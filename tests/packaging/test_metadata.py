@@ -12,6 +12,8 @@ from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from mmgen.registry import KINDS, KNOWN
+
 ROOT = Path(__file__).parents[2]
 CORE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PLUGINS = sorted(ROOT.glob("*/mmgen-plugin-*"))
@@ -29,7 +31,7 @@ URLS = {
 }
 GROUPS = {
     "mmgen",
-    *(f"mmgen.{kind}" for kind in ("objectives", "aggregators", "priors", "modalities", "datasets", "metrics", "recipes", "papers")),
+    *(f"mmgen.{kind}" for kind in (*KINDS, "recipes", "papers", "commands", "launchers", "interfaces", "openers")),
 }
 every = pytest.mark.parametrize("folder", [ROOT, *PLUGINS], ids=lambda folder: folder.name)
 each_plugin = pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
@@ -75,7 +77,10 @@ def test_a_plugin_is_named_and_numbered_by_its_folder_and_the_core(folder):
     requirements = {each.name: each for each in map(Requirement, said["dependencies"])}
     core = requirements["mmgen-core"].specifier
     assert core == SpecifierSet(f">={major}.{minor},<{major}.{minor + 1}")
-    assert not any(name.startswith("mmgen-plugin-") for name in requirements), "a plugin stands alone"
+    for name, requirement in requirements.items():
+        if name.startswith("mmgen-plugin-"):
+            assert (ROOT / "plugins" / name).is_dir(), f"{name} is none of the plugins of this repository"
+            assert requirement.specifier == core
     assert any(each.startswith("mmgen-core[testing") for each in said["optional-dependencies"]["testing"])
 
 
@@ -86,7 +91,7 @@ def test_ranges_are_open_upwards_and_hold_what_is_tested_with(folder):
     said = project(folder)
     texts = [*said["dependencies"], *(text for extra in said.get("optional-dependencies", {}).values() for text in extra)]
     for requirement in map(Requirement, texts):
-        if requirement.name.startswith("mmgen-core") and requirement.extras:
+        if requirement.name.startswith("mmgen-") and requirement.extras:
             continue
         assert any(each.operator == ">=" for each in requirement.specifier), requirement
         if requirement.name in pinned:
@@ -107,7 +112,39 @@ def test_what_is_imported_is_declared(folder):
                 top = module.split(".")[0]
                 if top in sys.stdlib_module_names or top in ("mmgen", package.name):
                     continue
-                assert names.get(top, top).lower() in declared, f"{path.name} imports {top}"
+                name = top.replace("_", "-") if top.startswith("mmgen_plugin_") else names.get(top, top)
+                assert name.lower() in declared, f"{path.name} imports {top}"
+
+
+def test_no_distribution_needs_itself_through_others():
+    needs = {folder.name: [Requirement(text).name for text in project(folder)["dependencies"]] for folder in PLUGINS}
+
+    def reached(name, above=()):
+        assert name not in above, f"{name} needs itself"
+        for each in needs.get(name, []):
+            reached(each, (*above, name))
+
+    for name in needs:
+        reached(name)
+
+
+def test_the_core_knows_what_its_plugins_add():
+    """The line that installs what is missing names the distribution that declares it; every command of ``plugins/`` is known."""
+    declared = {}
+    for folder in PLUGINS:
+        for group, points in project(folder).get("entry-points", {}).items():
+            declared |= {(group.removeprefix("mmgen."), name): folder.name for name in points if folder.parent.name == "plugins"}
+    assert {key: declared.get(key) for key in KNOWN} == KNOWN
+    assert {key for key in declared if key[0] == "commands"} <= set(KNOWN)
+    for extra in ("compare", "report", "papers", "vision"):
+        (requirement,) = CORE["optional-dependencies"][extra]
+        assert Requirement(requirement).name == f"mmgen-plugin-{extra}"
+
+
+@every
+def test_a_wheel_says_that_it_is_typed(folder, wheels):
+    package = "mmgen" if folder == ROOT else next(folder.glob("mmgen_plugin_*")).name
+    assert f"{package}/py.typed" in contents(wheels[folder])
 
 
 @every

@@ -1,4 +1,4 @@
-"""What every objective, aggregator, prior, metric, modality and dataset must hold, whatever it does.
+"""What every objective, aggregator, prior, metric, modality, dataset and command must hold, whatever it does.
 
 A contract is a class whose methods ``test_…`` are its standard checks. A test of a plugin is a subclass that names the component::
 
@@ -9,6 +9,7 @@ A contract is a class whose methods ``test_…`` are its standard checks. A test
 """
 
 from .aggregator import AggregatorContract, check_aggregator
+from .command import CommandContract
 from .contract import Contract
 from .dataset import DatasetContract, check_dataset
 from .installed import installed_contracts
@@ -19,6 +20,7 @@ from .prior import PriorContract
 
 __all__ = [
     "AggregatorContract",
+    "CommandContract",
     "Contract",
     "DatasetContract",
     "MetricContract",

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from ...registry import KINDS, entries, singular
 from .aggregator import AggregatorContract
+from .command import CommandContract
 from .contract import Contract
 from .dataset import DatasetContract
 from .metric import MetricContract
@@ -21,10 +22,14 @@ CONTRACTS: tuple[type[Contract], ...] = (
     ModalityContract,
     DatasetContract,
     MetricContract,
+    CommandContract,
 )
 
 
-def installed_contracts(distributions: Collection[str] | None = None, kinds: Collection[str] = KINDS) -> dict[str, type[Contract]]:
+CHECKED = (*KINDS, "commands")
+
+
+def installed_contracts(distributions: Collection[str] | None = None, kinds: Collection[str] = CHECKED) -> dict[str, type[Contract]]:
     """The contract of every installed component, by a name that pytest collects, such as ``TestObjective_mmgen_core_elbo``.
 
     Args:

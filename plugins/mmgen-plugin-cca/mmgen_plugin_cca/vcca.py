@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from pydantic import Field
@@ -35,7 +36,7 @@ class VCCA(TwoView):
     """
 
     Config = VCCAConfig
-    bound = "joint"
+    bound: ClassVar[Literal["joint", "own"] | None] = "joint"
     defaults = {"model": {"beta": 1.0}}
 
     def build(self, model: MultimodalVAE) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmgen import DataError
-from mmgen.data.sources.vision import torchvision
+from mmgen_plugin_vision import torchvision
 
 IMAGES = "img_align_celeba"
 ATTRIBUTES_FILE, PARTITION_FILE = "list_attr_celeba", "list_eval_partition"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
-from typing import Any
+from typing import Any, ClassVar
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, TextModality
 
@@ -45,7 +45,7 @@ class Cub(Dataset):
     licence = (
         "The pictures belong to their photographers, for non-commercial research and education; nothing is needed for the drawn birds."
     )
-    defaults: dict[str, Any] = {
+    defaults: ClassVar[dict[str, Any]] = {
         "model": {"latent_dim": 64, "beta": 1.0},
         "training": {"epochs": 150, "batch_size": 256, "learning_rate": 5e-4},
         "metrics": {"coherence": {"trustworthy": 0.8}},  # the colour of a crown is a few pixels

@@ -58,7 +58,7 @@ def fetch(root: Path) -> None:
     """Download and unpack the archive of MMVAE (about a gigabyte) into ``root``, unless its captions are there."""
     if is_there(root):
         return
-    from mmgen.data.sources.vision import torchvision
+    from mmgen_plugin_vision import torchvision
 
     try:
         tools = torchvision().datasets.utils
@@ -120,7 +120,7 @@ def _pictures(folder: Path) -> Pictures:
     return Pictures(folder, tuple(paths), tuple(path.parent.name for path in paths))
 
 
-def check_pairs(captions: Sequence[str], file: Path, pictures: Pictures) -> None:
+def check_pairs(captions: Sequence[Sequence[str]], file: Path, pictures: Pictures) -> None:
     """Ten captions for each picture."""
     if len(captions) != PER_IMAGE * len(pictures.paths):
         raise DataError(

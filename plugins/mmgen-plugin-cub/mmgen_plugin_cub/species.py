@@ -57,7 +57,7 @@ def make_species(count: int, seed: int) -> list[Species]:
         rounds = -(-count // len(values))
         return [values[i] for _ in range(rounds) for i in draw.permutation(len(values))][:count]
 
-    names = {
+    names: dict[str, tuple[str, ...]] = {
         "colour": COLOURS,
         "crown": COLOURS,
         "wings": COLOURS,
@@ -67,12 +67,11 @@ def make_species(count: int, seed: int) -> list[Species]:
         "legs": LEGS,
         "size": SIZES,
         "marks": MARKS,
-        "long_tail": ("", "long"),
-        "eye_ring": ("", "ring"),
     }
     columns = {name: column(values) for name, values in names.items()}
+    tails, rings = column(("", "long")), column(("", "ring"))
     rows = [{name: values[i] for name, values in columns.items()} for i in range(count)]
-    return [Species(**{**row, "long_tail": bool(row["long_tail"]), "eye_ring": bool(row["eye_ring"])}) for row in rows]
+    return [Species(**row, long_tail=bool(tail), eye_ring=bool(ring)) for row, tail, ring in zip(rows, tails, rings)]
 
 
 def take_photograph(draw: np.random.Generator) -> Photograph:

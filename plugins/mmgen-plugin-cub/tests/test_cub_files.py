@@ -263,7 +263,7 @@ class FakeVision:
 
 def test_the_archive_is_fetched_once(written, tmp_path, monkeypatch):
     vision = FakeVision(written)
-    monkeypatch.setattr("mmgen.data.sources.vision.torchvision", lambda: vision)
+    monkeypatch.setattr("mmgen_plugin_vision.torchvision", lambda: vision)
     cub = dataset(tmp_path / "new", download=True)
     assert cub.sources() == []
     assert vision.calls == [], "what the cache's key asks for fetches nothing"
@@ -274,7 +274,7 @@ def test_the_archive_is_fetched_once(written, tmp_path, monkeypatch):
 
 
 def test_a_refused_download_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmgen.data.sources.vision.torchvision", lambda: FakeVision(None))
+    monkeypatch.setattr("mmgen_plugin_vision.torchvision", lambda: FakeVision(None))
     with pytest.raises(
         mmgen.DataError,
         match=r"could not be fetched \(name or service not known\); download it with a browser, unpack it in .*new, and leave",

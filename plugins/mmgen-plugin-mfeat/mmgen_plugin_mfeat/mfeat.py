@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from mmgen import Dataset, DatasetConfig, Folder, Provenance, Splits, Table, VectorModality, split_rows
+from mmgen import Dataset, DatasetConfig, Folder, Modality, Provenance, Splits, Table, VectorModality, split_rows
 
 from .files import FEATURES, MARKER, find_files, find_root, read_digits
 from .toy import toy_folder
@@ -40,7 +40,7 @@ class MultipleFeatures(Dataset):
     licence = "CC BY 4.0"
     defaults = {"model": {"latent_dim": 10}, "training": {"batch_size": 128, "learning_rate": 1e-3}}
 
-    def modalities(self) -> dict[str, VectorModality]:
+    def modalities(self) -> dict[str, Modality]:
         """Six vectors; the pixels are drawn as the image that they are."""
         return {
             name: VectorModality(shape=(size,), hidden=(256, 128), standardise=True, display=(16, 15) if name == "pix" else None)
@@ -65,10 +65,12 @@ class MultipleFeatures(Dataset):
         )
         sides = split_rows(len(table), test=config.test_fraction, val=config.val_fraction, seed=config.seed, groups=objects, strata=digits)
         simulated = (root / MARKER).exists()
-        kind, what = ("simulated", "made-up digits in the layout of") if simulated else ("real", "handwritten digits,")
+        what = "made-up digits in the layout of" if simulated else "handwritten digits,"
         return Splits(
             **{side: table.select(torch.from_numpy(rows)) for side, rows in sides.items()},
-            provenance=Provenance(kind, f"{len(table)} {what} UCI Multiple Features, six feature sets", str(root)),
+            provenance=Provenance(
+                "simulated" if simulated else "real", f"{len(table)} {what} UCI Multiple Features, six feature sets", str(root)
+            ),
             labels={"digit": CLASSES},
             facts={"rows_repeated": len(table) - int(objects.max()) - 1},
         )

@@ -109,11 +109,11 @@ def read_collection(files: Files) -> Collection:
             raise DataError(
                 f"There are {rows:,} pictures in {files.unlabelled[0].parent} and {texts:,} in {files.unlabelled_tags}; row n is one picture in both."
             )
-    rows = {side: read_rows(path, len(labels)) for side, path in zip(PARTS, files.splits)}
-    for (one, first), (two, second) in combinations(zip(files.splits, rows.values()), 2):
+    parts = {side: read_rows(path, len(labels)) for side, path in zip(PARTS, files.splits)}
+    for (one, first), (two, second) in combinations(zip(files.splits, parts.values()), 2):
         if len(both := np.intersect1d(first, second)):
             raise DataError(f"{one} and {two} both name picture {both[0]}; the three parts of a split have none in common.")
-    return Collection(labelled, labels, rows, unlabelled)
+    return Collection(labelled, labels, parts, unlabelled)
 
 
 def _numbers(path: Path) -> tuple[int, int]:

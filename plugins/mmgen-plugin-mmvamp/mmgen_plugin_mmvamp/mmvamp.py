@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -122,8 +122,7 @@ class MMVAMP(Objective):
 
 def _with_standard_normal(mixture: Mixture, log_alpha: Tensor, log_rest: Tensor) -> Mixture:
     """The mixture with N(0, I) as one more component of weight α."""
-    standard = standard_normal(mixture.components[:1])
-    components = Gaussian(
-        torch.cat([mixture.components.mean, standard.mean]), torch.cat([mixture.components.log_variance, standard.log_variance])
-    )
+    experts = cast(Gaussian, mixture.components)
+    standard = standard_normal(experts[:1])
+    components = Gaussian(torch.cat([experts.mean, standard.mean]), torch.cat([experts.log_variance, standard.log_variance]))
     return Mixture(components, torch.cat([mixture.log_weights + log_rest, log_alpha.expand_as(mixture.log_weights[:1])]))

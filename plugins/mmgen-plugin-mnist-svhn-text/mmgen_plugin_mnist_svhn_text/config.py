@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from mmgen import DataError, DatasetConfig, Folder
-from mmgen.data.sources.digits import digit_files
-from mmgen.data.sources.street_numbers import street_number_files
+from mmgen_plugin_vision.digits import digit_files
+from mmgen_plugin_vision.street_numbers import street_number_files
 
 from .index_files import find_index_files
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from mmgen import Dataset, ImageModality, Indexed, Modality, Provenance, Splits, Table, TextModality
-from mmgen.data.sources.digits import Digits, digit_files, load_digits
-from mmgen.data.sources.street_numbers import StreetNumbers, load_street_numbers, street_number_files
+from mmgen_plugin_vision.digits import Digits, digit_files, load_digits
+from mmgen_plugin_vision.street_numbers import StreetNumbers, load_street_numbers, street_number_files
 
 from .config import DESK, MnistSvhnTextConfig
 from .index_files import find_index_files

@@ -1,1 +1,41 @@
-"""The tables and figures of four papers on multimodal VAEs, as data for ``mmgen reproduce``."""
+"""Reproductions: tables and figures of papers as data, the runs behind them, and our numbers beside the printed ones.
+
+The names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmgen.lazy import lazily
+
+__all__ = [
+    "Estimate",
+    "Paper",
+    "Reproduction",
+    "dry_run",
+    "listing",
+    "papers",
+    "read_paper",
+    "reproduce",
+    "run_reproduction",
+    "table_of_numbers",
+]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        ".costs": ("listing",),
+        ".estimate": ("Estimate",),
+        ".numbers": ("table_of_numbers",),
+        ".paper": ("Paper", "papers", "read_paper"),
+        ".reproduction": ("Reproduction", "dry_run", "reproduce", "run_reproduction"),
+    },
+)
+
+if TYPE_CHECKING:
+    from .costs import listing
+    from .estimate import Estimate
+    from .numbers import table_of_numbers
+    from .paper import Paper, papers, read_paper
+    from .reproduction import Reproduction, dry_run, reproduce, run_reproduction

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmgen import Provenance, split_rows
-from mmgen.data.sources.digits import load_digits
+from mmgen_plugin_vision.digits import load_digits
 
 from .backgrounds import SHORTER, photograph_files, read_photograph
 from .config import PolyMNISTConfig

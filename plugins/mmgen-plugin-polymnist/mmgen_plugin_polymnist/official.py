@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError, MmgenError, split_rows
-from mmgen.data.sources.vision import torchvision
+from mmgen_plugin_vision import torchvision
 
 from .construction import interleaved
 from .png_files import PngFolder

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from mmgen import Dataset, ImageModality, Provenance, Splits, Table
-from mmgen.data.sources.digits import digit_files
+from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, Table
+from mmgen_plugin_vision.digits import digit_files
 
 from .backgrounds import photograph_files
 from .config import PolyMNISTConfig, TranslatedPolyMNISTConfig
@@ -31,7 +31,7 @@ class PolyMNIST(Dataset):
     licence = "CC BY 4.0 (Zenodo record 4899160)"
     defaults = {"model": {"latent_dim": 64}, "training": {"epochs": 50, "batch_size": 256, "learning_rate": 5e-4}}
 
-    def modalities(self) -> dict[str, ImageModality]:
+    def modalities(self) -> dict[str, Modality]:
         """Images with the convolutional networks of the paper."""
         return {name: ImageModality(shape=(3, SIDE, SIDE), network="conv", bottleneck=True) for name in self._names()}
 
@@ -91,6 +91,6 @@ class TranslatedPolyMNIST(PolyMNIST):
     citation = "I. Daunhawer, T.M. Sutter, K. Chin-Cheong, E. Palumbo, J.E. Vogt: On the Limitations of Multimodal VAEs. ICLR 2022."
     licence = ""
 
-    def modalities(self) -> dict[str, ImageModality]:
+    def modalities(self) -> dict[str, Modality]:
         """Images with residual networks."""
         return {name: ImageModality(shape=(3, SIDE, SIDE), network="resnet") for name in self._names()}

@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 import mmgen
-from mmgen.data.sources.digits import load_digits
 from mmgen.options import validated
 from mmgen.testing import check_dataset
 from mmgen_plugin_polymnist.backgrounds import EMBEDDED, SHORTER, photograph_files, read_photograph
 from mmgen_plugin_polymnist.construction import furthest, interleaved, make_images, make_plan, scaled_side
 from mmgen_plugin_polymnist.polymnist import PolyMNIST, TranslatedPolyMNIST
+from mmgen_plugin_vision.digits import load_digits
 
 REAL = Path(os.environ.get("MMGEN_TEST_DATA", "nowhere")) / "mnist"
 SIDES = ("train", "val", "test")

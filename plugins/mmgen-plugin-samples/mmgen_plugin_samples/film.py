@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmgen import MmgenError, load_run
 
-from .hooks import VARIABLE, grids, samples_folder
+from .folder import VARIABLE, grids, samples_folder
 
 
 def make_film(path: Path, out: Path | None, seconds: float) -> Path:

@@ -1,4 +1,4 @@
-"""The hooks: grids of generated values while a model trains, the command ``mmgen samples``, and a section of reports.
+"""The hooks: grids of generated values while a model trains, and a section of reports.
 
 Grids are drawn where the environment variable ``MMGEN_SAMPLES_EVERY`` is a number of epochs; without it nothing happens during a training.
 """
@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from mmgen import MmgenError, ReportSection, hookimpl
 
-VARIABLE = "MMGEN_SAMPLES_EVERY"
+from .folder import VARIABLE, grids, samples_folder
 
 
 @hookimpl
@@ -55,40 +53,12 @@ def mmgen_report_section(run: Any) -> ReportSection | None:
     return ReportSection("Samples during the training", text, ("epoch", "training loss", "validation loss", "file"), rows)
 
 
-@hookimpl
-def mmgen_add_commands(app: Any) -> None:
-    """``mmgen samples``."""
-
-    @app.command()
-    def samples(
-        run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)],
-        out: Annotated[Path | None, typer.Option(help="A .gif file; RUN/figures/samples.gif by default.")] = None,
-        seconds: Annotated[float, typer.Option(help="How long each grid is shown.", min=0.02)] = 0.5,
-    ) -> None:
-        """Make a film of the grids that were drawn while a run was trained (MMGEN_SAMPLES_EVERY=EPOCHS mmgen train …)."""
-        from .film import make_film
-
-        made = make_film(run, out, seconds)
-        typer.echo(f"Film: {made}")
-
-
 def every() -> int:
     """The epochs from one grid to the next; 0: no grids."""
     text = os.environ.get(VARIABLE, "0").strip()
     if not text.isascii() or not text.isdigit():
         raise MmgenError(f"{VARIABLE} is {text!r}; it should be a number of epochs, such as 10, or 0 for no grids")
     return int(text)
-
-
-def samples_folder(run: Any) -> Path | None:
-    """Where the grids of a run are; None for a run that is only in memory."""
-    return None if run is None or run.path is None else Path(run.path) / "figures" / "samples"
-
-
-def grids(folder: Path) -> list[Path]:
-    """The grids in the order of the training."""
-    kept = folder / "kept.png"
-    return [*sorted(folder.glob("epoch-*.png"), key=lambda path: int(path.stem.removeprefix("epoch-"))), *([kept] if kept.exists() else [])]
 
 
 def _draw(model: Any, data: Any, folder: Path, name: str, title: str) -> None:

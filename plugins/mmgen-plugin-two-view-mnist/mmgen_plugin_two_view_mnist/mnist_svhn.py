@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError, Dataset, ImageModality, Modality, Provenance, Splits
-from mmgen.data.sources.digits import digit_files, load_digits
-from mmgen.data.sources.street_numbers import load_street_numbers, street_number_files
+from mmgen_plugin_vision.digits import digit_files, load_digits
+from mmgen_plugin_vision.street_numbers import load_street_numbers, street_number_files
 
 from .config import MnistSvhnConfig
 from .released import find_released, read_digits, released_sides

@@ -70,8 +70,8 @@ def read_official(paths: list[Path], columns: bool | None) -> tuple[dict[str, Tw
         columns = _lies(rotated[digits == 1])
     splits, start = {}, 0
     for side, (rotated, noisy, digits) in parts.items():
-        images = [view.swapaxes(1, 2) if columns else view for view in (rotated, noisy)]
-        splits[side] = TwoViews(*(np.ascontiguousarray(view) for view in images), digits, start + np.arange(len(digits)))
+        one, two = (np.ascontiguousarray(view.swapaxes(1, 2) if columns else view) for view in (rotated, noisy))
+        splits[side] = TwoViews(one, two, digits, start + np.arange(len(digits)))
         start += len(digits)
     return splits, columns
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits
-from mmgen.data.sources.digits import Digits, digit_files, load_digits
-from mmgen.data.sources.street_numbers import load_street_numbers, street_number_files
+from mmgen_plugin_vision.digits import Digits, digit_files, load_digits
+from mmgen_plugin_vision.street_numbers import load_street_numbers, street_number_files
 
 from .config import ThreeViewMnistConfig
 from .official import find_official, read_official
@@ -82,7 +82,8 @@ class ThreeViewMnist(Dataset):
         summary = f"{sizes} tuples; {digits.summary}; {how}; {numbers.summary}; joined with seed {config.seed}"
         source = "; ".join(dict.fromkeys((digits.source, numbers.source)))
         tables = make_tables(pools, sides)
-        return Splits(**tables, provenance=Provenance("real" if real else "stand-in", summary, source), labels={"digit": CLASSES})
+        provenance = Provenance("real" if real else "stand-in", summary, source)
+        return Splits(tables["train"], tables["val"], tables["test"], provenance, labels={"digit": CLASSES})
 
     def _rotated(self, digits: Digits) -> tuple[dict[str, Pool], str]:
         """The turned images of every side, and where they are from; made ones are on the side of their original."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, Table, split_rows
-from mmgen.data.sources.digits import digit_files, load_digits
+from mmgen_plugin_vision.digits import digit_files, load_digits
 
 from .config import TwoViewMnistConfig
 from .official import TwoViews, find_official, read_official

@@ -31,7 +31,7 @@ class _Type:
 
     def __setstate__(self, state: Any) -> None:
         """Of a type's state only the order of its bytes counts."""
-        order = state[1].decode("latin1") if isinstance(state[1], bytes) else state[1]
+        order: Any = state[1].decode("latin1") if isinstance(state[1], bytes) else state[1]
         if order in ("<", ">"):
             self.dtype = self.dtype.newbyteorder(order)
 
@@ -105,7 +105,7 @@ def read_arrays(path: Path) -> Any:
     """
     try:
         with gzip.open(path, "rb") as file:
-            return _finished(_ArrayUnpickler(file, encoding="latin1").load())  # type: ignore[arg-type]
+            return _finished(_ArrayUnpickler(file, encoding="latin1").load())
     except _Refused as error:
         raise DataError(
             f"{path} asks for {error}, which is no array of numbers; it was not loaded, since a pickle file can run anything."

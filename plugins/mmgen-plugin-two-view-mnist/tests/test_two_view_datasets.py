@@ -15,7 +15,6 @@ from scipy.ndimage import rotate
 
 import mmgen
 from mmgen import DataError, Indexed, Splits
-from mmgen.data.sources.digits import load_digits
 from mmgen.runs.config import read_recipe
 from mmgen.testing import check_dataset
 from mmgen_plugin_two_view_mnist.config import MnistSvhnConfig, ThreeViewMnistConfig, TuplesConfig, TwoViewMnistConfig
@@ -25,6 +24,7 @@ from mmgen_plugin_two_view_mnist.three_view_mnist import ThreeViewMnist
 from mmgen_plugin_two_view_mnist.tuples import draw_tuples, make_pools
 from mmgen_plugin_two_view_mnist.two_view_mnist import TwoViewMnist
 from mmgen_plugin_two_view_mnist.views import make_views, noisy_images, partners, rotated_images
+from mmgen_plugin_vision.digits import load_digits
 
 SIDES = ("train", "val", "test")
 SIZES = {"mnist": {"train": 200, "test": 60}, "svhn": {"train": 150, "test": 70}}

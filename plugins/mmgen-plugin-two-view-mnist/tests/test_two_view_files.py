@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from scipy.io import loadmat, savemat
 
 from mmgen import DataError, Splits, Table
-from mmgen.data.sources.digits import load_digits
 from mmgen_plugin_two_view_mnist.official import find_official
 from mmgen_plugin_two_view_mnist.reading import KEYS
 from mmgen_plugin_two_view_mnist.two_view_mnist import TwoViewMnist, TwoViewMnistConfig
 from mmgen_plugin_two_view_mnist.unpickling import read_arrays
 from mmgen_plugin_two_view_mnist.views import make_views
+from mmgen_plugin_vision.digits import load_digits
 
 SIZES = {"train": 80, "val": 30, "test": 40}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError
-from mmgen.data.sources.matlab import read_matlab
+from mmgen.data.matlab import read_matlab
 
 from .frames import ACOUSTIC, ARTICULATORY, PHONES, Frames
 

@@ -60,6 +60,7 @@ def above(canvas: Canvas, person: Person) -> None:
     start = 0.1 if male else -0.12
     outer = _arc(person, width, top, start, _ripple(person))
     part = person.parting
+    inner: list[tuple[float, float]]
     if has["Receding_Hairline"]:
         inner = [(33, -8), (32, -27), (21, -45), (7, -38), (0, -35), (-7, -38), (-21, -45), (-32, -27), (-33, -8)]
     elif male:

@@ -67,10 +67,10 @@ def complexion(canvas: Canvas, person: Person) -> None:
             canvas.stroke([(side * 7, 6), (side * 14, 9), (side * 21, 6)], 1.8, shade(purple, -0.2), taper=0.6)
         if not has["Young"]:
             canvas.stroke([(side * 10, 11), (side * 16, 19), (side * 15, 29)], 2.0, dark, 0.9, taper=0.5)
-            for y in (-6, -2, 2):
+            for y in (-6.0, -2.0, 2.0):
                 canvas.stroke([(side * 25, -2 + y * 0.2), (side * 30, y * 1.5 - 2)], 1.5, dark, 0.9)
     if not has["Young"]:
-        for y, reach in ((-22, 15), (-26.5, 17), (-31, 14)):
+        for y, reach in ((-22.0, 15), (-26.5, 17), (-31.0, 14)):
             canvas.stroke([(-reach, y), (-reach / 2, y - 1.6), (0, y), (reach / 2, y - 1.6), (reach, y)], 1.5, dark, 0.8, taper=0.5)
 
 

@@ -1,0 +1,52 @@
+"""Comparisons: grids of runs over objectives, β and seeds, made on one machine or many, and what they say.
+
+The names are imported when they are first used: a process that makes one run needs neither tables nor figures.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmgen.lazy import lazily
+
+__all__ = [
+    "Choice",
+    "Comparison",
+    "ComparisonWarning",
+    "Grid",
+    "Job",
+    "Launcher",
+    "Member",
+    "Outcome",
+    "chosen_betas",
+    "compare",
+    "expand",
+    "make_launcher",
+    "make_runs",
+    "results",
+    "run_comparison",
+    "summarise",
+    "tradeoff_figure",
+]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        ".comparison": ("Comparison", "ComparisonWarning", "compare", "run_comparison"),
+        ".figure": ("tradeoff_figure",),
+        ".grid": ("Grid", "Member", "expand"),
+        ".launchers": ("Launcher", "make_launcher"),
+        ".runner": ("Outcome", "make_runs"),
+        ".worker": ("Job",),
+        ".table": ("Choice", "chosen_betas", "results", "summarise"),
+    },
+)
+
+if TYPE_CHECKING:
+    from .comparison import Comparison, ComparisonWarning, compare, run_comparison
+    from .figure import tradeoff_figure
+    from .grid import Grid, Member, expand
+    from .launchers import Launcher, make_launcher
+    from .runner import Outcome, make_runs
+    from .table import Choice, chosen_betas, results, summarise
+    from .worker import Job

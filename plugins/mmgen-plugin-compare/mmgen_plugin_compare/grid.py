@@ -1,0 +1,258 @@
+"""The grid of a comparison: which runs there are, with what settings, and where; kept in ``compare.yaml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmgen.errors import MmgenError, listed, nearest
+from mmgen.models import ModelConfig
+from mmgen.options import merge, validated
+from mmgen.runs import TrainingConfig, layered
+from mmgen.runs.folder import write_text
+from mmgen.training.single import differing
+from mmgen.yaml_files import dump_yaml, read_mapping
+
+from .worker import Job
+
+GRID = "compare.yaml"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of the grid.
+
+    Attributes:
+        objective: What it is called in the comparison.
+        beta: Its β.
+        seed: Its seed.
+        config: Its configuration, as :func:`mmgen.runs.layered` returns it.
+        folder: Of the comparison.
+    """
+
+    objective: str
+    beta: float
+    seed: int
+    config: Mapping[str, Any] = field(compare=False, hash=False)
+    folder: Path
+
+    @property
+    def key(self) -> tuple[str, float, int]:
+        """What it is in the grid."""
+        return self.objective, self.beta, self.seed
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder / self.objective / f"beta-{said(self.beta)}" / f"seed-{self.seed}"
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.objective}, β {said(self.beta)}, seed {self.seed}"
+
+    @property
+    def job(self) -> Job:
+        """The files of the work on it."""
+        return Job(f"{self.objective}_beta-{said(self.beta)}_seed-{self.seed}", self.folder / "jobs")
+
+    @property
+    def epochs(self) -> int:
+        """Of its training."""
+        return validated(TrainingConfig, self.config.get("training", {}), "training").epochs
+
+
+def said(beta: float) -> str:
+    """A β as folders and tables have it: ``0.01``, ``1``, ``1e-05``."""
+    return f"{beta:.12g}"
+
+
+@dataclass
+class Series:
+    """The runs of one objective: one configuration, under several β and seeds.
+
+    Attributes:
+        config: Everything but β and seed.
+        runs: The seeds of each β.
+    """
+
+    config: dict[str, Any]
+    runs: dict[float, list[int]]
+
+    def join(self, other: Series) -> None:
+        """Take the runs of another one with the same configuration."""
+        for beta, seeds in other.runs.items():
+            self.runs[beta] = sorted({*self.runs.get(beta, []), *seeds})
+        self.runs = dict(sorted(self.runs.items()))
+
+
+@dataclass
+class Grid:
+    """All series of a comparison by what they are called, and what their runs are judged by."""
+
+    series: dict[str, Series]
+    metrics: list[str]
+
+    def members(self, folder: Path) -> list[Member]:
+        """The runs: seed by seed and β by β, so that a comparison which is interrupted has something of everything."""
+        found = [
+            (seed, beta, number, Member(name, beta, seed, _with(one.config, beta, seed), folder))
+            for number, (name, one) in enumerate(self.series.items())
+            for beta, seeds in one.runs.items()
+            for seed in seeds
+        ]
+        return [member for *_, member in sorted(found, key=lambda item: item[:3])]
+
+    def write(self, folder: Path) -> None:
+        """``compare.yaml``."""
+        series = {name: {"runs": one.runs, "config": one.config} for name, one in self.series.items()}
+        write_text(folder / GRID, dump_yaml({"metrics": self.metrics, "objectives": series}))
+
+    @classmethod
+    def read(cls, folder: Path) -> Grid | None:
+        """What ``compare.yaml`` says; None where there is none."""
+        if not (folder / GRID).exists():
+            return None
+        content = read_mapping(folder / GRID)
+        try:
+            series = {
+                name: Series(one["config"], {float(b): list(s) for b, s in one["runs"].items()})
+                for name, one in content["objectives"].items()
+            }
+            return cls(series, list(content["metrics"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MmgenError(f"The file {str(folder / GRID)!r} does not describe a comparison; choose another --output.") from error
+
+    def extended(self, new: Grid, folder: Path) -> Grid:
+        """This grid with the runs and metrics of another one.
+
+        Raises:
+            MmgenError: Settings that contradict those of this grid.
+        """
+        series = {name: Series(one.config, dict(one.runs)) for name, one in self.series.items()}
+        for name, one in new.series.items():
+            if name not in series:
+                series[name] = one
+                continue
+            found = differing(series[name].config, one.config)
+            if found is not None:
+                where, here, there = found
+                raise MmgenError(
+                    f"The comparison in {str(folder)!r} has {name} with {where}={_value(here)}, and now it would be {_value(there)}; "
+                    "choose another --output, or leave it out."
+                )
+            series[name].join(one)
+        _one_dataset(series)
+        return Grid(series, [*self.metrics, *(name for name in new.metrics if name not in self.metrics)])
+
+
+def expand(
+    objectives: Sequence[str],
+    *,
+    metrics: Sequence[str],
+    dataset: str | None = None,
+    betas: Sequence[float] | None = None,
+    seeds: Sequence[int] | None = None,
+    recipe: str | None = None,
+    config: Path | None = None,
+    assignments: Iterable[str] = (),
+) -> Grid:
+    """Resolve every objective's configuration, and cross it with β and seeds.
+
+    Args:
+        objectives: Names, or ``CALLED=NAME`` for one that is to be called otherwise, such as the same objective with other options.
+        metrics: What the runs are judged by.
+        dataset: Its name, unless the recipe or the file has one.
+        betas: The values of β; by default each objective's own.
+        seeds: The seeds; by default the configuration's own.
+        recipe: To start from; by default each objective's desk recipe for the dataset, where a plugin has one.
+        config: A file to start from.
+        assignments: ``key.path=value`` for all objectives, ``CALLED:key.path=value`` for one.
+
+    Raises:
+        MmgenError: Names or settings that do not resolve, or data that are not the same for all.
+    """
+    names = _named(objectives)
+    everywhere, alone = _sorted(assignments, names)
+    for option, values in (("--betas", betas), ("--seeds", seeds)):
+        if values is not None and not values:
+            raise MmgenError(f"{option}: say at least one value, such as {option} 1.")
+    series = {}
+    for name, objective in names.items():
+        own = layered(objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=[*everywhere, *alone[name]])
+        model, training = (
+            validated(ModelConfig, own.get("model", {}), "model"),
+            validated(TrainingConfig, own.get("training", {}), "training"),
+        )
+        runs = {float(beta): sorted({*(seeds or [training.seed])}) for beta in sorted({*([model.beta] if betas is None else betas)})}
+        for beta, each in runs.items():
+            validated(ModelConfig, {**own.get("model", {}), "beta": beta}, "--betas")
+            for seed in each:
+                validated(TrainingConfig, {"seed": seed}, "--seeds")
+        series[name] = Series(_without(own), runs)
+    _one_dataset(series)
+    return Grid(series, list(metrics))
+
+
+def _named(objectives: Sequence[str]) -> dict[str, str]:
+    """What each objective is called, and its name."""
+    names: dict[str, str] = {}
+    for text in objectives:
+        called, equals, name = text.partition("=")
+        name = name if equals else called
+        called = called if equals else called.rpartition(":")[2]
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", called) or not name:
+            raise MmgenError(f"--objectives {text!r}: write NAME, or CALLED=NAME with a CALLED of letters, digits, '-', '.' and '_'.")
+        if called in names:
+            raise MmgenError(f"--objectives: {called!r} is there twice; call one of them otherwise, such as {called}-2={name}.")
+        names[called] = name
+    if not names:
+        raise MmgenError("--objectives: say at least one, such as --objectives elbo (mmgen list objectives shows them).")
+    return names
+
+
+def _sorted(assignments: Iterable[str], names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Assignments for all, and those for single objectives."""
+    everywhere: list[str] = []
+    alone: dict[str, list[str]] = {name: [] for name in names}
+    for text in assignments:
+        called, colon, _ = text.partition("=")[0].rpartition(":")
+        if not colon:
+            everywhere.append(text)
+        elif called in alone:
+            alone[called].append(text[len(called) + 1 :])
+        else:
+            raise MmgenError(f"--set {text!r}: {called!r} is not among the objectives {listed(alone)}{nearest(called, alone)}.")
+    return everywhere, alone
+
+
+def _value(value: Any) -> str:
+    return "the default" if value is None else repr(value)
+
+
+def _without(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without β and seed, which the grid has."""
+    drop = {"model": "beta", "training": "seed"}
+    return {
+        section: {key: value for key, value in content.items() if key != drop[section]} if section in drop else content
+        for section, content in config.items()
+    }
+
+
+def _with(config: dict[str, Any], beta: float, seed: int) -> dict[str, Any]:
+    return merge(config, {"model": {"beta": beta}, "training": {"seed": seed}})
+
+
+def _one_dataset(series: Mapping[str, Series]) -> None:
+    """Numbers can be compared only where the data are the same."""
+    first = next(iter(series))
+    for name, one in series.items():
+        found = differing(series[first].config["dataset"], one.config["dataset"], "dataset.")
+        if found is not None:
+            where, here, there = found
+            raise MmgenError(
+                f"{where} would be {_value(here)} for {first} and {_value(there)} for {name}; a comparison needs the same data for all: --set {where}=VALUE."
+            )

@@ -1,0 +1,79 @@
+"""Runs as tasks of Ray, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from mmgen.errors import MmgenError
+
+from ..worker import Job, work
+from .launcher import Launcher
+
+RETRIES = 3  # of a run whose worker, or whose machine, was lost
+STORE = 128 * 2**20  # bytes of Ray's object store where it is started here; nothing but paths goes through it
+
+
+class RayLauncher(Launcher):
+    """Each run is a task with so many cores and GPUs; one whose worker is lost is submitted again and goes on from its last checkpoint."""
+
+    options = ("jobs", "cpus", "gpus", "ray_address")
+
+    def __init__(self, folder: Path, *, ray_address: str | None = None, jobs: int | None = None, cpus: float = 1, gpus: float = 0) -> None:
+        address = ray_address
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+        try:
+            import ray
+        except ImportError as error:
+            raise MmgenError(
+                "--launcher ray needs the extra mmgen-plugin-compare[ray]: pip install 'mmgen-plugin-compare[ray]'."
+            ) from error
+        if address is not None and jobs is not None:
+            raise MmgenError("--jobs is for a Ray that is started here; on a cluster as many run at a time as its cores and GPUs allow.")
+        self.ray = ray
+        threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(cpus))))
+        passed = {name: value for name, value in os.environ.items() if name.startswith("MMGEN_")}
+        options: dict[str, Any] = {"runtime_env": {"env_vars": {**passed, "OMP_NUM_THREADS": threads}}, "log_to_driver": False}
+        if address is None:
+            options |= {
+                "num_cpus": None if jobs is None else max(1, round(jobs * cpus)),
+                "object_store_memory": STORE,
+                "include_dashboard": False,
+            }
+            address = "local"
+        try:
+            ray.init(address=address, logging_level=logging.ERROR, **options)
+        except Exception as error:
+            raise MmgenError(f"--ray-address {address!r}: there is no Ray to work with: {str(error).splitlines()[0]}") from error
+        self.parallel = jobs
+        # A worker makes one run and ends, so that every run has a fresh process, as with the other launchers.
+        self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=1)(work)
+        self.running: dict[Any, str] = {}
+
+    def submit(self, job: Job) -> None:
+        """Give it to Ray, which starts it when there is room."""
+        self.running[self.task.remote(str(job.file))] = job.name
+
+    def poll(self) -> dict[str, str]:
+        """Tasks that have ended."""
+        if not self.running:
+            return {}
+        ready, _ = self.ray.wait(list(self.running), num_returns=len(self.running), timeout=0)
+        return {self.running.pop(task): self._ending(task) for task in ready}
+
+    def _ending(self, task: Any) -> str:
+        try:
+            return f"its task ended as {self.ray.get(task)}"
+        except Exception as error:
+            return f"Ray lost it: {type(error).__name__}: {str(error).splitlines()[0]}"
+
+    def cancel(self) -> None:
+        """Ray raises SIGINT in each."""
+        for task in self.running:
+            self.ray.cancel(task, force=False)
+
+    def close(self) -> None:
+        """Leave the cluster, or end the Ray that was started here."""
+        self.ray.shutdown()

@@ -1,0 +1,108 @@
+"""Makes the runs of a grid through a launcher: what is finished is skipped, what was interrupted goes on, what fails is listed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from mmgen.errors import MmgenError
+from mmgen.runs import RunFolder
+from mmgen.training.signals import listening
+
+from .grid import Member
+from .launchers import Launcher
+from .progress import View
+from .worker import FINISHED, RUNNING, missing_metrics
+
+PAUSE = 0.2  # seconds between looks at what runs
+
+
+@dataclass
+class Outcome:
+    """How a grid went.
+
+    Attributes:
+        skipped: Runs that were finished before.
+        failed: What is wrong with each run that is not finished, as a sentence.
+        signal: The number of the signal that stopped it, 0 if none did.
+    """
+
+    skipped: list[Member] = field(default_factory=list)
+    failed: dict[Member, str] = field(default_factory=dict)
+    signal: int = 0
+
+
+def finished(member: Member, metrics: Mapping[str, list[str]]) -> bool:
+    """Whether a run is trained, and evaluated by all these metrics on their splits."""
+    return RunFolder(member.path).holds_a_run and not any(missing_metrics(member.path, member.job.state(), dict(metrics)).values())
+
+
+def make_runs(members: Sequence[Member], metrics: Mapping[str, list[str]], launcher: Launcher, console: Console | None) -> Outcome:
+    """Train and evaluate all runs that are not finished.
+
+    SIGINT or SIGTERM asks those that run to write a checkpoint, and waits for them; a second one ends this process at once. Closing the launcher is the caller's.
+
+    Args:
+        members: The runs.
+        metrics: What is computed on each split.
+        launcher: Where they are made.
+        console: Where the progress is shown; None: nowhere.
+    """
+    outcome = Outcome(skipped=[member for member in members if finished(member, metrics)])
+    left = {member.job.name: member for member in members if member not in outcome.skipped}
+    with listening() as request, View(console, left, launcher.parallel) as view:
+        for member in left.values():
+            if not request.number:
+                _prepare(member, metrics)
+                launcher.submit(member.job)
+        open_jobs, cancelled = set(left), False
+        while open_jobs:
+            for name, ending in launcher.poll().items():
+                open_jobs.discard(name)
+                reason = _reason(left[name], ending)
+                if not (cancelled and reason):
+                    view.end(name, reason)
+                    if reason:
+                        outcome.failed[left[name]] = reason
+            if request.number and not cancelled:
+                cancelled, outcome.signal = True, request.number
+                launcher.cancel()
+            if cancelled:
+                open_jobs = {name for name in open_jobs if left[name].job.state().get("state") == RUNNING}
+            view.update()
+            time.sleep(PAUSE)
+    return outcome
+
+
+def _prepare(member: Member, metrics: Mapping[str, list[str]]) -> None:
+    """Describe the job; what an earlier attempt left of its state is not mistaken for that of this one."""
+    before = member.job.state()
+    member.job.describe(dict(member.config), member.path, dict(metrics))
+    member.job.keep(state="waiting", evaluated=before.get("evaluated", {}))
+
+
+def _reason(member: Member, ending: str) -> str:
+    """What is wrong with a run that has ended, '' where nothing is."""
+    state = member.job.state()
+    if state.get("state") == FINISHED:
+        return ""
+    return (
+        state.get("reason") or f"{ending[:1].upper()}{ending[1:]}; the same command goes on with it (what it said is in {member.job.log})."
+    )
+
+
+def claimed(folder: Path, command: str) -> Any:
+    """The folder, for one ``mmgen compare`` or ``reproduce`` at a time."""
+    try:
+        (folder / "jobs").mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / "jobs" / f"{command}.lock").acquire(timeout=0)
+    except Timeout as error:
+        raise MmgenError(f"Another mmgen {command} is at work in {str(folder)!r}; wait for it, or choose another --output.") from error
+    except OSError as error:
+        raise MmgenError(f"The output folder {str(folder)!r} cannot be written: {error.strerror}.") from error

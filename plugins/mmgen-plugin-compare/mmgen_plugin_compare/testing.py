@@ -1,0 +1,59 @@
+"""For tests of what makes many runs: a launcher that does them in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .launchers import Launcher
+from .worker import Job, work
+
+
+class InThisProcess(Launcher):
+    """Does each job when it is asked how far it is."""
+
+    options = ("jobs", "cpus", "gpus", "ray_address", "slurm")
+    parallel = 1
+
+    def __init__(self, folder: Path, **given: Any) -> None:
+        self.waiting: list[Job] = []
+        self.done: list[str] = []
+
+    def submit(self, job: Job) -> None:
+        """Queue it."""
+        self.waiting.append(job)
+
+    def poll(self) -> dict[str, str]:
+        """Do one."""
+        if not self.waiting:
+            return {}
+        job = self.waiting.pop(0)
+        work(job.file)
+        self.done.append(job.name)
+        return {job.name: "it was done here"}
+
+    def cancel(self) -> None:
+        """Forget what waits."""
+        self.waiting.clear()
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def run_here(patch: Any, *modules: str) -> list[InThisProcess]:
+    """Let the code of some modules make its runs in this process; the launchers that it will have used.
+
+    Args:
+        patch: pytest's ``monkeypatch``.
+        modules: The modules that call :func:`mmgen_plugin_compare.make_launcher`.
+    """
+    used: list[InThisProcess] = []
+
+    def make(name: str, folder: Path, **options: Any) -> InThisProcess:
+        used.append(InThisProcess(folder))
+        return used[-1]
+
+    for module in modules:
+        patch.setattr(f"{module}.make_launcher", make)
+    patch.setattr("mmgen_plugin_compare.runner.PAUSE", 0)
+    return used

@@ -1,0 +1,47 @@
+"""The options of ``mmgen reproduce``; what it does is imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from mmgen.cli.app import Json
+from mmgen_plugin_compare.engine import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, engine
+
+
+def reproduce(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[PAPER[/TABLE]]", help="A paper, or one of its tables or figures.", show_default=False)
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Show every table and figure, and what it costs at both scales.")] = False,
+    scale: Annotated[str, typer.Option(help="desk: minutes on two cores; paper: as published.")] = "desk",
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds, separated by commas; as many as the paper has, and 3 at the desk, by default.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[NAME:]KEY.PATH=VALUE",
+            help="Set anything, for all or for one experiment, dataset or method; may be repeated.",
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the reproduction; runs/reproduce-PAPER-SCALE by default.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check every configuration, build every model, and estimate time and memory; make nothing.")
+    ] = False,
+    launcher: LauncherName = "local",
+    jobs: Jobs = None,
+    ray_address: RayAddress = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    slurm: Slurm = None,
+    as_json: Json = False,
+) -> int:
+    """Make the runs behind a paper's table, and set our numbers beside the printed ones. The same command goes on."""
+    from .command import command
+
+    where = engine(jobs, ray_address, cpus, gpus, slurm)
+    return command(what, list_all, cast(Any, scale), seeds, assignments or [], output, dry_run, launcher, where, as_json)

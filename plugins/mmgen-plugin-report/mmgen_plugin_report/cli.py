@@ -1,0 +1,50 @@
+"""The commands ``mmgen report``, ``mmgen export`` and ``mmgen push``; what they do is imported when they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmgen.cli.app import RunArgument
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, or folders with runs in them.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    max_points: Annotated[int, typer.Option(help="Most points in the scatter of each run's latents.", min=1)] = 4000,
+) -> None:
+    """Write one page about runs that can be sent to anybody: it needs no network."""
+    from mmgen.cli.tables import console
+
+    from .page import write_report
+
+    made = write_report(runs, out, max_points)
+    console().print(f"Report: {made} ({made.stat().st_size / 1e6:.1f} MB)", highlight=False)
+
+
+def export(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option("--to", help="A folder to make.", show_default=False)],
+) -> None:
+    """Write a run in the layout of the Hugging Face Hub: config.json, model.safetensors and a model card."""
+    from mmgen.cli.tables import console
+
+    from .hub.export import export_run
+
+    folder = export_run(run, to)
+    console().print(f"Exported: {folder}", highlight=False)
+    console().print(f"Load it with mmgen.load_run({str(folder)!r}); mmgen push {folder} --repo user/name uploads it.", highlight=False)
+
+
+def push(
+    run: Annotated[Path, typer.Argument(metavar="RUN|FOLDER", help="Folder of a run, or one that mmgen export made.", show_default=False)],
+    repo: Annotated[str, typer.Option(help="The repository, as user/name; one that is made is private.", show_default=False)],
+) -> None:
+    """Upload a run to the Hugging Face Hub."""
+    from mmgen.cli.tables import console
+
+    from .hub import export
+
+    console().print(f"Uploaded: {export.push(run, repo)}", highlight=False)

@@ -1,0 +1,1 @@
+"""Everything of the Hugging Face Hub: the layout of an exported run, its model card, export, upload and download."""

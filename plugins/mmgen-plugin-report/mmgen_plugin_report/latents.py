@@ -1,0 +1,142 @@
+"""Latents of a run as points of the plane, for a scatter that can be filtered by label and by what is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from mmgen.errors import MmgenError
+from mmgen.evaluation import Evaluation
+
+from .hub.layout import hide_paths
+from .runs import ReportedRun
+
+SPLIT = "test"
+
+
+@dataclass(frozen=True)
+class LatentPoints:
+    """Posterior means of some rows under some subsets of modalities.
+
+    Attributes:
+        content: What the page's script reads: ``x`` and ``y`` of every point, ``row`` (into the rows) and ``given`` (into the subsets); ``givens``, the subsets' names;
+            ``rows``, numbers of the rows in the data; ``labels``, name to ``classes`` and ``codes`` of the rows (−1: unknown); ``axes``, two titles.
+        said: What the points are, in sentences.
+        centres: A row per class of the first label (or per subset where there is none): name, points, and means of x and y.
+        grouping: What the rows of ``centres`` are.
+    """
+
+    content: dict[str, Any]
+    said: str
+    centres: list[tuple[str, int, float, float]]
+    grouping: str
+
+
+def opened(reported: ReportedRun, max_rows: int = 10_000) -> Evaluation | str:
+    """An evaluation of the run's test rows on single modalities and on all; or why there is none, as the end of a sentence."""
+    if not reported.finished:
+        return "the training has not finished."
+    try:
+        model, data = reported.run.model, reported.run.data
+        everything = tuple(model.modalities)
+        subsets = [s for s in dict.fromkeys([*((name,) for name in everything), everything]) if model.objective.infers(model, s)]
+        if not len(data.split(SPLIT)):
+            return "its data have no test rows."
+        return Evaluation(model, data, split=SPLIT, seed=reported.seed, subsets=subsets, max_rows=max(max_rows // max(len(subsets), 1), 1))
+    except (MmgenError, OSError) as error:
+        return f"the model or its data cannot be opened here: {hide_paths(str(error))}"
+
+
+def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) -> LatentPoints | str:
+    """The points; or a sentence that says why there are none."""
+    found = evaluation()
+    if isinstance(found, str):
+        return f"There is no scatter of latents: {found}"
+    latents = found.latents()
+    names = list(latents.subsets)
+    keep = [latents.complete[s].numpy() for s in range(len(names))]
+    points = np.concatenate([latents.means[s].numpy()[k] for s, k in enumerate(keep)]).astype(np.float64)
+    if not len(points):
+        return "There is no scatter of latents: no test row has what one of the model's posteriors needs."
+    row = np.concatenate([np.flatnonzero(k) for k in keep])
+    given = np.repeat(np.arange(len(names)), [int(k.sum()) for k in keep])
+    plane, axes, said = _plane(points)
+    numbers = latents.table.rows
+    labels = {
+        label: {"classes": list(found.data.labels.get(label, ())), "codes": codes.tolist()}
+        for label, codes in found.labels(SPLIT).items()
+        if codes.ndim == 1 and found.data.labels.get(label)
+    }
+    givens = ["all modalities" if len(subset) == len(found.names) > 1 else "+".join(subset) for subset in names]
+    content = {
+        "x": [_short(v) for v in plane[:, 0]],
+        "y": [_short(v) for v in plane[:, 1]],
+        "row": row.tolist(),
+        "given": given.tolist(),
+        "givens": givens,
+        "rows": numbers.tolist() if numbers is not None else list(range(len(latents.table))),
+        "labels": labels,
+        "axes": axes,
+    }
+    return LatentPoints(content, _sentences(reported, found, said, len(points), bool(labels)), *_centres(plane, row, given, givens, labels))
+
+
+def _plane(points: np.ndarray) -> tuple[np.ndarray, list[str], str]:
+    """Points ``[N, D]`` in two dimensions ``[N, 2]``, titles of the axes, and what was done."""
+    dimensions = points.shape[1]
+    if dimensions == 2:
+        return points, ["z 1", "z 2"], "The latent space has two dimensions, which are drawn as they are."
+    if dimensions == 1:
+        return (
+            np.concatenate([points, np.zeros_like(points)], 1),
+            ["z", "(nothing)"],
+            "The latent space has one dimension, drawn along a line.",
+        )
+    if len(points) < 2:
+        return (
+            points[:, :2],
+            ["z 1", "z 2"],
+            f"The first two of {dimensions} dimensions of the latent space: one point has no principal components.",
+        )
+    pca = PCA(2, svd_solver="full").fit(points)
+    shares = [f"{100 * share:.1f} %" for share in np.nan_to_num(pca.explained_variance_ratio_)]
+    axes = [f"principal component {i + 1} ({share})" for i, share in enumerate(shares)]
+    said = (
+        f"The {dimensions} dimensions of the latent space are reduced to their first two principal components (PCA), "
+        f"which explain {shares[0]} and {shares[1]} of the variance of these points."
+    )
+    return pca.transform(points), axes, said
+
+
+def _sentences(reported: ReportedRun, evaluation: Evaluation, plane: str, points: int, labelled: bool) -> str:
+    said = [
+        f"Posterior means of {len(evaluation.latents().table):,} test rows given each modality alone and all of them: {points:,} points. {plane}"
+    ]
+    if not evaluation.model.objective.aggregate.shared:
+        said.append("Each modality keeps its own latent; the points given all modalities are means over theirs.")
+    if not labelled:
+        said.append("The rows have no label with classes to colour or filter them by.")
+    if evaluation.data.fingerprint != reported.environment.get("data", {}).get("fingerprint", evaluation.data.fingerprint):
+        said.append("The data are not the same as when the model was trained: their content has changed since.")
+    return " ".join(said)
+
+
+def _centres(
+    plane: np.ndarray, row: np.ndarray, given: np.ndarray, givens: Sequence[str], labels: dict[str, Any]
+) -> tuple[list[tuple[str, int, float, float]], str]:
+    if labels:
+        name, first = next(iter(labels.items()))
+        codes, names = np.array(first["codes"])[row], first["classes"]
+    else:
+        name, codes, names = "given", given, givens
+    present = [(str(names[c]), codes == c) for c in range(len(names)) if (codes == c).any()]
+    return [(group, int(here.sum()), float(plane[here, 0].mean()), float(plane[here, 1].mean())) for group, here in present], name
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None
