@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/mmgen-plugin-*)
 comma := ,
-# with the engines and networks that the tests use
-INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-vision,%-vision[fid],$(PLUGINS)))
+# Those that others name come first, with the engines and networks that the tests use.
+NAMED := plugins/mmgen-plugin-compare plugins/mmgen-plugin-report plugins/mmgen-plugin-vision
+INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-vision,%-vision[fid],$(NAMED))) $(filter-out $(NAMED),$(PLUGINS))
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
