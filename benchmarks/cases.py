@@ -1,4 +1,6 @@
-"""What is measured: shapes, batch sizes, and the networks in plain PyTorch. Nothing of mmgen or of a peer is imported here."""
+"""What is measured: shapes, batch sizes, and the networks in plain PyTorch. Nothing of mmgen or of a peer is imported
+here.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Case:
         """Random values in [0, 1] for images, standard normal ones otherwise, by name."""
         generator = torch.Generator().manual_seed(seed)
         make = torch.rand if self.laplace else torch.randn
-        return {name: make(rows, *shape, generator=generator) for name, shape in zip(self.names, self.shapes, strict=True)}
+        return {
+            name: make(rows, *shape, generator=generator) for name, shape in zip(self.names, self.shapes, strict=True)
+        }
 
     def trunk(self, shape: tuple[int, ...]) -> tuple[nn.Sequential, int]:
         """Layers of an encoder before its heads, and how many features they give."""
@@ -48,9 +52,13 @@ class Case:
                 nn.Conv2d(64, 128, 3, 2, 1),
                 nn.ReLU(),
             ]
-            return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(2048, self.latent_dim), nn.ReLU()), self.latent_dim
+            return nn.Sequential(
+                *convolutions, nn.Flatten(), nn.Linear(2048, self.latent_dim), nn.ReLU()
+            ), self.latent_dim
         width = math.prod(shape)
-        return nn.Sequential(*[layer for _ in range(self.layers) for layer in (nn.Linear(width, width), nn.ReLU())]), width
+        return nn.Sequential(
+            *[layer for _ in range(self.layers) for layer in (nn.Linear(width, width), nn.ReLU())]
+        ), width
 
     def decoder(self, shape: tuple[int, ...]) -> nn.Sequential:
         """``[N, D]`` to ``[N, *shape]``."""
@@ -66,7 +74,11 @@ class Case:
                 nn.ConvTranspose2d(32, 3, 3, 2, 1, 1),
             )
         width = math.prod(shape)
-        hidden = [layer for n in range(self.layers) for layer in (nn.Linear(width if n else self.latent_dim, width), nn.ReLU())]
+        hidden = [
+            layer
+            for n in range(self.layers)
+            for layer in (nn.Linear(width if n else self.latent_dim, width), nn.ReLU())
+        ]
         return nn.Sequential(*hidden, nn.Linear(width, width))
 
     def classifier(self, shape: tuple[int, ...]) -> nn.Sequential:
@@ -80,9 +92,22 @@ class Case:
                     inputs = outputs
                 layers += [nn.MaxPool2d(2, ceil_mode=True)] if stage < 2 else []
             return nn.Sequential(
-                *layers, nn.Flatten(), nn.Dropout(0.5), nn.Linear(64 * 49, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)
+                *layers,
+                nn.Flatten(),
+                nn.Dropout(0.5),
+                nn.Linear(64 * 49, 128),
+                nn.ReLU(),
+                nn.Dropout(0.5),
+                nn.Linear(128, 10),
             )
-        hidden = [nn.Linear(math.prod(shape), 256), nn.ReLU(), nn.Dropout(0.3), nn.Linear(256, 128), nn.ReLU(), nn.Dropout(0.3)]
+        hidden = [
+            nn.Linear(math.prod(shape), 256),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Linear(256, 128),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+        ]
         return nn.Sequential(*hidden, nn.Linear(128, 10))
 
 

@@ -1,4 +1,5 @@
-"""A worker: encoder and decoder passes, forward and backward, and fused Adam; nothing between them, and freed memory is kept as mmgen keeps it.
+"""A worker: encoder and decoder passes, forward and backward, and fused Adam; nothing between them, and freed memory is
+kept as mmgen keeps it.
 
 Usage: python benchmarks/floor.py CASE STEPS ENCODER_PASSES DECODER_PASSES
 """

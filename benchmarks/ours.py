@@ -18,7 +18,18 @@ import yaml
 from cases import CASES, Case
 from protocol import peak, report, wait
 
-from mmgen import Data, Dataset, ImageModality, Modality, MultimodalVAE, Provenance, Splits, Table, Trainer, VectorModality
+from mmgen import (
+    Data,
+    Dataset,
+    ImageModality,
+    Modality,
+    MultimodalVAE,
+    Provenance,
+    Splits,
+    Table,
+    Trainer,
+    VectorModality,
+)
 
 OPTIONS = {
     "mvae": {"subsets": 0},
@@ -69,7 +80,9 @@ def read(words: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     training, objective = {}, {}
     for word in words:
         key, _, value = word.partition("=")
-        (objective if key.startswith("objective.") else training)[key.removeprefix("objective.")] = yaml.safe_load(value)
+        (objective if key.startswith("objective.") else training)[key.removeprefix("objective.")] = yaml.safe_load(
+            value
+        )
     return training, objective
 
 
@@ -77,7 +90,9 @@ def random_data(case: Case, rows: int, missing: float = 0.0) -> Data:
     """The case as opened data."""
     dataset = Random(case, rows, missing)
     splits = dataset.splits()
-    return Data("random", dataset, dataset.modalities(), splits.train, splits.val, splits.test, {}, splits.provenance, "random")
+    return Data(
+        "random", dataset, dataset.modalities(), splits.train, splits.val, splits.test, {}, splits.provenance, "random"
+    )
 
 
 def with_labels(data: Data) -> Data:
@@ -91,12 +106,22 @@ def main() -> None:
     case, steps, objective = CASES[sys.argv[1]], int(sys.argv[2]), sys.argv[3]
     training, options = read(sys.argv[4:])
     data = random_data(case, steps * case.batch_size, training.pop("missing", 0.0))
-    model = MultimodalVAE.create(objective, data, latent_dim=case.latent_dim, **{**OPTIONS.get(objective, {}), **options})
+    model = MultimodalVAE.create(
+        objective, data, latent_dim=case.latent_dim, **{**OPTIONS.get(objective, {}), **options}
+    )
     with tempfile.TemporaryDirectory() as folder:
         bare = training.pop("bare", False)
-        settings = {"epochs": 1, "batch_size": case.batch_size, "learning_rate": 1e-3, "checkpoint_seconds": 1e9, **training}
+        settings = {
+            "epochs": 1,
+            "batch_size": case.batch_size,
+            "learning_rate": 1e-3,
+            "checkpoint_seconds": 1e9,
+            **training,
+        }
         once = _bare(model, data, steps) if bare else None
-        Trainer(**{**settings, "batch_size": 2}).fit(model, random_data(case, 2))  # imports, and what else is only done once
+        Trainer(**{**settings, "batch_size": 2}).fit(
+            model, random_data(case, 2)
+        )  # imports, and what else is only done once
         before = peak()
         report(parameters=sum(p.numel() for p in model.parameters()))
         number = 0
@@ -111,7 +136,9 @@ def main() -> None:
 
 
 def _bare(model: MultimodalVAE, data: Data, steps: int) -> Any:
-    """The same steps without the loop around them: one batch that lies ready, terms, backward, fused Adam, which begins anew as in each training."""
+    """The same steps without the loop around them: one batch that lies ready, terms, backward, fused Adam, which begins
+    anew as in each training.
+    """
     batch = data.train[: len(data.train) // steps]
 
     def epoch() -> float:

@@ -24,7 +24,8 @@ def write(found: dict[str, Any], folder: Path) -> None:
         if part in found:
             machine = ", ".join(f"{key} {value}" for key, value in found[part]["machine"].items())
             parts.append(
-                f"## {title}\n\n{table(found[part]['rows'])}\n\nMedians of {found[part]['rounds']} interleaved rounds. {machine}.\n"
+                f"## {title}\n\n{table(found[part]['rows'])}\n\nMedians of {found[part]['rounds']} interleaved "
+                f"rounds. {machine}.\n"
             )
     (folder / "benchmarks-tables.md").write_text("\n".join(parts), encoding="utf-8")
     if "scaling" in found:
@@ -63,7 +64,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         "linear": "MVTCAE, mmgen (linear)",
     }
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
-    for axis, unit, label in zip(axes, ("ms", "MB"), ("milliseconds per step", "memory above the start, MB"), strict=True):
+    for axis, unit, label in zip(
+        axes, ("ms", "MB"), ("milliseconds per step", "memory above the start, MB"), strict=True
+    ):
         for name, text in names.items():
             points = [(row["M"], row[f"{name} {unit}"]) for row in rows if f"{name} {unit}" in row]
             axis.plot(*zip(*points, strict=True), marker="o", label=text)

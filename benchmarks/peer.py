@@ -1,4 +1,5 @@
-"""A worker: MultiVae's own trainer on the same networks and data; a round is one call of its ``train_step``, an epoch of STEPS steps.
+"""A worker: MultiVae's own trainer on the same networks and data; a round is one call of its ``train_step``, an epoch
+of STEPS steps.
 
 Runs in an environment of its own. Usage: python benchmarks/peer.py CASE STEPS MODEL
 """
@@ -83,7 +84,11 @@ def main() -> None:
     before = peak()
     with tempfile.TemporaryDirectory() as folder:
         config = BaseTrainerConfig(
-            output_dir=folder, num_epochs=10**6, per_device_train_batch_size=case.batch_size, learning_rate=1e-3, optimizer_cls="Adam"
+            output_dir=folder,
+            num_epochs=10**6,
+            per_device_train_batch_size=case.batch_size,
+            learning_rate=1e-3,
+            optimizer_cls="Adam",
         )
         trainer = BaseTrainer(model, MultimodalBaseDataset(case.data(steps * case.batch_size)), training_config=config)
         trainer.prepare_training()

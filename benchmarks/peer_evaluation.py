@@ -11,10 +11,14 @@ import time
 
 import torch
 from cases import CASES
+from multivae.metrics import (
+    CoherenceEvaluator,
+    CoherenceEvaluatorConfig,
+    LikelihoodsEvaluator,
+    LikelihoodsEvaluatorConfig,
+)  # isort: skip
 from peer import MultimodalBaseDataset, make  # first: it makes torchvision importable
 from protocol import peak, report, wait
-
-from multivae.metrics import CoherenceEvaluator, CoherenceEvaluatorConfig, LikelihoodsEvaluator, LikelihoodsEvaluatorConfig  # isort: skip
 
 
 def main() -> None:
@@ -31,10 +35,14 @@ def main() -> None:
     def evaluate(folder: str) -> None:
         with torch.no_grad():
             if metric == "coherence":
-                config = CoherenceEvaluatorConfig(batch_size=512, num_classes=10, nb_samples_for_joint=10_000)  # as mmgen
+                config = CoherenceEvaluatorConfig(
+                    batch_size=512, num_classes=10, nb_samples_for_joint=10_000
+                )  # as mmgen
                 CoherenceEvaluator(model, classifiers, data, folder, config).eval()
             else:
-                LikelihoodsEvaluator(model, data, folder, LikelihoodsEvaluatorConfig(batch_size=512, num_samples=1000)).eval()
+                LikelihoodsEvaluator(
+                    model, data, folder, LikelihoodsEvaluatorConfig(batch_size=512, num_samples=1000)
+                ).eval()
 
     with tempfile.TemporaryDirectory() as folder:
         report(parameters=0)

@@ -1,8 +1,10 @@
-"""A worker: prepares PolyMNIST of 60,000 training and 10,000 test tuples in an empty cache; its round is the one preparation.
+"""A worker: prepares PolyMNIST of 60,000 training and 10,000 test tuples in an empty cache; its round is the one
+preparation.
 
 Usage: python benchmarks/prepare.py made|tensors|images
 
-The files are written first, and that is not counted: random digits in MNIST's own format, or random images in one of the two official layouts.
+The files are written first, and that is not counted: random digits in MNIST's own format, or random images in one of
+the two official layouts.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def write_official(folder: Path, layout: str) -> None:
             images = pieces(split, m)
             if layout == "tensors":
                 (folder / split).mkdir(parents=True, exist_ok=True)
-                torch.save(torch.from_numpy(np.moveaxis(images, -1, 1).astype(np.float32) / 255), folder / split / f"m{m}.pt")
+                torch.save(
+                    torch.from_numpy(np.moveaxis(images, -1, 1).astype(np.float32) / 255), folder / split / f"m{m}.pt"
+                )
                 torch.save(torch.from_numpy(digits), folder / split / "labels.pt")
             else:
                 (folder / split / f"m{m}").mkdir(parents=True)

@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/run.py --peer PYTHON [--only training,scaling,…] [--rounds 7] [--output docs/benchmarks]
 
-PYTHON is the interpreter of an environment with MultiVae. All workers of a comparison are started first; then each in turn does a round of steps while the others
-wait, so that what else the machine does falls on all of them. Medians over rounds, and ratios of medians, are what is reported.
+PYTHON is the interpreter of an environment with MultiVae. All workers of a comparison are started first; then each in
+turn does a round of steps while the others wait, so that what else the machine does falls on all of them. Medians over
+rounds, and ratios of medians, are what is reported.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class Worker:
         return (max(values) - min(values)) / statistics.median(values)
 
 
-def interleaved(arguments: argparse.Namespace, commands: dict[str, list[object]], rounds: int | None = None) -> dict[str, Worker]:
+def interleaved(
+    arguments: argparse.Namespace, commands: dict[str, list[object]], rounds: int | None = None
+) -> dict[str, Worker]:
     """All workers (a script and its words), each with so many rounds, one after the other."""
     workers = {name: Worker(*command, peer=arguments.peer) for name, command in commands.items()}  # type: ignore[arg-type]
     for _ in range(rounds or arguments.rounds):
@@ -121,9 +124,20 @@ def loop(arguments: argparse.Namespace) -> list[Row]:
             "bare": ["ours.py", case, STEPS[case], "mvtcae", "bare=true"],
             "trainer": ["ours.py", case, STEPS[case], "mvtcae"],
         }
-        times = {name: worker.median() for name, worker in interleaved(arguments, commands, 3 * arguments.rounds).items()}
+        times = {
+            name: worker.median() for name, worker in interleaved(arguments, commands, 3 * arguments.rounds).items()
+        }
         share = times["trainer"] / times["bare"] - 1
-        rows.append(_shown({"case": case, "bare ms": 1e3 * times["bare"], "trainer ms": 1e3 * times["trainer"], "loop %": 100 * share}))
+        rows.append(
+            _shown(
+                {
+                    "case": case,
+                    "bare ms": 1e3 * times["bare"],
+                    "trainer ms": 1e3 * times["trainer"],
+                    "loop %": 100 * share,
+                }
+            )
+        )
     return rows
 
 
@@ -136,7 +150,11 @@ def missing(arguments: argparse.Namespace) -> list[Row]:
         workers = interleaved(arguments, {rate: [*words, f"missing={rate}"] for rate in ("0.0", "0.3", "0.7")})
         for rate, worker in workers.items():
             ratio, milliseconds = worker.median() / workers["0.0"].median(), 1e3 * worker.median()
-            rows.append(_shown({"case": case, "missing": rate, "ms": milliseconds, "of complete": ratio, "spread": worker.spread()}))
+            rows.append(
+                _shown(
+                    {"case": case, "missing": rate, "ms": milliseconds, "of complete": ratio, "spread": worker.spread()}
+                )
+            )
     return rows
 
 
@@ -151,13 +169,22 @@ def precision(arguments: argparse.Namespace) -> list[Row]:
         times = {name: worker.median() for name, worker in interleaved(arguments, commands).items()}
         ratio = times["float32"] / times["bfloat16"]
         rows.append(
-            _shown({"case": case, "float32 ms": 1e3 * times["float32"], "bfloat16 ms": 1e3 * times["bfloat16"], "quicker by": ratio})
+            _shown(
+                {
+                    "case": case,
+                    "float32 ms": 1e3 * times["float32"],
+                    "bfloat16 ms": 1e3 * times["bfloat16"],
+                    "quicker by": ratio,
+                }
+            )
         )
     return rows
 
 
 def scaling(arguments: argparse.Namespace) -> list[Row]:
-    """MoPoE and SMVAE over the number of modalities, and MVTCAE as the linear reference: time per step and memory above the start."""
+    """MoPoE and SMVAE over the number of modalities, and MVTCAE as the linear reference: time per step and memory above
+    the start.
+    """
     rows = []
     for modalities in (2, 4, 5, 6, 8, 10, 12, 16, 20):
         case, row, steps = f"flat{modalities}", {"M": modalities}, 20
@@ -181,7 +208,9 @@ def scaling(arguments: argparse.Namespace) -> list[Row]:
 
 
 def evaluation(arguments: argparse.Namespace) -> list[Row]:
-    """Coherence of what is generated from all subsets without it, and the joint log-likelihood with 1,000 samples per row; encoder calls are those of one evaluation."""
+    """Coherence of what is generated from all subsets without it, and the joint log-likelihood with 1,000 samples per
+    row; encoder calls are those of one evaluation.
+    """
     rows = []
     cases = [
         ("flat5", 10_000, "coherence"),
@@ -193,7 +222,9 @@ def evaluation(arguments: argparse.Namespace) -> list[Row]:
     for case, count, metric in cases:
         words = [case, count, metric]
         workers = interleaved(
-            arguments, {"ours": ["ours_evaluation.py", *words], "peer": ["peer_evaluation.py", *words]}, min(arguments.rounds, 5)
+            arguments,
+            {"ours": ["ours_evaluation.py", *words], "peer": ["peer_evaluation.py", *words]},
+            min(arguments.rounds, 5),
         )
         row: Row = {"case": case, "rows": count, "metric": metric}
         for name, worker in workers.items():
@@ -207,7 +238,9 @@ def evaluation(arguments: argparse.Namespace) -> list[Row]:
 
 
 def start(arguments: argparse.Namespace) -> list[Row]:
-    """Seconds of commands: the median of several calls. To the first step is what a training takes beside its steps, with data that lie prepared."""
+    """Seconds of commands: the median of several calls. To the first step is what a training takes beside its steps,
+    with data that lie prepared.
+    """
     rows = []
     program = str(Path(sys.executable).with_name("mmgen"))
     with tempfile.TemporaryDirectory() as folder:
@@ -218,7 +251,9 @@ def start(arguments: argparse.Namespace) -> list[Row]:
             seconds = []
             for number in range(arguments.rounds):
                 target, begin = f"{folder}/{name}-{number}", time.perf_counter()
-                subprocess.run([program, *words, *([target] if words is train else [])], check=True, capture_output=True)
+                subprocess.run(
+                    [program, *words, *([target] if words is train else [])], check=True, capture_output=True
+                )
                 seconds.append(time.perf_counter() - begin)
                 if words is train:
                     history = Path(target, "history.jsonl").read_text(encoding="utf-8").splitlines()
@@ -228,7 +263,9 @@ def start(arguments: argparse.Namespace) -> list[Row]:
 
 
 def preparing(arguments: argparse.Namespace) -> list[Row]:
-    """PolyMNIST of 60,000 tuples of five images: made from digits, and read from files in the official layouts; each in a process of its own."""
+    """PolyMNIST of 60,000 tuples of five images: made from digits, and read from files in the official layouts; each in
+    a process of its own.
+    """
     rows = []
     for source in ("made", "tensors", "images"):
         worker = Worker("prepare.py", source, peer=arguments.peer)
@@ -249,7 +286,10 @@ def preparing(arguments: argparse.Namespace) -> list[Row]:
 
 def _shown(row: Row) -> Row:
     """The row, as it is found."""
-    print("  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()), flush=True)
+    print(
+        "  ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()),
+        flush=True,
+    )
     return row
 
 
@@ -262,7 +302,11 @@ def describe(peer: str) -> dict[str, Any]:
     import mmgen
 
     name = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
         platform.machine(),
     )
     return {

@@ -1,4 +1,6 @@
-"""What the site needs of Sphinx: generated pages, links, equations as MathML, options of configurations, and a look whether every public name has its entry."""
+"""What the site needs of Sphinx: generated pages, links, equations as MathML, options of configurations, and a look
+whether every public name has its entry.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write the generated pages; those that have not changed are left alone, so that Sphinx need not read them again."""
+    """Write the generated pages; those that have not changed are left alone, so that Sphinx need not read them
+    again.
+    """
     folder = Path(app.srcdir) / "generated"
     made = generate.pages()
     for name, content in made.items():
@@ -45,7 +49,9 @@ def write_pages(app: Sphinx) -> None:
 
 
 def link_within_site(app: Sphinx, docname: str, content: list[str]) -> None:
-    """Links of a page of ``docs`` that lead out of that folder, as pages of the site or of the repository; a page without a title is called as its file is."""
+    """Links of a page of ``docs`` that lead out of that folder, as pages of the site or of the repository; a page
+    without a title is called as its file is.
+    """
     if app.env.doc2path(docname).suffix == ".md" and not docname.startswith("generated/"):
         content[0] = generate.relinked(content[0], PurePosixPath("docs", docname).parent)
         if not content[0].startswith("# "):
@@ -62,9 +68,11 @@ def link_to_source(app: Sphinx, pagename: str, templatename: str, context: dict[
 
 
 def mathml(tex: str, block: bool) -> str:
-    r"""An equation for the browser, which sets it without a script; what is not LaTeX raises, and is a warning of the build.
+    r"""An equation for the browser, which sets it without a script; what is not LaTeX raises, and is a warning of the
+    build.
 
-    docutils wants to know of a ``\big`` fence whether it opens or closes, reads ``\frac12`` as one number, and leaves no space after a logarithm.
+    docutils wants to know of a ``\big`` fence whether it opens or closes, reads ``\frac12`` as one number, and leaves
+    no space after a logarithm.
     """
     tex = re.sub(r"\\([bB]igg?)(?=\\?[(\[{])", r"\\\1l", tex)
     tex = re.sub(r"\\([bB]igg?)(?=\\?[)\]}])", r"\\\1r", tex)
@@ -102,7 +110,11 @@ def describe_fields(app: Sphinx, what: str, name: str, obj: Any, options: Any, l
     """The fields of a configuration with their descriptions, below its docstring; |S| is a size."""
     lines[:] = [generate.plain_bars(line) for line in lines]
     if what == "class" and isinstance(obj, type) and issubclass(obj, BaseModel) and obj.__module__.startswith("mmgen"):
-        lines += ["", *(f":ivar {field}: {generate.escaped(info.description or '')}" for field, info in obj.model_fields.items()), ""]
+        lines += [
+            "",
+            *(f":ivar {field}: {generate.escaped(info.description or '')}" for field, info in obj.model_fields.items()),
+            "",
+        ]
 
 
 def leave_out(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
@@ -115,12 +127,16 @@ def documented() -> dict[tuple[str, str], str]:
     places: dict[tuple[str, str], str] = {}
     for package in generate.REFERENCE:
         for name, value in generate.public(package).items():
-            places.setdefault((getattr(value, "__module__", package), getattr(value, "__qualname__", name)), f"{package}.{name}")
+            places.setdefault(
+                (getattr(value, "__module__", package), getattr(value, "__qualname__", name)), f"{package}.{name}"
+            )
     return places
 
 
 def find_public_name(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:
-    """A reference by another name, such as ``mmgen.Batch`` for ``mmgen.data.Batch``; what exists and is not public stays text, what does not exist is a warning."""
+    """A reference by another name, such as ``mmgen.Batch`` for ``mmgen.data.Batch``; what exists and is not public
+    stays text, what does not exist is a warning.
+    """
     target = str(node.get("reftarget", ""))
     if node.get("refdomain") != "py" or not target.startswith("mmgen"):
         return None

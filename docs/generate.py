@@ -1,8 +1,9 @@
-"""The pages of the site that are made from what is installed: components from their docstrings and options, commands, and the reference of public names.
+"""The pages of the site that are made from what is installed: components from their docstrings and options, commands,
+and the reference of public names.
 
-:func:`pages` returns all of them as text by name, relative to ``docs/generated``; ``extension.py`` writes them before Sphinx reads anything. What a docstring says
-is said nowhere else, so a page cannot contradict its component. Docstrings are reStructuredText, and so are these pages; those that repeat a Markdown file of the
-repository are Markdown.
+:func:`pages` returns all of them as text by name, relative to ``docs/generated``; ``extension.py`` writes them before
+Sphinx reads anything. What a docstring says is said nowhere else, so a page cannot contradict its component. Docstrings
+are reStructuredText, and so are these pages; those that repeat a Markdown file of the repository are Markdown.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mmgen.cli.info import describe
 from mmgen.errors import MmgenError
 from mmgen.models import ModelConfig
 from mmgen.options import type_in_words
-from mmgen.registry import KINDS, Entry, entries, load_entry, singular
+from mmgen.registry import KINDS, Entry, brief, entries, load_entry, singular
 from mmgen.runs import Stage, TrainingConfig, recipes
 from mmgen.runs.config import Recipe, RunConfig, read_recipe
 
@@ -37,30 +38,46 @@ PACKAGES = (
     "evaluation",
     "testing",
 )  # of mmgen, each with a page of the reference
-TOOLS = ("mmgen_plugin_compare", "mmgen_plugin_report", "mmgen_plugin_papers", "mmgen_plugin_vision")  # plugins that others may import
+TOOLS = (
+    "mmgen_plugin_compare",
+    "mmgen_plugin_report",
+    "mmgen_plugin_papers",
+    "mmgen_plugin_vision",
+)  # plugins that others may import
 REFERENCE = ("mmgen", *(f"mmgen.{name}" for name in PACKAGES), *TOOLS)
 OWN_PAGES = ("objectives", "datasets")  # kinds whose components have a page each; the others share one
 SAID = {
-    "objectives": "An objective is what a training maximises: the method. Any of them trains on any dataset whose rows it can use.",
-    "aggregators": "An aggregator makes one posterior out of those of single modalities. `--aggregator NAME` chooses one, `--set aggregator.OPTION=…` sets its options.",
-    "priors": "What the posterior is held close to, and what is sampled where nothing is given. `--prior NAME` chooses one, `--set prior.OPTION=…` sets its options.",
-    "modalities": "The kinds of measurement. A dataset says which it has; `--set modalities.NAME.OPTION=…` changes one, with `all` for the name every one.",
-    "datasets": "Every dataset works as it is: official files are read where there are any, otherwise data are simulated or stand in, which every result then says.",
-    "metrics": "`mmgen evaluate` computes these on held-out rows; `--metrics` names some, `--set metrics.NAME.OPTION=…` sets options.",
+    "objectives": "An objective is what a training maximises: the method. Any of them trains on any dataset whose "
+    "rows it can use.",
+    "aggregators": "An aggregator makes one posterior out of those of single modalities. `--aggregator NAME` chooses "
+    "one, `--set aggregator.OPTION=…` sets its options.",
+    "priors": "What the posterior is held close to, and what is sampled where nothing is given. `--prior NAME` "
+    "chooses one, `--set prior.OPTION=…` sets its options.",
+    "modalities": "The kinds of measurement. A dataset says which it has; `--set modalities.NAME.OPTION=…` changes "
+    "one, with `all` for the name every one.",
+    "datasets": "Every dataset works as it is: official files are read where there are any, otherwise data are "
+    "simulated or stand in, which every result then says.",
+    "metrics": "`mmgen evaluate` computes these on held-out rows; `--metrics` names some, `--set "
+    "metrics.NAME.OPTION=…` sets options.",
 }
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(#[^)\s]*)?(?=\))")
 
 
 def pages() -> dict[str, str]:
     """All generated pages: path below ``docs/generated`` to content."""
-    made = {"commands.rst": _commands(), "configuration.rst": _configuration(), "contributing.md": copied("CONTRIBUTING.md")}
+    made = {
+        "commands.rst": _commands(),
+        "configuration.rst": _configuration(),
+        "contributing.md": copied("CONTRIBUTING.md"),
+    }
     for kind in KINDS:
         made |= _kind(kind)
     for readme in sorted(ROOT.glob("plugins/*/README.md")):
         made[f"plugins/{readme.parent.name}.md"] = copied(str(readme.relative_to(ROOT)))
     made["plugins/index.rst"] = _index(
         "Plugins",
-        "What is installed with the repository, one distribution each: what it has, where its data come from, how it was tested.",
+        "What is installed with the repository, one distribution each: what it has, where its data come from, how it "
+        "was tested.",
         "*",
     )
     for package in REFERENCE:
@@ -96,7 +113,7 @@ def _kind(kind: str) -> dict[str, str]:
 
 
 def _first_line(entry: Entry) -> str:
-    return (inspect.getdoc(load_entry(entry)) or "").split("\n")[0].replace(":math:", "")
+    return brief(inspect.getdoc(load_entry(entry))).replace(":math:", "")
 
 
 def _component(entry: Entry, underline: str) -> str:
@@ -144,7 +161,9 @@ def _recipes(section: str, name: str) -> str:
         for called, one in all_recipes().items()
         if getattr(one, section)["name"] == name
     ]
-    return ".. rubric:: Recipes\n\n" + table(("``mmgen train --recipe …``", "what it is", "source"), rows) if rows else ""
+    return (
+        ".. rubric:: Recipes\n\n" + table(("``mmgen train --recipe …``", "what it is", "source"), rows) if rows else ""
+    )
 
 
 @lru_cache(maxsize=1)
@@ -164,7 +183,8 @@ def _commands() -> str:
     parts = [
         heading("Commands", "="),
         escaped(command.help),
-        "Every error that can be put right is one sentence and exit code 2; ``mmgen --debug …`` shows where it came from.",
+        "Every error that can be put right is one sentence and exit code 2; ``mmgen --debug …`` shows where it came "
+        "from.",
     ]
     for name in command.list_commands(whole):
         sub = command.get_command(whole, name)
@@ -195,10 +215,10 @@ def _configuration() -> str:
     """Everything that a configuration file, a recipe or ``--set`` can say outside components."""
     parts = [
         heading("Configuration", "="),
-        "A configuration has the sections of a run's ``config.yaml``. What recipes and ``mmgen train --config FILE`` say, "
-        "``--set section.key=value`` says on the command line. "
-        "Weakest first: the defaults of the dataset, of the objective, the recipe, the file, ``--set``, the options of the command. "
-        "The options of components are on their pages. ``mmgen schema`` prints JSON Schemas of all of it.",
+        "A configuration has the sections of a run's ``config.yaml``. What recipes and ``mmgen train --config FILE`` "
+        "say, ``--set section.key=value`` says on the command line. Weakest first: the defaults of the dataset, of "
+        "the objective, the recipe, the file, ``--set``, the options of the command. The options of components are "
+        "on their pages. ``mmgen schema`` prints JSON Schemas of all of it.",
     ]
     for title, model, prefix in (
         ("Sections", RunConfig, ""),
@@ -210,7 +230,10 @@ def _configuration() -> str:
         left_out = RunConfig.model_fields if model is Recipe else ()
         parts += [heading(title, "-"), _fields(model, prefix, left_out)]
         if model is Recipe:
-            parts.append("A recipe is a file ``recipes/OBJECTIVE-DATASET-SCALE.yaml`` of a plugin: the sections above, and these keys.")
+            parts.append(
+                "A recipe is a file ``recipes/OBJECTIVE-DATASET-SCALE.yaml`` of a plugin: the sections above, and "
+                "these keys."
+            )
     return "\n\n".join(parts) + "\n"
 
 
@@ -231,7 +254,9 @@ def public(package: str) -> dict[str, Any]:
     """The public names of a package and what they are; of ``mmgen`` those that no other page of the reference has."""
     module = import_module(package)
     found = {name: getattr(module, name) for name in module.__all__}
-    elsewhere = {name for sub in PACKAGES for name in import_module(f"mmgen.{sub}").__all__} if package == "mmgen" else set()
+    elsewhere = (
+        {name for sub in PACKAGES for name in import_module(f"mmgen.{sub}").__all__} if package == "mmgen" else set()
+    )
     return {name: value for name, value in sorted(found.items()) if name not in elsewhere}
 
 
@@ -240,7 +265,11 @@ def members(value: Any) -> dict[str, Any]:
     if not inspect.isclass(value):
         return {}
     callables = (staticmethod, classmethod, property)
-    return {n: m for n, m in vars(value).items() if not n.startswith("_") and (inspect.isfunction(m) or isinstance(m, callables))}
+    return {
+        n: m
+        for n, m in vars(value).items()
+        if not n.startswith("_") and (inspect.isfunction(m) or isinstance(m, callables))
+    }
 
 
 def reference(package: str) -> str:
@@ -260,15 +289,20 @@ def reference(package: str) -> str:
     if package == "mmgen":
         parts += [
             heading("Hooks", "-"),
-            "What a behaviour plugin may implement, each function marked with ``mmgen.hookimpl``; take only the arguments you need.",
+            "What a behaviour plugin may implement, each function marked with ``mmgen.hookimpl``; take only the "
+            "arguments you need.",
         ]
         hooks = import_module("mmgen.registry.hookspecs")
-        parts += [f".. autofunction:: mmgen.registry.hookspecs.{name}" for name in vars(hooks) if name.startswith("mmgen_")]
+        parts += [
+            f".. autofunction:: mmgen.registry.hookspecs.{name}" for name in vars(hooks) if name.startswith("mmgen_")
+        ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _entry(name: str, value: Any) -> str:
-    """One public thing: a class or function from its docstring, a table of names or a union of types from what it holds."""
+    """One public thing: a class or function from its docstring, a table of names or a union of types from what it
+    holds.
+    """
     if inspect.isclass(value):
         return f".. auto{'exception' if issubclass(value, Exception) else 'class'}:: {name}"
     if inspect.isroutine(value) or hasattr(value, "__wrapped__"):
@@ -278,10 +312,14 @@ def _entry(name: str, value: Any) -> str:
     elif get_origin(value) is Annotated:
         said = f"A {type_in_words(value)}, checked where an option is read."
     elif get_args(value):
-        classes = {part: f":py:class:`~{part.__module__}.{part.__qualname__}`" for part in get_args(value) if inspect.isclass(part)}
+        classes = {
+            part: f":py:class:`~{part.__module__}.{part.__qualname__}`"
+            for part in get_args(value)
+            if inspect.isclass(part)
+        }
         said = f"One of {', '.join(classes.get(part) or literal(repr(part)) for part in get_args(value))}."
     elif callable(value):
-        said = escaped((inspect.getdoc(type(value)) or "").split("\n")[0])
+        said = escaped(brief(inspect.getdoc(type(value))))
     else:
         raise TypeError(f"{name} is public, and {type(value).__name__} is nothing that the reference can describe")
     return f".. py:data:: {name.rpartition('.')[2]}\n\n   {said}"
@@ -314,7 +352,9 @@ def relinked(text: str, folder: PurePosixPath) -> str:
 
 
 def site_page(path: Path) -> str | None:
-    """Where the site has a file or folder of the repository: a page, a picture, or the repository itself; None for what does not exist."""
+    """Where the site has a file or folder of the repository: a page, a picture, or the repository itself; None for what
+    does not exist.
+    """
     if not path.exists() or not path.is_relative_to(ROOT):
         return None
     inside = path.relative_to(ROOT)
@@ -341,7 +381,10 @@ def heading(text: str, underline: str) -> str:
 def escaped(text: str) -> str:
     """Plain text as reStructuredText; what is between backticks is a literal."""
     pieces = re.split(r"(``?[^`]+``?)", " ".join(str(text).split()))
-    return "".join(f"``{piece.strip('`')}``" if number % 2 else re.sub(r"([\\*|_])", r"\\\1", piece) for number, piece in enumerate(pieces))
+    return "".join(
+        f"``{piece.strip('`')}``" if number % 2 else re.sub(r"([\\*|_])", r"\\\1", piece)
+        for number, piece in enumerate(pieces)
+    )
 
 
 def plain_bars(text: str) -> str:
@@ -355,7 +398,9 @@ def literal(text: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int] | None = None) -> str:
-    """A table of cells that are reStructuredText already; without headings of columns, the first cell of a row is its heading."""
+    """A table of cells that are reStructuredText already; without headings of columns, the first cell of a row is its
+    heading.
+    """
     head = ["   :header-rows: 1"] if columns else ["   :stub-columns: 1"]
     lines = [".. list-table::", *head, *([f"   :widths: {' '.join(map(str, widths))}"] if widths else []), ""]
     for row in ([columns] if columns else []) + list(rows):
@@ -367,5 +412,7 @@ def _index(title: str, text: str, *documents: str, listing: str = "") -> str:
     """A page above others."""
     hidden = ["   :hidden:"] if listing else []
     glob = ["   :glob:"] if "*" in documents else []
-    toctree = "\n".join([".. toctree::", "   :maxdepth: 1", *glob, *hidden, "", *(f"   {document}" for document in documents)])
+    toctree = "\n".join(
+        [".. toctree::", "   :maxdepth: 1", *glob, *hidden, "", *(f"   {document}" for document in documents)]
+    )
     return "\n\n".join(part for part in (heading(title, "="), escaped(text), listing, toctree) if part) + "\n"

@@ -1,7 +1,8 @@
-"""How far mixture-based objectives stay below the evidence, where everything is known exactly: draws docs/images/bounds.png.
+"""How far mixture-based objectives stay below the evidence, where everything is known exactly: draws
+docs/images/bounds.png.
 
-Two modalities x_m = a_m z + noise of scale 0.5, with z ~ N(0, 1), and the best Gaussian q(z | x_S) for every subset S under the true decoders. Run it with
-``python examples/bounds.py [FILE]``.
+Two modalities x_m = a_m z + noise of scale 0.5, with z ~ N(0, 1), and the best Gaussian q(z | x_S) for every subset S
+under the true decoders. Run it with ``python examples/bounds.py [FILE]``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def entropy(loadings: np.ndarray, of: Sequence[int]) -> float:
 def best_bound(loadings: np.ndarray, given: Subset) -> float:
     """The largest E[E_q Σ_m log p(x_m | z) − KL(q ‖ p)] over Gaussians q(z | x_S) that see only ``given``.
 
-    The best precision is 1 + Σ_m a_m²/s², and the best mean is that of the true posterior with what is missing replaced by its expectation given x_S.
+    The best precision is 1 + Σ_m a_m²/s², and the best mean is that of the true posterior with what is missing replaced
+    by its expectation given x_S.
     """
     covariance = np.outer(loadings, loadings) + SCALE**2 * np.eye(len(loadings))
     seen = list(given)
@@ -74,7 +76,12 @@ def main(path: Path) -> None:
             ("bound", "largest E[L]", "C0-"),
             ("stronger", "Δ + largest E[L]", "C3--"),
         ):
-            axes.plot(strengths, [each["bound"] + each["delta"] if key == "stronger" else each[key] for each in made], style, label=label)
+            axes.plot(
+                strengths,
+                [each["bound"] + each["delta"] if key == "stronger" else each[key] for each in made],
+                style,
+                label=label,
+            )
         axes.set(title=title, xlabel="loading $a_2$ of the second modality (0: independent)")
         for strength in (0.0, 1.0, 2.0):
             values = curves(np.array([LOADING, strength]), subsets)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 
 def main(folder: Path) -> None:
-    """The two commands that a person would type, one after the other; a finished demonstration is only evaluated again."""
+    """The two commands that a person would type, one after the other; a finished demonstration is only evaluated
+    again.
+    """
     started = time.monotonic()
     mmgen = [sys.executable, "-m", "mmgen"]
     train = ["train", "--objective", "mmvamp", "--dataset", "rats", "--output", str(folder), "--resume"]

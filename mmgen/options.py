@@ -67,7 +67,9 @@ def default_of(model: type[BaseModel], name: str) -> Any:
 
 
 def idle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str]:
-    """The options that have no effect beside these values (defaults elsewhere), each with the end of a sentence: why."""
+    """The options that have no effect beside these values (defaults elsewhere), each with the end of a sentence:
+    why.
+    """
     found = {}
     for name, condition in getattr(model, "only_with", {}).items():
         if not condition:
@@ -108,15 +110,21 @@ def without_idle(model: type[BaseModel], values: Mapping[str, Any], said: Collec
 
 
 def validated(model: type[Model], options: Mapping[str, Any], where: str) -> Model:
-    """``model(**options)``; what does not fit becomes one sentence that names the option, what was given and what would be right."""
+    """``model(**options)``; what does not fit becomes one sentence that names the option, what was given and what would
+    be right.
+    """
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
-        raise MmgenError(" ".join(dict.fromkeys(_sentence(model, detail, where) for detail in error.errors()))) from error
+        raise MmgenError(
+            " ".join(dict.fromkeys(_sentence(model, detail, where) for detail in error.errors()))
+        ) from error
 
 
 def type_in_words(annotation: Any) -> str:
-    """The type of an option as a user would say it: without what checks it, and the values where there are only some."""
+    """The type of an option as a user would say it: without what checks it, and the values where there are only
+    some.
+    """
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return type_in_words(parts[0])
@@ -125,8 +133,12 @@ def type_in_words(annotation: Any) -> str:
     if origin in (Union, UnionType):
         return " | ".join(type_in_words(part) for part in parts)
     if origin is not None:
-        return f"{type_in_words(origin)}[{', '.join('…' if part is Ellipsis else type_in_words(part) for part in parts)}]"
-    return str({type(None): "none", Path: "path", Any: "any"}.get(annotation) or getattr(annotation, "__name__", annotation))
+        return (
+            f"{type_in_words(origin)}[{', '.join('…' if part is Ellipsis else type_in_words(part) for part in parts)}]"
+        )
+    return str(
+        {type(None): "none", Path: "path", Any: "any"}.get(annotation) or getattr(annotation, "__name__", annotation)
+    )
 
 
 def _sentence(model: type[BaseModel], detail: Any, where: str) -> str:
@@ -160,7 +172,9 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
 
 
 def merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
-    """``strong`` over ``weak``, mapping by mapping; options of a component go when another component takes its place."""
+    """``strong`` over ``weak``, mapping by mapping; options of a component go when another component takes its
+    place.
+    """
     merged = dict(weak)
     for key, value in strong.items():
         old = merged.get(key)

@@ -1,9 +1,11 @@
 """The one place where torchvision is imported: lazily, and beside a torch that it was not compiled for as well.
 
-torchvision is no dependency of the core (extra ``images`` of mmgen-plugin-vision, whose door this is); it is here because torchmetrics imports
-torchvision wherever that is installed. Its wheels on PyPI are compiled for the CUDA build of torch. Beside the CPU build their library of operators does
-not load, and ``import torchvision`` dies while it registers shapes for two of them: «operator torchvision::nms does not exist». Datasets, transforms and
-models need neither. Declaring the two operators, without an implementation, lets the import finish; calling them is then an error of torch.
+torchvision is no dependency of the core (extra ``images`` of mmgen-plugin-vision, whose door this is); it is here
+because torchmetrics imports torchvision wherever that is installed. Its wheels on PyPI are compiled for the CUDA build
+of torch. Beside the CPU build their library of operators does not load, and ``import torchvision`` dies while it
+registers shapes for two of them: «operator torchvision::nms does not exist». Datasets, transforms and models need
+neither. Declaring the two operators, without an implementation, lets the import finish; calling them is then an error
+of torch.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def torchvision() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "torchvision":
             raise _broken(error) from error
-        raise MmgenError("This needs the package torchvision, which is not installed: pip install torchvision.") from error
+        raise MmgenError(
+            "This needs the package torchvision, which is not installed: pip install torchvision."
+        ) from error
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         raise _broken(error) from error
 
@@ -56,5 +60,6 @@ def _declare_operators() -> None:
 def _broken(error: Exception) -> MmgenError:
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return MmgenError(
-        f"The installed torchvision cannot be imported beside torch {torch.__version__} ({reason}); install the one of the same release."
+        f"The installed torchvision cannot be imported beside torch {torch.__version__} ({reason}); install the one "
+        "of the same release."
     )

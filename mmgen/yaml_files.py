@@ -112,7 +112,9 @@ def _take_as_written(node: Any, path: tuple[str, ...]) -> None:
 
 
 def read_mapping(path: Path, where: str = "", names: Sequence[tuple[str, ...]] = ()) -> dict[str, Any]:
-    """A YAML file that must hold a mapping; ``where`` is the option that named it, ``names`` is :func:`parse_yaml`'s."""
+    """A YAML file that must hold a mapping; ``where`` is the option that named it, ``names`` is
+    :func:`parse_yaml`'s.
+    """
     named = f"{where}: the file {str(path)!r}" if where else f"The file {str(path)!r}"
     try:
         text = path.read_text(encoding="utf-8")

@@ -2,10 +2,11 @@
 
 What a distribution does not declare shows.
 
-Wheels and sdists are built from the checkout, and twine checks them. The core's wheel is installed by pip from a local folder, everything else from the index,
-under the constraints. To be quick, the dependencies are installed once, and imported once: a plugin's wheel is unpacked into an environment of its own, pip
-is started only for what the plugin requires beyond what the core brings, and its check is a fork of a process that has imported the core and no plugin.
-The example of a plugin is installed by pip, from wheels alone, and used by commands in its environment's own interpreter.
+Wheels and sdists are built from the checkout, and twine checks them. The core's wheel is installed by pip from a local
+folder, everything else from the index, under the constraints. To be quick, the dependencies are installed once, and
+imported once: a plugin's wheel is unpacked into an environment of its own, pip is started only for what the plugin
+requires beyond what the core brings, and its check is a fork of a process that has imported the core and no plugin. The
+example of a plugin is installed by pip, from wheels alone, and used by commands in its environment's own interpreter.
 
 Usage: python tests/isolation.py
 """
@@ -37,7 +38,8 @@ from pathlib import Path
 warnings.simplefilter("error", ImportWarning)
 from mmgen.registry import KNOWN, entries, listable, load_entry
 from mmgen.registry.hooks import Hooks
-root, folders, expected = Path(sys.argv[1]), [Path(folder) for folder in sys.argv[2].split(os.pathsep)], set(sys.argv[3:])
+root, folders = Path(sys.argv[1]), [Path(folder) for folder in sys.argv[2].split(os.pathsep)]
+expected = set(sys.argv[3:])
 kinds = (*listable(), "openers")
 names = {entry.distribution for kind in (*kinds, "interfaces", "recipes", "hooks", "papers") for entry in entries(kind)}
 assert names == expected, names
@@ -69,7 +71,8 @@ for name in names:
 for name, module in list(sys.modules.items()):
     if name.split(".")[0].startswith("mmgen"):
         path = Path(module.__file__)
-        assert any(path.is_relative_to(folder) for folder in folders) and not path.is_relative_to(root), f"{name} is from {path}"
+        installed = any(path.is_relative_to(folder) for folder in folders)
+        assert installed and not path.is_relative_to(root), f"{name} is from {path}"
 """
 TRAIN = """
 from mmgen.data import open_dataset
@@ -86,10 +89,14 @@ for kind in datasets:
 """
 COMPARE = """
 Path("my.csv").write_text("x,y\\n" + "".join(f"{i % 5},{i % 7}\\n" for i in range(40)))
-settings = ["dataset.path=my.csv", "dataset.modalities={a: {columns: [x, y], kind: vector, hidden: [4]}}", "training.epochs=1"]
-words = ["compare", "--objectives", "elbo", "--dataset", "table", "--metrics", "reconstruction", "--seeds", "0,1", "--output", "grid"]
+settings = ["dataset.path=my.csv", "training.epochs=1"]
+settings += ["dataset.modalities={a: {columns: [x, y], kind: vector, hidden: [4]}}"]
+words = "compare --objectives elbo --dataset table --metrics reconstruction --seeds 0,1 --output grid".split()
 assert run_guarded(app, [*words, *(word for text in settings for word in ("--set", text))]) == 0
-assert set(mmgen.compare(["elbo"], "table", metrics=["reconstruction"], assignments=settings, seeds=[0, 1], output="grid").seed) == {0, 1}
+table = mmgen.compare(
+    ["elbo"], "table", metrics=["reconstruction"], assignments=settings, seeds=[0, 1], output="grid"
+)
+assert set(table.seed) == {0, 1}
 """
 COMMANDS = """
 words = ["train", "--objective", "mwb", "--dataset", "breast-cancer", "--epochs", "2", "--output", "run"]
@@ -153,7 +160,9 @@ def packages(environment: Path) -> Path:
 
 
 def main() -> None:
-    """Build, check, install, load everything, and train one epoch with every objective on every toy; two plugins at a time."""
+    """Build, check, install, load everything, and train one epoch with every objective on every toy; two plugins at a
+    time.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         wheels = {project: build_wheel(project, folder / "wheels") for project in projects()}
@@ -177,7 +186,9 @@ def main() -> None:
                 print(f"ok: {EXAMPLE}", flush=True)
                 return
             together = [by_name[name] for name in needed(project.name, by_name)]
-            missing = {text for each in together for text in lacking(each, versions) if Requirement(text).name not in by_name}
+            missing = {
+                text for each in together for text in lacking(each, versions) if Requirement(text).name not in by_name
+            }
             if missing:
                 run(*pip(environment), "-c", ROOT / "constraints.txt", *missing)
             for each in together:
@@ -186,7 +197,9 @@ def main() -> None:
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(prepare, wheels))
-        jobs = [job(folder, project.name, needed(project.name, by_name)) for project in wheels if project.name != EXAMPLE]
+        jobs = [
+            job(folder, project.name, needed(project.name, by_name)) for project in wheels if project.name != EXAMPLE
+        ]
         check(core, folder, FORKS, [json.dumps(jobs)], stdout=None)
     print("every distribution works on its own")
 
@@ -237,14 +250,23 @@ def lacking(wheel: Path, versions: dict[str, str]) -> list[str]:
     return [
         str(each)
         for each in required(wheel)
-        if not (version := versions.get(canonicalize_name(each.name))) or not each.specifier.contains(version, prereleases=True)
+        if not (version := versions.get(canonicalize_name(each.name)))
+        or not each.specifier.contains(version, prereleases=True)
     ]
 
 
-def check(environment: Path, folder: Path, code: str, words: list[str], stdout: int | None = subprocess.DEVNULL) -> None:
+def check(
+    environment: Path, folder: Path, code: str, words: list[str], stdout: int | None = subprocess.DEVNULL
+) -> None:
     """Run code in an environment's own interpreter, far from the checkout; temporary files go with everything else."""
     work = Path(tempfile.mkdtemp(prefix="work-", dir=folder))
-    environ = {"MMGEN_CACHE": str(work / "cache"), "PATH": "/usr/bin:/bin", "HOME": str(work), "TMPDIR": str(work), "OMP_NUM_THREADS": "1"}
+    environ = {
+        "MMGEN_CACHE": str(work / "cache"),
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(work),
+        "TMPDIR": str(work),
+        "OMP_NUM_THREADS": "1",
+    }
     subprocess.run([str(python(environment)), "-c", code, *words], env=environ, cwd=work, check=True, stdout=stdout)
 
 

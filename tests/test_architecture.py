@@ -1,4 +1,6 @@
-"""The house stands as docs/architecture.md says: imports run one way, files fit in the head, generated files are current."""
+"""The house stands as docs/architecture.md says: imports run one way, files fit in the head, generated files are
+current.
+"""
 
 import ast
 import tomllib
@@ -30,7 +32,9 @@ ANYWHERE = {"testing", "__init__", "__main__"}  # testing may look at everything
 
 
 def imported(path):
-    """Parts of mmgen that a file imports at its top level (imports inside functions are lazy on purpose, and checked too where they climb)."""
+    """Parts of mmgen that a file imports at its top level (imports inside functions are lazy on purpose, and checked
+    too where they climb).
+    """
     package = path.relative_to(ROOT / "mmgen").parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level and not guarded_by_type_checking(path, node):
@@ -46,7 +50,11 @@ def imported(path):
 
 def guarded_by_type_checking(path, node):
     for test in ast.walk(ast.parse(path.read_text())):
-        if isinstance(test, ast.If) and getattr(test.test, "id", "") == "TYPE_CHECKING" and test.lineno < node.lineno <= test.end_lineno:
+        if (
+            isinstance(test, ast.If)
+            and getattr(test.test, "id", "") == "TYPE_CHECKING"
+            and test.lineno < node.lineno <= test.end_lineno
+        ):
             return True
     return False
 
@@ -110,7 +118,9 @@ def modules_of(folder):
             module = ".".join([*base, *(node.module.split(".") if node.module else [])])
             whole = [f"{module}.{alias.name}" for alias in node.names]
             targets = {each if each in found else module for each in whole}
-            targets |= {above for each in targets for above in packages_above(each) if above not in packages_above(name)}
+            targets |= {
+                above for each in targets for above in packages_above(each) if above not in packages_above(name)
+            }
             graph[name] |= targets & (set(found) - {name})
     return graph
 
@@ -168,7 +178,16 @@ def test_the_search_for_circles_finds_them():
 
 
 @pytest.mark.parametrize(
-    "name", ["data/modality", "data/dataset", "data/batch", "models/aggregator", "models/prior", "models/objective", "evaluation/metric"]
+    "name",
+    [
+        "data/modality",
+        "data/dataset",
+        "data/batch",
+        "models/aggregator",
+        "models/prior",
+        "models/objective",
+        "evaluation/metric",
+    ],
 )
 def test_interfaces_are_short(name):
     assert len((ROOT / "mmgen" / f"{name}.py").read_text().splitlines()) <= 150
@@ -202,7 +221,9 @@ def test_every_recipe_resolves():
 
     for name in recipes():
         recipe = read_recipe(name)
-        assert name == f"{recipe.objective['name']}-{recipe.dataset['name']}-{recipe.scale}", "recipes are named OBJECTIVE-DATASET-SCALE"
+        assert name == f"{recipe.objective['name']}-{recipe.dataset['name']}-{recipe.scale}", (
+            "recipes are named OBJECTIVE-DATASET-SCALE"
+        )
         config = layered(recipe=name)
         TrainingConfig.model_validate(config["training"])
         for section, kind in (("objective", "objectives"), ("dataset", "datasets")):
@@ -215,4 +236,6 @@ def test_torchvision_is_imported_in_one_place():
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            assert not any(name.split(".")[0] == "torchvision" for name in names), f"{path} imports it; mmgen.vision does that"
+            assert not any(name.split(".")[0] == "torchvision" for name in names), (
+                f"{path} imports it; mmgen.vision does that"
+            )

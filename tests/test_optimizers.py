@@ -20,7 +20,9 @@ print("imported:", *sorted({"torch._dynamo", "torch.distributed.tensor"} & set(s
 """
 
 
-@pytest.mark.parametrize(("ours", "theirs", "options"), [(Adam, torch.optim.Adam, {}), (AdamW, torch.optim.AdamW, {"weight_decay": 0.1})])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "options"), [(Adam, torch.optim.Adam, {}), (AdamW, torch.optim.AdamW, {"weight_decay": 0.1})]
+)
 def test_steps_are_those_of_pytorch(ours, theirs, options):
     def trained(optimizer):
         torch.manual_seed(0)

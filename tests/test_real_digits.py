@@ -1,4 +1,6 @@
-"""Real digits, where they are at hand: the folder that MMGEN_TEST_DATA names holds ``mnist/t10k-images-idx3-ubyte.gz`` and the labels beside it."""
+"""Real digits, where they are at hand: the folder that MMGEN_TEST_DATA names holds ``mnist/t10k-images-idx3-ubyte.gz``
+and the labels beside it.
+"""
 
 import gzip
 import os
@@ -17,12 +19,18 @@ def idx(name, header):
         return np.frombuffer(file.read(), dtype=np.uint8, offset=header)
 
 
-@pytest.mark.skipif(not (MNIST / "t10k-images-idx3-ubyte.gz").exists(), reason="MMGEN_TEST_DATA names no folder with MNIST's test images")
+@pytest.mark.skipif(
+    not (MNIST / "t10k-images-idx3-ubyte.gz").exists(),
+    reason="MMGEN_TEST_DATA names no folder with MNIST's test images",
+)
 def test_the_lower_half_of_a_digit_is_imputed_from_the_upper_one(tmp_path):
     images = idx("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 1, 28, 28)[:3000]
     labels = idx("t10k-labels-idx1-ubyte.gz", 8)[:3000]
     np.savez(tmp_path / "halves.npz", upper=images[:, :, :14], lower=images[:, :, 14:], digit=labels)
-    halves = {half: {"array": half, "kind": "image", "network": "mlp", "likelihood": "bernoulli"} for half in ("upper", "lower")}
+    halves = {
+        half: {"array": half, "kind": "image", "network": "mlp", "likelihood": "bernoulli"}
+        for half in ("upper", "lower")
+    }
     data = mmgen.load_dataset("table", path=str(tmp_path / "halves.npz"), label="digit", modalities=halves)
     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=16, aggregator="moe")
     run = mmgen.Trainer(epochs=15, learning_rate=2e-3).fit(model, data)

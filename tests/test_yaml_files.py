@@ -62,7 +62,9 @@ def test_names_are_what_is_written():
 
 texts = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=8)  # without line ends, which YAML folds
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
-words = st.sampled_from(["1e3", "NO", "y", "010", "2024-01-01", "1:30", "~", "null", "<<", "=", "0x1", "1_0", ".5", "true"])
+words = st.sampled_from(
+    ["1e3", "NO", "y", "010", "2024-01-01", "1:30", "~", "null", "<<", "=", "0x1", "1_0", ".5", "true"]
+)
 
 
 def lists_and_mappings(inner):

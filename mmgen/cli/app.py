@@ -23,10 +23,12 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
 DataOption = Annotated[
-    str | None, typer.Option("--data", metavar="PLACE", help="Where the run's data are now, or other rows: read as the run reads.")
+    str | None,
+    typer.Option("--data", metavar="PLACE", help="Where the run's data are now, or other rows: read as the run reads."),
 ]
 DatasetSet = Annotated[
-    list[str] | None, typer.Option("--set", metavar="dataset.KEY=VALUE", help="Set an option of the dataset; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", metavar="dataset.KEY=VALUE", help="Set an option of the dataset; may be repeated."),
 ]
 Given = Annotated[str | None, typer.Option(help="Modalities to infer from, separated by commas; all by default.")]
 
@@ -41,10 +43,18 @@ def options(
 def train(
     objective: Annotated[str | None, typer.Option(help="What is maximised: mmgen list objectives.")] = None,
     dataset: Annotated[str | None, typer.Option(help="What is learned from: mmgen list datasets.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")] = None,
-    assignments: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set anything; may be repeated.")] = None,
-    aggregator: Annotated[str | None, typer.Option(help="Instead of the objective's own: mmgen list aggregators.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set anything; may be repeated.")
+    ] = None,
+    aggregator: Annotated[
+        str | None, typer.Option(help="Instead of the objective's own: mmgen list aggregators.")
+    ] = None,
     prior: Annotated[str | None, typer.Option(help="Instead of the objective's own: mmgen list priors.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder of the run; runs/DATASET-OBJECTIVE by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
@@ -64,15 +74,23 @@ def train(
 
 def evaluate(
     run: RunArgument,
-    metrics: Annotated[str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
-    split: Annotated[str | None, typer.Option(help="test, val, train, or new for rows that the run never saw; test by default.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="test, val, train, or new for rows that the run never saw; test by default.")
+    ] = None,
     data: DataOption = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION or dataset.KEY; may be repeated."),
+        typer.Option(
+            "--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION or dataset.KEY; may be repeated."
+        ),
     ] = None,
     figures: Annotated[bool, typer.Option(help="Whether to draw the figures.")] = True,
-    latents: Annotated[str, typer.Option(help="How latents of more than two dimensions are drawn: pca, tsne or umap.")] = "pca",
+    latents: Annotated[
+        str, typer.Option(help="How latents of more than two dimensions are drawn: pca, tsne or umap.")
+    ] = "pca",
     as_json: Json = False,
 ) -> None:
     """Compute metrics and draw figures of a run."""
@@ -83,17 +101,26 @@ def evaluate(
 
 def generate(
     run: RunArgument,
-    given: Annotated[str | None, typer.Option(help="Modalities to generate from, separated by commas; none: from the prior.")] = None,
-    targets: Annotated[str | None, typer.Option(help="Modalities to generate, separated by commas; all by default.")] = None,
-    n: Annotated[int | None, typer.Option("-n", help="Items; 8 for a picture and from the prior, all rows for a table.")] = None,
+    given: Annotated[
+        str | None, typer.Option(help="Modalities to generate from, separated by commas; none: from the prior.")
+    ] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Modalities to generate, separated by commas; all by default.")
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", help="Items; 8 for a picture and from the prior, all rows for a table.")
+    ] = None,
     samples: Annotated[int, typer.Option(help="Draws per item; a table has their mean.", min=1)] = 1,
     split: Annotated[
-        str | None, typer.Option(help="Rows to generate from: test, val, train, new or all; all for a table, test for a picture.")
+        str | None,
+        typer.Option(help="Rows to generate from: test, val, train, new or all; all for a table, test for a picture."),
     ] = None,
     data: DataOption = None,
     assignments: DatasetSet = None,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
-    out: Annotated[Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")
+    ] = None,
     top: Annotated[int | None, typer.Option(help="Name so many tags per item, the most probable first.", min=1)] = None,
 ) -> None:
     """Generate modalities from others (impute), or from the prior."""
@@ -122,7 +149,8 @@ def list_components(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KIND]", help="objectives, aggregators, priors, modalities, datasets, metrics, commands, launchers or recipes."
+            metavar="[KIND]",
+            help="objectives, aggregators, priors, modalities, datasets, metrics, commands, launchers or recipes.",
         ),
     ] = None,
     as_json: Json = False,
@@ -134,7 +162,9 @@ def list_components(
 
 
 def info(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A component or recipe; kind/NAME where several kinds have the name.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A component or recipe; kind/NAME where several kinds have the name.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Describe a component: what it is, its equation and paper, and its options."""
@@ -151,7 +181,9 @@ def plugins(as_json: Json = False) -> None:
 
 
 def schema(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One schema; all their names by default.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One schema; all their names by default.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write all schemas into this folder.")] = None,
 ) -> None:
     """Print the JSON Schema of a configuration, for editors and checks."""
@@ -161,9 +193,14 @@ def schema(
 
 
 def new_plugin(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What the component is called, such as my-method.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What the component is called, such as my-method.", show_default=False)
+    ],
     kind: Annotated[
-        str, typer.Option(help="objective, aggregator, prior, modality, dataset, metric, command or launcher.", show_default=False)
+        str,
+        typer.Option(
+            help="objective, aggregator, prior, modality, dataset, metric, command or launcher.", show_default=False
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Where the folder mmgen-plugin-NAME is made.")] = Path(),
     licence: Annotated[str, typer.Option("--license", help="apache-2.0, mit or bsd-3-clause.")] = "apache-2.0",

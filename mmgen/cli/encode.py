@@ -14,7 +14,9 @@ from .names import checked, ids_of, opened, rows_of, split_names
 from .tables import console
 
 
-def command(path: Path, given: str | None, split: str | None, out: Path, data: str | None, assignments: list[str]) -> None:
+def command(
+    path: Path, given: str | None, split: str | None, out: Path, data: str | None, assignments: list[str]
+) -> None:
     """Encode every row of a split (every row of another file) and write what is known about it."""
     kinds = (".npz", ".parquet", ".csv")
     if out.suffix not in kinds:
@@ -43,14 +45,18 @@ def command(path: Path, given: str | None, split: str | None, out: Path, data: s
             _write_frame(out, columns, mean, scale)
     except OSError as error:
         raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror}.") from error
-    console().print(f"{len(mean)} rows of {mean.shape[1]} latent dimensions given {'+'.join(names)}: {out}", highlight=False)
+    console().print(
+        f"{len(mean)} rows of {mean.shape[1]} latent dimensions given {'+'.join(names)}: {out}", highlight=False
+    )
 
 
 def _write_frame(out: Path, columns: dict[str, Any], mean: np.ndarray, scale: np.ndarray) -> None:
     """One column per latent dimension, mean and standard deviation."""
     import pandas as pd
 
-    latents = {f"z{d}": mean[:, d] for d in range(mean.shape[1])} | {f"z{d}_scale": scale[:, d] for d in range(mean.shape[1])}
+    latents = {f"z{d}": mean[:, d] for d in range(mean.shape[1])} | {
+        f"z{d}_scale": scale[:, d] for d in range(mean.shape[1])
+    }
     frame = pd.DataFrame({**columns, **latents})
     if out.suffix == ".csv":
         write_atomically(out, lambda temporary: frame.to_csv(temporary, index=False))

@@ -49,16 +49,20 @@ def command(
     screen.print(f"Data: {run.data.name}, {run.data.provenance.kind}: {run.data.provenance.summary}", highlight=False)
     chosen = [row for row in rows if in_headline(row)]
     shown = [
-        [row["metric"], row["measure"], row["given"], row["target"], row["label"], row["value"], row["n"], row["note"]] for row in chosen
+        [row["metric"], row["measure"], row["given"], row["target"], row["label"], row["value"], row["n"], row["note"]]
+        for row in chosen
     ]
     show(f"{path} on {split} rows", ["metric", "measure", "given", "target", "label", "value", "n", "note"], shown)
     if any(row["note"].startswith("untrustworthy") for row in rows):
         screen.print(
-            "What is marked untrustworthy is judged by classifiers that are weak on real data: read it beside their numbers.",
+            "What is marked untrustworthy is judged by classifiers that are weak on real data: read it beside their "
+            "numbers.",
             highlight=False,
         )
     if run.reads_other_data:
-        screen.print("These are not the data of the run: its results and figures stay as they are (--json prints all numbers).")
+        screen.print(
+            "These are not the data of the run: its results and figures stay as they are (--json prints all numbers)."
+        )
         return
     screen.print(f"All {len(rows)} numbers: {path / 'results.jsonl'}", highlight=False)
     for figure in made:

@@ -35,7 +35,9 @@ def command(
     data: str | None,
     assignments: list[str],
 ) -> None:
-    """Generate, and write a picture, arrays, or a table with one line per row; with ``top`` the names of the most probable tags in the place of their probabilities."""
+    """Generate, and write a picture, arrays, or a table with one line per row; with ``top`` the names of the most
+    probable tags in the place of their probabilities.
+    """
     out = path / "figures" / "generated.png" if out is None else out
     if out.suffix not in KINDS:
         raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(KINDS)}.")
@@ -44,7 +46,9 @@ def command(
     run, _ = opened(path, data, assignments)
     model = run.model
     sources = checked(split_names(given) or [], model.modalities, "--given")
-    wanted = checked(split_names(targets) or list(model.decoder_sizes or model.modalities), model.modalities, "--targets")
+    wanted = checked(
+        split_names(targets) or list(model.decoder_sizes or model.modalities), model.modalities, "--targets"
+    )
     modalities = _naming(model.modalities, wanted, out, top)
     torch.manual_seed(seed)
     if sources:
@@ -57,7 +61,9 @@ def command(
         drawn = model.generate(targets=wanted, samples=(n or 8) * samples)
         values = {name: value.unflatten(0, (samples, n or 8)) for name, value in drawn.items()}
         if model.objective.prior_for.dynamic:
-            console().print("The prior of this objective depends on data; these samples are decoded from N(0, I).", highlight=False)
+            console().print(
+                "The prior of this objective depends on data; these samples are decoded from N(0, I).", highlight=False
+            )
     try:
         _write(out, run, modalities, sources, values, table)
     except OSError as error:
@@ -75,7 +81,9 @@ def _picked(table: Table, n: int | None, spread: bool, seed: int) -> Table:
 
 
 def _naming(modalities: dict[str, Modality], targets: list[str], out: Path, top: int | None) -> dict[str, Modality]:
-    """The modalities, of which tags are shown by the names of the ``top`` most probable ones; a table has their probabilities without it."""
+    """The modalities, of which tags are shown by the names of the ``top`` most probable ones; a table has their
+    probabilities without it.
+    """
     if top is None and out.suffix != ".csv":
         return modalities
     if top is not None and out.suffix == ".npz":
@@ -83,10 +91,19 @@ def _naming(modalities: dict[str, Modality], targets: list[str], out: Path, top:
     if top is not None and not any(isinstance(modalities[name], TagsModality) for name in targets):
         tags = [name for name, modality in modalities.items() if isinstance(modality, TagsModality)]
         raise MmgenError(f"--top {top}: none of {', '.join(targets)} has tags; modalities with tags: {listed(tags)}.")
-    return {name: m.model_copy(update={"top": top}) if isinstance(m, TagsModality) else m for name, m in modalities.items()}
+    return {
+        name: m.model_copy(update={"top": top}) if isinstance(m, TagsModality) else m for name, m in modalities.items()
+    }
 
 
-def _write(out: Path, run: Run, modalities: dict[str, Modality], given: list[str], values: dict[str, Tensor], table: Table | None) -> None:
+def _write(
+    out: Path,
+    run: Run,
+    modalities: dict[str, Modality],
+    given: list[str],
+    values: dict[str, Tensor],
+    table: Table | None,
+) -> None:
     if out.suffix == ".npz":
         arrays = {name: modalities[name].in_source_units(value.numpy()) for name, value in values.items()}
         rows = {} if table is None or table.rows is None else {"row": table.rows.numpy(), **ids_of(table)}
@@ -105,14 +122,21 @@ def _write_csv(path: Path, lines: list[list[Any]]) -> None:
         csv.writer(file).writerows(lines)
 
 
-def _lines(modalities: dict[str, Modality], values: dict[str, Tensor], table: Table | None, given: list[str]) -> list[list[Any]]:
-    """A header, and a line per row: its number and what it is called, which of the given modalities it had, and the generated values in data units.
+def _lines(
+    modalities: dict[str, Modality], values: dict[str, Tensor], table: Table | None, given: list[str]
+) -> list[list[Any]]:
+    """A header, and a line per row: its number and what it is called, which of the given modalities it had, and the
+    generated values in data units.
 
     Of tags that are to be named, the names of the most probable ones stand in one cell, the row's own beside them.
     """
     called = {} if table is None else ids_of(table)
     header: list[Any] = ["row", *called, *(["given"] if table is not None else [])]
-    named = {name: modality for name, modality in modalities.items() if isinstance(modality, TagsModality) and modality.top is not None}
+    named = {
+        name: modality
+        for name, modality in modalities.items()
+        if isinstance(modality, TagsModality) and modality.top is not None
+    }
     for name in values:
         originals = [f"{name}_original"] if table is not None else []
         header += [name, *originals] if name in named else modalities[name].value_names(name)
@@ -143,7 +167,12 @@ def _one(modality: Modality, value: Tensor) -> np.ndarray:
 
 
 def _picture(
-    out: Path, run: Run, modalities: dict[str, Modality], given: list[str], values: dict[str, Tensor], batch: Batch | None
+    out: Path,
+    run: Run,
+    modalities: dict[str, Modality],
+    given: list[str],
+    values: dict[str, Tensor],
+    batch: Batch | None,
 ) -> None:
     """Given values above generated ones, a column per item; at most 24 columns."""
     shown = {name: value[:, :24] for name, value in values.items()}

@@ -40,7 +40,9 @@ def run_guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
             return _fail(error, False, error.code)  # type: ignore[attr-defined]
         if debug:
             raise
-        return _fail(f"Something unforeseen went wrong: {type(error).__name__}: {error} (--debug shows where.)", debug, 1)
+        return _fail(
+            f"Something unforeseen went wrong: {type(error).__name__}: {error} (--debug shows where.)", debug, 1
+        )
 
 
 def say_namesakes() -> None:
@@ -74,7 +76,12 @@ def _is_main_process() -> bool:
 
 
 def _one_line(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
 ) -> None:
     """Warnings as a sentence, without the source line that caused them."""
     if _is_main_process() and category.__module__.startswith("mmgen"):

@@ -31,14 +31,18 @@ def command(name: str, as_json: bool) -> None:
         names = sorted({entry.name for kind in KINDS for entry in entries(kind)} | set(known_recipes))
         raise MmgenError(f"There is nothing called {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
     if len(found) > 1:
-        choices = [f"{singular(e.kind)}/{e.full_name if [o.kind for o in found].count(e.kind) > 1 else e.name}" for e in found]
+        choices = [
+            f"{singular(e.kind)}/{e.full_name if [o.kind for o in found].count(e.kind) > 1 else e.name}" for e in found
+        ]
         raise MmgenError(f"Several things are called {name!r}; say which: {', '.join(choices)}.")
     described = describe(found[0])
     if as_json:
         show_json(described)
         return
     screen = console()
-    screen.print(f"{described['kind']} {described['name']}  ({described['distribution']})\n", highlight=False, markup=False)
+    screen.print(
+        f"{described['kind']} {described['name']}  ({described['distribution']})\n", highlight=False, markup=False
+    )
     screen.print(described["text"] + "\n", highlight=False, markup=False)
     for fact, value in described["facts"].items():
         screen.print(f"{fact}: {value}", highlight=False, markup=False)
@@ -86,12 +90,18 @@ def _facts(kind: str, component: Any) -> dict[str, str]:
             "needs labels": "yes" if component.needs_labels else "no",
         }
     if kind == "datasets":
-        return {key: value for key, value in (("citation", component.citation), ("licence", component.licence)) if value}
+        return {
+            key: value for key, value in (("citation", component.citation), ("licence", component.licence)) if value
+        }
     return {}
 
 
 def _any(names: tuple[str, ...] | None, kind: str) -> str:
-    return ", ".join(names) if names is not None else "any of " + ", ".join(sorted({entry.name for entry in entries(kind)}))
+    return (
+        ", ".join(names)
+        if names is not None
+        else "any of " + ", ".join(sorted({entry.name for entry in entries(kind)}))
+    )
 
 
 def _show_recipe(name: str, as_json: bool) -> None:

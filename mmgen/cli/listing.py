@@ -26,7 +26,10 @@ def list_command(kind: str | None, as_json: bool) -> None:
         return
     for each, items in found.items():
         several = {item["name"] for item in items if [other["name"] for other in items].count(item["name"]) > 1}
-        rows = [[item["full_name"] if item["name"] in several else item["name"], item["summary"], item["distribution"]] for item in items]
+        rows = [
+            [item["full_name"] if item["name"] in several else item["name"], item["summary"], item["distribution"]]
+            for item in items
+        ]
         show(each, ["name", "what it is", "from"], rows)
 
 
@@ -72,14 +75,18 @@ def plugins_command(as_json: bool) -> None:
         return
     for sentence in namesakes():
         console().print(sentence, highlight=False)
-    rows = [[p["distribution"], p["version"], _grouped(p["provides"]), "broken" if p["broken"] else "ok"] for p in found.values()]
+    rows = [
+        [p["distribution"], p["version"], _grouped(p["provides"]), "broken" if p["broken"] else "ok"]
+        for p in found.values()
+    ]
     show("plugins", ["distribution", "version", "provides", "state"], rows)
     for plugin in found.values():
         for reason in plugin["broken"]:
             console().print(f"Broken: {reason}", highlight=False)
     if os.environ.get("MMGEN_LOAD_PLUGINS") is not None:
         console().print(
-            f"MMGEN_LOAD_PLUGINS={os.environ['MMGEN_LOAD_PLUGINS']}: other plugins are not shown and not loaded.", highlight=False
+            f"MMGEN_LOAD_PLUGINS={os.environ['MMGEN_LOAD_PLUGINS']}: other plugins are not shown and not loaded.",
+            highlight=False,
         )
 
 

@@ -29,8 +29,11 @@ def checked(names: Iterable[str], known: Iterable[str], what: str) -> list[str]:
     return wanted
 
 
-def opened(path: Path, data: str | None, assignments: Sequence[str], others: Collection[str] = ()) -> tuple[Run, dict[str, Any]]:
-    """A run, with what ``--data`` and ``--set dataset.…`` say of where its data are or which others it reads, and what else was set.
+def opened(
+    path: Path, data: str | None, assignments: Sequence[str], others: Collection[str] = ()
+) -> tuple[Run, dict[str, Any]]:
+    """A run, with what ``--data`` and ``--set dataset.…`` say of where its data are or which others it reads, and what
+    else was set.
 
     Args:
         path: Of the run.
@@ -42,7 +45,9 @@ def opened(path: Path, data: str | None, assignments: Sequence[str], others: Col
     known = ["dataset", *others]
     for section in options:
         if section not in known:
-            raise MmgenError(f"--set: this command can only set {listed(f'{name}.…' for name in known)}, not {section!r}.")
+            raise MmgenError(
+                f"--set: this command can only set {listed(f'{name}.…' for name in known)}, not {section!r}."
+            )
     run = load_run(path)
     changes = dict(options.pop("dataset", {}))
     if data is not None:
@@ -71,4 +76,6 @@ def numbers(text: str | None, kind: type, option: str) -> list[Any] | None:
     try:
         return [kind(word) for word in words]
     except ValueError as error:
-        raise MmgenError(f"{option}: {text!r} is not right; write numbers separated by commas, such as {option} 0,1,2.") from error
+        raise MmgenError(
+            f"{option}: {text!r} is not right; write numbers separated by commas, such as {option} 0,1,2."
+        ) from error

@@ -24,7 +24,8 @@ USE = {
     "aggregator": "mmgen train --objective elbo --aggregator $name --dataset table --set dataset.config=my.yaml",
     "prior": "mmgen train --objective elbo --prior $name --dataset table --set dataset.config=my.yaml",
     "metric": "mmgen evaluate runs/mine --metrics $name",
-    "modality": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # with kind: $name in my.yaml",
+    "modality": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # with kind: $name in "
+    "my.yaml",
     "dataset": "mmgen train --recipe elbo-$name-desk",
     "command": "mmgen $name runs/mine",
     "launcher": "mmgen compare --objectives elbo --dataset table --set dataset.config=my.yaml --launcher $name",
@@ -56,13 +57,16 @@ def command(name: str, kind: str, output: Path, licence: str, author: str | None
     """Write the distribution ``mmgen-plugin-NAME`` into ``output``; all of it or nothing.
 
     Raises:
-        MmgenError: A name that is badly formed or taken, an unknown kind or licence, or a folder that exists or cannot be written.
+        MmgenError: A name that is badly formed or taken, an unknown kind or licence, or a folder that exists or cannot
+            be written.
     """
     kinds = {singular(each): each for each in KINDS_OF_PLUGIN}
     if kind not in kinds:
         raise MmgenError(f"--kind: there is no kind {kind!r}; there are {listed(kinds)}{nearest(kind, kinds)}.")
     if licence not in LICENCES:
-        raise MmgenError(f"--license: there is no text of {licence!r}; there are {listed(LICENCES)}{nearest(licence, LICENCES)}.")
+        raise MmgenError(
+            f"--license: there is no text of {licence!r}; there are {listed(LICENCES)}{nearest(licence, LICENCES)}."
+        )
     _check_name(name, kinds[kind])
     made = _files(name, kind, kinds[kind], licence, author or f"The authors of mmgen-plugin-{name}")
     folder = output / f"mmgen-plugin-{name}"
@@ -78,14 +82,18 @@ def command(name: str, kind: str, output: Path, licence: str, author: str | None
 def _check_name(name: str, kinds: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or len(name) > 40:
         raise MmgenError(
-            f"A name is made of at most 40 lower-case letters, digits and single '-', and starts with a letter, unlike {name!r}; write my-method."
+            "A name is made of at most 40 lower-case letters, digits and single '-', and starts with a letter, "
+            f"unlike {name!r}; write my-method."
         )
     module = name.replace("-", "_")
     if keyword.iskeyword(module):
         raise MmgenError(f"The name {name!r} is a word of Python; choose another.")
     for entry in entries(kinds):
         if entry.name == name:
-            raise MmgenError(f"There is already a component {name!r} among the {kinds}, from {entry.distribution}; choose another name.")
+            raise MmgenError(
+                f"There is already a component {name!r} among the {kinds}, from {entry.distribution}; choose another "
+                "name."
+            )
     try:
         distribution(f"mmgen-plugin-{name}")
         taken = True
@@ -118,7 +126,9 @@ def _files(name: str, kind: str, kinds: str, licence: str, author: str) -> dict[
         "next_core": f"{major}.{int(minor) + 1}",
         "what": WHAT[kind],
         "use": Template(USE[kind]).substitute(name=name),
-        "tested": TESTED.get(kind, f"the contract that mmgen has for every {kind}, and the definition in plain Python loops"),
+        "tested": TESTED.get(
+            kind, f"the contract that mmgen has for every {kind}, and the definition in plain Python loops"
+        ),
         "function": module,
         "title": name.replace("-", " ").capitalize(),
         "attribute": module if kind == "command" else cls,
@@ -126,7 +136,9 @@ def _files(name: str, kind: str, kinds: str, licence: str, author: str) -> dict[
     }
 
     needs = [Template(text).substitute(values) for text in NEEDS.get(kind, LIBRARIES)]
-    values["dependencies"] = ", ".join(f'"{text}"' for text in (f"{CORE}>={values['core']},<{values['next_core']}", *needs))
+    values["dependencies"] = ", ".join(
+        f'"{text}"' for text in (f"{CORE}>={values['core']},<{values['next_core']}", *needs)
+    )
 
     def rendered(*path: str) -> str:
         text = files("mmgen").joinpath("templates", "plugin", *path).read_text(encoding="utf-8")
@@ -143,10 +155,14 @@ def _files(name: str, kind: str, kinds: str, licence: str, author: str) -> dict[
         f"tests/test_{module}.py": rendered(kind, "tests.py.tmpl"),
     }
     if kind in RECIPES:
-        made[f"{package}/recipes/{Template(RECIPES[kind]).substitute(name=name)}.yaml"] = rendered(kind, "recipe.yaml.tmpl")
+        made[f"{package}/recipes/{Template(RECIPES[kind]).substitute(name=name)}.yaml"] = rendered(
+            kind, "recipe.yaml.tmpl"
+        )
     for path in (f"{package}/{module}.py", f"tests/test_{module}.py"):
         if _says_a_name_twice(made[path]):
-            raise MmgenError(f"The class of {name!r} would be called {cls}, like something else in its file; choose another name.")
+            raise MmgenError(
+                f"The class of {name!r} would be called {cls}, like something else in its file; choose another name."
+            )
     return made
 
 

@@ -20,14 +20,20 @@ from .tables import console, show_json
 
 def schemas(distribution: str | None = None) -> dict[str, dict[str, Any]]:
     """All schemas by name; of one distribution's components only, if one is named."""
-    models: dict[str, type[BaseModel]] = {"run": RunConfig, "recipe": Recipe, "training": TrainingConfig, "model": ModelConfig}
+    models: dict[str, type[BaseModel]] = {
+        "run": RunConfig,
+        "recipe": Recipe,
+        "training": TrainingConfig,
+        "model": ModelConfig,
+    }
     for kind in KINDS:
         for entry in entries(kind):
             if distribution in (None, entry.distribution):
                 component = load_entry(entry)
                 models[f"{singular(kind)}-{entry.name}"] = component if kind == "modalities" else component.Config
     return {
-        name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()} for name, model in models.items()
+        name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+        for name, model in models.items()
     }
 
 

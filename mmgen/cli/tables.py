@@ -16,9 +16,14 @@ from .guarded import _is_main_process
 
 
 def console() -> Console:
-    """The console for what people read: as wide as the terminal, wide enough for a line elsewhere; silent in all processes but the first."""
+    """The console for what people read: as wide as the terminal, wide enough for a line elsewhere; silent in all
+    processes but the first.
+    """
     return Console(
-        markup=False, quiet=not _is_main_process(), width=None if sys.stdout.isatty() else 160, soft_wrap=not sys.stdout.isatty()
+        markup=False,
+        quiet=not _is_main_process(),
+        width=None if sys.stdout.isatty() else 160,
+        soft_wrap=not sys.stdout.isatty(),
     )
 
 

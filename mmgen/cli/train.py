@@ -31,7 +31,9 @@ def command(
         "training": {key: value for key, value in training.items() if value is not None},
         "model": {key: value for key, value in model.items() if value is not None},
     }
-    options |= {key: {"name": value} for key, value in (("aggregator", aggregator), ("prior", prior)) if value is not None}
+    options |= {
+        key: {"name": value} for key, value in (("aggregator", aggregator), ("prior", prior)) if value is not None
+    }
     options = {key: value for key, value in options.items() if value}
     begun = RunFolder(output) if resume and output is not None and RunFolder(output).holds_a_run else None
     if begun is not None and not any((objective, dataset, recipe, config)):
@@ -39,7 +41,9 @@ def command(
         written["dataset"] = located(written["dataset"], begun)
         wanted = over(written, over(from_assignments(assignments), options))
     else:
-        wanted = layered(objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=assignments, options=options)
+        wanted = layered(
+            objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=assignments, options=options
+        )
     folder = RunFolder(output if output is not None else _default_output(wanted, resume))
     run = train_run(wanted, folder, resume=resume, screen=screen)
     screen.print(f"Run: {run.path}", highlight=False)

@@ -20,7 +20,8 @@ class Batch:
     Attributes:
         data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality.
         available: ``Bool[B, M]``: which modalities each row has. It is not changed in place.
-        labels: Name of the label to codes ``[B]``, −1 where unknown (or ``[B, L]`` of 0, 1 and −1 for multi-label ones).
+        labels: Name of the label to codes ``[B]``, −1 where unknown (or ``[B, L]`` of 0, 1 and −1 for multi-label
+            ones).
         rows: Row numbers in the source, ``[B]``.
         prepared: Whether the data are in the units that the networks work in; models do this themselves.
         known: What is known of ``available`` since before it was moved; see :attr:`presence`.
@@ -50,8 +51,8 @@ class Batch:
     def presence(self) -> Presence:
         """Which rows have what, by number.
 
-        Known of batches that were moved to a device. Otherwise it is read from ``available``, and one that was made on a
-        GPU waits for that.
+        Known of batches that were moved to a device. Otherwise it is read from ``available``, and one that was made on
+        a GPU waits for that.
         """
         known = self.known
         return known if known is not None and known.available is self.available else Presence.read(self.available)
@@ -70,7 +71,9 @@ class Batch:
         )
 
     def restrict(self, available: Bool[Tensor, "B M"]) -> Batch:
-        """The same rows with only what ``available`` leaves; what it takes away is set to zero, so that nothing can look at it."""
+        """The same rows with only what ``available`` leaves; what it takes away is set to zero, so that nothing can
+        look at it.
+        """
         data = {}
         for m, (name, values) in enumerate(self.data.items()):
             seen = available[:, m].reshape(-1, *[1] * (values.dim() - 1))

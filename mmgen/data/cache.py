@@ -1,4 +1,6 @@
-"""Prepared splits on disk: keyed by what made them, written whole or not at all, safe under two processes, rebuilt when damaged."""
+"""Prepared splits on disk: keyed by what made them, written whole or not at all, safe under two processes, rebuilt when
+damaged.
+"""
 
 from __future__ import annotations
 
@@ -48,24 +50,31 @@ def writable(folder: Path) -> Path:
 
 
 def is_recognised(dataset: Dataset) -> bool:
-    """Whether everything that a dataset makes follows from what a key can hold: an installed class, its options and its files.
+    """Whether everything that a dataset makes follows from what a key can hold: an installed class, its options and its
+    files.
 
-    A class that was written into a notebook, and one that is made from something besides its options (arrays, say), may be
-    another one tomorrow under the same name: such a dataset is prepared anew each time.
+    A class that was written into a notebook, and one that is made from something besides its options (arrays, say), may
+    be another one tomorrow under the same name: such a dataset is prepared anew each time.
     """
     kind = type(dataset)
     return is_declared("datasets", kind) and kind.__init__ is Dataset.__init__
 
 
 def cache_key(dataset: Dataset) -> str:
-    """Of the class, its code, version and distribution, every option, the files it reads, and the schema that it obeys."""
+    """Of the class, its code, version and distribution, every option, the files it reads, and the schema that it
+    obeys.
+    """
     kind = type(dataset)
     package = kind.__module__.split(".")[0].replace("_", "-")
     try:
         distribution = version("mmgen-core" if package == "mmgen" else package)
     except PackageNotFoundError:
         distribution = "0"
-    files = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in dataset.sources() if path.exists()]
+    files = [
+        (str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in dataset.sources()
+        if path.exists()
+    ]
     options = dataset.config.model_dump(mode="json", exclude=set(OPTIONS))
     schema = _schema_key(dataset.schema) if dataset.schema is not None else None
     made_from = [FORMAT, kind.__qualname__, dataset.version, distribution, _code(kind), options, files, schema]
@@ -73,7 +82,9 @@ def cache_key(dataset: Dataset) -> str:
 
 
 def _code(kind: type[Dataset]) -> str:
-    """A checksum of the package that a dataset is written in, so that a plugin under development never gets old rows."""
+    """A checksum of the package that a dataset is written in, so that a plugin under development never gets old
+    rows.
+    """
     module = Path(inspect.getfile(kind))
     files = sorted(module.parent.rglob("*.py")) if "." in kind.__module__ else [module]
     digest = hashlib.sha256()
@@ -84,7 +95,9 @@ def _code(kind: type[Dataset]) -> str:
 
 def _schema_key(schema: Schema) -> list[Any]:
     sides = {} if schema.sides is None else schema.sides.tensors()
-    numbers = hashlib.sha256(b"".join(name.encode() + values.numpy().tobytes() for name, values in sides.items())).hexdigest()
+    numbers = hashlib.sha256(
+        b"".join(name.encode() + values.numpy().tobytes() for name, values in sides.items())
+    ).hexdigest()
     modalities = {name: describe_modality(modality) for name, modality in schema.modalities.items()}
     return [modalities, {name: list(classes) for name, classes in schema.labels.items()}, numbers]
 
@@ -123,7 +136,9 @@ def _fingerprint(checksums: Mapping[str, int], splits: Splits) -> str:
     means = {
         "checksums": checksums,
         "labels": {name: list(classes) for name, classes in splits.labels.items()},
-        "modalities": {name: [getattr(one, field) for field in one.vocabulary] for name, one in splits.modalities.items()},
+        "modalities": {
+            name: [getattr(one, field) for field in one.vocabulary] for name, one in splits.modalities.items()
+        },
     }
     return hashlib.sha256(json.dumps(means, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -145,7 +160,9 @@ def _write(folder: Path, splits: Splits) -> None:
 
 
 def prepared_splits(name: str, dataset: Dataset) -> tuple[Splits, str] | None:
-    """The splits that were prepared earlier from the same files and options, and their fingerprint; None where there are none."""
+    """The splits that were prepared earlier from the same files and options, and their fingerprint; None where there
+    are none.
+    """
     if not is_recognised(dataset):
         return None
     return _read(_folder(name, dataset))

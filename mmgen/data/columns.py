@@ -20,7 +20,8 @@ class _Log1p(nn.Module):
 
 
 class Columns(nn.Module):
-    """Prepared values of a modality ``[B, *shape]`` as ``[B, count]``: flattened, integer codes one-hot, counts as log(1 + x).
+    """Prepared values of a modality ``[B, *shape]`` as ``[B, count]``: flattened, integer codes one-hot, counts as
+    log(1 + x).
 
     Prepared values are what the model's transforms make: standardised vectors, images in [0, 1].
 

@@ -15,7 +15,9 @@ from .modality import Modality
 from .schema import Schema
 from .table import Table
 
-Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]  # a run can then be opened from anywhere
+Folder = Annotated[
+    Path, AfterValidator(lambda path: path.expanduser().resolve())
+]  # a run can then be opened from anywhere
 
 
 class DatasetConfig(Options):
@@ -23,11 +25,13 @@ class DatasetConfig(Options):
 
     missing_rate: float | dict[str, float] = Field(
         0.0,
-        description="Share of the modalities that training and validation rows lose at random: one number, or one by modality; test rows keep all.",
+        description="Share of the modalities that training and validation rows lose at random: one number, or one by "
+        "modality; test rows keep all.",
     )
     missing_by: str | None = Field(
         None,
-        description="A label on which that depends: from nothing in its first class to twice the rate in its last one; none: on nothing.",
+        description="A label on which that depends: from nothing in its first class to twice the rate in its last "
+        "one; none: on nothing.",
     )
     missing_seed: int = Field(0, ge=0, description="Of what is lost; a higher rate loses the same and more.")
 
@@ -36,7 +40,9 @@ class DatasetConfig(Options):
     def _is_a_share(cls, value: Any) -> Any:
         for rate in value.values() if isinstance(value, Mapping) else [value]:
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-                raise ValueError(f"{rate!r} is not a share from 0 to below 1; write 0.3, or one per modality such as {{image: 0.3}}")
+                raise ValueError(
+                    f"{rate!r} is not a share from 0 to below 1; write 0.3, or one per modality such as {{image: 0.3}}"
+                )
         return value
 
 
@@ -44,7 +50,8 @@ class DatasetConfig(Options):
 class Provenance:
     """Where the data come from; written into every run and every result.
 
-    ``kind`` is ``real`` (measured), ``simulated``, or ``stand-in`` (made from other material in the layout of the real one); ``summary`` says it in a sentence.
+    ``kind`` is ``real`` (measured), ``simulated``, or ``stand-in`` (made from other material in the layout of the real
+    one); ``summary`` says it in a sentence.
     """
 
     kind: Literal["real", "simulated", "stand-in"]
@@ -63,7 +70,8 @@ class Splits:
         facts: Anything else worth keeping, as JSON; written into the run.
         modalities: The modalities, where they are found by reading the data (sizes, categories, alphabets); empty where
             :meth:`Dataset.modalities` knows them without.
-        notes: Sentences about what was left out, changed or guessed; shown when a training begins, and written into the run.
+        notes: Sentences about what was left out, changed or guessed; shown when a training begins, and written into the
+            run.
         new: Rows that a run opens and that were on none of its sides; None where there are none.
     """
 

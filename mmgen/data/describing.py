@@ -14,7 +14,9 @@ from .schema import brief, differing_vocabulary
 ALL = "all"  # in changes to modalities: every one of them
 
 
-def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
+def change_modalities(
+    declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
     What is said of ``all`` holds for every modality on which it has an effect, unless something else is said by name.
@@ -34,7 +36,9 @@ def change_modalities(declared: Mapping[str, Modality], changes: Mapping[str, Ma
         if not fields and not everywhere and kind is None:
             continue
         if kind is None and name not in declared:
-            raise MmgenError(f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}.")
+            raise MmgenError(
+                f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}."
+            )
         cls = type(declared[name]) if kind is None else load("modalities", kind)
         same = name in declared and type(declared[name]) is cls
         before = declared[name].model_dump(exclude_unset=True) if same else {}
@@ -64,7 +68,11 @@ def described(modalities: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality
 def is_declared(kind: str, cls: type) -> bool:
     """Whether a class is a component of an installed distribution."""
     package = cls.__module__.partition(".")[0]
-    return any(entry.point.load() is cls for entry in entries(kind) if entry.point.value.partition(":")[0].partition(".")[0] == package)
+    return any(
+        entry.point.load() is cls
+        for entry in entries(kind)
+        if entry.point.value.partition(":")[0].partition(".")[0] == package
+    )
 
 
 def describe_modality(modality: Modality) -> dict[str, Any]:
@@ -74,5 +82,6 @@ def describe_modality(modality: Modality) -> dict[str, Any]:
         if entry.point.value == value:
             return {"kind": entry.name, **modality.model_dump(mode="json")}
     raise PluginError(
-        f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed distribution."
+        f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed "
+        "distribution."
     )

@@ -1,4 +1,6 @@
-"""Which row is which: how rows of a table are recognised in another file, and which of them a training had on which side."""
+"""Which row is which: how rows of a table are recognised in another file, and which of them a training had on which
+side.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ class Identity:
     """By what ``N`` rows are recognised: an id where they have one, and their content.
 
     Attributes:
-        content: A key of the values of all modalities, ``[N]``; rows of the same content have keys of their own, in order.
+        content: A key of the values of all modalities, ``[N]``; rows of the same content have keys of their own, in
+            order.
         ids: What the rows are called, ``[N]`` strings; None where nothing calls them.
         groups: A key of the name of each row's group, ``[N]``, 0 where it has none; None where there are no groups.
     """
@@ -147,7 +150,8 @@ class Sides:
     def find(self, rows: Identity) -> np.ndarray:
         """The side of every row of a file, ``[N]`` codes: :data:`NEW` for one that the training did not have.
 
-        A row is recognised by its id where both files have ids, else by its content; one that is not recognised is where its group was.
+        A row is recognised by its id where both files have ids, else by its content; one that is not recognised is
+        where its group was.
         """
         known, keys = self._keys(rows)
         found = _look_up(known, self.side, keys)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Indexed:
-    """``N`` rows of which row i is ``values[index[i]]``: stands where a table wants a tensor ``[N, *shape]``, and needs the memory of ``values``.
+    """``N`` rows of which row i is ``values[index[i]]``: stands where a table wants a tensor ``[N, *shape]``, and needs
+    the memory of ``values``.
 
     Attributes:
         values: ``[n, *shape]``.
@@ -53,7 +54,11 @@ class Indexed:
     def select(self, rows: slice | Tensor) -> Indexed:
         """Some of the rows; values that none of them uses are let go."""
         used, index = self.index[rows].unique(return_inverse=True)
-        return Indexed(self.values[used], index) if len(used) < len(self.values) else Indexed(self.values, self.index[rows])
+        return (
+            Indexed(self.values[used], index)
+            if len(used) < len(self.values)
+            else Indexed(self.values, self.index[rows])
+        )
 
     def to(self, device: torch.device | str) -> Indexed:
         """The same on another device."""
@@ -69,7 +74,9 @@ def select(values: Rows, rows: Tensor) -> Rows:
 
 
 def positions(rows: slice | Tensor | list[int], of: Tensor) -> slice | Int[Tensor, " B"]:
-    """What chooses some of the rows ``of`` a tensor, for :func:`take`: a slice as it is; a mask, and numbers that count from the end, as numbers from 0."""
+    """What chooses some of the rows ``of`` a tensor, for :func:`take`: a slice as it is; a mask, and numbers that count
+    from the end, as numbers from 0.
+    """
     if isinstance(rows, slice):
         return rows
     index = torch.as_tensor(rows, device=of.device)
@@ -80,7 +87,9 @@ def positions(rows: slice | Tensor | list[int], of: Tensor) -> slice | Int[Tenso
 
 
 def take(values: Rows, rows: slice | Int[Tensor, " B"]) -> Tensor:
-    """The rows at :func:`positions`; ``index_select`` is many times as quick as indexing, and this is done in every step."""
+    """The rows at :func:`positions`; ``index_select`` is many times as quick as indexing, and this is done in every
+    step.
+    """
     return values[rows] if isinstance(values, Indexed) or isinstance(rows, slice) else values.index_select(0, rows)
 
 

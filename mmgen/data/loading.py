@@ -64,7 +64,9 @@ class Data:
             return table if table.rows is None else table.select(table.rows.argsort(stable=True))
         if name == "new":
             if self.new is None:
-                raise MmgenError("There are no new rows: each of these was a training, validation or test row of the run.")
+                raise MmgenError(
+                    "There are no new rows: each of these was a training, validation or test row of the run."
+                )
             return self.new
         if name not in ("train", "val", "test"):
             raise MmgenError(f"There is no split {name!r}; there are train, val, test, new and all.")
@@ -110,13 +112,17 @@ def open_dataset(
     Raises:
         MmgenError: Data that cannot be read, that have no training rows, or that a run cannot read.
     """
-    splits, found = cached_splits(name, dataset) if schema is None else _splits_of_run(name, dataset, schema, fingerprint)
+    splits, found = (
+        cached_splits(name, dataset) if schema is None else _splits_of_run(name, dataset, schema, fingerprint)
+    )
     if schema is None:
         declared = dict(splits.modalities) or dataset.modalities()
         _check_names(declared)
         known = change_modalities(declared, modalities or {})
         if len(splits.train) == 0:
-            raise DataError(f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation.")
+            raise DataError(
+                f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation."
+            )
     else:
         known = dict(schema.modalities)
     complete = {side: getattr(splits, side) for side in ("train", "val", "test")}
@@ -148,7 +154,9 @@ def _check_names(modalities: Mapping[str, Modality]) -> None:
 
 
 def _splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint: str) -> tuple[Splits, str]:
-    """The splits as a run reads them, and their fingerprint: what it was trained on where that is prepared, else by its schema."""
+    """The splits as a run reads them, and their fingerprint: what it was trained on where that is prepared, else by its
+    schema.
+    """
     ready = prepared_splits(name, dataset)
     if ready is not None and ready[1] == fingerprint:
         return ready
@@ -167,12 +175,16 @@ def _splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint: str
         together = Table.concatenate([splits.train, splits.val, splits.test])
         splits = replace(splits, train=nothing, val=nothing, test=nothing, new=together, notes=(*splits.notes, note))
     if len(splits.train) or not splits.notes:  # a file of other rows says so itself
-        splits = replace(splits, notes=(f"The data {name!r} are not as they were when the run was trained.", *splits.notes))
+        splits = replace(
+            splits, notes=(f"The data {name!r} are not as they were when the run was trained.", *splits.notes)
+        )
     return splits, found
 
 
 def _with_codes_of(schema: Schema, splits: Splits) -> Splits:
-    """The same rows with the label codes of a run, by the names of the classes; −1 for a class that it does not know."""
+    """The same rows with the label codes of a run, by the names of the classes; −1 for a class that it does not
+    know.
+    """
     moved = {label: classes for label, classes in schema.labels.items() if splits.labels.get(label, classes) != classes}
     if not moved:
         return splits
@@ -182,10 +194,13 @@ def _with_codes_of(schema: Schema, splits: Splits) -> Splits:
         for label, classes in moved.items():
             if labels[label].dim() > 1:
                 raise DataError(
-                    f"The answers of the label {label!r} are {listed(splits.labels[label])}, and those of the run {listed(classes)}."
+                    f"The answers of the label {label!r} are {listed(splits.labels[label])}, and those of the run "
+                    f"{listed(classes)}."
                 )
             code = {word: i for i, word in enumerate(classes)}
-            new = torch.tensor([*(code.get(word, -1) for word in splits.labels[label]), -1])  # the last one is of code −1
+            new = torch.tensor(
+                [*(code.get(word, -1) for word in splits.labels[label]), -1]
+            )  # the last one is of code −1
             labels[label] = new[labels[label]]
         return replace(table, labels=labels)
 

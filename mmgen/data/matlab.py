@@ -20,7 +20,8 @@ def read_matlab(path: Path) -> dict[str, Any]:
         return loadmat(path)
     except NotImplementedError as error:
         raise DataError(
-            f"{path} is a MATLAB file of version 7.3; the published one has version 5, and save(..., '-v7') writes that."
+            f"{path} is a MATLAB file of version 7.3; the published one has version 5, and save(..., '-v7') writes "
+            "that."
         ) from error
     except Exception as error:  # whatever the reader makes of bytes that are no MATLAB file, or half of one
         if isinstance(error, OSError) and error.strerror:

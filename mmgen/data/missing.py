@@ -12,15 +12,21 @@ from .dataset import DatasetConfig, Splits
 from .table import Table
 
 SIDES = ("train", "val")  # test rows keep everything, so that numbers can be compared
-OPTIONS = ("missing_rate", "missing_by", "missing_seed")  # of DatasetConfig: what is prepared and cached does not depend on them
+OPTIONS = (
+    "missing_rate",
+    "missing_by",
+    "missing_seed",
+)  # of DatasetConfig: what is prepared and cached does not depend on them
 
 
 def withhold(splits: Splits, config: DatasetConfig) -> tuple[dict[str, Table], str]:
-    """Training and validation rows with fewer modalities, and a phrase that says how many are gone (empty where nothing is).
+    """Training and validation rows with fewer modalities, and a phrase that says how many are gone (empty where nothing
+    is).
 
-    A value is withheld with the probability of its modality, which ``missing_by`` makes depend on the row's class c of C: 2c / (C − 1) times as much, from nothing
-    in the first class to twice the rate in the last. A row that would lose everything keeps one of what it had. The same seed withholds the same values, and more
-    of them, none less, at a higher rate.
+    A value is withheld with the probability of its modality, which ``missing_by`` makes depend on the row's class c of
+    C: 2c / (C − 1) times as much, from nothing in the first class to twice the rate in the last. A row that would lose
+    everything keeps one of what it had. The same seed withholds the same values, and more of them, none less, at a
+    higher rate.
 
     Raises:
         DataError: A modality or label of another name, a label of several answers, or a rate that would be above 1.
@@ -51,7 +57,9 @@ def _rates(given: float | Mapping[str, float], names: list[str]) -> np.ndarray:
         return np.full(len(names), given)
     for name in given:
         if name not in names:
-            raise DataError(f"dataset.missing_rate: there is no modality {name!r}; there are {listed(names)}{nearest(name, names)}.")
+            raise DataError(
+                f"dataset.missing_rate: there is no modality {name!r}; there are {listed(names)}{nearest(name, names)}."
+            )
     return np.array([given.get(name, 0.0) for name in names])
 
 
@@ -62,11 +70,13 @@ def _factors(splits: Splits, table: Table, label: str | None, highest: float) ->
     single = [name for name, codes in table.labels.items() if codes.dim() == 1]
     if label not in single:
         raise DataError(
-            f"dataset.missing_by: there is no label {label!r} of one class per row; there are {listed(single)}{nearest(label, single)}."
+            f"dataset.missing_by: there is no label {label!r} of one class per row; there are "
+            f"{listed(single)}{nearest(label, single)}."
         )
     if highest > 0.5:
         raise DataError(
-            f"dataset.missing_rate: with missing_by the last class loses twice the rate, so it is at most 0.5, not {highest:g}."
+            "dataset.missing_rate: with missing_by the last class loses twice the rate, so it is at most 0.5, not "
+            f"{highest:g}."
         )
     codes, classes = table.labels[label].numpy(), len(splits.labels[label])
     return np.where(codes < 0, 1.0, 2 * codes / max(classes - 1, 1))[:, None]

@@ -21,8 +21,8 @@ from .transforms import Transform
 class Rendering:
     """A value as people see it.
 
-    ``picture``: an array ``[height, width]`` or ``[height, width, 3]`` in [0, 1]; ``raster``: an array ``[rows, columns]`` of any range; ``bars``:
-    a list of numbers; ``text``: a string.
+    ``picture``: an array ``[height, width]`` or ``[height, width, 3]`` in [0, 1]; ``raster``: an array ``[rows,
+    columns]`` of any range; ``bars``: a list of numbers; ``text``: a string.
     """
 
     kind: Literal["picture", "raster", "bars", "text"]
@@ -39,19 +39,25 @@ class Modality(Options, ABC):
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
     weight: float = Field(1.0, ge=0, description="Of its log-likelihood, where model.likelihood_weights=official.")
-    spread: Spread = Field("log-variance", description="What the encoder's second output is: log σ², or log σ (then σ = exp(s) + 1e-6).")
+    spread: Spread = Field(
+        "log-variance", description="What the encoder's second output is: log σ², or log σ (then σ = exp(s) + 1e-6)."
+    )
     columns: tuple[str, ...] = Field(
         (), description="Names of the values, for tables; made up from the modality's name where there are none."
     )
 
     @property
     def dimension(self) -> int:
-        """The number of dimensions that a likelihood weight per dimension counts: values of a vector or an image, symbols of a text."""
+        """The number of dimensions that a likelihood weight per dimension counts: values of a vector or an image,
+        symbols of a text.
+        """
         return math.prod(self.shape)
 
     @abstractmethod
     def trunk(self, latent_dim: int) -> nn.Module:
-        """A new network from prepared data ``[N, *shape]`` to features ``[N, F]``, with the attribute ``features`` = F."""
+        """A new network from prepared data ``[N, *shape]`` to features ``[N, F]``, with the attribute ``features`` =
+        F.
+        """
 
     @abstractmethod
     def decoder(self, latent_dim: int) -> nn.Module:
@@ -74,29 +80,43 @@ class Modality(Options, ABC):
         return Encoder(self.trunk(latent_dim), latent_dim, self.spread)
 
     def tie(self, trunk: nn.Module, decoder: nn.Module) -> None:
-        """Let the trunk of an encoder of this modality and its decoder in the same model share weights; called once, after both were made."""
+        """Let the trunk of an encoder of this modality and its decoder in the same model share weights; called once,
+        after both were made.
+        """
 
     def transform(self) -> Transform:
         """The (unfitted) change from data units to what the networks see, and back."""
         return Transform()
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
-        """How far two values ``[N, *shape]`` in data units are apart: ``[N]``; mean squared difference unless a kind says otherwise."""
+        """How far two values ``[N, *shape]`` in data units are apart: ``[N]``; mean squared difference unless a kind
+        says otherwise.
+        """
         return (x.float() - y.float()).square().flatten(1).mean(-1)
 
     def guess(self, values: Tensor) -> Tensor:
-        """What one would guess knowing only these values ``[N, *shape]``: their mean ``[*shape]``, unless a kind says otherwise."""
+        """What one would guess knowing only these values ``[N, *shape]``: their mean ``[*shape]``, unless a kind says
+        otherwise.
+        """
         return values.double().mean(0).float()
 
     def value_names(self, name: str) -> list[str]:
         """Column names for the values of this modality, called ``name``, in a flat table."""
         size = int(np.prod(self.shape))
-        return list(self.columns) if len(self.columns) == size else [name] if size == 1 else [f"{name}_{i}" for i in range(size)]
+        return (
+            list(self.columns)
+            if len(self.columns) == size
+            else [name]
+            if size == 1
+            else [f"{name}_{i}" for i in range(size)]
+        )
 
     def in_source_units(self, values: np.ndarray) -> np.ndarray:
         """Stored values ``[…, *shape]`` as their source has them: the same, unless a kind stores others."""
         return values
 
     def cells(self, value: np.ndarray) -> list[Any]:
-        """One value as the cells of a flat table, in the order of :meth:`value_names`; numbers with the seven digits that float32 has."""
+        """One value as the cells of a flat table, in the order of :meth:`value_names`; numbers with the seven digits
+        that float32 has.
+        """
         return [float(f"{cell:.7g}") if isinstance(cell, float) else cell for cell in value.reshape(-1).tolist()]

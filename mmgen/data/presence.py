@@ -13,8 +13,8 @@ from torch import Tensor
 class Presence:
     """The numbers of the rows that networks see.
 
-    How many these are decides the shapes of a step, so they are read on the CPU before a batch is moved: a step that asked
-    a GPU would wait for it.
+    How many these are decides the shapes of a step, so they are read on the CPU before a batch is moved: a step that
+    asked a GPU would wait for it.
 
     Attributes:
         available: The mask ``Bool[B, M]`` that this was read from.

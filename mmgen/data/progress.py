@@ -20,6 +20,13 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield from bar.track(items, total=len(items) if total is None and isinstance(items, Sized) else total, description=what)
+        yield from bar.track(
+            items, total=len(items) if total is None and isinstance(items, Sized) else total, description=what
+        )

@@ -25,7 +25,8 @@ class Schema:
     sides: Sides | None = None
 
     def check(self, declared: Mapping[str, Modality], name: str) -> None:
-        """Refuse data whose values mean something else than the run's: no code of another vocabulary reaches its networks.
+        """Refuse data whose values mean something else than the run's: no code of another vocabulary reaches its
+        networks.
 
         Raises:
             DataError: The first modality that is not there, or that has other columns, categories, characters or sizes.
@@ -33,8 +34,8 @@ class Schema:
         for called, known in self.modalities.items():
             if called not in declared:
                 raise DataError(
-                    f"The run has the modality {called!r}, and the dataset {name!r} as it is now has {listed(declared)}; "
-                    "open it with the options that the run was trained with."
+                    f"The run has the modality {called!r}, and the dataset {name!r} as it is now has "
+                    f"{listed(declared)}; open it with the options that the run was trained with."
                 )
             differs = differing_vocabulary(known, declared[called])
             if differs is not None:
@@ -46,7 +47,9 @@ class Schema:
 
 
 def differing_vocabulary(one: Modality, two: Modality) -> str | None:
-    """The first field that says what stored values mean and that differs between two modalities; None where none does."""
+    """The first field that says what stored values mean and that differs between two modalities; None where none
+    does.
+    """
     if type(one) is not type(two):
         return "shape" if one.shape != two.shape else "kind"
     return next((name for name in one.vocabulary if getattr(one, name) != getattr(two, name)), None)

@@ -20,11 +20,12 @@ from .indexed import Indexed, Rows, concatenate, positions, select, take
 
 @dataclass(frozen=True)
 class Table:
-    """``N`` rows: like a :class:`Batch`, what belongs together (``groups``: rows of one group are in one split), and by what rows are recognised.
+    """``N`` rows: like a :class:`Batch`, what belongs together (``groups``: rows of one group are in one split), and by
+    what rows are recognised.
 
-    A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the whole tensor of either.
-    ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to each network are known
-    without asking the device.
+    A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is
+    the whole tensor of either. ``available`` is on the CPU wherever the values are, so that the rows that a batch gives
+    to each network are known without asking the device.
     """
 
     data: Mapping[str, Rows]
@@ -130,7 +131,9 @@ class Table:
         if self.identity is not None:
             tensors |= identity_tensors(self.identity)
         order = json.dumps({"modalities": list(self.data), "labels": list(self.labels)})
-        save_file(tensors, path, metadata={"order": order})  # one key: the order of several would change from time to time
+        save_file(
+            tensors, path, metadata={"order": order}
+        )  # one key: the order of several would change from time to time
 
     @classmethod
     def open(cls, path: Path) -> Table:

@@ -1,4 +1,6 @@
-"""Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods: the only place where such algebra lives."""
+"""Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods: the only place where
+such algebra lives.
+"""
 
 from ..bounds import bounded
 from .divergences import Reference, geometric_jensen_shannon, kl_divergence

@@ -1,4 +1,6 @@
-"""Divergences between Gaussians, Laplace distributions and mixtures of them; everything is summed over the latent dimensions and keeps the rows."""
+"""Divergences between Gaussians, Laplace distributions and mixtures of them; everything is summed over the latent
+dimensions and keeps the rows.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,17 @@ from .products import Products, kl_products
 Reference = Gaussian | Laplace | Mixture
 
 
-def kl_divergence(q: Component, p: Reference, z: Float[Tensor, "*samples_and_batch D"] | None = None) -> Float[Tensor, "*batch"]:
-    """KL(q ‖ p): in closed form within a family, else E_q[log q(z) − log p(z)] with the samples ``z`` ``[K, ..., B, D]`` or ``[..., B, D]``.
+def kl_divergence(
+    q: Component, p: Reference, z: Float[Tensor, "*samples_and_batch D"] | None = None
+) -> Float[Tensor, "*batch"]:
+    """KL(q ‖ p): in closed form within a family, else E_q[log q(z) − log p(z)] with the samples ``z`` ``[K, ..., B,
+    D]`` or ``[..., B, D]``.
 
     Args:
         q: Gaussian or Laplace ``[..., B, D]``.
         p: Gaussian or Laplace, or mixture ``[..., C, B, D]``.
-        z: Samples of ``q``, with one more leading dimension than ``q`` if there are several; one is drawn when there are none.
+        z: Samples of ``q``, with one more leading dimension than ``q`` if there are several; one is drawn when there
+            are none.
     """
     if isinstance(q, Products) and isinstance(p, Gaussian):
         return kl_products(q, p)
@@ -35,11 +41,17 @@ def kl_divergence(q: Component, p: Reference, z: Float[Tensor, "*samples_and_bat
 
 
 def geometric_jensen_shannon(
-    experts: Gaussian, given: Bool[Tensor, "B M"], *, weights: Float[Tensor, " M"] | None = None, prior: bool | float = False
+    experts: Gaussian,
+    given: Bool[Tensor, "B M"],
+    *,
+    weights: Float[Tensor, " M"] | None = None,
+    prior: bool | float = False,
 ) -> Float[Tensor, " B"]:
-    """Σ_k π_k KL(q_k ‖ f) with f the geometric mean of the given experts with the same π, equal or in proportion to ``weights``.
+    """Σ_k π_k KL(q_k ‖ f) with f the geometric mean of the given experts with the same π, equal or in proportion to
+    ``weights``.
 
-    ``prior`` is the weight of N(0, I), as of one more expert (True is 1). Sutter et al. 2020 (MMJSD), Eq. 7; closed form.
+    ``prior`` is the weight of N(0, I), as of one more expert (True is 1). Sutter et al. 2020 (MMJSD), Eq. 7; closed
+    form.
     """
     dynamic = geometric_mean(experts, given, weights=weights, prior=prior)
     parts = given.to(experts.mean.dtype) if weights is None else given * weights.to(experts.mean.dtype)

@@ -1,7 +1,7 @@
 """One Gaussian out of several: products, weighted products and means of experts, under masks.
 
-``experts`` are ``[M, B, D]``. ``given`` says which of them each row may use: ``Bool[..., B, M]``, with any number of leading dimensions (subsets, say), all
-handled at once. A row for which nothing is given gets N(0, I).
+``experts`` are ``[M, B, D]``. ``given`` says which of them each row may use: ``Bool[..., B, M]``, with any number of
+leading dimensions (subsets, say), all handled at once. A row for which nothing is given gets N(0, I).
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def singletons(available: Bool[Tensor, "B M"]) -> Bool[Tensor, "M B M"]:
 
 
 def over_modalities(values: Float[Tensor, "*lead B M"]) -> Float[Tensor, "*lead B"]:
-    """Σ_m values[..., m], as a product with ones: ten times as quick as a reduction (or ``any``, ``all`` of a mask) over so few numbers."""
+    """Σ_m values[..., m], as a product with ones: ten times as quick as a reduction (or ``any``, ``all`` of a mask)
+    over so few numbers.
+    """
     with torch.autocast(values.device.type, enabled=False):
         return values @ torch.ones(values.shape[-1], dtype=values.dtype, device=values.device)
 
@@ -46,8 +48,10 @@ def product_of_experts(
 
     Args:
         experts: ``[M, B, D]``.
-        given: Which experts each row may use, or ``[..., 1, M]`` if that is the same for all, which is quicker; everything by default.
-        weights: Exponents w_m, one per modality or ``[..., B, M]`` (or ``[..., B, 1]``, the same for all); 1 by default.
+        given: Which experts each row may use, or ``[..., 1, M]`` if that is the same for all, which is quicker;
+            everything by default.
+        weights: Exponents w_m, one per modality or ``[..., B, M]`` (or ``[..., B, 1]``, the same for all); 1 by
+            default.
         prior: Exponent w_0 of the standard normal expert: a number, or one per row and subset ``[..., B]``.
     """
     mask = everything(experts) if given is None else given
@@ -73,7 +77,8 @@ def geometric_mean(
         experts: ``[M, B, D]``.
         given: Which experts each row may use; all by default.
         weights: Positive weights, in proportion to which the experts have their exponents; equal by default.
-        prior: The weight of N(0, I), as of one more expert: a number, or one per row and subset ``[..., B]``; True is 1.
+        prior: The weight of N(0, I), as of one more expert: a number, or one per row and subset ``[..., B]``; True is
+            1.
     """
     mask = everything(experts) if given is None else given
     parts = mask.to(experts.mean.dtype) if weights is None else mask * weights.to(experts.mean.dtype)
@@ -84,7 +89,10 @@ def geometric_mean(
 
 
 def mean_of_experts(
-    experts: Gaussian, given: Bool[Tensor, "*lead B M"] | None = None, *, average: Literal["variance", "scale"] = "variance"
+    experts: Gaussian,
+    given: Bool[Tensor, "*lead B M"] | None = None,
+    *,
+    average: Literal["variance", "scale"] = "variance",
 ) -> Gaussian:
     """The Gaussian whose mean is the mean of the given means, and whose variance (or scale) is the mean of theirs.
 

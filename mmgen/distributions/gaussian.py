@@ -1,7 +1,7 @@
 """Stacked diagonal Gaussians, kept as mean and log-variance.
 
-Shapes: a Gaussian over a latent space of ``D`` dimensions is ``[..., B, D]``; the experts of M modalities are ``[M, B, D]``. Everything
-here sums over ``D`` and keeps every other dimension.
+Shapes: a Gaussian over a latent space of ``D`` dimensions is ``[..., B, D]``; the experts of M modalities are ``[M, B,
+D]``. Everything here sums over ``D`` and keeps every other dimension.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class Gaussian:
 
 
 def choose(values: Float[Tensor, "*lead C B X"], chosen: Int[Tensor, "*any B"]) -> Float[Tensor, "*any B X"]:
-    """values[..., chosen[..., b], b, :]: of C one for every row. ``chosen`` may have more leading dimensions than ``values``, before theirs."""
+    """values[..., chosen[..., b], b, :]: of C one for every row. ``chosen`` may have more leading dimensions than
+    ``values``, before theirs.
+    """
     index = chosen[..., None, :, None].expand(*chosen.shape[:-1], 1, *values.shape[-2:])
     return values.expand(*chosen.shape[:-1], *values.shape[-3:]).gather(-3, index).squeeze(-3)
 
@@ -87,7 +89,8 @@ def standard_normal(like: Gaussian | Tensor) -> Gaussian:
 def kl_gaussians(q: Gaussian, p: Gaussian) -> Float[Tensor, "*batch"]:
     """KL(q ‖ p) in closed form, summed over the latent dimensions.
 
-    ½ Σ_d [σ_q²/σ_p² − 1 − log(σ_q²/σ_p²) + (μ_q − μ_p)²/σ_p²], with ``expm1`` for the first two terms, which keeps the digits of nearly equal variances.
+    ½ Σ_d [σ_q²/σ_p² − 1 − log(σ_q²/σ_p²) + (μ_q − μ_p)²/σ_p²], with ``expm1`` for the first two terms, which keeps the
+    digits of nearly equal variances.
     """
     log_ratio = q.log_variance - p.log_variance
     return 0.5 * (torch.expm1(log_ratio) - log_ratio + (q.mean - p.mean).square() * p.precision).sum(-1)

@@ -1,6 +1,7 @@
 """Stacked Laplace distributions with independent dimensions, kept as mean and log-scale.
 
-Shapes as for Gaussians: ``[..., B, D]``, experts ``[M, B, D]``. Everything here sums over ``D`` and keeps every other dimension.
+Shapes as for Gaussians: ``[..., B, D]``, experts ``[M, B, D]``. Everything here sums over ``D`` and keeps every other
+dimension.
 """
 
 from __future__ import annotations
@@ -71,8 +72,9 @@ def standard_laplace(like: Laplace | Gaussian | Tensor) -> Laplace:
 def kl_laplaces(q: Laplace, p: Laplace) -> Float[Tensor, "*batch"]:
     """KL(q ‖ p) in closed form, summed over the latent dimensions.
 
-    Σ_d [log(b_p/b_q) + |Δ|/b_p + (b_q/b_p) exp(−|Δ|/b_q) − 1] with Δ = μ_q − μ_p. With t = |Δ|/b_q and r = b_q/b_p it is written as
-    (r − 1 − log r) + r (t + e^{−t} − 1), two terms that are never negative, with ``expm1``, which keeps the digits of nearly equal distributions.
+    Σ_d [log(b_p/b_q) + |Δ|/b_p + (b_q/b_p) exp(−|Δ|/b_q) − 1] with Δ = μ_q − μ_p. With t = |Δ|/b_q and r = b_q/b_p it
+    is written as (r − 1 − log r) + r (t + e^{−t} − 1), two terms that are never negative, with ``expm1``, which keeps
+    the digits of nearly equal distributions.
     """
     log_ratio = q.log_scale - p.log_scale
     distance = (q.mean - p.mean).abs() * (-q.log_scale).exp()

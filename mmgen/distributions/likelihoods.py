@@ -1,7 +1,8 @@
 """p(x_m | z): what a decoder's output means.
 
-A likelihood says how many numbers the decoder must give per value (``outputs``), and turns decoder output ``[..., N, outputs, *shape]`` and data
-``[N, *shape]`` into log-probabilities ``[..., N]`` summed over the values, a mean, and samples. Constants are kept, so that numbers are densities.
+A likelihood says how many numbers the decoder must give per value (``outputs``), and turns decoder output ``[..., N,
+outputs, *shape]`` and data ``[N, *shape]`` into log-probabilities ``[..., N]`` summed over the values, a mean, and
+samples. Constants are kept, so that numbers are densities.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class Likelihood(nn.Module, ABC):
 
 
 class _LocationScale(Likelihood):
-    """What Normal and Laplace share: a location from the decoder, and a scale that is fixed, learned per value, or predicted."""
+    """What Normal and Laplace share: a location from the decoder, and a scale that is fixed, learned per value, or
+    predicted.
+    """
 
     def __init__(self, shape: tuple[int, ...], scale: float = 1.0, scale_kind: ScaleKind = "fixed") -> None:
         super().__init__(shape)
@@ -100,14 +103,20 @@ class Normal(_LocationScale):
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """−½ [log 2π + 2 log s + (x − μ)²/s²]."""
         log_scale = self.spread(parameters)
-        return -0.5 * math.log(2 * math.pi) - log_scale - 0.5 * ((x - self.mean(parameters)) * torch.exp(-log_scale)).square()
+        return (
+            -0.5 * math.log(2 * math.pi)
+            - log_scale
+            - 0.5 * ((x - self.mean(parameters)) * torch.exp(-log_scale)).square()
+        )
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         """The sum; with one scale for all values it is taken before anything else, which halves the time."""
         if self.kind != "fixed":
             return super().log_prob(parameters, x)
         squares = self._total((x - self.mean(parameters)).square())
-        return -0.5 * torch.exp(-2 * self.log_scale) * squares - math.prod(self.shape) * (0.5 * math.log(2 * math.pi) + self.log_scale)
+        return -0.5 * torch.exp(-2 * self.log_scale) * squares - math.prod(self.shape) * (
+            0.5 * math.log(2 * math.pi) + self.log_scale
+        )
 
     def variance(self, parameters: Tensor) -> Tensor:
         """s²."""
@@ -199,7 +208,9 @@ class Bernoulli(Likelihood):
 
 
 class Categorical(Likelihood):
-    """One of ``categories`` values per position, the decoder's outputs as logits; data are integer codes, −1 where there is nothing to predict."""
+    """One of ``categories`` values per position, the decoder's outputs as logits; data are integer codes, −1 where
+    there is nothing to predict.
+    """
 
     discrete = True
 
@@ -255,7 +266,9 @@ class Poisson(Likelihood):
 
 
 class NegativeBinomial(Likelihood):
-    """Negative binomial with the decoder's output as log-mean and a dispersion r learned per value: variance μ + μ²/r."""
+    """Negative binomial with the decoder's output as log-mean and a dispersion r learned per value: variance μ +
+    μ²/r.
+    """
 
     discrete = True
 

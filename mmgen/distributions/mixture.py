@@ -1,4 +1,6 @@
-"""Mixtures of C diagonal Gaussians (or Laplace distributions), ``[..., C, B, D]``, with weights per row: what every aggregator returns."""
+"""Mixtures of C diagonal Gaussians (or Laplace distributions), ``[..., C, B, D]``, with weights per row: what every
+aggregator returns.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ Component = Gaussian | Laplace
 
 @dataclass(frozen=True)
 class Mixture:
-    """Σ_c w_c q_c: ``components`` q_c ``[..., C, B, D]``, all of one family, and ``log_weights`` ``[..., C, B]`` (−∞ where a row lacks a component)."""
+    """Σ_c w_c q_c: ``components`` q_c ``[..., C, B, D]``, all of one family, and ``log_weights`` ``[..., C, B]`` (−∞
+    where a row lacks a component).
+    """
 
     components: Component
     log_weights: Float[Tensor, "*lead C B"]
@@ -50,8 +54,9 @@ class Mixture:
     def rsample(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples_and_lead D"]:
         """One reparameterised sample per row, ``[*samples, ..., B, D]``, from a component drawn by weight.
 
-        The draw is systematic over the batch (:func:`.random.stratified_uniform`): with equal weights each component gets an equal share of the rows, as in
-        the stratified estimator of MMVAE and MoPoE, and with fewer rows than components each row still draws by weight.
+        The draw is systematic over the batch (:func:`.random.stratified_uniform`): with equal weights each component
+        gets an equal share of the rows, as in the stratified estimator of MMVAE and MoPoE, and with fewer rows than
+        components each row still draws by weight.
         """
         if self.log_weights.shape[-2] == 1:
             return self.components[..., 0, :, :].rsample(samples)
@@ -61,12 +66,18 @@ class Mixture:
         position = stratified_uniform(shape, self.log_weights)
         upper = self.weights.cumsum(-2)
         total = upper[..., -1:, :]
-        passed = (position.unsqueeze(-2) * total >= upper) & (upper < total)  # never the last that has any weight, whatever is rounded
+        passed = (position.unsqueeze(-2) * total >= upper) & (
+            upper < total
+        )  # never the last that has any weight, whatever is rounded
         return self.components.choose(passed.sum(-2)).rsample()
 
 
-def uniform_log_weights(given: Bool[Tensor, "*lead B M"], dtype: torch.dtype | None = None) -> Float[Tensor, "*lead M B"]:
-    """Log-weights of the uniform mixture over what is given: −log |given|, and −∞ elsewhere; uniform over all where nothing is."""
+def uniform_log_weights(
+    given: Bool[Tensor, "*lead B M"], dtype: torch.dtype | None = None
+) -> Float[Tensor, "*lead M B"]:
+    """Log-weights of the uniform mixture over what is given: −log |given|, and −∞ elsewhere; uniform over all where
+    nothing is.
+    """
     seen = (given | ~given.any(-1, keepdim=True)).movedim(-1, -2)
     count = seen.sum(-2, keepdim=True, dtype=dtype or torch.get_default_dtype())
     return torch.where(seen, -count.log(), -torch.inf)
@@ -75,7 +86,8 @@ def uniform_log_weights(given: Bool[Tensor, "*lead B M"], dtype: torch.dtype | N
 def mixture_of_experts(experts: Component, given: Bool[Tensor, "*lead B M"]) -> Mixture:
     """The uniform mixture of the given experts (Shi et al. 2019, Eq. 3).
 
-    A row for which nothing is given gets N(0, I), or Laplace(0, 1) if the experts are of that family: both have zeros as parameters.
+    A row for which nothing is given gets N(0, I), or Laplace(0, 1) if the experts are of that family: both have zeros
+    as parameters.
     """
     nothing = ~given.any(-1)[..., None, :, None]
     components = experts.map(lambda value: value.expand(*given.shape[:-2], *value.shape).masked_fill(nothing, 0.0))

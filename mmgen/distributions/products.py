@@ -17,12 +17,14 @@ NUMBERS_AT_ONCE_ELSEWHERE = 2**24  # only memory counts there
 
 
 class Products(Gaussian):
-    """Gaussians ``[..., B, D]``, each the normalised product Π_m q_m^{w_m} of the same M experts, with exponents of its own.
+    """Gaussians ``[..., B, D]``, each the normalised product Π_m q_m^{w_m} of the same M experts, with exponents of its
+    own.
 
     With precisions T_m: T = Σ_m w_m T_m and μ = Σ_m w_m T_m μ_m / T (Hinton 2002; Wu & Goodman 2018, Appendix A).
 
-    There may be a thousand for every row, of which one is drawn from. So means and log-variances are computed when somebody asks for them first (with or without
-    gradients as when this was made), and neither :meth:`choose` nor :func:`kl_products` does.
+    There may be a thousand for every row, of which one is drawn from. So means and log-variances are computed when
+    somebody asks for them first (with or without gradients as when this was made), and neither :meth:`choose` nor
+    :func:`kl_products` does.
 
     Attributes:
         experts: ``[M, B, D]``.
@@ -34,13 +36,17 @@ class Products(Gaussian):
 
     def __init__(self, experts: Gaussian, exponents: Float[Tensor, "*lead #B M"]) -> None:
         constant = not torch.is_grad_enabled()
-        vars(self).update(experts=experts.map(torch.Tensor.detach) if constant else experts, exponents=exponents)  # Gaussians are frozen
+        vars(self).update(
+            experts=experts.map(torch.Tensor.detach) if constant else experts, exponents=exponents
+        )  # Gaussians are frozen
 
     @cached_property
     def _computed(self) -> Gaussian:
         with torch.enable_grad():
             precision = self.experts.precision
-            total, pull = weighted_sum(self.exponents, torch.cat([precision, precision * self.experts.mean], -1)).chunk(2, -1)
+            total, pull = weighted_sum(self.exponents, torch.cat([precision, precision * self.experts.mean], -1)).chunk(
+                2, -1
+            )
             return Gaussian(pull / total, -total.log())
 
     @property
@@ -65,10 +71,12 @@ class Products(Gaussian):
 
 
 def kl_products(q: Products, p: Gaussian) -> Float[Tensor, "*lead B"]:
-    """KL(q ‖ p) in closed form, summed over the latent dimensions: :func:`.gaussian.kl_gaussians` in less time and memory, where there are many products.
+    """KL(q ‖ p) in closed form, summed over the latent dimensions: :func:`.gaussian.kl_gaussians` in less time and
+    memory, where there are many products.
 
-    It is the same in coordinates in which p is N(0, I); there the experts have precisions T_m σ_p² and means (μ_m − μ_p)/σ_p.
-    Means and variances that are there already, exponents that learn, and a p with a shape other than ``[B, D]`` are left to :func:`.gaussian.kl_gaussians`.
+    It is the same in coordinates in which p is N(0, I); there the experts have precisions T_m σ_p² and means (μ_m −
+    μ_p)/σ_p. Means and variances that are there already, exponents that learn, and a p with a shape other than ``[B,
+    D]`` are left to :func:`.gaussian.kl_gaussians`.
     """
     if q.computed or q.exponents.requires_grad or p.mean.shape != q.experts.mean.shape[1:]:
         return kl_gaussians(q, p)
@@ -77,15 +85,19 @@ def kl_products(q: Products, p: Gaussian) -> Float[Tensor, "*lead B"]:
     lead = q.exponents.shape[:-2]
     exponents = q.exponents.reshape(lead.numel(), *q.exponents.shape[-2:]).transpose(0, 1).contiguous()  # [#B, S, M]
     exponents = exponents.expand(len(mean), -1, -1)
-    divergence = _KLToStandardNormal.apply(exponents.to(mean.dtype), precision.contiguous(), (precision * mean).contiguous())
+    divergence = _KLToStandardNormal.apply(
+        exponents.to(mean.dtype), precision.contiguous(), (precision * mean).contiguous()
+    )
     return cast(Tensor, divergence).T.reshape(*lead, len(mean))
 
 
 class _KLToStandardNormal(torch.autograd.Function):
-    """KL(q_s ‖ N(0, I)) ``[B, S]`` of products with exponents w ``[B, S, M]`` of experts with precisions T_m and T_m μ_m ``[B, M, D]``.
+    """KL(q_s ‖ N(0, I)) ``[B, S]`` of products with exponents w ``[B, S, M]`` of experts with precisions T_m and T_m
+    μ_m ``[B, M, D]``.
 
-    ½ Σ_d [1/T − 1 + log T + μ²] with T = Σ_m w_m T_m. Rows are worked through in chunks, and no tensor ``[B, S, D]`` is kept for the derivatives: those for T,
-    ½ (1/T)(1 − 1/T − 2 μ²), and for Σ_m w_m T_m μ_m, μ/T, need two products of matrices again, but no logarithm.
+    ½ Σ_d [1/T − 1 + log T + μ²] with T = Σ_m w_m T_m. Rows are worked through in chunks, and no tensor ``[B, S, D]`` is
+    kept for the derivatives: those for T, ½ (1/T)(1 − 1/T − 2 μ²), and for Σ_m w_m T_m μ_m, μ/T, need two products of
+    matrices again, but no logarithm.
     """
 
     @staticmethod
@@ -99,7 +111,9 @@ class _KLToStandardNormal(torch.autograd.Function):
                 variance = total.reciprocal()
                 mean = torch.bmm(exponents[rows], pull[rows]).mul_(variance)
                 terms = total.log().addcmul_(mean, mean)
-                result[rows] = terms.addcmul_(1 - total, variance).sum(-1)  # (1 − T)/T keeps the digits of 1/T − 1 near 0
+                result[rows] = terms.addcmul_(1 - total, variance).sum(
+                    -1
+                )  # (1 − T)/T keeps the digits of 1/T − 1 near 0
         return result.mul_(0.5)
 
     @staticmethod

@@ -1,8 +1,9 @@
 """Every random number that a model draws comes from here.
 
-Noise belongs to a row of the global batch. When a batch is cut into shares (over processes, or into micro-batches), each share draws the noise of the whole
-batch from the same generator and keeps its own rows, so that the learning curve does not depend on how the batch was cut. Latent noise is small beside
-the data, so drawing it several times costs next to nothing.
+Noise belongs to a row of the global batch. When a batch is cut into shares (over processes, or into micro-batches),
+each share draws the noise of the whole batch from the same generator and keeps its own rows, so that the learning curve
+does not depend on how the batch was cut. Latent noise is small beside the data, so drawing it several times costs next
+to nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def share_of_batch(start: int, stop: int, total: int) -> Iterator[None]:
 def central_noise() -> Iterator[None]:
     """Within this context every noise is its median: 0 for normal and Laplace noise, ½ for uniform numbers.
 
-    So samples are means, those of a mixture too, and nothing depends on the place of a row in a batch: two evaluations can be compared exactly.
+    So samples are means, those of a mixture too, and nothing depends on the place of a row in a batch: two evaluations
+    can be compared exactly.
     """
     token = _central.set(True)
     try:
@@ -88,11 +90,15 @@ def normal_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 def laplace_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Standard Laplace noise of ``shape`` ``[..., B, D]``, with the dtype and device of ``like``: the difference of two exponential variables."""
+    """Standard Laplace noise of ``shape`` ``[..., B, D]``, with the dtype and device of ``like``: the difference of two
+    exponential variables.
+    """
     if _central.get():
         return like.new_zeros(shape)
     share = _whole(shape[-2])
-    one, two = torch.empty((2, *shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device).exponential_()
+    one, two = torch.empty(
+        (2, *shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device
+    ).exponential_()
     return (one - two)[..., share.start : share.stop, :]
 
 

@@ -21,8 +21,8 @@ def powerset(modalities: int, device: torch.device | None = None) -> Bool[Tensor
 def sampled_subsets(available: Bool[Tensor, "B M"], count: int) -> Bool[Tensor, "S B M"]:
     """``count`` independent draws per row, uniform over the non-empty subsets of what that row has.
 
-    A number drawn uniformly from 1 … 2^a − 1 (a: how many the row has) is read as bits over the row's own modalities. A row that has nothing gets
-    empty subsets.
+    A number drawn uniformly from 1 … 2^a − 1 (a: how many the row has) is read as bits over the row's own modalities. A
+    row that has nothing gets empty subsets.
     """
     have = available.sum(-1)
     draw = uniform_noise((count, available.shape[0]), torch.zeros((), dtype=torch.float64, device=available.device))

@@ -17,11 +17,13 @@ from .scores import accuracy, average_precisions, known_rows, mean_average_preci
 class Classification(Metric):
     """The model's own classifier, where its objective has one, on the evaluated split: nothing is trained here.
 
-    ``accuracy`` and ``error_rate`` = 1 − accuracy for a label with classes. For a label of several yes/no answers ``map`` is the mean over answers of the average
-    precision (macro), ``map_micro`` that of all answers ranked together, and ``ap`` each answer's own. What is not known does not count; nor does, in ``map``, an
-    answer that is the same in all rows.
+    ``accuracy`` and ``error_rate`` = 1 − accuracy for a label with classes. For a label of several yes/no answers
+    ``map`` is the mean over answers of the average precision (macro), ``map_micro`` that of all answers ranked
+    together, and ``ap`` each answer's own. What is not known does not count; nor does, in ``map``, an answer that is
+    the same in all rows.
 
-    Source: "Discriminative multimodal learning via conditional priors in generative models", Table 2 (error rate, mean average precision).
+    Source: "Discriminative multimodal learning via conditional priors in generative models", Table 2 (error rate, mean
+    average precision).
     """
 
     headline = ("accuracy", "error_rate", "map", "map_micro")
@@ -54,8 +56,12 @@ class Classification(Metric):
                 continue
             means = {"map": mean_average_precision(logits, truth), "map_micro": micro_average_precision(logits, truth)}
             rows += [row(measure, value, n, label=label) for measure, value in means.items() if np.isfinite(value)]
-            each = zip(evaluation.data.labels[label], average_precisions(logits, truth), (truth >= 0).sum(0), strict=True)
-            rows += [row("ap", value, count, label=f"{label}: {name}") for name, value, count in each if np.isfinite(value)]
+            each = zip(
+                evaluation.data.labels[label], average_precisions(logits, truth), (truth >= 0).sum(0), strict=True
+            )
+            rows += [
+                row("ap", value, count, label=f"{label}: {name}") for name, value, count in each if np.isfinite(value)
+            ]
         return rows
 
     @staticmethod
@@ -65,7 +71,13 @@ class Classification(Metric):
         def make() -> dict[str, np.ndarray]:
             table = evaluation.rows(evaluation.split)
             with evaluation.seeded():
-                parts = [evaluation.model.classify(raw.to(evaluation.device)) for raw in table.batches(evaluation.batch_size)]
-            return {label: torch.cat([part[label].cpu() for part in parts]).double().numpy() for label in parts[0]} if parts else {}
+                parts = [
+                    evaluation.model.classify(raw.to(evaluation.device)) for raw in table.batches(evaluation.batch_size)
+                ]
+            return (
+                {label: torch.cat([part[label].cpu() for part in parts]).double().numpy() for label in parts[0]}
+                if parts
+                else {}
+            )
 
         return evaluation.once("own classifier", make)

@@ -1,4 +1,6 @@
-"""Classifiers that judge generated values: trained on real training rows, chosen on validation rows, cached by what made them."""
+"""Classifiers that judge generated values: trained on real training rows, chosen on validation rows, cached by what
+made them.
+"""
 
 from __future__ import annotations
 
@@ -83,9 +85,11 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class Budget:
-    """How a classifier is trained: so many ``steps`` of Adam on batches, with one cycle of the learning rate up to ``learning_rate`` and down to nothing.
+    """How a classifier is trained: so many ``steps`` of Adam on batches, with one cycle of the learning rate up to
+    ``learning_rate`` and down to nothing.
 
-    In a given time one cycle is better than a constant rate (Smith & Topin 2018): on images of digits 400 steps beat 1,600 at 1e-3.
+    In a given time one cycle is better than a constant rate (Smith & Topin 2018): on images of digits 400 steps beat
+    1,600 at 1e-3.
     """
 
     steps: int = STEPS
@@ -133,7 +137,9 @@ def _error(logits: Tensor, codes: Tensor) -> Tensor:
     if codes.dim() == 1:
         each = nn.functional.cross_entropy(logits, codes, ignore_index=-1, reduction="none")
     else:
-        each = nn.functional.binary_cross_entropy_with_logits(logits, codes.clamp(min=0).to(logits.dtype), reduction="none")
+        each = nn.functional.binary_cross_entropy_with_logits(
+            logits, codes.clamp(min=0).to(logits.dtype), reduction="none"
+        )
     known = (codes >= 0).to(logits.dtype)
     return (each * known).sum() / known.sum().clamp(min=1)
 
@@ -152,7 +158,9 @@ def _quality(logits: Mapping[str, Tensor], codes: Mapping[str, Tensor]) -> float
 
 @torch.enable_grad()  # an evaluation that asks for a classifier has gradients switched off
 def _train(classifier: Classifier, data: Data, name: str, budget: Budget, device: torch.device) -> None:
-    """Adam on the sum of the labels' cross-entropies; the weights that are best on the validation rows (looked at once an epoch) are kept."""
+    """Adam on the sum of the labels' cross-entropies; the weights that are best on the validation rows (looked at once
+    an epoch) are kept.
+    """
     values, codes = _rows(data.complete.get("train", data.train), name)
     checked, truth = _rows(data.complete.get("val", data.val), name)
     classifier.transform.fit(values)
@@ -161,11 +169,15 @@ def _train(classifier: Classifier, data: Data, name: str, budget: Budget, device
     best, weights = -torch.inf, deepcopy(classifier.state_dict())
     endless = (rows for _ in count() for rows in torch.randperm(len(values)).split(budget.batch_size))
     look = max(math.ceil(len(values) / budget.batch_size), 20)
-    for step, rows in zip(track(range(1, budget.steps + 1), f"training the classifier of {', '.join(codes)} from {name}"), endless):
+    for step, rows in zip(
+        track(range(1, budget.steps + 1), f"training the classifier of {', '.join(codes)} from {name}"), endless
+    ):
         if len(rows) > 1:  # batch normalisation needs several
             optimizer.zero_grad()
             logits = classifier.train()(values[rows].to(device))
-            torch.stack([_error(logits[label], each[rows].to(device)) for label, each in codes.items()]).sum().backward()
+            torch.stack(
+                [_error(logits[label], each[rows].to(device)) for label, each in codes.items()]
+            ).sum().backward()
             optimizer.step()
         cycle.step()
         if step % look == 0 or step == budget.steps:

@@ -24,35 +24,40 @@ Judgement = dict[str, np.ndarray]  # label to classes [N], or to scores [N, L]
 class CoherenceConfig(MetricConfig):
     """Options of :class:`Coherence`."""
 
-    classifier_steps: int = Field(STEPS, ge=1, description="Optimiser steps that the judging classifiers are trained for.")
+    classifier_steps: int = Field(
+        STEPS, ge=1, description="Optimiser steps that the judging classifiers are trained for."
+    )
     trustworthy: float = Field(
         0.9,
         ge=0,
         le=1,
-        description="Accuracy (mean average precision for several yes/no answers) of a classifier on real held-out data below which its verdicts are "
-        "marked untrustworthy.",
+        description="Accuracy (mean average precision for several yes/no answers) of a classifier on real held-out "
+        "data below which its verdicts are marked untrustworthy.",
     )
     given: bool = Field(True, description="Whether targets that are given are judged too (self-coherence).")
     text: Literal["classifier", "words"] = Field(
         "classifier",
-        description="How text is judged: by a classifier, or as the class whose name is nearest in edit distance (a tie is no class).",
+        description="How text is judged: by a classifier, or as the class whose name is nearest in edit distance (a "
+        "tie is no class).",
     )
 
 
 class Coherence(Metric):
     """Coherence: a classifier of the target modality must find in the generated value the label of the given ones.
 
-    z ~ q(z | x_S), the mean of p(x_target | z), and a classifier trained on real training data of that modality. ``cross`` has targets that are not given, ``self``
-    those that are. ``k of M`` is the mean over all subsets of k modalities and their targets. ``joint`` is the share of draws from the prior for which the
-    classifiers of all modalities find the same class; its target names them where the model does not generate all.
-    ``classifier`` is the accuracy on the real data of the split: no coherence means more than that. A classifier that
-    has seen one class has nothing to find, and a single one nothing to agree with: there are no rows.
+    z ~ q(z | x_S), the mean of p(x_target | z), and a classifier trained on real training data of that modality.
+    ``cross`` has targets that are not given, ``self`` those that are. ``k of M`` is the mean over all subsets of k
+    modalities and their targets. ``joint`` is the share of draws from the prior for which the classifiers of all
+    modalities find the same class; its target names them where the model does not generate all. ``classifier`` is the
+    accuracy on the real data of the split: no coherence means more than that. A classifier that has seen one class has
+    nothing to find, and a single one nothing to agree with: there are no rows.
 
-    For a label of several yes/no answers the measures end in ``_map``: the mean over answers of the average precision of the classifier's scores. Each answer's own
-    is there too (``cross_ap``, ``classifier_ap``).
+    For a label of several yes/no answers the measures end in ``_map``: the mean over answers of the average precision
+    of the classifier's scores. Each answer's own is there too (``cross_ap``, ``classifier_ap``).
 
-    Source: Shi et al. 2019, section 4 (cross and joint); the averages as in "Unity by Diversity", section 5, and "Mitigating the limitations of multimodal VAEs",
-    section 5, whose cross-coherence leaves out targets that are given; words as in the latter's text evaluation.
+    Source: Shi et al. 2019, section 4 (cross and joint); the averages as in "Unity by Diversity", section 5, and
+    "Mitigating the limitations of multimodal VAEs", section 5, whose cross-coherence leaves out targets that are given;
+    words as in the latter's text evaluation.
     """
 
     Config = CoherenceConfig
@@ -117,8 +122,14 @@ class Coherence(Metric):
             value = score(predicted[scored], truth[scored]) if scored.any() else np.nan
             if np.isfinite(value):
                 judges.append((value, scored))
-                notes[target] = "" if value >= self.config.trustworthy else f"untrustworthy: its classifier has {value:.2f} on real data"
-                rows.append(row(f"classifier{end}", value, int(scored.sum()), given="real data", target=target, label=label))
+                notes[target] = (
+                    ""
+                    if value >= self.config.trustworthy
+                    else f"untrustworthy: its classifier has {value:.2f} on real data"
+                )
+                rows.append(
+                    row(f"classifier{end}", value, int(scored.sum()), given="real data", target=target, label=label)
+                )
                 rows += self._answers(evaluation, "classifier_ap", predicted, truth, scored, "real data", target, label)
         doubted = "untrustworthy: some classifiers are too weak" if any(notes.values()) else ""
         means = Means(evaluation, "mean")
@@ -129,7 +140,9 @@ class Coherence(Metric):
                 continue
             measure, called, note = "self" if target in given else "cross", "+".join(given), notes.get(target, "")
             means.add(f"{measure}{end}", given, value, scored)
-            rows.append(row(f"{measure}{end}", value, int(scored.sum()), given=called, target=target, label=label, note=note))
+            rows.append(
+                row(f"{measure}{end}", value, int(scored.sum()), given=called, target=target, label=label, note=note)
+            )
             rows += self._answers(evaluation, f"{measure}_ap", predicted, truth, scored, called, target, label)
         rows += means.rows(label, doubted)
         if judges:
@@ -151,7 +164,14 @@ class Coherence(Metric):
 
     @staticmethod
     def _answers(
-        evaluation: Evaluation, measure: str, scores: np.ndarray, truth: np.ndarray, scored: np.ndarray, given: str, target: str, label: str
+        evaluation: Evaluation,
+        measure: str,
+        scores: np.ndarray,
+        truth: np.ndarray,
+        scored: np.ndarray,
+        given: str,
+        target: str,
+        label: str,
     ) -> list[Row]:
         """The average precision of each answer, where there are several."""
         if truth.ndim == 1:
@@ -198,6 +218,8 @@ def judge_of(evaluation: Evaluation, target: str, steps: int) -> Classifier:
     """The classifier of the labels from a modality, kept as long as the evaluation is."""
 
     def make() -> Classifier:
-        return classifier_for(evaluation.data, target, evaluation.data.modalities[target], Budget(steps), device=evaluation.device)
+        return classifier_for(
+            evaluation.data, target, evaluation.data.modalities[target], Budget(steps), device=evaluation.device
+        )
 
     return evaluation.once(("classifier", target, steps), make)

@@ -21,7 +21,9 @@ PAIRED = 3  # distributions of z, at most, that are also compared with one anoth
 
 
 class CollapseConfig(MetricConfig):
-    """Options of the rule: a dimension is collapsed at ε where the share of rows with a value of at most ε is at least 1 − δ."""
+    """Options of the rule: a dimension is collapsed at ε where the share of rows with a value of at most ε is at least
+    1 − δ.
+    """
 
     epsilon: float = Field(0.01, ge=0, description="The ε of the number that is reported.")
     delta: float = Field(0.01, ge=0, lt=1, description="Share of the rows that may have more than ε.")
@@ -62,7 +64,8 @@ class Curve:
 def collapsed_shares(parts: Iterator[Tensor], levels: Sequence[float], delta: float) -> tuple[np.ndarray, int]:
     """Share of the dimensions that are collapsed at each level, ``[levels]``, and how many rows there were.
 
-    A dimension is collapsed at ε where the share of rows with a value of at most ε is at least 1 − δ; what is not a number is not.
+    A dimension is collapsed at ε where the share of rows with a value of at most ε is at least 1 − δ; what is not a
+    number is not.
 
     Args:
         parts: Values of some rows after others, ``[n, D]``.
@@ -105,16 +108,19 @@ class Collapse(Metric):
 class PosteriorCollapse(Collapse):
     """Posterior collapse: dimensions of z in which a distribution is another one for almost every row.
 
-    Dimension j is collapsed at ε where KL_j ≤ ε for a share of at least 1 − δ of the rows. KL_j is that of dimension j alone, from each distribution of z that the
-    equation has (of single modalities and of all of them; a conditional prior and its encoder) to N(0, 1); where there are at most three, also from each to every
-    later one. They are of the rows that have every modality, and see their labels where the equation does.
+    Dimension j is collapsed at ε where KL_j ≤ ε for a share of at least 1 − δ of the rows. KL_j is that of dimension j
+    alone, from each distribution of z that the equation has (of single modalities and of all of them; a conditional
+    prior and its encoder) to N(0, 1); where there are at most three, also from each to every later one. They are of the
+    rows that have every modality, and see their labels where the equation does.
 
-    ``collapsed`` is the share of dimensions at ``epsilon`` (0.01 nats: as far from N(0, 1) as a mean of 0.14, or a standard deviation of 0.9), ``area`` the mean of that
-    share over ε from 0 to ``largest``, the curve in ``collapse.png``: 0 where every dimension says much about many rows, 1 where none says anything. A collapsed q(z | x)
-    ignores its modality; a collapsed KL between two distributions that are themselves not collapsed means that they agree.
+    ``collapsed`` is the share of dimensions at ``epsilon`` (0.01 nats: as far from N(0, 1) as a mean of 0.14, or a
+    standard deviation of 0.9), ``area`` the mean of that share over ε from 0 to ``largest``, the curve in
+    ``collapse.png``: 0 where every dimension says much about many rows, 1 where none says anything. A collapsed q(z |
+    x) ignores its modality; a collapsed KL between two distributions that are themselves not collapsed means that they
+    agree.
 
-    Source: Lucas et al. 2019, "Don't blame the ELBO!" (the rule); "Discriminative multimodal learning via conditional priors in generative models", section 4 (the pairs;
-    δ = 0.01, 40 values of ε up to 6).
+    Source: Lucas et al. 2019, "Don't blame the ELBO!" (the rule); "Discriminative multimodal learning via conditional
+    priors in generative models", section 4 (the pairs; δ = 0.01, 40 values of ε up to 6).
     """
 
     Config = PosteriorCollapseConfig
@@ -148,7 +154,9 @@ class PosteriorCollapse(Collapse):
             table = table.select(_complete(evaluation).nonzero().squeeze(1))
             with evaluation.seeded():
                 for raw in table.batches(evaluation.batch_size):
-                    for name, divergence in _pairs(model.objective.gaussians(model, model.prepare(raw.to(evaluation.device)))):
+                    for name, divergence in _pairs(
+                        model.objective.gaussians(model, model.prepare(raw.to(evaluation.device)))
+                    ):
                         parts.setdefault(name, []).append(divergence.cpu())
             return {name: torch.cat(each) for name, each in parts.items()}
 
@@ -161,7 +169,9 @@ def _complete(evaluation: Evaluation) -> Tensor:
 
 
 def _pairs(distributions: Mapping[str, Gaussian]) -> Iterator[tuple[str, Tensor]]:
-    """KL of every dimension, ``[B, D]``, from each distribution to N(0, 1), and from each to every later one where there are few."""
+    """KL of every dimension, ``[B, D]``, from each distribution to N(0, 1), and from each to every later one where
+    there are few.
+    """
     each = {name: q.map(lambda value: value[..., None]) for name, q in distributions.items() if (q.variance > 0).any()}
     for name, q in each.items():
         yield f"KL({name} ‖ N(0,1))", kl_divergence(q, standard_normal(q))
@@ -172,13 +182,15 @@ def _pairs(distributions: Mapping[str, Gaussian]) -> Iterator[tuple[str, Tensor]
 class VarianceCollapse(Collapse):
     """Variance collapse: values of a modality whose predicted variance is next to nothing for almost every row.
 
-    A value is collapsed at ε where the decoder's variance of it, in the units that the networks see, is at most ε for a share of at least 1 − δ of the rows; z is drawn
-    from the posterior given everything that the model infers from. Only for modalities whose scale is learned or predicted.
+    A value is collapsed at ε where the decoder's variance of it, in the units that the networks see, is at most ε for a
+    share of at least 1 − δ of the rows; z is drawn from the posterior given everything that the model infers from. Only
+    for modalities whose scale is learned or predicted.
 
-    ``collapsed`` is the share of values at ``epsilon`` (0.01: a standard deviation of 0.1), ``area`` the mean of that share over ε from 0 to ``largest``, the curve in
-    ``collapse.png``.
+    ``collapsed`` is the share of values at ``epsilon`` (0.01: a standard deviation of 0.1), ``area`` the mean of that
+    share over ε from 0 to ``largest``, the curve in ``collapse.png``.
 
-    Source: "Discriminative multimodal learning via conditional priors in generative models", section 4 (δ = 0.01, 40 values of ε up to 0.13).
+    Source: "Discriminative multimodal learning via conditional priors in generative models", section 4 (δ = 0.01, 40
+    values of ε up to 0.13).
     """
 
     Config = VarianceCollapseConfig
@@ -191,7 +203,10 @@ class VarianceCollapse(Collapse):
 
     def values(self, evaluation: Evaluation) -> dict[str, Iterator[Tensor]]:
         """The variance of every value of a modality."""
-        return {target: _variances(evaluation, target, likelihood) for target, likelihood in _with_fitted_scale(evaluation).items()}
+        return {
+            target: _variances(evaluation, target, likelihood)
+            for target, likelihood in _with_fitted_scale(evaluation).items()
+        }
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every modality, and their mean."""

@@ -45,20 +45,40 @@ def draw(axes: Axes, rendering: Rendering, limits: Limits | None = None) -> None
         axes.imshow(rendering.content, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     elif rendering.kind == "raster":
         rows, columns = rendering.content.shape
-        square = 0.5 <= rows / columns <= 2  # a picture of something; what is long and thin is stretched to be seen at all
-        axes.imshow(rendering.content, cmap="viridis", aspect="equal" if square else "auto", interpolation="nearest", vmin=low, vmax=high)
+        square = (
+            0.5 <= rows / columns <= 2
+        )  # a picture of something; what is long and thin is stretched to be seen at all
+        axes.imshow(
+            rendering.content,
+            cmap="viridis",
+            aspect="equal" if square else "auto",
+            interpolation="nearest",
+            vmin=low,
+            vmax=high,
+        )
     elif rendering.kind == "bars":
         axes.bar(np.arange(len(rendering.content)), rendering.content, width=1.0, color=COLOURS[0])
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     else:
         said, size = _fitted(rendering.content)
-        axes.text(0.5, 0.5, said.replace("$", r"\$"), ha="center", va="center", transform=axes.transAxes, fontsize=size, linespacing=1.1)
+        axes.text(
+            0.5,
+            0.5,
+            said.replace("$", r"\$"),
+            ha="center",
+            va="center",
+            transform=axes.transAxes,
+            fontsize=size,
+            linespacing=1.1,
+        )
     axes.set_xticks([])
     axes.set_yticks([])
 
 
 def _fitted(text: str) -> tuple[str, float]:
-    """Text in lines, and the size of letters (points) with which it fits into a cell; punctuation stays with the word before it."""
+    """Text in lines, and the size of letters (points) with which it fits into a cell; punctuation stays with the word
+    before it.
+    """
     if len(text) <= SHORT:
         return text, 8.0
     lines = textwrap.wrap(re.sub(r" ([,.;:!?])(?= |$)", r"\1", text), WIDE, break_long_words=True) or [""]
@@ -70,7 +90,9 @@ def label(axes: Axes, text: str, *, bold: bool = False) -> None:
     axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8, fontweight="bold" if bold else "normal")
 
 
-def grid(lines: Sequence[tuple[str, bool]], cells: Sequence[Sequence[Rendering]], title: str, limits: Sequence[Limits | None]) -> Figure:
+def grid(
+    lines: Sequence[tuple[str, bool]], cells: Sequence[Sequence[Rendering]], title: str, limits: Sequence[Limits | None]
+) -> Figure:
     """Lines of cells with a label each.
 
     Args:

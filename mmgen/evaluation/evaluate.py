@@ -25,7 +25,8 @@ def evaluate(
 
     Args:
         run: A trained run.
-        metrics: Names (``mmgen list metrics``); by default all installed ones that the data allow, but for the costly ones.
+        metrics: Names (``mmgen list metrics``); by default all installed ones that the data allow, but for the costly
+            ones.
         split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw.
         notify: Called with a sentence for each metric that is left out or leaves something out, and why.
         evaluation: One that holds latents already.

@@ -34,7 +34,8 @@ class Latents:
         subsets: The subsets, by names.
         means: Posterior means ``[S, N, D]``.
         samples: One sample of the posterior each (its mean where the objective decodes that), ``[S, N, D]``.
-        own: One sample of each modality's own expert ``[M, N, D]``, where modalities keep their own latents; None where they share one.
+        own: One sample of each modality's own expert ``[M, N, D]``, where modalities keep their own latents; None where
+            they share one.
         complete: ``[S, N]``: whether a row has all modalities of the subset; only such rows count.
         table: The rows.
     """
@@ -60,8 +61,8 @@ class Generation:
         target: The generated modality.
         values: The mean of p(x_target | z), z ~ q(z | x_given), in data units, ``[N, *shape]``.
         truth: The target's own values ``[N, *shape]`` (arbitrary where a row lacks them); None from the prior.
-        log_likelihood: log p(x_target | z) of those, unweighted, in the units that the model works in, ``[N]``; None from the prior, and where no metric that wants the
-            pair reads it.
+        log_likelihood: log p(x_target | z) of those, unweighted, in the units that the model works in, ``[N]``; None
+            from the prior, and where no metric that wants the pair reads it.
         complete: Whether a row has all that is given, ``[N]``.
         has_target: Whether a row has the target, ``[N]``.
     """
@@ -78,15 +79,18 @@ class Generation:
 class Evaluation:
     """A trained model on one split.
 
-    Each batch is encoded once, all subsets are derived from that in one call, and every pair of subset and target is decoded once for all metrics.
+    Each batch is encoded once, all subsets are derived from that in one call, and every pair of subset and target is
+    decoded once for all metrics.
 
     Args:
         model: The model; it is put in evaluation mode.
         data: The dataset.
         split: What is evaluated: ``test``, ``val`` or ``train``.
         seed: Of the samples.
-        subsets: The subsets that are looked at, by names, smaller ones first and all modalities last; chosen by ``max_subsets`` otherwise.
-        max_subsets: How many subsets are looked at; beyond it, all single modalities, all but one, all, and others at random.
+        subsets: The subsets that are looked at, by names, smaller ones first and all modalities last; chosen by
+            ``max_subsets`` otherwise.
+        max_subsets: How many subsets are looked at; beyond it, all single modalities, all but one, all, and others at
+            random.
         max_rows: How many rows of a split are looked at, drawn at random; and how many are drawn from the prior.
         batch_size: Rows at a time.
 
@@ -132,14 +136,18 @@ class Evaluation:
             chosen = [c for size in range(1, count + 1) for c in itertools.combinations(range(count), size)]
         else:
             everything = tuple(range(count))
-            kept = {everything, *((m,) for m in everything), *(tuple(k for k in everything if k != m) for m in everything)}
+            kept = {
+                everything,
+                *((m,) for m in everything),
+                *(tuple(k for k in everything if k != m) for m in everything),
+            }
             generator = np.random.default_rng(self.seed)
             while len(kept) < self.max_subsets:
                 kept.add(tuple(np.flatnonzero(generator.random(count) < 0.5).tolist()) or everything)
             chosen = sorted(kept, key=lambda c: (len(c), c))
         return [tuple(self.names[m] for m in c) for c in chosen]
 
-    # Rows and latents ---------------------------------------------------------------------------------------------------
+    # Rows and latents -------------------------------------------------------------------------------------------------
 
     def rows(self, split: str) -> Table:
         """The rows of a split that are looked at."""
@@ -188,10 +196,19 @@ class Evaluation:
                     own.append(experts.rsample().cpu())
         wanted = masks.cpu()[:, None]
         complete = (table.available | ~wanted).all(-1)
-        return Latents(self.subsets, torch.cat(means, 1), torch.cat(samples, 1), torch.cat(own, 1) if own else None, complete, table)
+        return Latents(
+            self.subsets,
+            torch.cat(means, 1),
+            torch.cat(samples, 1),
+            torch.cat(own, 1) if own else None,
+            complete,
+            table,
+        )
 
     def _inputs(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Iterator[Tensor]:
-        """What the decoder of ``target`` takes when ``given`` is known, ``[n, _]`` on the model's device, part by part; of all rows or some."""
+        """What the decoder of ``target`` takes when ``given`` is known, ``[n, _]`` on the model's device, part by part;
+        of all rows or some.
+        """
         latents = self.latent_samples(given, target)
         index = torch.arange(len(latents)) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
         more = self.model.takes_more(target)
@@ -201,12 +218,15 @@ class Evaluation:
                 z, batch = latents[part].to(self.device), None
                 if more and given:
                     batch = self.model.prepare(self.latents().table[part].to(self.device))
-                yield self.model.decoder_input(z, target, batch, None if batch is None else self.model.mask(batch, given))
+                yield self.model.decoder_input(
+                    z, target, batch, None if batch is None else self.model.mask(batch, given)
+                )
 
     def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
 
-        Given nothing they are ``max_rows`` draws from the prior, the same for all targets unless modalities keep their own latents.
+        Given nothing they are ``max_rows`` draws from the prior, the same for all targets unless modalities keep their
+        own latents.
         """
         if not given:
             own = 0 if self.model.objective.aggregate.shared else 1 + self.names.index(target)
@@ -218,17 +238,21 @@ class Evaluation:
         return latents.samples[latents.index(given)]
 
     def labels(self, split: str | None = None) -> dict[str, np.ndarray]:
-        """The labels of a split's rows: codes ``[N]``, −1 where unknown, and ``[N, L]`` of 0, 1 and −1 for several yes/no answers."""
+        """The labels of a split's rows: codes ``[N]``, −1 where unknown, and ``[N, L]`` of 0, 1 and −1 for several
+        yes/no answers.
+        """
         table = self.latents(split).table
         return {name: codes.numpy() for name, codes in table.labels.items()}
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` makes, made once and kept as long as this evaluation: for what metrics share, such as classifiers."""
+        """What ``make`` makes, made once and kept as long as this evaluation: for what metrics share, such as
+        classifiers.
+        """
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
 
-    # What is generated --------------------------------------------------------------------------------------------------
+    # What is generated ------------------------------------------------------------------------------------------------
 
     def generated(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Tensor:
         """The mean of p(x_target | z) in data units, z ~ q(z | x_given), of all rows or some: ``[N, *shape]``."""
@@ -236,10 +260,13 @@ class Evaluation:
             return torch.cat([self.model.output(taken, target).cpu() for taken in self._inputs(given, target, rows)])
 
     @torch.no_grad()
-    def generation(self, given: Subset, target: str, truth: Tensor | None = None, *, likelihood: bool = True) -> Generation:
+    def generation(
+        self, given: Subset, target: str, truth: Tensor | None = None, *, likelihood: bool = True
+    ) -> Generation:
         """Everything that is generated for a pair, decoded once.
 
-        ``truth`` are the target's own values on the model's device, where the caller has them; ``likelihood`` says whether the log-likelihood is wanted.
+        ``truth`` are the target's own values on the model's device, where the caller has them; ``likelihood`` says
+        whether the log-likelihood is wanted.
         """
         m = self.names.index(target)
         if not given:
@@ -258,7 +285,13 @@ class Evaluation:
             start += len(taken)
         complete = self.latents().complete[self.latents().index(given)]
         return Generation(
-            given, target, torch.cat(values), truth, torch.cat(scores) if likelihood else None, complete, table.available[:, m]
+            given,
+            target,
+            torch.cat(values),
+            truth,
+            torch.cat(scores) if likelihood else None,
+            complete,
+            table.available[:, m],
         )
 
     def judged(self, metrics: Sequence[Metric]) -> list[dict[Pair, Any]]:

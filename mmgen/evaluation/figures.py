@@ -63,7 +63,9 @@ def in_the_plane(points: np.ndarray, view: str, seed: int) -> np.ndarray:
         return PCA(2, svd_solver="full").fit_transform(points)
     if view == "tsne":
         with threadpool_limits(1, user_api="openmp"):  # several threads add up in any order
-            return TSNE(2, init="pca", perplexity=min(30, (len(points) - 1) / 3), random_state=seed).fit_transform(points)
+            return TSNE(2, init="pca", perplexity=min(30, (len(points) - 1) / 3), random_state=seed).fit_transform(
+                points
+            )
     from umap import UMAP
 
     neighbours = min(15, len(points) - 1)
@@ -71,7 +73,8 @@ def in_the_plane(points: np.ndarray, view: str, seed: int) -> np.ndarray:
 
 
 def latent_scatter(evaluation: Evaluation, view: str = "pca") -> Figure:
-    """Posterior means of single modalities, coloured by each label and by modality; where they have more than two dimensions, as ``view`` shows them.
+    """Posterior means of single modalities, coloured by each label and by modality; where they have more than two
+    dimensions, as ``view`` shows them.
 
     Of all modalities where single ones tell a model nothing. t-SNE and UMAP see 2,000 points at most, drawn at random.
 
@@ -106,15 +109,21 @@ def latent_scatter(evaluation: Evaluation, view: str = "pca") -> Figure:
         axes.set_xlabel(f"{axis} 1")
     panels[0].set_ylabel(f"{axis} 2")
     figure.suptitle(
-        f"Latents given {'one modality' if len(latents.subsets[alone[0]]) == 1 else 'all modalities'}, {said(evaluation)}", fontsize=11
+        f"Latents given {'one modality' if len(latents.subsets[alone[0]]) == 1 else 'all modalities'}, "
+        f"{said(evaluation)}",
+        fontsize=11,
     )
     return figure
 
 
 def collapse_curves(evaluation: Evaluation, metrics: Sequence[Collapse]) -> Figure | None:
-    """Share of the collapsed dimensions over ε, a panel for each pair of distributions and each modality whose scale is fitted; None where there are neither."""
+    """Share of the collapsed dimensions over ε, a panel for each pair of distributions and each modality whose scale is
+    fitted; None where there are neither.
+    """
     axes_of = {PosteriorCollapse: ("dimensions of z", "ε (nats)"), VarianceCollapse: ("values", "ε (variance)")}
-    curves = [(metric, curve) for metric in metrics if metric.lacks(evaluation) is None for curve in metric.curves(evaluation)]
+    curves = [
+        (metric, curve) for metric in metrics if metric.lacks(evaluation) is None for curve in metric.curves(evaluation)
+    ]
     if not curves:
         return None
     columns = min(3, len(curves))
@@ -141,7 +150,9 @@ def collapse_curves(evaluation: Evaluation, metrics: Sequence[Collapse]) -> Figu
 
 def learning_curves(history: list[dict[str, Any]]) -> Figure:
     """The loss, and each of its terms, over epochs, for training and validation; dotted lines are between stages."""
-    names = list(dict.fromkeys(name for record in history for name in record["train"]))  # stages may have terms of their own
+    names = list(
+        dict.fromkeys(name for record in history for name in record["train"])
+    )  # stages may have terms of their own
     names = ["loss", *(name for name in names if name != "loss")]
     columns = min(4, len(names))
     lines = -(-len(names) // columns)
@@ -151,7 +162,12 @@ def learning_curves(history: list[dict[str, Any]]) -> Figure:
         for part, style in (("train", "-"), ("val", "--")):
             points = [(record["epoch"], record[part][name]) for record in history if name in record.get(part, {})]
             if points:
-                axes.plot(*zip(*points, strict=True), style, label="training" if part == "train" else "validation", linewidth=1.4)
+                axes.plot(
+                    *zip(*points, strict=True),
+                    style,
+                    label="training" if part == "train" else "validation",
+                    linewidth=1.4,
+                )
         for one, two in itertools.pairwise(history):
             if one.get("stage") != two.get("stage"):
                 axes.axvline(one["epoch"] + 0.5, color="grey", linewidth=0.8, linestyle=":")
@@ -184,9 +200,13 @@ def save_figures(
     made = [save(latent_scatter(evaluation, view), folder / "latents.png")]
     made += [save(figure, folder / f"{name}.png") for name, figure in generation_grids(evaluation).items()]
     if len(evaluation.names) > 1:
-        made += [save(subset_grid(evaluation, name), folder / f"subsets-{name}.png") for name in evaluation.targets[:10]]
+        made += [
+            save(subset_grid(evaluation, name), folder / f"subsets-{name}.png") for name in evaluation.targets[:10]
+        ]
     rules = {"posterior-collapse": PosteriorCollapse, "variance-collapse": VarianceCollapse}
-    metrics = [kind(validated(kind.Config, (options or {}).get(name, {}), f"metrics.{name}")) for name, kind in rules.items()]
+    metrics = [
+        kind(validated(kind.Config, (options or {}).get(name, {}), f"metrics.{name}")) for name, kind in rules.items()
+    ]
     collapse = collapse_curves(evaluation, metrics)
     if collapse is not None:
         made.append(save(collapse, folder / "collapse.png"))

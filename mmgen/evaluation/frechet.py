@@ -35,7 +35,9 @@ class _Given(nn.Module):
 
 
 def torchmetrics_fid(**options: Any) -> Any:
-    """The metric of torchmetrics, which imports torchvision where that is installed, and so has to find it importable."""
+    """The metric of torchmetrics, which imports torchvision where that is installed, and so has to find it
+    importable.
+    """
     with suppress(MmgenError):  # not installed: torchmetrics does without
         torchvision()
     from torchmetrics.image.fid import FrechetInceptionDistance
@@ -44,7 +46,9 @@ def torchmetrics_fid(**options: Any) -> Any:
 
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
-    """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of two sets of features ``[N, F]``, by torchmetrics (Heusel et al. 2017, Eq. 6)."""
+    """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of two sets of features ``[N, F]``, by torchmetrics (Heusel et al. 2017,
+    Eq. 6).
+    """
     metric = torchmetrics_fid(feature=_Given(real.shape[-1]))
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
@@ -54,7 +58,8 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
 def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = 3) -> tuple[float, float]:
     """Share of generated features within the real manifold, and of real ones within the generated manifold.
 
-    A set's manifold is the union of balls around its points that reach to their k-th nearest neighbour (Kynkäänniemi et al. 2019, Eq. 1 and 2).
+    A set's manifold is the union of balls around its points that reach to their k-th nearest neighbour (Kynkäänniemi et
+    al. 2019, Eq. 1 and 2).
 
     Args:
         real: ``[N, F]``.
@@ -63,7 +68,9 @@ def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = 3) -
     """
 
     def radii(points: Tensor) -> Tensor:
-        return torch.cdist(points, points).kthvalue(min(neighbours + 1, len(points)), dim=1).values  # the nearest one is the point itself
+        return (
+            torch.cdist(points, points).kthvalue(min(neighbours + 1, len(points)), dim=1).values
+        )  # the nearest one is the point itself
 
     across = torch.cdist(generated, real)
     precision = (across <= radii(real)).any(1).double().mean()
@@ -74,11 +81,17 @@ def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = 3) -
 class FrechetConfig(MetricConfig):
     """Options of every Fréchet distance."""
 
-    neighbours: int = Field(3, ge=1, description="Which nearest neighbour the radius of precision and recall reaches to.")
-    manifold_rows: int = Field(2000, ge=2, description="Rows that precision and recall look at, at most: all pairs of them are compared.")
+    neighbours: int = Field(
+        3, ge=1, description="Which nearest neighbour the radius of precision and recall reaches to."
+    )
+    manifold_rows: int = Field(
+        2000, ge=2, description="Rows that precision and recall look at, at most: all pairs of them are compared."
+    )
 
 
-Found = dict[str, tuple[float, np.ndarray]]  # measure to its value, and which rows (generated; real ones for recall) it looked at
+Found = dict[
+    str, tuple[float, np.ndarray]
+]  # measure to its value, and which rows (generated; real ones for recall) it looked at
 
 
 class Frechet(Metric):
@@ -146,15 +159,18 @@ def _marked(rows: Tensor, count: int) -> np.ndarray:
 class FDClassifierConfig(FrechetConfig):
     """Options of :class:`FDClassifier`."""
 
-    classifier_steps: int = Field(STEPS, ge=1, description="Optimiser steps that the classifiers are trained for, as for the coherence.")
+    classifier_steps: int = Field(
+        STEPS, ge=1, description="Optimiser steps that the classifiers are trained for, as for the coherence."
+    )
 
 
 class FDClassifier(Frechet):
     """Fréchet distance in the features of the dataset's own classifier of the first label, with precision and recall.
 
-    Not an FID: values depend on the classifier and are comparable within one dataset only. The real values are those of the evaluated split; generated
-    ones are means of p(x | z), z ~ q(z | x_S), for subsets without the target, for everything (a reconstruction), and from the prior. ``k of M`` is the mean over all
-    subsets of k modalities and their targets.
+    Not an FID: values depend on the classifier and are comparable within one dataset only. The real values are those of
+    the evaluated split; generated ones are means of p(x | z), z ~ q(z | x_S), for subsets without the target, for
+    everything (a reconstruction), and from the prior. ``k of M`` is the mean over all subsets of k modalities and their
+    targets.
 
     Source: Heusel et al. 2017, Eq. 6, with another feature map; Kynkäänniemi et al. 2019 (precision and recall).
     """

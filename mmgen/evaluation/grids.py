@@ -1,4 +1,6 @@
-"""Grids of real and generated values, as in the papers: what is given above what is generated from it, a column per item."""
+"""Grids of real and generated values, as in the papers: what is given above what is generated from it, a column per
+item.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ MISSING = Rendering("text", "missing")
 
 
 def spread_rows(table: Table, count: int, seed: int = 0) -> list[int]:
-    """Rows to show: such as have every modality if possible, and of different classes of the first label, in their order."""
+    """Rows to show: such as have every modality if possible, and of different classes of the first label, in their
+    order.
+    """
     order = np.random.default_rng(seed).permutation(len(table))
     order = order[np.argsort(~table.available.all(-1).numpy()[order], kind="stable")]
     classes = [codes.numpy() for codes in table.labels.values() if codes.dim() == 1]
@@ -37,7 +41,11 @@ def said(evaluation: Evaluation) -> str:
 
 
 def conditional_grid(
-    modalities: Mapping[str, Modality], given: Sequence[str], values: Mapping[str, Tensor], batch: Batch | None, title: str
+    modalities: Mapping[str, Modality],
+    given: Sequence[str],
+    values: Mapping[str, Tensor],
+    batch: Batch | None,
+    title: str,
 ) -> Figure:
     """Given values above generated ones.
 
@@ -55,7 +63,12 @@ def conditional_grid(
         for name in given:
             has = batch.available[:, names.index(name)]
             lines.append((f"given\n{name}", True))
-            cells.append([modalities[name].render(v.numpy()) if there else MISSING for v, there in zip(batch.data[name], has, strict=True)])
+            cells.append(
+                [
+                    modalities[name].render(v.numpy()) if there else MISSING
+                    for v, there in zip(batch.data[name], has, strict=True)
+                ]
+            )
     limits: list[Limits | None] = [common_limits(line) for line in cells]
     for name, drawn in values.items():
         rendered = [[modalities[name].render(value.numpy()) for value in sample] for sample in drawn]
@@ -69,13 +82,19 @@ def prior_grid(evaluation: Evaluation, items: int = 10) -> Figure:
     """Draws from the prior: a row per modality, a column per draw."""
     values = {name: evaluation.generated((), name, range(items))[None] for name in evaluation.targets}
     dynamic = "; the prior depends on data: drawn from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
-    return conditional_grid(evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{said(evaluation)}")
+    return conditional_grid(
+        evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{said(evaluation)}"
+    )
 
 
 def subset_grid(evaluation: Evaluation, target: str, items: int = 10, max_lines: int = 8) -> Figure:
-    """One modality generated from more and more of the others: the originals, one line per subset, and the reconstruction from everything."""
+    """One modality generated from more and more of the others: the originals, one line per subset, and the
+    reconstruction from everything.
+    """
     others = [name for name in evaluation.names if name != target]
-    chosen: list[Subset] = [tuple(name for name in evaluation.names if name in others[:size]) for size in range(1, len(others) + 1)]
+    chosen: list[Subset] = [
+        tuple(name for name in evaluation.names if name in others[:size]) for size in range(1, len(others) + 1)
+    ]
     chosen = [given for given in chosen if given in evaluation.subsets]
     if len(chosen) > max_lines:
         chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, max_lines).round().astype(int)]
@@ -84,7 +103,10 @@ def subset_grid(evaluation: Evaluation, target: str, items: int = 10, max_lines:
     originals, generated = _column(evaluation, target, rows, chosen)
     lines = [
         (f"original\n{target}", True),
-        *(("given\n" + "\n".join(given) if len(given) < len(evaluation.names) else "given all", False) for given in chosen),
+        *(
+            ("given\n" + "\n".join(given) if len(given) < len(evaluation.names) else "given all", False)
+            for given in chosen
+        ),
     ]
     cells = [originals, *([line[s] for line in generated] for s in range(len(chosen)))]
     flat = [rendering for line in cells[1:] for rendering in line]
@@ -97,9 +119,11 @@ def subset_grid(evaluation: Evaluation, target: str, items: int = 10, max_lines:
 
 
 def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int = 8) -> Figure:
-    """Originals above what is generated: a row per given modality, a column per target, one block per item; the items have different labels where there are any.
+    """Originals above what is generated: a row per given modality, a column per target, one block per item; the items
+    have different labels where there are any.
 
-    Within a column bars have one scale; rasters have one for the originals and one for what is generated, since a mean of sparse counts is small.
+    Within a column bars have one scale; rasters have one for the originals and one for what is generated, since a mean
+    of sparse counts is small.
     """
     targets = evaluation.targets[:max_modalities]
     everything: Subset = tuple(evaluation.names)
@@ -113,7 +137,9 @@ def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int 
         originals, generated = _column(evaluation, target, chosen, sources)
         bars = originals[0].kind == "bars" or generated[0][0].kind == "bars"
         flat = [rendering for each in generated for rendering in each]
-        above, below = (common_limits([*originals, *flat]),) * 2 if bars else (common_limits(originals), common_limits(flat))
+        above, below = (
+            (common_limits([*originals, *flat]),) * 2 if bars else (common_limits(originals), common_limits(flat))
+        )
         for i in range(len(chosen)):
             draw(panels[i * block, column], originals[i], above)
             for r, rendering in enumerate(generated[i]):
@@ -128,7 +154,9 @@ def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int 
 
 
 def generation_grids(evaluation: Evaluation) -> dict[str, Figure]:
-    """The grids that mean something for a model, by the names of their files: ``generations`` where it generates, and ``prior`` where it has one."""
+    """The grids that mean something for a model, by the names of their files: ``generations`` where it generates, and
+    ``prior`` where it has one.
+    """
     found: dict[str, Figure] = {}
     if evaluation.targets:
         found["generations"] = generation_grid(evaluation)
@@ -137,8 +165,12 @@ def generation_grids(evaluation: Evaluation) -> dict[str, Figure]:
     return found
 
 
-def _column(evaluation: Evaluation, target: str, chosen: list[int], sources: list[Subset]) -> tuple[list[Rendering], list[list[Rendering]]]:
-    """The originals of the chosen rows, and what is generated for each of them from each source; a note where something is missing."""
+def _column(
+    evaluation: Evaluation, target: str, chosen: list[int], sources: list[Subset]
+) -> tuple[list[Rendering], list[list[Rendering]]]:
+    """The originals of the chosen rows, and what is generated for each of them from each source; a note where something
+    is missing.
+    """
     modality, latents = evaluation.model.modalities[target], evaluation.latents()
     values = {given: evaluation.generated(given, target, chosen) for given in sources}
     real = latents.table.data[target][torch.tensor(chosen)]
@@ -146,8 +178,13 @@ def _column(evaluation: Evaluation, target: str, chosen: list[int], sources: lis
     for place, item in enumerate(chosen):
         has = bool(latents.table.available[item, evaluation.names.index(target)])
         originals.append(modality.render(real[place].numpy()) if has else MISSING)
-        known = [len(given) == len(evaluation.names) or bool(latents.complete[latents.index(given), item]) for given in sources]
-        generated.append([modality.render(values[g][place].numpy()) if k else MISSING for g, k in zip(sources, known, strict=True)])
+        known = [
+            len(given) == len(evaluation.names) or bool(latents.complete[latents.index(given), item])
+            for given in sources
+        ]
+        generated.append(
+            [modality.render(values[g][place].numpy()) if k else MISSING for g, k in zip(sources, known, strict=True)]
+        )
     return originals, generated
 
 

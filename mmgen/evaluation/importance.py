@@ -58,7 +58,8 @@ class LogLikelihood(Metric):
     :math:`\log p(x_t|x_S) = \log p(x_t, x_S) - \log p(x_S)`,
 
     .. math::
-        \log \sum_k w_k\, p(x_t|z_k) - \log \sum_k w_k, \qquad w_k = \frac{p(z_k) \prod_{m \in S} p(x_m|z_k)}{q(z_k|x_S)}.
+        \log \sum_k w_k\, p(x_t|z_k) - \log \sum_k w_k, \qquad
+        w_k = \frac{p(z_k) \prod_{m \in S} p(x_m|z_k)}{q(z_k|x_S)}.
 
     It corrects the first for q(z|x_S) not being p(z|x_S); where it is, both are the same. Its bias is of order 1/K and
     can have either sign, as the difference of two lower bounds with the same draws; it is never above the largest
@@ -134,7 +135,9 @@ class LogLikelihood(Metric):
         """How many samples of every row are decoded at a time, within bounded memory."""
         largest = max(
             math.prod(modality.shape) * likelihood.outputs  # type: ignore[operator]
-            for modality, likelihood in zip(evaluation.model.modalities.values(), evaluation.model.likelihoods, strict=True)
+            for modality, likelihood in zip(
+                evaluation.model.modalities.values(), evaluation.model.likelihoods, strict=True
+            )
         )
         numbers = NUMBERS_IN_CACHE if evaluation.device.type == "cpu" else NUMBERS_AT_A_TIME
         at_once = max(1, min(self.config.samples, numbers // (rows * largest)))
@@ -160,7 +163,9 @@ class LogLikelihood(Metric):
             total = total + torch.cat(weights).logsumexp(0) - math.log(self.config.samples)
         return total
 
-    def _conditional(self, evaluation: Evaluation, batch: Batch, experts: Gaussian, given: Subset) -> dict[tuple[str, str], Tensor]:
+    def _conditional(
+        self, evaluation: Evaluation, batch: Batch, experts: Gaussian, given: Subset
+    ) -> dict[tuple[str, str], Tensor]:
         """Both estimates of every target that is not given, for the rows that have it and what is given: ``[rows]``.
 
         Beside them, under ``WEIGHTS``, the effective number of samples (Σ w)²/Σ w² of the rows that have what is given.

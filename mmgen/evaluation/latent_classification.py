@@ -27,8 +27,9 @@ class LatentClassificationConfig(MetricConfig):
 
     probes: tuple[Literal["per_subset", "joint_transfer", "shared"], ...] = Field(
         ("per_subset", "joint_transfer", "shared"),
-        description="'per_subset': a probe for each subset; 'joint_transfer': one probe trained on the latents of all modalities and applied to every "
-        "subset; 'shared': one probe trained on the latents of all single modalities together.",
+        description="'per_subset': a probe for each subset; 'joint_transfer': one probe trained on the latents of "
+        "all modalities and applied to every subset; 'shared': one probe trained on the latents of all single "
+        "modalities together.",
     )
     probe_rows: int = Field(10_000, ge=2, description="Training rows that a probe sees, at most.")
     classifier: Literal["logistic", "svm"] = Field(
@@ -36,14 +37,15 @@ class LatentClassificationConfig(MetricConfig):
     )
     C: tuple[PositiveFloat, ...] = Field(
         (),
-        description="Inverse strength of the classifier's L2 penalty; of several values, the one that is best on the validation rows is taken. "
-        "None: 1 for logistic, powers of ten from 0.0001 to 10 for svm.",
+        description="Inverse strength of the classifier's L2 penalty; of several values, the one that is best on the "
+        "validation rows is taken. None: 1 for logistic, powers of ten from 0.0001 to 10 for svm.",
     )
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A fitted probe: a classifier per column of the codes (None where there were fewer than two classes), and how its C was found.
+    """A fitted probe: a classifier per column of the codes (None where there were fewer than two classes), and how its
+    C was found.
 
     Attributes:
         classifiers: One for classes, one per answer where there are several.
@@ -61,18 +63,22 @@ class Probe:
 class LatentClassification(Metric):
     """A linear classifier on posterior means, trained on training rows and scored on the evaluated split.
 
-    ``per_subset`` asks what a subset's latents know, ``joint_transfer`` whether they lie where the joint latents do, ``shared`` whether one boundary serves all
-    modalities: each is an accuracy. ``k of M`` is the mean over all subsets of k modalities. ``chance`` is the share of the most frequent training class.
+    ``per_subset`` asks what a subset's latents know, ``joint_transfer`` whether they lie where the joint latents do,
+    ``shared`` whether one boundary serves all modalities: each is an accuracy. ``k of M`` is the mean over all subsets
+    of k modalities. ``chance`` is the share of the most frequent training class.
 
-    For a label of several yes/no answers there is a classifier per answer, and the measures end in ``_map``: the mean average precision of their probabilities, or of the
-    distances from their boundaries (chance: of a constant). In ``_map_micro`` all answers are ranked together. ``_map_hard`` is that of their 0/1 predictions, which
-    released code reports; it is markedly lower.
+    For a label of several yes/no answers there is a classifier per answer, and the measures end in ``_map``: the mean
+    average precision of their probabilities, or of the distances from their boundaries (chance: of a constant). In
+    ``_map_micro`` all answers are ranked together. ``_map_hard`` is that of their 0/1 predictions, which released code
+    reports; it is markedly lower.
 
-    Where ``C`` has several values, each probe takes the one with the best accuracy or mean average precision on the validation rows (the smallest of equally good ones;
-    one for all answers), and ``per_subset_C`` and so on say which. Without validation rows it is the middle value, and the note says so.
+    Where ``C`` has several values, each probe takes the one with the best accuracy or mean average precision on the
+    validation rows (the smallest of equally good ones; one for all answers), and ``per_subset_C`` and so on say which.
+    Without validation rows it is the middle value, and the note says so.
 
-    Source: the protocols of "Unity by Diversity" (per modality, and shared for the rats) and "Scalable multimodal VAEs with surrogate joint posterior" (joint transfer);
-    the support vector machine as in Wang et al. 2016, "Deep variational canonical correlation analysis".
+    Source: the protocols of "Unity by Diversity" (per modality, and shared for the rats) and "Scalable multimodal VAEs
+    with surrogate joint posterior" (joint transfer); the support vector machine as in Wang et al. 2016, "Deep
+    variational canonical correlation analysis".
     """
 
     Config = LatentClassificationConfig
@@ -119,7 +125,11 @@ class LatentClassification(Metric):
         if probe == "shared" and not any(len(given) == 1 for given in test.subsets):
             return rows  # the model infers from no single modality
         if probe != "per_subset":
-            sources = [len(test.subsets) - 1] if probe == "joint_transfer" else [s for s, g in enumerate(test.subsets) if len(g) == 1]
+            sources = (
+                [len(test.subsets) - 1]
+                if probe == "joint_transfer"
+                else [s for s, g in enumerate(test.subsets) if len(g) == 1]
+            )
             one = self._tuned(evaluation, label, sources)
             rows += self._choice(probe, one, label)
         note = one.note if one else ""
@@ -157,10 +167,14 @@ class LatentClassification(Metric):
         grid = self._grid
         if len(grid) == 1:
             return Probe(self._fit(latents, codes, grid[0]), grid[0], 0, "")
-        checked, truth = _labelled(evaluation, "val", label, sources) if len(evaluation.data.val) else (latents[:0], codes[:0])
+        checked, truth = (
+            _labelled(evaluation, "val", label, sources) if len(evaluation.data.val) else (latents[:0], codes[:0])
+        )
         if not len(truth):
             middle = grid[len(grid) // 2]
-            return Probe(self._fit(latents, codes, middle), middle, 0, f"no validation rows to choose C on: it is {middle:g}")
+            return Probe(
+                self._fit(latents, codes, middle), middle, 0, f"no validation rows to choose C on: it is {middle:g}"
+            )
         best, chosen = -np.inf, Probe([None], grid[0], 0, "")
         note = "C was chosen on these rows" if evaluation.split == "val" else ""
         for penalty in grid:
@@ -172,14 +186,18 @@ class LatentClassification(Metric):
         return chosen
 
     def _fit(self, latents: np.ndarray, codes: np.ndarray, penalty: float) -> list[Pipeline | None]:
-        """Classifiers of standardised latents, one per column of the codes; None where there are fewer than two classes."""
+        """Classifiers of standardised latents, one per column of the codes; None where there are fewer than two
+        classes.
+        """
         probes: list[Pipeline | None] = []
         for column in codes[:, None].T if codes.ndim == 1 else codes.T:
             known = column >= 0
             if len(np.unique(column[known])) < 2:
                 probes.append(None)
                 continue
-            if self.config.classifier == "svm":  # the primal problem converges where coordinate ascent in the dual takes for ever
+            if (
+                self.config.classifier == "svm"
+            ):  # the primal problem converges where coordinate ascent in the dual takes for ever
                 linear: Any = LinearSVC(C=penalty, dual=False, max_iter=10_000)
             else:
                 linear = LogisticRegression(C=penalty, max_iter=5000)
@@ -188,7 +206,9 @@ class LatentClassification(Metric):
 
 
 def _labelled(evaluation: Evaluation, split: str, label: str, sources: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior means ``[N, D]`` of the rows of a split that have what the subsets need and a label, subset after subset, and their codes."""
+    """Posterior means ``[N, D]`` of the rows of a split that have what the subsets need and a label, subset after
+    subset, and their codes.
+    """
     latents, codes = evaluation.latents(split), evaluation.labels(split)[label]
     keep = [latents.complete[s].numpy() & known_rows(codes) for s in sources]
     means = [latents.means[s].numpy()[k] for s, k in zip(sources, keep, strict=True)]

@@ -26,8 +26,9 @@ def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 class CosineSimilarity(Metric):
     """Cosine similarity of the posterior means of two single modalities of one object.
 
-    ``paired`` is the mean over rows that have both, ``shuffled`` that of pairs of different rows (each with the next one of a random order): collapsed latents are alike
-    whatever they belong to, so only the difference of the two means anything. ``mean`` is over all pairs of modalities.
+    ``paired`` is the mean over rows that have both, ``shuffled`` that of pairs of different rows (each with the next
+    one of a random order): collapsed latents are alike whatever they belong to, so only the difference of the two means
+    anything. ``mean`` is over all pairs of modalities.
 
     Source: "Mitigating the limitations of multimodal VAEs", section 5 (CUB and CelebA); the baseline is ours.
     """
@@ -71,10 +72,12 @@ class ClusteringConfig(MetricConfig):
 
 
 class Clustering(Metric):
-    """Agreement of k-means clusters of the latents with a label, for every subset: adjusted Rand index and normalised mutual information.
+    """Agreement of k-means clusters of the latents with a label, for every subset: adjusted Rand index and normalised
+    mutual information.
 
-    As many clusters as classes, found in the posterior means of the training rows; the rows of the evaluated split belong to the nearest centre. ``ari`` is 0
-    on average for random clusters and 1 for perfect ones; ``nmi`` is normalised by the arithmetic mean of the entropies.
+    As many clusters as classes, found in the posterior means of the training rows; the rows of the evaluated split
+    belong to the nearest centre. ``ari`` is 0 on average for random clusters and 1 for perfect ones; ``nmi`` is
+    normalised by the arithmetic mean of the entropies.
 
     Source: Hubert & Arabie 1985 (ARI); Vinh et al. 2010 (NMI).
     """

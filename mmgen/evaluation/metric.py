@@ -39,16 +39,19 @@ def is_summary(given: str, target: str) -> bool:
     return " of " in given or target in ("all", "mean") or not given
 
 
-def row(measure: str, value: SupportsFloat, n: int, *, given: str = "", target: str = "", label: str = "", note: str = "") -> Row:
+def row(
+    measure: str, value: SupportsFloat, n: int, *, given: str = "", target: str = "", label: str = "", note: str = ""
+) -> Row:
     """A row, with nothing where nothing is said."""
     return Row(measure=measure, given=given, target=target, label=label, value=float(value), n=int(n), note=note)
 
 
 class Metric(ABC):
-    """Looks at what a model generates, one pair of given modalities and target at a time, and says what it found as rows.
+    """Looks at what a model generates, one pair of given modalities and target at a time, and says what it found as
+    rows.
 
-    An evaluation decodes each pair once for all metrics that want it, shows it to them (:meth:`judge`), and forgets it: what a metric keeps of a pair should be small.
-    A metric that looks at latents alone needs only :meth:`summarise`.
+    An evaluation decodes each pair once for all metrics that want it, shows it to them (:meth:`judge`), and forgets it:
+    what a metric keeps of a pair should be small. A metric that looks at latents alone needs only :meth:`summarise`.
     """
 
     Config: ClassVar[type[MetricConfig]] = MetricConfig

@@ -22,7 +22,9 @@ SQUARED = (Modality.distance, ImageModality.distance)  # mean squared difference
 class ReconstructionConfig(MetricConfig):
     """Options of :class:`Reconstruction`."""
 
-    cross: bool = Field(True, description="Whether modalities are also reconstructed from others: one other, and all others.")
+    cross: bool = Field(
+        True, description="Whether modalities are also reconstructed from others: one other, and all others."
+    )
 
 
 class Reconstruction(Metric):
@@ -104,7 +106,9 @@ class Reconstruction(Metric):
 
     @staticmethod
     def _distances(evaluation: Evaluation, distance: float, n: int, given: str, target: str) -> list[Row]:
-        """A mean distance, and its root where it is a mean square: every row has as many entries, so that is the root of the mean over all of them."""
+        """A mean distance, and its root where it is a mean square: every row has as many entries, so that is the root
+        of the mean over all of them.
+        """
         rows = [row("distance", distance, n, given=given, target=target)]
         squared = type(evaluation.model.modalities[target]).distance in SQUARED
         return [*rows, row("rmse", math.sqrt(distance), n, given=given, target=target)] if squared else rows

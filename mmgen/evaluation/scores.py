@@ -34,7 +34,8 @@ def mean_average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
 def micro_average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
     """Average precision of all known answers of all rows, ranked together (micro), or NaN where they are all the same.
 
-    Frequent answers weigh more than in :func:`mean_average_precision`, and the scores of different answers must mean the same.
+    Frequent answers weigh more than in :func:`mean_average_precision`, and the scores of different answers must mean
+    the same.
     """
     known = truth >= 0
     return float(average_precisions(scores[known][:, None], truth[known][:, None])[0])

@@ -22,17 +22,21 @@ class TextConfig(MetricConfig):
     """Options of :class:`TextDistance`."""
 
     remove_blanks: bool = Field(
-        False, description="Whether all blanks are taken out before comparing, as for single words that stand anywhere in their line."
+        False,
+        description="Whether all blanks are taken out before comparing, as for single words that stand anywhere in "
+        "their line.",
     )
 
 
 class TextDistance(Metric):
     """Edit distance between the generated text and the row's own, given every subset.
 
-    ``distance`` is the mean Levenshtein distance d in characters, ``similarity`` the mean of 1 − d / (length of the longer one), ``exact`` the share of
-    rows where nothing differs. ``k of M`` is the mean over all subsets of k modalities that do not hold the text itself; with it, it is a reconstruction.
+    ``distance`` is the mean Levenshtein distance d in characters, ``similarity`` the mean of 1 − d / (length of the
+    longer one), ``exact`` the share of rows where nothing differs. ``k of M`` is the mean over all subsets of k
+    modalities that do not hold the text itself; with it, it is a reconstruction.
 
-    Source: "Mitigating the limitations of multimodal VAEs", section 5, which judges text by the Levenshtein distance and leaves its normalisation open.
+    Source: "Mitigating the limitations of multimodal VAEs", section 5, which judges text by the Levenshtein distance
+    and leaves its normalisation open.
     """
 
     Config = TextConfig
@@ -89,7 +93,9 @@ def strings(modality: Modality, values: Tensor) -> list[str]:
 
 
 def nearest_words(modality: Modality, values: Tensor, words: Sequence[str]) -> np.ndarray:
-    """Which of ``words`` each value ``[N, L]`` is nearest to in edit distance, without its blanks: ``[N]``, −1 where two are equally near."""
+    """Which of ``words`` each value ``[N, L]`` is nearest to in edit distance, without its blanks: ``[N]``, −1 where
+    two are equally near.
+    """
     texts = [text.replace(" ", "") for text in strings(modality, values)]
     distances = cdist(texts, [word.replace(" ", "") for word in words], scorer=Levenshtein.distance)
     nearest = distances.min(1, keepdims=True)

@@ -19,10 +19,12 @@ class AggregatorConfig(Options):
 class Aggregator(nn.Module, ABC):
     """``(experts, given) -> posterior``: a mixture of C Gaussians ``[..., C, B, D]``.
 
-    ``experts`` are ``[M, B, D]`` and ``given`` is ``Bool[..., B, M]``, with any leading dimensions (subsets) at once. A row for which nothing is given gets N(0, I).
+    ``experts`` are ``[M, B, D]`` and ``given`` is ``Bool[..., B, M]``, with any leading dimensions (subsets) at once. A
+    row for which nothing is given gets N(0, I).
 
     Attributes:
-        shared: Whether all modalities are decoded from one shared latent. False: each modality has its own, and a modality that is given is decoded from its own expert.
+        shared: Whether all modalities are decoded from one shared latent. False: each modality has its own, and a
+            modality that is given is decoded from its own expert.
         mixes: Whether training samples from a mixture of several; without one, options of its sampling are refused.
     """
 
@@ -39,5 +41,7 @@ class Aggregator(nn.Module, ABC):
         """The posterior that training samples from."""
 
     def infer(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
-        """The posterior of the subset ``given`` after training, where it differs from the one that training samples from."""
+        """The posterior of the subset ``given`` after training, where it differs from the one that training samples
+        from.
+        """
         return self(experts, given)

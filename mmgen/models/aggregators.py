@@ -26,7 +26,9 @@ PriorExpert = Literal["all", "full", "none"]
 
 
 def _product(experts: Gaussian, given: Tensor, prior_expert: PriorExpert) -> Gaussian:
-    """The product of the given experts; N(0, I) is one of them for all subsets, only where all M modalities are given, or never."""
+    """The product of the given experts; N(0, I) is one of them for all subsets, only where all M modalities are given,
+    or never.
+    """
     if given.stride(-2) == 0:  # one row for all
         given = given[..., :1, :]
     if prior_expert == "full":
@@ -72,16 +74,22 @@ class MixtureOfExperts(Aggregator):
 class MixtureOfProductsConfig(AggregatorConfig):
     """Options of :class:`MixtureOfProducts`."""
 
-    prior_expert: PriorExpert = Field("full", description="Where N(0, I) is one of the experts; 'full' is what the released code does.")
+    prior_expert: PriorExpert = Field(
+        "full", description="Where N(0, I) is one of the experts; 'full' is what the released code does."
+    )
     max_subsets: int = Field(
-        1023, ge=1, description="The powerset is listed up to this many subsets; above it, this many are drawn for each step."
+        1023,
+        ge=1,
+        description="The powerset is listed up to this many subsets; above it, this many are drawn for each step.",
     )
 
 
 class MixtureOfProducts(Aggregator):
-    """Mixture of products of experts: training draws from the uniform mixture of q_S = PoE(S) over all non-empty subsets S of what is given.
+    """Mixture of products of experts: training draws from the uniform mixture of q_S = PoE(S) over all non-empty
+    subsets S of what is given.
 
-    A known subset has the posterior q_S itself. Where 2^M − 1 exceeds ``max_subsets``, subsets are drawn uniformly, which leaves every expectation unbiased.
+    A known subset has the posterior q_S itself. Where 2^M − 1 exceeds ``max_subsets``, subsets are drawn uniformly,
+    which leaves every expectation unbiased.
 
     Source: Sutter et al. 2021 (MoPoE-VAE), Eqs. 5 and 6.
     """
@@ -100,7 +108,9 @@ class MixtureOfProducts(Aggregator):
             subsets = listed[:, None].expand(*given.shape[:-2], -1, *given.shape[-2:])
             if given.device.type != "cpu" or not given.all():  # a GPU would have to be waited for
                 subsets = subsets & given.unsqueeze(-3)
-            lacking = listed.float() @ (~given).float().transpose(-1, -2)  # how many members of each subset each row lacks
+            lacking = listed.float() @ (~given).float().transpose(
+                -1, -2
+            )  # how many members of each subset each row lacks
             possible = lacking == 0
         log_weights = uniform_log_weights(possible.movedim(-2, -1), experts.mean.dtype)
         return Mixture(_product(experts, subsets, self.config.prior_expert), log_weights)
@@ -135,7 +145,8 @@ class MeanOfExperts(Aggregator):
 class OwnLatents(Aggregator):
     """No aggregation: each modality keeps its own latent z_m ~ q(z|x_m), and several given ones are a uniform mixture.
 
-    Source: "Unity by Diversity", section 3; the mixture for several given modalities is ours, the paper leaves it undefined.
+    Source: "Unity by Diversity", section 3; the mixture for several given modalities is ours, the paper leaves it
+    undefined.
     """
 
     shared, mixes = False, False

@@ -19,16 +19,21 @@ class ModelConfig(Options):
     """What every model has, whatever its objective."""
 
     latent_dim: int = Field(16, ge=1, description="Dimensions D of the latent space.")
-    beta: float = Field(1.0, ge=0, description="Weight β of the divergence; 1 is the evidence lower bound where the objective is one.")
+    beta: float = Field(
+        1.0, ge=0, description="Weight β of the divergence; 1 is the evidence lower bound where the objective is one."
+    )
     likelihood_weights: Literal["official", "dimension", "none"] = Field(
         "official",
-        description="Weights w_m of the log-likelihoods: the modalities' own (modalities.NAME.weight: what papers use on that dataset, 1 otherwise); the largest "
-        "dimension over the modality's own (for text its length), so that the largest modality has weight 1; or 1 for all.",
+        description="Weights w_m of the log-likelihoods: the modalities' own (modalities.NAME.weight: what papers "
+        "use on that dataset, 1 otherwise); the largest dimension over the modality's own (for text its length), so "
+        "that the largest modality has weight 1; or 1 for all.",
     )
 
 
 def likelihood_weights(modalities: Mapping[str, Modality], rule: str) -> list[float]:
-    """w_m of every modality by :attr:`ModelConfig.likelihood_weights`; ``dimension`` as in Sutter et al. 2021 and "Scalable multimodal VAEs", section 4."""
+    """w_m of every modality by :attr:`ModelConfig.likelihood_weights`; ``dimension`` as in Sutter et al. 2021 and
+    "Scalable multimodal VAEs", section 4.
+    """
     if rule == "official":
         return [modality.weight for modality in modalities.values()]
     largest = max(modality.dimension for modality in modalities.values())
@@ -76,8 +81,8 @@ def make_objective(
     """Load and validate an objective with its aggregator and prior.
 
     Raises:
-        MmgenError: An unknown name or option, a combination that the objective cannot mean, more modalities than it is for, or labels that it needs and the
-            data lack.
+        MmgenError: An unknown name or option, a combination that the objective cannot mean, more modalities than it is
+            for, or labels that it needs and the data lack.
     """
     kind: type[Objective] = load("objectives", name)
     config = validated(kind.Config, options, "objective")
@@ -86,7 +91,11 @@ def make_objective(
     for part, section, default in (("aggregator", aggregator, kind.aggregator), ("prior", prior, kind.prior)):
         wanted, given = named(section, default)
         component = load(f"{part}s", wanted)
-        usual = {key: value for key, value in kind.component_defaults.get(part, {}).items() if key in component.Config.model_fields}
+        usual = {
+            key: value
+            for key, value in kind.component_defaults.get(part, {}).items()
+            if key in component.Config.model_fields
+        }
         part_config = validated(component.Config, {**usual, **given}, part)
         chosen[part] = (component, part_config, wanted)
         description[part] = {"name": wanted, **part_config.model_dump(mode="json")}
@@ -94,12 +103,14 @@ def make_objective(
     for option in () if chosen["aggregator"][0].mixes else kind.of_mixtures:
         if getattr(config, option) != default_of(kind.Config, option):
             raise MmgenError(
-                f"objective.{option} does nothing with the aggregator {chosen['aggregator'][2]!r}, which gives no mixture; leave it out."
+                f"objective.{option} does nothing with the aggregator {chosen['aggregator'][2]!r}, which gives no "
+                "mixture; leave it out."
             )
     if kind.most_modalities is not None and data is not None and len(data.modalities) > kind.most_modalities:
         count = len(data.modalities)
         raise MmgenError(
-            f"The objective {name!r} is for at most {kind.most_modalities} modalities, and the dataset {data.name!r} has {count}: {listed(data.modalities)}."
+            f"The objective {name!r} is for at most {kind.most_modalities} modalities, and the dataset {data.name!r} "
+            f"has {count}: {listed(data.modalities)}."
         )
     if kind.needs_labels and data is not None and not data.labels:
         raise MmgenError(f"The objective {name!r} needs labels, and the dataset {data.name!r} has none.")

@@ -20,7 +20,8 @@ class ELBOConfig(ObjectiveConfig):
 
     mixture_sampling: Literal["stratified", "all"] = Field(
         "stratified",
-        description="One sample per row from a component drawn by weight, or one from every component, weighted (C decodings).",
+        description="One sample per row from a component drawn by weight, or one from every component, weighted (C "
+        "decodings).",
     )
 
 
@@ -33,10 +34,12 @@ class ELBO(Objective):
     With the aggregator ``none`` each modality keeps its own latent:
     :math:`\sum_m \{ \mathbb E_{q_m} \log p(x_m|z_m) - \beta\, \mathrm{KL}(q_m \| p) \}`.
 
-    The KL of the components bounds the KL of their mixture from above (convexity), so this is a lower bound of log p(X) wherever p(z) does not depend on
-    the data. It is in closed form for a Gaussian prior, and by the drawn samples for a mixture.
+    The KL of the components bounds the KL of their mixture from above (convexity), so this is a lower bound of log p(X)
+    wherever p(z) does not depend on the data. It is in closed form for a Gaussian prior, and by the drawn samples for a
+    mixture.
 
-    Source: Kingma & Welling 2014, Eq. 3; the mixtures as in Sutter et al. 2021 (MoPoE-VAE), Eq. 5, without stratification by blocks of rows.
+    Source: Kingma & Welling 2014, Eq. 3; the mixtures as in Sutter et al. 2021 (MoPoE-VAE), Eq. 5, without
+    stratification by blocks of rows.
     """
 
     Config = ELBOConfig
@@ -68,7 +71,8 @@ def expected_log_likelihood(
 ) -> tuple[Float[Tensor, "M B"], Float[Tensor, "K C B D"] | None]:
     """Σ_c w_c E_{q_c}[log p(x_m | z)] of every modality, ``[M, B]``, by ``samples`` draws.
 
-    ``stratified``: one component per row and draw, chosen by weight. Otherwise every component, weighted; the draws ``[K, C, B, D]`` are then the second result.
+    ``stratified``: one component per row and draw, chosen by weight. Otherwise every component, weighted; the draws
+    ``[K, C, B, D]`` are then the second result.
     """
     if stratified and posterior.log_weights.shape[0] > 1:
         return model.log_likelihood(posterior.rsample((samples,)), batch).mean(1), None

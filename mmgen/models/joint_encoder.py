@@ -18,21 +18,26 @@ class JointEncoder(nn.Module):
     """q(z | X) from all modalities: a second trunk of each, their features side by side, and one Gaussian head.
 
     It needs every modality: it runs on the rows that have all, and of the others nothing is inferred: their q(z | X) is
-    N(0, I). The sizes follow those of the modalities' own encoders, so that it has about as many parameters as all of them
-    together.
+    N(0, I). The sizes follow those of the modalities' own encoders, so that it has about as many parameters as all of
+    them together.
 
-    Source: the joint inference network of Suzuki et al. 2017 (JMVAE), also of Vedantam et al. 2018 (TELBO) and "Scalable multimodal VAEs with surrogate joint posterior";
-    none of them says how the modalities meet, and features side by side are our choice.
+    Source: the joint inference network of Suzuki et al. 2017 (JMVAE), also of Vedantam et al. 2018 (TELBO) and
+    "Scalable multimodal VAEs with surrogate joint posterior"; none of them says how the modalities meet, and features
+    side by side are our choice.
     """
 
     def __init__(self, modalities: Mapping[str, Modality], latent_dim: int) -> None:
         super().__init__()
         self.names = tuple(modalities)
-        self.encoder = Encoder(_SideBySide([modality.trunk(latent_dim) for modality in modalities.values()]), latent_dim)
+        self.encoder = Encoder(
+            _SideBySide([modality.trunk(latent_dim) for modality in modalities.values()]), latent_dim
+        )
 
     def tie(self, modalities: Mapping[str, Modality], decoders: Iterable[nn.Module]) -> None:
         """Let decoders share with this encoder what they would share with that of their own modality."""
-        for modality, trunk, decoder in zip(modalities.values(), cast(_SideBySide, self.encoder.trunk).trunks, decoders, strict=True):
+        for modality, trunk, decoder in zip(
+            modalities.values(), cast(_SideBySide, self.encoder.trunk).trunks, decoders, strict=True
+        ):
             modality.tie(trunk, decoder)
 
     def forward(self, batch: Batch) -> Gaussian:

@@ -30,7 +30,8 @@ from .terms import Terms
 class MultimodalVAE(nn.Module):
     """M encoders, M decoders, and an objective.
 
-    ``create`` makes one for a dataset. Batches may be in data units (as tables give them) everywhere; results of :meth:`generate` are in data units again.
+    ``create`` makes one for a dataset. Batches may be in data units (as tables give them) everywhere; results of
+    :meth:`generate` are in data units again.
     """
 
     def __init__(
@@ -116,7 +117,9 @@ class MultimodalVAE(nn.Module):
         modalities = change_modalities({}, description["modalities"])
         labels = {name: tuple(classes) for name, classes in description.get("labels", {}).items()}
         model = cls(modalities, chosen.build(), validated(ModelConfig, description["model"], "model"), labels)
-        model.description = {key: description[key] for key in ("objective", "aggregator", "prior", "model", "modalities", "labels")}
+        model.description = {
+            key: description[key] for key in ("objective", "aggregator", "prior", "model", "modalities", "labels")
+        }
         return model
 
     def fit_transforms(self, train: Table) -> None:
@@ -134,13 +137,16 @@ class MultimodalVAE(nn.Module):
         """The objective's terms for a batch."""
         return self.objective.terms(self, self.prepare(batch))
 
-    # What objectives use ------------------------------------------------------------------------------------------------
+    # What objectives use ----------------------------------------------------------------------------------------------
 
     def prepare(self, batch: Batch) -> Batch:
         """The batch in the units that the networks see; a prepared one is returned as it is."""
         if batch.prepared:
             return batch
-        data = {name: transform(batch.data[name]) for name, transform in zip(self.modalities, self._transforms(), strict=True)}
+        data = {
+            name: transform(batch.data[name])
+            for name, transform in zip(self.modalities, self._transforms(), strict=True)
+        }
         return replace(batch, data=data, prepared=True)
 
     def experts(self, batch: Batch) -> Gaussian:
@@ -152,7 +158,9 @@ class MultimodalVAE(nn.Module):
         return self.encode_each([batch.data[name] for name in self.modalities], batch.presence)
 
     def encode_each(self, inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:
-        """The same from prepared inputs, one tensor ``[B, *shape]`` per modality; without ``presence`` rows have all."""
+        """The same from prepared inputs, one tensor ``[B, *shape]`` per modality; without ``presence`` rows have
+        all.
+        """
         encoders = list(self.encoders)
         groups = in_groups(encoders, [x.dim() for x in inputs])
         seen = [WHOLE] * len(encoders)
@@ -169,7 +177,9 @@ class MultimodalVAE(nn.Module):
         return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 0))
 
     def decode(self, z: Float[Tensor, "*lead _"], target: str) -> Tensor:
-        """Decoder output ``[..., outputs, *shape]`` of one modality for what it takes (:meth:`decoder_input`), in one call."""
+        """Decoder output ``[..., outputs, *shape]`` of one modality for what it takes (:meth:`decoder_input`), in one
+        call.
+        """
         self._check_target(target)
         ((_, output, _),) = self._decode({self._index(target): z})
         return output
@@ -200,7 +210,7 @@ class MultimodalVAE(nn.Module):
                 values[m] = self.likelihood_weights[m] * view.placed(log_prob, -1)
         return torch.stack([values[m] for m in range(len(names))])
 
-    # What people use ----------------------------------------------------------------------------------------------------
+    # What people use --------------------------------------------------------------------------------------------------
 
     def encode(self, batch: Batch, given: Sequence[str] | None = None) -> Mixture:
         """q(z | x_S): the posterior of each row given some modalities, all that it has by default.
@@ -246,19 +256,27 @@ class MultimodalVAE(nn.Module):
             return {name: self.output(z, name, draw=draw) for name, z in zip(names, latents, strict=True)}
 
     def classify(self, batch: Batch) -> dict[str, Tensor]:
-        """The model's own answers about each row: label to logits ``[B, classes]``, or ``[B, answers]`` of several yes/no answers; none without a classifier."""
+        """The model's own answers about each row: label to logits ``[B, classes]``, or ``[B, answers]`` of several
+        yes/no answers; none without a classifier.
+        """
         with self._inference():
             return dict(self.objective.classify(self, self.prepare(batch)))
 
     def posterior(self, batch: Batch, given: Bool[Tensor, "*lead B M"]) -> Mixture:
-        """The objective's test-time posterior for subsets as masks, ``[..., C, B, D]``; each encoder runs once for all of them."""
+        """The objective's test-time posterior for subsets as masks, ``[..., C, B, D]``; each encoder runs once for all
+        of them.
+        """
         batch = self.prepare(batch)
         return self.objective.posterior(self, batch, self.experts(batch), given & batch.available)
 
-    def sample_latents(self, batch: Batch, given: Bool[Tensor, "*lead B M"], targets: Sequence[str], samples: int = 1) -> list[Tensor]:
-        """What to decode each target from, z ~ q(z | x_S) (its mean where the objective decodes that) and what its decoder takes besides: ``[samples, ..., B, D]``.
+    def sample_latents(
+        self, batch: Batch, given: Bool[Tensor, "*lead B M"], targets: Sequence[str], samples: int = 1
+    ) -> list[Tensor]:
+        """What to decode each target from, z ~ q(z | x_S) (its mean where the objective decodes that) and what its
+        decoder takes besides: ``[samples, ..., B, D]``.
 
-        One latent serves all targets; where modalities keep their own latents, a target that is given is decoded from its own expert.
+        One latent serves all targets; where modalities keep their own latents, a target that is given is decoded from
+        its own expert.
         """
         batch = self.prepare(batch)
         experts = self.experts(batch)
@@ -281,9 +299,15 @@ class MultimodalVAE(nn.Module):
         return posterior.rsample((samples,))
 
     def decoder_input(
-        self, z: Float[Tensor, "*lead B D"], target: str, batch: Batch | None = None, given: Bool[Tensor, "*any B M"] | None = None
+        self,
+        z: Float[Tensor, "*lead B D"],
+        target: str,
+        batch: Batch | None = None,
+        given: Bool[Tensor, "*any B M"] | None = None,
     ) -> Float[Tensor, "*lead B _"]:
-        """What the decoder of ``target`` takes for latents ``z`` of the rows of a prepared batch under subsets, or from the prior."""
+        """What the decoder of ``target`` takes for latents ``z`` of the rows of a prepared batch under subsets, or from
+        the prior.
+        """
         return self.objective.decoder_input(self, z, target, batch, given) if self.takes_more(target) else z
 
     def takes_more(self, target: str) -> bool:
@@ -295,7 +319,9 @@ class MultimodalVAE(nn.Module):
         return self.unconditional_prior(count).rsample()
 
     def unconditional_prior(self, count: int) -> Reference:
-        """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row, which is a picture rather than the model's own claim."""
+        """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row, which is a picture rather than
+        the model's own claim.
+        """
         floating = (value for value in self.state_dict().values() if value.is_floating_point())
         parameter = next(floating, self.objective.step.new_zeros((), dtype=torch.get_default_dtype()))
         shape = (len(self.modalities), count, self.config.latent_dim)
@@ -305,7 +331,9 @@ class MultimodalVAE(nn.Module):
         return unit[0] if prior.dynamic else prior(self, unit, everything)
 
     def output(self, z: Float[Tensor, "*lead _"], target: str, *, draw: bool = False) -> Tensor:
-        """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``, for what the decoder takes (:meth:`decoder_input`)."""
+        """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``, for what the decoder takes
+        (:meth:`decoder_input`).
+        """
         self._check_target(target)
         m = self._index(target)
         likelihood = self._likelihood(m)
@@ -320,9 +348,11 @@ class MultimodalVAE(nn.Module):
         wanted[[self._index(name) for name in given]] = True
         return batch.available & wanted
 
-    # Inside -------------------------------------------------------------------------------------------------------------
+    # Inside -----------------------------------------------------------------------------------------------------------
 
-    def _decode(self, latents: Mapping[int, Tensor], presence: Presence | None = None) -> Iterator[tuple[int, Tensor, View]]:
+    def _decode(
+        self, latents: Mapping[int, Tensor], presence: Presence | None = None
+    ) -> Iterator[tuple[int, Tensor, View]]:
         """Decoder outputs ``[..., outputs, *shape]`` of some modalities, each from its latents ``[..., B, D]``.
 
         In full precision, in any order, with the modality's number before and what the decoder saw behind; with
@@ -350,15 +380,24 @@ class MultimodalVAE(nn.Module):
             raise MmgenError(f"The objective {called!r} has no prior to generate from; say which modalities are given.")
         sizes = range(1, len(self.modalities) + 1)
         subsets = chain.from_iterable(combinations(self.modalities, size) for size in sizes)
-        possible = ["+".join(subset) for subset in islice((subset for subset in subsets if self.objective.infers(self, subset)), 3)]
-        raise MmgenError(f"The objective {called!r} infers nothing from {'+'.join(given)} alone; it can from {listed(possible)}.")
+        possible = [
+            "+".join(subset)
+            for subset in islice((subset for subset in subsets if self.objective.infers(self, subset)), 3)
+        ]
+        raise MmgenError(
+            f"The objective {called!r} infers nothing from {'+'.join(given)} alone; it can from {listed(possible)}."
+        )
 
     def _check_target(self, name: str) -> None:
         """Refuse a modality that the model cannot generate."""
         self._index(name)
         if name not in self.decoder_sizes:
             called = self.description.get("objective", {}).get("name", type(self.objective).__name__)
-            can = f"it generates {listed(self.decoder_sizes)}" if self.decoder_sizes else "it generates nothing: it has no decoders"
+            can = (
+                f"it generates {listed(self.decoder_sizes)}"
+                if self.decoder_sizes
+                else "it generates nothing: it has no decoders"
+            )
             raise MmgenError(f"The objective {called!r} does not generate {name!r}; {can}.")
 
     def _index(self, name: str) -> int:
@@ -375,9 +414,13 @@ class MultimodalVAE(nn.Module):
 
     @contextmanager
     def _frozen(self, targets: Sequence[int]) -> Iterator[None]:
-        """Some decoders and their likelihoods as constants, for the length of a call: parameters take no gradients, and running statistics stay."""
+        """Some decoders and their likelihoods as constants, for the length of a call: parameters take no gradients, and
+        running statistics stay.
+        """
         decoders, likelihoods = [self.decoders[m] for m in targets], [self.likelihoods[m] for m in targets]
-        shared = [p for decoder in decoders if isinstance(decoder, SentenceDecoder) for p in decoder.shared()]  # they belong to the encoder
+        shared = [
+            p for decoder in decoders if isinstance(decoder, SentenceDecoder) for p in decoder.shared()
+        ]  # they belong to the encoder
         own = [p for network in (*decoders, *likelihoods) for p in network.parameters()]
         parameters = [p for p in (*own, *shared) if p.requires_grad]
         modules = [module for decoder in decoders for module in decoder.modules()]

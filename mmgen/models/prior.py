@@ -20,10 +20,12 @@ class PriorConfig(Options):
 
 
 class Prior(nn.Module, ABC):
-    """``(experts, given) -> distribution`` over z: a Gaussian ``[B, D]`` or a mixture ``[C, B, D]``; it may depend on the data.
+    """``(experts, given) -> distribution`` over z: a Gaussian ``[B, D]`` or a mixture ``[C, B, D]``; it may depend on
+    the data.
 
     Attributes:
-        dynamic: Whether it depends on the data of the row; then models can generate from it only given something, and fall back on N(0, I).
+        dynamic: Whether it depends on the data of the row; then models can generate from it only given something, and
+            fall back on N(0, I).
     """
 
     Config: ClassVar[type[PriorConfig]] = PriorConfig

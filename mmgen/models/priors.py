@@ -1,4 +1,6 @@
-"""The core's priors: N(0, I), Laplace, either with a learned scale, the geometric mean of the experts, their mixture, and VampPrior."""
+"""The core's priors: N(0, I), Laplace, either with a learned scale, the geometric mean of the experts, their mixture,
+and VampPrior.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..data.transforms import Codes
-from ..distributions import Gaussian, Laplace, Mixture, Reference, geometric_mean, mixture_of_experts, standard_laplace, standard_normal
+from ..distributions import (
+    Gaussian,
+    Laplace,
+    Mixture,
+    Reference,
+    geometric_mean,
+    mixture_of_experts,
+    standard_laplace,
+    standard_normal,
+)
 from ..errors import MmgenError
 from .prior import Prior, PriorConfig
 
@@ -30,7 +41,8 @@ class StandardNormal(Prior):
 class LearnedScale(nn.Module):
     """Positive scales of D dimensions that are learned and sum to D: s = D · softmax(vector), all 1 at first.
 
-    Source: the prior of the released code of Shi et al. 2019 (MMVAE). The constraint keeps the prior from growing with the posteriors.
+    Source: the prior of the released code of Shi et al. 2019 (MMVAE). The constraint keeps the prior from growing with
+    the posteriors.
     """
 
     def __init__(self, latent_dim: int) -> None:
@@ -59,7 +71,9 @@ class LaplaceConfig(PriorConfig):
     """Options of :class:`LaplacePrior`."""
 
     learned: bool = Field(
-        False, description="Whether the scales are learned, such that they sum to the number of dimensions; otherwise all are 1."
+        False,
+        description="Whether the scales are learned, such that they sum to the number of dimensions; otherwise all "
+        "are 1.",
     )
 
 
@@ -88,7 +102,8 @@ class GeometricConfig(PriorConfig):
 
 
 class GeometricMean(Prior):
-    """The dynamic prior: the normalised geometric mean of the given experts (and of N(0, I)), one Gaussian that depends on the data.
+    """The dynamic prior: the normalised geometric mean of the given experts (and of N(0, I)), one Gaussian that depends
+    on the data.
 
     Source: Sutter et al. 2020 (MMJSD), Eq. 8; the p_f of "Mitigating the limitations of multimodal VAEs", Lemma 1.
     """
@@ -123,7 +138,8 @@ class VampConfig(PriorConfig):
 class VampPrior(Prior):
     """VampPrior: 1/K Σ_k q(z|u_k), the aggregated posterior of K learned pseudo-inputs u_k of all modalities.
 
-    Pseudo-inputs live in the units that the networks see, and start from standard normal noise; modalities made of codes (text, labels) cannot have them.
+    Pseudo-inputs live in the units that the networks see, and start from standard normal noise; modalities made of
+    codes (text, labels) cannot have them.
 
     Source: Tomczak & Welling 2018, Eq. 9.
     """
@@ -134,7 +150,9 @@ class VampPrior(Prior):
         """One pseudo-input per component and modality."""
         for name, modality in model.modalities.items():
             if isinstance(modality.transform(), Codes):
-                raise MmgenError(f"The prior 'vamp' learns real-valued pseudo-inputs, and the modality {name!r} is made of codes.")
+                raise MmgenError(
+                    f"The prior 'vamp' learns real-valued pseudo-inputs, and the modality {name!r} is made of codes."
+                )
         self.pseudo_inputs = nn.ParameterList(
             nn.Parameter(torch.randn(self.config.components, *modality.shape)) for modality in model.modalities.values()
         )
@@ -146,5 +164,7 @@ class VampPrior(Prior):
         posterior = model.objective.aggregate.infer(pseudo, everything)
         rows = given.shape[0]
         flat = posterior.components.map(lambda value: value.flatten(0, 1)[:, None].expand(-1, rows, -1))
-        log_weights = posterior.log_weights.flatten() - torch.tensor(float(self.config.components), device=given.device).log()
+        log_weights = (
+            posterior.log_weights.flatten() - torch.tensor(float(self.config.components), device=given.device).log()
+        )
         return Mixture(flat, log_weights[:, None].expand(-1, rows))

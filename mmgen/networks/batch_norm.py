@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 
 class _BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """In training one value per channel has no spread: it is normalised as in evaluation, where torch's own layer raises an error.
+    """In training one value per channel has no spread: it is normalised as in evaluation, where torch's own layer
+    raises an error.
 
     An epoch's last batch may be a single row, and deep maps are a single pixel.
     """

@@ -29,7 +29,8 @@ def _head(inputs: int, hidden: int) -> list[nn.Module]:
 
 
 class ImageClassifierTrunk(nn.Module):
-    """Stages of two 3×3 convolutions (each with norm and ReLU) with a max-pool between them, then a hidden layer between dropouts.
+    """Stages of two 3×3 convolutions (each with norm and ReLU) with a max-pool between them, then a hidden layer
+    between dropouts.
 
     28×28 and 32×32 pixels have three stages, 64×64 have four.
     """
@@ -56,15 +57,26 @@ class ImageClassifierTrunk(nn.Module):
 
 
 class TextClassifierTrunk(nn.Module):
-    """Embedded symbols; convolutions of several widths side by side (norm, ReLU), each followed by the maximum over all positions; then a hidden layer.
+    """Embedded symbols; convolutions of several widths side by side (norm, ReLU), each followed by the maximum over all
+    positions; then a hidden layer.
 
-    What a text says counts and not where, so a word is found wherever it begins. Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification".
+    What a text says counts and not where, so a word is found wherever it begins. Source: Kim 2014, "Convolutional
+    Neural Networks for Sentence Classification".
     """
 
-    def __init__(self, categories: int, embedding: int = 16, channels: int = 64, widths: Sequence[int] = (3, 7), hidden: int = 128) -> None:
+    def __init__(
+        self,
+        categories: int,
+        embedding: int = 16,
+        channels: int = 64,
+        widths: Sequence[int] = (3, 7),
+        hidden: int = 128,
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(categories, embedding)
-        self.convolutions = nn.ModuleList(nn.Conv1d(embedding, channels, width, padding=width // 2, bias=False) for width in widths)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(embedding, channels, width, padding=width // 2, bias=False) for width in widths
+        )
         self.norm = nn.BatchNorm1d(channels * len(widths))
         self.layers = nn.Sequential(*_head(channels * len(widths), hidden))
         self.features = hidden

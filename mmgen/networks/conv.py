@@ -11,12 +11,16 @@ from .sizes import halves_up, padding_up
 
 
 class ConvTrunk(nn.Module):
-    """Convolutions (3×3, stride 2, padding 1) with ReLU, one per entry of ``channels``; features are the flattened last map.
+    """Convolutions (3×3, stride 2, padding 1) with ReLU, one per entry of ``channels``; features are the flattened last
+    map.
 
-    The networks for PolyMNIST in Sutter et al. 2021, whose encoders narrow to ``bottleneck`` = J features by a linear layer with ReLU.
+    The networks for PolyMNIST in Sutter et al. 2021, whose encoders narrow to ``bottleneck`` = J features by a linear
+    layer with ReLU.
     """
 
-    def __init__(self, shape: Sequence[int], channels: Sequence[int] = (32, 64, 128), bottleneck: int | None = None) -> None:
+    def __init__(
+        self, shape: Sequence[int], channels: Sequence[int] = (32, 64, 128), bottleneck: int | None = None
+    ) -> None:
         super().__init__()
         inputs, *size = shape
         layers: list[nn.Module] = []

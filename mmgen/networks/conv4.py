@@ -1,4 +1,6 @@
-"""4-wide convolutions down to a single pixel, or a single position: the networks for SVHN and for short texts in Sutter et al. 2021."""
+"""4-wide convolutions down to a single pixel, or a single position: the networks for SVHN and for short texts in Sutter
+et al. 2021.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from .sizes import CONV, TRANSPOSED, halves_down, most_halves, padding_down
 
 
 def narrowing(inputs: int, channels: Sequence[int], size: Sequence[int]) -> list[nn.Module]:
-    """Layers from ``[N, inputs, *size]`` to ``[N, channels[-1], 1, …]``: stride 2, and last a convolution as wide as what is left; ReLU after each."""
+    """Layers from ``[N, inputs, *size]`` to ``[N, channels[-1], 1, …]``: stride 2, and last a convolution as wide as
+    what is left; ReLU after each.
+    """
     conv, rest = CONV[len(size)], halves_down(size, len(channels) - 1)[-1]
     layers: list[nn.Module] = []
     for step, outputs in enumerate(channels, 1):
@@ -32,7 +36,9 @@ def widening(channels: Sequence[int], outputs: int, size: Sequence[int]) -> list
 
 
 class Conv4Trunk(nn.Module):
-    """Images: 4×4 convolutions of stride 2 and padding 1, the last one as large as what is left (4×4 of 32×32 pixels); ReLU after each."""
+    """Images: 4×4 convolutions of stride 2 and padding 1, the last one as large as what is left (4×4 of 32×32 pixels);
+    ReLU after each.
+    """
 
     def __init__(self, shape: Sequence[int], channels: Sequence[int] = (32, 64, 64, 128)) -> None:
         super().__init__()
@@ -60,12 +66,16 @@ class Conv4Decoder(nn.Module):
 
 
 def text_channels(length: int, width: int = 128) -> tuple[int, ...]:
-    """Channels for a text of ``length`` symbols: as many layers as leave 4 to 7 positions for the last one; three for 8 symbols, as published."""
+    """Channels for a text of ``length`` symbols: as many layers as leave 4 to 7 positions for the last one; three for 8
+    symbols, as published.
+    """
     return (width,) * (2 + max(0, most_halves((length,)) - 2))
 
 
 class CharacterTrunk(nn.Module):
-    """Texts: one-hot symbols, a convolution of width 1, 4-wide ones of stride 2, and one as wide as what is left; ReLU after each."""
+    """Texts: one-hot symbols, a convolution of width 1, 4-wide ones of stride 2, and one as wide as what is left; ReLU
+    after each.
+    """
 
     def __init__(self, length: int, categories: int, channels: Sequence[int]) -> None:
         super().__init__()
@@ -86,7 +96,9 @@ class CharacterDecoder(nn.Module):
         super().__init__()
         first, *others = channels
         start = [nn.Linear(latent_dim, channels[-1]), nn.Unflatten(1, (channels[-1], 1))]
-        self.layers = nn.Sequential(*start, *widening(others, first, (length,)), nn.ReLU(), nn.Conv1d(first, categories, 1))
+        self.layers = nn.Sequential(
+            *start, *widening(others, first, (length,)), nn.ReLU(), nn.Conv1d(first, categories, 1)
+        )
 
     def forward(self, z: Tensor) -> Tensor:
         """``[N, D]`` to ``[N, categories, L]``."""

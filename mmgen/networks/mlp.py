@@ -30,9 +30,13 @@ def hidden_layers(inputs: int, hidden: Sequence[int], activation: str, dropout: 
 
 
 class MLPTrunk(nn.Module):
-    """Data ``[N, *shape]`` to features ``[N, features]``: flattened, then ``hidden`` layers, each followed by the activation."""
+    """Data ``[N, *shape]`` to features ``[N, features]``: flattened, then ``hidden`` layers, each followed by the
+    activation.
+    """
 
-    def __init__(self, shape: Sequence[int], hidden: Sequence[int], activation: str = "relu", dropout: float = 0.0) -> None:
+    def __init__(
+        self, shape: Sequence[int], hidden: Sequence[int], activation: str = "relu", dropout: float = 0.0
+    ) -> None:
         super().__init__()
         size = math.prod(shape)
         self.features = hidden[-1] if hidden else size
@@ -47,7 +51,12 @@ class MLPDecoder(nn.Module):
     """Latents ``[N, D]`` to decoder outputs ``[N, *shape]``: ``hidden`` layers, then a linear one."""
 
     def __init__(
-        self, latent_dim: int, shape: Sequence[int], hidden: Sequence[int], activation: str = "relu", dropout: float = 0.0
+        self,
+        latent_dim: int,
+        shape: Sequence[int],
+        hidden: Sequence[int],
+        activation: str = "relu",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.shape = tuple(shape)

@@ -17,7 +17,8 @@ SLOPE = 0.2
 class ResidualBlock(nn.Module):
     """y = shortcut(x) + 0.1 · conv(act(conv(act(x)))) with 3×3 convolutions and LeakyReLU(0.2).
 
-    The middle has min(inputs, outputs) channels; the shortcut is the identity, or a 1×1 convolution without bias where the channels differ.
+    The middle has min(inputs, outputs) channels; the shortcut is the identity, or a 1×1 convolution without bias where
+    the channels differ.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -37,9 +38,11 @@ class ResidualBlock(nn.Module):
 
 
 class ResNetTrunk(nn.Module):
-    """A 3×3 convolution and a block of ``channels[0]``; for every further entry of ``channels`` an average pool of stride 2 and a block.
+    """A 3×3 convolution and a block of ``channels[0]``; for every further entry of ``channels`` an average pool of
+    stride 2 and a block.
 
-    28×28 pixels become 7×7 with three channels (Translated-PolyMNIST). ``activated``: LeakyReLU before the heads, as for CUB.
+    28×28 pixels become 7×7 with three channels (Translated-PolyMNIST). ``activated``: LeakyReLU before the heads, as
+    for CUB.
     """
 
     def __init__(self, shape: Sequence[int], channels: Sequence[int] = (64, 128, 256), activated: bool = False) -> None:
@@ -60,7 +63,9 @@ class ResNetTrunk(nn.Module):
 
 
 class ResNetDecoder(nn.Module):
-    """The trunk mirrored: a linear layer, blocks, nearest-neighbour upsampling to the trunk's sizes, LeakyReLU and a 3×3 convolution."""
+    """The trunk mirrored: a linear layer, blocks, nearest-neighbour upsampling to the trunk's sizes, LeakyReLU and a
+    3×3 convolution.
+    """
 
     def __init__(self, latent_dim: int, shape: Sequence[int], channels: Sequence[int] = (64, 128, 256)) -> None:
         super().__init__()
@@ -71,7 +76,9 @@ class ResNetDecoder(nn.Module):
         for step in range(len(channels) - 1, 0, -1):
             layers += [ResidualBlock(channels[step], channels[step - 1]), nn.Upsample(size=sizes[step - 1])]
         first = channels[0]
-        self.layers = nn.Sequential(*layers, ResidualBlock(first, first), nn.LeakyReLU(SLOPE), nn.Conv2d(first, outputs, 3, padding=1))
+        self.layers = nn.Sequential(
+            *layers, ResidualBlock(first, first), nn.LeakyReLU(SLOPE), nn.Conv2d(first, outputs, 3, padding=1)
+        )
 
     def forward(self, z: Tensor) -> Tensor:
         """``[N, D]`` to ``[N, C, H, W]``."""

@@ -1,8 +1,9 @@
-"""Residual networks with batch normalisation for the images and texts of CelebA, after the released code of Sutter et al. 2021.
+"""Residual networks with batch normalisation for the images and texts of CelebA, after the released code of Sutter et
+al. 2021.
 
-In training, batch normalisation makes the output of a row depend on the rest of its batch: on the other rows that have the
-modality, and on how a batch is shared among processes or micro-batches. In evaluation it does not: the statistics gathered
-in training are used.
+In training, batch normalisation makes the output of a row depend on the rest of its batch: on the other rows that have
+the modality, and on how a batch is shared among processes or micro-batches. In evaluation it does not: the statistics
+gathered in training are used.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ DROPOUT: dict[int, type[nn.Module]] = {1: nn.Dropout, 2: nn.Dropout2d}
 class NormalisedBlock(nn.Module):
     """a · shortcut(x) + b · branch(x), with (a, b) = ``mix``, for texts (``dims`` 1) or images (2).
 
-    The branch: norm, ReLU, 1-wide convolution, dropout, norm, ReLU, convolution, dropout. The shortcut: convolution, norm. The two convolutions that
-    change the size are alike: ``options`` has their kernel, stride and padding. Convolutions of images have no bias, and neither has the shortcut's (the
-    released code has one there, which the normalisation takes away at once).
+    The branch: norm, ReLU, 1-wide convolution, dropout, norm, ReLU, convolution, dropout. The shortcut: convolution,
+    norm. The two convolutions that change the size are alike: ``options`` has their kernel, stride and padding.
+    Convolutions of images have no bias, and neither has the shortcut's (the released code has one there, which the
+    normalisation takes away at once).
     """
 
-    def __init__(self, dims: int, inputs: int, outputs: int, mix: Mix, dropout: float, transposed: bool = False, **options: Any) -> None:
+    def __init__(
+        self, dims: int, inputs: int, outputs: int, mix: Mix, dropout: float, transposed: bool = False, **options: Any
+    ) -> None:
         super().__init__()
         norm, drop, bias = BATCH_NORM[dims], DROPOUT[dims], dims == 1
         conv = (TRANSPOSED if transposed else CONV)[dims]
@@ -54,15 +58,21 @@ class NormalisedBlock(nn.Module):
 
 
 def narrowing_blocks(channels: Sequence[int], size: Sequence[int], mix: Mix, dropout: float) -> list[nn.Module]:
-    """Blocks from ``[N, channels[0], *size]`` to ``[N, channels[-1], 1, …]``: 4-wide of stride 2, and last one as wide as what is left."""
+    """Blocks from ``[N, channels[0], *size]`` to ``[N, channels[-1], 1, …]``: 4-wide of stride 2, and last one as wide
+    as what is left.
+    """
     blocks, rest = len(channels) - 1, halves_down(size, len(channels) - 2)[-1]
-    options: list[dict[str, Any]] = [{"kernel_size": 4, "stride": 2, "padding": 1}] * (blocks - 1) + [{"kernel_size": rest}]
+    options: list[dict[str, Any]] = [{"kernel_size": 4, "stride": 2, "padding": 1}] * (blocks - 1) + [
+        {"kernel_size": rest}
+    ]
     pairs = zip(channels, channels[1:], options, strict=False)
     return [NormalisedBlock(len(size), before, after, mix, dropout, **each) for before, after, each in pairs]
 
 
 def widening_blocks(channels: Sequence[int], size: Sequence[int], mix: Mix, dropout: float) -> list[nn.Module]:
-    """The same mirrored, of transposed convolutions: from ``[N, channels[-1], 1, …]`` to ``[N, channels[0], *size]``."""
+    """The same mirrored, of transposed convolutions: from ``[N, channels[-1], 1, …]`` to ``[N, channels[0],
+    *size]``.
+    """
     sizes = halves_down(size, len(channels) - 2)[::-1]
     options: list[dict[str, Any]] = [{"kernel_size": sizes[0]}]
     for small, large in pairwise(sizes):
@@ -72,9 +82,17 @@ def widening_blocks(channels: Sequence[int], size: Sequence[int], mix: Mix, drop
 
 
 class NormalisedImageTrunk(nn.Module):
-    """A 3×3 convolution of stride 2 and padding 2 to ``channels[0]``, then a block per further entry; the last one leaves a single pixel."""
+    """A 3×3 convolution of stride 2 and padding 2 to ``channels[0]``, then a block per further entry; the last one
+    leaves a single pixel.
+    """
 
-    def __init__(self, shape: Sequence[int], channels: Sequence[int] = IMAGE_CHANNELS, mix: Mix = (2.0, 0.3), dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        channels: Sequence[int] = IMAGE_CHANNELS,
+        mix: Mix = (2.0, 0.3),
+        dropout: float = 0.5,
+    ) -> None:
         super().__init__()
         inputs, *size = shape
         after = [(side + 1) // 2 + 1 for side in size]
@@ -114,14 +132,20 @@ class NormalisedImageDecoder(nn.Module):
 
 
 def text_block_channels(length: int, width: int = 128) -> tuple[int, ...]:
-    """Channels for a text of ``length`` symbols: as many as leave 4 to 7 positions for the last block; F, 2F, … 5F, 5F, 5F for 256 symbols, as published."""
+    """Channels for a text of ``length`` symbols: as many as leave 4 to 7 positions for the last block; F, 2F, … 5F, 5F,
+    5F for 256 symbols, as published.
+    """
     return tuple(width * min(step, 5) for step in range(1, max(1, most_halves((length,)) - 2) + 2))
 
 
 class NormalisedTextTrunk(nn.Module):
-    """One-hot symbols, a 4-wide convolution of stride 2 to ``channels[0]``, then a block per further entry; the last leaves a single position."""
+    """One-hot symbols, a 4-wide convolution of stride 2 to ``channels[0]``, then a block per further entry; the last
+    leaves a single position.
+    """
 
-    def __init__(self, length: int, categories: int, channels: Sequence[int], mix: Mix = (2.0, 0.3), dropout: float = 0.5) -> None:
+    def __init__(
+        self, length: int, categories: int, channels: Sequence[int], mix: Mix = (2.0, 0.3), dropout: float = 0.5
+    ) -> None:
         super().__init__()
         stem = nn.Conv1d(categories, channels[0], 4, stride=2, padding=1)
         blocks = narrowing_blocks(channels, (length // 2,), mix, dropout)
@@ -134,7 +158,9 @@ class NormalisedTextTrunk(nn.Module):
 
 
 class NormalisedTextDecoder(nn.Module):
-    """A linear layer, a transposed block per pair of ``channels``, and a 4-wide transposed convolution of stride 2 to the logits."""
+    """A linear layer, a transposed block per pair of ``channels``, and a 4-wide transposed convolution of stride 2 to
+    the logits.
+    """
 
     def __init__(
         self,
@@ -151,7 +177,9 @@ class NormalisedTextDecoder(nn.Module):
             nn.Linear(latent_dim, channels[-1]),
             nn.Unflatten(1, (channels[-1], 1)),
             *widening_blocks(channels, half, mix, dropout),
-            nn.ConvTranspose1d(channels[0], categories, 4, stride=2, padding=1, output_padding=padding_down(half, (length,))),
+            nn.ConvTranspose1d(
+                channels[0], categories, 4, stride=2, padding=1, output_padding=padding_down(half, (length,))
+            ),
         )
 
     def forward(self, z: Tensor) -> Tensor:

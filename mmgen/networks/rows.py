@@ -1,12 +1,12 @@
 """Networks on some rows of a batch: a row that lacks a modality does not exist for the networks of that modality.
 
 The rows that have it are gathered, run, and what comes out is put in their places, so that a step costs what there is.
-Where no row has it the network sees one row of zeros, and nothing looks at what comes out: its parameters get gradients of
-zero, as for rows that do not count, and not none. Among several processes each must have a gradient of every parameter, and
-optimisers treat the two differently.
+Where no row has it the network sees one row of zeros, and nothing looks at what comes out: its parameters get gradients
+of zero, as for rows that do not count, and not none. Among several processes each must have a gradient of every
+parameter, and optimisers treat the two differently.
 
-Small networks that run in one pass (:mod:`.together`) cost calls rather than rows, and gathering would be more of these.
-They see all rows, with zeros in the place of what is not there; none of their layers mixes rows.
+Small networks that run in one pass (:mod:`.together`) cost calls rather than rows, and gathering would be more of
+these. They see all rows, with zeros in the place of what is not there; none of their layers mixes rows.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class View:
 WHOLE = View()
 
 
-def views(there: Sequence[Bool[Tensor, " B"]], having: Sequence[Numbers], groups: Iterable[Sequence[int]]) -> list[View]:
+def views(
+    there: Sequence[Bool[Tensor, " B"]], having: Sequence[Numbers], groups: Iterable[Sequence[int]]
+) -> list[View]:
     """What each of K networks sees.
 
     Args:

@@ -1,4 +1,5 @@
-"""The sentence networks for CUB captions, after the released code of Shi et al. 2019: a sentence is an image, ``[1, L, embedding]``.
+"""The sentence networks for CUB captions, after the released code of Shi et al. 2019: a sentence is an image, ``[1, L,
+embedding]``.
 
 Their batch normalisation depends on the batch in training, and not in evaluation: see :mod:`mmgen.networks.resnet_bn`.
 """
@@ -17,7 +18,8 @@ from .batch_norm import BatchNorm2d
 from .codes import embed
 from .sizes import halves_down, padding_down
 
-FLAT = 2  # layers that halve the embedding alone: they make 4×4 of the 4×16 that three halvings leave of 32 words of 128 numbers
+# layers that halve the embedding alone: they make 4×4 of the 4×16 that three halvings leave of 32 words of 128 numbers
+FLAT = 2
 
 
 def _sizes(length: int, embedding: int, layers: int) -> list[tuple[int, int]]:
@@ -27,9 +29,13 @@ def _sizes(length: int, embedding: int, layers: int) -> list[tuple[int, int]]:
 
 
 class SentenceTrunk(nn.Module):
-    """Embedded words; 4×4 convolutions of stride 2, one per entry of ``channels``, then two that halve the embedding alone; norm and ReLU after each."""
+    """Embedded words; 4×4 convolutions of stride 2, one per entry of ``channels``, then two that halve the embedding
+    alone; norm and ReLU after each.
+    """
 
-    def __init__(self, length: int, categories: int, channels: Sequence[int] = (32, 64, 128), embedding: int = 128) -> None:
+    def __init__(
+        self, length: int, categories: int, channels: Sequence[int] = (32, 64, 128), embedding: int = 128
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(categories, embedding)
         inputs, layers = 1, list[nn.Module]()
@@ -47,10 +53,17 @@ class SentenceTrunk(nn.Module):
 
 
 class SentenceDecoder(nn.Module):
-    """The trunk mirrored to ``[N, L, embedding]`` (ReLU), then a linear layer to the logits, whose weight may be the trunk's embedding."""
+    """The trunk mirrored to ``[N, L, embedding]`` (ReLU), then a linear layer to the logits, whose weight may be the
+    trunk's embedding.
+    """
 
     def __init__(
-        self, latent_dim: int, length: int, categories: int, channels: Sequence[int] = (32, 64, 128), embedding: int = 128
+        self,
+        latent_dim: int,
+        length: int,
+        categories: int,
+        channels: Sequence[int] = (32, 64, 128),
+        embedding: int = 128,
     ) -> None:
         super().__init__()
         sizes = _sizes(length, embedding, len(channels))[::-1]
@@ -70,7 +83,9 @@ class SentenceDecoder(nn.Module):
             layers.append(nn.ConvTranspose2d(before, after, kernel, stride, padding, grow, bias=False))
             layers += [BatchNorm2d(after), nn.ReLU()] if step < len(widths) - 2 else [nn.ReLU()]
         self.layers = nn.Sequential(*layers)
-        self.weight: nn.Parameter | None = nn.Parameter(torch.empty(categories, embedding).uniform_(-1, 1) / math.sqrt(embedding))
+        self.weight: nn.Parameter | None = nn.Parameter(
+            torch.empty(categories, embedding).uniform_(-1, 1) / math.sqrt(embedding)
+        )
         self.bias = nn.Parameter(torch.zeros(categories))
         # Not a submodule: the weight belongs to the trunk, and is one parameter that is saved once.
         self._tied: tuple[nn.Embedding, ...] = ()

@@ -33,7 +33,9 @@ def most_halves(size: Sequence[int]) -> int:
 
 
 def padding_up(small: Sequence[int], large: Sequence[int]) -> Any:
-    """Output padding (a number per side) with which a 3-wide transposed convolution of stride 2 and padding 1 makes ``large`` of ``small``."""
+    """Output padding (a number per side) with which a 3-wide transposed convolution of stride 2 and padding 1 makes
+    ``large`` of ``small``.
+    """
     return tuple(after - (2 * before - 1) for before, after in zip(small, large, strict=True))
 
 

@@ -11,10 +11,18 @@ from .mlp import MLPDecoder, MLPTrunk
 
 
 class SequenceTrunk(nn.Module):
-    """Each code is embedded, a convolution looks at its neighbours, and fully connected layers see the whole sequence."""
+    """Each code is embedded, a convolution looks at its neighbours, and fully connected layers see the whole
+    sequence.
+    """
 
     def __init__(
-        self, length: int, categories: int, hidden: Sequence[int], embedding: int = 32, activation: str = "relu", dropout: float = 0.0
+        self,
+        length: int,
+        categories: int,
+        hidden: Sequence[int],
+        embedding: int = 32,
+        activation: str = "relu",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(categories, embedding)
@@ -31,7 +39,13 @@ class SequenceDecoder(nn.Module):
     """Latents to logits ``[N, categories, L]``."""
 
     def __init__(
-        self, latent_dim: int, length: int, categories: int, hidden: Sequence[int], activation: str = "relu", dropout: float = 0.0
+        self,
+        latent_dim: int,
+        length: int,
+        categories: int,
+        hidden: Sequence[int],
+        activation: str = "relu",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.layers = MLPDecoder(latent_dim, (categories, length), hidden, activation, dropout)

@@ -1,7 +1,8 @@
 """Several small networks of one build in one pass.
 
-What a network of a hundred units costs is calls rather than arithmetic. K of them that are built alike need one product of matrices per layer instead of K, forward
-and backward. Their weights are copied side by side for that, in every pass, which large layers do not repay: those run one after the other.
+What a network of a hundred units costs is calls rather than arithmetic. K of them that are built alike need one product
+of matrices per layer instead of K, forward and backward. Their weights are copied side by side for that, in every pass,
+which large layers do not repay: those run one after the other.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def each(
 ) -> Iterator[tuple[int, Any]]:
     """``k, networks[k](inputs[k])`` for every k, in any order, with those that are built alike in one pass.
 
-    Multilayer perceptrons, and encoders of them, can be together; not if somebody watches them (hooks) or has compiled them.
+    Multilayer perceptrons, and encoders of them, can be together; not if somebody watches them (hooks) or has compiled
+    them.
 
     Args:
         networks: K networks.
@@ -54,7 +56,9 @@ def in_groups(networks: Sequence[nn.Module], dims: Sequence[int]) -> list[list[i
 
 
 def _build(network: nn.Module) -> tuple[Any, ...] | None:
-    """What networks of one pass have in common; None for one that runs alone. Asked in every pass, since layers may be exchanged, watched or compiled between two."""
+    """What networks of one pass have in common; None for one that runs alone. Asked in every pass, since layers may be
+    exchanged, watched or compiled between two.
+    """
     kind, own = type(network), vars(network)
     if any(own[hooks] for hooks in HOOKS) or network._compiled_call_impl is not None or "forward" in own:
         return None
@@ -74,7 +78,11 @@ def _build(network: nn.Module) -> tuple[Any, ...] | None:
 def _stack(inputs: list[Tensor]) -> Tensor:
     """``[K, N, F]``."""
     first = inputs[0]
-    return first.flatten(1).expand(len(inputs), -1, -1) if all(x is first for x in inputs) else torch.stack([x.flatten(1) for x in inputs])
+    return (
+        first.flatten(1).expand(len(inputs), -1, -1)
+        if all(x is first for x in inputs)
+        else torch.stack([x.flatten(1) for x in inputs])
+    )
 
 
 def _together(networks: Sequence[Any], x: Tensor) -> Any:
@@ -98,5 +106,7 @@ def _together(networks: Sequence[Any], x: Tensor) -> Any:
     if isinstance(first, Encoder):
         features = _together([encoder.trunk for encoder in networks], x)
         heads = [encoder.head for encoder in networks]
-        return first.head.moments(*(_together([getattr(head, part) for head in heads], features) for part in ("mean", "spread")))
+        return first.head.moments(
+            *(_together([getattr(head, part) for head in heads], features) for part in ("mean", "spread"))
+        )
     return first(x)

@@ -5,7 +5,8 @@ A distribution declares a component in its ``pyproject.toml``, in the group of i
     [project.entry-points."mmgen.objectives"]
     crmvae = "mmgen_plugin_crmvae.crmvae:CRMVAE"
 
-Everything that can go wrong with somebody else's code ends here, as a :class:`~mmgen.errors.PluginError` with a sentence.
+Everything that can go wrong with somebody else's code ends here, as a :class:`~mmgen.errors.PluginError` with a
+sentence.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def singular(kind: str) -> str:
 
 
 def allowed(name: str) -> bool:
-    """Whether ``MMGEN_LOAD_PLUGINS`` lets this distribution be loaded: unset, all; else the comma-separated names (and always the core)."""
+    """Whether ``MMGEN_LOAD_PLUGINS`` lets this distribution be loaded: unset, all; else the comma-separated names (and
+    always the core).
+    """
     wanted = os.environ.get("MMGEN_LOAD_PLUGINS")
     return wanted is None or name == CORE or _normal(name) in {_normal(word) for word in wanted.split(",")}
 
@@ -83,7 +86,9 @@ def refresh() -> None:
 
 
 def entries(kind: str) -> list[Entry]:
-    """All that is declared of one kind (or in the groups ``recipes``, ``hooks``, ``commands`` …), in order of name; metadata only."""
+    """All that is declared of one kind (or in the groups ``recipes``, ``hooks``, ``commands`` …), in order of name;
+    metadata only.
+    """
     group = "mmgen" if kind == "hooks" else f"mmgen.{kind}"
     found = {
         (point.name, _normal(name)): Entry(kind, point.name, name, version, point)
@@ -97,7 +102,9 @@ def find(kind: str, name: str) -> Entry:
     """The entry for a name or ``distribution:name``; unknown and ambiguous names are errors that say what there is."""
     dist, _, short = name.rpartition(":")
     table = entries(kind)
-    hits = [entry for entry in table if entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))]
+    hits = [
+        entry for entry in table if entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))
+    ]
     one = singular(kind)
     if not hits:
         if (kind, short) in KNOWN:
@@ -106,7 +113,9 @@ def find(kind: str, name: str) -> Entry:
         raise PluginError(f"There is no {one} {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
     if len(hits) > 1:
         dists = " and ".join(entry.distribution for entry in hits)
-        raise PluginError(f"The {one} {short!r} is declared by {dists}; write {hits[0].full_name!r} or {hits[1].full_name!r}.")
+        raise PluginError(
+            f"The {one} {short!r} is declared by {dists}; write {hits[0].full_name!r} or {hits[1].full_name!r}."
+        )
     return hits[0]
 
 
@@ -137,7 +146,9 @@ def load(kind: str, name: str) -> Any:
 
 
 def interface(kind: str) -> type | None:
-    """The base class of a kind (imports the part of mmgen that defines it, or the plugin that declares the kind in ``mmgen.interfaces``)."""
+    """The base class of a kind (imports the part of mmgen that defines it, or the plugin that declares the kind in
+    ``mmgen.interfaces``).
+    """
     where = {
         "objectives": ("mmgen.models.objective", "Objective"),
         "aggregators": ("mmgen.models.aggregator", "Aggregator"),
@@ -157,7 +168,9 @@ def listable() -> tuple[str, ...]:
 
 
 def incompatible(name: str) -> str | None:
-    """Why a distribution does not fit the installed core, from its own requirement on ``mmgen-core``; None when it does."""
+    """Why a distribution does not fit the installed core, from its own requirement on ``mmgen-core``; None when it
+    does.
+    """
     from packaging.requirements import InvalidRequirement, Requirement
 
     if name == CORE:
@@ -189,13 +202,19 @@ def package_folder(package: str) -> Path | None:
 
 
 def declared_files(kind: str) -> list[tuple[Entry, Path]]:
-    """The YAML files of installed plugins: ``KIND/*.yaml`` in the packages under the entry points ``mmgen.KIND``, each with its entry; nothing is imported.
+    """The YAML files of installed plugins: ``KIND/*.yaml`` in the packages under the entry points ``mmgen.KIND``, each
+    with its entry; nothing is imported.
 
     Args:
         kind: ``recipes`` or ``papers``.
     """
     folders = [(entry, package_folder(entry.point.value)) for entry in entries(kind)]
-    return [(entry, path) for entry, folder in folders if folder is not None for path in sorted((folder / kind).glob("*.yaml"))]
+    return [
+        (entry, path)
+        for entry, folder in folders
+        if folder is not None
+        for path in sorted((folder / kind).glob("*.yaml"))
+    ]
 
 
 def summary(entry: Entry) -> str:
@@ -222,4 +241,9 @@ def _first_lines(path: Path) -> dict[str, str]:
     except (OSError, SyntaxError, ValueError):
         return {}
     documented = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
-    return {node.name: (ast.get_docstring(node) or "").split("\n")[0] for node in documented}
+    return {node.name: brief(ast.get_docstring(node)) for node in documented}
+
+
+def brief(docstring: str | None) -> str:
+    """The first paragraph of a docstring, in one line: what lists show of a thing."""
+    return " ".join((docstring or "").partition("\n\n")[0].split())

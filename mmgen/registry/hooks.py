@@ -1,7 +1,7 @@
 """Behaviour that plugins add (callbacks during training, report sections), through pluggy.
 
-Every plugin of the entry-point group ``mmgen`` is loaded and called behind a guard: one that fails is reported once, with its name, and costs its own
-feature and nothing else.
+Every plugin of the entry-point group ``mmgen`` is loaded and called behind a guard: one that fails is reported once,
+with its name, and costs its own feature and nothing else.
 """
 
 from __future__ import annotations

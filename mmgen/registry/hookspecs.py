@@ -1,4 +1,6 @@
-"""What a behaviour plugin may implement, each function marked with ``mmgen.hookimpl``; take only the arguments you need."""
+"""What a behaviour plugin may implement, each function marked with ``mmgen.hookimpl``; take only the arguments you
+need.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +43,15 @@ class ReportSection:
             or not isinstance(self.text, str)
             or not all(isinstance(cell, str | int | float) for cell in cells)
         ):
-            raise TypeError("the title, the text and the columns of a ReportSection are strings, and cells are strings or numbers")
+            raise TypeError(
+                "the title, the text and the columns of a ReportSection are strings, and cells are strings or numbers"
+            )
         if not self.text.strip() and not self.columns:
             raise ValueError(f"the ReportSection {self.title!r} has neither text nor a table")
         if any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(f"the ReportSection {self.title!r} has a row whose cells are not {len(self.columns)}, one per column")
+            raise ValueError(
+                f"the ReportSection {self.title!r} has a row whose cells are not {len(self.columns)}, one per column"
+            )
 
 
 @hookspec
@@ -67,8 +73,9 @@ def mmgen_train_end(run: Any, model: Any, data: Any) -> None:
 def mmgen_report_section(run: Any) -> ReportSection | None:
     """A section of ``mmgen report`` about one :class:`mmgen.Run`, as a :class:`mmgen.ReportSection`; None for nothing.
 
-    Called once for each run that the report shows in detail. ``run.config``, ``run.history`` and ``run.results`` are always there; ``run.model`` and
-    ``run.data`` are opened when they are used, which may raise :class:`mmgen.MmgenError`. The page is the same whenever it is made from the same runs, so a
-    section should not hold dates or random numbers. An implementation that fails, or returns something else, is named with its reason, in a warning and in
-    the report, and the report goes on without it.
+    Called once for each run that the report shows in detail. ``run.config``, ``run.history`` and ``run.results`` are
+    always there; ``run.model`` and ``run.data`` are opened when they are used, which may raise
+    :class:`mmgen.MmgenError`. The page is the same whenever it is made from the same runs, so a section should not hold
+    dates or random numbers. An implementation that fails, or returns something else, is named with its reason, in a
+    warning and in the report, and the report goes on without it.
     """

@@ -1,6 +1,7 @@
 """From names, recipes, files and options to one resolved configuration.
 
-Defaults, weakest first: the dataset's, the objective's, the recipe's, the configuration file's, ``--set`` and the options of the command line.
+Defaults, weakest first: the dataset's, the objective's, the recipe's, the configuration file's, ``--set`` and the
+options of the command line.
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ Section = dict[str, Any]
 
 
 class RunConfig(BaseModel):
-    """The sections of a configuration; what is in a component's section is checked by the component's own ``Config``."""
+    """The sections of a configuration; what is in a component's section is checked by the component's own
+    ``Config``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: str | None = Field(None, description="The recipe that it started from, as a record.")
     dataset: Section = Field(default_factory=dict, description="Name and options of the dataset.")
     objective: Section = Field(default_factory=dict, description="Name and options of the objective.")
-    aggregator: Section = Field(default_factory=dict, description="Name and options of the aggregator; the objective's own by default.")
-    prior: Section = Field(default_factory=dict, description="Name and options of the prior; the objective's own by default.")
+    aggregator: Section = Field(
+        default_factory=dict, description="Name and options of the aggregator; the objective's own by default."
+    )
+    prior: Section = Field(
+        default_factory=dict, description="Name and options of the prior; the objective's own by default."
+    )
     model: Section = Field(default_factory=dict, description="latent_dim, beta and likelihood_weights.")
     modalities: dict[str, Section] = Field(
         default_factory=dict, description="Changes to modalities: name to fields; 'all' stands for every one."
@@ -63,7 +70,9 @@ def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
     ):  # nothing to say, or nothing that will pass the check of the whole
         return merge(weak, strong)
     kept = {
-        name: {field: value for field, value in one.items() if field not in everywhere} if isinstance(one, Mapping) else one
+        name: {field: value for field, value in one.items() if field not in everywhere}
+        if isinstance(one, Mapping)
+        else one
         for name, one in before.items()
     }
     return merge({**weak, "modalities": kept}, strong)
@@ -72,7 +81,9 @@ def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
 def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A configuration whose components may be written as plain names, with sections; unknown sections are errors."""
     written = {
-        key: {"name": value} if key in ("dataset", "objective", "aggregator", "prior") and isinstance(value, str) else value
+        key: {"name": value}
+        if key in ("dataset", "objective", "aggregator", "prior") and isinstance(value, str)
+        else value
         for key, value in section.items()
     }
     return validated(RunConfig, written, where).model_dump(exclude_unset=True)
@@ -111,7 +122,9 @@ def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:
 
 
 def find_recipe(objective: str, dataset: str, scale: str = "desk") -> str | None:
-    """The recipe for an objective and a dataset at one scale, by its conventional name; None where no plugin has one."""
+    """The recipe for an objective and a dataset at one scale, by its conventional name; None where no plugin has
+    one.
+    """
     name = f"{objective.rpartition(':')[2]}-{dataset.rpartition(':')[2]}-{scale}"
     return name if name in recipes() else None
 
@@ -125,7 +138,8 @@ def layered(
     assignments: Iterable[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Merge all layers into one configuration (names of components and their options, not yet checked by the components).
+    """Merge all layers into one configuration (names of components and their options, not yet checked by the
+    components).
 
     Raises:
         MmgenError: An unknown section, recipe or file, or no objective or dataset.
@@ -144,12 +158,15 @@ def layered(
         names = [explicit.get(section, {}).get("name") for section in ("objective", "dataset")]
         recipe = find_recipe(*names) if all(names) else None
     if recipe is not None:
-        content = read_recipe(recipe).model_dump(exclude_unset=True, exclude={"description", "source", "scale", "extends"})
+        content = read_recipe(recipe).model_dump(
+            exclude_unset=True, exclude={"description", "source", "scale", "extends"}
+        )
         explicit = over({**content, "recipe": recipe}, explicit)
     for section in ("objective", "dataset"):
         if not explicit.get(section, {}).get("name"):
             raise MmgenError(
-                f"Say which {section}: --{section} NAME (mmgen list {section}s shows them), or a --recipe or --config that names one."
+                f"Say which {section}: --{section} NAME (mmgen list {section}s shows them), or a --recipe or "
+                "--config that names one."
             )
     kinds = [load("datasets", explicit["dataset"]["name"]), load("objectives", explicit["objective"]["name"])]
     for component in reversed(kinds):
@@ -196,5 +213,10 @@ class Plan:
 def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra: Any) -> dict[str, Any]:
     """The content of ``config.yaml``: everything that was decided, enough to repeat the run."""
     dataset = {"name": data.name, **data.dataset.config.model_dump(mode="json")}
-    found = {"recipe": extra.get("recipe"), "dataset": dataset, **model.description, "training": training.model_dump(mode="json")}
+    found = {
+        "recipe": extra.get("recipe"),
+        "dataset": dataset,
+        **model.description,
+        "training": training.model_dump(mode="json"),
+    }
     return {**found, "metrics": extra.get("metrics") or {}}

@@ -40,7 +40,9 @@ def used_components(config: dict[str, Any]) -> list[dict[str, str]]:
 SECTIONS = {"objective": "objectives", "aggregator": "aggregators", "prior": "priors", "dataset": "datasets"}
 
 
-def describe_environment(config: dict[str, Any], data: Data, device: str, processes: int, folder: Path) -> dict[str, Any]:
+def describe_environment(
+    config: dict[str, Any], data: Data, device: str, processes: int, folder: Path
+) -> dict[str, Any]:
     """The content of ``environment.json`` of the run in ``folder``."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -53,7 +55,9 @@ def describe_environment(config: dict[str, Any], data: Data, device: str, proces
         "folder": str(folder.resolve()),
         "versions": versions,
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device} ({platform.processor() or platform.machine()})",
+        "device": torch.cuda.get_device_name()
+        if device == "cuda"
+        else f"{device} ({platform.processor() or platform.machine()})",
         "threads": torch.get_num_threads(),
         "processes": processes,
         "components": used_components(config),
@@ -76,9 +80,15 @@ def check_components(components: Iterable[dict[str, str]]) -> None:
     missing = {}
     for record in components:
         try:
-            find(record["kind"], f"{record['distribution']}:{record['name']}" if record["distribution"] else record["name"])
+            find(
+                record["kind"],
+                f"{record['distribution']}:{record['name']}" if record["distribution"] else record["name"],
+            )
         except PluginError:
             missing[record["distribution"] or record["name"]] = record["version"]
     if missing:
         line = " ".join(f"{name}=={number}" if number else name for name, number in missing.items())
-        raise MmgenError(f"This run used components that are not installed (or not allowed by MMGEN_LOAD_PLUGINS): pip install {line}")
+        raise MmgenError(
+            "This run used components that are not installed (or not allowed by MMGEN_LOAD_PLUGINS): pip install "
+            f"{line}"
+        )

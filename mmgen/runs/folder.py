@@ -17,7 +17,13 @@ from torch import Tensor
 from ..errors import MmgenError
 from ..yaml_files import dump_yaml, read_mapping
 
-CONFIG, ENVIRONMENT, MODEL, HISTORY, RESULTS = "config.yaml", "environment.json", "model.safetensors", "history.jsonl", "results.jsonl"
+CONFIG, ENVIRONMENT, MODEL, HISTORY, RESULTS = (
+    "config.yaml",
+    "environment.json",
+    "model.safetensors",
+    "history.jsonl",
+    "results.jsonl",
+)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -61,9 +67,14 @@ class RunFolder:
         return (self.path / CONFIG).exists()
 
     def claim(self) -> None:
-        """Make the folder for a new run; refuses one that holds something already, and says why it cannot be written."""
+        """Make the folder for a new run; refuses one that holds something already, and says why it cannot be
+        written.
+        """
         if self.holds_a_run:
-            raise MmgenError(f"The folder {str(self.path)!r} holds a run already; choose another --output, or go on with it by --resume.")
+            raise MmgenError(
+                f"The folder {str(self.path)!r} holds a run already; choose another --output, or go on with it by "
+                "--resume."
+            )
         if self.path.is_dir() and any(self.path.iterdir()):
             raise MmgenError(f"The folder {str(self.path)!r} is not empty; choose another --output.")
         try:
@@ -118,7 +129,10 @@ class RunFolder:
         """What :meth:`write_tensors` wrote, copied into memory."""
         path = self.path / name
         if not path.exists():
-            raise MmgenError(f"The run in {str(self.path)!r} has no {name}: its training has not finished; go on with it by --resume.")
+            raise MmgenError(
+                f"The run in {str(self.path)!r} has no {name}: its training has not finished; go on with it by "
+                "--resume."
+            )
         try:
             with safe_open(path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {}).get("facts", "{}"))

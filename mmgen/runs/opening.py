@@ -69,8 +69,8 @@ def check_same_data(folder: RunFolder, data: Data) -> None:
         rows, now = began.get("rows", {}), {side: len(data.split(side)) for side in ("train", "val", "test")}
         were = f"{sum(rows.values())} rows, {rows.get('train', 0)} of them for training"
         raise MmgenError(
-            f"--resume: the data are not those that the run in {str(folder.path)!r} began with ({were}; now {sum(now.values())} and "
-            f"{now['train']}); put the old ones back, or choose another --output."
+            f"--resume: the data are not those that the run in {str(folder.path)!r} began with ({were}; now "
+            f"{sum(now.values())} and {now['train']}); put the old ones back, or choose another --output."
         )
 
 
@@ -98,8 +98,8 @@ def check_files(dataset: Dataset, name: str) -> None:
         value = getattr(dataset.config, option)
         if isinstance(value, str | Path) and PurePath(value).is_absolute() and not Path(value).exists():
             raise MmgenError(
-                f"The data of this run were at {str(value)!r} (dataset.{option}), and nothing is there now; say where they are: "
-                f"--data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})."
+                f"The data of this run were at {str(value)!r} (dataset.{option}), and nothing is there now; say "
+                f"where they are: --data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})."
             )
 
 

@@ -43,14 +43,17 @@ class Run:
 
     @property
     def model(self) -> MultimodalVAE:
-        """The trained model; rebuilt from the configuration, without any data, where the run was opened from its folder."""
+        """The trained model; rebuilt from the configuration, without any data, where the run was opened from its
+        folder.
+        """
         if self._model is None:
             self._model = self._rebuilt()
         return self._model
 
     @property
     def data(self) -> Data:
-        """The data that it was trained on, or others that :func:`load_run` was told of; read by the run's own columns and codes.
+        """The data that it was trained on, or others that :func:`load_run` was told of; read by the run's own columns
+        and codes.
 
         Rows that it was trained on are ``train`` wherever they stand, and rows that it never saw are ``new``.
         """
@@ -60,10 +63,11 @@ class Run:
         return self._data
 
     def data_to_evaluate(self) -> Data:
-        """:attr:`data`; where these have no training rows, with those of the run's own data, for what is compared with training rows.
+        """:attr:`data`; where these have no training rows, with those of the run's own data, for what is compared with
+        training rows.
 
-        So probes learn from the rows that the model has learned from, and are scored on the others. Own data that are not there
-        any more are done without.
+        So probes learn from the rows that the model has learned from, and are scored on the others. Own data that are
+        not there any more are done without.
         """
         data = self.data
         if len(data.train) or not self._dataset:
@@ -124,10 +128,11 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | None = None) -> Run:
     """Open a run: ``.config``, ``.model``, ``.data``, ``.history`` and ``.results``.
 
     Args:
-        path: A run's folder, or what a plugin opens: with mmgen-plugin-report a folder that ``mmgen export`` made, or the name of a repository on the Hugging
-            Face Hub (``user/name``), of which data files alone are read.
-        dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained on another machine,
-            or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and units.
+        path: A run's folder, or what a plugin opens: with mmgen-plugin-report a folder that ``mmgen export`` made, or
+            the name of a repository on the Hugging Face Hub (``user/name``), of which data files alone are read.
+        dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained
+            on another machine, or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and
+            units.
 
     Raises:
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).

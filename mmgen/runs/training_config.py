@@ -10,18 +10,25 @@ from ..options import Options
 
 
 class Stage(BaseModel):
-    """One stage of a training: how long it takes, what learns in it, and what differs from the rest of the configuration."""
+    """One stage of a training: how long it takes, what learns in it, and what differs from the rest of the
+    configuration.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int | None = Field(
-        None, ge=1, description="How many it takes; the last stage takes what is left of training.epochs, and has none of its own."
+        None,
+        ge=1,
+        description="How many it takes; the last stage takes what is left of training.epochs, and has none of its own.",
     )
     train: tuple[str, ...] = Field(
         (),
-        description="Parts of the model that learn, such as encoders, decoders, encoders.image or objective.joint; all where none are named.",
+        description="Parts of the model that learn, such as encoders, decoders, encoders.image or objective.joint; "
+        "all where none are named.",
     )
-    learning_rate: float | None = Field(None, gt=0, description="Adam's step size in this stage; training.learning_rate otherwise.")
+    learning_rate: float | None = Field(
+        None, gt=0, description="Adam's step size in this stage; training.learning_rate otherwise."
+    )
     objective: dict[str, Any] = Field(
         default_factory=dict, description="Options of the objective that hold in this stage, where it has such."
     )
@@ -49,18 +56,25 @@ class TrainingConfig(Options):
         "float32", description="Of the networks; everything else is float32. float16 needs a GPU."
     )
     compile: bool = Field(False, description="Whether to compile the networks with torch.compile.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where to train; 'auto' takes a GPU if there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where to train; 'auto' takes a GPU if there is one."
+    )
     validate_every: int = Field(1, ge=1, description="Epochs between validations; a stage's last one always has one.")
     early_stopping: int | None = Field(
         None,
         ge=1,
         description="Validations without improvement that end the training, or stage; the best model is kept.",
     )
-    select: Literal["last", "best"] = Field("last", description="Which model is kept: the last one, or the one with the best validation.")
-    checkpoint_seconds: float = Field(30.0, ge=0, description="Least time between checkpoints, which are written at the ends of epochs.")
+    select: Literal["last", "best"] = Field(
+        "last", description="Which model is kept: the last one, or the one with the best validation."
+    )
+    checkpoint_seconds: float = Field(
+        30.0, ge=0, description="Least time between checkpoints, which are written at the ends of epochs."
+    )
     stages: tuple[Stage, ...] = Field(
         (),
-        description="What learns when: each stage has a fresh optimiser, its own schedule of the learning rate, and its own early stopping. None: a single one.",
+        description="What learns when: each stage has a fresh optimiser, its own schedule of the learning rate, and "
+        "its own early stopping. None: a single one.",
     )
     seed: int = Field(0, ge=0, description="Of initial weights, order of rows, and noise.")
     log_with: str | None = Field(
@@ -79,21 +93,30 @@ class TrainingConfig(Options):
             last = number == len(self.stages)
             if last and stage.epochs is not None:
                 raise ValueError(
-                    f"stages: the last stage takes what is left of epochs={self.epochs}, so leave out its epochs={stage.epochs}"
+                    f"stages: the last stage takes what is left of epochs={self.epochs}, so leave out its "
+                    f"epochs={stage.epochs}"
                 )
             if not last and stage.epochs is None:
-                raise ValueError(f"stages: stage {number} of {len(self.stages)} needs epochs; only the last one takes what is left")
+                raise ValueError(
+                    f"stages: stage {number} of {len(self.stages)} needs epochs; only the last one takes what is left"
+                )
         before = sum(stage.epochs or 0 for stage in self.stages)
         if self.stages and before >= self.epochs:
-            raise ValueError(f"stages: {before} epochs are taken before the last stage, which leaves it none of epochs={self.epochs}")
+            raise ValueError(
+                f"stages: {before} epochs are taken before the last stage, which leaves it none of epochs={self.epochs}"
+            )
         return self
 
     @property
     def plan(self) -> tuple[Stage, ...]:
-        """The stages with every length and learning rate filled in; a single one, in which everything learns, where none are asked for."""
+        """The stages with every length and learning rate filled in; a single one, in which everything learns, where
+        none are asked for.
+        """
         before = sum(stage.epochs or 0 for stage in self.stages)
         rate = self.learning_rate
         return tuple(
-            stage.model_copy(update={"epochs": stage.epochs or self.epochs - before, "learning_rate": stage.learning_rate or rate})
+            stage.model_copy(
+                update={"epochs": stage.epochs or self.epochs - before, "learning_rate": stage.learning_rate or rate}
+            )
             for stage in self.stages or (Stage(),)
         )

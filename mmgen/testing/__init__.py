@@ -1,6 +1,7 @@
 """What a plugin author needs to test a plugin: strategies, contracts, and worlds in which the answers are known.
 
-The names are imported when they are first used: pytest loads :mod:`mmgen.testing.plugin` in every run, and that must cost nothing.
+The names are imported when they are first used: pytest loads :mod:`mmgen.testing.plugin` in every run, and that must
+cost nothing.
 """
 
 from __future__ import annotations

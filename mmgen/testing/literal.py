@@ -1,7 +1,9 @@
-"""Equations in plain Python, to write literal oracles with: lists and loops over one row, sharing no code with what is tested.
+"""Equations in plain Python, to write literal oracles with: lists and loops over one row, sharing no code with what is
+tested.
 
-A Gaussian of one row is a pair of lists, means and log-variances of its D dimensions. Only a decoder's network is the model's own: what an oracle checks is the
-equation around it. Objectives can be held at known experts (:func:`known_experts`) and known noise (:func:`constant_noise`).
+A Gaussian of one row is a pair of lists, means and log-variances of its D dimensions. Only a decoder's network is the
+model's own: what an oracle checks is the equation around it. Objectives can be held at known experts
+(:func:`known_experts`) and known noise (:func:`constant_noise`).
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ def unit(dimensions: int) -> Row:
 
 def row_of(gaussians: Gaussian, b: int) -> list[Row]:
     """Row ``b`` of each of M Gaussians ``[M, B, D]``."""
-    return [(mean[b].tolist(), log_variance[b].tolist()) for mean, log_variance in zip(gaussians.mean, gaussians.log_variance, strict=True)]
+    return [
+        (mean[b].tolist(), log_variance[b].tolist())
+        for mean, log_variance in zip(gaussians.mean, gaussians.log_variance, strict=True)
+    ]
 
 
 def kl(q: Row, p: Row) -> float:
@@ -48,7 +53,9 @@ def product(parts: Sequence[Row], powers: Sequence[float] | None = None) -> Row:
     mean, log_variance = [], []
     for d in range(len(parts[0][0])):
         precision = sum(power * math.exp(-spread[d]) for (_, spread), power in zip(parts, exponents, strict=True))
-        pull = sum(power * centre[d] * math.exp(-spread[d]) for (centre, spread), power in zip(parts, exponents, strict=True))
+        pull = sum(
+            power * centre[d] * math.exp(-spread[d]) for (centre, spread), power in zip(parts, exponents, strict=True)
+        )
         mean.append(pull / precision)
         log_variance.append(-math.log(precision))
     return mean, log_variance
@@ -89,7 +96,13 @@ def log_likelihood(model: MultimodalVAE, batch: Batch, b: int, name: str, z: Seq
             total += x * output - math.log1p(math.exp(output))
         elif name == "counts":
             mu, r = math.exp(output), math.exp(float(likelihood.log_dispersion[i]))
-            total += math.lgamma(x + r) - math.lgamma(r) - math.lgamma(x + 1) + r * math.log(r / (r + mu)) + x * math.log(mu / (r + mu))
+            total += (
+                math.lgamma(x + r)
+                - math.lgamma(r)
+                - math.lgamma(x + 1)
+                + r * math.log(r / (r + mu))
+                + x * math.log(mu / (r + mu))
+            )
         else:
             raise ValueError(f"the density of {name!r} is not written out; it is that of 'vector', 'tags' and 'counts'")
     return total

@@ -16,7 +16,9 @@ GIVEN_AS_CLASS = "under-test"  # the name of a component that is given as a clas
 
 
 class _Given(EntryPoint):
-    """An entry point to a class that is at hand; it need not be importable by name, so that tests can define it anywhere."""
+    """An entry point to a class that is at hand; it need not be importable by name, so that tests can define it
+    anywhere.
+    """
 
     def load(self) -> Any:
         """The class."""
@@ -25,7 +27,8 @@ class _Given(EntryPoint):
 
 @contextmanager
 def findable(kind: str, component: str | type) -> Iterator[str]:
-    """Within this context a class is found by the name that is given back, as if a distribution had declared it; a name stays what it is.
+    """Within this context a class is found by the name that is given back, as if a distribution had declared it; a name
+    stays what it is.
 
     Args:
         kind: Such as ``objectives``.
@@ -51,7 +54,8 @@ def make_model(objective: str | type, data: Data, **options: Any) -> MultimodalV
     Args:
         objective: Name of an installed objective, or a class.
         data: What it is for, such as :func:`mmgen.testing.toy_data`.
-        **options: Of :meth:`mmgen.MultimodalVAE.create`; ``aggregator`` and ``prior`` may be classes too, also as the ``name`` in a mapping.
+        **options: Of :meth:`mmgen.MultimodalVAE.create`; ``aggregator`` and ``prior`` may be classes too, also as the
+            ``name`` in a mapping.
     """
     with ExitStack() as stack:
         for part in ("aggregator", "prior"):

@@ -1,6 +1,7 @@
 """The pytest plugin: ``pytest --mmgen-contracts[=DISTRIBUTION,…]`` also runs the contracts of what is installed.
 
-pytest loads this module in every run of an environment that has mmgen, so nothing here imports more than pytest itself until the option is given.
+pytest loads this module in every run of an environment that has mmgen, so nothing here imports more than pytest itself
+until the option is given.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         nargs="?",
         const="",
         metavar="DISTRIBUTION,…",
-        help="also run the contracts of every installed mmgen component, or of those of these distributions (write --mmgen-contracts=NAME)",
+        help="also run the contracts of every installed mmgen component, or of those of these distributions (write "
+        "--mmgen-contracts=NAME)",
     )
 
 
@@ -37,8 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in CHOSEN:
         if name not in there:
             raise pytest.UsageError(
-                f"{OPTION}: no distribution {name!r} with components of mmgen is installed; there are: {', '.join(sorted(there))}. "
-                f"Write {OPTION}=NAME, and paths before it."
+                f"{OPTION}: no distribution {name!r} with components of mmgen is installed; there are: "
+                f"{', '.join(sorted(there))}. Write {OPTION}=NAME, and paths before it."
             )
     if str(COLLECTED) not in config.args:
         config.args.append(str(COLLECTED))

@@ -1,4 +1,6 @@
-"""Hypothesis strategies: Gaussian experts and masks of what is available, in float64, small enough for literal oracles."""
+"""Hypothesis strategies: Gaussian experts and masks of what is available, in float64, small enough for literal
+oracles.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def experts_and_masks(
     lead: tuple[int, ...] = (),
     empty_rows: bool = False,
 ) -> tuple[Gaussian, Bool[Tensor, "*lead B M"]]:
-    """Experts ``[M, B, D]`` (see :func:`experts`) and what each row may use of them, ``Bool[*lead, B, M]`` (see :func:`masks`)."""
+    """Experts ``[M, B, D]`` (see :func:`experts`) and what each row may use of them, ``Bool[*lead, B, M]`` (see
+    :func:`masks`).
+    """
     gaussians = draw(experts(modalities, rows, latent_dim, mean, log_variance))
     available = draw(masks(gaussians.mean.shape[1], gaussians.mean.shape[0], lead=lead, empty_rows=empty_rows))
     return gaussians, available

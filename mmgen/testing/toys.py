@@ -33,7 +33,9 @@ from .worlds import LinearGaussianWorld
 class ToyDataset(Dataset):
     """A few rows of every kind of modality that the core has; all depend on one label of three classes."""
 
-    def __init__(self, kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self, kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0
+    ) -> None:
         super().__init__()
         self.kinds, self.count, self.missing, self.seed = tuple(kinds), rows, missing, seed
 
@@ -90,7 +92,9 @@ class ToyDataset(Dataset):
         return ((2 * level + 2 * noise) if kind == "counts" else (level + noise).round()).to(torch.uint8)
 
 
-def toy_data(kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0) -> Data:
+def toy_data(
+    kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0
+) -> Data:
     """A :class:`ToyDataset` as :func:`mmgen.load_dataset` would give it, without a cache."""
     dataset = ToyDataset(kinds, rows, missing, seed)
     splits = dataset.splits()
@@ -112,7 +116,8 @@ def with_long_texts(data: Data, length: int = 32) -> Data:
 
 
 def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **options: Any) -> MultimodalVAE:
-    """A float64 model of an objective (by its name, or as a class) whose decoders are the world's own, and whose encoders (where it has some) give the exact experts.
+    """A float64 model of an objective (by its name, or as a class) whose decoders are the world's own, and whose
+    encoders (where it has some) give the exact experts.
 
     In an ``orthogonal`` world the product of these experts and N(0, I) is the true posterior of every subset.
     """
@@ -123,7 +128,9 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
     }
     table = world_table(x)
     provenance = Provenance("simulated", "A linear-Gaussian world.")
-    data = Data("world", ToyDataset(), modalities, table, table, table, labels={}, provenance=provenance, fingerprint="world")
+    data = Data(
+        "world", ToyDataset(), modalities, table, table, table, labels={}, provenance=provenance, fingerprint="world"
+    )
     model = make_model(objective, data, **{"latent_dim": world.latent_dim, **options})
     with torch.no_grad():
         for m in range(len(world.dims)):

@@ -20,14 +20,16 @@ class LinearGaussianWorld:
     z ~ N(0, I_D) and x_m | z ~ N(W_m z + b_m, s_m² I). For any subset S of the modalities:
 
         posterior   p(z | x_S) = N(Λ⁻¹ Σ_{m ∈ S} W_mᵀ(x_m − b_m)/s_m², Λ⁻¹)   with   Λ = I + Σ_{m ∈ S} W_mᵀ W_m/s_m²
-        evidence    log p(x_S) = Σ_{m ∈ S} log p(x_m | z) + log p(z) − log p(z | x_S)   for every z (here: the posterior mean)
-        entropy     H(x_S) = ½ [Σ_{m ∈ S} d_m (log 2πe + log s_m²) + log det Λ]
-        expert      p(x_m | z) ∝ N(z; c_m⁻²·W_mᵀ(x_m − b_m), s_m² c_m⁻²)   where   W_mᵀ W_m = diag(c_m²)   (``orthogonal``)
+        evidence    log p(x_S) = Σ_{m ∈ S} log p(x_m | z) + log p(z) − log p(z | x_S)   for every z (here: the posterior
+        mean) entropy     H(x_S) = ½ [Σ_{m ∈ S} d_m (log 2πe + log s_m²) + log det Λ]
+        expert      p(x_m | z) ∝ N(z; c_m⁻²·W_mᵀ(x_m − b_m), s_m² c_m⁻²)   where   W_mᵀ W_m = diag(c_m²)
+        (``orthogonal``)
 
-    The product of the experts of S and N(0, I) is the posterior given S. Without ``orthogonal`` the posterior is not diagonal, and every
-    bound by diagonal Gaussians has a gap.
+    The product of the experts of S and N(0, I) is the posterior given S. Without ``orthogonal`` the posterior is not
+    diagonal, and every bound by diagonal Gaussians has a gap.
 
-    A batch is a list of M tensors ``[B, d_m]``. A subset is ``None`` (all), a list of modality numbers, or a mask ``Bool[B, M]``.
+    A batch is a list of M tensors ``[B, d_m]``. A subset is ``None`` (all), a list of modality numbers, or a mask
+    ``Bool[B, M]``.
 
     Args:
         dims: Dimensions d_m of the modalities.
@@ -36,14 +38,20 @@ class LinearGaussianWorld:
         seed: Of the parameters, and of the samples.
     """
 
-    def __init__(self, dims: Sequence[int] = (4, 3, 5), latent_dim: int = 2, *, orthogonal: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self, dims: Sequence[int] = (4, 3, 5), latent_dim: int = 2, *, orthogonal: bool = False, seed: int = 0
+    ) -> None:
         if orthogonal and min(dims) < latent_dim:
-            raise ValueError(f"{latent_dim} orthogonal columns need modalities of at least {latent_dim} dimensions, not {min(dims)}")
+            raise ValueError(
+                f"{latent_dim} orthogonal columns need modalities of at least {latent_dim} dimensions, not {min(dims)}"
+            )
         self.dims, self.latent_dim, self.orthogonal = tuple(dims), latent_dim, orthogonal
         self._random = torch.Generator().manual_seed(seed)
         self.loadings: list[Float[Tensor, "d D"]] = [self._loading(dim) for dim in self.dims]
         self.offsets: list[Float[Tensor, " d"]] = [self._normal(dim) for dim in self.dims]
-        self.scales: Float[Tensor, " M"] = 0.3 + 0.7 * torch.rand(len(self.dims), dtype=torch.float64, generator=self._random)
+        self.scales: Float[Tensor, " M"] = 0.3 + 0.7 * torch.rand(
+            len(self.dims), dtype=torch.float64, generator=self._random
+        )
 
     def _normal(self, *shape: int) -> Tensor:
         return torch.randn(shape, dtype=torch.float64, generator=self._random)
@@ -76,7 +84,9 @@ class LinearGaussianWorld:
         variance = self.scales[m] ** 2
         return -0.5 * ((x[m] - location).square() / variance + torch.log(2 * math.pi * variance)).sum(-1)
 
-    def posterior(self, x: Sequence[Tensor], given: Given = None) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D D"]]:
+    def posterior(
+        self, x: Sequence[Tensor], given: Given = None
+    ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D D"]]:
         """Mean and covariance of p(z | x_S); of N(0, I) where nothing is given."""
         mask = self._mask(given, len(x[0]))
         pulls = torch.stack([(x_m - b) @ w / s**2 for x_m, w, b, s in zip(x, self.loadings, self.offsets, self.scales)])
@@ -101,9 +111,14 @@ class LinearGaussianWorld:
         return self.entropy([*of, *given]) - self.entropy(given)
 
     def expert(self, x_m: Float[Tensor, "B d"], m: int) -> Gaussian:
-        """The Gaussian over z that is proportional to p(x_m | z), ``[B, D]``; diagonal, and so exact, in an ``orthogonal`` world only."""
+        """The Gaussian over z that is proportional to p(x_m | z), ``[B, D]``; diagonal, and so exact, in an
+        ``orthogonal`` world only.
+        """
         if not self.orthogonal:
-            raise ValueError("p(x_m | z) is a diagonal Gaussian over z in an orthogonal world only: LinearGaussianWorld(orthogonal=True)")
+            raise ValueError(
+                "p(x_m | z) is a diagonal Gaussian over z in an orthogonal world only: "
+                "LinearGaussianWorld(orthogonal=True)"
+            )
         squared_length = self.loadings[m].square().sum(0)
         mean = (x_m - self.offsets[m]) @ self.loadings[m] / squared_length
         return Gaussian(mean, (self.scales[m] ** 2 / squared_length).log().expand_as(mean))

@@ -1,4 +1,6 @@
-"""Which rows a step sees: a function of seed, epoch and step alone, so that a resumed or distributed training sees the same."""
+"""Which rows a step sees: a function of seed, epoch and step alone, so that a resumed or distributed training sees the
+same.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
 
 
 def batches(order: Tensor, size: int) -> list[Tensor]:
-    """The order cut into batches; a last batch of a single row is left out of this epoch, since statistics over it are undefined."""
+    """The order cut into batches; a last batch of a single row is left out of this epoch, since statistics over it are
+    undefined.
+    """
     cut = list(order.split(size))
     return cut[:-1] if len(cut) > 1 and len(cut[-1]) == 1 else cut
 
@@ -31,4 +35,7 @@ def shares(rows: int, process: int, processes: int, microbatches: int) -> list[S
     """The parts of a batch of ``rows`` that one process works on, one after the other; as many for every process."""
     start, stop = rows * process // processes, rows * (process + 1) // processes
     own = stop - start
-    return [Share(start + own * part // microbatches, start + own * (part + 1) // microbatches, rows) for part in range(microbatches)]
+    return [
+        Share(start + own * part // microbatches, start + own * (part + 1) // microbatches, rows)
+        for part in range(microbatches)
+    ]

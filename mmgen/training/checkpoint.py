@@ -33,7 +33,11 @@ class Progress:
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The state of an optimiser as named tensors; everything else about it follows from the configuration."""
     state = optimizer.state_dict()["state"]
-    return {f"optimizer/{index}/{key}": torch.as_tensor(value) for index, values in state.items() for key, value in values.items()}
+    return {
+        f"optimizer/{index}/{key}": torch.as_tensor(value)
+        for index, values in state.items()
+        for key, value in values.items()
+    }
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -54,14 +58,18 @@ def save_checkpoint(
     totals: Tensor | None = None,
     scaler: dict[str, Any] | None = None,
 ) -> None:
-    """Write where a training is; within an epoch ``totals`` are its sums so far, and the state of the random numbers is kept too."""
+    """Write where a training is; within an epoch ``totals`` are its sums so far, and the state of the random numbers is
+    kept too.
+    """
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()} | pack_optimizer(optimizer)
     if totals is not None:
         tensors["totals"] = totals
         tensors["random/cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["random/cuda"] = torch.cuda.get_rng_state()
-    folder.write_tensors(LAST, {name: value.cpu() for name, value in tensors.items()}, {**asdict(progress), "scaler": scaler})
+    folder.write_tensors(
+        LAST, {name: value.cpu() for name, value in tensors.items()}, {**asdict(progress), "scaler": scaler}
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,9 @@ class Checkpoint:
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
         """Put model and optimiser (of the stage that was under way) back; what else was kept within an epoch."""
-        model.load_state_dict({name.removeprefix("model/"): value for name, value in self.tensors.items() if name.startswith("model/")})
+        model.load_state_dict(
+            {name.removeprefix("model/"): value for name, value in self.tensors.items() if name.startswith("model/")}
+        )
         unpack_optimizer(optimizer, self.tensors)
         return {name: self.tensors[name] for name in ("totals", "random/cpu", "random/cuda") if name in self.tensors}
 

@@ -18,7 +18,9 @@ def check_data(model: MultimodalVAE, data: Data) -> None:
     """Refuse rows that the objective cannot be trained on, and modalities or labels that no training row has."""
     _check_modalities(data)
     name = model.description["objective"]["name"]
-    for side in () if model.objective.supports_missing else ("train", "val"):  # what it learns from, and what chooses the model
+    for side in (
+        () if model.objective.supports_missing else ("train", "val")
+    ):  # what it learns from, and what chooses the model
         table = data.split(side)
         if lacking := int((~table.available.all(-1)).sum()):
             who = f"The objective {name!r} needs every modality in every {SPLITS[side]} row"

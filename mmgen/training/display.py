@@ -1,4 +1,6 @@
-"""What a person sees of a training: a progress bar on a terminal, a line per epoch elsewhere, nothing when nobody is to see it."""
+"""What a person sees of a training: a progress bar on a terminal, a line per epoch elsewhere, nothing when nobody is to
+see it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Display:
             self.bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.bar:
             self.bar.stop()
 
@@ -43,7 +47,9 @@ class Display:
     def epoch(self, record: dict[str, Any]) -> None:
         """An epoch is over."""
         stage = f"  stage {record['stage']}" if "stage" in record else ""
-        losses = f"loss {record['train']['loss']:.4g}" + (f", validation {record['val']['loss']:.4g}" if "val" in record else "")
+        losses = f"loss {record['train']['loss']:.4g}" + (
+            f", validation {record['val']['loss']:.4g}" if "val" in record else ""
+        )
         rate = f"{record['samples_per_second']:.0f} samples/s"
         if self.bar:
             self.bar.update(self.task, description=f"epoch {record['epoch']}/{self.epochs}{stage}  {losses}", rate=rate)

@@ -11,7 +11,8 @@ from ..errors import NonFiniteError
 class FiniteGuard:
     """Remembers on the device the first step at which a term was not finite, and looks at it now and then.
 
-    On a CPU it looks at every step; on a GPU every ``every`` steps and at the end of an epoch, since looking waits for the device.
+    On a CPU it looks at every step; on a GPU every ``every`` steps and at the end of an epoch, since looking waits for
+    the device.
     """
 
     def __init__(self, names: list[str], device: torch.device, every: int = 25) -> None:
@@ -38,8 +39,9 @@ class FiniteGuard:
             terms = [name for name in named if name != "loss"] or named
             said = " and ".join(_in_words(name) for name in terms)
             raise NonFiniteError(
-                f"Training stopped at step {int(self.step)}: {said} is not a finite number. The last good checkpoint is kept. Try a smaller "
-                "training.learning_rate, training.gradient_clip=1, or a wider training.precision, and look for extreme values in the data."
+                f"Training stopped at step {int(self.step)}: {said} is not a finite number. The last good checkpoint "
+                "is kept. Try a smaller training.learning_rate, training.gradient_clip=1, or a wider "
+                "training.precision, and look for extreme values in the data."
             )
 
 

@@ -15,7 +15,9 @@ class TrainingStopped(Exception):  # noqa: N818 - it is not an error
     def __init__(self, number: int, where: str | None) -> None:
         self.code = 128 + number
         kept = (
-            f"A checkpoint is in {where!r}; --resume goes on from it." if where else "Nothing was written, since there is no output folder."
+            f"A checkpoint is in {where!r}; --resume goes on from it."
+            if where
+            else "Nothing was written, since there is no output folder."
         )
         super().__init__(f"Training was stopped by {signal.Signals(number).name}. {kept}")
 

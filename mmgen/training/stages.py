@@ -18,7 +18,8 @@ class Stages:
     """The stages of one training, checked against the model.
 
     Raises:
-        MmgenError: A part that the model does not have, or an option of the objective that it lacks or that cannot change while it trains.
+        MmgenError: A part that the model does not have, or an option of the objective that it lacks or that cannot
+            change while it trains.
     """
 
     def __init__(self, model: MultimodalVAE, plan: Sequence[Stage]) -> None:
@@ -33,19 +34,25 @@ class Stages:
                 if option in kind.Config.model_fields and option not in kind.staged:
                     can = f"it can change {listed(kind.staged)}" if kind.staged else "it can change none"
                     raise MmgenError(
-                        f"{where}.objective: the objective {name!r} cannot change its option {option!r} between stages; {can}."
+                        f"{where}.objective: the objective {name!r} cannot change its option {option!r} between "
+                        f"stages; {can}."
                     )
-            self.stage_options.append(validated(kind.Config, {**self.options.model_dump(), **stage.objective}, f"{where}.objective"))
+            self.stage_options.append(
+                validated(kind.Config, {**self.options.model_dump(), **stage.objective}, f"{where}.objective")
+            )
             for part in stage.train:
                 if not any(_within(name, part) for name in self.parameters):
                     known = self.parts()
                     raise MmgenError(
-                        f"{where}.train: the model has no part {part!r} that could learn; it has {listed(known)}{nearest(part, known)}."
+                        f"{where}.train: the model has no part {part!r} that could learn; it has "
+                        f"{listed(known)}{nearest(part, known)}."
                     )
 
     def parts(self) -> list[str]:
         """The parts that a stage can name most simply: one or two levels deep."""
-        shallow = {name.split(".")[0] for name in self.parameters} | {".".join(name.split(".")[:2]) for name in self.parameters}
+        shallow = {name.split(".")[0] for name in self.parameters} | {
+            ".".join(name.split(".")[:2]) for name in self.parameters
+        }
         return sorted(shallow)
 
     def enter(self, number: int) -> list[nn.Parameter]:

@@ -67,7 +67,8 @@ class Trainer:
             metrics: Options of metrics, for the record.
 
         Raises:
-            MmgenError: An output folder that cannot be used, data that the objective cannot train on, or a device that is not there.
+            MmgenError: An output folder that cannot be used, data that the objective cannot train on, or a device that
+                is not there.
             NonFiniteError: A loss that is not a number any more.
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
@@ -84,7 +85,9 @@ class Trainer:
             folder.claim()
         run = Run(config, folder, model=model, data=data)
         accelerator = _accelerator(self.config, folder)
-        session = _Session(self.config, accelerator, model, data, stages, run, self.console if accelerator.is_main_process else None)
+        session = _Session(
+            self.config, accelerator, model, data, stages, run, self.console if accelerator.is_main_process else None
+        )
         try:
             with listening() as request:
                 session.train(request, resume=resume)
@@ -125,7 +128,14 @@ class _Session:
         run: Run,
         console: Console | None,
     ) -> None:
-        self.config, self.accelerator, self.model, self.data, self.stages, self.run = config, accelerator, model, data, stages, run
+        self.config, self.accelerator, self.model, self.data, self.stages, self.run = (
+            config,
+            accelerator,
+            model,
+            data,
+            stages,
+            run,
+        )
         self.folder = run.folder
         self.hooks = Hooks()
         self.trackers = Trackers(accelerator)
@@ -155,7 +165,7 @@ class _Session:
         """The folder, in the one process that writes."""
         return self.folder if self.accelerator.is_main_process else None
 
-    # The loop -----------------------------------------------------------------------------------------------------------
+    # The loop ---------------------------------------------------------------------------------------------------------
 
     def train(self, request: StopRequest, *, resume: bool) -> None:
         """All epochs, from the start or from the last checkpoint."""
@@ -165,14 +175,21 @@ class _Session:
         if self.progress.finished and self.progress.epoch >= self.config.epochs and written:
             self._say("This run is already finished.")
             return
-        if self.config.precision == "bfloat16" and self.accelerator.device.type == "cpu" and not _computes_in_bfloat16():
+        if (
+            self.config.precision == "bfloat16"
+            and self.accelerator.device.type == "cpu"
+            and not _computes_in_bfloat16()
+        ):
             self._say(
-                "This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is much quicker here."
+                "This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is "
+                "much quicker here."
             )
         for line in (*census(self.data), *self.data.notes, *self.notices):
             self._say(line)
         self._call_hooks("mmgen_train_start")
-        self.display = Display(self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step)
+        self.display = Display(
+            self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step
+        )
         saved = time.monotonic()
         with self.display:
             while self.optimizer is not None:
@@ -226,7 +243,11 @@ class _Session:
         if not learning:  # all of the model is found in closed form
             return
         options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
-        optimizer = AdamW(learning, weight_decay=config.weight_decay, **options) if config.weight_decay else Adam(learning, **options)
+        optimizer = (
+            AdamW(learning, weight_decay=config.weight_decay, **options)
+            if config.weight_decay
+            else Adam(learning, **options)
+        )
         placed = [True]  # or Accelerate looks for sharded parameters, and imports a second of PyTorch to know them
         self.wrapped, self.optimizer = self.accelerator.prepare(self.model, device_placement=placed), optimizer
         self.names = []
@@ -282,7 +303,10 @@ class _Session:
                 state.restore()  # each part draws the noise of the whole batch and keeps its own rows
             batch = _gather(self.train_table, rows[share.start : share.stop], accelerator.device)
             last = part == len(parts) - 1
-            with share_of_batch(share.start, share.stop, share.total), nullcontext() if last else accelerator.no_sync(self.wrapped):
+            with (
+                share_of_batch(share.start, share.stop, share.total),
+                nullcontext() if last else accelerator.no_sync(self.wrapped),
+            ):
                 terms: Terms = self.wrapped(batch)
                 value = terms.value(beta)
                 accelerator.backward(-value.sum() * (accelerator.num_processes / len(rows)))
@@ -297,7 +321,9 @@ class _Session:
         return sums
 
     def _update(self) -> None:
-        """One step of the optimiser; Accelerate's own wrapper of it looks for a package in all of ``sys.path`` twice a step."""
+        """One step of the optimiser; Accelerate's own wrapper of it looks for a package in all of ``sys.path`` twice a
+        step.
+        """
         optimizer, scaler = self.optimizer, self.accelerator.scaler
         if self.config.gradient_clip is not None:
             if scaler is not None:
@@ -313,9 +339,20 @@ class _Session:
     def _stack(self, terms: Terms, value: Tensor) -> Tensor:
         """All terms summed over rows, ``[T + 1]`` in float64; the last is the number of rows."""
         if not self.names:
-            self.names = [f"log_likelihood.{name}" for name in self.model.modalities] + ["divergence", *terms.others, "loss"]
+            self.names = [f"log_likelihood.{name}" for name in self.model.modalities] + [
+                "divergence",
+                *terms.others,
+                "loss",
+            ]
             self.guard = FiniteGuard(self.names, self.accelerator.device)
-        per_row = torch.cat([terms.log_likelihood, terms.divergence[None], *(term[None] for term in terms.others.values()), -value[None]])
+        per_row = torch.cat(
+            [
+                terms.log_likelihood,
+                terms.divergence[None],
+                *(term[None] for term in terms.others.values()),
+                -value[None],
+            ]
+        )
         sums = per_row.detach().double().sum(-1)
         return torch.cat([sums, sums.new_full((1,), float(value.shape[0]))])
 
@@ -338,7 +375,7 @@ class _Session:
                 totals += self._stack(terms, terms.value(self.beta))
         return self._means(totals)
 
-    # Between epochs -----------------------------------------------------------------------------------------------------
+    # Between epochs ---------------------------------------------------------------------------------------------------
 
     def _finish_epoch(self, totals: Tensor) -> None:
         """Validate, remember the best model, and write the epoch's record."""
@@ -359,7 +396,9 @@ class _Session:
             if record["val"]["loss"] < progress.best:
                 progress.best, progress.stale = record["val"]["loss"], 0
                 if config.select == "best":
-                    self.best_weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+                    self.best_weights = {
+                        name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()
+                    }
                     self.best_written = False
             else:
                 progress.stale += 1
@@ -370,7 +409,9 @@ class _Session:
         if self.writer or self.folder is None:
             self.run.add_history(progress.history)
         if self.accelerator.is_main_process:
-            parts = {f"{part}/{name}": value for part in ("train", "val") for name, value in record.get(part, {}).items()}
+            parts = {
+                f"{part}/{name}": value for part in ("train", "val") for name, value in record.get(part, {}).items()
+            }
             self.trackers.log(parts, step=progress.step)
         self.display.epoch(record)
         self._call_hooks("mmgen_epoch_end", record=record)

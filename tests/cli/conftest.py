@@ -51,7 +51,17 @@ def mmgen(capfd):
 def trained(home, mmgen):
     """The folder of a small run on that data."""
     code, _, err = mmgen(
-        "train", "--objective", "elbo", "--dataset", "table", "--set", "dataset.config=my.yaml", "--epochs", "3", "--output", "run"
+        "train",
+        "--objective",
+        "elbo",
+        "--dataset",
+        "table",
+        "--set",
+        "dataset.config=my.yaml",
+        "--epochs",
+        "3",
+        "--output",
+        "run",
     )
     assert code == 0, err
     return home / "run"

@@ -4,7 +4,19 @@ import os
 
 import pytest
 
-TRAIN = ("train", "--objective", "elbo", "--dataset", "table", "--set", "dataset.config=my.yaml", "--epochs", "1", "--output", "out")
+TRAIN = (
+    "train",
+    "--objective",
+    "elbo",
+    "--dataset",
+    "table",
+    "--set",
+    "dataset.config=my.yaml",
+    "--epochs",
+    "1",
+    "--output",
+    "out",
+)
 
 
 def replaced(*words, **changes):
@@ -24,23 +36,44 @@ CASES = {
         replaced("--set", "training.epoch=3"),
         r"training\.epoch: there is no such option.*did you mean 'epochs'",
     ),
-    "unknown section": (replaced("--set", "trainig.epochs=3"), r"--set\.trainig: there is no such option.*did you mean 'training'"),
-    "unknown dataset option": (replaced("--set", "dataset.grup=subject"), r"dataset\.grup: there is no such option.*did you mean 'group'"),
-    "unknown objective option": (replaced("--set", "objective.samples=3"), r"objective\.samples: there is no such option"),
-    "component within the objective": (replaced("--set", "objective.aggregator=poe"), r"objective\.aggregator: there is no such option"),
+    "unknown section": (
+        replaced("--set", "trainig.epochs=3"),
+        r"--set\.trainig: there is no such option.*did you mean 'training'",
+    ),
+    "unknown dataset option": (
+        replaced("--set", "dataset.grup=subject"),
+        r"dataset\.grup: there is no such option.*did you mean 'group'",
+    ),
+    "unknown objective option": (
+        replaced("--set", "objective.samples=3"),
+        r"objective\.samples: there is no such option",
+    ),
+    "component within the objective": (
+        replaced("--set", "objective.aggregator=poe"),
+        r"objective\.aggregator: there is no such option",
+    ),
     "unknown modality": (
         replaced("--set", "modalities.gene.weight=3"),
         r"modalities\.gene: there is no such modality.*did you mean 'genes'",
     ),
-    "unknown modality option": (replaced("--set", "modalities.genes.widht=3"), r"modalities\.genes\.widht: there is no such option"),
+    "unknown modality option": (
+        replaced("--set", "modalities.genes.widht=3"),
+        r"modalities\.genes\.widht: there is no such option",
+    ),
     "unknown aggregator": (replaced("--aggregator", "pow"), "no aggregator 'pow'.*did you mean 'poe'"),
-    "unknown metric option": (replaced("--set", "metrics.coherence.x=3"), r"metrics\.coherence\.x: there is no such option"),
+    "unknown metric option": (
+        replaced("--set", "metrics.coherence.x=3"),
+        r"metrics\.coherence\.x: there is no such option",
+    ),
     "wrong type": (
         replaced("--set", "training.batch_size=many"),
         r"training\.batch_size: 'many' is not right; it should be a valid integer|training\.batch_size: 'many'",
     ),
     "wrong type of an option": (replaced(epochs="many"), "'--epochs': .* valid integer"),
-    "out of range": (replaced("--beta", "-1"), r"model\.beta: -1.0 is not right; it should be greater than or equal to 0"),
+    "out of range": (
+        replaced("--beta", "-1"),
+        r"model\.beta: -1.0 is not right; it should be greater than or equal to 0",
+    ),
     "not one of the choices": (
         replaced("--set", "training.schedule=step"),
         r"training\.schedule: 'step' is not right; it should be 'constant', 'cosine' or 'linear'",
@@ -56,8 +89,14 @@ CASES = {
     "malformed set": (replaced("--set", "training.epochs"), "write it as key.path=value"),
     "malformed yaml value": (replaced("--set", "training.epochs=[1"), "is not valid YAML"),
     "a date": (replaced("--set", "training.seed=2026-13-45"), "training.seed: '2026-13-45'"),
-    "a tag and another value": (replaced("--set", "training.seed=!!timestamp x"), r"not of the kind that its tag \(!!\) says"),
-    "missing configuration file": (("train", "--config", "nothing.yaml"), "'nothing.yaml' cannot be read: No such file"),
+    "a tag and another value": (
+        replaced("--set", "training.seed=!!timestamp x"),
+        r"not of the kind that its tag \(!!\) says",
+    ),
+    "missing configuration file": (
+        ("train", "--config", "nothing.yaml"),
+        "'nothing.yaml' cannot be read: No such file",
+    ),
     "missing data file": (replaced("--set", "dataset.path=nothing.csv"), "nothing.csv"),
     "nothing said": (("train",), "Say which objective: --objective NAME"),
     "unknown recipe": (("train", "--recipe", "nothing"), "no recipe 'nothing'"),
@@ -97,7 +136,10 @@ def test_is_one_sentence_and_exit_code_two(case, home, mmgen):
         (("encode", "run", "--split", "x", "--out", "x.npz"), "no split 'x'"),
         ((*TRAIN[:-1], "run"), "holds a run already; choose another --output, or go on with it by --resume"),
         ((*TRAIN[:-1], "my.csv/run"), "'my.csv/run' cannot be written: Not a directory"),
-        ((*TRAIN[:-1], "run", "--resume", "--beta", "3"), r"--resume: the run was started with model\.beta=1\.0, and now it would be 3\.0"),
+        (
+            (*TRAIN[:-1], "run", "--resume", "--beta", "3"),
+            r"--resume: the run was started with model\.beta=1\.0, and now it would be 3\.0",
+        ),
     ],
 )
 def test_on_a_run(words, sentence, trained, mmgen):
@@ -141,7 +183,9 @@ def test_a_cache_folder_that_cannot_be_written(home, mmgen, monkeypatch):
 
 def test_a_run_whose_plugin_is_missing_says_what_to_install(trained, mmgen):
     text = (trained / "environment.json").read_text()
-    (trained / "environment.json").write_text(text.replace('"distribution": "mmgen-core"', '"distribution": "mmgen-plugin-gone"'))
+    (trained / "environment.json").write_text(
+        text.replace('"distribution": "mmgen-core"', '"distribution": "mmgen-plugin-gone"')
+    )
     code, _, err = mmgen("evaluate", "run")
     assert code == 2
     assert "pip install mmgen-plugin-gone==" in err

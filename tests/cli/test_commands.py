@@ -12,7 +12,12 @@ import mmgen as library
 
 
 def test_train_evaluate_generate_and_encode(trained, mmgen, home):
-    assert {path.name for path in trained.iterdir()} >= {"config.yaml", "environment.json", "model.safetensors", "history.jsonl"}
+    assert {path.name for path in trained.iterdir()} >= {
+        "config.yaml",
+        "environment.json",
+        "model.safetensors",
+        "history.jsonl",
+    }
     code, out, err = mmgen("evaluate", "run")
     assert code == 0, err
     assert "coherence" in out
@@ -50,13 +55,17 @@ def test_encode_into_a_table(trained, mmgen, ending):
 
 
 def test_imputation_is_one_line_per_row_in_the_units_of_the_table(trained, mmgen):
-    code, out, err = mmgen("generate", "run", "--given", "genes", "--targets", "proteins,genes", "--out", "imputed.csv", "--samples", "4")
+    code, out, err = mmgen(
+        "generate", "run", "--given", "genes", "--targets", "proteins,genes", "--out", "imputed.csv", "--samples", "4"
+    )
     assert code == 0, err
     assert "58 items" in out
     with open("imputed.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["row", "given", "p0", "p1", "g0", "g1", "g2"]
-    assert [int(row["row"]) for row in rows] == [i for i in range(60) if i not in (0, 35)], "rows without any measurement are left out"
+    assert [int(row["row"]) for row in rows] == [i for i in range(60) if i not in (0, 35)], (
+        "rows without any measurement are left out"
+    )
     assert rows[6]["row"] == "7"
     assert rows[6]["given"] == "", "row 7 lacks its genes"
     assert rows[0]["given"] == "genes"
@@ -68,7 +77,23 @@ def test_generate_pictures_and_arrays(trained, mmgen):
     assert mmgen("generate", "run")[0] == 0
     assert (trained / "figures" / "generated.png").exists()
     assert mmgen("generate", "run", "--given", "genes", "-n", "3", "--samples", "2", "--out", "x.png")[0] == 0
-    assert mmgen("generate", "run", "--given", "genes", "--targets", "proteins", "-n", "5", "--samples", "2", "--out", "x.npz")[0] == 0
+    assert (
+        mmgen(
+            "generate",
+            "run",
+            "--given",
+            "genes",
+            "--targets",
+            "proteins",
+            "-n",
+            "5",
+            "--samples",
+            "2",
+            "--out",
+            "x.npz",
+        )[0]
+        == 0
+    )
     with np.load("x.npz", allow_pickle=False) as arrays:
         assert arrays["proteins"].shape == (2, 5, 2)
         assert arrays["row"].tolist() == [1, 2, 3, 4, 5]
@@ -83,19 +108,39 @@ def test_the_written_configuration_repeats_the_run(trained, mmgen, home):
 
 
 def test_the_same_keys_as_options_are_the_same_data(trained, mmgen):
-    words = ["path=my.csv", "label=diagnosis", "group=subject", "modalities.genes={columns: 'g*', kind: vector, hidden: [8]}"]
+    words = [
+        "path=my.csv",
+        "label=diagnosis",
+        "group=subject",
+        "modalities.genes={columns: 'g*', kind: vector, hidden: [8]}",
+    ]
     words += ["modalities.proteins={columns: [p0, p1], kind: counts, likelihood: poisson, hidden: [8]}"]
     sets = [part for word in words for part in ("--set", f"dataset.{word}")]
-    assert mmgen("train", "--objective", "elbo", "--dataset", "table", *sets, "--epochs", "3", "--output", "run2")[0] == 0
+    assert (
+        mmgen("train", "--objective", "elbo", "--dataset", "table", *sets, "--epochs", "3", "--output", "run2")[0] == 0
+    )
     assert (trained.parent / "run2" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
 def test_options_are_stronger_than_set_the_file_and_defaults(home, mmgen):
     (home / "c.yaml").write_text(
-        "objective: elbo\ndataset: {name: table, config: my.yaml}\ntraining: {epochs: 2, batch_size: 7}\nmodel: {latent_dim: 3}\n"
+        "objective: elbo\ndataset: {name: table, config: my.yaml}\ntraining: {epochs: 2, batch_size: 7}\nmodel: "
+        "{latent_dim: 3}\n"
     )
     assert (
-        mmgen("train", "--config", "c.yaml", "--set", "training.epochs=3", "--set", "model.beta=1e-3", "--epochs", "1", "--output", "r")[0]
+        mmgen(
+            "train",
+            "--config",
+            "c.yaml",
+            "--set",
+            "training.epochs=3",
+            "--set",
+            "model.beta=1e-3",
+            "--epochs",
+            "1",
+            "--output",
+            "r",
+        )[0]
         == 0
     )
     written = yaml.safe_load((home / "r" / "config.yaml").read_text())

@@ -1,4 +1,6 @@
-"""What ``mmgen new-plugin`` writes installs, passes its own tests, shows up, and is tidy; what is wrong is a sentence and leaves nothing behind."""
+"""What ``mmgen new-plugin`` writes installs, passes its own tests, shows up, and is tidy; what is wrong is a sentence
+and leaves nothing behind.
+"""
 
 import json
 import os
@@ -25,11 +27,33 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plugins")
     for number, (kind, name) in enumerate(NAMES.items()):
         licence = list(LICENCES)[number % len(LICENCES)]
-        words = ["new-plugin", name, "--kind", kind, "--output", str(folder), "--license", licence, "--author", 'Ada "L" $name']
+        words = [
+            "new-plugin",
+            name,
+            "--kind",
+            kind,
+            "--output",
+            str(folder),
+            "--license",
+            licence,
+            "--author",
+            'Ada "L" $name',
+        ]
         assert run_guarded(app, words) == 0
     sources = sorted(folder.iterdir())
     site = folder / "site"
-    pip = ["-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--target", site]
+    pip = [
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--disable-pip-version-check",
+        "--target",
+        site,
+    ]
     done = subprocess.run([sys.executable, *pip, *sources], **TOOLS)
     assert done.returncode == 0, done.stderr
     return sources, site
@@ -104,7 +128,14 @@ def test_it_is_complete(written):
         assert project["name"] == source.name
         assert project["authors"] == [{"name": 'Ada "L" $name'}]
         licences.add(project["license"])
-        assert {path.name for path in source.iterdir()} >= {"README.md", "LICENSE", ".gitignore", ".github", "tests", "pyproject.toml"}
+        assert {path.name for path in source.iterdir()} >= {
+            "README.md",
+            "LICENSE",
+            ".gitignore",
+            ".github",
+            "tests",
+            "pyproject.toml",
+        }
         assert "${{ matrix.python }}" in (source / ".github/workflows/tests.yaml").read_text()
         if project["license"] != "Apache-2.0":
             assert 'Ada "L" $name' in (source / "LICENSE").read_text()
@@ -130,7 +161,10 @@ WRONG = {
     "like an import": (("objective", "--kind", "objective"), "would be called Objective, like something else"),
     "like a definition": (("exponential-likelihood", "--kind", "modality"), "would be called ExponentialLikelihood"),
     "unknown kind": (("mine", "--kind", "objektive"), "no kind 'objektive'.*did you mean 'objective'"),
-    "unknown licence": (("mine", "--kind", "prior", "--license", "gpl"), "no text of 'gpl'; there are apache-2.0, mit, bsd-3-clause"),
+    "unknown licence": (
+        ("mine", "--kind", "prior", "--license", "gpl"),
+        "no text of 'gpl'; there are apache-2.0, mit, bsd-3-clause",
+    ),
     "an author of two lines": (("mine", "--kind", "prior", "--author", "A\nB"), "is not a name on one line"),
     "no kind": (("mine",), "Missing option '--kind'"),
     "a folder that exists": (("there", "--kind", "prior"), "mmgen-plugin-there' exists already"),

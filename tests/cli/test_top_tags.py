@@ -29,7 +29,18 @@ def pictures(tmp_path, monkeypatch, mmgen):
     with open("pictures.csv", "w", newline="") as file:
         csv.writer(file).writerows(lines)
     (tmp_path / "pictures.yaml").write_text(YAML)
-    options = ("--dataset", "table", "--set", "dataset.config=pictures.yaml", "--epochs", "2", "--latent-dim", "3", "--output", "run")
+    options = (
+        "--dataset",
+        "table",
+        "--set",
+        "dataset.config=pictures.yaml",
+        "--epochs",
+        "2",
+        "--latent-dim",
+        "3",
+        "--output",
+        "run",
+    )
     code, _, err = mmgen("train", "--objective", "elbo", *options)
     assert code == 0, err
     return lines[1:]
@@ -52,7 +63,9 @@ def test_a_table_names_the_most_probable_tags_beside_the_given_ones(pictures, mm
         order = sorted(("sky", "sea", "night"), key=lambda tag: -float(number[tag]))
         assert line["tags"] == ", ".join(order[:2])
         own = pictures[int(line["row"])][2:]
-        assert line["tags_original"] == ", ".join(tag for tag, there in zip(("sky", "sea", "night"), own) if there == "1")
+        assert line["tags_original"] == ", ".join(
+            tag for tag, there in zip(("sky", "sea", "night"), own) if there == "1"
+        )
         assert line["a"] == number["a"]
 
 
@@ -66,7 +79,12 @@ def test_a_table_from_the_prior_has_no_tags_to_set_beside(pictures, mmgen):
 def test_a_picture_shows_names(pictures, mmgen):
     drawn = []
     for more in ((), ("--top", "3")):
-        assert mmgen("generate", "run", "--given", "picture,tags", "--targets", "tags", "-n", "4", "--out", "x.png", *more)[0] == 0
+        assert (
+            mmgen(
+                "generate", "run", "--given", "picture,tags", "--targets", "tags", "-n", "4", "--out", "x.png", *more
+            )[0]
+            == 0
+        )
         with Image.open("x.png") as picture:
             drawn.append(np.array(picture.convert("L"), dtype=float))
     blue = [(np.abs(image - image.mean()) > 60).mean() for image in drawn]

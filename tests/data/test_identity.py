@@ -67,7 +67,12 @@ def test_names_decide_where_both_have_them_and_groups_where_a_row_is_unknown():
     assert known.find(without_names).tolist() == [NEW] * 4
     assert known.lost(without_names) == 3
     strangers = Identity(content, np.array(["w", "x", "y", "z"], dtype=object), word_keys(["h", "", "new", "g"]))
-    assert known.find(strangers).tolist() == [0, NEW, NEW, 0]  # with their group; of a group on two sides, the training rows'
+    assert known.find(strangers).tolist() == [
+        0,
+        NEW,
+        NEW,
+        0,
+    ]  # with their group; of a group on two sides, the training rows'
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=10))

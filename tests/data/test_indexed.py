@@ -18,7 +18,13 @@ def rows():
 def test_it_is_like_the_tensor_that_it_stands_for(rows):
     whole = VALUES[INDEX]
     assert (len(rows), rows.shape, rows.dtype, rows.is_floating_point()) == (5, whole.shape, torch.uint8, False)
-    for index in (slice(None), slice(1, 4), torch.tensor([4, 0]), [2, 2], torch.tensor([True, False, False, True, True])):
+    for index in (
+        slice(None),
+        slice(1, 4),
+        torch.tensor([4, 0]),
+        [2, 2],
+        torch.tensor([True, False, False, True, True]),
+    ):
         picked = torch.as_tensor(index) if isinstance(index, list) else index
         assert torch.equal(rows[index], whole[picked])
     assert torch.equal(rows[2], whole[2])
@@ -65,7 +71,15 @@ def test_rows_of_another_number_are_refused(rows):
 
 @pytest.mark.parametrize(
     "index",
-    [[2, 0], [], [-1, 1], torch.tensor([-2, 4]), torch.tensor([True, False, False, True, False]), slice(1, None, 2), slice(-2, None)],
+    [
+        [2, 0],
+        [],
+        [-1, 1],
+        torch.tensor([-2, 4]),
+        torch.tensor([True, False, False, True, False]),
+        slice(1, None, 2),
+        slice(-2, None),
+    ],
 )
 def test_rows_of_tables_and_batches_are_chosen_as_those_of_tensors(rows, index):
     plain = torch.arange(5.0)[:, None]

@@ -95,7 +95,10 @@ def test_a_rescued_value_is_any_of_them():
     ("options", "said"),
     [
         ({"missing_rate": {"d": 0.1}}, r"dataset\.missing_rate: there is no modality 'd'; there are a, b, c"),
-        ({"missing_rate": 0.1, "missing_by": "kin"}, r"dataset\.missing_by: there is no label 'kin' .*there are kind.*did you mean 'kind'"),
+        (
+            {"missing_rate": 0.1, "missing_by": "kin"},
+            r"dataset\.missing_by: there is no label 'kin' .*there are kind.*did you mean 'kind'",
+        ),
         ({"missing_rate": 0.1, "missing_by": "answers"}, r"no label 'answers' of one class per row"),
         ({"missing_rate": 0.6, "missing_by": "kind"}, r"at most 0\.5, not 0\.6"),
     ],

@@ -49,7 +49,9 @@ def test_values_availability_and_labels(tmp_path):
     rows, splits = everything(dataset), dataset.splits()
     assert rows.rows.tolist() == [0, 1, 2, 3, 5]  # row 4 has neither
     assert rows.available.tolist() == [[True, True], [False, True], [True, False], [True, True], [True, True]]
-    assert rows.data["genes"].tolist() == pytest.approx(np.float32([[0.5, 1.5], [0, 0], [1e-3, -7], [4.25, 5.5], [2, 3]]))
+    assert rows.data["genes"].tolist() == pytest.approx(
+        np.float32([[0.5, 1.5], [0, 0], [1e-3, -7], [4.25, 5.5], [2, 3]])
+    )
     assert rows.data["proteins"].tolist() == [[3, 4], [5, 6], [0, 0], [9, 10], [0, 12]]
     assert {values.dtype for values in rows.data.values()} == {torch.float32}
     assert splits.labels == {"diagnosis": ("healthy", "ill")}
@@ -80,7 +82,10 @@ def test_modalities_carry_the_names_of_the_columns_and_further_fields(tmp_path):
 def test_a_pattern_passes_over_label_group_and_split(tmp_path):
     everything_else = {"all": {"columns": "*", "kind": "vector"}}
     path = write(tmp_path, "y,g,side,a,b\n1,s,train,2,3\n0,t,test,4,5\n1,s,train,6,7\n")
-    assert table(path, modalities=everything_else, label="y", group="g", split="side").modalities()["all"].columns == ("a", "b")
+    assert table(path, modalities=everything_else, label="y", group="g", split="side").modalities()["all"].columns == (
+        "a",
+        "b",
+    )
 
 
 def test_groups_stay_together_and_fill_the_table(tmp_path):
@@ -92,7 +97,8 @@ def test_groups_stay_together_and_fill_the_table(tmp_path):
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["", "u", "v", "w"]), st.sampled_from(["", "k", "l"])), min_size=4, max_size=30), st.integers(0, 99)
+    st.lists(st.tuples(st.sampled_from(["", "u", "v", "w"]), st.sampled_from(["", "k", "l"])), min_size=4, max_size=30),
+    st.integers(0, 99),
 )
 def test_any_groups_and_labels_make_honest_splits(rows, seed):
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +118,9 @@ def test_a_column_can_say_the_split(tmp_path):
 
 
 def test_sides_that_the_column_does_not_name_are_drawn_from_its_training_rows(tmp_path):
-    path = write(tmp_path, "side,g0,p0,p1\n" + "".join(f"{'test' if row < 20 else 'train'},{row},1,2\n" for row in range(100)))
+    path = write(
+        tmp_path, "side,g0,p0,p1\n" + "".join(f"{'test' if row < 20 else 'train'},{row},1,2\n" for row in range(100))
+    )
     splits = table(path, split="side", val_fraction=0.25).splits()
     assert splits.test.rows.tolist() == list(range(20))
     assert len(splits.val) == 20
@@ -133,7 +141,9 @@ def test_classes_are_in_order(tmp_path, cells, classes):
     dataset = table(path, label="y")
     assert dataset.splits().labels == {"y": classes}
     codes = everything(dataset).labels["y"].tolist()
-    assert [classes[code] if code >= 0 else "" for code in codes] == [str(int(float(c))) if "." in c else c for c in cells]
+    assert [classes[code] if code >= 0 else "" for code in codes] == [
+        str(int(float(c))) if "." in c else c for c in cells
+    ]
 
 
 def test_tags_labels_and_text(tmp_path):

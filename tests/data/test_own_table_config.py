@@ -60,7 +60,9 @@ def test_what_was_resolved_can_be_written_down_and_read_from_another_folder(yaml
 
 def test_options_win_over_the_file_key_by_key(yaml_file, monkeypatch):
     monkeypatch.chdir(yaml_file.parent.parent)
-    config = check(config=yaml_file, path="other.csv", label="state", modalities={"proteins": {"likelihood": "negative-binomial"}})
+    config = check(
+        config=yaml_file, path="other.csv", label="state", modalities={"proteins": {"likelihood": "negative-binomial"}}
+    )
     assert config.path == str(Path("other.csv").resolve())
     assert (config.label, config.group) == ("state", "subject")
     assert config.modalities["proteins"].columns == ("p*",)
@@ -70,22 +72,30 @@ def test_options_win_over_the_file_key_by_key(yaml_file, monkeypatch):
 
 def test_numbers_as_names_are_names():
     config = check(
-        path="a.csv", label=5, modalities={"first": {"columns": [0, 1], "kind": "vector"}, "second": {"columns": 2, "kind": "vector"}}
+        path="a.csv",
+        label=5,
+        modalities={"first": {"columns": [0, 1], "kind": "vector"}, "second": {"columns": 2, "kind": "vector"}},
     )
     assert config.modalities["first"].columns == ("0", "1")
     assert config.modalities["second"].columns == ("2",)
     assert config.label == "5"
 
 
-@pytest.mark.parametrize(("path", "hub"), [("owner/name", True), ("name", True), ("my.csv", False), ("./name", False), ("a/b/c", False)])
+@pytest.mark.parametrize(
+    ("path", "hub"), [("owner/name", True), ("name", True), ("my.csv", False), ("./name", False), ("a/b/c", False)]
+)
 def test_names_on_the_hub_stay_names(path, hub, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert check(path=path, modalities=OPTIONS["modalities"]).path == (path if hub else str((tmp_path / path).resolve()))
+    assert check(path=path, modalities=OPTIONS["modalities"]).path == (
+        path if hub else str((tmp_path / path).resolve())
+    )
     (tmp_path / "name").mkdir()
     assert check(path="name", modalities=OPTIONS["modalities"]).path == str(tmp_path / "name")
 
 
-nested = st.recursive(st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=6)
+nested = st.recursive(
+    st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=6
+)
 mappings = st.dictionaries(st.sampled_from("abc"), nested, max_size=3)
 
 
@@ -108,7 +118,10 @@ def test_merging(below, above):
         ("path: my.csv", r"dataset: give path \(a file\) and modalities"),
         ("path: my.csv\nmodalities: {a: {columns: x}}", r"dataset.modalities.a.kind: this option must be given"),
         ("path: my.csv\nmodalities: {a: {kind: vector}}", r"dataset.modalities.a: give either columns .* or array"),
-        ("path: my.csv\nmodalities: {a: {kind: vector, columns: x, array: y}}", r"dataset.modalities.a: give either columns .* or array"),
+        (
+            "path: my.csv\nmodalities: {a: {kind: vector, columns: x, array: y}}",
+            r"dataset.modalities.a: give either columns .* or array",
+        ),
         ("path: my.csv\nmodalities: [a]", r"dataset.modalities: \['a'\] is not right; it should be"),
         (YAML + "test_fraction: 0.6\nval_fraction: 0.5\n", r"leave nothing to train on"),
         (YAML + "test_fraction: 2\n", r"dataset.test_fraction: 2 is not right; it should be less than 1"),
@@ -138,7 +151,8 @@ def test_names_that_yaml_reads_as_something_else_are_what_is_written(yaml_file):
     columns = ", ".join(names)
     yaml_file.write_text(
         f"path: my.csv\nlabel: yes\ngroup: null\nsplit: 2024-02-02\nmissing: [NA, null, -999, '']\n"
-        f"modalities:\n  NO: {{columns: [{columns}], kind: vector, standardise: no}}\n  1e1: {{array: 1e2, kind: vector}}\n"
+        f"modalities:\n  NO: {{columns: [{columns}], kind: vector, standardise: no}}\n  1e1: {{array: 1e2, kind: "
+        f"vector}}\n"
         "  null: {columns: c, kind: labels, categories: [NO, 1.0, yes]}\n",
         encoding="utf-8",
     )
@@ -153,7 +167,9 @@ def test_names_that_yaml_reads_as_something_else_are_what_is_written(yaml_file):
 
 @pytest.mark.parametrize("value", [False, 1000.0])
 def test_a_name_that_is_none_says_how_to_write_it(value):
-    with pytest.raises(MmgenError, match="is not a name; write names that YAML reads as something else in quotation marks"):
+    with pytest.raises(
+        MmgenError, match="is not a name; write names that YAML reads as something else in quotation marks"
+    ):
         check(path="a.csv", modalities={"a": {"columns": value, "kind": "vector"}})
     with pytest.raises(MmgenError, match=r"dataset.label: .* is not a name"):
         check(path="a.csv", label=value, modalities={"a": {"columns": "x", "kind": "vector"}})

@@ -40,9 +40,15 @@ def write(folder: Path, text: str = GOOD, name: str = "my.csv") -> Path:
             {"a": {"columns": ["gg0"], "kind": "vector"}},
             r"dataset.modalities.a: my.csv has no column 'gg0'; its columns are who, .*; did you mean 'g0'\?",
         ),
-        ({"a": {"columns": "q*", "kind": "vector"}}, r"dataset.modalities.a: no column of my.csv matches 'q\*'; its columns are who, y"),
+        (
+            {"a": {"columns": "q*", "kind": "vector"}},
+            r"dataset.modalities.a: no column of my.csv matches 'q\*'; its columns are who, y",
+        ),
         ({"a": {"columns": "g0", "kind": "vectr"}}, r"There is no modality 'vectr'; .*did you mean 'vector'"),
-        ({"a": {"columns": "g0", "kind": "vector", "likelihood": "poisson"}}, r"dataset.modalities.a.likelihood: 'poisson' is not right"),
+        (
+            {"a": {"columns": "g0", "kind": "vector", "likelihood": "poisson"}},
+            r"dataset.modalities.a.likelihood: 'poisson' is not right",
+        ),
         (
             {"a": {"columns": "g0", "kind": "vector", "hiden": [1]}},
             r"dataset.modalities.a.hiden: there is no such option; .*did you mean 'hidden'",
@@ -52,7 +58,10 @@ def write(folder: Path, text: str = GOOD, name: str = "my.csv") -> Path:
             r"dataset.modalities.a.shape: \[2\] does not fit; a row of my.csv has 1 values",
         ),
         ({"a": {"columns": ["g0", "g0"], "kind": "vector"}}, r"dataset.modalities.a: 'g0' is used twice, by a and a"),
-        ({**VECTOR, "b": {"columns": "*1", "kind": "vector"}}, r"dataset.modalities.b: 'g1' is used twice, by genes and b"),
+        (
+            {**VECTOR, "b": {"columns": "*1", "kind": "vector"}},
+            r"dataset.modalities.b: 'g1' is used twice, by genes and b",
+        ),
         ({"a": {"array": "g0", "kind": "vector"}}, r"my.csv holds columns, and no array 'g0'; write columns: instead"),
         ({"a": {"array": "g0", "kind": "image"}}, r"holds '0.5' in row 0 .*; a cell of an image is the path"),
         ({"a": {"columns": "g0", "kind": "image"}}, r"holds '0.5' in row 0 .*; where every pixel has a column"),
@@ -70,15 +79,22 @@ def write(folder: Path, text: str = GOOD, name: str = "my.csv") -> Path:
             {"a": {"columns": "g0", "kind": "counts"}},
             r"dataset.modalities.a: the column 'g0' of my.csv holds 0.5 in row 0 .*a count is a whole number",
         ),
-        ({"a": {"columns": ["g1", "p0"], "kind": "tags"}}, r"the column 'p0' of my.csv holds 2 in row 0 .*, and a tag is 0 or 1"),
-        ({"a": {"columns": ["word", "g1"], "kind": "text"}}, r"text is one column, and these are 2; make a modality of each"),
+        (
+            {"a": {"columns": ["g1", "p0"], "kind": "tags"}},
+            r"the column 'p0' of my.csv holds 2 in row 0 .*, and a tag is 0 or 1",
+        ),
+        (
+            {"a": {"columns": ["word", "g1"], "kind": "text"}},
+            r"text is one column, and these are 2; make a modality of each",
+        ),
         (
             {"a": {"columns": "g0", "kind": "labels"}},
             r"the column 'g0' of my.csv holds '0.5' in row 0 .*; classes are words or whole numbers",
         ),
         (
             {"a": {"columns": "word", "kind": "labels", "categories": ["x", "z"]}},
-            r"a.categories: the column 'word' of my.csv holds 'y' in row 1 .the first row is 0., which is not one of x, z",
+            r"a.categories: the column 'word' "
+            r"of my.csv holds 'y' in row 1 .the first row is 0., which is not one of x, z",
         ),
         ({"a": {"columns": ["g0", "g1"], "kind": "image"}}, r"the shape \[2\]; an image is \[height, width\]"),
     ],
@@ -104,7 +120,9 @@ def test_what_is_wrong_with_a_role(tmp_path, options, sentence):
 
 def test_a_label_is_no_measurement(tmp_path):
     fails(
-        write(tmp_path, "y,g0,g1\n1,1,2\n0.25,1,2\n"), r"dataset.label: 'y' of my.csv holds '0.25' in row 1 .*classes are words", label="y"
+        write(tmp_path, "y,g0,g1\n1,1,2\n0.25,1,2\n"),
+        r"dataset.label: 'y' of my.csv holds '0.25' in row 1 .*classes are words",
+        label="y",
     )
 
 
@@ -114,23 +132,33 @@ def test_a_group_on_two_sides(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "sentence"), [("inf", "holds inf in row 1 .*not a finite number"), ("1e300", "too large for a 32-bit number")]
+    ("value", "sentence"),
+    [("inf", "holds inf in row 1 .*not a finite number"), ("1e300", "too large for a 32-bit number")],
 )
 def test_numbers_that_cannot_be_trained_on(tmp_path, value, sentence):
     fails(write(tmp_path, f"g0,g1\n1,2\n3,{value}\n"), sentence)
 
 
 def test_lists_where_single_values_were_wanted(tmp_path):
-    path = write(tmp_path, '{"g0": [[1, 2], [3, 4]], "g1": [1, 2]}', "my.json")  # column by column: for the reader this is one row
+    path = write(
+        tmp_path, '{"g0": [[1, 2], [3, 4]], "g1": [1, 2]}', "my.json"
+    )  # column by column: for the reader this is one row
     fails(path, r"the column 'g0' of my.json holds \[\[1, 2\], \[3, 4\]\] in row 0 .*, which is not a number")
 
 
 def test_a_negative_count(tmp_path):
-    fails(write(tmp_path, "p\n1\n-3\n"), r"the column 'p' of my.csv holds -3 in row 1", {"p": {"columns": "p", "kind": "counts"}})
+    fails(
+        write(tmp_path, "p\n1\n-3\n"),
+        r"the column 'p' of my.csv holds -3 in row 1",
+        {"p": {"columns": "p", "kind": "counts"}},
+    )
 
 
 def test_columns_that_never_have_a_value_together(tmp_path):
-    fails(write(tmp_path, "g0,g1\n1,\n,2\n"), r"dataset.modalities.genes: no row of my.csv has a value in every one of its columns")
+    fails(
+        write(tmp_path, "g0,g1\n1,\n,2\n"),
+        r"dataset.modalities.genes: no row of my.csv has a value in every one of its columns",
+    )
 
 
 def test_one_category_teaches_nothing(tmp_path):
@@ -219,7 +247,11 @@ def test_arrays_that_do_not_fit(tmp_path):
     for name, kind, sentence in [
         ("gee", "vector", r"my.npz has no array 'gee'; its arrays are g, short"),
         ("words", "vector", r"the array 'words' of my.npz holds text"),
-        ("things", "vector", r"The array 'things' of .*my.npz cannot be read; .* Python objects, which are never loaded"),
+        (
+            "things",
+            "vector",
+            r"The array 'things' of .*my.npz cannot be read; .* Python objects, which are never loaded",
+        ),
         ("single", "vector", r"The array 'single' of my.npz is a single value"),
         ("bad", "image", r"these go from 300 to 300; say what is black .*, such as value_range: \[299, 300\]"),
         ("g", "image", r"has the shape \[2\]; an image is"),
@@ -227,7 +259,11 @@ def test_arrays_that_do_not_fit(tmp_path):
         ("w", "vector", r"the array 'w_available' of my.npz should hold a true or false for each row"),
     ]:
         fails(path, sentence, {"m": {"array": name, "kind": kind}})
-    fails(path, r"'g' in my.npz is an array of shape \[4, 2\], and a single value per row", {"m": {"columns": "g", "kind": "vector"}})
+    fails(
+        path,
+        r"'g' in my.npz is an array of shape \[4, 2\], and a single value per row",
+        {"m": {"columns": "g", "kind": "vector"}},
+    )
 
 
 def test_images_of_two_sizes_and_columns_that_hold_no_lists(tmp_path):
@@ -242,7 +278,11 @@ def test_images_of_two_sizes_and_columns_that_hold_no_lists(tmp_path):
         r"the pictures differ in size, 4×4 \(in row 1 of saved\) and 4×5 \(in row 2 of saved\); bring them to one",
         {"p": {"array": "photo", "kind": "image"}},
     )
-    fails(tmp_path / "saved", r"The column 'g0' of saved holds '1.0' in row 0 .*write columns:", {"p": {"array": "g0", "kind": "vector"}})
+    fails(
+        tmp_path / "saved",
+        r"The column 'g0' of saved holds '1.0' in row 0 .*write columns:",
+        {"p": {"array": "g0", "kind": "vector"}},
+    )
 
 
 def test_a_broken_image(tmp_path):
@@ -258,7 +298,11 @@ def test_the_hub_does_not_answer(monkeypatch):
         raise ConnectionError("Couldn't reach 'owner/name' on the Hub\n(LocalEntryNotFoundError)")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    fails("owner/name", r"There is no file or folder owner/name, and the Hugging Face Hub gives no dataset of that name: Couldn't reach")
+    fails(
+        "owner/name",
+        r"There is no file or folder owner/name, "
+        r"and the Hugging Face Hub gives no dataset of that name: Couldn't reach",
+    )
 
 
 def test_an_error_leaves_nothing_in_the_cache(tmp_path, monkeypatch):
@@ -266,7 +310,9 @@ def test_an_error_leaves_nothing_in_the_cache(tmp_path, monkeypatch):
 
     monkeypatch.setenv("MMGEN_CACHE", str(tmp_path / "cache"))
     write(tmp_path)
-    (tmp_path / "my.yaml").write_text("path: my.csv\nmodalities: {a: {columns: empty, kind: vector}}\n", encoding="utf-8")
+    (tmp_path / "my.yaml").write_text(
+        "path: my.csv\nmodalities: {a: {columns: empty, kind: vector}}\n", encoding="utf-8"
+    )
     with pytest.raises(DataError, match=r"'empty' of my.csv has no value at all"):
         load_dataset("table", config=tmp_path / "my.yaml")
     assert [path for path in (tmp_path / "cache" / "datasets").iterdir() if path.suffix != ".lock"] == []

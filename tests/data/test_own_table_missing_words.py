@@ -300,7 +300,9 @@ def test_files_that_are_not_read_say_how_to_get_there(tmp_path, name, sentence):
         open_source(str(tmp_path / name))
 
 
-@pytest.mark.parametrize(("path", "sentence"), [(["a.csv", "b.csv"], "2 files are given, and one is"), ({"a": 1}, "a dict is given")])
+@pytest.mark.parametrize(
+    ("path", "sentence"), [(["a.csv", "b.csv"], "2 files are given, and one is"), ({"a": 1}, "a dict is given")]
+)
 def test_more_than_one_path(path, sentence):
     with pytest.raises(ValueError, match=sentence):
         OwnTableConfig.model_validate({"path": path, "modalities": {"it": {"columns": "x", "kind": "vector"}}})

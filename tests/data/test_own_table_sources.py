@@ -44,20 +44,31 @@ def everything(dataset: OwnTable) -> Table:
 
 def write_all(folder: Path) -> dict[str, Path]:
     hf = datasets.Dataset.from_dict(COLUMNS)
-    paths = {ending: folder / f"my.{ending}" for ending in ("csv", "tsv", "parquet", "json", "jsonl", "npz", "safetensors")}
+    paths = {
+        ending: folder / f"my.{ending}" for ending in ("csv", "tsv", "parquet", "json", "jsonl", "npz", "safetensors")
+    }
     cells = [["" if cell is None else str(cell) for cell in row] for row in zip(*COLUMNS.values())]
     for ending, separator in (("csv", ","), ("tsv", "\t")):
-        paths[ending].write_text("\n".join(separator.join(row) for row in [list(COLUMNS), *cells]) + "\n", encoding="utf-8")
+        paths[ending].write_text(
+            "\n".join(separator.join(row) for row in [list(COLUMNS), *cells]) + "\n", encoding="utf-8"
+        )
     hf.to_parquet(paths["parquet"])
     hf.to_json(paths["json"], lines=False)
     hf.to_json(paths["jsonl"], lines=True)
-    arrays = {name: np.array([np.nan if cell is None else cell for cell in COLUMNS[name]]) for name in ("g0", "g1", "p0")}
+    arrays = {
+        name: np.array([np.nan if cell is None else cell for cell in COLUMNS[name]]) for name in ("g0", "g1", "p0")
+    }
     np.savez(paths["npz"], **arrays, y=np.array(["u", "v", "", "u"]), who=np.array(COLUMNS["who"]))
     save_file({**arrays, "y": np.array([0.0, 1.0, np.nan, 0.0]), "who": np.array([0, 0, 1, 1])}, paths["safetensors"])
     hf.save_to_disk(folder / "saved")
     (folder / "plain").mkdir()
     hf.to_parquet(folder / "plain" / "train-00000-of-00001.parquet")
-    return {**paths, "saved": folder / "saved", "plain": folder / "plain", "arrow": next((folder / "saved").glob("*.arrow"))}
+    return {
+        **paths,
+        "saved": folder / "saved",
+        "plain": folder / "plain",
+        "arrow": next((folder / "saved").glob("*.arrow")),
+    }
 
 
 KINDS = ("csv", "tsv", "parquet", "json", "jsonl", "npz", "safetensors", "saved", "plain", "arrow")
@@ -89,9 +100,16 @@ def test_nothing_is_left_in_the_users_cache_and_nothing_is_printed(files, tmp_pa
         "spec = {'genes': {'columns': 'g*', 'kind': 'vector'}}\n"
         "OwnTable(OwnTableConfig(path=sys.argv[1], modalities=spec)).splits()\n"
     )
-    environment = {**os.environ, "HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf"), "TMPDIR": str(tmp_path / "tmp")}
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path / "home"),
+        "HF_HOME": str(tmp_path / "hf"),
+        "TMPDIR": str(tmp_path / "tmp"),
+    }
     (tmp_path / "tmp").mkdir()
-    done = subprocess.run([sys.executable, "-c", code, files["parquet"]], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, files["parquet"]], env=environment, capture_output=True, text=True, check=True
+    )
     assert (done.stdout, done.stderr) == ("", "")
     assert [path for name in ("home", "hf", "tmp") for path in (tmp_path / name).rglob("*") if path.is_file()] == []
 
@@ -112,7 +130,9 @@ def test_several_splits_become_one_table_with_a_column_split(tmp_path):
 def test_the_hub_is_asked_for_a_name(monkeypatch):
     asked = []
     labelled = datasets.Features({"g0": datasets.Value("float32"), "y": datasets.ClassLabel(names=["no", "yes"])})
-    found = datasets.DatasetDict({"train": datasets.Dataset.from_dict({"g0": [1.0, 2.0, 3.0], "y": [1, 0, -1]}, features=labelled)})
+    found = datasets.DatasetDict(
+        {"train": datasets.Dataset.from_dict({"g0": [1.0, 2.0, 3.0], "y": [1, 0, -1]}, features=labelled)}
+    )
     monkeypatch.setattr(datasets, "load_dataset", lambda *names: asked.append(names) or found)
     dataset = table("owner/name", {"genes": {"columns": "g0", "kind": "vector"}}, label="y", subset="small")
     assert everything(dataset).labels["y"].tolist() == [1, 0, -1]
@@ -136,7 +156,12 @@ def test_arrays_keep_their_type_and_say_what_is_missing(tmp_path, ending):
     counts[1] = -1  # a mark of the writer's, where there is nothing
     there = np.array([True, False, True, True, True, True])
     path = save_arrays(
-        tmp_path / f"my.{ending}", scan=scan, genes=genes, counts=counts, counts_available=there, seen_available=np.arange(6) > 0
+        tmp_path / f"my.{ending}",
+        scan=scan,
+        genes=genes,
+        counts=counts,
+        counts_available=there,
+        seen_available=np.arange(6) > 0,
     )
     dataset = table(
         path,
@@ -161,7 +186,12 @@ def test_arrays_keep_their_type_and_say_what_is_missing(tmp_path, ending):
 
 @pytest.mark.parametrize(
     ("shape", "given", "expected"),
-    [((4, 8, 6), None, (1, 8, 6)), ((4, 8, 6, 3), None, (3, 8, 6)), ((4, 3, 8, 6), None, (3, 8, 6)), ((4, 48), [1, 8, 6], (1, 8, 6))],
+    [
+        ((4, 8, 6), None, (1, 8, 6)),
+        ((4, 8, 6, 3), None, (3, 8, 6)),
+        ((4, 3, 8, 6), None, (3, 8, 6)),
+        ((4, 48), [1, 8, 6], (1, 8, 6)),
+    ],
 )
 def test_images_in_any_usual_layout(tmp_path, shape, given, expected):
     values = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
@@ -173,7 +203,9 @@ def test_images_in_any_usual_layout(tmp_path, shape, given, expected):
 
 
 def test_pixels_that_are_not_bytes(tmp_path):
-    path = save_arrays(tmp_path / "my.npz", unit=np.random.default_rng(0).random((3, 4, 4)), whole=np.arange(48).reshape(3, 4, 4))
+    path = save_arrays(
+        tmp_path / "my.npz", unit=np.random.default_rng(0).random((3, 4, 4)), whole=np.arange(48).reshape(3, 4, 4)
+    )
     rows = everything(table(path, {name: {"array": name, "kind": "image"} for name in ("unit", "whole")}))
     assert (rows.data["unit"].dtype, rows.data["whole"].dtype) == (torch.float32, torch.uint8)
 
@@ -200,7 +232,9 @@ def test_a_column_of_lists_is_an_array(tmp_path):
 
 
 def test_text_and_categories_from_arrays(tmp_path):
-    path = save_arrays(tmp_path / "my.npz", note=np.array([b"ab", b"", b"ba"]), code=np.array([[2, 10], [10, 2], [2, 2]]))
+    path = save_arrays(
+        tmp_path / "my.npz", note=np.array([b"ab", b"", b"ba"]), code=np.array([[2, 10], [10, 2], [2, 2]])
+    )
     dataset = table(path, {"note": {"array": "note", "kind": "text"}, "code": {"array": "code", "kind": "labels"}})
     rows = everything(dataset)
     assert rows.available[:, 0].tolist() == [True, False, True]
@@ -212,7 +246,9 @@ def test_a_half_precision_array(tmp_path):
     from safetensors.torch import save_file as save_tensors
 
     save_tensors({"genes": torch.tensor([[0.5], [2.0]], dtype=torch.bfloat16)}, tmp_path / "my.safetensors")
-    assert everything(table(tmp_path / "my.safetensors", {"genes": {"array": "genes", "kind": "vector"}})).data["genes"].tolist() == [
+    assert everything(table(tmp_path / "my.safetensors", {"genes": {"array": "genes", "kind": "vector"}})).data[
+        "genes"
+    ].tolist() == [
         [0.5],
         [2],
     ]

@@ -236,7 +236,9 @@ def test_the_decimal_sign_can_be_said(tmp_path):
     assert open_text(tmp_path, "g0;g1\n1,234;2\n", decimal=",").numbers(["g0"], "here").tolist() == [[1.234]]
     with pytest.raises(MmgenError, match=r"holds '1,234' in row 0 .*which is not clear"):
         open_text(tmp_path, "g0;g1\n1,234;2\n").numbers(["g0"], "here")
-    with pytest.raises(MmgenError, match=r"holds '1.5' in row 1 .*which has a point, and the decimal sign of the file is"):
+    with pytest.raises(
+        MmgenError, match=r"holds '1.5' in row 1 .*which has a point, and the decimal sign of the file is"
+    ):
         open_text(tmp_path, "g0;g1\n1,25;2\n1.5;2\n", decimal=",").numbers(["g0"], "here")
 
 
@@ -246,5 +248,7 @@ def test_options_of_text_files_are_for_text_files(tmp_path):
         open_source(
             str(tmp_path / "my.npz"),
             None,
-            OwnTableConfig(path=tmp_path / "my.npz", modalities={"a": {"kind": "vector", "columns": "g0"}}, separator=";").reading,
+            OwnTableConfig(
+                path=tmp_path / "my.npz", modalities={"a": {"kind": "vector", "columns": "g0"}}, separator=";"
+            ).reading,
         )

@@ -80,7 +80,9 @@ def test_a_decoder_and_what_a_likelihood_learns_come_back(name, away):
     outputs.requires_grad_()
     for parameter in likelihood.parameters():
         nn.init.constant_(parameter, away)
-    signed_steps(lambda: -likelihood.log_prob(outputs.expand(64, -1, -1), x).mean(), [outputs, *likelihood.parameters()])
+    signed_steps(
+        lambda: -likelihood.log_prob(outputs.expand(64, -1, -1), x).mean(), [outputs, *likelihood.parameters()]
+    )
     assert likelihood.mean(outputs).detach().tolist() == pytest.approx([5.0, 5.0], abs=1.5)
     assert float(outputs.detach().abs().max()) < 8
 

@@ -33,7 +33,8 @@ def quadrature_kls_to_the_mixture(means, variances):
     """KL of each Gaussian to their uniform mixture, in one dimension."""
     z = np.linspace(-80, 80, 8_001)
     logs = [
-        -((z - mean) ** 2) / (2 * variance) - 0.5 * np.log(2 * np.pi * variance) for mean, variance in zip(means, variances, strict=True)
+        -((z - mean) ** 2) / (2 * variance) - 0.5 * np.log(2 * np.pi * variance)
+        for mean, variance in zip(means, variances, strict=True)
     ]
     log_mixture = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
     return [float(np.trapezoid(np.exp(log_q) * (log_q - log_mixture), z)) for log_q in logs]
@@ -42,7 +43,11 @@ def quadrature_kls_to_the_mixture(means, variances):
 def quadrature_kls(q, available, b):
     members = seen(available, b)
     return dict(
-        zip(members, quadrature_kls_to_the_mixture(*([float(v[m, b, 0]) for m in members] for v in (q.mean, q.variance))), strict=True)
+        zip(
+            members,
+            quadrature_kls_to_the_mixture(*([float(v[m, b, 0]) for m in members] for v in (q.mean, q.variance))),
+            strict=True,
+        )
     )
 
 
@@ -59,7 +64,9 @@ def test_geometric_jensen_shannon_is_its_formula_written_in_loops(case):
         for b in range(available.shape[0]):
             expected = 0.0
             for d in range(q.mean.shape[-1]):
-                parts = [(float(q.mean[m, b, d]), float(q.variance[m, b, d])) for m in seen(available, b)] + [(0.0, 1.0)] * prior
+                parts = [(float(q.mean[m, b, d]), float(q.variance[m, b, d])) for m in seen(available, b)] + [
+                    (0.0, 1.0)
+                ] * prior
                 precision = sum(1 / variance for _, variance in parts) / len(parts)
                 mean = sum(mu / variance for mu, variance in parts) / len(parts) / precision
                 expected += sum(textbook_kl(mu, variance, mean, 1 / precision) for mu, variance in parts) / len(parts)
@@ -81,7 +88,9 @@ def test_kl_to_the_mixture_is_its_integral(case):
 def test_experts_that_agree_have_no_divergence_and_experts_far_apart_one_without_bound():
     torch.manual_seed(0)
     everything = torch.ones(2, 3, dtype=torch.bool)
-    same = Gaussian(torch.randn(1, 2, 2, dtype=torch.float64).expand(3, 2, 2), torch.zeros(3, 2, 2, dtype=torch.float64))
+    same = Gaussian(
+        torch.randn(1, 2, 2, dtype=torch.float64).expand(3, 2, 2), torch.zeros(3, 2, 2, dtype=torch.float64)
+    )
     apart = Gaussian(same.mean + 1e3 * torch.arange(3)[:, None, None], same.log_variance)
     torch.testing.assert_close(geometric_jensen_shannon(same, everything), torch.zeros(2, dtype=torch.float64))
     assert (geometric_jensen_shannon(apart, everything) > 1e5).all()
@@ -117,7 +126,12 @@ def test_the_order_of_the_modalities_does_not_matter(case, seed, divergence):
 def test_kl_to_a_mixture_is_the_mean_log_ratio_of_the_samples(case):
     q, p = (
         case[0],
-        Mixture(case[1:], uniform_log_weights(torch.ones(case.mean.shape[1], case.mean.shape[0] - 1, dtype=torch.bool), torch.float64)),
+        Mixture(
+            case[1:],
+            uniform_log_weights(
+                torch.ones(case.mean.shape[1], case.mean.shape[0] - 1, dtype=torch.bool), torch.float64
+            ),
+        ),
     )
     torch.manual_seed(0)
     z = q.rsample((4,))

@@ -57,7 +57,9 @@ def test_product_is_the_closed_form_written_in_loops(case, data, prior):
     for b, d in entries(available, q.mean.shape[-1]):
         members = seen(available, b)
         powers = [1.0 if exponents is None else exponents[m] for m in members]
-        assert_is(got, b, d, *textbook_product(pick(q.mean, members, b, d), pick(q.variance, members, b, d), powers, prior))
+        assert_is(
+            got, b, d, *textbook_product(pick(q.mean, members, b, d), pick(q.variance, members, b, d), powers, prior)
+        )
 
 
 @pytest.mark.parametrize("prior", [False, True, 0.4])
@@ -67,14 +69,18 @@ def test_product_is_the_closed_form_written_in_loops(case, data, prior):
 )
 def test_product_is_the_renormalised_product_of_densities(case, exponents, prior):
     q, available = case
-    got = product_of_experts(q, available, weights=torch.tensor(exponents[: available.shape[1]], dtype=torch.float64), prior=prior)
+    got = product_of_experts(
+        q, available, weights=torch.tensor(exponents[: available.shape[1]], dtype=torch.float64), prior=prior
+    )
     for b in range(available.shape[0]):
         members = seen(available, b)
         reach = 10 + 16 * math.exp(1.5) / math.sqrt(0.2)
         z = np.linspace(-reach, reach, 8_501)
         log_density = -float(prior) * z**2 / 2
         for m in members:
-            log_density = log_density - exponents[m] * (z - float(q.mean[m, b, 0])) ** 2 / (2 * float(q.variance[m, b, 0]))
+            log_density = log_density - exponents[m] * (z - float(q.mean[m, b, 0])) ** 2 / (
+                2 * float(q.variance[m, b, 0])
+            )
         density = np.exp(log_density - log_density.max())
         density = density / np.trapezoid(density, z)
         mean = np.trapezoid(z * density, z)
@@ -112,7 +118,9 @@ def test_geometric_mean_is_the_product_with_exponents_that_sum_to_one(case):
             members = seen(available, b)
             share = 1 / (len(members) + prior)
             powers = [share] * len(members)
-            expected = textbook_product(pick(q.mean, members, b, d), pick(q.variance, members, b, d), powers, share if prior else 0)
+            expected = textbook_product(
+                pick(q.mean, members, b, d), pick(q.variance, members, b, d), powers, share if prior else 0
+            )
             assert_is(got, b, d, *expected)
 
 
@@ -198,7 +206,9 @@ def test_weights_and_prior_may_differ_between_rows_and_subsets(case):
     for i in range(2):
         for s in range(3):
             for b in range(subsets.shape[2]):
-                alone = product_of_experts(q[:, b : b + 1], subsets[i, s, b][None], weights=weights[i, s, b], prior=float(prior[i, s, b]))
+                alone = product_of_experts(
+                    q[:, b : b + 1], subsets[i, s, b][None], weights=weights[i, s, b], prior=float(prior[i, s, b])
+                )
                 torch.testing.assert_close(at_once.mean[i, s, b], alone.mean[0])
                 torch.testing.assert_close(at_once.log_variance[i, s, b], alone.log_variance[0])
 
@@ -227,7 +237,9 @@ def test_an_expert_that_knows_nothing_changes_nothing(case):
 @given(experts_and_masks())
 def test_the_prior_is_one_more_expert(case):
     q, available = case
-    more = Gaussian(torch.cat([q.mean, torch.zeros_like(q.mean[:1])]), torch.cat([q.log_variance, torch.zeros_like(q.mean[:1])]))
+    more = Gaussian(
+        torch.cat([q.mean, torch.zeros_like(q.mean[:1])]), torch.cat([q.log_variance, torch.zeros_like(q.mean[:1])])
+    )
     mask = torch.cat([available, torch.ones_like(available[:, :1])], 1)
     for function in (product_of_experts, geometric_mean):
         torch.testing.assert_close(function(q, available, prior=True).mean, function(more, mask).mean)
@@ -242,7 +254,9 @@ def test_singletons_are_the_available_experts_one_by_one(case):
     for m in range(available.shape[1]):
         for b in range(available.shape[0]):
             assert masks[m, b].sum() == int(available[b, m])
-            expected = q[m][b] if available[b, m] else Gaussian(torch.zeros_like(q.mean[0, 0]), torch.zeros_like(q.mean[0, 0]))
+            expected = (
+                q[m][b] if available[b, m] else Gaussian(torch.zeros_like(q.mean[0, 0]), torch.zeros_like(q.mean[0, 0]))
+            )
             torch.testing.assert_close(product.mean[m, b], expected.mean)
             torch.testing.assert_close(product.log_variance[m, b], expected.log_variance)
 
@@ -258,4 +272,6 @@ def test_gradients_reach_the_given_experts_and_no_others():
             assert (gradient[:, 1] == 0).all()
         gradients = torch.autograd.grad(aggregate(Gaussian(mean, log_variance), given_).variance.sum(), log_variance)[0]
         assert (gradients[[0, 2], 0] != 0).all()
-    assert torch.autograd.gradcheck(lambda m, v: product_of_experts(Gaussian(m, v), given_, prior=True).mean, (mean, log_variance))
+    assert torch.autograd.gradcheck(
+        lambda m, v: product_of_experts(Gaussian(m, v), given_, prior=True).mean, (mean, log_variance)
+    )

@@ -1,4 +1,6 @@
-"""Sound in float32 for variances from 1e-12 to 1e12, and where every expert is missing: finite with finite gradients, near float64."""
+"""Sound in float32 for variances from 1e-12 to 1e12, and where every expert is missing: finite with finite gradients,
+near float64.
+"""
 
 import math
 
@@ -41,12 +43,15 @@ QUANTITIES = {
     "mean": lambda q, given: parts(mean_of_experts(q, given)),
     "mean of scales": lambda q, given: parts(mean_of_experts(q, given, average="scale")),
     "kl to the standard normal": lambda q, given: [kl_gaussians(q, standard_normal(q))],
-    "kl of the product to the standard normal": lambda q, given: [kl_divergence(product_of_experts(q, given), standard_normal(q[0]))],
+    "kl of the product to the standard normal": lambda q, given: [
+        kl_divergence(product_of_experts(q, given), standard_normal(q[0]))
+    ],
     "kl of pairs": lambda q, given: [pairwise_kl(q)],
     "log density of the mixture": lambda q, given: [mixture_of_experts(q, given).log_prob(torch.ones_like(q.mean[0]))],
     "mean of the mixture": lambda q, given: [mixture_of_experts(q, given).mean],
 }
-# What depends on how far a computed mean is from a narrow density, in units of its scale: float32 keeps 10 to 1e-6, which is one
+# What depends on how far a computed mean is from a narrow density, in units of its scale: float32 keeps 10 to 1e-6,
+# which is one
 # scale of variance 1e-12. And what is sampled, for which the noise of float32 and of float64 differs.
 INEXACT = {
     "geometric Jensen-Shannon": lambda q, given: [geometric_jensen_shannon(q, given)],
@@ -97,7 +102,9 @@ def test_values_and_gradients_are_finite_when_the_extremes_meet(quantity):
     log_variance = torch.tensor([-EXTREME, EXTREME, 0.0]).double()[:, None, None].expand(3, 4, 2).clone()
     log_variance[:, 1] *= -1
     q = Gaussian(torch.tensor([5.0, -5.0, 0.0]).double()[:, None, None].expand(3, 4, 2).clone(), log_variance)
-    assert_finite(quantity, q, torch.tensor([[True, True, True], [True, True, False], [True, False, True], [False, True, True]]))
+    assert_finite(
+        quantity, q, torch.tensor([[True, True, True], [True, True, False], [True, False, True], [False, True, True]])
+    )
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=QUANTITIES)

@@ -38,7 +38,8 @@ def test_log_prob_is_the_textbook_density_summed_over_the_latent_dimensions(case
     assert got.shape == q.mean.shape[:-1]
     for b in range(z.shape[0]):
         expected = sum(
-            textbook_log_density(float(z[b, d]), float(q.mean[b, d]), math.exp(float(q.log_variance[b, d]))) for d in range(z.shape[1])
+            textbook_log_density(float(z[b, d]), float(q.mean[b, d]), math.exp(float(q.log_variance[b, d])))
+            for d in range(z.shape[1])
         )
         assert float(got[b]) == pytest.approx(expected, rel=1e-10, abs=1e-10)
 

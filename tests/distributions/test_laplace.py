@@ -1,4 +1,6 @@
-"""Laplace distributions, their mixtures and divergences against loops and numerical integrals; noise that is fixed at its median."""
+"""Laplace distributions, their mixtures and divergences against loops and numerical integrals; noise that is fixed at
+its median.
+"""
 
 import math
 from itertools import pairwise
@@ -73,11 +75,16 @@ def test_samples_have_the_distribution(mean, scale):
     assert float(each.scale) == pytest.approx(scale)
     for share in (0.01, 0.25, 0.9):
         quantile = mean + scale * (math.log(2 * share) if share < 0.5 else -math.log(2 * (1 - share)))
-        assert float((z < quantile).double().mean()) == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / 40_000))
+        assert float((z < quantile).double().mean()) == pytest.approx(
+            share, abs=5 * math.sqrt(share * (1 - share) / 40_000)
+        )
 
 
 def test_samples_are_reparameterised():
-    mean, log_scale = torch.zeros(3, 2, dtype=float64, requires_grad=True), torch.zeros(3, 2, dtype=float64, requires_grad=True)
+    mean, log_scale = (
+        torch.zeros(3, 2, dtype=float64, requires_grad=True),
+        torch.zeros(3, 2, dtype=float64, requires_grad=True),
+    )
     torch.manual_seed(0)
     z = Laplace(mean, log_scale).rsample()
     to_mean, to_log_scale = torch.autograd.grad(z.sum(), (mean, log_scale))
@@ -90,7 +97,9 @@ def test_samples_are_reparameterised():
     st.floats(-3, 3), st.floats(-1.5, 1.5), st.floats(-3, 3), st.floats(-1.5, 1.5)
 )  # beyond these the tails leave the range of the integral
 def test_the_closed_form_is_the_integral(m0, s0, m1, s1):
-    q, p = (Laplace(torch.tensor([[m]], dtype=float64), torch.tensor([[s]], dtype=float64)) for m, s in ((m0, s0), (m1, s1)))
+    q, p = (
+        Laplace(torch.tensor([[m]], dtype=float64), torch.tensor([[s]], dtype=float64)) for m, s in ((m0, s0), (m1, s1))
+    )
 
     def integrand(x):
         log_q, log_p = (each.log_prob(x[:, None, None])[:, 0] for each in (q, p))
@@ -164,9 +173,9 @@ def test_mixtures_of_laplaces(case):
             expected = highest + math.log(sum(math.exp(part - highest) for part in parts) / len(parts))
             assert float(got[k, b]) == pytest.approx(expected, rel=1e-9, abs=1e-9)
         mean = sum(float(each.mean[m, b, 0]) for m in members) / max(len(members), 1)
-        second = sum(2 * math.exp(2 * float(each.log_scale[m, b, 0])) + float(each.mean[m, b, 0]) ** 2 for m in members) / max(
-            len(members), 1
-        )
+        second = sum(
+            2 * math.exp(2 * float(each.log_scale[m, b, 0])) + float(each.mean[m, b, 0]) ** 2 for m in members
+        ) / max(len(members), 1)
         assert float(mixture.mean[b, 0]) == pytest.approx(mean, rel=1e-9, abs=1e-9)
         assert float(mixture.variance[b, 0]) == pytest.approx(second - mean**2 if members else 2.0, rel=1e-8, abs=1e-8)
 
@@ -174,7 +183,9 @@ def test_mixtures_of_laplaces(case):
 def test_samples_of_a_mixture_are_of_its_family():
     torch.manual_seed(0)
     places = torch.tensor([-50.0, 50.0], dtype=float64)[:, None, None].expand(2, 4, 1)
-    z = mixture_of_experts(Laplace(places, torch.full_like(places, math.log(2))), torch.ones(4, 2, dtype=torch.bool)).rsample((20_000,))
+    z = mixture_of_experts(
+        Laplace(places, torch.full_like(places, math.log(2))), torch.ones(4, 2, dtype=torch.bool)
+    ).rsample((20_000,))
     assert float((z > 0).double().mean()) == pytest.approx(0.5, abs=1e-3)
     away = z.abs() - 50
     assert float(away.abs().mean()) == pytest.approx(2, rel=0.03)
@@ -216,7 +227,9 @@ def test_central_noise_is_the_median_and_ends_also_by_an_error():
         assert torch.equal(laplace_noise((2, 3), like), torch.zeros(2, 3, dtype=float64))
         assert torch.equal(uniform_noise((2, 3), like), torch.full((2, 3), 0.5, dtype=float64))
         assert torch.equal(stratified_uniform((3,), like), torch.full((3,), 0.5, dtype=float64))
-        assert torch.equal(sampled_subsets(torch.ones(2, 2, dtype=torch.bool), 1)[0, 0], torch.tensor([False, True]))  # the second of three
+        assert torch.equal(
+            sampled_subsets(torch.ones(2, 2, dtype=torch.bool), 1)[0, 0], torch.tensor([False, True])
+        )  # the second of three
     with pytest.raises(RuntimeError), central_noise():
         raise RuntimeError
     assert normal_noise((2, 3), like).all()

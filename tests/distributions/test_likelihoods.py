@@ -44,7 +44,9 @@ every = pytest.mark.parametrize("name", OPTIONS)
 
 @pytest.fixture
 def build():
-    """A likelihood in float64, what it learns moved away from where it starts, and decoder output for ``lead`` dimensions."""
+    """A likelihood in float64, what it learns moved away from where it starts, and decoder output for ``lead``
+    dimensions.
+    """
 
     def build(name, *lead, shape=SHAPE):
         torch.manual_seed(0)
@@ -139,11 +141,16 @@ def test_samples_come_from_the_density_of_log_prob(name, build):
     likelihood, parameters = build(name, shape=(1,))
     grid, integral = support(name)
     exact = log_prob_of_each(likelihood, parameters, grid)
-    sampled = log_prob_of_each(likelihood, parameters, likelihood.sample(parameters.expand(20_000, -1, -1))[:, 0].detach())
-    # The samples' mean surprise is the entropy of the density; other distributions with the same first moments have another.
+    sampled = log_prob_of_each(
+        likelihood, parameters, likelihood.sample(parameters.expand(20_000, -1, -1))[:, 0].detach()
+    )
+    # The samples' mean surprise is the entropy of the density; other distributions with the same first moments have
+    # another.
     constant = integral(exact.exp(), grid).log()
     entropy = constant - integral((exact - constant).exp() * exact, grid)
-    assert float(constant - sampled.mean()) == pytest.approx(float(entropy), abs=4.5 * float(sampled.std()) / math.sqrt(20_000) + 1e-5)
+    assert float(constant - sampled.mean()) == pytest.approx(
+        float(entropy), abs=4.5 * float(sampled.std()) / math.sqrt(20_000) + 1e-5
+    )
 
 
 @every
@@ -167,7 +174,9 @@ def test_gradients_reach_the_decoder_and_what_the_likelihood_learns(name, build)
     assert torch.autograd.gradcheck(lambda p: likelihood.log_prob(p, x), parameters)
     likelihood.log_prob(parameters, x).sum().backward()
     learned = dict(likelihood.named_parameters())
-    assert list(learned) == {"negative-binomial": ["log_dispersion"]}.get(name, ["log_scale"] if "learned" in name else [])
+    assert list(learned) == {"negative-binomial": ["log_dispersion"]}.get(
+        name, ["log_scale"] if "learned" in name else []
+    )
     assert all((parameter.grad != 0).any() for parameter in learned.values())
 
 
@@ -207,7 +216,9 @@ def test_scale_is_fixed_learned_per_value_or_predicted(kind):
     assert (fixed.outputs, learned.outputs, predicted.outputs) == (1, 1, 2)
     location, x = torch.randn(4, 1, 3), torch.randn(4, 3)
     torch.testing.assert_close(learned.log_prob(location, x), fixed.log_prob(location, x))
-    torch.testing.assert_close(predicted.log_prob(torch.cat([location, torch.zeros(4, 1, 3)], 1), x), fixed.log_prob(location, x))
+    torch.testing.assert_close(
+        predicted.log_prob(torch.cat([location, torch.zeros(4, 1, 3)], 1), x), fixed.log_prob(location, x)
+    )
     assert not fixed.state_dict()
     assert set(learned.state_dict()) == {"log_scale"}
 
@@ -216,7 +227,9 @@ def test_scale_is_fixed_learned_per_value_or_predicted(kind):
 def test_a_learned_scale_finds_the_scale_of_the_data(kind):
     torch.manual_seed(0)
     likelihood = kind((2,), scale_kind="learned")
-    x = torch.tensor([0.2, 3.0]) * (torch.randn(2_000, 2) if kind is Normal else distributions.Laplace(0.0, 1.0).sample((2_000, 2)))
+    x = torch.tensor([0.2, 3.0]) * (
+        torch.randn(2_000, 2) if kind is Normal else distributions.Laplace(0.0, 1.0).sample((2_000, 2))
+    )
     optimiser = torch.optim.Adam(likelihood.parameters(), lr=0.05)
     for _ in range(200):
         optimiser.zero_grad()
@@ -246,4 +259,6 @@ def test_bytes_and_whole_numbers_are_data_like_any_other():
     for name in ("poisson", "negative-binomial", "normal", "laplace", "bernoulli"):
         likelihood = make_likelihood(name, (2,))
         x = counts.clamp(max=1) if name == "bernoulli" else counts
-        torch.testing.assert_close(likelihood.log_prob(parameters, x.to(torch.uint8)), likelihood.log_prob(parameters, x.float()))
+        torch.testing.assert_close(
+            likelihood.log_prob(parameters, x.to(torch.uint8)), likelihood.log_prob(parameters, x.float())
+        )

@@ -50,7 +50,9 @@ def test_log_prob_is_the_log_of_the_weighted_sum_of_densities(components):
                 log_density = math.log(float(mixture.weights[c, b]))
                 for d in range(components.mean.shape[2]):
                     mean, variance = float(components.mean[c, b, d]), float(components.variance[c, b, d])
-                    log_density -= 0.5 * math.log(2 * math.pi * variance) + (float(z[k, b, d]) - mean) ** 2 / (2 * variance)
+                    log_density -= 0.5 * math.log(2 * math.pi * variance) + (float(z[k, b, d]) - mean) ** 2 / (
+                        2 * variance
+                    )
                 terms.append(log_density)
             highest = max(terms)
             expected = highest + math.log(sum(math.exp(term - highest) for term in terms))
@@ -100,13 +102,17 @@ def test_uniform_weights_sum_to_one_over_what_is_given(case):
 
 def test_each_row_draws_its_components_by_its_weights():
     torch.manual_seed(0)
-    weights = torch.tensor([[0.2, 0.7, 0.05, 0.25], [0.5, 0.1, 0.05, 0.25], [0.3, 0.1, 0.6, 0.25], [0.0, 0.1, 0.3, 0.25]], dtype=float64)
+    weights = torch.tensor(
+        [[0.2, 0.7, 0.05, 0.25], [0.5, 0.1, 0.05, 0.25], [0.3, 0.1, 0.6, 0.25], [0.0, 0.1, 0.3, 0.25]], dtype=float64
+    )
     draws = 20_000
     error = (weights * (1 - weights) / draws).sqrt()
     assert ((frequencies(far_apart(weights), draws) - weights).abs() <= 4.5 * error).all()
 
 
-@pytest.mark.parametrize("weights", [[0.0, 0.4, 0.6], [0.4, 0.0, 0.6], [0.4, 0.6, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+@pytest.mark.parametrize(
+    "weights", [[0.0, 0.4, 0.6], [0.4, 0.0, 0.6], [0.4, 0.6, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_components_without_weight_are_never_drawn(weights, dtype):
     torch.manual_seed(0)
@@ -118,12 +124,16 @@ def test_components_without_weight_are_never_drawn(weights, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_smallest_and_largest_uniform_numbers_draw_the_first_and_last_component_with_weight(monkeypatch, dtype):
-    weights = torch.tensor([[0.0, 0.0, 0.3, 0.7, 0.0], [0.5, 0.0, 0.5, 0.0, 0.0], [0.0, 0.1, 0.2, 0.3, 0.4], [0.0, 1.0, 0.0, 0.0, 0.0]]).T
+    weights = torch.tensor(
+        [[0.0, 0.0, 0.3, 0.7, 0.0], [0.5, 0.0, 0.5, 0.0, 0.0], [0.0, 0.1, 0.2, 0.3, 0.4], [0.0, 1.0, 0.0, 0.0, 0.0]]
+    ).T
     mixture = far_apart(weights)
     mixture = Mixture(mixture.components.map(lambda value: value.to(dtype)), mixture.log_weights.to(dtype))
     for number, expected in ((0.0, [2, 0, 1, 1]), (1 - torch.finfo(dtype).eps, [3, 2, 4, 1])):
         monkeypatch.setattr(
-            mmgen.distributions.mixture, "stratified_uniform", lambda shape, like, n=number: torch.full(shape, n, dtype=dtype)
+            mmgen.distributions.mixture,
+            "stratified_uniform",
+            lambda shape, like, n=number: torch.full(shape, n, dtype=dtype),
         )
         torch.manual_seed(0)
         assert component(mixture.rsample()).tolist() == expected
@@ -192,7 +202,8 @@ def test_leading_dimensions_are_so_many_mixtures():
 def test_one_sample_per_component_has_the_moments_of_the_component():
     torch.manual_seed(0)
     components = Gaussian(
-        torch.randn(3, 20_000, 1, dtype=float64)[:, :1].repeat(1, 20_000, 1), torch.randn(3, 1, 1, dtype=float64).repeat(1, 20_000, 1)
+        torch.randn(3, 20_000, 1, dtype=float64)[:, :1].repeat(1, 20_000, 1),
+        torch.randn(3, 1, 1, dtype=float64).repeat(1, 20_000, 1),
     )
     z = Mixture(components, uniform_log_weights(torch.ones(20_000, 3, dtype=torch.bool), float64)).components.rsample()
     assert z.shape == (3, 20_000, 1)
@@ -219,7 +230,9 @@ def test_samples_carry_the_gradients_of_the_component_they_came_from():
     assert torch.autograd.gradcheck(draw, (mean, log_variance))
     assert torch.autograd.gradcheck(draw_each, (mean, log_variance))
     gradient = torch.autograd.grad(draw(mean, log_variance).sum(), mean)[0]
-    torch.testing.assert_close(gradient.sum(0), torch.full((4, 2), 2.0, dtype=float64))  # one component per sample and row
+    torch.testing.assert_close(
+        gradient.sum(0), torch.full((4, 2), 2.0, dtype=float64)
+    )  # one component per sample and row
 
 
 def test_log_prob_has_the_gradients_of_its_formula():

@@ -1,11 +1,23 @@
-"""Products of experts that are computed when asked for, and their KL in one pass against the plain one, with derivatives."""
+"""Products of experts that are computed when asked for, and their KL in one pass against the plain one, with
+derivatives.
+"""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmgen.distributions import Gaussian, Laplace, Mixture, Products, kl_divergence, kl_gaussians, powerset, product_of_experts, products
+from mmgen.distributions import (
+    Gaussian,
+    Laplace,
+    Mixture,
+    Products,
+    kl_divergence,
+    kl_gaussians,
+    powerset,
+    product_of_experts,
+    products,
+)
 from mmgen.models.aggregators import MixtureOfProducts, MixtureOfProductsConfig, ProductConfig, ProductOfExperts
 from mmgen.testing import experts, experts_and_masks
 
@@ -86,12 +98,17 @@ def test_nothing_as_large_as_all_products_is_kept_for_the_derivatives():
 def test_one_row_of_a_mask_stands_for_all(prior):
     q, p = learning(random_experts(4, 5, 3)), random_experts(1, 5, 3, seed=1)[0]
     subsets = powerset(4)[:, None]
-    short, long = product_of_experts(q, subsets, prior=prior), product_of_experts(q, subsets.repeat(1, 5, 1), prior=prior)
+    short, long = (
+        product_of_experts(q, subsets, prior=prior),
+        product_of_experts(q, subsets.repeat(1, 5, 1), prior=prior),
+    )
     weights = torch.linspace(0, 1, 15, dtype=float64)[:, None]
     got, expected = kl_divergence(short, p), kl_divergence(long, p)
     assert got.shape == (15, 5)
     torch.testing.assert_close(got, expected)
-    for one, other in zip(*(gradients(value, weights, [q.mean, q.log_variance]) for value in (got, expected)), strict=True):
+    for one, other in zip(
+        *(gradients(value, weights, [q.mean, q.log_variance]) for value in (got, expected)), strict=True
+    ):
         torch.testing.assert_close(one, other)
     torch.testing.assert_close(short.mean, long.mean)
     torch.testing.assert_close(short.log_variance, long.log_variance)
@@ -103,12 +120,17 @@ def test_nearly_equal_variances_keep_their_digits_in_float32():
         p = Gaussian(torch.zeros(1, 8), torch.full((1, 8), log_variance))
         got = kl_divergence(product_of_experts(q), p)
         ratio = (q.log_variance.to(float64) - p.log_variance).squeeze(0)
-        expected = 0.5 * (torch.expm1(ratio) - ratio).sum(-1)  # 2e-6; the digits of 1/T − 1 + log T alone are worth 1e-7 each
+        expected = 0.5 * (torch.expm1(ratio) - ratio).sum(
+            -1
+        )  # 2e-6; the digits of 1/T − 1 + log T alone are worth 1e-7 each
         torch.testing.assert_close(got.to(float64), expected, rtol=2e-3 if log_variance == 0 else 1e-2, atol=0)
 
 
 def test_networks_in_a_lower_precision_leave_it_as_it_is():
-    q, p = learning(random_experts(3, 4, 2, dtype=torch.float32)), random_experts(1, 4, 2, seed=1, dtype=torch.float32)[0]
+    q, p = (
+        learning(random_experts(3, 4, 2, dtype=torch.float32)),
+        random_experts(1, 4, 2, seed=1, dtype=torch.float32)[0],
+    )
 
     def value_and_derivatives():
         divergence = kl_divergence(product_of_experts(q, powerset(3)[:, None], prior=True), p)
@@ -140,7 +162,9 @@ def test_what_it_cannot_do_or_would_do_twice_is_left_to_the_plain_kl(case):
 def test_one_product_per_row_is_chosen_without_computing_the_others():
     q = learning(random_experts(3, 4, 2))
     subsets = powerset(3)[:, None].expand(2, 7, 1, 3)
-    chosen = torch.tensor([[[0, 6, 2, 3], [1, 1, 5, 4]], [[6, 5, 4, 3], [0, 0, 0, 2]], [[3, 3, 1, 6], [2, 4, 6, 0]]])  # [K, 2, B]
+    chosen = torch.tensor(
+        [[[0, 6, 2, 3], [1, 1, 5, 4]], [[6, 5, 4, 3], [0, 0, 0, 2]], [[3, 3, 1, 6], [2, 4, 6, 0]]]
+    )  # [K, 2, B]
     lazy = product_of_experts(q, subsets, prior=True)
     got = lazy.choose(chosen)
     assert isinstance(got, Products) and not lazy.computed
@@ -148,7 +172,10 @@ def test_one_product_per_row_is_chosen_without_computing_the_others():
     for part in ("mean", "log_variance"):
         ours, plain = getattr(got, part), getattr(everything.choose(chosen), part)
         torch.testing.assert_close(ours, plain)
-        one, other = (torch.autograd.grad(value.square().sum(), q.mean, retain_graph=True, allow_unused=True)[0] for value in (ours, plain))
+        one, other = (
+            torch.autograd.grad(value.square().sum(), q.mean, retain_graph=True, allow_unused=True)[0]
+            for value in (ours, plain)
+        )
         assert one is other is None or torch.allclose(one, other)
 
 
@@ -186,7 +213,12 @@ def test_a_complete_batch_has_the_products_of_one_in_which_another_row_lacks_som
     available[2, 1] = False
     partial = aggregate(q, available)
     assert complete.components.exponents.shape[-2] == 1 and partial.components.exponents.shape[-2] == 3
-    for values in (lambda m: kl_divergence(m.components, p), lambda m: m.log_weights, lambda m: m.mean.T, lambda m: m.variance.T):
+    for values in (
+        lambda m: kl_divergence(m.components, p),
+        lambda m: m.log_weights,
+        lambda m: m.mean.T,
+        lambda m: m.variance.T,
+    ):
         torch.testing.assert_close(values(complete)[..., :2], values(partial)[..., :2])
 
 
@@ -209,5 +241,7 @@ def test_drawing_from_many_products_computes_one_per_row():
     lazily = mixture.rsample((3,))
     assert not mixture.components.computed
     torch.manual_seed(0)
-    computed = Mixture(Gaussian(mixture.components.mean, mixture.components.log_variance), mixture.log_weights).rsample((3,))
+    computed = Mixture(Gaussian(mixture.components.mean, mixture.components.log_variance), mixture.log_weights).rsample(
+        (3,)
+    )
     torch.testing.assert_close(lazily, computed)

@@ -48,7 +48,10 @@ DRAWS = {  # (function of the rows, the dimension of the rows in what it returns
     "samples of a Gaussian": (lambda a, b: PLACES[:, :, a:b].rsample((3,)), 3),
     "samples of a mixture": (lambda a, b: Mixture(PLACES[:, :, a:b], LOG_WEIGHTS[:, :, a:b]).rsample((3,)), 2),
     "samples of a mixture of one": (lambda a, b: Mixture.of(PLACES[0, 0, a:b]).rsample((3,)), 1),
-    "samples of each component": (lambda a, b: Mixture(PLACES[:, :, a:b], LOG_WEIGHTS[:, :, a:b]).components.rsample(), 2),
+    "samples of each component": (
+        lambda a, b: Mixture(PLACES[:, :, a:b], LOG_WEIGHTS[:, :, a:b]).components.rsample(),
+        2,
+    ),
     "sampled subsets": (lambda a, b: sampled_subsets(AVAILABLE[a:b], 3), 1),
 }
 
@@ -99,7 +102,11 @@ def test_noise_has_the_dtype_asked_for_and_its_distribution():
     torch.manual_seed(0)
     for dtype in (torch.float32, torch.float64):
         like = torch.zeros((), dtype=dtype)
-        normal, uniform, even = normal_noise((40_000, 1), like), uniform_noise((40_000,), like), stratified_uniform((2, 5), like)
+        normal, uniform, even = (
+            normal_noise((40_000, 1), like),
+            uniform_noise((40_000,), like),
+            stratified_uniform((2, 5), like),
+        )
         assert normal.dtype == uniform.dtype == even.dtype == dtype
         assert abs(float(normal.mean())) < 4.5 / math.sqrt(40_000)
         assert float(normal.var()) == pytest.approx(1, abs=0.05)

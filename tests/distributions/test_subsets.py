@@ -35,7 +35,9 @@ def test_sampled_subsets_are_available_and_not_empty_unless_the_row_is(available
 
 def test_sampled_subsets_are_uniform_over_the_subsets_of_what_each_row_has():
     torch.manual_seed(0)
-    available = torch.tensor([[True, True, True, True], [True, False, True, False], [False, True, True, True], [False, False, True, False]])
+    available = torch.tensor(
+        [[True, True, True, True], [True, False, True, False], [False, True, True, True], [False, False, True, False]]
+    )
     draws = 15_000
     subsets = sampled_subsets(available, draws)
     for b, limit in enumerate([36.1, 13.8, 22.5, 0.0]):  # 99.9 % points of χ² with 14, 2, 6 and 0 degrees of freedom
@@ -49,7 +51,9 @@ def test_sampled_subsets_are_uniform_over_the_subsets_of_what_each_row_has():
 
 def test_sampled_subsets_of_rows_and_draws_are_independent():
     torch.manual_seed(0)
-    first = sampled_subsets(torch.ones(2, 3, dtype=torch.bool), 20_000)[..., 0].double()  # is modality 0 in it: 4 times in 7
+    first = sampled_subsets(torch.ones(2, 3, dtype=torch.bool), 20_000)[
+        ..., 0
+    ].double()  # is modality 0 in it: 4 times in 7
     centred = (first - 4 / 7) / (4 / 7 * 3 / 7) ** 0.5
     assert abs(float((centred[:, 0] * centred[:, 1]).mean())) < 4.5 / 20_000**0.5
     assert abs(float((centred[1:, 0] * centred[:-1, 0]).mean())) < 4.5 / 20_000**0.5

@@ -26,7 +26,9 @@ def test_log_evidence_is_the_density_of_the_marginal(orthogonal, members):
     world = LinearGaussianWorld(orthogonal=orthogonal, seed=1)
     _, x = world.sample(6)
     _, offset, covariance = joint(world, members)
-    expected = torch.distributions.MultivariateNormal(offset, covariance).log_prob(torch.cat([x[m] for m in members], -1))
+    expected = torch.distributions.MultivariateNormal(offset, covariance).log_prob(
+        torch.cat([x[m] for m in members], -1)
+    )
     torch.testing.assert_close(world.log_evidence(x, members), expected)
     mask = torch.tensor([[m in members for m in range(3)]]).repeat(6, 1)
     mask[0] = False
@@ -139,7 +141,9 @@ def test_samples_have_the_moments_of_the_world():
     _, x = world.sample(50_000)
     _, offset, covariance = joint(world, [0, 1])
     together = torch.cat(x, -1)
-    torch.testing.assert_close(together.mean(0), offset, rtol=0, atol=4.5 * float(covariance.diagonal().max() / 50_000) ** 0.5)
+    torch.testing.assert_close(
+        together.mean(0), offset, rtol=0, atol=4.5 * float(covariance.diagonal().max() / 50_000) ** 0.5
+    )
     torch.testing.assert_close(together.T.cov(), covariance, rtol=0, atol=0.03 * float(covariance.diagonal().max()))
 
 

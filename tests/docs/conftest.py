@@ -1,4 +1,6 @@
-"""A small world for the blocks of the documentation: every dataset is its toy, every training takes an epoch, and nothing is uploaded or downloaded."""
+"""A small world for the blocks of the documentation: every dataset is its toy, every training takes an epoch, and
+nothing is uploaded or downloaded.
+"""
 
 import csv
 import shutil
@@ -36,7 +38,8 @@ modalities:
 
 
 def own_files(folder):
-    """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows more;
+    """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
+    more;
     my.npz and photos.csv, with pictures."""
     random = np.random.default_rng(0)
     header = ["subject", "diagnosis", "g0", "g1", "g2", "p0", "p1"]
@@ -46,12 +49,23 @@ def own_files(folder):
         for i in range(60):
             ill = i % 2
             writer.writerow(
-                [f"s{i // 2}", "ill" if ill else "well", *(random.normal(5 * ill, 1, 3).round(3)), *random.poisson(1 + 5 * ill, 2)]
+                [
+                    f"s{i // 2}",
+                    "ill" if ill else "well",
+                    *(random.normal(5 * ill, 1, 3).round(3)),
+                    *random.poisson(1 + 5 * ill, 2),
+                ]
             )
-    new = [header[2:], *([*random.normal(5 * (i % 2), 1, 3).round(3), *random.poisson(1 + 5 * (i % 2), 2)] for i in range(12))]
+    new = [
+        header[2:],
+        *([*random.normal(5 * (i % 2), 1, 3).round(3), *random.poisson(1 + 5 * (i % 2), 2)] for i in range(12)),
+    ]
     with (folder / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows(new)
-    genes, scan = random.normal(size=(60, 3)).astype(np.float32), random.integers(0, 256, (60, 1, 8, 8)).astype(np.uint8)
+    genes, scan = (
+        random.normal(size=(60, 3)).astype(np.float32),
+        random.integers(0, 256, (60, 1, 8, 8)).astype(np.uint8),
+    )
     np.savez(folder / "my.npz", genes=genes, scan=scan, diagnosis=np.array(["ill", "well"] * 30))
     (folder / "my.yaml").write_text(OWN)
     (folder / "imgs").mkdir()
@@ -70,7 +84,9 @@ def short(config):
 
 
 def toy_in_place_of(real):
-    """``open_dataset``, but with the toy of the dataset, whose options have been checked already; one's own table is what it is."""
+    """``open_dataset``, but with the toy of the dataset, whose options have been checked already; one's own table is
+    what it is.
+    """
 
     def opened(name, dataset, modalities=None, **of_run):
         if name.rpartition(":")[2] != "table":
@@ -106,7 +122,9 @@ class World:
             shutil.copytree(self.run, path)
 
     def only_resolve(self, yes):
-        """Whether ``mmgen train`` ends before its first step: with configuration, data, model and stages, for a run that no command of the page uses."""
+        """Whether ``mmgen train`` ends before its first step: with configuration, data, model and stages, for a run
+        that no command of the page uses.
+        """
         self.monkeypatch.setattr(mmgen.cli.train, "train_run", _resolved if yes else train_run)
 
     def declare(self, source):
@@ -115,7 +133,9 @@ class World:
         site = self.folder / "site"
         info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
         groups = project["entry-points"].items()
         (info / "entry_points.txt").write_text(
             "".join(f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups)
@@ -135,7 +155,9 @@ def _resolved(config, folder, *, resume, screen):
 
 @pytest.fixture(scope="session")
 def own_cache(tmp_path_factory):
-    """Toys under the names of real data, and classifiers that have hardly learned, are nothing for the cache of other tests."""
+    """Toys under the names of real data, and classifiers that have hardly learned, are nothing for the cache of other
+    tests.
+    """
     return tmp_path_factory.mktemp("docs-cache")
 
 
@@ -168,7 +190,9 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
     hub = SimpleNamespace(create_repo=lambda *_, **__: None, upload_folder=lambda **_: None)
     monkeypatch.setattr("huggingface_hub.HfApi", lambda token: hub)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")
-    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(next(tmp_path.glob("*/config.json")).parent))
+    monkeypatch.setattr(
+        "huggingface_hub.snapshot_download", lambda *_, **__: str(next(tmp_path.glob("*/config.json")).parent)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("default", DataWarning)  # a page may open other data than a run's
         yield World(tmp_path, a_run, monkeypatch)

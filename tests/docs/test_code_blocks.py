@@ -1,8 +1,9 @@
 """Every fenced block of the documentation is run, or checked word by word, in the small world of ``conftest.py``.
 
-Python is executed, with one namespace per page. Lines of commands are parsed as a shell would; what begins with ``mmgen`` runs through the real command line:
-configurations are resolved, models built, and runs that a page goes on with are really trained, for an epoch on toy data. YAML is validated by what would
-read it. Blocks of a language, or lines of a program, that nothing here knows are failures.
+Python is executed, with one namespace per page. Lines of commands are parsed as a shell would; what begins with
+``mmgen`` runs through the real command line: configurations are resolved, models built, and runs that a page goes on
+with are really trained, for an epoch on toy data. YAML is validated by what would read it. Blocks of a language, or
+lines of a program, that nothing here knows are failures.
 """
 
 import os
@@ -35,7 +36,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if not {"generated", "_build"} & set(path.relative_to(ROOT).parts)),
+    *(
+        path
+        for path in sorted((ROOT / "docs").rglob("*.md"))
+        if not {"generated", "_build"} & set(path.relative_to(ROOT).parts)
+    ),
     *sorted(ROOT.glob("plugins/*/README.md")),
     *sorted(ROOT.glob("examples/*/README.md")),
 ]
@@ -59,7 +64,11 @@ def blocks(path):
         indent, language, text = match[1], match[2].strip(), match[3]
         if not language.startswith("{"):
             line = content.count("\n", 0, match.start()) + 1
-            yield Block(f"{path.relative_to(ROOT)}:{line}", language, "\n".join(each.removeprefix(indent) for each in text.split("\n")))
+            yield Block(
+                f"{path.relative_to(ROOT)}:{line}",
+                language,
+                "\n".join(each.removeprefix(indent) for each in text.split("\n")),
+            )
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -103,7 +112,9 @@ class Page:
             self.yaml(yaml.safe_load(block.text), block.text)
         elif block.language == "toml":
             for group in tomllib.loads(block.text).get("project", {}).get("entry-points", {}):
-                assert group in {f"mmgen.{kind}" for kind in (*listable(), "openers", "interfaces", "recipes", "papers")} | {"mmgen"}, group
+                assert group in {
+                    f"mmgen.{kind}" for kind in (*listable(), "openers", "interfaces", "recipes", "papers")
+                } | {"mmgen"}, group
         elif block.language == "text":
             tree(block.text, ROOT)
         else:
@@ -138,7 +149,10 @@ class Page:
 
     def yaml(self, content, text):
         if set(content) & {"path", "modalities"} and not set(content) & {"dataset", "objective", "training"}:
-            name, self.tables = f"my{self.tables or ''}.yaml", self.tables + 1  # what a page calls my.yaml is its first one
+            name, self.tables = (
+                f"my{self.tables or ''}.yaml",
+                self.tables + 1,
+            )  # what a page calls my.yaml is its first one
             Path(name).write_text(text)
             assert len(mmgen.load_dataset("table", config=name).train) > 0
         elif "jobs" in content:
@@ -179,7 +193,9 @@ class Page:
         """Whether another command of the page speaks of the run that these words of ``mmgen train`` make."""
         said = dict(pairwise(words))
         output = said.get("--output", f"runs/{said.get('--dataset')}-{said.get('--objective')}")
-        return any(re.search(rf"{re.escape(output)}(\s|/|$)", line) for line in self.commands if "mmgen train" not in line)
+        return any(
+            re.search(rf"{re.escape(output)}(\s|/|$)", line) for line in self.commands if "mmgen train" not in line
+        )
 
     def run_accelerate(self, words):
         from accelerate.commands.launch import launch_command_parser
@@ -253,11 +269,15 @@ def installable(word):
         assert requirement.extras <= set(project.get("optional-dependencies", {})), word
     else:
         pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-        assert requirement.name.lower() in {name.lower() for name in pinned}, f"{word!r} is nothing that this repository has or pins"
+        assert requirement.name.lower() in {name.lower() for name in pinned}, (
+            f"{word!r} is nothing that this repository has or pins"
+        )
 
 
 def tree(text, root):
-    """A picture of folders: a name per line, what it is after two spaces; what is indented lies in the last folder above it."""
+    """A picture of folders: a name per line, what it is after two spaces; what is indented lies in the last folder
+    above it.
+    """
     folders = [(-1, root)]
     for line in text.rstrip().split("\n"):
         indent, name = len(line) - len(line.lstrip()), line.split()[0]
@@ -292,7 +312,8 @@ def options_of_commands():
     """The options of every command, those of installed plugins too."""
     commands = {entry.name: built(entry.name, load_entry(entry)) for entry in entries("commands")}
     return {
-        name: {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)} for name, command in commands.items()
+        name: {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+        for name, command in commands.items()
     }
 
 
@@ -301,7 +322,9 @@ def known_key(keys):
     section, rest = keys[0], keys[1:]
     if section in ("training", "model"):
         model = {"training": TrainingConfig, "model": ModelConfig}[section]
-        return rest[0] in model.model_fields and (len(rest) == 1 or (rest[0] == "stages" and rest[1] in Stage.model_fields))
+        return rest[0] in model.model_fields and (
+            len(rest) == 1 or (rest[0] == "stages" and rest[1] in Stage.model_fields)
+        )
     if section == "modalities":
         return any(rest[1] in load_entry(entry).model_fields for entry in entries("modalities"))
     if section == "metrics":

@@ -12,7 +12,11 @@ generate = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(generate)
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
-    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if not {"generated", "_build"} & set(path.relative_to(ROOT).parts)),
+    *(
+        path
+        for path in sorted((ROOT / "docs").rglob("*.md"))
+        if not {"generated", "_build"} & set(path.relative_to(ROOT).parts)
+    ),
     *sorted(ROOT.glob("plugins/*/README.md")),
 ]
 
@@ -20,7 +24,9 @@ PAGES = [
 def anchors(text):
     """What a code host and the site call the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", re.sub(r"`", "", heading).strip().lower()).replace(" ", "-") for heading in headings}
+    return {
+        re.sub(r"[^\w\- ]", "", re.sub(r"`", "", heading).strip().lower()).replace(" ", "-") for heading in headings
+    }
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -33,7 +39,9 @@ def test_links_lead_somewhere(path):
         assert target.exists(), f"{link} does not exist"
         assert generate.site_page(target) is not None, f"{link} is outside the repository"
         if anchor and target.suffix == ".md":
-            assert anchor[1:] in anchors(target.read_text(encoding="utf-8")), f"{link}{anchor}: there is no such heading"
+            assert anchor[1:] in anchors(target.read_text(encoding="utf-8")), (
+                f"{link}{anchor}: there is no such heading"
+            )
 
 
 @pytest.mark.parametrize(

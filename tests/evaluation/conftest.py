@@ -7,7 +7,9 @@ import pytest
 
 @pytest.fixture
 def generating(monkeypatch):
-    """``generating(evaluation, made)``: what ``made(given, target)`` gives stands in the place of what the model generates (None: leave it)."""
+    """``generating(evaluation, made)``: what ``made(given, target)`` gives stands in the place of what the model
+    generates (None: leave it).
+    """
 
     def put(evaluation, made):
         original = evaluation.generation

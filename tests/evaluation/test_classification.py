@@ -24,7 +24,9 @@ def with_labels(data, labels, names):
 def answering(monkeypatch, data, logits):
     """An evaluation in batches of seven, whose model's classifier gives these logits: label to ``[rows, _]``."""
     model = MultimodalVAE.create("elbo", data, latent_dim=2)
-    monkeypatch.setattr(model.objective, "classify", lambda model, batch: {label: each[batch.rows] for label, each in logits.items()})
+    monkeypatch.setattr(
+        model.objective, "classify", lambda model, batch: {label: each[batch.rows] for label, each in logits.items()}
+    )
     return Evaluation(model, data, batch_size=7)
 
 
@@ -42,7 +44,10 @@ def test_accuracy_and_error_rate_are_of_the_rows_whose_class_is_known(monkeypatc
     said[wrong] = (said[wrong] + 1) % 3
     logits = {"class": 4.0 * torch.nn.functional.one_hot(said, 3) - 1, "other": torch.zeros(24, 2)}
     rows = Classification().compute(answering(monkeypatch, data, logits))
-    assert by_name(rows) == {("accuracy", "class"): (pytest.approx(16 / 20), 20), ("error_rate", "class"): (pytest.approx(4 / 20), 20)}
+    assert by_name(rows) == {
+        ("accuracy", "class"): (pytest.approx(16 / 20), 20),
+        ("error_rate", "class"): (pytest.approx(4 / 20), 20),
+    }
     assert {row["measure"] for row in rows} <= set(Classification.headline)
 
 

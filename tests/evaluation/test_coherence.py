@@ -1,4 +1,6 @@
-"""Coherence of several yes/no answers, of words and of draws from the prior; weak classifiers; one decoding for all metrics."""
+"""Coherence of several yes/no answers, of words and of draws from the prior; weak classifiers; one decoding for all
+metrics.
+"""
 
 from dataclasses import replace
 
@@ -20,7 +22,9 @@ FEW = CoherenceConfig(classifier_steps=20)
 
 def value(rows, measure, given, target, label=None):
     (found,) = [
-        r["value"] for r in rows if (r["measure"], r["given"], r["target"]) == (measure, given, target) and label in (None, r["label"])
+        r["value"]
+        for r in rows
+        if (r["measure"], r["given"], r["target"]) == (measure, given, target) and label in (None, r["label"])
     ]
     return found
 
@@ -70,7 +74,9 @@ def test_several_answers_are_scored_by_average_precision(answers, generating):
     assert value(rows, "cross_map", "counts", "vector") == value(rows, "self_map", "vector", "vector") == best
     each = [value(rows, "cross_ap", "counts", "vector", f"answers: {name}") for name in ("nought", "one", "more")]
     assert np.mean(each) == pytest.approx(best)
-    assert not [row for row in rows if row["label"] == "answers: often"], "an answer that is always yes has nothing to rank"
+    assert not [row for row in rows if row["label"] == "answers: often"], (
+        "an answer that is always yes has nothing to rank"
+    )
     assert not [row for row in rows if row["measure"] == "joint"]
 
 
@@ -93,7 +99,10 @@ def test_joint_coherence_is_how_often_all_classifiers_agree(generating):
     evaluation = evaluation_of(data)
     evaluation.max_rows = 45
     table = evaluation.latents().table
-    turned = {"vector": table.data["vector"], "counts": table.data["counts"].roll(1, 0)}  # neighbours are of different classes
+    turned = {
+        "vector": table.data["vector"],
+        "counts": table.data["counts"].roll(1, 0),
+    }  # neighbours are of different classes
     for made, expected in ((dict(table.data), 1.0), (turned, 0.0)):
         generating(evaluation, lambda given, target, made=made: made[target])
         rows = Coherence(CoherenceConfig(classifier_steps=300)).compute(evaluation)
@@ -127,7 +136,9 @@ def test_text_can_be_judged_by_the_nearest_name_of_a_class(generating):
 
 def test_what_weak_classifiers_judge_is_marked():
     data = toy_data(("vector", "counts"), rows=90)
-    confused = replace(data, train=replace(data.train, labels={"class": torch.arange(90) // 7 % 3}), fingerprint="confused")
+    confused = replace(
+        data, train=replace(data.train, labels={"class": torch.arange(90) // 7 % 3}), fingerprint="confused"
+    )
     rows = Coherence(CoherenceConfig(classifier_steps=5)).compute(evaluation_of(confused))
     judged = [row for row in rows if row["measure"] in ("cross", "self", "joint")]
     assert all(row["note"].startswith("untrustworthy") for row in judged)
@@ -168,7 +179,9 @@ def test_likelihoods_are_computed_for_metrics_that_read_them(monkeypatch):
     scored = []
     for likelihood in evaluation.model.likelihoods:
         original = likelihood.log_prob
-        monkeypatch.setattr(likelihood, "log_prob", lambda *taken, original=original: (scored.append(1), original(*taken))[1])
+        monkeypatch.setattr(
+            likelihood, "log_prob", lambda *taken, original=original: (scored.append(1), original(*taken))[1]
+        )
     Coherence(FEW).compute(evaluation)
     assert not scored
     Reconstruction().compute(evaluation)
@@ -181,10 +194,14 @@ def test_one_classifier_serves_all_labels_also_those_of_few_rows():
     def more(part: Table, share: int) -> Table:
         codes = part.labels["class"]
         first = torch.where(torch.arange(len(codes)) % share == 0, (codes == 0).long(), -1)
-        return replace(part, labels={"class": codes, "first": first, "answers": torch.stack([codes == 1, codes == 2], 1).long()})
+        return replace(
+            part, labels={"class": codes, "first": first, "answers": torch.stack([codes == 1, codes == 2], 1).long()}
+        )
 
     sides = {"train": more(data.train, 4), "val": more(data.val, 1), "test": more(data.test, 1)}
-    several = replace(data, **sides, labels={**data.labels, "first": ("no", "yes"), "answers": ("one", "two")}, fingerprint="several")
+    several = replace(
+        data, **sides, labels={**data.labels, "first": ("no", "yes"), "answers": ("one", "two")}, fingerprint="several"
+    )
     judge = classifier_for(several, "vector", several.modalities["vector"], Budget(steps=200))
     found, truth = judge.logits(several.test.data["vector"]), several.test.labels
     assert {name: each.shape[1] for name, each in found.items()} == {"class": 3, "first": 2, "answers": 2}

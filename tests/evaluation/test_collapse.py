@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from mmgen import Evaluation, MultimodalVAE, Trainer
 from mmgen.distributions import Gaussian
-from mmgen.evaluation.collapse import PosteriorCollapse, PosteriorCollapseConfig, VarianceCollapse, VarianceCollapseConfig, collapsed_shares
+from mmgen.evaluation.collapse import (
+    PosteriorCollapse,
+    PosteriorCollapseConfig,
+    VarianceCollapse,
+    VarianceCollapseConfig,
+    collapsed_shares,
+)
 from mmgen.evaluation.figures import collapse_curves, save_figures
 from mmgen.testing import toy_data
 
@@ -33,7 +39,9 @@ def literally(values, epsilon, delta):
 @given(st.integers(0, 2**31), st.integers(1, 210), st.integers(1, 5), st.sampled_from([0.0, 0.01, 0.05, 0.3]))
 def test_the_curve_is_the_rule_word_by_word(seed, rows, dimensions, delta):
     random = np.random.default_rng(seed)
-    values = (random.integers(0, 5, (rows, dimensions)) / 4) ** (8 * random.random(dimensions))  # ties, and dimensions with few large ones
+    values = (random.integers(0, 5, (rows, dimensions)) / 4) ** (
+        8 * random.random(dimensions)
+    )  # ties, and dimensions with few large ones
     values[random.random((rows, dimensions)) < 0.01] = np.nan
     levels = [0.0, 0.01, 0.25, 0.5, 1.0]
     found, n = collapsed_shares(iter(torch.from_numpy(values).split(50)), levels, delta)
@@ -104,7 +112,9 @@ def test_training_that_weighs_nothing_but_the_divergence_collapses_the_posterior
     for beta in (100.0, 0.01):
         model = MultimodalVAE.create("elbo", data, latent_dim=2, aggregator="mean", beta=beta)
         Trainer(epochs=15, batch_size=16, learning_rate=2e-2).fit(model, data)
-        found.append(numbers(PosteriorCollapse().compute(Evaluation(model, data)), "area")["KL(q(z|vector,counts) ‖ N(0,1))"])
+        found.append(
+            numbers(PosteriorCollapse().compute(Evaluation(model, data)), "area")["KL(q(z|vector,counts) ‖ N(0,1))"]
+        )
     collapsed, healthy = found
     assert collapsed >= 39 / 40, "everywhere but at ε = 0"
     assert healthy < 0.6
@@ -118,7 +128,9 @@ def test_divergences_are_of_each_dimension_in_the_order_that_the_objective_gives
     model = MultimodalVAE.create("elbo", data, latent_dim=2)
     means, variances = torch.tensor([[0.5, 0.0], [1.5, 2.0]]), torch.tensor([[1.0, 0.5], [0.2, 1.0]])
     made = {f"p{i}": Gaussian(means[i].expand(24, 2), variances[i].log().expand(24, 2)) for i in range(2)}
-    monkeypatch.setattr(model.objective, "gaussians", lambda model, batch: {k: q[: len(batch)] for k, q in made.items()})
+    monkeypatch.setattr(
+        model.objective, "gaussians", lambda model, batch: {k: q[: len(batch)] for k, q in made.items()}
+    )
     evaluation = Evaluation(model, data, batch_size=10)
     p, q = zip(means[0].tolist(), variances[0].tolist()), zip(means[1].tolist(), variances[1].tolist())
     for j, ((m, v), (n, w)) in enumerate(zip(p, q)):
@@ -155,7 +167,9 @@ def test_with_more_than_three_distributions_each_is_compared_with_the_standard_n
 def test_points_are_no_distributions(data, monkeypatch):
     model = MultimodalVAE.create("elbo", data, latent_dim=2)
     point = torch.zeros(24, 2)
-    monkeypatch.setattr(model.objective, "gaussians", lambda model, batch: {"q(z|x)": Gaussian(point, point - torch.inf)})
+    monkeypatch.setattr(
+        model.objective, "gaussians", lambda model, batch: {"q(z|x)": Gaussian(point, point - torch.inf)}
+    )
     assert PosteriorCollapse().lacks(Evaluation(model, data)) == "the objective has no Gaussian posteriors"
 
 
@@ -177,7 +191,9 @@ def test_a_decoder_that_predicts_no_variance_is_called_collapsed(data):
     assert (rows["collapsed", "vector"]["given"], rows["collapsed", "vector"]["n"]) == ("vector+counts", 24)
     (curve,) = VarianceCollapse().curves(evaluation)
     assert curve.levels.tolist() == pytest.approx(np.linspace(0, 0.13, 40).tolist())
-    by_hand = [sum(variance <= level for variance in (math.exp(-12), math.exp(-12), 1, 1, 0.09)) / 5 for level in curve.levels]
+    by_hand = [
+        sum(variance <= level for variance in (math.exp(-12), math.exp(-12), 1, 1, 0.09)) / 5 for level in curve.levels
+    ]
     assert curve.shares.tolist() == pytest.approx(by_hand)
     wider = VarianceCollapse(VarianceCollapseConfig(epsilon=0.1)).compute(evaluation)
     assert wider[0]["value"] == pytest.approx(0.6)

@@ -28,13 +28,17 @@ def rows_of(world, samples, rows=64, conditional=BOTH, **options):
     model = world_model(world, "elbo", **options)
     x = world.sample(rows)[1]
     table = world_table(x)
-    data = Data("world", ToyDataset(), model.modalities, table, table, table, {}, Provenance("simulated", "A world."), "world")
+    data = Data(
+        "world", ToyDataset(), model.modalities, table, table, table, {}, Provenance("simulated", "A world."), "world"
+    )
     evaluation = Evaluation(model, data)
     return x, LogLikelihood(LogLikelihoodConfig(samples=samples, conditional=conditional)).compute(evaluation)
 
 
 def value(rows, measure, given, target):
-    (found,) = [row["value"] for row in rows if (row["measure"], row["given"], row["target"]) == (measure, given, target)]
+    (found,) = [
+        row["value"] for row in rows if (row["measure"], row["given"], row["target"]) == (measure, given, target)
+    ]
     return found
 
 
@@ -45,7 +49,10 @@ def test_with_the_true_posterior_every_sample_gives_the_evidence(world, samples)
 
 
 def test_a_wrong_proposal_gives_a_bound_that_tightens(world):
-    found = [rows_of(LinearGaussianWorld((3, 4, 2), 2, orthogonal=True), samples, aggregator="moe") for samples in (1, 20, 2000)]
+    found = [
+        rows_of(LinearGaussianWorld((3, 4, 2), 2, orthogonal=True), samples, aggregator="moe")
+        for samples in (1, 20, 2000)
+    ]
     exact = float(world.log_evidence(found[0][0]).mean())
     joints = [value(rows, "joint", "m0+m1+m2", "all") for _, rows in found]
     assert joints[0] < joints[1] < joints[2] <= exact + 0.05
@@ -65,8 +72,14 @@ def test_conditionals_are_those_of_the_world(world):
     x, rows = rows_of(world, 20_000, rows=16, aggregator="poe")
     for measure in (PREDICTIVE, IMPORTANCE):
         for given, target in GIVEN:
-            assert value(rows, measure, given, f"m{target}") == pytest.approx(exact_conditional(world, x, given, target), abs=0.1)
-        singles = [row["value"] for row in rows if row["measure"] == measure and row["target"] != "mean" and "+" not in row["given"]]
+            assert value(rows, measure, given, f"m{target}") == pytest.approx(
+                exact_conditional(world, x, given, target), abs=0.1
+            )
+        singles = [
+            row["value"]
+            for row in rows
+            if row["measure"] == measure and row["target"] != "mean" and "+" not in row["given"]
+        ]
         assert len(singles) == 6
         assert value(rows, measure, "1 of 3", "mean") == pytest.approx(sum(singles) / 6)
 
@@ -115,7 +128,9 @@ def test_few_samples_with_all_the_weight_are_said_to_be_few(world):
     with torch.no_grad():
         model.encoders[0].head.mean.bias.add_(20.0)  # far from where p(x_0 | z) is
     table = world_table(world.sample(4)[1])
-    data = Data("world", ToyDataset(), model.modalities, table, table, table, {}, Provenance("simulated", "A world."), "w")
+    data = Data(
+        "world", ToyDataset(), model.modalities, table, table, table, {}, Provenance("simulated", "A world."), "w"
+    )
     rows = LogLikelihood(LogLikelihoodConfig(samples=1000)).compute(Evaluation(model, data))
     notes = {(row["measure"], row["given"]): row["note"] for row in rows}
     said = "fewer than 10 samples have the weight"
@@ -154,7 +169,9 @@ class Unnormalised(ELBO):
 def test_a_score_that_is_not_normalised_is_no_log_likelihood():
     data = toy_data(("vector", "tags"))
     evaluation = Evaluation(make_model(Unnormalised, data), data)
-    assert LogLikelihood().lacks(evaluation) == "what the model has in the place of log p(x|z) of vector is not normalised"
+    assert (
+        LogLikelihood().lacks(evaluation) == "what the model has in the place of log p(x|z) of vector is not normalised"
+    )
     rows = Reconstruction().compute(evaluation)
     assert {row["target"] for row in rows if row["measure"] == "log_likelihood"} == {"tags"}
 
@@ -169,7 +186,9 @@ def test_own_latents_give_the_sum_of_the_modalities_own_evidence(world):
     x, rows = rows_of(world, 4000, aggregator="none")
     alone = sum(float(world.log_evidence(x, [m]).mean()) for m in range(3))
     assert value(rows, "joint", "m0+m1+m2", "all") == pytest.approx(alone, abs=0.2)
-    assert {row["measure"] for row in rows} == {"joint", PREDICTIVE}, "there is no density of several modalities at once"
+    assert {row["measure"] for row in rows} == {"joint", PREDICTIVE}, (
+        "there is no density of several modalities at once"
+    )
 
 
 def test_a_prior_that_depends_on_data_is_said_to(world):
@@ -184,7 +203,9 @@ def test_memory_is_bounded_by_chunks_that_change_nothing_but_the_noise(world, mo
     _, whole = rows_of(world, 300, rows=8, aggregator="poe")
     monkeypatch.setattr("mmgen.evaluation.importance.NUMBERS_IN_CACHE", 8 * 4 * 64)
     original = LogLikelihood._log_prob
-    monkeypatch.setattr(LogLikelihood, "_log_prob", staticmethod(lambda e, b, z, t: sizes.append(len(z)) or original(e, b, z, t)))
+    monkeypatch.setattr(
+        LogLikelihood, "_log_prob", staticmethod(lambda e, b, z, t: sizes.append(len(z)) or original(e, b, z, t))
+    )
     _, parts = rows_of(LinearGaussianWorld((3, 4, 2), 2, orthogonal=True), 300, rows=8, aggregator="poe")
     assert max(sizes) == 64
     assert sum(sizes[: 3 * math.ceil(300 / 64) : 3]) == 300

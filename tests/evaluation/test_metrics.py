@@ -66,16 +66,23 @@ def test_coherence_of_the_real_values_is_the_accuracy_of_the_classifier(data, mo
     monkeypatch.setattr(
         evaluation,
         "generation",
-        lambda given, target, truth, **_: replace(made(given, target, truth), values=truth if given else made(given, target).values),
+        lambda given, target, truth, **_: replace(
+            made(given, target, truth), values=truth if given else made(given, target).values
+        ),
     )
     rows = Coherence().compute(evaluation)
     for target in evaluation.names:
         (accuracy,) = values(rows, measure="classifier", target=target)
         assert accuracy > 0.45
-        assert set(values(rows, measure="cross", target=target)) | set(values(rows, measure="self", target=target)) == {accuracy}
+        assert set(values(rows, measure="cross", target=target)) | set(values(rows, measure="self", target=target)) == {
+            accuracy
+        }
     judge = classifier_for(data, "vector", data.modalities["vector"], Budget())
     by_hand = np.mean(
-        [int(judge(data.test.data["vector"][i : i + 1])["class"].argmax()) == int(data.test.labels["class"][i]) for i in range(45)]
+        [
+            int(judge(data.test.data["vector"][i : i + 1])["class"].argmax()) == int(data.test.labels["class"][i])
+            for i in range(45)
+        ]
     )
     assert values(rows, measure="classifier", target="vector") == [pytest.approx(by_hand)]
 
@@ -83,7 +90,11 @@ def test_coherence_of_the_real_values_is_the_accuracy_of_the_classifier(data, mo
 def test_means_of_coherence_are_over_subsets_and_targets_that_are_not_given(data):
     rows = Coherence().compute(evaluation_of(data))
     for size in (1, 2):
-        each = [r["value"] for r in rows if r["measure"] == "cross" and r["target"] != "mean" and len(r["given"].split("+")) == size]
+        each = [
+            r["value"]
+            for r in rows
+            if r["measure"] == "cross" and r["target"] != "mean" and len(r["given"].split("+")) == size
+        ]
         assert len(each) == {1: 6, 2: 3}[size]
         assert values(rows, measure="cross", given=f"{size} of 3") == [pytest.approx(np.mean(each))]
     assert not values(rows, measure="cross", given="3 of 3")
@@ -93,7 +104,9 @@ def test_means_of_coherence_are_over_subsets_and_targets_that_are_not_given(data
 def test_independent_vaes_are_not_coherent_across_modalities_and_coherent_ones_are(data):
     apart = Coherence().compute(evaluation_of(data, "elbo", 40, aggregator="none"))
     together = Coherence().compute(evaluation_of(data, "elbo", 40, aggregator="moe", beta=0.05))
-    assert values(together, measure="cross", given="1 of 3")[0] > values(apart, measure="cross", given="1 of 3")[0] + 0.15
+    assert (
+        values(together, measure="cross", given="1 of 3")[0] > values(apart, measure="cross", given="1 of 3")[0] + 0.15
+    )
     assert values(apart, measure="self", given="1 of 3")[0] > 0.45
 
 
@@ -114,7 +127,9 @@ def test_probes_on_latents_that_are_known(data):
     rows = LatentClassification().compute(evaluation)
     assert values(rows, measure="per_subset", given="counts") == [1.0]
     assert values(rows, measure="joint_transfer", given="vector") == [1.0]
-    assert values(rows, measure="joint_transfer", given="counts")[0] < 0.7, "turned round, only the middle class can stay right"
+    assert values(rows, measure="joint_transfer", given="counts")[0] < 0.7, (
+        "turned round, only the middle class can stay right"
+    )
     assert values(rows, measure="per_subset", given="1 of 3") == [1.0]
     assert values(rows, measure="shared", given="1 of 3")[0] < 0.9
     assert values(rows, measure="chance") == [pytest.approx(1 / 3)]
@@ -143,13 +158,28 @@ def test_reconstruction_by_hand(data):
     for given in (("vector",), ("counts",)):
         total = sum(
             float(made - real) ** 2
-            for made, real in zip(evaluation.generated(given, "vector").flatten(), table.data["vector"].flatten(), strict=True)
+            for made, real in zip(
+                evaluation.generated(given, "vector").flatten(), table.data["vector"].flatten(), strict=True
+            )
         )
-        assert values(rows, measure="rmse", given=given[0], target="vector") == [pytest.approx(np.sqrt(total / (45 * 5)), rel=1e-5)]
+        assert values(rows, measure="rmse", given=given[0], target="vector") == [
+            pytest.approx(np.sqrt(total / (45 * 5)), rel=1e-5)
+        ]
     assert {row["target"] for row in rows if row["measure"] == "rmse"} == {"vector", "counts"}, "tags are no numbers"
-    parts = {name: values(rows, measure="log_likelihood", given=everything, target=name)[0] for name in evaluation.names}
-    assert values(rows, measure="loss", given=everything) == [pytest.approx(-parts["vector"] - 2 * parts["counts"] - parts["tags"])]
-    assert {row["given"] for row in rows if row["target"] == "tags"} == {everything, "tags", "vector", "counts", "vector+counts", "nothing"}
+    parts = {
+        name: values(rows, measure="log_likelihood", given=everything, target=name)[0] for name in evaluation.names
+    }
+    assert values(rows, measure="loss", given=everything) == [
+        pytest.approx(-parts["vector"] - 2 * parts["counts"] - parts["tags"])
+    ]
+    assert {row["given"] for row in rows if row["target"] == "tags"} == {
+        everything,
+        "tags",
+        "vector",
+        "counts",
+        "vector+counts",
+        "nothing",
+    }
 
 
 def test_rows_that_lack_a_modality_are_left_out_of_what_needs_it():
@@ -161,7 +191,9 @@ def test_rows_that_lack_a_modality_are_left_out_of_what_needs_it():
     assert counted["vector", "vector"] == int(available[:, 0].sum())
     assert counted["vector", "counts"] == int((available[:, 0] & available[:, 1]).sum())
     coherence = Coherence().compute(evaluation)
-    assert {row["n"] for row in coherence if row["given"] == "vector+tags"} == {int((available[:, 0] & available[:, 2]).sum())}
+    assert {row["n"] for row in coherence if row["given"] == "vector+tags"} == {
+        int((available[:, 0] & available[:, 2]).sum())
+    }
 
 
 def test_classifiers_are_cached_and_made_again_when_damaged(data):

@@ -39,13 +39,20 @@ def test_subsets_that_mean_nothing_are_left_out(complete, conditional):
 def test_every_metric_says_only_what_can_be_said(complete, conditional):
     said = []
     rows = evaluate(complete, METRICS, notify=said.append, **OPTIONS)
-    assert [sentence for sentence in said if "cosine-similarity" in sentence and "does not infer from single modalities" in sentence]
+    assert [
+        sentence
+        for sentence in said
+        if "cosine-similarity" in sentence and "does not infer from single modalities" in sentence
+    ]
     given = {row["given"] for row in rows if row["metric"] != "reconstruction" or row["given"] != "nothing"}
     assert given <= {"", "prior", "real data", "self", "3 of 3", "vector+counts+tags"}
     assert {row["measure"] for row in rows} >= {"joint", "self", "per_subset", "joint_transfer", "ari"}
     rows = evaluate(conditional, METRICS, **OPTIONS)
     assert not [row for row in rows if row["given"] == "prior"]
-    assert {row["target"] for row in rows if row["measure"] == "cross" and row["given"] == "vector"} == {"counts", "tags"}
+    assert {row["target"] for row in rows if row["measure"] == "cross" and row["given"] == "vector"} == {
+        "counts",
+        "tags",
+    }
     assert not [row for row in rows if row["given"] in ("counts", "tags", "counts+tags")]
 
 
@@ -65,7 +72,9 @@ def test_what_is_asked_for_by_name_is_refused_in_a_sentence(complete, conditiona
         complete.model.encode(batch, ["counts"])
     assert complete.model.encode(batch).mean.shape == (2, 3)
     assert complete.model.generate(samples=2)["vector"].shape == (2, 5)
-    with pytest.raises(MmgenError, match=r"infers nothing from counts\+tags alone; it can from vector, vector\+counts, vector\+tags\."):
+    with pytest.raises(
+        MmgenError, match=r"infers nothing from counts\+tags alone; it can from vector, vector\+counts, vector\+tags\."
+    ):
         conditional.model.generate(batch, ["counts", "tags"])
     with pytest.raises(MmgenError, match="has no prior to generate from; say which modalities are given"):
         conditional.model.generate()

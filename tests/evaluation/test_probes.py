@@ -66,7 +66,9 @@ def with_answers(data):
         return Table.of(part.data, available=part.available, labels={"answers": made})
 
     names = {"answers": ("nought", "more", "one", "always")}
-    return replace(data, train=table(data.train), val=table(data.val), test=table(data.test), labels=names, fingerprint="answers")
+    return replace(
+        data, train=table(data.train), val=table(data.val), test=table(data.test), labels=names, fingerprint="answers"
+    )
 
 
 def test_several_answers_have_a_machine_each_and_are_ranked_by_the_distance_from_its_boundary():

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmgen.evaluation.scores import accuracy, average_precisions, known_rows, mean_average_precision, micro_average_precision
+from mmgen.evaluation.scores import (
+    accuracy,
+    average_precisions,
+    known_rows,
+    mean_average_precision,
+    micro_average_precision,
+)
 
 
 def by_definition(scores, answers):
@@ -36,13 +42,17 @@ def test_the_mean_leaves_out_unknown_answers_and_constant_ones():
     assert np.isnan(mean_average_precision(scores[:, 1:2], truth[:, 1:2]))
 
 
-@given(st.lists(st.tuples(*[st.tuples(st.integers(0, 5), st.integers(-1, 1)) for _ in range(3)]), min_size=1, max_size=10))
+@given(
+    st.lists(st.tuples(*[st.tuples(st.integers(0, 5), st.integers(-1, 1)) for _ in range(3)]), min_size=1, max_size=10)
+)
 def test_micro_ranks_all_known_answers_together(rows):
     scores, truth = (np.array([[pair[k] for pair in row] for row in rows]) for k in (0, 1))
     known = [pair for row in rows for pair in row if pair[1] >= 0]
     found = micro_average_precision(scores.astype(float), truth)
     if 0 < sum(answer for _, answer in known) < len(known):
-        assert found == pytest.approx(by_definition([float(score) for score, _ in known], [answer for _, answer in known]))
+        assert found == pytest.approx(
+            by_definition([float(score) for score, _ in known], [answer for _, answer in known])
+        )
     else:
         assert np.isnan(found)
 

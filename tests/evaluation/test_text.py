@@ -22,7 +22,9 @@ def levenshtein(one, two):
     table = [[i + j if i * j == 0 else 0 for j in range(len(two) + 1)] for i in range(len(one) + 1)]
     for i in range(1, len(one) + 1):
         for j in range(1, len(two) + 1):
-            table[i][j] = min(table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (one[i - 1] != two[j - 1]))
+            table[i][j] = min(
+                table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (one[i - 1] != two[j - 1])
+            )
     return table[-1][-1]
 
 
@@ -59,7 +61,9 @@ def test_distance_similarity_and_exact_matches_by_hand(evaluation, generating):
     strings = ["".join(alphabet[c] for c in row).strip() for row in made.tolist()]
     generating(evaluation, lambda given, target: made)
     rows = TextDistance().compute(evaluation)
-    assert {(row["given"], row["target"]) for row in rows} == {(g, "text") for g in ("text", "vector", "text+vector", "1 of 2")}
+    assert {(row["given"], row["target"]) for row in rows} == {
+        (g, "text") for g in ("text", "vector", "text+vector", "1 of 2")
+    }
     distances = [levenshtein(a, b) for a, b in zip(strings, texts)]
     similarities = [1 - d / max(len(a), len(b), 1) for d, a, b in zip(distances, strings, texts)]
     assert found(rows, "distance", "vector") == pytest.approx(np.mean(distances))

@@ -52,7 +52,7 @@ def test_mmjsd_poe_of_a_mixture_is_mmjsd():
     assert torch.allclose(value("mmjsd-poe", aggregator="moe"), value("mmjsd"), atol=1e-10)
 
 
-# Lemmas of "Mitigating the limitations of multimodal VAEs with coordination-based approach", in one dimension and by quadrature -----------------------------
+# Lemmas of "Mitigating the limitations of multimodal VAEs with coordination-based approach", in one dimension and by qu
 
 GRID = np.linspace(-60, 60, 240_001)
 STEP = GRID[1] - GRID[0]
@@ -66,7 +66,8 @@ def quadrature(experts):
     """KL(uniform mixture ‖ p_f) and log Z, with p_f ∝ N(0, 1)^π Π q_m^π and π = 1/(M+1)."""
     each = [density(0.0, 1.0), *(density(mean, variance) for mean, variance in experts)]
     log_unnormalised = sum(
-        -((GRID - mean) ** 2) / (2 * variance) - 0.5 * math.log(2 * math.pi * variance) for mean, variance in [(0.0, 1.0), *experts]
+        -((GRID - mean) ** 2) / (2 * variance) - 0.5 * math.log(2 * math.pi * variance)
+        for mean, variance in [(0.0, 1.0), *experts]
     ) / len(each)
     log_z = math.log(np.exp(log_unnormalised).sum() * STEP)
     mixture = sum(each) / len(each)
@@ -95,7 +96,9 @@ def test_with_one_normalised_prior_the_divergence_of_mmjsd_is_the_larger_one(exp
 @settings(max_examples=40, deadline=None)
 @given(experts=EXPERTS)
 def test_the_normaliser_of_the_geometric_prior(experts):
-    """Lemma 1 holds for the components too: Σ_k π KL(q_k ‖ q_j), averaged over j, is KL(q_k ‖ p_f) − log Z with log Z ≤ 0."""
+    """Lemma 1 holds for the components too: Σ_k π KL(q_k ‖ q_j), averaged over j, is KL(q_k ‖ p_f) − log Z with log Z ≤
+    0.
+    """
     log_z = quadrature(experts)[1]
     q, every = stacked([(0.0, 1.0), *experts]), torch.ones(1, len(experts), dtype=torch.bool)
     to_each = kl_gaussians(q[:, None], q[None]).mean(1)[:, 0]
@@ -105,7 +108,9 @@ def test_the_normaliser_of_the_geometric_prior(experts):
 
 
 def test_with_mvtcaes_unnormalised_prior_the_order_turns_round():
-    """MVTCAE pays −log Z in addition, without limit, and convexity gives log(M+1) at most: with experts far apart Lemma 2 fails, and MVTCAE < MMJSD."""
+    """MVTCAE pays −log Z in addition, without limit, and convexity gives log(M+1) at most: with experts far apart Lemma
+    2 fails, and MVTCAE < MMJSD.
+    """
     every = torch.ones(1, 2, dtype=torch.bool)
     gaps = []
     for distance in (0.2, 5.0, 10.0):

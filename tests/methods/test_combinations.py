@@ -1,4 +1,6 @@
-"""Every aggregator with every prior, for every objective that can mean them: terms are numbers, and gradients reach what they should."""
+"""Every aggregator with every prior, for every objective that can mean them: terms are numbers, and gradients reach
+what they should.
+"""
 
 import itertools
 
@@ -19,7 +21,9 @@ def test_every_combination_trains_or_is_refused(objective):
     data, kind = toy_data(("vector", "counts")), load("objectives", objective)
     trained = 0
     for aggregator, prior in itertools.product(AGGREGATORS, PRIORS):
-        possible = all(chosen is None or name in chosen for chosen, name in ((kind.aggregators, aggregator), (kind.priors, prior)))
+        possible = all(
+            chosen is None or name in chosen for chosen, name in ((kind.aggregators, aggregator), (kind.priors, prior))
+        )
         if not possible:
             with pytest.raises(MmgenError, match="it can use"):
                 make_model(objective, data, aggregator=aggregator, prior=prior)

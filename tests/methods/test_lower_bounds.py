@@ -1,4 +1,6 @@
-"""Where bounds of the evidence are tight, and which objectives claim one; that a claimed one holds is part of their contract."""
+"""Where bounds of the evidence are tight, and which objectives claim one; that a claimed one holds is part of their
+contract.
+"""
 
 import pytest
 import torch
@@ -30,7 +32,8 @@ def test_importance_weighted_bounds_of_mmvae(estimator):
 
 
 @pytest.mark.parametrize(
-    ("objective", "options"), [("elbo", {"aggregator": "poe"}), ("mopoe", {"aggregator": {"name": "poe", "prior_expert": "all"}})]
+    ("objective", "options"),
+    [("elbo", {"aggregator": "poe"}), ("mopoe", {"aggregator": {"name": "poe", "prior_expert": "all"}})],
 )
 def test_with_the_true_posterior_the_bound_is_the_evidence(objective, options):
     left, error = gap(objective, 2, **options)

@@ -7,7 +7,11 @@ from mmgen.registry import entries, load
 from mmgen.testing import LinearGaussianWorld, world_batch, world_model
 
 NAMES = sorted(entry.name for entry in entries("objectives"))
-OBJECTIVES = [name for name in NAMES if load("objectives", name).most_modalities is None and not load("objectives", name).needs_labels]
+OBJECTIVES = [
+    name
+    for name in NAMES
+    if load("objectives", name).most_modalities is None and not load("objectives", name).needs_labels
+]
 
 
 @pytest.mark.parametrize("modalities", [2, 3, 11, 20])

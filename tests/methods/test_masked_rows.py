@@ -11,7 +11,9 @@ from mmgen.testing import central_noise, make_model, toy_data
 
 NAMES = ("vector", "counts", "tags")
 NAMED = sorted(entry.name for entry in entries("objectives"))
-OBJECTIVES = [name for name in NAMED if load("objectives", name).supports_missing]  # the others refuse such rows, which is tested elsewhere
+OBJECTIVES = [
+    name for name in NAMED if load("objectives", name).supports_missing
+]  # the others refuse such rows, which is tested elsewhere
 
 
 def options(objective):

@@ -1,4 +1,6 @@
-"""Every objective on every kind of dataset, without a change: spikes, feature sets, images and text; with small networks, since only the wiring is looked at."""
+"""Every objective on every kind of dataset, without a change: spikes, feature sets, images and text; with small
+networks, since only the wiring is looked at.
+"""
 
 from functools import cache
 
@@ -22,7 +24,11 @@ def data(name):
 def small(modality):
     if isinstance(modality, ImageModality):
         return {"network": "mlp", "hidden": (8,), "channels": None}
-    return {"network": "embedding", "hidden": (8,), "channels": None, "embedding": 4} if isinstance(modality, TextModality) else {}
+    return (
+        {"network": "embedding", "hidden": (8,), "channels": None, "embedding": 4}
+        if isinstance(modality, TextModality)
+        else {}
+    )
 
 
 @pytest.mark.parametrize("name", ["rats", "mfeat", "mnist-svhn-text", "celeba", "cub", "translated-polymnist"])
@@ -34,7 +40,9 @@ def test_it_trains(objective, name):
             mmgen.MultimodalVAE.create(objective, data(name))
         return
     modalities = {key: small(modality) for key, modality in data(name).modalities.items()}
-    chosen = {"label": next(iter(data(name).labels))} if "label" in load("objectives", objective).Config.model_fields else {}
+    chosen = (
+        {"label": next(iter(data(name).labels))} if "label" in load("objectives", objective).Config.model_fields else {}
+    )
     model = mmgen.MultimodalVAE.create(objective, data(name), latent_dim=3, modalities=modalities, **chosen).train()
     torch.manual_seed(0)
     batch = data(name).train[:8]

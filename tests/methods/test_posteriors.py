@@ -1,4 +1,6 @@
-"""q(z | x_S) of a trained model, for every method and every subset: which experts, how they are joined, and where N(0, I) is one of them."""
+"""q(z | x_S) of a trained model, for every method and every subset: which experts, how they are joined, and where N(0,
+I) is one of them.
+"""
 
 import math
 from itertools import combinations
@@ -64,11 +66,16 @@ def test_posterior_of_a_subset(objective, subset):
         experts, found = model.experts(batch), model.posterior(batch, mask)
         joint = model.objective.joint(batch) if objective in ("jmvae", "telbo") and len(subset) == 3 else None
     for row in range(4):
-        each = [(experts.mean[m, row].tolist(), [math.exp(v) for v in experts.log_variance[m, row].tolist()]) for m in range(3)]
+        each = [
+            (experts.mean[m, row].tolist(), [math.exp(v) for v in experts.log_variance[m, row].tolist()])
+            for m in range(3)
+        ]
         expected = RULES[objective](each, subset)
         if joint is not None:
             expected = [(1.0, joint.mean[row].tolist(), joint.variance[row].tolist())]
-        parts = zip(found.weights[:, row], found.components.mean[:, row], found.components.variance[:, row], strict=True)
+        parts = zip(
+            found.weights[:, row], found.components.mean[:, row], found.components.variance[:, row], strict=True
+        )
         actual = [(float(weight), mean.tolist(), variance.tolist()) for weight, mean, variance in parts if weight > 0]
         assert len(actual) == len(expected)
         for (w, mean, variance), (w_, mean_, variance_) in zip(actual, expected, strict=True):

@@ -62,14 +62,21 @@ def test_is_the_equation_written_literally(aggregator, prior):
         def log_likelihood(z, m, b=b):
             x = batch.data[names[m]][b]
             with torch.no_grad():
-                return float(model.likelihoods[m].log_prob(model.decode(torch.tensor(z, dtype=torch.float64)[None], names[m])[0], x))
+                return float(
+                    model.likelihoods[m].log_prob(
+                        model.decode(torch.tensor(z, dtype=torch.float64)[None], names[m])[0], x
+                    )
+                )
 
         if aggregator == "none":
             expected_ll = [log_likelihood(row[m][0], m) if m in present else 0.0 for m in range(3)]
             expected_kl = sum(divergence(row[m], row[m][0]) for m in present)
         else:
             mixture, weights = components(aggregator, row, present, 3)
-            expected_ll = [sum(w * log_likelihood(q[0], m) for w, q in zip(weights, mixture)) if m in present else 0.0 for m in range(3)]
+            expected_ll = [
+                sum(w * log_likelihood(q[0], m) for w, q in zip(weights, mixture)) if m in present else 0.0
+                for m in range(3)
+            ]
             expected_kl = sum(w * divergence(q, q[0]) for w, q in zip(weights, mixture))
         torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), expected_ll, rtol=1e-8, atol=1e-8)
         torch.testing.assert_close(float(terms.divergence[b]), expected_kl, rtol=1e-8, atol=1e-8)
@@ -83,7 +90,9 @@ def test_the_stratified_estimator_is_unbiased(aggregator):
     torch.manual_seed(0)
     with torch.no_grad():
         stratified = torch.stack([elbo_terms(model.objective, model, batch).log_likelihood for _ in range(1000)])
-        exact = torch.stack([elbo_terms(model.objective, model, batch, stratified=False).log_likelihood for _ in range(300)])
+        exact = torch.stack(
+            [elbo_terms(model.objective, model, batch, stratified=False).log_likelihood for _ in range(300)]
+        )
     error = stratified.std(0) / 1000**0.5 + exact.std(0) / 300**0.5
     assert ((stratified.mean(0) - exact.mean(0)).abs() < 5 * error).all()
 
@@ -138,7 +147,10 @@ def test_the_vamp_prior_is_the_mixture_of_posteriors_of_its_pseudo_inputs():
     z = torch.randn(2, 3, dtype=torch.float64)
     total = torch.zeros(2, dtype=torch.float64)
     for k in range(3):
-        parts = [Gaussian(*encoder(u[k : k + 1])) for encoder, u in zip(model.encoders, model.objective.prior_for.pseudo_inputs)]
+        parts = [
+            Gaussian(*encoder(u[k : k + 1]))
+            for encoder, u in zip(model.encoders, model.objective.prior_for.pseudo_inputs)
+        ]
         mean, log_variance = product([(p.mean[0].tolist(), p.log_variance[0].tolist()) for p in parts] + [unit(3)])
         total += torch.tensor([math.exp(log_normal(row.tolist(), (mean, log_variance))) / 3 for row in z])
     torch.testing.assert_close(prior.log_prob(z), total.log())

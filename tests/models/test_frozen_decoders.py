@@ -1,4 +1,6 @@
-"""``log_likelihood(frozen=True)``: gradients reach z, and neither decoders nor likelihoods; and nothing is left changed."""
+"""``log_likelihood(frozen=True)``: gradients reach z, and neither decoders nor likelihoods; and nothing is left
+changed.
+"""
 
 import pytest
 import torch
@@ -31,7 +33,9 @@ def test_gradients_reach_z_alone(own):
     assert value.shape == (3, 2, 6)
     value.sum().backward()
     assert (z.grad != 0).any(-1).all(), "every latent has a gradient"
-    assert {name.split(".")[0] for name in constants(model)} == {"decoders", "likelihoods"}, "the test should have scales that learn"
+    assert {name.split(".")[0] for name in constants(model)} == {"decoders", "likelihoods"}, (
+        "the test should have scales that learn"
+    )
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -70,7 +74,9 @@ def test_what_learns_is_as_before_also_after_an_error(fails, monkeypatch):
     seen = []
 
     def broken(*arguments):
-        seen.append([parameter.requires_grad for m in (model.decoders[1], model.likelihoods[1]) for parameter in m.parameters()])
+        seen.append(
+            [parameter.requires_grad for m in (model.decoders[1], model.likelihoods[1]) for parameter in m.parameters()]
+        )
         raise RuntimeError("on purpose")
 
     if fails == "decoder":

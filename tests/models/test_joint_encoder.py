@@ -36,7 +36,9 @@ def test_takes_modalities_by_name():
 @pytest.mark.parametrize("kinds", [KINDS[:2], KINDS])
 @pytest.mark.parametrize("latent_dim", [3, 8])
 def test_has_as_many_parameters_as_the_encoders_but_for_their_biases(kinds, latent_dim):
-    """Trunks are those of the encoders, and the weights of one head on F = Σ F_m features are those of M heads; it has one pair of biases in place of M."""
+    """Trunks are those of the encoders, and the weights of one head on F = Σ F_m features are those of M heads; it has
+    one pair of biases in place of M.
+    """
     encoder, _ = encoder_and_batch(kinds, latent_dim=latent_dim)
     encoders = [modality.encoder(latent_dim) for modality in toy_data(kinds).modalities.values()]
     theirs = sum(parameter.numel() for each in encoders for parameter in each.parameters())
@@ -63,8 +65,13 @@ def test_rows_are_independent():
 def test_every_modality_of_a_row_matters_to_that_row_alone(changed):
     encoder, batch = encoder_and_batch(KINDS)
     values = batch.data[changed].clone()
-    values[2] = values[2].flip(-1) if changed == "text" else (values[2] + 1) % 3 if changed == "labels" else 1 - values[2]
-    before, after = encoder(batch).mean, encoder(Batch({**batch.data, changed: values}, batch.available, prepared=True)).mean
+    values[2] = (
+        values[2].flip(-1) if changed == "text" else (values[2] + 1) % 3 if changed == "labels" else 1 - values[2]
+    )
+    before, after = (
+        encoder(batch).mean,
+        encoder(Batch({**batch.data, changed: values}, batch.available, prepared=True)).mean,
+    )
     differs = (before != after).any(-1)
     assert differs.tolist() == [row == 2 for row in range(6)]
 

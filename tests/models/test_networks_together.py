@@ -1,4 +1,6 @@
-"""A model whose modalities are built alike gives what it gives one network after the other, under every kind of objective."""
+"""A model whose modalities are built alike gives what it gives one network after the other, under every kind of
+objective.
+"""
 
 import pytest
 import torch
@@ -28,7 +30,9 @@ def four_vectors(missing):
     available[:, 0] = True
     table = Table.of(values, available=available)
     modalities = {name: VectorModality(shape=(5,), hidden=(6,), standardise=False) for name in values}
-    return Data("four", ToyDataset(), modalities, table, table, table, {}, Provenance("simulated", "Random numbers."), "four")
+    return Data(
+        "four", ToyDataset(), modalities, table, table, table, {}, Provenance("simulated", "Random numbers."), "four"
+    )
 
 
 @pytest.mark.parametrize("case", CASES)

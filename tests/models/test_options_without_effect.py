@@ -17,7 +17,11 @@ from mmgen.testing import make_model, toy_data
 
 
 class Example(Options):
-    only_with = {"depth": {"network": ("conv", "resnet")}, "wide": {"network": Unless("none"), "depth": (3,)}, "frame": {}}
+    only_with = {
+        "depth": {"network": ("conv", "resnet")},
+        "wide": {"network": Unless("none"), "depth": (3,)},
+        "frame": {},
+    }
 
     network: Literal["none", "conv", "resnet"] = Field("none", description="Of which kind.")
     depth: int = Field(2, description="Layers.")
@@ -39,7 +43,9 @@ def test_what_has_no_effect_is_refused_with_a_reason(options, sentence):
     assert str(error.value) == sentence
 
 
-@pytest.mark.parametrize("options", [{}, {"network": "conv", "depth": 3, "wide": True}, {"depth": 2, "wide": False, "frame": None}])
+@pytest.mark.parametrize(
+    "options", [{}, {"network": "conv", "depth": 3, "wide": True}, {"depth": 2, "wide": False, "frame": None}]
+)
 def test_defaults_say_nothing_also_where_they_are_written_out(options):
     found = validated(Example, options, "part")
     assert validated(Example, found.model_dump(), "part") == found
@@ -137,7 +143,9 @@ def choices(field: Any) -> list[Any]:
     annotation = field.annotation
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    return [False, True] if annotation is bool else list(get_args(annotation)) if get_origin(annotation) is Literal else []
+    return (
+        [False, True] if annotation is bool else list(get_args(annotation)) if get_origin(annotation) is Literal else []
+    )
 
 
 def refusal(config: type[Options], values: dict[str, Any]) -> str:
@@ -149,7 +157,11 @@ def refusal(config: type[Options], values: dict[str, Any]) -> str:
     return ""
 
 
-EVERY = [(kind, entry) for kind in ("objectives", "aggregators", "priors", "metrics", "modalities") for entry in entries(kind)]
+EVERY = [
+    (kind, entry)
+    for kind in ("objectives", "aggregators", "priors", "metrics", "modalities")
+    for entry in entries(kind)
+]
 
 
 @pytest.mark.parametrize(("kind", "entry"), EVERY, ids=lambda value: getattr(value, "name", value))
@@ -157,8 +169,14 @@ def test_whatever_is_chosen_all_other_options_can_be_written_out_with_their_defa
     """A run's configuration has every option; it must load for every choice of those that others depend on."""
     config = load_entry(entry) if kind == "modalities" else load_entry(entry).Config
     deciding = sorted({option for condition in config.only_with.values() for option in condition})
-    defaults = {name: default_of(config, name) for name, field in config.model_fields.items() if not field.is_required()}
-    required = {"shape": IMAGE["shape"] if entry.name == "image" else (8,), "alphabet": ("a", "b"), "categories": ("a", "b")}
+    defaults = {
+        name: default_of(config, name) for name, field in config.model_fields.items() if not field.is_required()
+    }
+    required = {
+        "shape": IMAGE["shape"] if entry.name == "image" else (8,),
+        "alphabet": ("a", "b"),
+        "categories": ("a", "b"),
+    }
     given = {name: required[name] for name, field in config.model_fields.items() if field.is_required()}
     for values in product(*(choices(config.model_fields[name]) or [defaults[name]] for name in deciding)):
         chosen = {**given, **defaults, **dict(zip(deciding, values, strict=True))}
@@ -166,7 +184,10 @@ def test_whatever_is_chosen_all_other_options_can_be_written_out_with_their_defa
 
 
 def test_changing_the_network_of_a_datasets_image_leaves_its_options_behind():
-    declared = {"picture": ImageModality(shape=(1, 16, 16), bottleneck=True, channels=(4, 4)), "words": TextModality(**TEXT)}
+    declared = {
+        "picture": ImageModality(shape=(1, 16, 16), bottleneck=True, channels=(4, 4)),
+        "words": TextModality(**TEXT),
+    }
     changed = change_modalities(declared, {"picture": {"network": "mlp", "hidden": [8]}})
     assert changed["picture"] == ImageModality(shape=(1, 16, 16), network="mlp", hidden=(8,))
     with pytest.raises(MmgenError, match=r"modalities.picture: bottleneck does nothing with network=mlp"):
@@ -184,7 +205,10 @@ def test_what_is_said_of_all_modalities_holds_for_those_on_which_it_has_an_effec
 
 def test_a_recipes_options_go_with_the_choice_that_it_made(tmp_path, monkeypatch):
     path = tmp_path / "mine.yaml"
-    path.write_text("{description: Mine., scale: desk, dataset: {name: rats}, objective: {name: mmvamp, estimator: mc, warmup_steps: 5}}")
+    path.write_text(
+        "{description: Mine., scale: desk, dataset: {name: rats}, objective: {name: mmvamp, estimator: mc, "
+        "warmup_steps: 5}}"
+    )
     monkeypatch.setattr("mmgen.runs.config.recipes", lambda: {"mine": path})
     kept = layered(recipe="mine", assignments=["objective.samples=2"])
     assert kept["objective"] == {"name": "mmvamp", "estimator": "mc", "warmup_steps": 5, "samples": 2}

@@ -1,4 +1,6 @@
-"""Objectives that encode or generate only some modalities, decode from more than z, classify, or are found in closed form."""
+"""Objectives that encode or generate only some modalities, decode from more than z, classify, or are found in closed
+form.
+"""
 
 import pytest
 import torch
@@ -14,7 +16,9 @@ from mmgen.testing import toy_data
 
 
 class Conditional(Objective):
-    """q(z | vector), p(counts | z, vector), p(class | z): what is observed is not generated, and decoders see it beside z."""
+    """q(z | vector), p(counts | z, vector), p(class | z): what is observed is not generated, and decoders see it beside
+    z.
+    """
 
     decodes_mean = True
 
@@ -34,7 +38,11 @@ class Conditional(Objective):
         q = model.experts(batch)[0]
         z = q.rsample()
         right = -nn.functional.cross_entropy(self.classifier(q.mean), batch.labels["class"], reduction="none")
-        return Terms(model.log_likelihood([z, self.taken(z, batch), z], batch, own=True), q.mean.square().sum(-1), {"class": right})
+        return Terms(
+            model.log_likelihood([z, self.taken(z, batch), z], batch, own=True),
+            q.mean.square().sum(-1),
+            {"class": right},
+        )
 
     def posterior(self, model, batch, experts, given):
         return Mixture.of(experts[0].map(lambda value: value.expand(*given.shape[:-1], -1)))
@@ -50,7 +58,9 @@ class Conditional(Objective):
 
 
 class ClosedForm(Objective):
-    """z is the first columns of one modality around their training mean: nothing learns by gradient, and nothing is generated."""
+    """z is the first columns of one modality around their training mean: nothing learns by gradient, and nothing is
+    generated.
+    """
 
     whole_batch = True
 
@@ -84,7 +94,10 @@ def model_of(kind, data):
     torch.manual_seed(0)
     example = MultimodalVAE.create("elbo", data, latent_dim=2)
     model = MultimodalVAE(
-        data.modalities, kind(kind.Config(), example.objective.aggregate, example.objective.prior_for), example.config, data.labels
+        data.modalities,
+        kind(kind.Config(), example.objective.aggregate, example.objective.prior_for),
+        example.config,
+        data.labels,
     )
     model.description = {**example.description, "objective": {"name": kind.__name__}}
     model.fit_transforms(data.train)
@@ -150,10 +163,17 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     monkeypatch.setenv("MMGEN_CACHE", str(tmp_path))
     model, sentences = model_of(Conditional, data), []
     run = Run({"training": {"seed": 0}}, None, model=model, data=data)
-    rows = evaluate(run, ["reconstruction", "coherence", "log-likelihood"], notify=sentences.append, coherence={"classifier_steps": 5})
+    rows = evaluate(
+        run,
+        ["reconstruction", "coherence", "log-likelihood"],
+        notify=sentences.append,
+        coherence={"classifier_steps": 5},
+    )
     assert {row["target"] for row in rows if row["metric"] == "coherence"} == {"counts", "mean"}
     assert {row["target"] for row in rows if row["metric"] == "reconstruction"} == {"counts"}
-    assert sentences == ["The metric 'log-likelihood' is left out: the model does not generate every modality from z alone."]
+    assert sentences == [
+        "The metric 'log-likelihood' is left out: the model does not generate every modality from z alone."
+    ]
     nothing = Run({"training": {"seed": 0}}, None, model=model_of(ClosedForm, data), data=data)
     sentences.clear()
     assert evaluate(nothing, ["reconstruction", "coherence", "text", "fd-classifier"], notify=sentences.append) == []
@@ -183,13 +203,17 @@ def test_the_closed_form_comes_after_the_last_step(data, tmp_path):
 
 
 def test_a_batch_whose_rows_see_each_other_stays_in_one_piece(data):
-    with pytest.raises(MmgenError, match=r"compares the rows of a batch with each other, so training\.microbatches must be 1"):
+    with pytest.raises(
+        MmgenError, match=r"compares the rows of a batch with each other, so training\.microbatches must be 1"
+    ):
         Trainer(epochs=1, microbatches=2).fit(model_of(ClosedForm, data), data)
 
 
 def test_more_modalities_than_an_equation_is_for_are_refused(data, monkeypatch):
     monkeypatch.setattr("mmgen.models.elbo.ELBO.most_modalities", 2)
-    with pytest.raises(MmgenError, match=r"is for at most 2 modalities, and the dataset 'toy' has 3: vector, counts, tags\."):
+    with pytest.raises(
+        MmgenError, match=r"is for at most 2 modalities, and the dataset 'toy' has 3: vector, counts, tags\."
+    ):
         MultimodalVAE.create("elbo", data)
 
 

@@ -17,7 +17,9 @@ PATTERNS = {"some": [0, 2, 3, 5], "one": [4], "none": []}  # the rows of six tha
 
 
 def model_and_batch(rows=PATTERNS["some"], kinds=KINDS, objective="elbo", placeholder=0.0):
-    """Six rows, of which some have an image, and all but the last a vector; numbers stand where a row lacks something."""
+    """Six rows, of which some have an image, and all but the last a vector; numbers stand where a row lacks
+    something.
+    """
     data = toy_data(kinds)
     model = make_model(objective, data, modalities=CHANGES).train()
     available = torch.ones(6, len(kinds), dtype=torch.bool)
@@ -27,7 +29,9 @@ def model_and_batch(rows=PATTERNS["some"], kinds=KINDS, objective="elbo", placeh
     changed = {}
     for m, (name, values) in enumerate(batch.data.items()):
         there = available[:, m].reshape(-1, *[1] * (values.dim() - 1))
-        changed[name] = torch.where(there, values, torch.full_like(values, placeholder if values.is_floating_point() else 1))
+        changed[name] = torch.where(
+            there, values, torch.full_like(values, placeholder if values.is_floating_point() else 1)
+        )
     return model, replace(batch, data=changed)
 
 
@@ -171,7 +175,9 @@ def test_what_a_batch_knows_of_itself():
     assert [numbers.tolist() for numbers in (*presence.having[1:], presence.complete)] == [[0, 2], [1, 2], [2]]
     assert batch[[2]].presence.complete is None
     assert batch[:2].presence.complete.tolist() == []
-    assert batch.restrict(torch.tensor([[True, True, True]] * 2 + [[False, True, True]])).presence.having[0].tolist() == [0, 1]
+    assert batch.restrict(torch.tensor([[True, True, True]] * 2 + [[False, True, True]])).presence.having[
+        0
+    ].tolist() == [0, 1]
 
 
 def test_a_batch_that_was_moved_knows_it_without_asking_the_device():
@@ -183,7 +189,9 @@ def test_a_batch_that_was_moved_knows_it_without_asking_the_device():
     for batch in (data.train[:8].to("meta"), table[:8], table[torch.arange(8)]):
         presence = model.prepare(batch).presence
         shapes = [None if numbers is None else numbers.shape for numbers in (*presence.having, presence.complete)]
-        assert shapes == [None if numbers is None else numbers.shape for numbers in (*expected.having, expected.complete)]
+        assert shapes == [
+            None if numbers is None else numbers.shape for numbers in (*expected.having, expected.complete)
+        ]
         assert all(numbers is None or numbers.device.type == "meta" for numbers in presence.having)
         experts = model.experts(batch)
         model.log_likelihood(experts.mean[0], batch).sum().backward()
@@ -200,7 +208,11 @@ def test_numbers_are_beside_their_mask():
 
 
 def test_a_table_keeps_its_mask_where_it_is_planned():
-    table = Table.of({"a": torch.randn(4, 2)}, available=torch.ones(4, 1, dtype=torch.bool), labels={"y": torch.arange(4)}).to("meta")
+    table = Table.of(
+        {"a": torch.randn(4, 2)}, available=torch.ones(4, 1, dtype=torch.bool), labels={"y": torch.arange(4)}
+    ).to("meta")
     assert table.available.device.type == "cpu" and table.data["a"].device.type == "meta"
     batch = table[torch.tensor([3, 1])]
-    assert {values.device.type for values in (batch.data["a"], batch.available, batch.labels["y"], batch.rows)} == {"meta"}
+    assert {values.device.type for values in (batch.data["a"], batch.available, batch.labels["y"], batch.rows)} == {
+        "meta"
+    }

@@ -1,6 +1,7 @@
 """Every network against its table: kind, channels, kernel, whether there is a bias, and what size leaves the layer.
 
-The tables are those of the papers and their released code, written out as numbers; the networks are made on the device "meta", without memory.
+The tables are those of the papers and their released code, written out as numbers; the networks are made on the device
+"meta", without memory.
 """
 
 import math
@@ -33,7 +34,9 @@ def norm(i, out):
 
 
 def block(kind, i, o, k, before, after):
-    """Norm, 1-wide convolution, norm, convolution; shortcut: convolution without bias, norm. Convolutions of texts have a bias."""
+    """Norm, 1-wide convolution, norm, convolution; shortcut: convolution without bias, norm. Convolutions of texts have
+    a bias.
+    """
     dims = len(before)
     bias, one, wide = dims == 1, (1,) * dims, k * dims
     return [
@@ -228,7 +231,8 @@ def observed(network, x):
 def count(table):
     """Parameters of a table's layers."""
     return sum(
-        2 * i if kind == "norm" else i * o if kind == "embedding" else i * o * math.prod(k) + o * bias for kind, i, o, k, bias, _ in table
+        2 * i if kind == "norm" else i * o if kind == "embedding" else i * o * math.prod(k) + o * bias
+        for kind, i, o, k, bias, _ in table
     )
 
 
@@ -279,18 +283,29 @@ def test_what_stands_between_the_layers(name, activations, between):
         if kind is nn.Upsample:
             assert {layer.mode for layers in found for layer in layers} == {"nearest"}
         if kind is nn.AvgPool2d:
-            assert {(layer.kernel_size, layer.stride, layer.padding) for layers in found for layer in layers} == {(3, 2, 1)}
+            assert {(layer.kernel_size, layer.stride, layer.padding) for layers in found for layer in layers} == {
+                (3, 2, 1)
+            }
 
 
 def test_strides_and_paddings():
     def geometry(network):
-        layers = [each for each in network.modules() if isinstance(each, nn.Conv2d | nn.Conv1d | nn.ConvTranspose2d | nn.ConvTranspose1d)]
+        layers = [
+            each
+            for each in network.modules()
+            if isinstance(each, nn.Conv2d | nn.Conv1d | nn.ConvTranspose2d | nn.ConvTranspose1d)
+        ]
         return [(set(each.stride), set(each.padding)) for each in layers if each.kernel_size[-1] > 1]
 
     half, whole = ({2}, {1}), ({1}, {0})
     with torch.device("meta"):
         assert geometry(CASES["polymnist"][0]().trunk(J)) == [half] * 3
-        assert geometry(CASES["svhn"][0]().trunk(J)) == [half, half, half, whole]  # one position: its stride does not matter
+        assert geometry(CASES["svhn"][0]().trunk(J)) == [
+            half,
+            half,
+            half,
+            whole,
+        ]  # one position: its stride does not matter
         assert geometry(CASES["svhn"][0]().decoder(J)) == [whole, half, half, half]
         assert geometry(CASES["celeba-image"][0]().trunk(J)) == [({2}, {2}), *[half] * 6, *[whole] * 2]
         assert geometry(CASES["celeba-text"][0]().decoder(J)) == [*[whole] * 2, *[half] * 10, half]

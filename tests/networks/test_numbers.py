@@ -1,4 +1,6 @@
-"""What single layers compute, against the formula written out; and every network for other sizes: shapes, finite numbers, gradients."""
+"""What single layers compute, against the formula written out; and every network for other sizes: shapes, finite
+numbers, gradients.
+"""
 
 import pytest
 import torch
@@ -53,7 +55,9 @@ def check(modality, x):
         network.eval()
     whole = encoder(x)[0]
     assert whole.isfinite().all()
-    torch.testing.assert_close(encoder(x[:1])[0], whole[:1], atol=1e-4, rtol=1e-4)  # in evaluation rows do not know each other
+    torch.testing.assert_close(
+        encoder(x[:1])[0], whole[:1], atol=1e-4, rtol=1e-4
+    )  # in evaluation rows do not know each other
     assert decoder(whole).isfinite().all()
 
 
@@ -113,7 +117,9 @@ def test_a_normalised_block_is_its_formula():
 def test_residual_and_dropout_reach_the_blocks():
     for modality in (
         ImageModality(shape=(3, 32, 32), network="resnet-bn", channels=(4, 6, 8), residual=(1.0, 1.0), dropout=0.25),
-        TextModality(shape=(32,), alphabet=LETTERS, network="resnet", channels=(4, 6, 8), residual=(1.0, 1.0), dropout=0.25),
+        TextModality(
+            shape=(32,), alphabet=LETTERS, network="resnet", channels=(4, 6, 8), residual=(1.0, 1.0), dropout=0.25
+        ),
     ):
         for network in (modality.trunk(J), modality.decoder(J)):
             blocks = [layer for layer in network.modules() if isinstance(layer, NormalisedBlock)]

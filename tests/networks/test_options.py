@@ -21,11 +21,26 @@ def error(kind, declared, **options):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"network": "unet"}, "modalities.m.network: 'unet' is not right; it should be 'conv', 'conv4', 'resnet', 'resnet-bn' or 'mlp'."),
-        ({"network": "conv4", "channels": [4] * 6}, "network conv4 takes 1 to 5 channels for images of 28×28 pixels, not 6"),
-        ({"network": "conv", "channels": [4] * 8}, "network conv takes 1 to 6 channels for images of 28×28 pixels, not 8"),
-        ({"network": "resnet-bn", "channels": [4]}, "network resnet-bn takes 2 to 5 channels for images of 28×28 pixels, not 1"),
-        ({"network": "resnet-bn", "shape": [3, 8, 8]}, "network resnet-bn takes 2 to 4 channels for images of 8×8 pixels, not 5"),
+        (
+            {"network": "unet"},
+            "modalities.m.network: 'unet' is not right; it should be 'conv', 'conv4', 'resnet', 'resnet-bn' or 'mlp'.",
+        ),
+        (
+            {"network": "conv4", "channels": [4] * 6},
+            "network conv4 takes 1 to 5 channels for images of 28×28 pixels, not 6",
+        ),
+        (
+            {"network": "conv", "channels": [4] * 8},
+            "network conv takes 1 to 6 channels for images of 28×28 pixels, not 8",
+        ),
+        (
+            {"network": "resnet-bn", "channels": [4]},
+            "network resnet-bn takes 2 to 5 channels for images of 28×28 pixels, not 1",
+        ),
+        (
+            {"network": "resnet-bn", "shape": [3, 8, 8]},
+            "network resnet-bn takes 2 to 4 channels for images of 8×8 pixels, not 5",
+        ),
         ({"channels": [8, 0]}, "modalities.m.channels.1: 0 is not right; it should be greater than 0."),
         ({"output": "sigmoid", "likelihood": "bernoulli"}, "a Bernoulli likelihood has a sigmoid of its own"),
         ({"dropout": 1.0}, "modalities.m.dropout: 1.0 is not right; it should be less than 1."),
@@ -44,7 +59,10 @@ def test_images_say_what_is_wrong(options, says):
         ({"end": "."}, "modalities.m: end '.' is not in the alphabet."),
         ({"unknown": "?"}, "modalities.m: unknown '?' is not in the alphabet."),
         ({"shape": [2, 3]}, "the shape of a text is its length, such as [32], not [2, 3]"),
-        ({"network": "resnet", "channels": [4, 4, 4, 4]}, "network resnet takes 2 to 3 channels for texts of 6 symbols, not 4"),
+        (
+            {"network": "resnet", "channels": [4, 4, 4, 4]},
+            "network resnet takes 2 to 3 channels for texts of 6 symbols, not 4",
+        ),
         ({"network": "resnet", "shape": [1]}, "network resnet takes texts of at least 2 symbols, not 1"),
         ({"network": "conv", "channels": [4]}, "network conv takes 2 to 4 channels for texts of 6 symbols, not 1"),
         ({"network": "sentence"}, "network sentence takes 1 to 2 channels for texts of 6 symbols, not 3"),
@@ -75,8 +93,12 @@ def test_channels_of_none_follow_the_network():
 
 def test_a_description_makes_the_same_modality_again():
     made = [
-        ImageModality(**IMAGE, network="resnet-bn", channels=(4, 8), residual=(1.0, 1.0), dropout=0.2, output="sigmoid"),
-        TextModality(**TEXT, network="sentence", channels=(4,), embedding=16, pad="c", end="b", unknown="a", joiner=" "),
+        ImageModality(
+            **IMAGE, network="resnet-bn", channels=(4, 8), residual=(1.0, 1.0), dropout=0.2, output="sigmoid"
+        ),
+        TextModality(
+            **TEXT, network="sentence", channels=(4,), embedding=16, pad="c", end="b", unknown="a", joiner=" "
+        ),
     ]
     for modality in made:
         description = describe_modality(modality)
@@ -94,7 +116,9 @@ def test_the_encoder_of_polymnist_narrows_to_the_latent_space():
 def test_the_activation_before_the_heads_is_an_option():
     x = torch.rand(2, 3, 28, 28)
     torch.manual_seed(0)
-    plain, activated = (ImageModality(**IMAGE, network="resnet", channels=(4, 4), activated=each).trunk(3) for each in (False, True))
+    plain, activated = (
+        ImageModality(**IMAGE, network="resnet", channels=(4, 4), activated=each).trunk(3) for each in (False, True)
+    )
     activated.load_state_dict(plain.state_dict())
     assert plain(x).min() < 0
     torch.testing.assert_close(activated(x), nn.functional.leaky_relu(plain(x), 0.2))
@@ -165,7 +189,9 @@ def test_every_option_is_described():
 
 def test_what_is_said_of_all_modalities_holds_unless_one_is_named():
     declared = {name: ImageModality(shape=(3, 8, 8), network="resnet") for name in ("a", "b", "c")}
-    changed = change_modalities(declared, {"b": {"channels": [5]}, "all": {"network": "conv", "channels": [4, 6], "weight": 2.0}})
+    changed = change_modalities(
+        declared, {"b": {"channels": [5]}, "all": {"network": "conv", "channels": [4, 6], "weight": 2.0}}
+    )
     assert list(changed) == ["a", "b", "c"]
     assert [modality.network for modality in changed.values()] == ["conv"] * 3
     assert [modality.channels for modality in changed.values()] == [(4, 6), (5,), (4, 6)]

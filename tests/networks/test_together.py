@@ -70,7 +70,8 @@ def test_decoders_of_the_same_latents_and_of_their_own() -> None:
             assert b.shape == (7, 1, 2, 2)
             torch.testing.assert_close(a, b)
     before, after = (
-        torch.autograd.grad(sum(x.square().sum() for x in run(networks, [shared] * 4)), shared)[0] for run in (alone, together)
+        torch.autograd.grad(sum(x.square().sum() for x in run(networks, [shared] * 4)), shared)[0]
+        for run in (alone, together)
     )  # type: ignore[arg-type]
     torch.testing.assert_close(before, after)
 
@@ -87,7 +88,11 @@ def test_derivatives_of_derivatives() -> None:
 
 def test_only_what_is_built_alike_runs_together() -> None:
     three: list[nn.Module] = list(encoders(3, (4,), (5,)))
-    others: list[nn.Module] = [*encoders(1, (6,), (5,)), *encoders(1, (4,), (5,), "tanh"), *encoders(1, (4,), (5,), spread="log-scale")]
+    others: list[nn.Module] = [
+        *encoders(1, (6,), (5,)),
+        *encoders(1, (4,), (5,), "tanh"),
+        *encoders(1, (4,), (5,), spread="log-scale"),
+    ]
     networks = [others[0], three[0], others[1], three[1], others[2], three[2]]
     inputs = [torch.randn(2, 6 if k == 0 else 4, dtype=torch.float64) for k in range(6)]
     assert calls("aten::addmm", networks, inputs) == 3 * 3

@@ -1,4 +1,6 @@
-"""Every network in a model: a few steps of training, with a last batch of a single row, and every modality generated."""
+"""Every network in a model: a few steps of training, with a last batch of a single row, and every modality
+generated.
+"""
 
 import pytest
 import torch
@@ -40,7 +42,9 @@ def test_every_network_trains(name):
 
 def test_in_evaluation_rows_do_not_depend_on_their_batch():
     data = toy_data(("image", "text"), rows=24)
-    changes = {name: CHANGES[f"{name}-{network}"][1] for name, network in (("image", "resnet-bn"), ("text", "sentence"))}
+    changes = {
+        name: CHANGES[f"{name}-{network}"][1] for name, network in (("image", "resnet-bn"), ("text", "sentence"))
+    }
     model = MultimodalVAE.create("elbo", data, latent_dim=2, modalities=changes)
     in_training = model.train().experts(data.train[:8]).mean
     assert not torch.allclose(in_training[:, :4], model.experts(data.train[:4]).mean, atol=1e-3)

@@ -1,4 +1,6 @@
-"""docs/write-a-plugin.md shows the files of the example as they are, every line of them; and the example's own tests pass, installed from its wheel."""
+"""docs/write-a-plugin.md shows the files of the example as they are, every line of them; and the example's own tests
+pass, installed from its wheel.
+"""
 
 import os
 import re
@@ -22,7 +24,9 @@ def blocks(heading, language):
 
 @pytest.mark.parametrize(("heading", "file"), [("The method", "mwb.py"), ("The dataset", "breast_cancer.py")])
 def test_the_blocks_of_a_section_are_the_file(heading, file):
-    assert "\n\n\n".join(blocks(heading, "python")) + "\n" == (EXAMPLE / "mmgen_plugin_example" / file).read_text(encoding="utf-8")
+    assert "\n\n\n".join(blocks(heading, "python")) + "\n" == (EXAMPLE / "mmgen_plugin_example" / file).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_recipe_and_the_entry_points_are_those_of_the_example():

@@ -1,4 +1,5 @@
-"""Every hook is documented and used by a shipped plugin; a failing one is reported by name, and everything else goes on.
+"""Every hook is documented and used by a shipped plugin; a failing one is reported by name, and everything else goes
+on.
 
 Reports with a section that fails are in plugins/mmgen-plugin-report/tests/test_report_page.py.
 """
@@ -17,7 +18,8 @@ from mmgen.testing import toy_data
 ROOT = Path(__file__).parents[2]
 NAMES = {name: function for name, function in vars(hookspecs).items() if name.startswith("mmgen_")}
 FAILING = "from mmgen import hookimpl\n\n" + "\n".join(
-    f"@hookimpl\ndef {name}({', '.join(inspect.signature(function).parameters)}):\n    raise ValueError('{name} is broken')\n"
+    f"@hookimpl\ndef {name}({', '.join(inspect.signature(function).parameters)}):\n    raise ValueError('{name} is "
+    "broken')\n"
     for name, function in NAMES.items()
 )
 ONE_FAILS = (
@@ -76,7 +78,8 @@ def test_a_plugin_of_which_every_hook_fails_costs_a_training_nothing(install, tm
     plain = train(tmp_path / "plain")
     install("every_hook_fails", FAILING)
     with pytest.warns(
-        HookWarning, match="mmgen-plugin-broken:broken failed in mmgen_train_start: ValueError: mmgen_train_start is broken"
+        HookWarning,
+        match="mmgen-plugin-broken:broken failed in mmgen_train_start: ValueError: mmgen_train_start is broken",
     ) as caught:
         broken = train(tmp_path / "broken")
     assert len(caught) == 1, "once is enough"

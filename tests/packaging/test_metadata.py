@@ -89,7 +89,10 @@ def test_ranges_are_open_upwards_and_hold_what_is_tested_with(folder):
     """Everything has a floor, and no ceiling forbids a version that constraints.txt pins."""
     pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
     said = project(folder)
-    texts = [*said["dependencies"], *(text for extra in said.get("optional-dependencies", {}).values() for text in extra)]
+    texts = [
+        *said["dependencies"],
+        *(text for extra in said.get("optional-dependencies", {}).values() for text in extra),
+    ]
     for requirement in map(Requirement, texts):
         if requirement.name.startswith("mmgen-") and requirement.extras:
             continue
@@ -100,8 +103,16 @@ def test_ranges_are_open_upwards_and_hold_what_is_tested_with(folder):
 
 @each_plugin
 def test_what_is_imported_is_declared(folder):
-    """Third-party packages that the code imports at its top level are dependencies of their own, and not only the core's."""
-    names = {"sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow", "yaml": "pyyaml", "cca_zoo": "cca-zoo"}
+    """Third-party packages that the code imports at its top level are dependencies of their own, and not only the
+    core's.
+    """
+    names = {
+        "sklearn": "scikit-learn",
+        "skimage": "scikit-image",
+        "PIL": "pillow",
+        "yaml": "pyyaml",
+        "cca_zoo": "cca-zoo",
+    }
     declared = {Requirement(text).name.lower() for text in project(folder)["dependencies"]}
     package = next(folder.glob("mmgen_plugin_*"))
     for path in package.rglob("*.py"):
@@ -129,11 +140,15 @@ def test_no_distribution_needs_itself_through_others():
 
 
 def test_the_core_knows_what_its_plugins_add():
-    """The line that installs what is missing names the distribution that declares it; every command of ``plugins/`` is known."""
+    """The line that installs what is missing names the distribution that declares it; every command of ``plugins/`` is
+    known.
+    """
     declared = {}
     for folder in PLUGINS:
         for group, points in project(folder).get("entry-points", {}).items():
-            declared |= {(group.removeprefix("mmgen."), name): folder.name for name in points if folder.parent.name == "plugins"}
+            declared |= {
+                (group.removeprefix("mmgen."), name): folder.name for name in points if folder.parent.name == "plugins"
+            }
     assert {key: declared.get(key) for key in KNOWN} == KNOWN
     assert {key for key in declared if key[0] == "commands"} <= set(KNOWN)
     for extra in ("compare", "report", "papers", "vision"):
@@ -150,7 +165,9 @@ def test_a_wheel_says_that_it_is_typed(folder, wheels):
 @every
 def test_entry_points_are_of_known_groups_and_point_at_things_that_are_there(folder, wheels):
     there = contents(wheels[folder])
-    package = "mmgen" if folder == ROOT else f"mmgen_plugin_{folder.name.removeprefix('mmgen-plugin-').replace('-', '_')}"
+    package = (
+        "mmgen" if folder == ROOT else f"mmgen_plugin_{folder.name.removeprefix('mmgen-plugin-').replace('-', '_')}"
+    )
     points = project(folder).get("entry-points", {})
     assert set(points) - {"pytest11"} <= GROUPS
     assert points, "a distribution without an entry point is never found"
@@ -162,9 +179,13 @@ def test_entry_points_are_of_known_groups_and_point_at_things_that_are_there(fol
             source = there.get(f"{path}.py", there.get(f"{path}/__init__.py"))
             assert source is not None, f"{name}: there is no module {module} in the wheel"
             if group == "mmgen.recipes":
-                assert any(file.startswith(f"{path}/recipes/") and file.endswith(".yaml") for file in there), f"{module} has no recipes"
+                assert any(file.startswith(f"{path}/recipes/") and file.endswith(".yaml") for file in there), (
+                    f"{module} has no recipes"
+                )
             if attribute:
-                defined = {node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+                defined = {
+                    node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef | ast.FunctionDef)
+                }
                 assert attribute in defined, f"{name}: {module} has no {attribute}"
 
 
@@ -174,14 +195,23 @@ def test_the_wheel_holds_the_package_and_nothing_else(folder, wheels):
     said = project(folder)
     assert (found.name, str(found.version), found.summary) == (said["name"], said["version"], said["description"])
     assert found.license_expression == "Apache-2.0" and found.license_files == ["LICENSE"]
-    assert found.description == (folder / "README.md").read_text(encoding="utf-8") and found.description_content_type == "text/markdown"
+    assert (
+        found.description == (folder / "README.md").read_text(encoding="utf-8")
+        and found.description_content_type == "text/markdown"
+    )
     assert dict(found.project_urls) == URLS
-    assert not any(classifier.startswith("License ::") for classifier in found.classifiers), "the licence is an expression"
+    assert not any(classifier.startswith("License ::") for classifier in found.classifiers), (
+        "the licence is an expression"
+    )
     package = "mmgen" if folder == ROOT else next(folder.glob("mmgen_plugin_*")).name
     info = f"{said['name'].replace('-', '_')}-{said['version']}.dist-info"
     assert {name.split("/")[0] for name in there} == {package, info}
     assert there[f"{info}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
-    tree = {str(path.relative_to(folder)) for path in (folder / package).rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    tree = {
+        str(path.relative_to(folder))
+        for path in (folder / package).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     assert {name for name in there if not name.startswith(info)} == tree
 
 

@@ -39,7 +39,9 @@ def test_what_is_run_before_a_commit_is_what_make_lint_runs():
     assert [hook.replace(" --force-exclude", "") for hook in hooks] == linted
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_forms_of_issues_are_complete(path):
     form = read(path)
     assert form["name"] and form["description"]

@@ -1,4 +1,6 @@
-"""What a run, a cache or a recipe names is looked up among what is installed and allowed, and never imported or executed otherwise."""
+"""What a run, a cache or a recipe names is looked up among what is installed and allowed, and never imported or
+executed otherwise.
+"""
 
 import ast
 import json
@@ -18,22 +20,48 @@ from mmgen.testing import toy_data
 ROOT = Path(__file__).parents[2]
 # What can execute the content of a file (or of a string), and why each place that has it is safe.
 REASONS = {
-    ("mmgen/testing/contracts/modality.py", "import pickle"): "A contract: a modality is pickled and read back within one test.",
+    (
+        "mmgen/testing/contracts/modality.py",
+        "import pickle",
+    ): "A contract: a modality is pickled and read back within one test.",
     ("mmgen/testing/contracts/modality.py", "pickle.loads"): "The same bytes that it has just made.",
     (
         "plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/decoding.py",
         "import joblib",
     ): "To decode in several processes; it reads no file.",
-    ("plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/tensor_files.py", "import pickle"): "For the name of the error.",
+    (
+        "plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/tensor_files.py",
+        "import pickle",
+    ): "For the name of the error.",
     ("plugins/mmgen-plugin-polymnist/mmgen_plugin_polymnist/tensor_files.py", "torch.load"): "With weights_only=True.",
     ("plugins/mmgen-plugin-two-view-mnist/mmgen_plugin_two_view_mnist/unpickling.py", "import pickle"): (
         "An Unpickler that finds stand-ins for arrays and refuses everything else."
     ),
 }
-MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "code", "codeop", "runpy"}
+MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "cloudpickle",
+    "dill",
+    "joblib",
+    "marshal",
+    "shelve",
+    "code",
+    "codeop",
+    "runpy",
+}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 CALLS = {
-    *("torch.load", "torch.jit.load", "torch.hub.load", "torch.package.PackageImporter", "yaml.load", "yaml.load_all", "yaml.unsafe_load"),
+    *(
+        "torch.load",
+        "torch.jit.load",
+        "torch.hub.load",
+        "torch.package.PackageImporter",
+        "yaml.load",
+        "yaml.load_all",
+        "yaml.unsafe_load",
+    ),
     *("yaml.full_load", "pd.read_pickle", "pandas.read_pickle", "pickle.load", "pickle.loads", "numpy.load", "np.load"),
 }
 SAFE = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False)}
@@ -47,11 +75,17 @@ def dotted(node):
 
 
 def dangers(source):
-    """Everything in a file that could execute what it reads; loaders that are told not to are only listed by way of their option."""
+    """Everything in a file that could execute what it reads; loaders that are told not to are only listed by way of
+    their option.
+    """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = (
-                [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""] if not node.level else []
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if not node.level
+                else []
             )
             yield from (f"import {module}" for module in modules if module.split(".")[0] in MODULES)
             if isinstance(node, ast.ImportFrom) and not node.level:
@@ -62,7 +96,9 @@ def dangers(source):
                 yield name
             if name in CALLS:
                 option = SAFE.get(name)
-                told = option and any(key.arg == option[0] and getattr(key.value, "value", None) is option[1] for key in node.keywords)
+                told = option and any(
+                    key.arg == option[0] and getattr(key.value, "value", None) is option[1] for key in node.keywords
+                )
                 if name == "torch.load" and not told:
                     yield "torch.load without weights_only=True"
                 elif not told or name == "torch.load":
@@ -77,7 +113,9 @@ def dangers(source):
 def test_nothing_executes_what_it_reads():
     paths = [*(ROOT / "mmgen").rglob("*.py"), *ROOT.glob("*/mmgen-plugin-*/mmgen_plugin_*/**/*.py")]
     assert len(paths) > 150
-    found = {(str(path.relative_to(ROOT)), danger) for path in paths for danger in dangers(path.read_text(encoding="utf-8"))}
+    found = {
+        (str(path.relative_to(ROOT)), danger) for path in paths for danger in dangers(path.read_text(encoding="utf-8"))
+    }
     assert found - set(REASONS) == set(), (
         "this can execute the content of a file: use safetensors, JSON or safe YAML, or say why it is safe"
     )
@@ -108,7 +146,9 @@ def trained(tmp_path_factory):
     data = toy_data(rows=20)
     return (
         Trainer(epochs=1)
-        .fit(MultimodalVAE.create("elbo", data, latent_dim=2), data, output=str(tmp_path_factory.mktemp("runs") / "run"))
+        .fit(
+            MultimodalVAE.create("elbo", data, latent_dim=2), data, output=str(tmp_path_factory.mktemp("runs") / "run")
+        )
         .path
     )
 
@@ -124,7 +164,8 @@ def evil(tmp_path, monkeypatch):
     site, trace = tmp_path / "site", tmp_path / "imported"
     site.mkdir()
     source = (
-        f"from pathlib import Path\nPath({str(trace)!r}).touch()\nfrom mmgen.models import ELBO as Evil\nclass Mine(Evil):\n    'Mine.'\n"
+        f"from pathlib import Path\nPath({str(trace)!r}).touch()\nfrom mmgen.models import ELBO as Evil\nclass "
+        "Mine(Evil):\n    'Mine.'\n"
     )
     (site / "evil_module.py").write_text(source)
     monkeypatch.syspath_prepend(site)
@@ -134,7 +175,9 @@ def evil(tmp_path, monkeypatch):
         info = site / "mmgen_plugin_evil-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mmgen-plugin-evil\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[mmgen.objectives]\nevil = evil_module:Mine\n[mmgen]\nevil = evil_module\n")
+        (info / "entry_points.txt").write_text(
+            "[mmgen.objectives]\nevil = evil_module:Mine\n[mmgen]\nevil = evil_module\n"
+        )
         refresh()
 
     yield declare, trace
@@ -149,12 +192,20 @@ def change(run, old, new, name="config.yaml"):
     (run / name).write_text(text.replace(old, new), encoding="utf-8")
 
 
-NAMED = ["evil_module:Mine", "evil_module", "evil_module.Mine", "mmgen-plugin-evil:evil", "evil", "../site/evil_module.py"]
+NAMED = [
+    "evil_module:Mine",
+    "evil_module",
+    "evil_module.Mine",
+    "mmgen-plugin-evil:evil",
+    "evil",
+    "../site/evil_module.py",
+]
 
 
 @pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize(
-    ("section", "old"), [("objective", "name: elbo"), ("aggregator", "name: poe"), ("prior", "name: normal"), ("modality", "kind: vector")]
+    ("section", "old"),
+    [("objective", "name: elbo"), ("aggregator", "name: poe"), ("prior", "name: normal"), ("modality", "kind: vector")],
 )
 def test_a_run_that_names_what_is_not_installed_imports_nothing(section, old, name, run, evil):
     change(run, old, f"{old.split(':')[0]}: '{name}'")
@@ -168,7 +219,9 @@ def test_a_run_that_names_what_is_not_installed_imports_nothing(section, old, na
 
 def test_what_a_record_of_components_names_is_not_imported(run, evil):
     facts = json.loads((run / "environment.json").read_text())
-    facts["components"].append({"kind": "objectives", "name": "evil", "distribution": "mmgen-plugin-evil", "version": "1.0"})
+    facts["components"].append(
+        {"kind": "objectives", "name": "evil", "distribution": "mmgen-plugin-evil", "version": "1.0"}
+    )
     (run / "environment.json").write_text(json.dumps(facts))
     with pytest.raises(MmgenError, match=r"pip install mmgen-plugin-evil==1\.0"):
         _ = load_run(run).model

@@ -122,8 +122,8 @@ def test_names_of_plugins_are_names_of_mmgen():
 
 def test_help_of_a_command_imports_neither_torch_nor_what_the_command_needs():
     code = (
-        "import sys, json\nfrom mmgen.cli.app import app\nfrom mmgen.cli.guarded import run_guarded\n"
-        "code = [run_guarded(app, [name, '--help']) for name in ('compare', 'report', 'reproduce', 'samples', 'train')]\n"
+        "import sys, json\nfrom mmgen.cli.app import app\nfrom mmgen.cli.guarded import run_guarded\ncode = "
+        "[run_guarded(app, [name, '--help']) for name in ('compare', 'report', 'reproduce', 'samples', 'train')]\n"
         "bad = [m for m in sys.modules if m in ('torch', 'numpy', 'pandas', 'matplotlib', 'plotly', 'rich.table')]\n"
         "print('\\n' + json.dumps([code, bad]))"
     )
@@ -134,7 +134,10 @@ def test_help_of_a_command_imports_neither_torch_nor_what_the_command_needs():
 def test_another_distribution_that_has_a_package_of_the_same_name_is_named(tmp_path, monkeypatch, capsys):
     assert namesakes.namesakes() == []
     monkeypatch.syspath_prepend(tmp_path)
-    for name, record in (("mmgen", "mmgen/__init__.py,,\nmmgen/main.py,,\n"), ("other", "another/mmgen/__init__.py,,\n")):
+    for name, record in (
+        ("mmgen", "mmgen/__init__.py,,\nmmgen/main.py,,\n"),
+        ("other", "another/mmgen/__init__.py,,\n"),
+    ):
         info = tmp_path / f"{name}-9.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9\n")
@@ -156,5 +159,8 @@ def undescribed(run: str = "x") -> None:
 
 
 def test_the_contract_finds_what_is_wrong():
-    assert set(CommandContract.of(undescribed).failures()) == {"test_its_help_is_a_sentence", "test_every_option_is_described"}
+    assert set(CommandContract.of(undescribed).failures()) == {
+        "test_its_help_is_a_sentence",
+        "test_every_option_is_described",
+    }
     assert CommandContract.of("train").failures() == {}

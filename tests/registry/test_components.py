@@ -21,7 +21,9 @@ def install(tmp_path, monkeypatch):
         info.mkdir()
         lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.2", *(f"Requires-Dist: {r}" for r in requires)]
         (info / "METADATA").write_text("\n".join(lines) + "\n")
-        text = "".join(f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups.items())
+        text = "".join(
+            f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups.items()
+        )
         (info / "entry_points.txt").write_text(text)
         for module, source in dict(modules).items():
             (tmp_path / f"{module}.py").write_text(source)
@@ -58,14 +60,22 @@ def test_two_distributions_with_one_name(install):
         module = name.replace("-", "_")
         install(name, {"mmgen.aggregators": {"plain": f"{module}:Plain"}}, {module: GOOD})
     assert [e.distribution for e in entries("aggregators") if e.name == "plain"] == ["mmgen-plugin-x", "mmgen-plugin-y"]
-    with pytest.raises(PluginError, match="declared by mmgen-plugin-x and mmgen-plugin-y; write 'mmgen-plugin-x:plain'"):
+    with pytest.raises(
+        PluginError, match="declared by mmgen-plugin-x and mmgen-plugin-y; write 'mmgen-plugin-x:plain'"
+    ):
         load("aggregators", "plain")
     assert find("aggregators", "mmgen-plugin-y:plain").distribution == "mmgen-plugin-y"
 
 
 def test_a_plugin_that_cannot_be_imported(install):
-    install("mmgen-plugin-x", {"mmgen.aggregators": {"plain": "broken_mod:Plain"}}, {"broken_mod": "import nothing_like_this"})
-    with pytest.raises(PluginError, match=r"mmgen-plugin-x 1\.2 declares .*'plain'.* cannot be imported: ModuleNotFoundError"):
+    install(
+        "mmgen-plugin-x",
+        {"mmgen.aggregators": {"plain": "broken_mod:Plain"}},
+        {"broken_mod": "import nothing_like_this"},
+    )
+    with pytest.raises(
+        PluginError, match=r"mmgen-plugin-x 1\.2 declares .*'plain'.* cannot be imported: ModuleNotFoundError"
+    ):
         load("aggregators", "plain")
     assert load("aggregators", "poe").__name__ == "ProductOfExperts"
 
@@ -77,7 +87,12 @@ def test_a_component_of_the_wrong_type(install):
 
 
 def test_an_incompatible_core(install):
-    install("mmgen-plugin-x", {"mmgen.aggregators": {"plain": "plain_mod_3:Plain"}}, {"plain_mod_3": GOOD}, ["mmgen-core>=99"])
+    install(
+        "mmgen-plugin-x",
+        {"mmgen.aggregators": {"plain": "plain_mod_3:Plain"}},
+        {"plain_mod_3": GOOD},
+        ["mmgen-core>=99"],
+    )
     with pytest.raises(PluginError, match=r"needs mmgen-core >=99, and .* is installed"):
         load("aggregators", "plain")
 

@@ -100,10 +100,14 @@ def test_columns_are_found_by_name_and_others_passed_over(trained, tmp_path):
     plain, _ = opened(run, write(tmp_path / "new.csv", new))
     turned, _ = opened(run, write(tmp_path / "turned.csv", new, ["organ", "g2", "note", "g0", "g1"]))
     (tmp_path / "more.csv").write_text(
-        "\n".join(line + (",g9" if i == 0 else ",1") for i, line in enumerate((tmp_path / "new.csv").read_text().splitlines()))
+        "\n".join(
+            line + (",g9" if i == 0 else ",1") for i, line in enumerate((tmp_path / "new.csv").read_text().splitlines())
+        )
     )
     more, said = opened(run, tmp_path / "more.csv")
-    assert latents(plain, ["genes", "organ"]) == latents(turned, ["genes", "organ"]) == latents(more, ["genes", "organ"])
+    assert (
+        latents(plain, ["genes", "organ"]) == latents(turned, ["genes", "organ"]) == latents(more, ["genes", "organ"])
+    )
     assert "passed over: g9" in " ".join(more.data.notes)
     assert "None of the 10 rows of more.csv is one of the run's" in said[0]
 
@@ -162,7 +166,9 @@ def test_an_unknown_category_or_character_is_named_or_missing(trained, tmp_path)
     new = rows_of(4, 6)
     new[2][6] = "brain"
     path = write(tmp_path / "new.csv", new)
-    with pytest.raises(mmgen.DataError, match=r"'organ' of new.csv holds 'brain' in row 2 .* not one of blood, liver, lung"):
+    with pytest.raises(
+        mmgen.DataError, match=r"'organ' of new.csv holds 'brain' in row 2 .* not one of blood, liver, lung"
+    ):
         opened(run, path)
     found, _said = opened(run, path, unknown="missing")
     assert found.data.split("all").available[:, 1].tolist() == [True, True, False, True]
@@ -194,10 +200,18 @@ def test_appended_shuffled_and_removed_rows(trained, tmp_path):
     np.random.default_rng(0).shuffle(mixed)
     found, said = opened(run, write(tmp_path / "my.csv", mixed))
     for side in ("train", "val", "test"):
-        assert {mixed[row][0] for row in numbers(found.data.split(side))} == {row[0] for row in kept if sides[row[0]] == side}
-    assert {mixed[row][0] for row in numbers(found.data.split("new"))} == {row[0] for row in mixed if row[0] not in sides}
+        assert {mixed[row][0] for row in numbers(found.data.split(side))} == {
+            row[0] for row in kept if sides[row[0]] == side
+        }
+    assert {mixed[row][0] for row in numbers(found.data.split("new"))} == {
+        row[0] for row in mixed if row[0] not in sides
+    }
     assert len(found.data.split("all")) == len(mixed)
-    assert "not as they were" in said[0] and "12 of the 71 rows" in said[0] and "1 of the rows that the run was trained on" in said[0]
+    assert (
+        "not as they were" in said[0]
+        and "12 of the 71 rows" in said[0]
+        and "1 of the rows that the run was trained on" in said[0]
+    )
 
 
 def test_an_edited_training_row_is_never_a_test_row(trained, tmp_path):
@@ -325,7 +339,9 @@ def test_any_dataset_is_compared_with_what_the_run_knows():
     assert (again.fingerprint, again.notes) == (data.fingerprint, ())
     Drawn.order = ("z", "y", "x")
     try:
-        with pytest.raises(mmgen.DataError, match=r"labels.categories of the dataset 'drawn' is not what the run was trained with"):
+        with pytest.raises(
+            mmgen.DataError, match=r"labels.categories of the dataset 'drawn' is not what the run was trained with"
+        ):
             mmgen.open_dataset("drawn", Drawn(), schema=schema, fingerprint=data.fingerprint)
         vectors = mmgen.data.Schema({"vector": data.modalities["vector"]}, data.labels)
         turned = mmgen.open_dataset("drawn", Drawn(), schema=vectors, fingerprint=data.fingerprint)

@@ -33,7 +33,9 @@ class NotNormalised(ProductOfExperts):
 
 
 def test_a_check_is_skipped_with_a_reason():
-    made = AggregatorContract.of(NotNormalised, skip={"test_shapes_and_weights": "The weights of this method are not probabilities."})
+    made = AggregatorContract.of(
+        NotNormalised, skip={"test_shapes_and_weights": "The weights of this method are not probabilities."}
+    )
     with pytest.raises(Exception, match="not probabilities") as caught:
         made().test_shapes_and_weights()
     assert type(caught.value).__name__ == "SkipTest"  # which pytest reports as a skip, with its reason
@@ -101,7 +103,9 @@ def test_a_class_is_findable_for_a_moment():
 
 def test_the_functions_name_the_checks_that_fail():
     check_aggregator(ProductOfExperts())
-    with pytest.raises(AssertionError, match="test_shapes_and_weights: NotNormalised in training: the weights do not sum to one"):
+    with pytest.raises(
+        AssertionError, match="test_shapes_and_weights: NotNormalised in training: the weights do not sum to one"
+    ):
         check_aggregator(NotNormalised)
     with pytest.raises(AssertionError, match="test_no_group_is_on_two_sides: ToyDataset: "):
         check_dataset(ToyDataset())
@@ -116,7 +120,9 @@ def test_everything_installed_has_a_contract():
     kinds = ("objectives", "aggregators", "priors", "modalities", "datasets", "metrics")
     assert len(found) == sum(len(entries(kind)) for kind in kinds)
     only = installed_contracts(["mmgen_core"], ["datasets"])
-    assert list(only) == ["TestDataset_mmgen_core_table"] and issubclass(only["TestDataset_mmgen_core_table"], DatasetContract)
+    assert list(only) == ["TestDataset_mmgen_core_table"] and issubclass(
+        only["TestDataset_mmgen_core_table"], DatasetContract
+    )
 
 
 def test_every_check_says_what_it_checks():
@@ -126,7 +132,10 @@ def test_every_check_says_what_it_checks():
 
 
 def test_the_plugin_costs_nothing_until_it_is_asked():
-    code = "import sys, mmgen.testing.plugin; print(sorted({'torch', 'numpy', 'hypothesis', 'pydantic'} & set(sys.modules)))"
+    code = (
+        "import sys, mmgen.testing.plugin; print(sorted({'torch', 'numpy', 'hypothesis', 'pydantic'} & "
+        "set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], **TOOLS).stdout.strip() == "[]"
 
 

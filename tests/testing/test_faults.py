@@ -1,4 +1,6 @@
-"""A test of the contracts: faults seeded into copies of real components, each caught by the check that is meant for it; the unfaulted copies pass."""
+"""A test of the contracts: faults seeded into copies of real components, each caught by the check that is meant for it;
+the unfaulted copies pass.
+"""
 
 import socket
 from contextlib import suppress
@@ -39,7 +41,7 @@ from mmgen.testing import (
     ToyDataset,
 )
 
-# Objectives: the ELBO with a product of experts, in steps that a fault can take the place of --------------------------------------------
+# Objectives: the ELBO with a product of experts, in steps that a fault can take the place of --------------------------
 
 
 class Copy(ELBO):
@@ -167,7 +169,10 @@ class BetaTwice(Copy):
 
 class WeightsForgotten(Copy):
     def likelihood(self, model, z, batch):
-        each = [model.likelihoods[m].log_prob(model.decode(z, name), batch.data[name]) for m, name in enumerate(model.modalities)]
+        each = [
+            model.likelihoods[m].log_prob(model.decode(z, name), batch.data[name])
+            for m, name in enumerate(model.modalities)
+        ]
         return torch.stack(each).where(batch.available.T, 0.0)
 
 
@@ -195,7 +200,7 @@ class SquaresForLikelihoods(Copy):
         model.likelihoods[0] = WithoutConstant(model.likelihoods[0].shape)
 
 
-# Aggregators ------------------------------------------------------------------------------------------------------------
+# Aggregators ----------------------------------------------------------------------------------------------------------
 
 
 class PriorExpertForgotten(ProductOfExperts):
@@ -207,7 +212,8 @@ class WeightsOfAll(MixtureOfExperts):
     def forward(self, experts, given):
         mixture = super().forward(experts, given)
         return Mixture(
-            mixture.components, torch.where(mixture.log_weights.isfinite(), -torch.tensor(float(given.shape[-1])).log(), -torch.inf)
+            mixture.components,
+            torch.where(mixture.log_weights.isfinite(), -torch.tensor(float(given.shape[-1])).log(), -torch.inf),
         )
 
 
@@ -226,10 +232,12 @@ class FirstExpertDetached(ProductOfExperts):
 class OverTheBatch(ProductOfExperts):
     def forward(self, experts, given):
         q = super().forward(experts, given).components[..., 0, :, :]
-        return Mixture.of(Gaussian(q.mean - q.mean.mean(-2, keepdim=True) * given.any(-1, keepdim=True), q.log_variance))
+        return Mixture.of(
+            Gaussian(q.mean - q.mean.mean(-2, keepdim=True) * given.any(-1, keepdim=True), q.log_variance)
+        )
 
 
-# Priors -----------------------------------------------------------------------------------------------------------------
+# Priors ---------------------------------------------------------------------------------------------------------------
 
 
 class NotDivided(VampPrior):
@@ -256,7 +264,7 @@ class MaskOfThePriorIgnored(MixtureOfPosteriors):
         return mixture_of_experts(experts, torch.ones_like(given))
 
 
-# Modalities -------------------------------------------------------------------------------------------------------------
+# Modalities -----------------------------------------------------------------------------------------------------------
 
 
 class WithoutConstant(Normal):
@@ -377,7 +385,7 @@ class CellsWithoutTheirOffset(VectorModality):
         return values + 1000
 
 
-# Datasets ---------------------------------------------------------------------------------------------------------------
+# Datasets -------------------------------------------------------------------------------------------------------------
 
 
 class Honest(ToyDataset):
@@ -489,7 +497,7 @@ class AsksTheNetwork(Honest):
         return super().modalities()
 
 
-# Metrics ----------------------------------------------------------------------------------------------------------------
+# Metrics --------------------------------------------------------------------------------------------------------------
 
 
 class MeanLength(Metric):
@@ -549,7 +557,10 @@ class HeadlineOfNothing(MeanLength):
 
 class FieldForgotten(MeanLength):
     def summarise(self, evaluation, judged):
-        return [{name: value for name, value in each.items() if name != "n"} for each in super().summarise(evaluation, judged)]
+        return [
+            {name: value for name, value in each.items() if name != "n"}
+            for each in super().summarise(evaluation, judged)
+        ]
 
 
 class FirstRows(MeanLength):
@@ -591,11 +602,13 @@ class NobodyCanBeWrong(MeanLength):
         return [*super().summarise(evaluation, judged), made]
 
 
-# ------------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------------
 
 OBJECTIVE = ObjectiveContract, {"tight": True}
 PRODUCT, MIXTURE = (AggregatorContract, {"exact": True}), (AggregatorContract, {})
-PRIOR, MODALITY, DATASET, METRIC = ((contract, {}) for contract in (PriorContract, ModalityContract, DatasetContract, MetricContract))
+PRIOR, MODALITY, DATASET, METRIC = (
+    (contract, {}) for contract in (PriorContract, ModalityContract, DatasetContract, MetricContract)
+)
 
 GOOD = {
     Copy: OBJECTIVE,
@@ -698,7 +711,9 @@ def test_the_unfaulted_copy_passes(component):
     assert of(component, GOOD[component]).failures() == {}
 
 
-@pytest.mark.parametrize(("component", "contract", "check"), FAULTS, ids=[f"{fault.__name__}-{check}" for fault, _, check in FAULTS])
+@pytest.mark.parametrize(
+    ("component", "contract", "check"), FAULTS, ids=[f"{fault.__name__}-{check}" for fault, _, check in FAULTS]
+)
 def test_the_fault_is_caught(component, contract, check, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # some faults leave something behind
     made = of(component, contract)

@@ -11,7 +11,18 @@ from scipy import stats
 
 from mmgen.distributions import Gaussian
 from mmgen.testing import make_model, toy_data
-from mmgen.testing.literal import at, average, constant_noise, kl, known_experts, log_likelihood, log_normal, product, row_of, unit
+from mmgen.testing.literal import (
+    at,
+    average,
+    constant_noise,
+    kl,
+    known_experts,
+    log_likelihood,
+    log_normal,
+    product,
+    row_of,
+    unit,
+)
 
 GRID = np.linspace(-60, 60, 60_001)
 ROW = st.tuples(*[st.lists(st.floats(-2, 2), min_size=1, max_size=1)] * 2)
@@ -30,7 +41,9 @@ def test_the_divergence_is_its_integral(q, p):
 
 @given(parts=st.lists(ROW, min_size=1, max_size=3), power=st.floats(0.2, 3))
 def test_a_product_is_the_product_of_densities_normalised(parts, power):
-    values = np.exp(sum(power * stats.norm.logpdf(GRID, mean[0], math.exp(log_variance[0] / 2)) for mean, log_variance in parts))
+    values = np.exp(
+        sum(power * stats.norm.logpdf(GRID, mean[0], math.exp(log_variance[0] / 2)) for mean, log_variance in parts)
+    )
     found = density(product(parts, [power] * len(parts)))
     np.testing.assert_allclose(found, values / np.trapezoid(values, GRID), atol=1e-8)
 
@@ -57,7 +70,9 @@ def test_likelihoods_are_those_of_scipy():
     r = model.likelihoods[1].log_dispersion.exp().numpy()
     for b in range(2):
         x = {kind: batch.data[kind][b].numpy() for kind in kinds}
-        assert log_likelihood(model, batch, b, "vector", z) == pytest.approx(stats.norm.logpdf(x["vector"], outputs["vector"]).sum())
+        assert log_likelihood(model, batch, b, "vector", z) == pytest.approx(
+            stats.norm.logpdf(x["vector"], outputs["vector"]).sum()
+        )
         negative = stats.nbinom.logpmf(x["counts"], r, r / (r + np.exp(outputs["counts"]))).sum()
         assert log_likelihood(model, batch, b, "counts", z) == pytest.approx(negative)
         bernoulli = stats.bernoulli.logpmf(x["tags"], 1 / (1 + np.exp(-outputs["tags"]))).sum()
@@ -73,7 +88,10 @@ def test_a_modality_without_a_written_density_is_named():
 
 def test_experts_and_noise_are_as_given_and_then_as_before():
     model = make_model("elbo", toy_data())
-    batch, experts = model.prepare(toy_data().train[:2]), Gaussian(torch.zeros(3, 2, 3).double(), torch.ones(3, 2, 3).double())
+    batch, experts = (
+        model.prepare(toy_data().train[:2]),
+        Gaussian(torch.zeros(3, 2, 3).double(), torch.ones(3, 2, 3).double()),
+    )
     before = model.experts(batch).mean
     with known_experts(model, experts), constant_noise(2.0):
         assert model.experts(batch) is experts

@@ -18,7 +18,19 @@ modalities:
   a: {array: a, kind: vector, hidden: [16]}
   b: {array: b, kind: counts, hidden: [16]}
 """
-WORDS = ["-m", "mmgen", "train", "--objective", "elbo", "--aggregator", "mopoe", "--dataset", "table", "--set", "dataset.config=my.yaml"]
+WORDS = [
+    "-m",
+    "mmgen",
+    "train",
+    "--objective",
+    "elbo",
+    "--aggregator",
+    "mopoe",
+    "--dataset",
+    "table",
+    "--set",
+    "dataset.config=my.yaml",
+]
 WORDS += [
     "--set",
     "training.checkpoint_seconds=0",
@@ -50,7 +62,9 @@ def home(tmp_path):
 def start(home, *words, launcher=()):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MMGEN_CACHE": str(home / "cache")}
     command = [sys.executable, *launcher, *WORDS, *words]
-    return subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(process, code=0):
@@ -63,7 +77,11 @@ def wait_for_epoch(folder, process, epoch):
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         path = folder / "history.jsonl"
-        if path.exists() and len(path.read_text().splitlines()) >= epoch and (folder / "checkpoints" / "last.safetensors").exists():
+        if (
+            path.exists()
+            and len(path.read_text().splitlines()) >= epoch
+            and (folder / "checkpoints" / "last.safetensors").exists()
+        ):
             return
         time.sleep(0.005)
     raise AssertionError(f"the training ended before epoch {epoch}: {process.communicate()}")
@@ -79,7 +97,10 @@ def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home):
         assert not (home / "run" / "model.safetensors").exists(), "it was too quick to be killed"
     finish(start(home, "--epochs", "40", "--output", "run", "--resume"))
     assert (home / "run" / "model.safetensors").read_bytes() == (home / "whole" / "model.safetensors").read_bytes()
-    one, two = ([json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()] for name in ("whole", "run"))
+    one, two = (
+        [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]
+        for name in ("whole", "run")
+    )
     assert [(r["epoch"], r["train"], r["val"]) for r in one] == [(r["epoch"], r["train"], r["val"]) for r in two]
     assert not list((home / "run").rglob("*.tmp")), "a half-written file was left behind"
 
@@ -103,13 +124,31 @@ STAGES = "[{epochs: 3, train: [decoders]}, {train: [encoders, decoders.b]}]"
 @pytest.mark.parametrize(("stages", "missing"), [("[]", 0), (STAGES, 0), ("[]", "{b: 0.8}")])
 def test_two_processes_give_the_curve_of_one(home, stages, missing):
     """Also where none of the four rows of a process has one of the modalities."""
-    words = ["--epochs", "6", "--set", f"training.stages={stages}", "--set", f"dataset.missing_rate={missing}", "--output"]
+    words = [
+        "--epochs",
+        "6",
+        "--set",
+        f"training.stages={stages}",
+        "--set",
+        f"dataset.missing_rate={missing}",
+        "--output",
+    ]
     finish(start(home, *words, "one"))
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
+    launcher = [
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--master_port",
+        str(20000 + os.getpid() % 20000),
+    ]
     words = [*words, "two"]
     out, err = finish(start(home, *words, launcher=launcher))
     assert out.count("Run: two") == 1, out + err
-    one, two = ([json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()] for name in ("one", "two"))
+    one, two = (
+        [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    )
     for a, b in zip(one, two, strict=True):
         for part in ("train", "val"):
             assert a[part] == pytest.approx(b[part], rel=2e-4), part

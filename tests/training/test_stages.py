@@ -61,7 +61,9 @@ def model_for(data):
 
 def train(data, output=None, *, resume=False, model=None, **options):
     settings = {"epochs": 5, "batch_size": 16, "checkpoint_seconds": 0, "stages": TWO, **options}
-    return Trainer(**settings).fit(model or model_for(data), data, None if output is None else str(output), resume=resume)
+    return Trainer(**settings).fit(
+        model or model_for(data), data, None if output is None else str(output), resume=resume
+    )
 
 
 def snapshot(model):
@@ -106,7 +108,9 @@ def test_only_what_a_stage_names_learns_in_it(data, watch):
     assert {name.split(".")[0] for name in first} == {"decoders", "objective"}
     assert "objective.joint" in first
     second = changed(hook.weights[1], hook.weights[4])
-    assert second == {"encoders.0", "encoders.1", "encoders.2", "objective.step"}, "and the running statistics of the joint part stayed"
+    assert second == {"encoders.0", "encoders.1", "encoders.2", "objective.step"}, (
+        "and the running statistics of the joint part stayed"
+    )
     assert hook.stages == [1, 1, 2, 2, 2]
     assert model.objective.config.match == 1.0, "the model's own options hold again"
     assert all(parameter.requires_grad for parameter in model.parameters())
@@ -143,7 +147,9 @@ def test_the_schedule_of_the_rate_begins_anew_in_each_stage(data):
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_stop_within_or_between_stages_loses_nothing(data, tmp_path, watch, monkeypatch, at):
     whole = train(data, tmp_path / "whole")
-    watch(at=at)  # is seen after the first step of the next epoch; after the second epoch that is a step of the second stage
+    watch(
+        at=at
+    )  # is seen after the first step of the next epoch; after the second epoch that is a step of the second stage
     with pytest.raises(TrainingStopped):
         train(data, tmp_path / "run")
     monkeypatch.undo()
@@ -186,7 +192,8 @@ def test_each_stage_keeps_its_best_model_and_stops_early_on_its_own(data, tmp_pa
         (({"epochs": 5}, {}), "5 epochs are taken before the last stage, which leaves it none of epochs=5"),
         (
             ({"train": ("encoder",)},),
-            r"training\.stages\.0\.train: the model has no part 'encoder' that could learn; .*did you mean 'encoders'\?",
+            r"training\.stages\.0\.train: the model has no part 'encoder' "
+            r"that could learn; .*did you mean 'encoders'\?",
         ),
         (({"train": ("encoders.vectr",)},), "no part 'encoders.vectr'.*did you mean 'encoders.vector'"),
         (({"objective": {"fixed": 1}},), "cannot change its option 'fixed' between stages; it can change match"),

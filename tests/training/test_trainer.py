@@ -27,7 +27,9 @@ def model_for(data, **options):
 
 def train(data, output=None, *, resume=False, model=None, **options):
     settings = {"epochs": 4, "batch_size": 16, "checkpoint_seconds": 0, **options}
-    return Trainer(**settings).fit(model or model_for(data), data, None if output is None else str(output), resume=resume)
+    return Trainer(**settings).fit(
+        model or model_for(data), data, None if output is None else str(output), resume=resume
+    )
 
 
 def weights(run):
@@ -66,7 +68,9 @@ def test_the_loss_goes_down_and_everything_is_written(data, tmp_path):
     history = run.history
     assert len(history) == 15
     assert history[-1]["train"]["loss"] < history[0]["train"]["loss"]
-    assert {"log_likelihood.vector", "log_likelihood.counts", "log_likelihood.tags", "divergence", "loss"} == set(history[0]["val"])
+    assert {"log_likelihood.vector", "log_likelihood.counts", "log_likelihood.tags", "divergence", "loss"} == set(
+        history[0]["val"]
+    )
     total = sum(v for k, v in history[0]["train"].items() if k.startswith("log_l")) - history[0]["train"]["divergence"]
     assert history[0]["train"]["loss"] == pytest.approx(-total)
     names = {path.name for path in run.path.iterdir()}
@@ -91,7 +95,9 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(data, tmp_p
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_after_the_step_and_resuming_ends_bit_for_bit_where_it_would_have(data, tmp_path, hook, monkeypatch, number):
+def test_a_signal_stops_after_the_step_and_resuming_ends_bit_for_bit_where_it_would_have(
+    data, tmp_path, hook, monkeypatch, number
+):
     whole = train(data, tmp_path / "whole")
     hook(StopAt(2, number=number))  # arrives between two epochs and is seen after the first step of the next one
     with pytest.raises(TrainingStopped, match="--resume") as stopped:
@@ -137,7 +143,9 @@ def test_a_loss_that_is_not_a_number_stops_at_that_step_and_names_term_and_modal
     model = model_for(data)
     with torch.no_grad():
         model.decoders[0].layers[-1].bias[0] = math.nan
-    with pytest.raises(NonFiniteError, match=r"step 0: the log-likelihood of the modality 'vector' is not a finite number"):
+    with pytest.raises(
+        NonFiniteError, match=r"step 0: the log-likelihood of the modality 'vector' is not a finite number"
+    ):
         train(data, tmp_path / "run", model=model)
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
@@ -173,7 +181,9 @@ def test_gradients_are_clipped(data):
     start = {key: value.clone() for key, value in model.state_dict().items()}
     train(data, model=model, epochs=1, learning_rate=1e-3, gradient_clip=1e-12, weight_decay=0.0)
     moved = max(
-        float((value.float() - start[key].float()).abs().max()) for key, value in model.state_dict().items() if key != "objective.step"
+        float((value.float() - start[key].float()).abs().max())
+        for key, value in model.state_dict().items()
+        if key != "objective.step"
     )
     assert moved < 1e-3, "a gradient of norm 1e-12 is below Adam's epsilon"
 

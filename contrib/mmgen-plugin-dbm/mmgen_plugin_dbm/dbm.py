@@ -21,30 +21,38 @@ LAYERS = ("image1", "text1", "image2", "text2", "joint")
 
 
 class DBM(Objective):
-    r"""A deep Boltzmann machine of standardised image features and tags: two binary hidden layers above each, and a binary joint layer above both.
+    r"""A deep Boltzmann machine of standardised image features and tags: two binary hidden layers above each, and a
+    binary joint layer above both.
 
-    Energy: :class:`.machine.Machine`. The image path has Gaussian units of variance 1, the text path a replicated softmax: as many draws as a row has tags.
+    Energy: :class:`.machine.Machine`. The image path has Gaussian units of variance 1, the text path a replicated
+    softmax: as many draws as a row has tags.
 
-    Training is greedy: each layer is the hidden side of a restricted Boltzmann machine (:class:`.rbm.RBM`) whose data are the probabilities of the layer
-    below. ``layer`` says which machine learns, and belongs into ``training.stages`` beside ``train: [objective.image1]`` and so on. F(v_k) − F(v) is maximised,
-    the free energy of what ``cd_steps`` Gibbs steps made of the data (a constant) less that of the data: its gradient is contrastive divergence. It is not
-    a likelihood, and may rise or fall while a machine learns; ``training.select: best`` means nothing here. What a layer gets from its one side is
-    doubled where the deep machine has two: bottom-up above the data, top-down below the joint layer, both between.
+    Training is greedy: each layer is the hidden side of a restricted Boltzmann machine (:class:`.rbm.RBM`) whose data
+    are the probabilities of the layer below. ``layer`` says which machine learns, and belongs into ``training.stages``
+    beside ``train: [objective.image1]`` and so on. F(v_k) − F(v) is maximised, the free energy of what ``cd_steps``
+    Gibbs steps made of the data (a constant) less that of the data: its gradient is contrastive divergence. It is not a
+    likelihood, and may rise or fall while a machine learns; ``training.select: best`` means nothing here. What a layer
+    gets from its one side is doubled where the deep machine has two: bottom-up above the data, top-down below the joint
+    layer, both between.
 
-    Posterior: z are the mean-field probabilities of the joint layer given the image, the tags or both, as a point (log-variance −∞). A row without a single
-    tag says nothing about its tags, and counts as one that lacks them; where nothing is given z is where the machine alone settles.
+    Posterior: z are the mean-field probabilities of the joint layer given the image, the tags or both, as a point
+    (log-variance −∞). A row without a single tag says nothing about its tags, and counts as one that lacks them; where
+    nothing is given z is where the machine alone settles.
 
-    Decoding z is mean-field inference of a path with the joint layer held at z, where the sweeps of inference end too. It gives the means of the Gaussian units,
-    and N times the softmax; N is the mean number of tags of the training rows that have some, known when a training ends. Likelihoods are N(·, I) of
-    standardised values and the replicated softmax, whatever the modalities say. Modalities that neither path takes are not part of the machine.
+    Decoding z is mean-field inference of a path with the joint layer held at z, where the sweeps of inference end too.
+    It gives the means of the Gaussian units, and N times the softmax; N is the mean number of tags of the training rows
+    that have some, known when a training ends. Likelihoods are N(·, I) of standardised values and the replicated
+    softmax, whatever the modalities say. Modalities that neither path takes are not part of the machine.
 
     Rows that lack a modality train the layers of the other path; the joint layer learns from rows that have both.
 
-    Source: Srivastava and Salakhutdinov 2012, "Multimodal Learning with Deep Boltzmann Machines" (NIPS; JMLR 15, 2014); doubling as in Salakhutdinov and
-    Hinton 2009, "Deep Boltzmann Machines", section 3.2. Deviations: training ends with the layers, as in the released code (deepnet, a belief network: it doubles
-    nothing), where the paper goes on with all layers at once, by mean-field and persistent chains. Adam with ``training.schedule`` replaces momentum and rates of
-    1/t; weights decay decoupled (``training.weight_decay``). No sparsity target, which needs statistics of the batch. In a chain visible units are their means
-    and hidden ones are drawn; deepnet draws tags too after 5,000 updates, and scales every row to 100 tags, where N is the row's own here.
+    Source: Srivastava and Salakhutdinov 2012, "Multimodal Learning with Deep Boltzmann Machines" (NIPS; JMLR 15, 2014);
+    doubling as in Salakhutdinov and Hinton 2009, "Deep Boltzmann Machines", section 3.2. Deviations: training ends with
+    the layers, as in the released code (deepnet, a belief network: it doubles nothing), where the paper goes on with
+    all layers at once, by mean-field and persistent chains. Adam with ``training.schedule`` replaces momentum and rates
+    of 1/t; weights decay decoupled (``training.weight_decay``). No sparsity target, which needs statistics of the
+    batch. In a chain visible units are their means and hidden ones are drawn; deepnet draws tags too after 5,000
+    updates, and scales every row to 100 tags, where N is the row's own here.
     """
 
     Config = DBMConfig
@@ -80,7 +88,9 @@ class DBM(Objective):
             shape = model.modalities[side].shape
             binary = isinstance(model.modalities[side], TagsModality)
             model.decoders[m] = TopDown(self.machine, path, shape, options.sweeps)
-            model.likelihoods[m] = make_likelihood("normal", shape) if path is image else ReplicatedSoftmax(shape, binary)
+            model.likelihoods[m] = (
+                make_likelihood("normal", shape) if path is image else ReplicatedSoftmax(shape, binary)
+            )
 
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """For each layer F(v_k) − F(v) ``[B]``: 0 where it does not learn, or a row lacks what it learns from."""
@@ -88,7 +98,8 @@ class DBM(Objective):
         learning = LAYERS if self.config.layer == "all" else (self.config.layer,)
         if self.training and not any(p.requires_grad for layer in learning for p in getattr(self, layer).parameters()):
             raise MmgenError(
-                f"training.stages: objective.layer is {self.config.layer!r} in a stage that trains nothing of it; its parameters are objective.{learning[0]}."
+                f"training.stages: objective.layer is {self.config.layer!r} in a stage that trains nothing of it; "
+                f"its parameters are objective.{learning[0]}."
             )
         zeros = values[0].new_zeros(len(batch))
         others = dict.fromkeys(LAYERS, zeros)
@@ -119,7 +130,9 @@ class DBM(Objective):
         image, text = (given[..., m] for m in self.columns)
         return [image, text & (self.values(batch)[1].sum(-1) > 0)]
 
-    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    def posterior(
+        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
+    ) -> Mixture:
         """The joint layer's mean-field probabilities, as a point ``[..., 1, B, D]``."""
         options = self.config
         z, _ = self.machine.infer(self.values(batch), self.given(batch, given), options.sweeps, options.clamp)

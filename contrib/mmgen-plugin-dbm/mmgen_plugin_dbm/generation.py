@@ -20,7 +20,9 @@ class TopDown(nn.Module):
         self.machine, self.path, self.shape, self.sweeps = machine, path, shape, sweeps
 
     def forward(self, z: Float[Tensor, "N D"]) -> Tensor:
-        """``[N, D]`` to ``[N, 1, *shape]``: means of Gaussian units, or logarithms of the expected counts of a replicated softmax."""
+        """``[N, D]`` to ``[N, 1, *shape]``: means of Gaussian units, or logarithms of the expected counts of a
+        replicated softmax.
+        """
         lower = self.path.lower
         first = self.machine.generate(z, self.path, self.sweeps).first
         given = lower.to_visible(first)
@@ -30,11 +32,12 @@ class TopDown(nn.Module):
 
 
 class ReplicatedSoftmax(Likelihood):
-    """The counts of N words, drawn one after the other: multinomial. A decoder gives logarithms of expected counts, N times the probabilities of the words.
+    """The counts of N words, drawn one after the other: multinomial. A decoder gives logarithms of expected counts, N
+    times the probabilities of the words.
 
-    The probability of data is given their own number of words. Means and draws have the decoder's N. For ``binary`` data (whether a word is there) these are
-    the probability that it is among N words, 1 − (1 − p)^N, and whether it is; the first is about N p where that is small.
-    As probabilities of binary data those of the counts do not sum to one.
+    The probability of data is given their own number of words. Means and draws have the decoder's N. For ``binary``
+    data (whether a word is there) these are the probability that it is among N words, 1 − (1 − p)^N, and whether it is;
+    the first is about N p where that is small. As probabilities of binary data those of the counts do not sum to one.
     """
 
     discrete = True

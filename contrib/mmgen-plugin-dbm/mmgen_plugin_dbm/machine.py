@@ -55,7 +55,9 @@ class Path:
         return State(self.lower.visible(first), first, second)
 
     def sweep(self, state: State, z: Float[Tensor, "*any D"]) -> State:
-        """One mean-field update of each layer, from the top to the bottom: σ of what it gets from both sides, without doubling."""
+        """One mean-field update of each layer, from the top to the bottom: σ of what it gets from both sides, without
+        doubling.
+        """
         second = (self.upper.to_hidden(state.first) + self.from_joint(z)).sigmoid()
         first = (self.lower.to_hidden(state.visible) + self.upper.to_visible(second)).sigmoid()
         return State(self.lower.visible(first), first, second)
@@ -65,7 +67,8 @@ class Path:
 class Machine:
     """The joint layer, and the paths below it.
 
-    The energy of values v, layers h¹ and h² of each path, and joint layer z (Srivastava and Salakhutdinov 2012, section 3):
+    The energy of values v, layers h¹ and h² of each path, and joint layer z (Srivastava and Salakhutdinov 2012, section
+    3):
 
         E = Σ_paths [E(v) − (a¹ + W¹ᵀv)ᵀh¹ − b²ᵀh¹ − h¹ᵀW²h² − a²ᵀh² − bᶻᵀh² − h²ᵀWᶻz] − aᶻᵀz
 
@@ -80,13 +83,15 @@ class Machine:
     ) -> tuple[Float[Tensor, "*lead B D"], list[State]]:
         """Mean-field inference of everything that is not given.
 
-        It begins with a bottom-up pass of what is given, the joint layer of that alone, and a top-down pass of the rest. A sweep updates paths, then the joint layer.
+        It begins with a bottom-up pass of what is given, the joint layer of that alone, and a top-down pass of the
+        rest. A sweep updates paths, then the joint layer.
 
         Args:
             values: For each path, ``[B, V]``.
             given: For each path, in which rows they are known, for any number of subsets.
             sweeps: How many.
-            clamp: What stays as it is where values are given: the ``path`` with its hidden layers, or the values (``input``) alone.
+            clamp: What stays as it is where values are given: the ``path`` with its hidden layers, or the values
+                (``input``) alone.
 
         Returns:
             The probabilities of the joint layer, and the state of each path.

@@ -21,7 +21,8 @@ class DBMConfig(ObjectiveConfig):
 
     image: str | None = Field(None, description="Modality of the image path, a vector; by default the only vector.")
     text: str | None = Field(
-        None, description="Modality of the text path, tags or counts; by default the only tags, or else the only counts."
+        None,
+        description="Modality of the text path, tags or counts; by default the only tags, or else the only counts.",
     )
     image_hidden: tuple[PositiveInt, PositiveInt] = Field(
         (128, 64), description="Units of the two hidden layers of the image path (published: 2048, 1024)."
@@ -31,14 +32,15 @@ class DBMConfig(ObjectiveConfig):
     )
     layer: Layer = Field(
         "all",
-        description="Which layer's machine learns: one per stage, from the data to the joint layer; or 'all' at once, each from what those below give so far.",
+        description="Which layer's machine learns: one per stage, from the data to the joint layer; or 'all' at "
+        "once, each from what those below give so far.",
     )
     cd_steps: int = Field(1, ge=1, description="Gibbs steps k of contrastive divergence.")
     sweeps: int = Field(10, ge=0, description="Mean-field sweeps, in inference and from the joint layer to data.")
     clamp: Literal["path", "input"] = Field(
         "path",
-        description="What stays as it is in the sweeps where a modality is given: its 'path', with the hidden layers of the bottom-up pass, or its values alone "
-        "('input'), as in the paper.",
+        description="What stays as it is in the sweeps where a modality is given: its 'path', with the hidden layers "
+        "of the bottom-up pass, or its values alone ('input'), as in the paper.",
     )
 
 
@@ -46,9 +48,12 @@ def paths_of(config: DBMConfig, modalities: Mapping[str, Modality]) -> tuple[str
     """The modalities of the image path and of the text path.
 
     Raises:
-        MmgenError: There is none of the kind, there are several and none is named, or the one that is named is unknown or of another kind.
+        MmgenError: There is none of the kind, there are several and none is named, or the one that is named is unknown
+            or of another kind.
     """
-    text = _named("text", config.text, modalities)  # first: few data sets have tags, and then it does not matter how many vectors there are
+    text = _named(
+        "text", config.text, modalities
+    )  # first: few data sets have tags, and then it does not matter how many vectors there are
     return _named("image", config.image, modalities), text
 
 
@@ -60,7 +65,8 @@ def _named(side: str, name: str | None, modalities: Mapping[str, Modality]) -> s
             raise MmgenError(f"objective.{side}: there is no modality {name!r}; there are {known}.")
         if not isinstance(modalities[name], kinds):
             raise MmgenError(
-                f"objective.{side}: the {side} path of the objective 'dbm' takes {words}, and {name!r} is a {type(modalities[name]).__name__}."
+                f"objective.{side}: the {side} path of the objective 'dbm' takes {words}, and {name!r} is a "
+                f"{type(modalities[name]).__name__}."
             )
         return name
     for kind in kinds:
@@ -69,6 +75,9 @@ def _named(side: str, name: str | None, modalities: Mapping[str, Modality]) -> s
             return found[0]
         if found:
             raise MmgenError(
-                f"The {side} path of the objective 'dbm' takes one modality, and {', '.join(found)} could be it; name one with objective.{side}."
+                f"The {side} path of the objective 'dbm' takes one modality, and {', '.join(found)} could be it; "
+                f"name one with objective.{side}."
             )
-    raise MmgenError(f"The {side} path of the objective 'dbm' takes {words}, and there is no such modality among {known}.")
+    raise MmgenError(
+        f"The {side} path of the objective 'dbm' takes {words}, and there is no such modality among {known}."
+    )

@@ -1,4 +1,6 @@
-"""The objective ``dbm``: what each layer learns from, training in stages, tags from images, and sentences for what does not fit."""
+"""The objective ``dbm``: what each layer learns from, training in stages, tags from images, and sentences for what does
+not fit.
+"""
 
 import copy
 import functools
@@ -7,7 +9,17 @@ import pytest
 import torch
 import yaml
 
-from mmgen import CountsModality, Data, MmgenError, MultimodalVAE, Provenance, Table, TagsModality, Trainer, VectorModality
+from mmgen import (
+    CountsModality,
+    Data,
+    MmgenError,
+    MultimodalVAE,
+    Provenance,
+    Table,
+    TagsModality,
+    Trainer,
+    VectorModality,
+)
 from mmgen.distributions import central_noise
 from mmgen.testing import ObjectiveContract, ToyDataset, make_model, toy_data
 
@@ -29,7 +41,9 @@ def two_clusters():
         tags = (torch.rand(rows, 8, generator=generator) < chance).to(torch.uint8)
         tables.append(Table.of({"image": image, "tags": tags}, labels={"side": side}))
     modalities = {"image": VectorModality(shape=(6,)), "tags": TagsModality(shape=(8,))}
-    return Data("two", ToyDataset(), modalities, *tables, {"side": ("a", "b")}, Provenance("simulated", "Two clusters."), "two")
+    return Data(
+        "two", ToyDataset(), modalities, *tables, {"side": ("a", "b")}, Provenance("simulated", "Two clusters."), "two"
+    )
 
 
 def stages(epochs, **last):
@@ -73,7 +87,10 @@ def test_only_the_layer_of_a_stage_learns():
     data = toy_data(KINDS)
     model = MultimodalVAE.create("dbm", data, latent_dim=4, **SIZES)
     before = {name: value.clone() for name, value in model.named_parameters()}
-    plan = [{"epochs": 1, "objective": {"layer": "image1"}}, {"train": ["objective.text2"], "objective": {"layer": "text2", "cd_steps": 2}}]
+    plan = [
+        {"epochs": 1, "objective": {"layer": "image1"}},
+        {"train": ["objective.text2"], "objective": {"layer": "text2", "cd_steps": 2}},
+    ]
     Trainer(epochs=2, batch_size=12, stages=plan).fit(model, data)
     changed = {name.split(".")[1] for name, value in model.named_parameters() if not torch.equal(value, before[name])}
     assert changed == {"image1", "text2"}
@@ -129,7 +146,8 @@ def test_rows_that_lack_a_modality_train_the_other_path():
 
 
 LEFT_OUT = {
-    "test_the_likelihood_reaches_where_z_comes_from": "a Boltzmann machine is trained by differences of free energies; nothing is decoded while it learns"
+    "test_the_likelihood_reaches_where_z_comes_from": "a Boltzmann machine is trained by differences of free "
+    "energies; nothing is decoded while it learns"
 }
 
 
@@ -176,12 +194,36 @@ NUMBERS, TAGS, COUNTS = VectorModality(shape=(3,)), TagsModality(shape=(4,)), Co
 
 def test_what_does_not_fit_is_said():
     for data, options, sentence in (
-        (data_of(x=TAGS), {}, r"^The image path of the objective 'dbm' takes a vector, and there is no such modality among x\.$"),
-        (data_of(x=NUMBERS), {}, r"^The text path of the objective 'dbm' takes tags or counts, and there is no such modality among x\.$"),
-        (data_of(x=NUMBERS, y=NUMBERS, t=TAGS), {}, r"takes one modality, and x, y could be it; name one with objective\.image\.$"),
-        (data_of(x=NUMBERS, t=TAGS, u=TAGS), {}, r"takes one modality, and t, u could be it; name one with objective\.text\.$"),
-        (data_of(x=NUMBERS, t=TAGS), {"image": "t"}, r"^objective\.image: .* takes a vector, and 't' is a TagsModality\.$"),
-        (data_of(x=NUMBERS, t=TAGS), {"text": "words"}, r"^objective\.text: there is no modality 'words'; there are x, t\.$"),
+        (
+            data_of(x=TAGS),
+            {},
+            r"^The image path of the objective 'dbm' takes a vector, and there is no such modality among x\.$",
+        ),
+        (
+            data_of(x=NUMBERS),
+            {},
+            r"^The text path of the objective 'dbm' takes tags or counts, and there is no such modality among x\.$",
+        ),
+        (
+            data_of(x=NUMBERS, y=NUMBERS, t=TAGS),
+            {},
+            r"takes one modality, and x, y could be it; name one with objective\.image\.$",
+        ),
+        (
+            data_of(x=NUMBERS, t=TAGS, u=TAGS),
+            {},
+            r"takes one modality, and t, u could be it; name one with objective\.text\.$",
+        ),
+        (
+            data_of(x=NUMBERS, t=TAGS),
+            {"image": "t"},
+            r"^objective\.image: .* takes a vector, and 't' is a TagsModality\.$",
+        ),
+        (
+            data_of(x=NUMBERS, t=TAGS),
+            {"text": "words"},
+            r"^objective\.text: there is no modality 'words'; there are x, t\.$",
+        ),
         (data_of(x=NUMBERS, t=TAGS), {"layer": "text3"}, r"objective\.layer"),
         (data_of(x=NUMBERS, t=TAGS), {"image_hidden": (3,)}, r"objective\.image_hidden"),
     ):
@@ -206,8 +248,14 @@ def test_a_stage_that_trains_another_part_is_refused():
     data = toy_data(KINDS)
     model = MultimodalVAE.create("dbm", data, latent_dim=4, **SIZES)
     for stage, sentence in (
-        ({"train": ["objective.text2"], "objective": {"layer": "image2"}}, r"layer is 'image2' .* its parameters are objective\.image2\.$"),
-        ({"objective": {"sweeps": 3}}, r"cannot change its option 'sweeps' between stages; it can change layer, cd_steps"),
+        (
+            {"train": ["objective.text2"], "objective": {"layer": "image2"}},
+            r"layer is 'image2' .* its parameters are objective\.image2\.$",
+        ),
+        (
+            {"objective": {"sweeps": 3}},
+            r"cannot change its option 'sweeps' between stages; it can change layer, cd_steps",
+        ),
         ({"train": ["decoders"]}, r"the model has no part 'decoders' that could learn"),
     ):
         with pytest.raises(MmgenError, match=sentence):

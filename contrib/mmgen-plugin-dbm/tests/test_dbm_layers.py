@@ -32,7 +32,9 @@ def values(units, rows=1):
         return torch.randn(rows, VISIBLE, dtype=torch.float64)
     if units == "binary":
         return torch.randint(2, (rows, VISIBLE)).double()
-    return torch.stack([torch.bincount(torch.randint(VISIBLE, (WORDS,)), minlength=VISIBLE) for _ in range(rows)]).double()
+    return torch.stack(
+        [torch.bincount(torch.randint(VISIBLE, (WORDS,)), minlength=VISIBLE) for _ in range(rows)]
+    ).double()
 
 
 def energy(units, w, b, a, v, h):
@@ -49,7 +51,9 @@ def energy(units, w, b, a, v, h):
 
 
 def with_copies(units, up, down, parameters, v, h):
-    """Σ over the copies of the units ``v`` (a list of ``up`` copies) and ``h`` (of ``down``); both doubled: the one machine with doubled parameters."""
+    """Σ over the copies of the units ``v`` (a list of ``up`` copies) and ``h`` (of ``down``); both doubled: the one
+    machine with doubled parameters.
+    """
     if up == down:
         return up * energy(units, *parameters, v[0], h[0])
     return sum(energy(units, *parameters, one, other) for one in v for other in h)
@@ -63,7 +67,9 @@ def hidden_states(up, down):
 
 def spelled(units, v):
     """A row as numbers, or its counts as a text."""
-    return [word for word, count in enumerate(v.tolist()) for _ in range(int(count))] if units == "softmax" else v.tolist()
+    return (
+        [word for word, count in enumerate(v.tolist()) for _ in range(int(count))] if units == "softmax" else v.tolist()
+    )
 
 
 @pytest.mark.parametrize(("units", "up", "down"), COPIES)
@@ -84,7 +90,10 @@ def test_hidden_probabilities_are_those_of_the_enumeration(units, up, down, seed
     machine, *parameters = make(units, up, down, seed)
     v = values(units)[0]
     copies = [spelled(units, v)] * up
-    weights = {tuple(h): math.exp(-with_copies(units, up, down, parameters, copies, list(h))) for h in map(tuple, hidden_states(up, down))}
+    weights = {
+        tuple(h): math.exp(-with_copies(units, up, down, parameters, copies, list(h)))
+        for h in map(tuple, hidden_states(up, down))
+    }
     for j in range(HIDDEN):
         expected = sum(weight for h, weight in weights.items() if h[0][j]) / sum(weights.values())
         assert machine.hidden(v)[j].item() == pytest.approx(expected, rel=1e-10)
@@ -129,7 +138,9 @@ def test_the_mean_of_gaussian_units_is_where_the_energy_is_least(up, seed):
     at_best = energy("gaussian", *parameters, best, h.tolist())
     for i in range(VISIBLE):
         moved = [value + (0.1 if i == k else 0.0) for k, value in enumerate(best)]
-        assert energy("gaussian", *parameters, moved, h.tolist()) == pytest.approx(at_best + 0.005), "a parabola of variance 1"
+        assert energy("gaussian", *parameters, moved, h.tolist()) == pytest.approx(at_best + 0.005), (
+            "a parabola of variance 1"
+        )
 
 
 @pytest.mark.parametrize(("units", "up", "down"), COPIES)
@@ -142,7 +153,10 @@ def test_contrastive_divergence_is_the_difference_of_correlations(units, up, dow
     machine.contrastive_divergence(data, 1).sum().backward()
     found = {name: [0.0] * HIDDEN if name == "a" else [0.0] * VISIBLE for name in "ab"}
     weights = [[0.0] * HIDDEN for _ in range(VISIBLE)]
-    for sign, rows in ((1, model), (-1, data)):  # of F(v) − F(v_k), which is minimised: ⟨v h⟩ of the model less that of the data
+    for sign, rows in (
+        (1, model),
+        (-1, data),
+    ):  # of F(v) − F(v_k), which is minimised: ⟨v h⟩ of the model less that of the data
         for v in rows.tolist():
             words = sum(v) if units == "softmax" else 1
             for j in range(HIDDEN):
@@ -191,7 +205,9 @@ def test_a_chain_goes_to_hidden_units_and_back(units, up, down, steps):
     for row, v in zip(got.tolist(), start.tolist()):
         words = sum(v) if units == "softmax" else 1
         for _ in range(steps):
-            h = [float(words * a[j] + sum(v[i] * w[i][j] for i in range(VISIBLE)) > 0) for j in range(HIDDEN)]  # drawn with ½
+            h = [
+                float(words * a[j] + sum(v[i] * w[i][j] for i in range(VISIBLE)) > 0) for j in range(HIDDEN)
+            ]  # drawn with ½
             given = [b[i] + sum(w[i][j] * h[j] for j in range(HIDDEN)) for i in range(VISIBLE)]
             if units == "binary":
                 v = [1 / (1 + math.exp(-down * value)) for value in given]

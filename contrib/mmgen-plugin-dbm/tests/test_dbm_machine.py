@@ -23,7 +23,9 @@ def made(seed=0, **options):
 
 
 def energy(machines, row):
-    """The energy as printed, of one row: per path (values, first layer, second layer, number of words or None), and the joint layer."""
+    """The energy as printed, of one row: per path (values, first layer, second layer, number of words or None), and the
+    joint layer.
+    """
     paths, z = row
     joint, total, first = machines[-1], 0.0, 0
     for (v, one, two, words), (lower, upper) in zip(paths, machines[0]):
@@ -45,7 +47,10 @@ def machines_of(model):
         return {"w": machine.weight.tolist(), "b": machine.visible_bias.tolist(), "a": machine.hidden_bias.tolist()}
 
     objective = model.objective
-    paths = [[numbers(objective.image1), numbers(objective.image2)], [numbers(objective.text1), numbers(objective.text2)]]
+    paths = [
+        [numbers(objective.image1), numbers(objective.image2)],
+        [numbers(objective.text1), numbers(objective.text2)],
+    ]
     return paths, numbers(objective.joint)
 
 
@@ -64,7 +69,10 @@ def sigmoid(x):
 
 
 def row_of(z, states, words, b):
-    paths = [[state.visible[b].tolist(), state.first[b].tolist(), state.second[b].tolist(), n] for state, n in zip(states, (None, words))]
+    paths = [
+        [state.visible[b].tolist(), state.first[b].tolist(), state.second[b].tolist(), n]
+        for state, n in zip(states, (None, words))
+    ]
     return paths, z[b].tolist()
 
 
@@ -93,7 +101,9 @@ def test_a_fixed_point_satisfies_the_mean_field_equations(given, clamp):
                 for k, q in enumerate(layer):
                     assert q == pytest.approx(sigmoid(gap(machines, row, layer, k)), abs=1e-9)
             if not clamped[side]:
-                pulls = [gap(machines, row, v, i) for i in range(len(v))]  # E is linear in counts, and a parabola in numbers
+                pulls = [
+                    gap(machines, row, v, i) for i in range(len(v))
+                ]  # E is linear in counts, and a parabola in numbers
                 total = sum(map(math.exp, pulls))
                 expected = [pull + 0.5 if side == 0 else words * math.exp(pull) / total for pull in pulls]
                 assert v == pytest.approx(expected, abs=1e-8)
@@ -107,7 +117,10 @@ def test_it_begins_with_doubled_passes():
     z, states = model.objective.machine.infer(model.objective.values(batch), given, 0, "path")
 
     def up(machine, x):
-        return [machine["a"][j] + sum(value * machine["w"][i][j] for i, value in enumerate(x)) for j in range(len(machine["a"]))]
+        return [
+            machine["a"][j] + sum(value * machine["w"][i][j] for i, value in enumerate(x))
+            for j in range(len(machine["a"]))
+        ]
 
     def down(machine, x, rows):
         return [machine["b"][i] + sum(machine["w"][i][j] * value for j, value in enumerate(x)) for i in rows]

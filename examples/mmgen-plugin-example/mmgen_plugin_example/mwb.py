@@ -15,23 +15,24 @@ class MWBConfig(ObjectiveConfig):
 
 
 class MWB(Objective):
-    r"""MWB-VAE: the evidence lower bound of the mixture of the Wasserstein barycentres of all K = 2^M − 1 non-empty subsets S.
+    r"""MWB-VAE: the evidence lower bound of the mixture of the Wasserstein barycentres of all K = 2^M − 1 non-empty
+    subsets S.
 
     .. math::
         \frac1K \sum_S \Big\{ \mathbb E_{q_S} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_S \| p) \Big\}, \qquad
         q_S = \arg\min_q \frac1{|S|} \sum_{m \in S} W_2^2(q, q(z|x_m))
 
-    The barycentre of Gaussians with diagonal covariances is the Gaussian with the mean of their means and the mean of their standard
-    deviations. N(0, I) is none of them.
+    The barycentre of Gaussians with diagonal covariances is the Gaussian with the mean of their means and the mean of
+    their standard deviations. N(0, I) is none of them.
 
-    The KL is posterior ‖ prior. The mean of the KLs of the components bounds the KL of the mixture from above, so this is a lower bound of
-    log p(X) at β = 1. Each row is decoded from one component per draw.
+    The KL is posterior ‖ prior. The mean of the KLs of the components bounds the KL of the mixture from above, so this
+    is a lower bound of log p(X) at β = 1. Each row is decoded from one component per draw.
 
-    Posterior in training: the mixture; afterwards: q_S of what is given. A row that lacks modalities has the subsets of what it has, and
-    trains exactly as if the others did not exist.
+    Posterior in training: the mixture; afterwards: q_S of what is given. A row that lacks modalities has the subsets of
+    what it has, and trains exactly as if the others did not exist.
 
-    Source: Qiu et al. 2025, "Multimodal Variational Autoencoder: A Barycentric View" (AAAI), from which the mixture and the barycentre are;
-    the weights are equal here, within a barycentre and between them. Its code was not looked at.
+    Source: Qiu et al. 2025, "Multimodal Variational Autoencoder: A Barycentric View" (AAAI), from which the mixture and
+    the barycentre are; the weights are equal here, within a barycentre and between them. Its code was not looked at.
     """
 
     Config = MWBConfig

@@ -1,4 +1,6 @@
-"""The rows are those that scikit-learn ships, each in the right modality, and every diagnosis has its share of each split."""
+"""The rows are those that scikit-learn ships, each in the right modality, and every diagnosis has its share of each
+split.
+"""
 
 import csv
 from importlib.resources import files
@@ -40,6 +42,10 @@ def test_every_diagnosis_has_its_share():
 def test_the_columns_are_named_by_what_they_hold():
     modalities = BreastCancer().modalities()
     assert modalities["error"].value_names("error")[:2] == ["error_radius", "error_texture"]
-    worst, mean = (dict(zip(modalities[name].columns, BreastCancer().splits().train.data[name].T)) for name in ("worst", "mean"))
+    worst, mean = (
+        dict(zip(modalities[name].columns, BreastCancer().splits().train.data[name].T)) for name in ("worst", "mean")
+    )
     for name in ("radius", "area", "concave_points"):
-        assert (worst[f"worst_{name}"] >= mean[f"mean_{name}"]).all(), "the three largest values are at least the mean of all"
+        assert (worst[f"worst_{name}"] >= mean[f"mean_{name}"]).all(), (
+            "the three largest values are at least the mean of all"
+        )

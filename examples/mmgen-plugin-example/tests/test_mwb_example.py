@@ -18,7 +18,9 @@ def subsets(names):
 
 
 def barycentre(experts):
-    """Mean and standard deviation per dimension of the barycentre of Gaussians, given as lists of (mean, standard deviation)."""
+    """Mean and standard deviation per dimension of the barycentre of Gaussians, given as lists of (mean, standard
+    deviation).
+    """
     dims = range(len(experts[0][0]))
     mean = [sum(mean[d] for mean, _ in experts) / len(experts) for d in dims]
     return mean, [sum(scale[d] for _, scale in experts) / len(experts) for d in dims]
@@ -51,7 +53,11 @@ def test_the_equation(has):
         found = model(batch)
     experts = model.experts(batch)
     for b in range(3):
-        given = {kind: (experts.mean[m, b].tolist(), experts.scale[m, b].tolist()) for m, kind in enumerate(KINDS) if kind in has}
+        given = {
+            kind: (experts.mean[m, b].tolist(), experts.scale[m, b].tolist())
+            for m, kind in enumerate(KINDS)
+            if kind in has
+        }
         components = [barycentre([given[kind] for kind in subset]) for subset in subsets(has)]
         divergence = sum(kl_to_standard_normal(*component) for component in components) / len(components)
         assert float(found.divergence[b]) == pytest.approx(divergence)
@@ -63,7 +69,9 @@ def test_the_equation(has):
 
 
 def test_the_posterior_of_a_subset_is_nearest_to_its_experts():
-    """W₂² between diagonal Gaussians is Σ_d (μ − μ')² + (σ − σ')²; no neighbour of the posterior has a smaller sum of them."""
+    """W₂² between diagonal Gaussians is Σ_d (μ − μ')² + (σ − σ')²; no neighbour of the posterior has a smaller sum of
+    them.
+    """
     data = toy_data(KINDS)
     model = make_model("mwb", data).requires_grad_(False)
     batch = model.prepare(data.test[:2])
@@ -93,5 +101,8 @@ def test_more_draws_are_averaged():
     with central_noise():
         torch.testing.assert_close(many(data.train[:4]).log_likelihood, one(data.train[:4]).log_likelihood)
     torch.manual_seed(0)
-    spread = {model: torch.stack([model(data.train[:4]).log_likelihood.sum(0) for _ in range(200)]).var(0).mean() for model in (one, many)}
+    spread = {
+        model: torch.stack([model(data.train[:4]).log_likelihood.sum(0) for _ in range(200)]).var(0).mean()
+        for model in (one, many)
+    }
     assert 3 < spread[one] / spread[many] < 14  # 7 where draws are independent

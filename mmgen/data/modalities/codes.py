@@ -51,7 +51,9 @@ class LabelsModality(CodesModality):
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "categories")
     only_with = {"display": {}}
 
-    categories: tuple[str, ...] = Field(description="Names of the categories, in the order of their codes.", min_length=2)
+    categories: tuple[str, ...] = Field(
+        description="Names of the categories, in the order of their codes.", min_length=2
+    )
 
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron of one-hot codes."""

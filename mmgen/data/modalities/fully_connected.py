@@ -26,12 +26,17 @@ class FullyConnected(Modality):
     )
     activation: Activation = Field("relu", description="After every hidden layer.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of hidden units left out at each training step.")
-    display: tuple[int, int] | None = Field(None, description="Rows and columns when values are drawn as a raster; none: as bars.")
+    display: tuple[int, int] | None = Field(
+        None, description="Rows and columns when values are drawn as a raster; none: as bars."
+    )
 
     @model_validator(mode="after")
     def _display_fits(self) -> FullyConnected:
         if self.display is not None and math.prod(self.display) != math.prod(self.shape):
-            raise ValueError(f"display {list(self.display)} has {math.prod(self.display)} cells, and a value has {math.prod(self.shape)}")
+            raise ValueError(
+                f"display {list(self.display)} has {math.prod(self.display)} cells, and a value has "
+                f"{math.prod(self.shape)}"
+            )
         return self
 
     @property
@@ -46,7 +51,9 @@ class FullyConnected(Modality):
     def decoder(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron."""
         hidden = self.hidden[::-1] if self.decoder_hidden is None else self.decoder_hidden
-        return MLPDecoder(latent_dim, (self.make_likelihood().outputs, *self.shape), hidden, self.activation, self._dropout)
+        return MLPDecoder(
+            latent_dim, (self.make_likelihood().outputs, *self.shape), hidden, self.activation, self._dropout
+        )
 
     def classifier_trunk(self) -> nn.Module:
         """Two hidden layers of 256 and 128, with dropout."""

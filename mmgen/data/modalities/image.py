@@ -42,8 +42,8 @@ class ImageModality(FullyConnected):
     """Images ``[channels, height, width]``, as bytes, in [0, 1], or in the units that ``value_range`` names.
 
     The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
-    on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in evaluation
-    they do not.
+    on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in
+    evaluation they do not.
     """
 
     only_with = {
@@ -63,24 +63,40 @@ class ImageModality(FullyConnected):
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "value_range")
     network: Literal["conv", "conv4", "resnet", "resnet-bn", "mlp"] = Field(
         "conv",
-        description="3×3 convolutions of stride 2 (PolyMNIST), 4×4 ones down to one pixel (SVHN), residual blocks (Translated-PolyMNIST, CUB), "
-        "residual blocks with batch normalisation (CelebA), or a multilayer perceptron (MNIST).",
+        description="3×3 convolutions of stride 2 (PolyMNIST), 4×4 ones down to one pixel (SVHN), residual blocks "
+        "(Translated-PolyMNIST, CUB), residual blocks with batch normalisation (CelebA), or a multilayer perceptron "
+        "(MNIST).",
     )
     channels: tuple[PositiveInt, ...] | None = Field(
-        None, description="Channels of the convolutions, one entry per stage; none: the network's own, as published.", min_length=1
+        None,
+        description="Channels of the convolutions, one entry per stage; none: the network's own, as published.",
+        min_length=1,
     )
     bottleneck: bool = Field(
-        False, description="With conv: whether the encoder narrows to as many features as the latent space has dimensions (PolyMNIST)."
+        False,
+        description="With conv: whether the encoder narrows to as many features as the latent space has dimensions "
+        "(PolyMNIST).",
     )
-    activated: bool = Field(False, description="With resnet: whether an activation stands before the encoder's heads (CUB).")
-    residual: tuple[float, float] = Field((2.0, 0.3), description="With resnet-bn: (a, b) in a · shortcut + b · branch of its blocks.")
+    activated: bool = Field(
+        False, description="With resnet: whether an activation stands before the encoder's heads (CUB)."
+    )
+    residual: tuple[float, float] = Field(
+        (2.0, 0.3), description="With resnet-bn: (a, b) in a · shortcut + b · branch of its blocks."
+    )
     dropout: float | None = Field(  # type: ignore[assignment]
-        None, ge=0, lt=1, description="With resnet-bn and mlp: share of units left out in training; none: 0.5 and 0, as published."
+        None,
+        ge=0,
+        lt=1,
+        description="With resnet-bn and mlp: share of units left out in training; none: 0.5 and 0, as published.",
     )
-    output: Literal["linear", "sigmoid"] = Field("linear", description="What the decoder's locations go through at its end.")
+    output: Literal["linear", "sigmoid"] = Field(
+        "linear", description="What the decoder's locations go through at its end."
+    )
     likelihood: Literal["laplace", "normal", "bernoulli"] = Field("laplace", description="p(x | z).")
     scale: float = Field(0.75, gt=0, description="Scale of a Laplace or normal likelihood.")
-    scale_kind: ScaleKind = Field("fixed", description="Whether that scale is fixed, learned per pixel, or predicted by the decoder.")
+    scale_kind: ScaleKind = Field(
+        "fixed", description="Whether that scale is fixed, learned per pixel, or predicted by the decoder."
+    )
     value_range: tuple[float, float] | None = Field(
         None,
         description="The pixel values that are black and white, such as [0, 4095], which are 0 and 1 for the networks; "
@@ -91,7 +107,9 @@ class ImageModality(FullyConnected):
     @model_validator(mode="after")
     def _is_an_image(self) -> ImageModality:
         if len(self.shape) != 3 or self.shape[0] not in (1, 3):
-            raise ValueError(f"the shape of an image is [channels, height, width] with one or three channels, not {list(self.shape)}")
+            raise ValueError(
+                f"the shape of an image is [channels, height, width] with one or three channels, not {list(self.shape)}"
+            )
         if self.value_range is not None and not (-math.inf < self.value_range[0] < self.value_range[1] < math.inf):
             said = list(self.value_range)
             raise ValueError(f"value_range is [black, white], two numbers of which the second is larger, not {said}")
@@ -101,7 +119,9 @@ class ImageModality(FullyConnected):
         stages = len(self._channels)
         if self.network != "mlp" and not least <= stages <= most:
             size = "×".join(map(str, self.shape[1:]))
-            raise ValueError(f"network {self.network} takes {least} to {most} channels for images of {size} pixels, not {stages}")
+            raise ValueError(
+                f"network {self.network} takes {least} to {most} channels for images of {size} pixels, not {stages}"
+            )
         return self
 
     def _stages(self) -> tuple[int, int]:
@@ -157,7 +177,9 @@ class ImageModality(FullyConnected):
 
     def make_likelihood(self) -> Likelihood:
         """Laplace, normal or Bernoulli."""
-        options: dict[str, Any] = {} if self.likelihood == "bernoulli" else {"scale": self.scale, "scale_kind": self.scale_kind}
+        options: dict[str, Any] = (
+            {} if self.likelihood == "bernoulli" else {"scale": self.scale, "scale_kind": self.scale_kind}
+        )
         return make_likelihood(self.likelihood, self.shape, **options)
 
     def transform(self) -> Transform:

@@ -20,7 +20,9 @@ class TagsModality(FullyConnected):
 
     likelihood: Literal["bernoulli"] = Field("bernoulli", description="p(x | z).")
     top: PositiveInt | None = Field(
-        None, description="How many answers are named, the most probable first, where a value is drawn; none: bars or a raster."
+        None,
+        description="How many answers are named, the most probable first, where a value is drawn; none: bars or a "
+        "raster.",
     )
 
     def make_likelihood(self) -> Likelihood:
@@ -32,7 +34,9 @@ class TagsModality(FullyConnected):
         return ((x.float() > 0.5) != (y.float() > 0.5)).flatten(1).float().mean(-1)
 
     def named(self, value: np.ndarray, count: int | None = None) -> list[str]:
-        """Names of the answers of one value ``[*shape]`` that are possible at all, the most probable first: ``count`` of them at most, all by default."""
+        """Names of the answers of one value ``[*shape]`` that are possible at all, the most probable first: ``count``
+        of them at most, all by default.
+        """
         answers, names = value.reshape(-1), self.value_names("tag")
         order = np.argsort(-answers.astype(np.float64), kind="stable")
         return [names[i] for i in order[:count] if answers[i] > 0]

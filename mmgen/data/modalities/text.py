@@ -31,10 +31,11 @@ SENTENCE_CHANNELS = (32, 64, 128)
 
 
 class TextModality(CodesModality):
-    """Text of a fixed length, one code per character (or word) of an alphabet; the code −1 is a symbol that is not in the alphabet.
+    """Text of a fixed length, one code per character (or word) of an alphabet; the code −1 is a symbol that is not in
+    the alphabet.
 
-    With ``resnet`` and ``sentence`` a row's terms depend on the rest of its batch in training (on the rows that have the
-    text), because batch normalisation does; in evaluation they do not.
+    With ``resnet`` and ``sentence`` a row's terms depend on the rest of its batch in training (on the rows that have
+    the text), because batch normalisation does; in evaluation they do not.
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "alphabet", "joiner", "pad", "end", "unknown")
@@ -50,29 +51,42 @@ class TextModality(CodesModality):
     }
 
     alphabet: tuple[str, ...] = Field(
-        description="The characters (or words) in the order of their codes; of a symbol that is repeated, the first one counts.",
+        description="The characters (or words) in the order of their codes; of a symbol that is repeated, the first "
+        "one counts.",
         min_length=2,
     )
-    joiner: str = Field("", description="Between the symbols when they are written out: nothing for characters, a blank for words.")
+    joiner: str = Field(
+        "", description="Between the symbols when they are written out: nothing for characters, a blank for words."
+    )
     pad: str | None = Field(
-        None, description="The symbol that fills a text up, and is not shown at its ends; none: the first of the alphabet."
+        None,
+        description="The symbol that fills a text up, and is not shown at its ends; none: the first of the alphabet.",
     )
     end: str | None = Field(None, description="The symbol that ends a text; nothing is shown from there on.")
-    unknown: str | None = Field(None, description="What a symbol outside the alphabet is read as; none: it is left out.")
+    unknown: str | None = Field(
+        None, description="What a symbol outside the alphabet is read as; none: it is left out."
+    )
     network: Literal["embedding", "conv", "resnet", "sentence"] = Field(
         "embedding",
-        description="A small one of embeddings; convolutions of characters (MNIST-SVHN-Text); residual blocks with batch normalisation (CelebA); "
-        "or the sentence network of CUB, whose decoder ends in the encoder's embedding.",
+        description="A small one of embeddings; convolutions of characters (MNIST-SVHN-Text); residual blocks with "
+        "batch normalisation (CelebA); or the sentence network of CUB, whose decoder ends in the encoder's embedding.",
     )
     channels: tuple[PositiveInt, ...] | None = Field(
-        None, description="With conv, resnet and sentence: channels, one entry per stage; none: as published.", min_length=1
+        None,
+        description="With conv, resnet and sentence: channels, one entry per stage; none: as published.",
+        min_length=1,
     )
     embedding: PositiveInt | None = Field(
         None, description="With embedding and sentence: numbers per embedded symbol; none: 32 and, as published, 128."
     )
-    residual: tuple[float, float] = Field((2.0, 0.3), description="With resnet: (a, b) in a · shortcut + b · branch of its blocks.")
+    residual: tuple[float, float] = Field(
+        (2.0, 0.3), description="With resnet: (a, b) in a · shortcut + b · branch of its blocks."
+    )
     dropout: float | None = Field(  # type: ignore[assignment]
-        None, ge=0, lt=1, description="With resnet and embedding: share of units left out in training; none: 0.5 (as published) and 0."
+        None,
+        ge=0,
+        lt=1,
+        description="With resnet and embedding: share of units left out in training; none: 0.5 (as published) and 0.",
     )
 
     @model_validator(mode="after")
@@ -89,15 +103,21 @@ class TextModality(CodesModality):
     def _check_stages(self) -> None:
         """Whether the network can be made for this length."""
         halves, stages = most_halves(self.shape), len(self._channels)
-        least, most = {"conv": (2, halves + 2), "resnet": (2, halves + 1), "sentence": (1, halves)}.get(self.network, (0, stages))
+        least, most = {"conv": (2, halves + 2), "resnet": (2, halves + 1), "sentence": (1, halves)}.get(
+            self.network, (0, stages)
+        )
         if most < least:
             raise ValueError(f"network {self.network} takes texts of at least 2 symbols, not {self.shape[0]}")
         if not least <= stages <= most:
-            raise ValueError(f"network {self.network} takes {least} to {most} channels for texts of {self.shape[0]} symbols, not {stages}")
+            raise ValueError(
+                f"network {self.network} takes {least} to {most} channels for texts of {self.shape[0]} symbols, not "
+                f"{stages}"
+            )
         smallest = 2 ** (stages + 2)
         if self.network == "sentence" and self._embedding < smallest:
             raise ValueError(
-                f"network sentence with {stages} channels takes an embedding of at least {smallest} numbers, not {self._embedding}"
+                f"network sentence with {stages} channels takes an embedding of at least {smallest} numbers, not "
+                f"{self._embedding}"
             )
 
     @property
@@ -158,7 +178,8 @@ class TextModality(CodesModality):
         return self.alphabet[0] if self.pad is None else self.pad
 
     def encode_text(self, text: str) -> list[int]:
-        """Codes of a string, cut or padded at its end to the length; ``end`` follows what is left of the text, where there is one.
+        """Codes of a string, cut or padded at its end to the length; ``end`` follows what is left of the text, where
+        there is one.
 
         Symbols outside the alphabet become ``unknown``, or are left out.
         """
@@ -181,7 +202,9 @@ class TextModality(CodesModality):
         return [name]
 
     def cells(self, value: np.ndarray) -> list[Any]:
-        """The string up to its end, without the padding on both sides; what is not in the alphabet is shown as ``unknown``, or as padding."""
+        """The string up to its end, without the padding on both sides; what is not in the alphabet is shown as
+        ``unknown``, or as padding.
+        """
         stranger = self._pad if self.unknown is None else self.unknown
         symbols = [self.alphabet[int(code)] if code >= 0 else stranger for code in value.reshape(-1)]
         if self.end in symbols:

@@ -26,8 +26,12 @@ class VectorModality(FullyConnected):
 
     likelihood: Literal["normal", "laplace", "squared-error"] = Field("normal", description="p(x | z).")
     scale: float = Field(1.0, gt=0, description="Scale of the likelihood: fixed, or where a learned one starts.")
-    scale_kind: ScaleKind = Field("fixed", description="Whether the scale is fixed, learned per value, or predicted by the decoder.")
-    standardise: bool = Field(True, description="Whether the networks see (x − mean) / standard deviation of the training rows.")
+    scale_kind: ScaleKind = Field(
+        "fixed", description="Whether the scale is fixed, learned per value, or predicted by the decoder."
+    )
+    standardise: bool = Field(
+        True, description="Whether the networks see (x − mean) / standard deviation of the training rows."
+    )
     offset: tuple[float, ...] = Field(
         (),
         description="What is subtracted before values are stored, one per value or none; found when a table is read.",
@@ -48,7 +52,9 @@ class VectorModality(FullyConnected):
 
     def make_likelihood(self) -> Likelihood:
         """Normal, Laplace or squared error."""
-        options: dict[str, Any] = {} if self.likelihood == "squared-error" else {"scale": self.scale, "scale_kind": self.scale_kind}
+        options: dict[str, Any] = (
+            {} if self.likelihood == "squared-error" else {"scale": self.scale, "scale_kind": self.scale_kind}
+        )
         return make_likelihood(self.likelihood, self.shape, **options)
 
     def transform(self) -> Transform:

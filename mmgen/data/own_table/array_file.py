@@ -39,7 +39,9 @@ class ArrayFile(Source):
                 names = list(file.files if self.path.suffix.lower() == ".npz" else file.keys())
         except Exception as error:  # whatever the readers make of a damaged file
             kind = self.path.suffix.lower().removeprefix(".")
-            raise DataError(f"{self.path} cannot be read as {kind}; it is truncated, damaged, or something else.") from error
+            raise DataError(
+                f"{self.path} cannot be read as {kind}; it is truncated, damaged, or something else."
+            ) from error
         if not names:
             raise DataError(f"{self.path} holds no arrays.")
         return names
@@ -51,7 +53,9 @@ class ArrayFile(Source):
                     values = np.asarray(file[name])
                 else:
                     tensor = file.get_tensor(name)
-                    values = (tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor).numpy()
+                    values = (
+                        tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
+                    ).numpy()
         except Exception as error:
             raise DataError(
                 f"The array {name!r} of {self.path} cannot be read; it is truncated, damaged, or holds Python objects, "
@@ -67,7 +71,10 @@ class ArrayFile(Source):
     def _single(self, name: str) -> np.ndarray:
         values = self._get(name)
         if values.ndim > 1:
-            raise DataError(f"{name!r} in {self.title} is an array of shape {list(values.shape)}, and a single value per row was wanted.")
+            raise DataError(
+                f"{name!r} in {self.title} is an array of shape {list(values.shape)}, and a single value per row was "
+                "wanted."
+            )
         return values
 
     def cells(self, name: str) -> list[Any]:

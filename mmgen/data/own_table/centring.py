@@ -77,7 +77,8 @@ class Change:
                 titles = range(len(numbers)) if self.request.is_array else self.request.names
                 names = [str(titles[index]) for index in changed]
                 notes.append(
-                    f"{self.request.name}: {len(changed)} of {len(numbers)} columns ({listed(names)}) are {what}; files "
-                    "that are written have the units of the table again, and errors are measured in those stored."
+                    f"{self.request.name}: {len(changed)} of {len(numbers)} columns ({listed(names)}) are {what}; "
+                    "files that are written have the units of the table again, and errors are measured in those "
+                    "stored."
                 )
         return fields, notes

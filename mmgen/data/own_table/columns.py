@@ -55,8 +55,9 @@ class DatasetColumns(Source):
                 )
             if value.shape != values[0].shape:
                 raise DataError(
-                    f"The values of {name!r} in {self.title} differ in size: {list(values[0].shape)} in row {np.flatnonzero(available)[0]} "
-                    f"and {list(value.shape)} in row {row} ({FIRST}); bring them to one size."
+                    f"The values of {name!r} in {self.title} differ in size: {list(values[0].shape)} in row "
+                    f"{np.flatnonzero(available)[0]} and {list(value.shape)} in row {row} ({FIRST}); bring them to "
+                    "one size."
                 )
         if not values:
             return np.zeros((len(cells), 1)), available
@@ -69,7 +70,8 @@ class DatasetColumns(Source):
 
 def decoded(table: Any, feature: Any, name: str, title: str) -> list[Any]:
     """The cells of a column of a ``datasets.Dataset``, by its feature; pictures stay their bytes or their path."""
-    try:  # only what must be decoded goes through the package, which looks at all columns for every one that is asked for
+    # only what must be decoded goes through the package, which looks at all columns for every one that is asked for
+    try:
         coded = hasattr(feature, "decode_example") and type(feature).__name__ != "Image"
         cells = table.select_columns([name])[:][name] if coded else table.data.column(name).to_pylist()
     except Exception as error:  # a recording that cannot be decoded, for one
@@ -109,7 +111,10 @@ def _pooled(path: str, subset: str | None) -> Any:
         return loaded
     parts = {name: part for name, part in loaded.items() if len(part)} or loaded
     if len(parts) > 1:
-        parts = {n: part if "split" in part.column_names else part.add_column("split", [n] * len(part)) for n, part in parts.items()}
+        parts = {
+            n: part if "split" in part.column_names else part.add_column("split", [n] * len(part))
+            for n, part in parts.items()
+        }
     return datasets.concatenate_datasets(list(parts.values()))
 
 
@@ -126,7 +131,9 @@ def _failure(path: str, error: BaseException) -> str:
         return f"{path} has no rows."
     if Path(path).exists():
         return f"{path} cannot be read: {reason(error)}."
-    return f"There is no file or folder {path}, and the Hugging Face Hub gives no dataset of that name: {reason(error)}."
+    return (
+        f"There is no file or folder {path}, and the Hugging Face Hub gives no dataset of that name: {reason(error)}."
+    )
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""The options of the dataset ``table``: a YAML file that describes one's own data, the same keys as options, or both."""
+"""The options of the dataset ``table``: a YAML file that describes one's own data, the same keys as options, or
+both.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +53,15 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_t
 
 
 class TableModality(BaseModel):
-    """One modality of one's own table; any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``, ``display``, …)."""
+    """One modality of one's own table; any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``,
+    ``display``, …).
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
 
-    kind: str = Field(description="vector, counts, tags, labels, text, image, or another installed modality (mmgen list modalities).")
+    kind: str = Field(
+        description="vector, counts, tags, labels, text, image, or another installed modality (mmgen list modalities)."
+    )
     columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
     array: Name | None = Field(
         None, description="Array of an NPZ or safetensors file, or a column of lists or images, whose rows are values."
@@ -81,9 +87,9 @@ class OwnTableConfig(DatasetConfig):
     config: Path | None = Field(None, description="A YAML file with these same keys; options given beside it win.")
     path: str | None = Field(
         None,
-        description="A file (.csv, .tsv, .txt, .parquet, .json, .jsonl, .arrow, .npz, .safetensors), a folder that the package datasets "
-        "reads, "
-        "or the name of a dataset on the Hugging Face Hub; in a YAML file, relative to that file.",
+        description="A file (.csv, .tsv, .txt, .parquet, .json, .jsonl, .arrow, .npz, .safetensors), a folder that "
+        "the package datasets reads, or the name of a dataset on the Hugging Face Hub; in a YAML file, relative to "
+        "that file.",
     )
     subset: str | None = Field(None, description="Configuration of a Hub dataset that has several.")
     separator: str | None = Field(
@@ -107,24 +113,35 @@ class OwnTableConfig(DatasetConfig):
     modalities: dict[str, TableModality] = Field(
         {}, description="Name of each modality to its columns (or array), its kind and its fields."
     )
-    label: Name | None = Field(None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown.")
+    label: Name | None = Field(
+        None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown."
+    )
     id: Names = Field(
-        (), description="Column (or columns) whose values name the rows; a column called id with as many values is taken for it."
+        (),
+        description="Column (or columns) whose values name the rows; a column called id with as many values is taken "
+        "for it.",
     )
     unknown: Literal["refuse", "missing"] = Field(
-        "refuse", description="Where a run reads other rows: what becomes of a category or a character that it does not know."
+        "refuse",
+        description="Where a run reads other rows: what becomes of a category or a character that it does not know.",
     )
-    group: Name | None = Field(None, description="Column (or array) that says what belongs together; a group is never split.")
+    group: Name | None = Field(
+        None, description="Column (or array) that says what belongs together; a group is never split."
+    )
     split: Name | None = Field(
         None, description="Column (or array) with train, val or test for each row; a side it does not name is drawn."
     )
-    test_fraction: float = Field(0.2, ge=0, lt=1, description="Share of the rows held out for testing, within each class.")
+    test_fraction: float = Field(
+        0.2, ge=0, lt=1, description="Share of the rows held out for testing, within each class."
+    )
     val_fraction: float = Field(0.1, ge=0, lt=1, description="Share of the rows held out for validation.")
     seed: int = Field(0, description="Of the draw of the split.")
     standardise: bool = Field(
         True, description="Whether vectors are standardised with training statistics, unless a modality says otherwise."
     )
-    simulated: bool = Field(False, description="Whether the table holds simulated data; every run and every result then says so.")
+    simulated: bool = Field(
+        False, description="Whether the table holds simulated data; every run and every result then says so."
+    )
 
     @field_validator("path", mode="before")
     @classmethod
@@ -170,9 +187,13 @@ class OwnTableConfig(DatasetConfig):
     @model_validator(mode="after")
     def _complete(self) -> OwnTableConfig:
         if self.path is None or not self.modalities:
-            raise ValueError("give path (a file) and modalities (what its columns mean), or config (a YAML file with both)")
+            raise ValueError(
+                "give path (a file) and modalities (what its columns mean), or config (a YAML file with both)"
+            )
         if self.test_fraction + self.val_fraction >= 1:
-            raise ValueError(f"test_fraction {self.test_fraction} and val_fraction {self.val_fraction} leave nothing to train on")
+            raise ValueError(
+                f"test_fraction {self.test_fraction} and val_fraction {self.val_fraction} leave nothing to train on"
+            )
         return self
 
 
@@ -182,7 +203,10 @@ def _described(file: Path, known: list[str]) -> dict[str, Any]:
     allowed = [name for name in known if name != "config"]
     for key in content:
         if key not in allowed:
-            raise DataError(f"dataset.config: {file} has the key {str(key)!r}; there are {listed(allowed)}{nearest(str(key), allowed)}.")
+            raise DataError(
+                f"dataset.config: {file} has the key {str(key)!r}; there are "
+                f"{listed(allowed)}{nearest(str(key), allowed)}."
+            )
     return content
 
 

@@ -51,9 +51,11 @@ class _Content:
 
 
 class OwnTable(Dataset):
-    """One's own data: a CSV, Parquet, JSON, NPZ or safetensors file, or whatever the package ``datasets`` reads, described in YAML.
+    """One's own data: a CSV, Parquet, JSON, NPZ or safetensors file, or whatever the package ``datasets`` reads,
+    described in YAML.
 
-    An empty cell makes its modality missing in that row; a row without any modality is left out. Rows of one group are never split.
+    An empty cell makes its modality missing in that row; a row without any modality is left out. Rows of one group are
+    never split.
     """
 
     Config = OwnTableConfig
@@ -75,7 +77,11 @@ class OwnTable(Dataset):
         kinds = {described.kind for described in self.config.modalities.values()}
         if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
             source = self._open()
-            requests = [request for request in self._requests(source, self._roles(source)) if issubclass(request.kind, ImageModality)]
+            requests = [
+                request
+                for request in self._requests(source, self._roles(source))
+                if issubclass(request.kind, ImageModality)
+            ]
             pictures = [file for request in requests for file in picture_files(request, source)]
         return [path, *pictures]
 
@@ -91,7 +97,9 @@ class OwnTable(Dataset):
         }
         name = Path(config.path).name if Path(config.path).is_absolute() else config.path
         left_out = count - len(table)
-        summary = f"{name}, {count} rows" + (f", of which {left_out} have no modality and are left out" if left_out else "")
+        summary = f"{name}, {count} rows" + (
+            f", of which {left_out} have no modality and are left out" if left_out else ""
+        )
         known = None if self.schema is None else self.schema.sides
         sides = self._sides(content) if known is None else sides_of_run(known, table)
         tables = {side: table.select(torch.from_numpy(index)) for side, index in sides.items()}
@@ -103,12 +111,17 @@ class OwnTable(Dataset):
             labels={config.label: content.classes} if content.classes else {},
             facts=facts,
             modalities=content.modalities,
-            notes=(*content.notes, *(() if known is None else notes_on_rows(known, table, len(sides.get("new", ())), name))),
+            notes=(
+                *content.notes,
+                *(() if known is None else notes_on_rows(known, table, len(sides.get("new", ())), name)),
+            ),
             new=tables.get("new"),
         )
 
     def _sides(self, content: _Content) -> dict[str, np.ndarray]:
-        """Row numbers by side: those of the column ``split``, and what it does not name drawn from its training rows."""
+        """Row numbers by side: those of the column ``split``, and what it does not name drawn from its training
+        rows.
+        """
         config, table, named = self.config, content.table, content.sides
         groups = None if table.groups is None else table.groups.numpy()
         labelled = config.label in table.labels
@@ -180,7 +193,9 @@ class OwnTable(Dataset):
         return named
 
     def _requests(self, source: Source, roles: Mapping[str, str]) -> list[Request]:
-        """What each modality wants of the source; nothing is wanted twice, and what a run finds nothing of is left out."""
+        """What each modality wants of the source; nothing is wanted twice, and what a run finds nothing of is left
+        out.
+        """
         config = self.config
         reserved = {name: role for role, name in roles.items()}
         reserved |= dict.fromkeys(config.id, "id")
@@ -201,9 +216,15 @@ class OwnTable(Dataset):
             for name in names:
                 if name in reserved:
                     role = reserved[name]
-                    raise DataError(f"{where}: {name!r} is the {role}, and would leak into the modality; leave it out of one of the two.")
+                    raise DataError(
+                        f"{where}: {name!r} is the {role}, and would leak into the modality; leave it out of one of "
+                        "the two."
+                    )
                 if name in taken:
-                    raise DataError(f"{where}: {name!r} is used twice, by {taken[name]} and {modality}; a column belongs to one modality.")
+                    raise DataError(
+                        f"{where}: {name!r} is used twice, by {taken[name]} and {modality}; a column belongs to one "
+                        "modality."
+                    )
                 taken[name] = modality
             fields = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
             fields |= described.fields
@@ -215,5 +236,7 @@ class OwnTable(Dataset):
 
     @classmethod
     def toy(cls) -> OwnTable:
-        """Sixty rows of a vector, counts and a category, with missing cells, a label and a group; the file lasts as long as the process."""
+        """Sixty rows of a vector, counts and a category, with missing cells, a label and a group; the file lasts as
+        long as the process.
+        """
         return cls(OwnTableConfig.model_validate(toy_options()))

@@ -17,11 +17,20 @@ from .config import TableModality
 from .source import FIRST, Source
 
 Read = tuple[Modality, np.ndarray, np.ndarray]  # a modality, its values, and which rows have it
-NAMES_OF_ROWS = ("id", "ID", "Id", "sample_id", "sample", "index", "")  # columns that are taken for names where each value is another
+NAMES_OF_ROWS = (
+    "id",
+    "ID",
+    "Id",
+    "sample_id",
+    "sample",
+    "index",
+    "",
+)  # columns that are taken for names where each value is another
 
 
 def names_of_run(described: TableModality, known: Modality, source: Source, modality: str) -> tuple[str, ...]:
-    """The columns (or the array) of a modality of a run in another file, in the run's order; none where the file has none of them.
+    """The columns (or the array) of a modality of a run in another file, in the run's order; none where the file has
+    none of them.
 
     Raises:
         DataError: Some of the columns are there and others are not.
@@ -42,7 +51,9 @@ def names_of_run(described: TableModality, known: Modality, source: Source, moda
     surplus = set(matching) - set(names)
     if surplus:
         more = listed(sorted(surplus))
-        source.notes.append(f"{source.title} has columns that the run does not have of {modality}, and that are passed over: {more}.")
+        source.notes.append(
+            f"{source.title} has columns that the run does not have of {modality}, and that are passed over: {more}."
+        )
     return names
 
 
@@ -71,7 +82,8 @@ def with_absent(read: dict[str, Read], schema: Schema, source: Source) -> dict[s
 
 
 def row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> np.ndarray | None:
-    """What each row is called: the values of the columns that are said to hold it, or of one whose name and values look like it.
+    """What each row is called: the values of the columns that are said to hold it, or of one whose name and values look
+    like it.
 
     Raises:
         DataError: A column that is not there, a row without a name, or two rows of one name.
@@ -86,7 +98,9 @@ def row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> 
     first: dict[str, int] = {}
     for row, word in enumerate(words.tolist()):
         if not word.strip("/"):
-            raise DataError(f"dataset.id: {called} of {source.title} is empty in row {row} ({FIRST}); every row needs a name.")
+            raise DataError(
+                f"dataset.id: {called} of {source.title} is empty in row {row} ({FIRST}); every row needs a name."
+            )
         if first.setdefault(word, row) != row:
             raise DataError(
                 f"dataset.id: {called} of {source.title} holds {word!r} in rows {first[word]} and {row} ({FIRST}); "

@@ -27,7 +27,9 @@ def missing_names(source: Source, cells: Sequence[Any], what: str) -> list[bool]
 
 
 def note_missing(source: Source, name: str, missing: np.ndarray, what: str = "columns") -> None:
-    """A note on the rows without the modality ``name``, and on those that single ``missing`` cells ``[N, C]`` cost it."""
+    """A note on the rows without the modality ``name``, and on those that single ``missing`` cells ``[N, C]`` cost
+    it.
+    """
     counts, wide = missing.sum(1), missing.shape[1]
     none, some = int((counts == wide).sum()), (counts > 0) & (counts < wide)
     parts = []

@@ -26,7 +26,8 @@ class Request:
         is_array: Whether ``names`` is an array.
         fields: For the modality, as the user gave them, and what a run knows of it.
         known: The modality of the run that reads; None in a first reading.
-        forgiving: Whether a category or character that the run does not know makes the value missing; an error otherwise.
+        forgiving: Whether a category or character that the run does not know makes the value missing; an error
+            otherwise.
     """
 
     name: str
@@ -44,35 +45,49 @@ class Request:
 
     def thing(self, source: Source, index: int = 0) -> str:
         """One of the columns (or the array), for messages."""
-        return f"the array {self.names[0]!r} of {source.title}" if self.is_array else f"the column {self.names[index]!r} of {source.title}"
+        return (
+            f"the array {self.names[0]!r} of {source.title}"
+            if self.is_array
+            else f"the column {self.names[index]!r} of {source.title}"
+        )
 
     def make(self, shape: Sequence[int], **derived: Any) -> Modality:
-        """The modality, with the columns' own names where there is one per value; a run's own, which the shape must be of."""
+        """The modality, with the columns' own names where there is one per value; a run's own, which the shape must be
+        of.
+        """
         if self.known is not None:
             if tuple(shape) != self.known.shape:
                 raise DataError(
-                    f"{self.where}: a value has the shape {list(shape)}, and the run was trained with {list(self.known.shape)}."
+                    f"{self.where}: a value has the shape {list(shape)}, and the run was trained with "
+                    f"{list(self.known.shape)}."
                 )
             return self.known
         columns = self.names if not self.is_array and len(self.names) == math.prod(shape) else ()
         return validated(self.kind, {"columns": columns, **derived, **self.fields, "shape": tuple(shape)}, self.where)
 
     def present(self, source: Source, found: np.ndarray) -> np.ndarray:
-        """The rows that have this modality: those that it was ``found`` in, less those that an array ``<name>_available`` takes away."""
+        """The rows that have this modality: those that it was ``found`` in, less those that an array
+        ``<name>_available`` takes away.
+        """
         companions = [f"{name}_available" for name in (*self.names[:1], self.name)] if source.things == "arrays" else []
         present = found
         for companion in dict.fromkeys(companions):
             if companion in source.position:
                 says = np.array(source.cells(companion))
                 if not np.isin(says, (0, 1)).all():
-                    raise DataError(f"{self.where}: the array {companion!r} of {source.title} should hold a true or false for each row.")
+                    raise DataError(
+                        f"{self.where}: the array {companion!r} of {source.title} should hold a true or false for "
+                        "each row."
+                    )
                 present = present & says.astype(bool)
         if self.known is not None:
             return present
         if not present.any() and len(self.names) == 1:
             raise DataError(f"{self.where}: {self.thing(source)} has no value at all; fill it, or leave it out.")
         if not present.any():
-            raise DataError(f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns.")
+            raise DataError(
+                f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns."
+            )
         return present
 
     def refuse(self, source: Source, values: np.ndarray, wrong: np.ndarray, reason: str) -> None:
@@ -80,4 +95,6 @@ class Request:
         if wrong.any():
             row, index = np.argwhere(wrong)[0]
             value = values.reshape(len(values), -1)[row, index].item()
-            raise DataError(f"{self.where}: {self.thing(source, index)} holds {value:g} in row {row} ({FIRST}), {reason}.")
+            raise DataError(
+                f"{self.where}: {self.thing(source, index)} holds {value:g} in row {row} ({FIRST}), {reason}."
+            )

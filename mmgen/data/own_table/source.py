@@ -111,13 +111,15 @@ class Source(ABC):
             return name
         one = self.things.removesuffix("s")
         raise DataError(
-            f"{where}: {self.title} has no {one} {name!r}; its {self.things} are {listed(self.names)}{nearest(name, self.names)}."
+            f"{where}: {self.title} has no {one} {name!r}; its {self.things} are "
+            f"{listed(self.names)}{nearest(name, self.names)}."
         )
 
     def matching(self, wanted: Sequence[str], where: str, reserved: Collection[str]) -> tuple[str, ...]:
         """The names that names and patterns mean, in the order of the file within a pattern.
 
-        Patterns pass over ``reserved`` names (the label, the group): "g*" should mean the genes, and not the column called "group".
+        Patterns pass over ``reserved`` names (the label, the group): "g*" should mean the genes, and not the column
+        called "group".
         """
         found: list[str] = []
         for pattern in wanted:
@@ -139,6 +141,6 @@ class Source(ABC):
         self.count = expected
         if count != expected:
             raise DataError(
-                f"The arrays of {self.title} differ in length: {self._first!r} has {expected} rows, and {name!r} has {count}; "
-                "every array needs one value per row."
+                f"The arrays of {self.title} differ in length: {self._first!r} has {expected} rows, and {name!r} has "
+                f"{count}; every array needs one value per row."
             )

@@ -22,7 +22,9 @@ SIDES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev"
 def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
     """One string per row; the alphabet is what occurs, after the blank (or, for words, the nothing) that pads."""
     if len(request.names) != 1:
-        raise DataError(f"{request.where}: text is one column, and these are {len(request.names)}; make a modality of each.")
+        raise DataError(
+            f"{request.where}: text is one column, and these are {len(request.names)}; make a modality of each."
+        )
     cells = source.cells(request.names[0])
     missing = np.array([source.unknown.text(cell) for cell in cells])
     note_missing(source, request.name, missing[:, None])
@@ -45,7 +47,12 @@ def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, n
 
 
 def _known_symbols(
-    request: Request, source: Source, modality: TextModality, texts: list[str], symbols: list[list[str]], available: np.ndarray
+    request: Request,
+    source: Source,
+    modality: TextModality,
+    texts: list[str],
+    symbols: list[list[str]],
+    available: np.ndarray,
 ) -> np.ndarray:
     """The rows whose text a run can read: symbols outside its alphabet are an error, or make the text missing."""
     known = {*modality.alphabet, ""} if modality.joiner else set(modality.alphabet)
@@ -56,8 +63,8 @@ def _known_symbols(
             continue
         if not request.forgiving:
             raise DataError(
-                f"{request.where}: {request.thing(source)} holds {text[:50]!r} in row {row} ({FIRST}), and the run does not know "
-                f"{stranger!r}; dataset.unknown=missing takes such a text for a missing one."
+                f"{request.where}: {request.thing(source)} holds {text[:50]!r} in row {row} ({FIRST}), and the run "
+                f"does not know {stranger!r}; dataset.unknown=missing takes such a text for a missing one."
             )
         kept[row] = False
     _note_unknown(request, source, int((available & ~kept).sum()), "texts")
@@ -77,7 +84,9 @@ def _note_unknown(request: Request, source: Source, count: int, things: str) -> 
 
 
 def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
-    """One category per column, or an array of them; the categories are what occurs in any of them, unless they are given."""
+    """One category per column, or an array of them; the categories are what occurs in any of them, unless they are
+    given.
+    """
     if request.is_array:
         values = source.array(request.names[0])[0]
         shape, columns = values.shape[1:] or (1,), values.reshape(len(values), -1).T.tolist()
@@ -89,7 +98,10 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
     available = request.present(source, np.array([all(name is not None for name in row) for row in names]))
     found = in_order(names[available].ravel())
     if len(found) < 2 and "categories" not in request.fields:
-        raise DataError(f"{request.where}: {request.thing(source)} has the one category {found[0]!r}, from which nothing can be learned.")
+        raise DataError(
+            f"{request.where}: {request.thing(source)} has the one category {found[0]!r}, from which nothing can be "
+            "learned."
+        )
     modality = cast(LabelsModality, request.make(shape, categories=found))
     code = {name: i for i, name in enumerate(modality.categories)}
     strange = np.array([[name is not None and name not in code for name in row] for row in names], dtype=bool)
@@ -97,8 +109,8 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
     if strange.any() and not request.forgiving:
         row, column = np.argwhere(strange)[0]
         raise DataError(
-            f"{request.where}.categories: {request.thing(source, column)} holds {names[row, column]!r} in row {row} ({FIRST}), which is "
-            f"not one of {listed(code)}" + (_FORGIVE if request.known is not None else ".")
+            f"{request.where}.categories: {request.thing(source, column)} holds {names[row, column]!r} in row {row} "
+            f"({FIRST}), which is not one of {listed(code)}" + (_FORGIVE if request.known is not None else ".")
         )
     available = available & ~strange.any(1)
     _note_unknown(request, source, int(strange.any(1).sum()), "rows with categories")
@@ -107,11 +119,15 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
 
 
 def label_codes(name: str, source: Source, known: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The code of each row's class (−1 where it has none), and the classes: numbers by size, words by letter; or those of a run."""
+    """The code of each row's class (−1 where it has none), and the classes: numbers by size, words by letter; or those
+    of a run.
+    """
     names = _names(source, source.cells(name), f"dataset.label: {name!r} of {source.title}")
     classes = in_order(name for name in names if name is not None) if known is None else tuple(known)
     if not classes:
-        raise DataError(f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out.")
+        raise DataError(
+            f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out."
+        )
     code = {word: i for i, word in enumerate(classes)}
     strange = sorted({word for word in names if word is not None and word not in code})
     if strange:
@@ -120,7 +136,9 @@ def label_codes(name: str, source: Source, known: Sequence[str] | None = None) -
 
 
 def group_names(name: str, source: Source) -> list[str]:
-    """What each row's group is called, after "group"; a row without one is a group of its own, "alone" and its number."""
+    """What each row's group is called, after "group"; a row without one is a group of its own, "alone" and its
+    number.
+    """
     cells = source.cells(name)
     missing = missing_names(source, cells, f"dataset.group: {name!r} of {source.title}")
     return [f"alone {row}" if gone else f"group {_group(cell)}" for row, (cell, gone) in enumerate(zip(cells, missing))]
@@ -135,7 +153,10 @@ def side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarr
     cells = source.cells(name)
     for row, cell in enumerate(cells):
         if str(cell).strip().lower() not in SIDES:
-            raise DataError(f"dataset.split: {name!r} of {source.title} holds {cell!r} in row {row} ({FIRST}), and not train, val or test.")
+            raise DataError(
+                f"dataset.split: {name!r} of {source.title} holds {cell!r} in row {row} ({FIRST}), and not train, "
+                "val or test."
+            )
     sides = np.array([SIDES[str(cell).strip().lower()] for cell in cells])
     if groups is not None:
         smallest, largest = np.full(groups.max() + 1, 2), np.zeros(groups.max() + 1, dtype=int)
@@ -171,4 +192,8 @@ def _names(source: Source, cells: Sequence[Any], what: str) -> list[str | None]:
 
 def _whole(value: float | str) -> str:
     number = float(value)
-    return str(int(number)) if number.is_integer() and (isinstance(value, float) or not value.lstrip("+-").isdigit()) else str(value)
+    return (
+        str(int(number))
+        if number.is_integer() and (isinstance(value, float) or not value.lstrip("+-").isdigit())
+        else str(value)
+    )

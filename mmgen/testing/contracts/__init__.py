@@ -1,6 +1,7 @@
 """What every objective, aggregator, prior, metric, modality, dataset and command must hold, whatever it does.
 
-A contract is a class whose methods ``test_…`` are its standard checks. A test of a plugin is a subclass that names the component::
+A contract is a class whose methods ``test_…`` are its standard checks. A test of a plugin is a subclass that names the
+component::
 
     class TestMine(ObjectiveContract):
         component = "mine"

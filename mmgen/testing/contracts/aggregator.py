@@ -16,19 +16,21 @@ ROWS, DIMS, MODALITIES = 4, 2, 3
 
 
 class AggregatorContract(Contract):
-    """Shapes and weights, masks that mean absence, N(0, I) for nothing, gradients and noise; in training (``forward``) and afterwards (``infer``).
+    """Shapes and weights, masks that mean absence, N(0, I) for nothing, gradients and noise; in training (``forward``)
+    and afterwards (``infer``).
 
     ``component`` may also be an aggregator itself.
 
     Attributes:
-        exact: Whether :meth:`mmgen.Aggregator.infer` gives the true posterior of every subset when the experts are exact (in a linear-Gaussian world): so does a
-            product with N(0, I), and no other. It then knows a forgotten prior expert.
+        exact: Whether :meth:`mmgen.Aggregator.infer` gives the true posterior of every subset when the experts are
+            exact (in a linear-Gaussian world): so does a product with N(0, I), and no other. It then knows a forgotten
+            prior expert.
     """
 
     kind = "aggregators"
     exact: ClassVar[bool] = False
 
-    # What checks use ----------------------------------------------------------------------------------------------------
+    # What checks use --------------------------------------------------------------------------------------------------
 
     def experts(self) -> Gaussian:
         """Three experts for four rows in two dimensions, the same each time."""
@@ -51,7 +53,7 @@ class AggregatorContract(Contract):
             found.append((name, combine(experts, given)))
         return found
 
-    # Checks -------------------------------------------------------------------------------------------------------------
+    # Checks -----------------------------------------------------------------------------------------------------------
 
     def test_shapes_and_weights(self) -> None:
         """With any leading dimensions: ``[..., C, B, D]``, finite, and weights that sum to one."""
@@ -61,18 +63,28 @@ class AggregatorContract(Contract):
                 assert shape[-3] == 1 or self.loaded().mixes or not self.loaded().shared, (
                     f"{self.who}: mixes says that there is no mixture {when}, and there are {shape[-3]} components"
                 )
-                assert shape[: len(lead)] == lead and shape[-2:] == (ROWS, DIMS), f"{self.who} {when}: {tuple(shape)} is not [..., C, B, D]"
-                assert shape[:-1] == posterior.log_weights.shape, f"{self.who} {when}: there is not one weight per component and row"
+                assert shape[: len(lead)] == lead and shape[-2:] == (ROWS, DIMS), (
+                    f"{self.who} {when}: {tuple(shape)} is not [..., C, B, D]"
+                )
+                assert shape[:-1] == posterior.log_weights.shape, (
+                    f"{self.who} {when}: there is not one weight per component and row"
+                )
                 total = posterior.weights.sum(-2)
-                assert torch.allclose(total, torch.ones_like(total)), f"{self.who} {when}: the weights do not sum to one"
-                assert posterior.mean.isfinite().all() and (posterior.variance > 0).all(), f"{self.who} {when}: a posterior is not finite"
+                assert torch.allclose(total, torch.ones_like(total)), (
+                    f"{self.who} {when}: the weights do not sum to one"
+                )
+                assert posterior.mean.isfinite().all() and (posterior.variance > 0).all(), (
+                    f"{self.who} {when}: a posterior is not finite"
+                )
 
     def test_nothing_given_is_the_standard_normal(self) -> None:
         """A row for which nothing is given gets N(0, I)."""
         for when, posterior in self.both(self.experts(), self.given()):
             mean, variance = posterior.mean[0], posterior.variance[0]
             assert torch.allclose(mean, torch.zeros_like(mean)), f"{self.who} {when}: nothing given is not N(0, I)"
-            assert torch.allclose(variance, torch.ones_like(variance)), f"{self.who} {when}: nothing given is not N(0, I)"
+            assert torch.allclose(variance, torch.ones_like(variance)), (
+                f"{self.who} {when}: nothing given is not N(0, I)"
+            )
 
     def test_an_expert_that_is_not_given_does_not_matter(self) -> None:
         """The mask means absence: other numbers in its place change nothing."""
@@ -93,7 +105,8 @@ class AggregatorContract(Contract):
     def test_the_order_of_experts_does_not_matter(self) -> None:
         """The experts in another order, with their masks, make the same posterior."""
         for (when, one), (_, two) in zip(
-            self.both(self.experts(), self.given()), self.both(self.experts().map(lambda v: v.flip(0)), self.given().flip(-1))
+            self.both(self.experts(), self.given()),
+            self.both(self.experts().map(lambda v: v.flip(0)), self.given().flip(-1)),
         ):
             same = torch.allclose(one.mean, two.mean) and torch.allclose(one.variance, two.variance)
             assert same, f"{self.who} {when}: the order of the experts matters"
@@ -132,7 +145,9 @@ class AggregatorContract(Contract):
             log_variance = 15.0 * torch.tensor(signs, dtype=torch.float64)[:, None, None].expand(MODALITIES, ROWS, DIMS)
             for when, posterior in self.both(Gaussian(self.experts().mean, log_variance), self.given()):
                 finite = posterior.mean.isfinite().all() and posterior.variance.isfinite().all()
-                assert finite, f"{self.who} {when}: experts with log-variances of ±15 give a posterior that is not finite"
+                assert finite, (
+                    f"{self.who} {when}: experts with log-variances of ±15 give a posterior that is not finite"
+                )
 
     def test_exact_experts_give_the_true_posterior(self) -> None:
         """Where ``exact`` says so."""
@@ -143,7 +158,9 @@ class AggregatorContract(Contract):
         for number, subset in enumerate(given):
             _, posterior = self.both(world.experts(x), given[number])[1]
             mean, covariance = world.posterior(x, subset)
-            same = torch.allclose(posterior.mean, mean) and torch.allclose(posterior.variance, covariance.diagonal(dim1=-2, dim2=-1))
+            same = torch.allclose(posterior.mean, mean) and torch.allclose(
+                posterior.variance, covariance.diagonal(dim1=-2, dim2=-1)
+            )
             assert same, f"{self.who}: exact experts do not give the true posterior; is N(0, I) one of them?"
 
 

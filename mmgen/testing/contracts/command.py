@@ -10,7 +10,7 @@ from typing import ClassVar
 from ...cli.app import app
 from ...cli.commands import built
 from ...cli.guarded import run_guarded
-from ...registry import find, summary
+from ...registry import brief, find, summary
 from .contract import Contract, does_not_apply
 
 LONGEST = 140  # letters of the line in the list of commands
@@ -23,7 +23,7 @@ class CommandContract(Contract):
 
     def test_its_help_is_a_sentence(self) -> None:
         """The first line of the docstring is what the list of commands shows."""
-        line = (inspect.getdoc(self.loaded()) or "").split("\n")[0]
+        line = brief(inspect.getdoc(self.loaded()))
         assert line.endswith("."), f"{self.who}: the first line of its docstring, {line!r}, is no sentence"
         assert len(line) <= LONGEST, f"{self.who}: the first line of its docstring has more than {LONGEST} letters"
 
@@ -31,7 +31,7 @@ class CommandContract(Contract):
         """The list of commands reads it from the source, so the function must be defined where its entry point says."""
         if not isinstance(self.component, str):
             does_not_apply("it is given as a function, without an entry point")
-        line = (inspect.getdoc(self.loaded()) or "").split("\n")[0]
+        line = brief(inspect.getdoc(self.loaded()))
         found = summary(find(self.kind, self.component))
         assert found == line, f"{self.who}: the list finds {found!r} in its source, and its docstring begins {line!r}"
 

@@ -22,8 +22,8 @@ HOME = __name__.rpartition(".")[0]  # where the standard checks are defined
 class Contract:
     """Standard checks of one kind of component, as methods ``test_…``; each raises an AssertionError with a sentence.
 
-    Subclass it in a test and say which component. Own tests may be added as further methods. A standard check can be left out only with a written reason, which
-    pytest then reports; it cannot be replaced.
+    Subclass it in a test and say which component. Own tests may be added as further methods. A standard check can be
+    left out only with a written reason, which pytest then reports; it cannot be replaced.
 
     Attributes:
         kind: Such as ``objectives``.
@@ -32,7 +32,8 @@ class Contract:
         skip: Name of a check to the reason why it is left out.
 
     Raises:
-        MmgenError: In a subclass: a check that does not exist is left out, one without a reason, or a standard check is replaced.
+        MmgenError: In a subclass: a check that does not exist is left out, one without a reason, or a standard check is
+            replaced.
     """
 
     kind: ClassVar[str]
@@ -50,11 +51,15 @@ class Contract:
         for name in checks:
             if name in vars(cls):
                 raise MmgenError(
-                    f"{cls.__name__} replaces the standard check {name!r}; call it otherwise, or leave the check out by skip, with a reason."
+                    f"{cls.__name__} replaces the standard check {name!r}; call it otherwise, or leave the check out "
+                    "by skip, with a reason."
                 )
         for name, reason in cls.skip.items():
             if name not in checks:
-                raise MmgenError(f"{cls.__name__}.skip: there is no check {name!r}; there are {listed(checks)}{nearest(name, checks)}.")
+                raise MmgenError(
+                    f"{cls.__name__}.skip: there is no check {name!r}; there are "
+                    f"{listed(checks)}{nearest(name, checks)}."
+                )
             if not isinstance(reason, str) or not reason.strip():
                 raise MmgenError(f"{cls.__name__}.skip: {name!r} is left out without a reason; say in a sentence why.")
             setattr(cls, name, _left_out(getattr(cls, name), reason.strip()))
@@ -63,16 +68,22 @@ class Contract:
     def checks(cls) -> list[str]:
         """The names of the standard checks."""
         standard = [each for each in cls.__mro__ if each.__module__.startswith(HOME)]
-        return list(dict.fromkeys(name for each in reversed(standard) for name in vars(each) if name.startswith("test_")))
+        return list(
+            dict.fromkeys(name for each in reversed(standard) for name in vars(each) if name.startswith("test_"))
+        )
 
     @classmethod
     def of(cls, component: Any, **attributes: Any) -> type[Contract]:
         """This contract for one component, without writing a class."""
-        return type(f"Test{cls.__name__}", (cls,), {"component": component, "__module__": HOME.rpartition(".")[0], **attributes})
+        return type(
+            f"Test{cls.__name__}", (cls,), {"component": component, "__module__": HOME.rpartition(".")[0], **attributes}
+        )
 
     @classmethod
     def failures(cls) -> dict[str, str]:
-        """Run all standard checks: the names of those that fail, with their sentences. Checks that do not apply, or are left out, do not fail."""
+        """Run all standard checks: the names of those that fail, with their sentences. Checks that do not apply, or are
+        left out, do not fail.
+        """
         failed = {}
         for name in cls.checks():
             try:
@@ -83,12 +94,16 @@ class Contract:
                 failed[name] = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
         return failed
 
-    # What checks use ----------------------------------------------------------------------------------------------------
+    # What checks use --------------------------------------------------------------------------------------------------
 
     @property
     def who(self) -> str:
         """The component in a sentence."""
-        return self.component if isinstance(self.component, str) else getattr(self.component, "__name__", type(self.component).__name__)
+        return (
+            self.component
+            if isinstance(self.component, str)
+            else getattr(self.component, "__name__", type(self.component).__name__)
+        )
 
     @classmethod
     def loaded(cls) -> Any:
@@ -129,14 +144,19 @@ def _left_out(check: Callable[..., None], reason: str) -> Callable[..., None]:
 def same_global_randomness(who: str, *, torch_too: bool = False) -> Iterator[None]:
     """Within this context NumPy's global random numbers (and torch's) must not be used, or must be put back.
 
-    Python's are not looked at, because imports and beartype draw from them: two runs after different :func:`seed_others` show whether results depend on them.
+    Python's are not looked at, because imports and beartype draw from them: two runs after different
+    :func:`seed_others` show whether results depend on them.
     """
     before, torch_before = np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002 - others' use of it is what is looked for
     yield
     now = np.random.get_state()  # noqa: NPY002
-    assert all(np.array_equal(one, two) for one, two in zip(before, now)), f"{who}: it draws from NumPy's global random numbers"
+    assert all(np.array_equal(one, two) for one, two in zip(before, now)), (
+        f"{who}: it draws from NumPy's global random numbers"
+    )
     if torch_too:
-        assert torch.equal(torch.random.get_rng_state(), torch_before), f"{who}: it changes torch's global random numbers"
+        assert torch.equal(torch.random.get_rng_state(), torch_before), (
+            f"{who}: it changes torch's global random numbers"
+        )
 
 
 def seed_others(seed: int) -> None:

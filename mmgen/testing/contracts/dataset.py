@@ -24,11 +24,13 @@ SIDES = ("train", "val", "test")
 
 
 class DatasetContract(Contract):
-    """Schema, honest splits, availability, labels and reproducibility of a dataset: of its ``toy()``, or of a dataset that is given as ``component``."""
+    """Schema, honest splits, availability, labels and reproducibility of a dataset: of its ``toy()``, or of a dataset
+    that is given as ``component``.
+    """
 
     kind = "datasets"
 
-    # What checks use ----------------------------------------------------------------------------------------------------
+    # What checks use --------------------------------------------------------------------------------------------------
 
     @property
     def dataset(self) -> Dataset:
@@ -61,16 +63,20 @@ class DatasetContract(Contract):
                     continue
                 yield other, f" with {option}=FOLDER{' and download' if more else ''}"
 
-    # Checks -------------------------------------------------------------------------------------------------------------
+    # Checks -----------------------------------------------------------------------------------------------------------
 
     def test_values_are_as_declared(self) -> None:
-        """Every side has the declared modalities in their order, in their shapes, contiguous, and finite where they are available."""
+        """Every side has the declared modalities in their order, in their shapes, contiguous, and finite where they are
+        available.
+        """
         modalities = self.dataset.modalities()
         for side, table in self.tables():
             assert list(table.data) == list(modalities), (
                 f"{self.who}, {side}: the modalities are not those that are declared, in their order"
             )
-            assert table.available.shape == (len(table), len(modalities)), f"{self.who}, {side}: available is not [N, M]"
+            assert table.available.shape == (len(table), len(modalities)), (
+                f"{self.who}, {side}: available is not [N, M]"
+            )
             for m, (name, spec) in enumerate(modalities.items()):
                 values = table.data[name][:]
                 assert tuple(values.shape[1:]) == spec.shape, (
@@ -92,18 +98,27 @@ class DatasetContract(Contract):
             for name, rows in table.data.items():
                 values = rows[:]
                 finite = not values.is_floating_point() or values.isfinite().all()
-                assert finite, f"{self.who}, {side}: something that is not finite stands in the place of a missing {name}; write zeros"
+                assert finite, (
+                    f"{self.who}, {side}: something that is not finite stands in the place of a missing {name}; "
+                    "write zeros"
+                )
 
     def test_labels_are_declared(self) -> None:
         """Every label has named classes, and codes from −1 (unknown) to the last of them."""
         for side, table in self.tables():
             for label, codes in table.labels.items():
-                assert label in self.splits.labels, f"{self.who}, {side}: the classes of the label {label!r} are not declared"
+                assert label in self.splits.labels, (
+                    f"{self.who}, {side}: the classes of the label {label!r} are not declared"
+                )
                 top = 2 if codes.dim() == 2 else len(self.splits.labels[label])
-                assert codes.max() < top and codes.min() >= -1, f"{self.who}, {side}: a code of {label!r} is out of range"
+                assert codes.max() < top and codes.min() >= -1, (
+                    f"{self.who}, {side}: a code of {label!r} is out of range"
+                )
 
     def test_no_group_is_on_two_sides(self) -> None:
-        """The rows of one group are training, validation or test rows; unless training and test rows are the same on purpose."""
+        """The rows of one group are training, validation or test rows; unless training and test rows are the same on
+        purpose.
+        """
         groups = [set(np.asarray(table.groups).tolist()) for _, table in self.tables()]
         if groups[0] == groups[2]:
             return
@@ -120,10 +135,16 @@ class DatasetContract(Contract):
         for side in SIDES:
             one, two = getattr(first, side), getattr(again, side)
             for name in one.data:
-                assert torch.equal(one.data[name][:], two.data[name][:]), f"{self.who}, {side}: {name} differs when it is made again"
-            assert torch.equal(one.available, two.available), f"{self.who}, {side}: what is missing differs when it is made again"
+                assert torch.equal(one.data[name][:], two.data[name][:]), (
+                    f"{self.who}, {side}: {name} differs when it is made again"
+                )
+            assert torch.equal(one.available, two.available), (
+                f"{self.who}, {side}: what is missing differs when it is made again"
+            )
             for label in one.labels:
-                assert torch.equal(one.labels[label], two.labels[label]), f"{self.who}, {side}: {label} differs when it is made again"
+                assert torch.equal(one.labels[label], two.labels[label]), (
+                    f"{self.who}, {side}: {label} differs when it is made again"
+                )
 
     def test_a_run_reads_rows_by_its_own_codes_and_sides(self) -> None:
         """What a run knows decides: its order of columns, categories and classes, and which row was on which side."""
@@ -134,7 +155,9 @@ class DatasetContract(Contract):
         modalities = {name: _turned(modality) for name, modality in first.modalities.items()}
         labels = {label: classes[::-1] for label, classes in first.labels.items()}
         sides = Sides.of([table.identity for _, table in self.tables()])
-        assert sides is not None, f"{self.who}: its rows have no identity, so that a run cannot tell training rows from others"
+        assert sides is not None, (
+            f"{self.who}: its rows have no identity, so that a run cannot tell training rows from others"
+        )
         again = kind(self.dataset.config)
         again.schema = Schema(modalities, labels, replace(sides, side=(sides.side + 1) % len(SIDES)))
         second = again.splits()
@@ -165,9 +188,13 @@ class DatasetContract(Contract):
                     assert not done, f"{self.who}{how}: {asked}() {done[0]}; that belongs into splits()"
 
     def test_it_says_where_it_comes_from(self) -> None:
-        """Provenance is a sentence, facts are JSON, every option has a description, and modalities are of installed kinds."""
+        """Provenance is a sentence, facts are JSON, every option has a description, and modalities are of installed
+        kinds.
+        """
         provenance = self.splits.provenance
-        assert provenance.kind in ("real", "simulated", "stand-in"), f"{self.who}: {provenance.kind!r} is not a kind of provenance"
+        assert provenance.kind in ("real", "simulated", "stand-in"), (
+            f"{self.who}: {provenance.kind!r} is not a kind of provenance"
+        )
         assert provenance.summary.strip(), f"{self.who}: nothing says what the data are"
         json.dumps(dict(self.splits.facts), allow_nan=False)
         for name, option in type(self.dataset).Config.model_fields.items():
@@ -178,7 +205,9 @@ class DatasetContract(Contract):
 
 def _turned(modality: Modality) -> Modality:
     """The modality with its columns and categories in the opposite order."""
-    turned: dict[str, Any] = {name: getattr(modality, name)[::-1] for name in ("columns", "categories") if name in modality.vocabulary}
+    turned: dict[str, Any] = {
+        name: getattr(modality, name)[::-1] for name in ("columns", "categories") if name in modality.vocabulary
+    }
     return modality.model_copy(update=turned)
 
 

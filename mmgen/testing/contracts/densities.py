@@ -35,10 +35,15 @@ def entries(likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterat
 def totals(likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterator[tuple[str, float]]:
     """What probabilities of single values sum or integrate to; of whole items, where discrete values are dependent."""
     some = drawn[:20]
-    each, whole = (of(parameters.expand(len(some), *parameters.shape), some) for of in (likelihood.pointwise, likelihood.log_prob))
+    each, whole = (
+        of(parameters.expand(len(some), *parameters.shape), some) for of in (likelihood.pointwise, likelihood.log_prob)
+    )
     if likelihood.discrete and not torch.allclose(each.flatten(1).sum(-1), whole):
         different = drawn.unique(dim=0)
-        yield "an item", float(likelihood.log_prob(parameters.expand(len(different), *parameters.shape), different).exp().sum())
+        yield (
+            "an item",
+            float(likelihood.log_prob(parameters.expand(len(different), *parameters.shape), different).exp().sum()),
+        )
         return
     for entry, points, density in entries(likelihood, parameters, drawn):
         yield f"value {entry}", float(density.sum() if likelihood.discrete else cumulated(points, density)[-1])
@@ -49,7 +54,8 @@ def check_normalised(who: str, likelihood: Likelihood, parameters: Tensor, drawn
     """Probabilities of what is drawn sum to one, or the density integrates to one over its range, rare values apart."""
     for what, total in totals(likelihood, parameters, drawn):
         assert 0.98 < total < 1.002, (
-            f"{who}: {type(likelihood).__name__} gives probabilities of {what} that sum or integrate to {total:.4f} where 1 is due"
+            f"{who}: {type(likelihood).__name__} gives probabilities of {what} that sum or integrate to {total:.4f} "
+            "where 1 is due"
         )
 
 

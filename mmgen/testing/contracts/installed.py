@@ -29,8 +29,11 @@ CONTRACTS: tuple[type[Contract], ...] = (
 CHECKED = (*KINDS, "commands")
 
 
-def installed_contracts(distributions: Collection[str] | None = None, kinds: Collection[str] = CHECKED) -> dict[str, type[Contract]]:
-    """The contract of every installed component, by a name that pytest collects, such as ``TestObjective_mmgen_core_elbo``.
+def installed_contracts(
+    distributions: Collection[str] | None = None, kinds: Collection[str] = CHECKED
+) -> dict[str, type[Contract]]:
+    """The contract of every installed component, by a name that pytest collects, such as
+    ``TestObjective_mmgen_core_elbo``.
 
     Args:
         distributions: Only of these, by their names; of all by default.

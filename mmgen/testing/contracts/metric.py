@@ -29,10 +29,12 @@ class MetricContract(MetricOrder, MetricEdges):
         quick: Options that make it quick, of which those are set that the metric has and ``options`` does not say.
     """
 
-    # Checks -------------------------------------------------------------------------------------------------------------
+    # Checks -----------------------------------------------------------------------------------------------------------
 
     def test_rows_have_the_declared_fields(self) -> None:
-        """There are rows, each with exactly the fields of :class:`mmgen.evaluation.Row`; a number that is none has a note or is NaN, never ±∞."""
+        """There are rows, each with exactly the fields of :class:`mmgen.evaluation.Row`; a number that is none has a
+        note or is NaN, never ±∞.
+        """
         rows, fields = self.found().rows, Row.__annotations__
         assert rows, f"{self.who}: it finds nothing on the toy, and does not say by lacks() why"
         for row in rows:
@@ -70,7 +72,9 @@ class MetricContract(MetricOrder, MetricEdges):
 
     def test_the_global_random_state_is_left_alone(self) -> None:
         """Whoever goes on with a training or another metric gets the same random numbers as without it."""
-        assert self.found().same_random_state, f"{self.who}: it draws from torch's global random numbers; draw within evaluation.seeded()"
+        assert self.found().same_random_state, (
+            f"{self.who}: it draws from torch's global random numbers; draw within evaluation.seeded()"
+        )
 
     def test_it_says_what_it_lacks(self) -> None:
         """On one modality without labels it is computed, or says as the end of a sentence why it cannot be."""
@@ -84,7 +88,9 @@ class MetricContract(MetricOrder, MetricEdges):
                     with own_cache():
                         metric.compute(evaluation)
                 continue
-            assert isinstance(lacking, str) and lacking.strip(), f"{self.who}: lacks() gives {lacking!r}; a sentence's end, or None"
+            assert isinstance(lacking, str) and lacking.strip(), (
+                f"{self.who}: lacks() gives {lacking!r}; a sentence's end, or None"
+            )
             assert not lacking.rstrip().endswith(".") and "\n" not in lacking, (
                 f"{self.who}: lacks() gives {lacking!r}; the end of a sentence has no full stop"
             )
@@ -111,4 +117,6 @@ def _with_garbage(table: Table) -> Table:
     def filled(values: Tensor, has: Tensor) -> Tensor:
         return torch.where(has.reshape(-1, *[1] * (values.dim() - 1)), values, torch.ones_like(values))
 
-    return replace(table, data={name: filled(rows[:], table.available[:, m]) for m, (name, rows) in enumerate(table.data.items())})
+    return replace(
+        table, data={name: filled(rows[:], table.available[:, m]) for m, (name, rows) in enumerate(table.data.items())}
+    )

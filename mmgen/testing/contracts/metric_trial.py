@@ -57,7 +57,7 @@ class MetricTrial(Contract):
     kinds: ClassVar[tuple[str, ...]] = ("vector", "text", "image")
     quick: ClassVar[Mapping[str, Any]] = QUICK
 
-    # What checks use ----------------------------------------------------------------------------------------------------
+    # What checks use --------------------------------------------------------------------------------------------------
 
     def make(self) -> Metric:
         """The metric with its options."""

@@ -33,7 +33,9 @@ def with_placeholders(batch: Batch, number: float) -> Batch:
 
 @contextmanager
 def other_experts(model: MultimodalVAE) -> Iterator[None]:
-    """Within this context the experts of what rows lack are N(2, e²), and not N(0, I), which could pass for the prior."""
+    """Within this context the experts of what rows lack are N(2, e²), and not N(0, I), which could pass for the
+    prior.
+    """
     encode = model.encode_each
 
     def changed(inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:

@@ -38,13 +38,14 @@ class ModalityContract(Contract):
     bounded, gradients lead back. Values to try it on are drawn from its own likelihood.
 
     Attributes:
-        examples: Fields of modalities to check, such as ``({"shape": (3,)},)``; by default one is guessed, where a shape (and names of categories) is all it needs.
+        examples: Fields of modalities to check, such as ``({"shape": (3,)},)``; by default one is guessed, where a
+            shape (and names of categories) is all it needs.
     """
 
     kind = "modalities"
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
-    # What checks use ----------------------------------------------------------------------------------------------------
+    # What checks use --------------------------------------------------------------------------------------------------
 
     def modalities(self) -> Iterator[Modality]:
         """The modalities to check, small ones."""
@@ -54,11 +55,15 @@ class ModalityContract(Contract):
             return
         guess = self.once("guess", lambda: _guessed(found, self.options))
         if guess is None:
-            does_not_apply("no small one can be guessed: subclass ModalityContract, and write its fields as examples = ({...},)")
+            does_not_apply(
+                "no small one can be guessed: subclass ModalityContract, and write its fields as examples = ({...},)"
+            )
         yield guess
 
     def parts(self) -> Iterator[tuple[Modality, nn.Module, nn.Module, Likelihood, Tensor]]:
-        """Each modality with an encoder, a decoder and a likelihood in float64 and evaluation mode, and values ``[12, *shape]`` in model units."""
+        """Each modality with an encoder, a decoder and a likelihood in float64 and evaluation mode, and values ``[12,
+        *shape]`` in model units.
+        """
         for number, modality in enumerate(self.modalities()):
             yield self.once(("parts", number), lambda modality=modality: self._parts(modality))  # type: ignore[misc]
 
@@ -66,7 +71,11 @@ class ModalityContract(Contract):
     def _parts(modality: Modality) -> tuple[Modality, nn.Module, nn.Module, Likelihood, Tensor]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            encoder, decoder, likelihood = modality.encoder(LATENT_DIM), modality.decoder(LATENT_DIM), modality.make_likelihood()
+            encoder, decoder, likelihood = (
+                modality.encoder(LATENT_DIM),
+                modality.decoder(LATENT_DIM),
+                modality.make_likelihood(),
+            )
             modality.tie(encoder.trunk, decoder)
             for part in (encoder, decoder, likelihood):
                 part.double().eval()
@@ -93,19 +102,25 @@ class ModalityContract(Contract):
             found.append((other, torch.randn(other.outputs, *modality.shape, dtype=torch.float64)))
         return [(p, parameters, p.sample(parameters.expand(DRAWS, *parameters.shape))) for p, parameters in found]
 
-    # Checks -------------------------------------------------------------------------------------------------------------
+    # Checks -----------------------------------------------------------------------------------------------------------
 
     def test_networks_have_the_declared_shapes(self) -> None:
         """Trunks give ``[N, features]``, encoders a mean and a spread ``[N, D]``, decoders ``[N, outputs, *shape]``."""
         for modality, encoder, decoder, likelihood, values in self.parts():
             for network in (modality.trunk(LATENT_DIM), modality.classifier_trunk()):
                 features = network.double().eval()(values)
-                assert features.shape == (ROWS, network.features), f"{self.who}: a trunk gives {tuple(features.shape)}, not [N, features]"
+                assert features.shape == (ROWS, network.features), (
+                    f"{self.who}: a trunk gives {tuple(features.shape)}, not [N, features]"
+                )
             for output in encoder(values):
-                assert output.shape == (ROWS, LATENT_DIM), f"{self.who}: the encoder gives {tuple(output.shape)}, not [N, D]"
+                assert output.shape == (ROWS, LATENT_DIM), (
+                    f"{self.who}: the encoder gives {tuple(output.shape)}, not [N, D]"
+                )
             parameters = decoder(torch.zeros(ROWS, LATENT_DIM, dtype=torch.float64))
             wanted = (ROWS, likelihood.outputs, *modality.shape)
-            assert parameters.shape == wanted, f"{self.who}: the decoder gives {tuple(parameters.shape)}, not [N, outputs, *shape]"
+            assert parameters.shape == wanted, (
+                f"{self.who}: the decoder gives {tuple(parameters.shape)}, not [N, outputs, *shape]"
+            )
 
     def test_every_parameter_learns(self) -> None:
         """Encoder, decoder and likelihood all get gradients that are finite and not zero everywhere."""
@@ -120,14 +135,20 @@ class ModalityContract(Contract):
             }
             found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
             for name, gradient in zip(named, found):
-                assert gradient is not None and gradient.isfinite().all(), f"{self.who}: {name} gets no gradient, or one that is not finite"
+                assert gradient is not None and gradient.isfinite().all(), (
+                    f"{self.who}: {name} gets no gradient, or one that is not finite"
+                )
                 assert gradient.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
 
     def test_bounds_can_be_left(self) -> None:
-        """Far out gradients still lead back: of an encoder's spread, a decoder's outputs, and what a likelihood learns."""
+        """Far out gradients still lead back: of an encoder's spread, a decoder's outputs, and what a likelihood
+        learns.
+        """
         for _, encoder, decoder, likelihood, values in copy.deepcopy(list(self.parts())):
             spread, output = last_bias(encoder), last_bias(decoder)
-            kept = [(bias, bias.detach().clone()) for bias in (spread, output, *likelihood.parameters()) if bias is not None]
+            kept = [
+                (bias, bias.detach().clone()) for bias in (spread, output, *likelihood.parameters()) if bias is not None
+            ]
             for bias, before in kept:
                 for far in (100.0, -100.0):
                     with torch.no_grad():
@@ -136,14 +157,27 @@ class ModalityContract(Contract):
                         q = Gaussian(*encoder(values))
                         loss = kl_gaussians(q, standard_normal(q)).sum()
                     else:
-                        loss = -likelihood.log_prob(decoder(torch.zeros(ROWS, LATENT_DIM, dtype=torch.float64)), values).sum()
+                        loss = -likelihood.log_prob(
+                            decoder(torch.zeros(ROWS, LATENT_DIM, dtype=torch.float64)), values
+                        ).sum()
                     (gradient,) = torch.autograd.grad(loss, bias)
-                    what = "its spread" if bias is spread else "a decoder's output" if bias is output else "what its likelihood learns"
-                    assert gradient.isfinite().all(), f"{self.who}: the gradient is not finite where {what} is pushed to {far:g}"
-                    assert gradient.all(), (
-                        f"{self.who}: {what} has no gradient at {far:g}, and never comes back (mmgen.distributions.bounded)"
+                    what = (
+                        "its spread"
+                        if bias is spread
+                        else "a decoder's output"
+                        if bias is output
+                        else "what its likelihood learns"
                     )
-                    assert bias is not spread or (gradient * far > 0).all(), f"{self.who}: the gradient at {far:g} leads further away"
+                    assert gradient.isfinite().all(), (
+                        f"{self.who}: the gradient is not finite where {what} is pushed to {far:g}"
+                    )
+                    assert gradient.all(), (
+                        f"{self.who}: {what} has no gradient at {far:g}, and never comes back "
+                        "(mmgen.distributions.bounded)"
+                    )
+                    assert bias is not spread or (gradient * far > 0).all(), (
+                        f"{self.who}: the gradient at {far:g} leads further away"
+                    )
                 with torch.no_grad():
                     bias.copy_(before)
 
@@ -151,20 +185,30 @@ class ModalityContract(Contract):
         """One number per item: the sum (no mean) of ``pointwise``, with any leading dimensions of latents."""
         for modality, _, decoder, likelihood, values in self.parts():
             with torch.no_grad():
-                parameters = torch.stack([decoder(torch.full((ROWS, LATENT_DIM), fill, dtype=torch.float64)) for fill in (0.0, 0.5)])
+                parameters = torch.stack(
+                    [decoder(torch.full((ROWS, LATENT_DIM), fill, dtype=torch.float64)) for fill in (0.0, 0.5)]
+                )
                 each, whole = likelihood.pointwise(parameters, values), likelihood.log_prob(parameters, values)
-            assert each.shape == (2, ROWS, *modality.shape), f"{self.who}: pointwise gives {tuple(each.shape)}, not [..., N, *shape]"
+            assert each.shape == (2, ROWS, *modality.shape), (
+                f"{self.who}: pointwise gives {tuple(each.shape)}, not [..., N, *shape]"
+            )
             assert whole.shape == (2, ROWS), f"{self.who}: log_prob gives {tuple(whole.shape)}, not one number per item"
-            assert torch.allclose(whole, each.flatten(2).sum(-1)), f"{self.who}: log_prob is not the sum of pointwise over the values"
+            assert torch.allclose(whole, each.flatten(2).sum(-1)), (
+                f"{self.who}: log_prob is not the sum of pointwise over the values"
+            )
 
     def test_the_likelihood_is_normalised(self) -> None:
         """With every option that changes it, probabilities sum to one or the density integrates to one."""
         for likelihood, parameters, drawn in self.draws():
-            assert likelihood.normalised, f"{self.who}: {type(likelihood).__name__} says itself that it gives no probabilities"
+            assert likelihood.normalised, (
+                f"{self.who}: {type(likelihood).__name__} says itself that it gives no probabilities"
+            )
             check_normalised(self.who, likelihood, parameters, drawn)
 
     def test_samples_have_the_likelihood(self) -> None:
-        """How often each value is drawn is its probability; the distribution function of draws is that of the density (Kolmogorov and Smirnov)."""
+        """How often each value is drawn is its probability; the distribution function of draws is that of the density
+        (Kolmogorov and Smirnov).
+        """
         for likelihood, parameters, drawn in self.draws():
             flat = drawn.double().flatten(1)
             for entry, points, density in entries(likelihood, parameters, drawn):
@@ -172,21 +216,30 @@ class ModalityContract(Contract):
                     share = (flat[:, entry, None] == points).double().mean(0)
                     distance, limit = float((share - density).abs().max()), 5.5 * 0.5 / DRAWS**0.5
                 else:
-                    distance, limit = largest_distance(flat[:, entry], points, cumulated(points, density)), ks_limit(DRAWS)
-                assert distance < limit, f"{self.who}: samples of value {entry} do not have the likelihood that it gives"
+                    distance, limit = (
+                        largest_distance(flat[:, entry], points, cumulated(points, density)),
+                        ks_limit(DRAWS),
+                    )
+                assert distance < limit, (
+                    f"{self.who}: samples of value {entry} do not have the likelihood that it gives"
+                )
 
     def test_the_mean_is_that_of_the_samples(self) -> None:
         """The mean is that of many draws; of codes, which have none, it is the most probable one."""
         for likelihood, parameters, drawn in self.draws():
             mean = likelihood.mean(parameters)
-            assert mean.shape == drawn.shape[1:], f"{self.who}: the mean has shape {tuple(mean.shape)}, and a draw {tuple(drawn.shape[1:])}"
+            assert mean.shape == drawn.shape[1:], (
+                f"{self.who}: the mean has shape {tuple(mean.shape)}, and a draw {tuple(drawn.shape[1:])}"
+            )
             if not mean.is_floating_point():
                 best = likelihood.pointwise(parameters, mean)
                 any_other = likelihood.pointwise(parameters.expand(DRAWS, *parameters.shape), drawn)
                 assert (best >= any_other - 1e-9).all(), f"{self.who}: the mean is not the most probable code"
                 continue
             error = drawn.std(0) / DRAWS**0.5
-            assert ((mean - drawn.mean(0)).abs() <= 6 * error + 1e-9).all(), f"{self.who}: the mean is not that of the samples"
+            assert ((mean - drawn.mean(0)).abs() <= 6 * error + 1e-9).all(), (
+                f"{self.who}: the mean is not that of the samples"
+            )
 
     def test_noise_is_seeded(self) -> None:
         """The same seed gives the same draw, whatever Python's and NumPy's global random numbers are."""
@@ -200,7 +253,9 @@ class ModalityContract(Contract):
             assert torch.equal(*found), f"{self.who}: the same seed gives another draw"
 
     def test_the_transform_comes_back(self) -> None:
-        """To the networks and back is where one came from, in both directions, with fitted statistics, which are saved."""
+        """To the networks and back is where one came from, in both directions, with fitted statistics, which are
+        saved.
+        """
         for modality, _, _, _, values in self.parts():
             transform = modality.transform().double()
             raw = transform.inverse(values)
@@ -214,10 +269,14 @@ class ModalityContract(Contract):
             )
             again = modality.transform().double()
             again.load_state_dict(transform.state_dict())
-            assert torch.equal(again(raw), transform(raw)), f"{self.who}: what the transform has learned is not in its state_dict"
+            assert torch.equal(again(raw), transform(raw)), (
+                f"{self.who}: what the transform has learned is not in its state_dict"
+            )
 
     def test_values_can_be_shown(self) -> None:
-        """``render`` gives what its kind says; ``cells`` as many plain cells as ``value_names`` gives different names."""
+        """``render`` gives what its kind says; ``cells`` as many plain cells as ``value_names`` gives different
+        names.
+        """
         for modality, _, _, _, values in self.parts():
             value = modality.transform().double().inverse(values)[0].numpy()
             shown = modality.render(value)
@@ -225,12 +284,18 @@ class ModalityContract(Contract):
                 f"{self.who}: render gives no {shown.kind}"
             )
             names, cells = modality.value_names("it"), modality.cells(value)
-            assert len(names) == len(set(names)) == len(cells), f"{self.who}: {len(cells)} cells have {len(set(names))} different names"
-            assert all(isinstance(cell, str | int | float) for cell in cells), f"{self.who}: a cell is not a plain number or string"
+            assert len(names) == len(set(names)) == len(cells), (
+                f"{self.who}: {len(cells)} cells have {len(set(names))} different names"
+            )
+            assert all(isinstance(cell, str | int | float) for cell in cells), (
+                f"{self.who}: a cell is not a plain number or string"
+            )
             source = modality.in_source_units(value)
             assert source.shape == value.shape, f"{self.who}: in_source_units gives another shape"
             if len(cells) == value.size and all(isinstance(cell, float) for cell in cells):
-                assert np.allclose(cells, source.reshape(-1), rtol=1e-5), f"{self.who}: cells and in_source_units differ"
+                assert np.allclose(cells, source.reshape(-1), rtol=1e-5), (
+                    f"{self.who}: cells and in_source_units differ"
+                )
 
     def test_distances(self) -> None:
         """A distance is 0 from a value to itself and never negative; a guess is one value, of equal values theirs."""
@@ -258,7 +323,9 @@ class ModalityContract(Contract):
                 f"{self.who}: its fields as JSON give another modality"
             )
             if "<locals>" not in kind.__qualname__:
-                assert pickle.loads(pickle.dumps(modality)) == modality, f"{self.who}: pickled it comes back as another modality"
+                assert pickle.loads(pickle.dumps(modality)) == modality, (
+                    f"{self.who}: pickled it comes back as another modality"
+                )
             try:
                 modality.shape = modality.shape  # type: ignore[misc]
             except ValidationError:
@@ -266,7 +333,9 @@ class ModalityContract(Contract):
             raise AssertionError(f"{self.who}: its fields can be changed; a modality is frozen")
 
     def test_a_model_has_it(self) -> None:
-        """Beside another modality: terms are finite, generated values have its shape, and a rebuilt model is the same."""
+        """Beside another modality: terms are finite, generated values have its shape, and a rebuilt model is the
+        same.
+        """
         for modality, _, _, _, values in self.parts():
             model, table = self._beside_another(modality, values, [row for row in range(ROWS) if row % 3])
             with findable("modalities", self.component):
@@ -276,13 +345,19 @@ class ModalityContract(Contract):
                 one, two = model(table[:ROWS]), again(table[:ROWS])
             assert one.value(1.0).isfinite().all(), f"{self.who}: a term is not finite"
             assert not one.log_likelihood[0][::3].any(), f"{self.who}: a row that lacks it has a likelihood of it"
-            assert torch.equal(one.value(1.0), two.value(1.0)), f"{self.who}: a model that is rebuilt from its description is another one"
+            assert torch.equal(one.value(1.0), two.value(1.0)), (
+                f"{self.who}: a model that is rebuilt from its description is another one"
+            )
             seed_everything(0)
             generated = model.generate(samples=2, draw=True)["it"]
-            assert generated.shape == (2, *modality.shape), f"{self.who}: what is generated has shape {tuple(generated.shape)}"
+            assert generated.shape == (2, *modality.shape), (
+                f"{self.who}: what is generated has shape {tuple(generated.shape)}"
+            )
 
     def test_few_rows_may_have_it(self) -> None:
-        """In training, where one row of a batch has it, or none: terms and gradients are finite, these zero with none."""
+        """In training, where one row of a batch has it, or none: terms and gradients are finite, these zero with
+        none.
+        """
         for modality, _, _, _, values in self.parts():
             for having in ([1], []):
                 model, table = self._beside_another(modality, values, having)
@@ -316,7 +391,9 @@ class ModalityContract(Contract):
 
 def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | None:
     """A small modality from its required fields: a shape, and names where there are several to be given."""
-    wanted = {name: ("a", "b", "c") for name, field in kind.model_fields.items() if field.is_required() and name != "shape"}
+    wanted = {
+        name: ("a", "b", "c") for name, field in kind.model_fields.items() if field.is_required() and name != "shape"
+    }
     for shape in SHAPES:
         try:
             return kind(**{"shape": shape, **wanted, **options})
@@ -326,7 +403,9 @@ def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | Non
 
 
 def _variants(modality: Modality) -> list[Modality]:
-    """The modality with one or two options changed (choices, switches, smaller numbers), one for every other likelihood."""
+    """The modality with one or two options changed (choices, switches, smaller numbers), one for every other
+    likelihood.
+    """
     kind, found = type(modality), {_likeness(modality.make_likelihood()): modality}
     changes = [{name: value} for name, field in kind.model_fields.items() for value in _values(field)]
     for one, two in combinations_with_replacement(changes, 2):
@@ -349,6 +428,11 @@ def _values(field: FieldInfo) -> Sequence[Any]:
 
 def _likeness(likelihood: Likelihood) -> tuple[Any, ...]:
     """What tells one likelihood from another: its class, its numbers, and its tensors."""
-    plain = {name: value for name, value in vars(likelihood).items() if isinstance(value, bool | int | float | str | tuple)}
-    tensors = {name: tuple(value.flatten().tolist()) for name, value in [*likelihood.named_parameters(), *likelihood.named_buffers()]}
+    plain = {
+        name: value for name, value in vars(likelihood).items() if isinstance(value, bool | int | float | str | tuple)
+    }
+    tensors = {
+        name: tuple(value.flatten().tolist())
+        for name, value in [*likelihood.named_parameters(), *likelihood.named_buffers()]
+    }
     return type(likelihood), *sorted(plain.items()), *sorted(tensors.items())

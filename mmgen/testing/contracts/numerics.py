@@ -13,7 +13,9 @@ def cumulated(grid: Tensor, density: Tensor) -> Tensor:
 
 
 def largest_distance(drawn: Tensor, grid: Tensor, distribution: Tensor) -> float:
-    """Largest distance between the distribution function of samples ``[N]`` and one on a grid ``[points]`` (Kolmogorov and Smirnov)."""
+    """Largest distance between the distribution function of samples ``[N]`` and one on a grid ``[points]`` (Kolmogorov
+    and Smirnov).
+    """
     drawn = drawn.sort().values
     right = torch.searchsorted(grid.contiguous(), drawn.to(grid.dtype).contiguous()).clamp(1, len(grid) - 1)
     share = ((drawn - grid[right - 1]) / (grid[right] - grid[right - 1])).clamp(0, 1)

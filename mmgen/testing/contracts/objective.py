@@ -33,16 +33,18 @@ class ObjectiveContract(Contract):
     """Terms per row, gradients, posteriors, missing modalities, noise, saving, and the bound that is claimed.
 
     Attributes:
-        kinds: The kinds of modalities of the toy (:func:`mmgen.testing.toy_data`); as many of them as the objective is for.
-        tight: Whether the objective is the evidence itself where the experts are exact (in a linear-Gaussian world with N(0, I) as an expert of their product).
-            It then knows a reversed KL, or a forgotten prior, from the right one.
+        kinds: The kinds of modalities of the toy (:func:`mmgen.testing.toy_data`); as many of them as the objective is
+            for.
+        tight: Whether the objective is the evidence itself where the experts are exact (in a linear-Gaussian world with
+            N(0, I) as an expert of their product). It then knows a reversed KL, or a forgotten prior, from the right
+            one.
     """
 
     kind = "objectives"
     kinds: ClassVar[tuple[str, ...]] = ("vector", "counts", "tags")
     tight: ClassVar[bool] = False
 
-    # What checks use ----------------------------------------------------------------------------------------------------
+    # What checks use --------------------------------------------------------------------------------------------------
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,7 +81,7 @@ class ObjectiveContract(Contract):
         """One model in evaluation mode for all checks that do not change it."""
         return self.once("model", self.model)
 
-    # Checks -------------------------------------------------------------------------------------------------------------
+    # Checks -----------------------------------------------------------------------------------------------------------
 
     def test_terms_are_finite_numbers_per_row(self) -> None:
         """Terms are finite: a log-likelihood ``[M, B]``, and one number per row of everything else."""
@@ -93,7 +95,9 @@ class ObjectiveContract(Contract):
             assert term.isfinite().all(), f"{self.who}: {name} is not finite"
 
     def test_rows_do_not_depend_on_each_other(self) -> None:
-        """A row's terms and posterior are the same whatever else is in its batch, while training too, unless ``whole_batch`` says otherwise."""
+        """A row's terms and posterior are the same whatever else is in its batch, while training too, unless
+        ``whole_batch`` says otherwise.
+        """
         if self.loaded().whole_batch:
             does_not_apply("whole_batch says that a row's terms depend on the other rows")
         model = self.shared_model()
@@ -112,7 +116,8 @@ class ObjectiveContract(Contract):
         model.eval()
 
     def test_what_is_missing_does_not_matter(self) -> None:
-        """What stands in the place of a missing modality, be it NaN, changes neither terms, nor posterior, nor gradients.
+        """What stands in the place of a missing modality, be it NaN, changes neither terms, nor posterior, nor
+        gradients.
 
         In evaluation and in training, and of networks with batch normalisation not their running statistics either.
         """
@@ -135,7 +140,8 @@ class ObjectiveContract(Contract):
                 for called, one in found.items():
                     for what, expected in found["zeros"].items():
                         assert torch.allclose(one[what], expected, atol=1e-9), (
-                            f"{self.who}: what stands in the place of a missing modality matters: {what} is another with {called}"
+                            f"{self.who}: what stands in the place of a missing modality matters: {what} is another "
+                            f"with {called}"
                         )
 
     def test_rows_do_not_exist_for_the_networks_of_what_they_lack(self) -> None:
@@ -153,7 +159,8 @@ class ObjectiveContract(Contract):
         with central_noise(), torch.no_grad():
             alone, among = model(data.train[some]).value(0.7), model(data.train[torch.cat([some, others])]).value(0.7)
         assert torch.allclose(among[:6], alone, atol=1e-8), (
-            f"{self.who}: rows without an image change the terms of rows with one; its encoder and its decoder run on them"
+            f"{self.who}: rows without an image change the terms of rows with one; its encoder and its decoder run "
+            "on them"
         )
 
     def test_the_order_of_modalities_does_not_matter(self) -> None:
@@ -166,7 +173,9 @@ class ObjectiveContract(Contract):
             for m in range(len(names)):
                 getattr(second, part)[len(names) - 1 - m].load_state_dict(getattr(first, part)[m].state_dict())
         batch = self.data.train[:6]
-        turned = Batch({name: batch.data[name] for name in names[::-1]}, batch.available.flip(-1), batch.labels, batch.rows)
+        turned = Batch(
+            {name: batch.data[name] for name in names[::-1]}, batch.available.flip(-1), batch.labels, batch.rows
+        )
         with central_noise(), torch.no_grad():
             one, two = first(batch).value(0.7), second(turned).value(0.7)
         assert torch.allclose(one, two, atol=1e-8), f"{self.who}: the order of the modalities matters"
@@ -184,7 +193,9 @@ class ObjectiveContract(Contract):
             assert parameter.grad.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
 
     def test_the_likelihood_reaches_where_z_comes_from(self) -> None:
-        """The gradient of the log-likelihood goes through z, to an encoder or to a network of the objective, and not to the decoders alone."""
+        """The gradient of the log-likelihood goes through z, to an encoder or to a network of the objective, and not to
+        the decoders alone.
+        """
         model = self.model().train()
         behind = [p for name, p in model.named_parameters() if not name.startswith(("decoders.", "likelihoods."))]
         if not behind or not model.decoder_sizes:
@@ -194,7 +205,9 @@ class ObjectiveContract(Contract):
         assert likelihood.requires_grad, f"{self.who}: the log-likelihood has no gradient"
         found = torch.autograd.grad(likelihood, behind, allow_unused=True)
         reached = any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in found)
-        assert reached, f"{self.who}: the gradient of the log-likelihood does not go through z; it is detached somewhere"
+        assert reached, (
+            f"{self.who}: the gradient of the log-likelihood does not go through z; it is detached somewhere"
+        )
 
     def test_bounds_can_be_left(self) -> None:
         """Where an encoder's log-variances are far out, gradients of the objective still lead back: none is zero."""
@@ -209,9 +222,12 @@ class ObjectiveContract(Contract):
                     head.spread.bias.fill_(far)
                 torch.manual_seed(0)
                 (gradient,) = torch.autograd.grad(-model(self.data.train[:24]).value(1.0).mean(), head.spread.bias)
-                assert gradient.isfinite().all(), f"{self.who}: with log-variances pushed to {far:g} their gradient is not finite"
+                assert gradient.isfinite().all(), (
+                    f"{self.who}: with log-variances pushed to {far:g} their gradient is not finite"
+                )
                 assert gradient.all(), (
-                    f"{self.who}: log-variances that were pushed to {far:g} have no gradient, and never come back (mmgen.distributions.bounded)"
+                    f"{self.who}: log-variances that were pushed to {far:g} have no gradient, and never come back "
+                    "(mmgen.distributions.bounded)"
                 )
             with torch.no_grad():
                 head.spread.bias.copy_(before)
@@ -228,14 +244,18 @@ class ObjectiveContract(Contract):
             torch.manual_seed(0)
             with torch.no_grad():
                 parameters = model.decode(torch.rand(1, 1, model.decoder_sizes[name], dtype=torch.float64), name)[0, 0]
-                check_normalised(self.who, likelihood, parameters, likelihood.sample(parameters.expand(4000, *parameters.shape)))
+                check_normalised(
+                    self.who, likelihood, parameters, likelihood.sample(parameters.expand(4000, *parameters.shape))
+                )
 
     def test_options_have_an_effect_in_every_stage(self) -> None:
         """No option depends for its effect (``only_with``) on one that may change from stage to stage."""
         kind = self.loaded()
         for name, condition in kind.Config.only_with.items():
             changing = sorted(set(condition) & set(kind.staged))
-            assert not changing, f"{self.who}: the option {name!r} is refused beside values of {changing}, which change while it trains"
+            assert not changing, (
+                f"{self.who}: the option {name!r} is refused beside values of {changing}, which change while it trains"
+            )
         for name in (*kind.of_mixtures, *kind.staged):
             assert name in kind.Config.model_fields, f"{self.who}: {name!r} is none of its options"
 
@@ -247,7 +267,9 @@ class ObjectiveContract(Contract):
         for given in ([], names[:1], names[1:], names):
             with torch.no_grad():
                 posterior = model.posterior(batch, model.mask(batch, given))
-            assert posterior.mean.shape == (5, model.config.latent_dim), f"{self.who}: the mean given {given} is not [B, D]"
+            assert posterior.mean.shape == (5, model.config.latent_dim), (
+                f"{self.who}: the mean given {given} is not [B, D]"
+            )
             total = posterior.weights.sum(0)
             assert torch.allclose(total, torch.ones_like(total)), f"{self.who}: the weights do not sum to one"
             assert posterior.mean.isfinite().all() and posterior.variance.isfinite().all(), (
@@ -255,7 +277,9 @@ class ObjectiveContract(Contract):
             )
 
     def test_a_posterior_sees_what_is_given_and_nothing_else(self) -> None:
-        """Of all subsets that it infers from: other values of what is given change the posterior, other values of the rest do not."""
+        """Of all subsets that it infers from: other values of what is given change the posterior, other values of the
+        rest do not.
+        """
         model = self.shared_model()
         batch, names = model.prepare(self.data.test[:5]), list(self.names)
         for given in [[name] for name in names] + [names[1:], names]:
@@ -264,9 +288,12 @@ class ObjectiveContract(Contract):
             mask = model.mask(batch, given)
             with torch.no_grad():
                 before, after, changed = (
-                    model.posterior(each, mask) for each in (batch, _with_garbage(batch, ~mask), _with_garbage(batch, mask))
+                    model.posterior(each, mask)
+                    for each in (batch, _with_garbage(batch, ~mask), _with_garbage(batch, mask))
                 )
-            assert torch.allclose(before.mean, after.mean, atol=1e-9), f"{self.who}: the posterior given {given} depends on something else"
+            assert torch.allclose(before.mean, after.mean, atol=1e-9), (
+                f"{self.who}: the posterior given {given} depends on something else"
+            )
             assert not torch.allclose(before.mean, changed.mean, atol=1e-9), (
                 f"{self.who}: the posterior given {given} does not depend on it"
             )
@@ -280,7 +307,9 @@ class ObjectiveContract(Contract):
         with torch.no_grad():
             means = [model.posterior(batch, model.mask(batch, given)).mean for given in alone]
         for given, mean in zip(alone[1:], means[1:]):
-            assert not torch.allclose(means[0], mean, atol=1e-9), f"{self.who}: given {given[0]} z is the same as given {alone[0][0]}"
+            assert not torch.allclose(means[0], mean, atol=1e-9), (
+                f"{self.who}: given {given[0]} z is the same as given {alone[0][0]}"
+            )
 
     def test_a_trained_model_is_deterministic(self) -> None:
         """Posteriors have no noise; encoding uses ``posterior``, and changes neither the model nor its mode."""
@@ -292,16 +321,22 @@ class ObjectiveContract(Contract):
             found.append(model.train().encode(batch))
             assert model.training, f"{self.who}: encoding leaves the model in another mode"
         assert torch.equal(found[0].mean, found[1].mean), f"{self.who}: the posterior of a trained model is drawn"
-        assert torch.equal(found[0].variance, found[1].variance), f"{self.who}: the posterior of a trained model is drawn"
+        assert torch.equal(found[0].variance, found[1].variance), (
+            f"{self.who}: the posterior of a trained model is drawn"
+        )
         model.eval()
         prepared = model.prepare(batch)
         with torch.no_grad():
             own = model.objective.posterior(model, prepared, model.experts(prepared), prepared.available)
-        assert torch.equal(found[0].mean, own.mean), f"{self.who}: a model is encoded with another posterior than the objective's"
+        assert torch.equal(found[0].mean, own.mean), (
+            f"{self.who}: a model is encoded with another posterior than the objective's"
+        )
         assert _same(before, model.state_dict()), f"{self.who}: encoding changes the model"
 
     def test_noise_is_seeded(self) -> None:
-        """The same seed gives the same terms, and another seed others (unless posteriors are points); it does not depend on those of Python and NumPy."""
+        """The same seed gives the same terms, and another seed others (unless posteriors are points); it does not
+        depend on those of Python and NumPy.
+        """
         model, batch, values = self.shared_model(), self.data.train[:8], []
         for others, seed in enumerate((0, 0, 1)):
             seed_others(others)
@@ -313,7 +348,9 @@ class ObjectiveContract(Contract):
         assert points or not torch.equal(values[0], values[2]), f"{self.who}: there is no noise in it"
 
     def test_beta_multiplies_the_divergence_alone(self) -> None:
-        """Terms do not depend on β: the value is the log-likelihood less β times the divergence, plus the other terms."""
+        """Terms do not depend on β: the value is the log-likelihood less β times the divergence, plus the other
+        terms.
+        """
         found, others = [], (0.25, 4.0)
         for beta in others:
             torch.manual_seed(0)
@@ -339,7 +376,9 @@ class ObjectiveContract(Contract):
         torch.manual_seed(0)
         with torch.no_grad():
             share = model(self.data.train[:8]).log_likelihood[m]
-        assert torch.equal(share, torch.zeros_like(share)), f"{self.who}: {name!r} has a log-likelihood although its weight is 0"
+        assert torch.equal(share, torch.zeros_like(share)), (
+            f"{self.who}: {name!r} has a log-likelihood although its weight is 0"
+        )
 
     def test_saving_and_loading(self) -> None:
         """A model rebuilt from its description and its saved tensors is the same model."""
@@ -351,10 +390,14 @@ class ObjectiveContract(Contract):
             again.load_state_dict(load_file(path))
         batch = self.data.train[:6]
         with central_noise(), torch.no_grad():
-            assert torch.equal(model(batch).value(1.0), again(batch).value(1.0)), f"{self.who}: saving and loading changes the model"
+            assert torch.equal(model(batch).value(1.0), again(batch).value(1.0)), (
+                f"{self.who}: saving and loading changes the model"
+            )
 
     def test_the_bound_holds(self) -> None:
-        """Where ``bound`` claims one: in linear-Gaussian worlds, whose evidence is known, the value is below it, and reaches it if it is ``tight``."""
+        """Where ``bound`` claims one: in linear-Gaussian worlds, whose evidence is known, the value is below it, and
+        reaches it if it is ``tight``.
+        """
         bound = self.loaded().bound
         if bound is None:
             does_not_apply("it claims no bound")
@@ -367,7 +410,9 @@ class ObjectiveContract(Contract):
             model = world_model(world, self.component, **self.options)
             torch.manual_seed(seed)
             with torch.no_grad():
-                values = torch.stack([model(world_batch([each.repeat(100, 1) for each in x])).value(1.0) for _ in range(4)]).reshape(-1, 8)
+                values = torch.stack(
+                    [model(world_batch([each.repeat(100, 1) for each in x])).value(1.0) for _ in range(4)]
+                ).reshape(-1, 8)
             gap, error = evidence - values.mean(0), values.std(0) / len(values) ** 0.5
             assert (gap >= -5 * error - 1e-9).all(), (
                 f"{self.who}: its value is above the log-evidence that bound={bound!r} says it is below"
@@ -378,7 +423,9 @@ class ObjectiveContract(Contract):
 
 
 def check_objective(objective: str | type, kinds: tuple[str, ...] = ObjectiveContract.kinds) -> None:
-    """Run :class:`ObjectiveContract` with these kinds of modalities. Raises an AssertionError that names the checks that fail."""
+    """Run :class:`ObjectiveContract` with these kinds of modalities. Raises an AssertionError that names the checks
+    that fail.
+    """
     failed = ObjectiveContract.of(objective, kinds=kinds).failures()
     assert not failed, "\n".join(f"{name}: {sentence}" for name, sentence in failed.items())
 

@@ -23,7 +23,8 @@ DRAWS = 4000
 
 
 class PriorContract(Contract):
-    """A density that integrates to one and has the samples that it gives, masks, the flag ``dynamic``, gradients, and saving.
+    """A density that integrates to one and has the samples that it gives, masks, the flag ``dynamic``, gradients, and
+    saving.
 
     Attributes:
         objective: The objective that it is tried with.
@@ -34,26 +35,33 @@ class PriorContract(Contract):
     objective: ClassVar[str] = "elbo"
     kinds: ClassVar[tuple[str, ...]] = ("vector", "counts")
 
-    # What checks use ----------------------------------------------------------------------------------------------------
+    # What checks use --------------------------------------------------------------------------------------------------
 
     def model(self, latent_dim: int = 2) -> MultimodalVAE:
         """A model with this prior."""
         return self.once(
             ("model", latent_dim),
             lambda: make_model(
-                self.objective, toy_data(self.kinds), latent_dim=latent_dim, prior={"name": self.component, **self.options}
+                self.objective,
+                toy_data(self.kinds),
+                latent_dim=latent_dim,
+                prior={"name": self.component, **self.options},
             ).requires_grad_(False),
         )
 
     def experts(self, latent_dim: int = 2, seed: int = 0) -> Gaussian:
         """Experts of two modalities for three rows."""
-        numbers = torch.randn(2, len(self.kinds), 3, latent_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        numbers = torch.randn(
+            2, len(self.kinds), 3, latent_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+        )
         return Gaussian(numbers[0], numbers[1])
 
     @property
     def given(self) -> Tensor:
         """What the three rows have: everything, the first modality, the second."""
-        return torch.tensor([[True] * len(self.kinds)] + [[m == only for m in range(len(self.kinds))] for only in (0, 1)])
+        return torch.tensor(
+            [[True] * len(self.kinds)] + [[m == only for m in range(len(self.kinds))] for only in (0, 1)]
+        )
 
     def prior(self, experts: Gaussian, given: Tensor | None = None) -> Reference:
         """The prior of three rows."""
@@ -63,16 +71,22 @@ class PriorContract(Contract):
     def log_prob(self, experts: Gaussian, given: Tensor | None = None) -> Tensor:
         """Its log-density at points of a grid, ``[points, rows]``."""
         rows, dims = experts.mean.shape[1:]
-        points = torch.linspace(-3, 3, 7, dtype=torch.float64)[:, None, None] + 0.7 * torch.arange(dims).expand(rows, -1)
+        points = torch.linspace(-3, 3, 7, dtype=torch.float64)[:, None, None] + 0.7 * torch.arange(dims).expand(
+            rows, -1
+        )
         return self.prior(experts, given).log_prob(points)
 
-    # Checks -------------------------------------------------------------------------------------------------------------
+    # Checks -----------------------------------------------------------------------------------------------------------
 
     def test_shapes_and_weights(self) -> None:
-        """A Gaussian or Laplace ``[B, D]``, or a mixture ``[C, B, D]`` with weights that sum to one; finite, also where it is sampled from."""
+        """A Gaussian or Laplace ``[B, D]``, or a mixture ``[C, B, D]`` with weights that sum to one; finite, also where
+        it is sampled from.
+        """
         prior = self.prior(self.experts())
         assert prior.mean.shape == (3, 2), f"{self.who}: the mean has shape {tuple(prior.mean.shape)}, not [B, D]"
-        assert prior.mean.isfinite().all() and (prior.variance > 0).all(), f"{self.who}: a mean or variance is not finite"
+        assert prior.mean.isfinite().all() and (prior.variance > 0).all(), (
+            f"{self.who}: a mean or variance is not finite"
+        )
         if isinstance(prior, Mixture):
             total = prior.weights.sum(-2)
             assert torch.allclose(total, torch.ones_like(total)), f"{self.who}: the weights do not sum to one"
@@ -82,7 +96,9 @@ class PriorContract(Contract):
         """In one dimension, by quadrature."""
         grid, density = self._density()
         total = cumulated(grid, density)[-1]
-        assert torch.allclose(total, torch.ones_like(total), atol=2e-3), f"{self.who}: its density integrates to {total.tolist()}"
+        assert torch.allclose(total, torch.ones_like(total), atol=2e-3), (
+            f"{self.who}: its density integrates to {total.tolist()}"
+        )
 
     def test_samples_have_the_density(self) -> None:
         """In one dimension, the distribution function of samples is that of the density (Kolmogorov and Smirnov)."""
@@ -98,12 +114,16 @@ class PriorContract(Contract):
         experts, changed = self.experts(), self.experts().map(torch.clone)
         for m in range(len(self.kinds)):
             changed.mean[m, ~self.given[:, m]], changed.log_variance[m, ~self.given[:, m]] = 50.0, 2.0
-        assert torch.allclose(self.log_prob(experts), self.log_prob(changed)), f"{self.who}: an expert that is not given matters"
+        assert torch.allclose(self.log_prob(experts), self.log_prob(changed)), (
+            f"{self.who}: an expert that is not given matters"
+        )
 
     def test_rows_do_not_depend_on_each_other(self) -> None:
         """A row has the same prior whatever else is in its batch."""
         alone = self.log_prob(self.experts()[:, 1:2], self.given[1:2])
-        assert torch.allclose(self.log_prob(self.experts())[:, 1:2], alone), f"{self.who}: a row depends on the rest of its batch"
+        assert torch.allclose(self.log_prob(self.experts())[:, 1:2], alone), (
+            f"{self.who}: a row depends on the rest of its batch"
+        )
 
     def test_dynamic_says_whether_it_depends_on_the_row(self) -> None:
         """Other experts, or others given, change a ``dynamic`` prior and no other."""
@@ -128,13 +148,17 @@ class PriorContract(Contract):
         found = torch.autograd.grad(density, list(wanted.values()), allow_unused=True)
         model.requires_grad_(False)
         for name, gradient in zip(wanted, found):
-            assert gradient is not None and gradient.isfinite().all(), f"{self.who}: {name} gets no gradient, or one that is not finite"
+            assert gradient is not None and gradient.isfinite().all(), (
+                f"{self.who}: {name} gets no gradient, or one that is not finite"
+            )
             assert gradient.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
 
     def test_noise_is_seeded(self) -> None:
         """The prior itself is not drawn, its samples are seeded, and depend on no other random numbers."""
         with same_global_randomness(self.who):
-            assert torch.equal(self.log_prob(self.experts()), self.log_prob(self.experts())), f"{self.who}: the prior itself is drawn"
+            assert torch.equal(self.log_prob(self.experts()), self.log_prob(self.experts())), (
+                f"{self.who}: the prior itself is drawn"
+            )
             drawn = []
             for others, seed in enumerate((0, 0, 1)):
                 random.seed(others)
@@ -153,7 +177,9 @@ class PriorContract(Contract):
             again.load_state_dict(load_file(path))
         batch = toy_data(self.kinds).train[:4]
         with central_noise(), torch.no_grad():
-            assert torch.equal(model(batch).value(1.0), again(batch).value(1.0)), f"{self.who}: saving and loading changes the model"
+            assert torch.equal(model(batch).value(1.0), again(batch).value(1.0)), (
+                f"{self.who}: saving and loading changes the model"
+            )
 
     def _density(self) -> tuple[Tensor, Tensor]:
         """Grids ``[points, rows]`` that reach twenty standard deviations to both sides, and the density there."""

@@ -27,13 +27,16 @@ class CCA(Features):
         \max_{W_o, W_M} \mathrm{tr}(W_o^\top \Sigma_{oM} W_M)
         \quad\text{with}\quad W_o^\top (\Sigma_{oo} + r I) W_o = W_M^\top (\Sigma_{MM} + r I) W_M = I
 
-    z = (x_o − mean) W_o, a point. Nothing learns by gradient: the training takes no step, and W is found from all training rows at once (cca-zoo, in closed form;
-    scikit-learn's CCA iterates, one component at a time, and has no ridge). They are kept in memory meanwhile, as 64-bit numbers.
+    z = (x_o − mean) W_o, a point. Nothing learns by gradient: the training takes no step, and W is found from all
+    training rows at once (cca-zoo, in closed form; scikit-learn's CCA iterates, one component at a time, and has no
+    ridge). They are kept in memory meanwhile, as 64-bit numbers.
 
-    The views are what networks see: vectors standardised, images in [0, 1], counts as log(1 + x), integer codes one-hot. Thanks to the ridge there may be fewer rows than
-    columns, and columns that never vary. ``terms`` are the sum of the canonical correlations that the projections of a batch have.
+    The views are what networks see: vectors standardised, images in [0, 1], counts as log(1 + x), integer codes
+    one-hot. Thanks to the ridge there may be fewer rows than columns, and columns that never vary. ``terms`` are the
+    sum of the canonical correlations that the projections of a batch have.
 
-    It generates nothing. Source: Hotelling 1936; with a ridge, Vinod 1976. No paper here says how large the ridge was; the default is our choice.
+    It generates nothing. Source: Hotelling 1936; with a ridge, Vinod 1976. No paper here says how large the ridge was;
+    the default is our choice.
     """
 
     Config = CCAConfig
@@ -46,7 +49,8 @@ class CCA(Features):
         for name, each in zip(model.modalities, columns, strict=True):
             if each.count < latent_dim:
                 raise MmgenError(
-                    f"model.latent_dim is {latent_dim}, and the modality {name!r} has {each.count} columns; CCA has no more dimensions than its smaller view."
+                    f"model.latent_dim is {latent_dim}, and the modality {name!r} has {each.count} columns; CCA has "
+                    "no more dimensions than its smaller view."
                 )
         self.columns = nn.ModuleList(columns)
         self.projections = nn.ModuleList(Projection(torch.eye(each.count, latent_dim)) for each in columns)

@@ -12,14 +12,17 @@ from mmgen import Batch, MmgenError, MultimodalVAE, Table
 
 
 def total_correlation(x: Float[Tensor, "B D"], y: Float[Tensor, "B E"], ridge: float) -> Float[Tensor, ""]:
-    r"""Sum of all canonical correlations of two sets of columns, in float64: the nuclear norm of T = Σ_xx^{-1/2} Σ_xy Σ_yy^{-1/2}.
+    r"""Sum of all canonical correlations of two sets of columns, in float64: the nuclear norm of T = Σ_xx^{-1/2} Σ_xy
+    Σ_yy^{-1/2}.
 
     Σ_xx and Σ_yy are sample covariances (over B − 1) plus ``ridge`` · I.
 
-    T is taken as L_x^{-1} Σ_xy L_y^{-T} with Cholesky factors Σ = L Lᵀ. These differ from the square roots by a rotation, which the singular values do not
-    see. The derivative of an eigendecomposition divides by differences of eigenvalues, which vanish for features on one scale; that of a Cholesky factor
-    does not, nor does that of a sum of singular values (U Vᵀ). Eigenvalues are at least ``ridge``, so the floor under them that released code has would never act;
-    a batch with fewer rows than columns, or with one row, has a finite value and gradient for the same reason.
+    T is taken as L_x^{-1} Σ_xy L_y^{-T} with Cholesky factors Σ = L Lᵀ. These differ from the square roots by a
+    rotation, which the singular values do not see. The derivative of an eigendecomposition divides by differences of
+    eigenvalues, which vanish for features on one scale; that of a Cholesky factor does not, nor does that of a sum of
+    singular values (U Vᵀ). Eigenvalues are at least ``ridge``, so the floor under them that released code has would
+    never act; a batch with fewer rows than columns, or with one row, has a finite value and gradient for the same
+    reason.
 
     Source: Andrew et al. 2013.
     """
@@ -37,7 +40,9 @@ def total_correlation(x: Float[Tensor, "B D"], y: Float[Tensor, "B E"], ridge: f
 
 
 class Projection(nn.Module):
-    """(x − mean) W from ``[B, F]`` to ``[B, D]``: buffers, found in closed form. Before that it is what ``start`` ``[F, D]`` says."""
+    """(x − mean) W from ``[B, F]`` to ``[B, D]``: buffers, found in closed form. Before that it is what ``start`` ``[F,
+    D]`` says.
+    """
 
     mean: Tensor
     weight: Tensor
@@ -53,11 +58,12 @@ class Projection(nn.Module):
 
 
 def find_projections(projections: Sequence[Projection], columns: Sequence[Float[Tensor, "N _"]], ridge: float) -> None:
-    """Let two projections be the linear CCA of two sets of columns: wᵀ(Σ + ridge · I)w = 1, correlations from the highest on.
+    """Let two projections be the linear CCA of two sets of columns: wᵀ(Σ + ridge · I)w = 1, correlations from the
+    highest on.
 
-    The solver is RidgeCCA of cca-zoo, in closed form: singular values of the covariance of whitened columns. It has (1 − c) Σ + c I in the place of
-    Σ + r I, which for c = r/(1 + r) differs by the factor 1 − c. Directions in which a view does not vary at all are left out; where there are fewer than D, the
-    remaining columns of W are zero.
+    The solver is RidgeCCA of cca-zoo, in closed form: singular values of the covariance of whitened columns. It has (1
+    − c) Σ + c I in the place of Σ + r I, which for c = r/(1 + r) differs by the factor 1 − c. Directions in which a
+    view does not vary at all are left out; where there are fewer than D, the remaining columns of W are zero.
 
     Source: Hotelling 1936; with a ridge, Vinod 1976.
 
@@ -75,7 +81,9 @@ def find_projections(projections: Sequence[Projection], columns: Sequence[Float[
     for projection, values, weights in zip(projections, views, solver.weights_, strict=True):
         projection.mean.copy_(values.mean(0))
         projection.weight.zero_()
-        projection.weight[:, : weights.shape[1]] = torch.as_tensor(weights * (1 - shrinkage) ** 0.5).to(projection.weight)
+        projection.weight[:, : weights.shape[1]] = torch.as_tensor(weights * (1 - shrinkage) ** 0.5).to(
+            projection.weight
+        )
 
 
 def over_rows(

@@ -18,7 +18,9 @@ class DCCAConfig(TwoViewConfig):
 
     ridge: float = Field(1e-3, gt=0, description="r: added to the diagonal of the covariance of each view's features.")
     linear_cca: bool = Field(
-        True, description="Whether z is the linear CCA of the trained features, over all training rows; otherwise the features themselves."
+        True,
+        description="Whether z is the linear CCA of the trained features, over all training rows; otherwise the "
+        "features themselves.",
     )
 
 
@@ -29,15 +31,18 @@ class DCCA(Features):
         \max_{f, g} \sum_{i=1}^{D} \sigma_i\big(\Sigma_{ff}^{-1/2} \Sigma_{fg} \Sigma_{gg}^{-1/2}\big),
         \qquad \Sigma_{ff} = \tfrac{1}{B-1} \bar F^\top \bar F + r I
 
-    with the singular values σ_i, and covariances of a batch: the estimate is the better the more rows there are per feature, and the paper takes batches of hundreds for
-    ten features. f and g are the modalities' trunks with a linear layer to D features. :func:`.correlation.total_correlation` says how gradients stay finite.
+    with the singular values σ_i, and covariances of a batch: the estimate is the better the more rows there are per
+    feature, and the paper takes batches of hundreds for ten features. f and g are the modalities' trunks with a linear
+    layer to D features. :func:`.correlation.total_correlation` says how gradients stay finite.
 
-    z is the point W_oᵀ(f(x_o) − mean), with the linear CCA of the features of all training rows, found after the last step with the same ridge; f(x_o) with
-    ``linear_cca=false``. Neither the value nor the features that a classifier finds depend on a rotation of the features, so W_o is a matter of scale and order.
+    z is the point W_oᵀ(f(x_o) − mean), with the linear CCA of the features of all training rows, found after the last
+    step with the same ridge; f(x_o) with ``linear_cca=false``. Neither the value nor the features that a classifier
+    finds depend on a rotation of the features, so W_o is a matter of scale and order.
 
     It generates nothing. β has nothing to multiply.
 
-    Source: Andrew et al. 2013; Wang et al. 2015 for batches. Deviations: no pre-training by restricted Boltzmann machines; the activation is the modality's; Adam.
+    Source: Andrew et al. 2013; Wang et al. 2015 for batches. Deviations: no pre-training by restricted Boltzmann
+    machines; the activation is the modality's; Adam.
     """
 
     Config = DCCAConfig

@@ -18,7 +18,10 @@ class MVCLConfig(TwoViewConfig):
     """Options of :class:`MVCL`."""
 
     margin: float = Field(
-        0.5, gt=0, le=2, description="m: how much farther from a view the other view of another row is to be; distances are at most 2."
+        0.5,
+        gt=0,
+        le=2,
+        description="m: how much farther from a view the other view of another row is to be; distances are at most 2.",
     )
 
 
@@ -29,13 +32,15 @@ class MVCL(Features):
         \min_{f, g} \frac1B \sum_b \max\big(0,\; m + d(f(x_{o,b}), g(x_{M,b})) - d(f(x_{o,b}), g(x_{M,n(b)}))\big),
         \qquad d(u, v) = 1 - \frac{u^\top v}{\|u\| \|v\|}
 
-    n(b) is another row of the batch, each as likely as any other: the next one in a random cyclic order of the rows, so that every row is the contrast of one other row.
-    It is drawn anew at each step from torch's generator. A batch of one row has no other; its term is the margin.
+    n(b) is another row of the batch, each as likely as any other: the next one in a random cyclic order of the rows, so
+    that every row is the contrast of one other row. It is drawn anew at each step from torch's generator. A batch of
+    one row has no other; its term is the margin.
 
-    f and g are the modalities' trunks with a linear layer to D features. z is the point f(x_o), not normalised. It generates nothing. β has nothing to multiply.
+    f and g are the modalities' trunks with a linear layer to D features. z is the point f(x_o), not normalised. It
+    generates nothing. β has nothing to multiply.
 
-    Source: Hermann and Blunsom 2014; with cosine distances Wang et al. 2015. The margin was tuned there; the default is our choice. Deviation: one contrast per row and
-    step.
+    Source: Hermann and Blunsom 2014; with cosine distances Wang et al. 2015. The margin was tuned there; the default is
+    our choice. Deviation: one contrast per row and step.
     """
 
     Config = MVCLConfig
@@ -43,7 +48,9 @@ class MVCL(Features):
 
     def build(self, model: MultimodalVAE) -> None:
         """f and g."""
-        self.networks = nn.ModuleList(FeatureNetwork(modality, model.config.latent_dim) for modality in model.modalities.values())
+        self.networks = nn.ModuleList(
+            FeatureNetwork(modality, model.config.latent_dim) for modality in model.modalities.values()
+        )
 
     def features(self, model: MultimodalVAE, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """f(x_o) or g(x_M)."""

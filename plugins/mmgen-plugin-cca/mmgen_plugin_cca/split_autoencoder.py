@@ -20,7 +20,8 @@ class SplitAutoencoderConfig(TwoViewConfig):
     """Options of :class:`SplitAutoencoder`."""
 
     reconstruction: Reconstruction = Field(
-        "squared-error", description="What an error is: the squared one of the paper, or the negative log-likelihood of the modality."
+        "squared-error",
+        description="What an error is: the squared one of the paper, or the negative log-likelihood of the modality.",
     )
 
 
@@ -29,13 +30,16 @@ class SplitAutoencoder(Features):
 
     .. math:: \min_{f, p, q} \frac1B \sum_b \Big( \|x_{o,b} - p(f(x_{o,b}))\|^2 + \|x_{M,b} - q(f(x_{o,b}))\|^2 \Big)
 
-    VCCA without variance and KL. z is the point f(x_o); both views are generated from it, p(z) and q(z). There is no prior to generate from. β has nothing to multiply.
+    VCCA without variance and KL. z is the point f(x_o); both views are generated from it, p(z) and q(z). There is no
+    prior to generate from. β has nothing to multiply.
 
-    Errors are summed over the values of a view in the units that networks see. p and q are the modalities' decoders, ended by the mean of their likelihood (a sigmoid for
-    Bernoulli ones). Integer codes have no squared error and keep their log-probability; ``reconstruction=likelihood`` does so for all. Likelihood weights apply.
+    Errors are summed over the values of a view in the units that networks see. p and q are the modalities' decoders,
+    ended by the mean of their likelihood (a sigmoid for Bernoulli ones). Integer codes have no squared error and keep
+    their log-probability; ``reconstruction=likelihood`` does so for all. Likelihood weights apply.
 
-    Source: Ngiam et al. 2011, as a baseline in Wang et al. 2015 (called MVAE there, or split autoencoder; "RBM-MDL" in "Discriminative multimodal learning via
-    conditional priors in generative models", Table 2). No restricted Boltzmann machines are involved.
+    Source: Ngiam et al. 2011, as a baseline in Wang et al. 2015 (called MVAE there, or split autoencoder; "RBM-MDL" in
+    "Discriminative multimodal learning via conditional priors in generative models", Table 2). No restricted Boltzmann
+    machines are involved.
     """
 
     Config = SplitAutoencoderConfig

@@ -12,7 +12,8 @@ Reconstruction = Literal["squared-error", "likelihood"]
 
 
 class SquaredErrorOfMean(Likelihood):
-    """−Σ (x − μ)², μ being the mean that another likelihood gives to the decoder's output: a probability, a rate, a location.
+    """−Σ (x − μ)², μ being the mean that another likelihood gives to the decoder's output: a probability, a rate, a
+    location.
 
     What that likelihood learns besides its mean has no part in it, and becomes constant. It is no log-probability.
     """
@@ -40,7 +41,9 @@ class SquaredErrorOfMean(Likelihood):
 
 
 def measured(likelihood: Likelihood, by: Reconstruction) -> Likelihood:
-    """The likelihood, or squared errors of its mean; integer codes have no such thing, and keep their log-probability."""
+    """The likelihood, or squared errors of its mean; integer codes have no such thing, and keep their
+    log-probability.
+    """
     if by == "likelihood" or isinstance(likelihood, LIKELIHOODS["categorical"]):
         return likelihood
     return SquaredErrorOfMean(likelihood)

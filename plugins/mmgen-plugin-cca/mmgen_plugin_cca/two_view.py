@@ -18,12 +18,15 @@ class TwoViewConfig(ObjectiveConfig):
     """Options of :class:`TwoView`."""
 
     available: str | None = Field(
-        None, description="The view that there is after training, from which z is inferred: a modality's name; none: the first one."
+        None,
+        description="The view that there is after training, from which z is inferred: a modality's name; none: the "
+        "first one.",
     )
 
 
 class TwoView(Objective):
-    """Two views x_o and x_M of one thing: both in training, x_o alone afterwards. z is inferred from x_o, whatever else is given.
+    """Two views x_o and x_M of one thing: both in training, x_o alone afterwards. z is inferred from x_o, whatever else
+    is given.
 
     The aggregator has nothing to aggregate. Rows that lack a view cannot be trained on.
     """
@@ -43,7 +46,9 @@ class TwoView(Objective):
         if len(names) != 2:
             raise MmgenError(f"This objective is for two views, and the data have one modality: {names[0]}.")
         if self.config.available is not None and self.config.available not in names:
-            raise MmgenError(f"objective.available: there is no modality {self.config.available!r}; there are {' and '.join(names)}.")
+            raise MmgenError(
+                f"objective.available: there is no modality {self.config.available!r}; there are {' and '.join(names)}."
+            )
         place = names.index(self.config.available or names[0])
         return place, 1 - place
 
@@ -64,7 +69,9 @@ class TwoView(Objective):
     def inferred(self, model: MultimodalVAE, batch: Batch) -> Gaussian:
         """q(z | x_o) of a prepared batch, ``[B, D]``."""
 
-    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    def posterior(
+        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
+    ) -> Mixture:
         """q(z | x_o) where x_o is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
         q = self.inferred(model, model.prepare(batch))
         seen = given[..., self.views(model.modalities)[0], None]  # [..., B, 1]
@@ -72,7 +79,9 @@ class TwoView(Objective):
 
 
 class Features(TwoView):
-    """Two-view methods whose z is a function of x_o: the posterior is a point, with variance 0. They have no prior, and most have no decoder."""
+    """Two-view methods whose z is a function of x_o: the posterior is a point, with variance 0. They have no prior, and
+    most have no decoder.
+    """
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """Nothing, unless a method says otherwise."""

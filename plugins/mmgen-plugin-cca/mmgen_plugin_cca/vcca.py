@@ -18,7 +18,9 @@ from .two_view import TwoView, TwoViewConfig
 class VCCAConfig(TwoViewConfig):
     """Options of :class:`VCCA`."""
 
-    sample_dropout: float = Field(0.0, ge=0, lt=1, description="Share of the numbers of sampled latents that are left out in training.")
+    sample_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of the numbers of sampled latents that are left out in training."
+    )
 
 
 class VCCA(TwoView):
@@ -26,13 +28,15 @@ class VCCA(TwoView):
 
     .. math:: \mathbb E_{q(z|x_o)} \big[ \log p(x_o|z) + \log p(x_M|z) \big] - \beta\, \mathrm{KL}(q(z|x_o) \| p)
 
-    The KL is posterior ‖ prior, N(0, I); β (``model.beta``), 1 in the paper but for MIR-Flickr, is its weight. At β = 1 and without dropout it is a lower bound of
-    log p(x_o, x_M), as loose as x_M says something about z that x_o does not.
+    The KL is posterior ‖ prior, N(0, I); β (``model.beta``), 1 in the paper but for MIR-Flickr, is its weight. At β = 1
+    and without dropout it is a lower bound of log p(x_o, x_M), as loose as x_M says something about z that x_o does
+    not.
 
-    Posterior, in training and afterwards: q(z|x_o), an encoder of the available modality's kind; a classifier sees its mean. Both views are generated from draws of
-    it, or from the prior.
+    Posterior, in training and afterwards: q(z|x_o), an encoder of the available modality's kind; a classifier sees its
+    mean. Both views are generated from draws of it, or from the prior.
 
-    Source: Wang et al. 2017, "Deep variational canonical correlation analysis". Dropout on inputs, which they have too, is not there.
+    Source: Wang et al. 2017, "Deep variational canonical correlation analysis". Dropout on inputs, which they have too,
+    is not there.
     """
 
     Config = VCCAConfig

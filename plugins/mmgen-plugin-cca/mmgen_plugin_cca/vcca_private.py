@@ -24,7 +24,8 @@ class VCCAPrivateConfig(VCCAConfig):
 
     private_dims: dict[str, Annotated[int, Field(ge=0)]] = Field(
         {},
-        description=f"Dimensions of a view's private latents, as a mapping from modality to number (0: none); {PUBLISHED} for those not named.",
+        description="Dimensions of a view's private latents, as a mapping from modality to number (0: none); "
+        f"{PUBLISHED} for those not named.",
     )
 
 
@@ -35,10 +36,11 @@ class VCCAPrivate(VCCA):
         \mathbb E_{q(z|x_o) q(h_o|x_o) q(h_M|x_M)} \big[ \log p(x_o|z, h_o) + \log p(x_M|z, h_M) \big]
         - \beta \big[ \mathrm{KL}(q(z|x_o) \| p) + \mathrm{KL}(q(h_o|x_o) \| p) + \mathrm{KL}(q(h_M|x_M) \| p) \big]
 
-    All KLs are posterior ‖ prior, N(0, I), and β multiplies all. A decoder takes z and h_m side by side. q(h_m|x_m) has a trunk and a Gaussian head of its own.
+    All KLs are posterior ‖ prior, N(0, I), and β multiplies all. A decoder takes z and h_m side by side. q(h_m|x_m) has
+    a trunk and a Gaussian head of its own.
 
-    Posterior of z as in VCCA; h has no part in it, nor in what is classified. A view is generated with h_m ~ q(h_m|x_m) in rows in which it is given, with
-    h_m ~ N(0, I) in the others: x_M from x_o has a private part at random.
+    Posterior of z as in VCCA; h has no part in it, nor in what is classified. A view is generated with h_m ~ q(h_m|x_m)
+    in rows in which it is given, with h_m ~ N(0, I) in the others: x_M from x_o has a private part at random.
 
     Source: Wang et al. 2017, "Deep variational canonical correlation analysis". Deviations: those of VCCA.
     """
@@ -51,7 +53,9 @@ class VCCAPrivate(VCCA):
         chosen: dict[str, int] = self.config.private_dims
         for name in chosen:
             if name not in modalities:
-                raise MmgenError(f"objective.private_dims: there is no modality {name!r}; there are {' and '.join(modalities)}.")
+                raise MmgenError(
+                    f"objective.private_dims: there is no modality {name!r}; there are {' and '.join(modalities)}."
+                )
         return {name: chosen.get(name, PUBLISHED) for name in modalities}
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
@@ -86,7 +90,12 @@ class VCCAPrivate(VCCA):
         return Terms(model.log_likelihood(taken, batch, own=True), divergence)
 
     def decoder_input(
-        self, model: MultimodalVAE, z: Float[Tensor, "*lead B D"], target: str, batch: Batch | None, given: Bool[Tensor, "*any B M"] | None
+        self,
+        model: MultimodalVAE,
+        z: Float[Tensor, "*lead B D"],
+        target: str,
+        batch: Batch | None,
+        given: Bool[Tensor, "*any B M"] | None,
     ) -> Float[Tensor, "*lead B _"]:
         """z with private latents of the target: from its posterior where it is given, from N(0, I) elsewhere."""
         size = self.private_sizes(model.modalities)[target]

@@ -1,4 +1,6 @@
-"""CCA, DCCA and DCCAE against their equations written out, independent solvers, finite differences, and views with known canonical correlations."""
+"""CCA, DCCA and DCCAE against their equations written out, independent solvers, finite differences, and views with
+known canonical correlations.
+"""
 
 import functools
 import math
@@ -40,7 +42,9 @@ def literal(x, y, ridge):
         return vectors @ np.diag(values**-0.5) @ vectors.T
 
     x, y = x.tolist(), y.tolist()
-    return np.linalg.svd(inverse_root(covariance(x, x)) @ covariance(x, y) @ inverse_root(covariance(y, y)), compute_uv=False).sum()
+    return np.linalg.svd(
+        inverse_root(covariance(x, x)) @ covariance(x, y) @ inverse_root(covariance(y, y)), compute_uv=False
+    ).sum()
 
 
 @given(st.data(), st.integers(2, 7), st.integers(1, 3), st.integers(1, 3), st.sampled_from([1e-3, 0.1, 2.0]))
@@ -96,7 +100,9 @@ def test_the_total_correlation_is_that_of_an_iterative_cca():
     x, y = (side.numpy() for side in unequally_correlated())
     scores = cross_decomposition.CCA(n_components=2, max_iter=100_000, tol=1e-14).fit_transform(x, y)
     expected = sum(np.corrcoef(scores[0][:, i], scores[1][:, i])[0, 1] for i in range(2))
-    assert float(total_correlation(torch.from_numpy(x), torch.from_numpy(y), 1e-12)) == pytest.approx(expected, abs=1e-6)
+    assert float(total_correlation(torch.from_numpy(x), torch.from_numpy(y), 1e-12)) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def found(x, y, count, ridge):
@@ -110,7 +116,10 @@ def test_projections_are_those_of_the_generalised_eigenproblem(rows):
     """Σ_xy (Σ_yy + rI)^{-1} Σ_yx w = ρ² (Σ_xx + rI) w; with 6 rows there are fewer rows than columns."""
     random, ridge, count = np.random.default_rng(0), 0.2, 3
     shared = random.standard_normal((rows, 3)) * [3, 2, 1]
-    x, y = (shared @ random.standard_normal((3, columns)) + 0.5 * random.standard_normal((rows, columns)) + 5 for columns in (8, 7))
+    x, y = (
+        shared @ random.standard_normal((3, columns)) + 0.5 * random.standard_normal((rows, columns)) + 5
+        for columns in (8, 7)
+    )
     one, two = found(torch.from_numpy(x), torch.from_numpy(y), count, ridge)
     joint = np.cov(x.T, y.T)
     xx, xy, yy = joint[:8, :8] + ridge * np.eye(8), joint[:8, 8:], joint[8:, 8:] + ridge * np.eye(7)
@@ -124,13 +133,18 @@ def test_projections_are_those_of_the_generalised_eigenproblem(rows):
 
 
 def known_world(mix=0):
-    """Views whose sample canonical correlations are 0.9, 0.6 and 0.3, mixed by other invertible maps for every ``mix``."""
+    """Views whose sample canonical correlations are 0.9, 0.6 and 0.3, mixed by other invertible maps for every
+    ``mix``.
+    """
     correlations = np.array([0.9, 0.6, 0.3])
     raw = np.random.default_rng(5).standard_normal((200, 6))
     basis = np.linalg.qr(raw - raw.mean(0))[0] * math.sqrt(199)
     views = basis[:, :3], correlations * basis[:, :3] + np.sqrt(1 - correlations**2) * basis[:, 3:]
     random = np.random.default_rng(mix)
-    return [torch.from_numpy(view @ (random.standard_normal((3, 3)) + 2 * np.eye(3)) + random.standard_normal(3)) for view in views]
+    return [
+        torch.from_numpy(view @ (random.standard_normal((3, 3)) + 2 * np.eye(3)) + random.standard_normal(3))
+        for view in views
+    ]
 
 
 @pytest.mark.parametrize("mix", range(4))
@@ -148,9 +162,13 @@ def test_known_correlations_are_found_whatever_invertible_maps_came_before(mix):
 
 def vectors(columns, **fields):
     """A dataset of two vector modalities with these columns."""
-    modalities = {f"v{i}": VectorModality(shape=(part.shape[1],), hidden=(8,), **fields) for i, part in enumerate(columns)}
+    modalities = {
+        f"v{i}": VectorModality(shape=(part.shape[1],), hidden=(8,), **fields) for i, part in enumerate(columns)
+    }
     table = Table.of({f"v{i}": part.float() for i, part in enumerate(columns)})
-    return Data("vectors", ToyDataset(), modalities, table, table, table, {}, Provenance("simulated", "Vectors."), "vectors")
+    return Data(
+        "vectors", ToyDataset(), modalities, table, table, table, {}, Provenance("simulated", "Vectors."), "vectors"
+    )
 
 
 def test_cca_takes_no_step_and_finds_what_correlates():
@@ -210,7 +228,9 @@ class Given(nn.Module):
 @functools.cache
 def model_of(objective, kinds, reconstruction):
     options = {} if objective == "dcca" else {"reconstruction": reconstruction, "reconstruction_weight": 0.25}
-    return make_model(objective, toy_data(kinds), ridge=0.01, modalities={kinds[0]: {"weight": 2.0}}, **options).requires_grad_(False)
+    return make_model(
+        objective, toy_data(kinds), ridge=0.01, modalities={kinds[0]: {"weight": 2.0}}, **options
+    ).requires_grad_(False)
 
 
 def error(kind, likelihood, output, x, reconstruction):
@@ -238,7 +258,11 @@ def error(kind, likelihood, output, x, reconstruction):
 
 CASES = [
     ("dcca", ("vector", "tags"), ""),
-    *(("dccae", kinds, by) for kinds in [("vector", "tags"), ("labels", "counts")] for by in ("squared-error", "likelihood")),
+    *(
+        ("dccae", kinds, by)
+        for kinds in [("vector", "tags"), ("labels", "counts")]
+        for by in ("squared-error", "likelihood")
+    ),
 ]
 
 
@@ -255,7 +279,9 @@ def test_dcca_and_dccae_are_their_equations(objective, kinds, reconstruction, ou
     finally:
         model.objective.networks = networks
     correlation = literal(outputs[0], outputs[1], 0.01)
-    torch.testing.assert_close(terms.others["correlation"], torch.full((5,), correlation, dtype=torch.float64), rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(
+        terms.others["correlation"], torch.full((5,), correlation, dtype=torch.float64), rtol=1e-7, atol=1e-7
+    )
     for m, kind in enumerate(kinds):
         for b in range(5):
             expected = 0.0
@@ -263,7 +289,9 @@ def test_dcca_and_dccae_are_their_equations(objective, kinds, reconstruction, ou
                 z = torch.from_numpy(outputs[m, b : b + 1])
                 decoded = model.objective.decoders[m](z)[0].tolist()
                 weight = 0.25 * (2.0 if m == 0 else 1.0)
-                expected = -weight * error(kind, model.objective.likelihoods[m], decoded, batch.data[kind][b].tolist(), reconstruction)
+                expected = -weight * error(
+                    kind, model.objective.likelihoods[m], decoded, batch.data[kind][b].tolist(), reconstruction
+                )
             assert float(terms.log_likelihood[m, b]) == pytest.approx(expected, rel=1e-9, abs=1e-9)
     assert terms.divergence.tolist() == [0.0] * 5
 

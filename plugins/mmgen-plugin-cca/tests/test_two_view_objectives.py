@@ -1,4 +1,6 @@
-"""VCCA, MVCL and the split autoencoder against their equations in loops; what all two-view methods infer, generate and refuse."""
+"""VCCA, MVCL and the split autoencoder against their equations in loops; what all two-view methods infer, generate and
+refuse.
+"""
 
 import functools
 import itertools
@@ -139,7 +141,11 @@ def test_dropout_leaves_out_samples_in_training_alone():
 
 
 @settings(max_examples=10)
-@given(outputs=arrays(np.float64, (2, 5, 3), elements=NUMBERS), margin=st.sampled_from([0.2, 0.5, 2.0]), seed=st.integers(0, 99))
+@given(
+    outputs=arrays(np.float64, (2, 5, 3), elements=NUMBERS),
+    margin=st.sampled_from([0.2, 0.5, 2.0]),
+    seed=st.integers(0, 99),
+)
 def test_mvcl_is_the_hinge_of_cosine_distances_in_loops(outputs, margin, seed):
     outputs = outputs + 1e-3  # no row of zeros, which has no direction
     model = model_of("mvcl", margin=margin, available="tags")
@@ -151,7 +157,9 @@ def test_mvcl_is_the_hinge_of_cosine_distances_in_loops(outputs, margin, seed):
         terms = model(toy_data(KINDS).train[:5])
 
     def distance(u, v):
-        return 1 - sum(a * b for a, b in zip(u, v)) / math.sqrt(sum(a * a for a in u)) / math.sqrt(sum(b * b for b in v))
+        return 1 - sum(a * b for a, b in zip(u, v)) / math.sqrt(sum(a * a for a in u)) / math.sqrt(
+            sum(b * b for b in v)
+        )
 
     f, g = outputs[1].tolist(), outputs[0].tolist()
     expected = [-max(0.0, margin + distance(f[b], g[b]) - distance(f[b], g[other[b]])) for b in range(5)]
@@ -189,14 +197,21 @@ def test_the_split_autoencoder_has_the_squared_errors_of_both_views(z):
 
 def test_the_split_autoencoder_can_keep_the_likelihoods():
     squared, kept = (
-        make_model("split-autoencoder", toy_data(("counts", "labels")), reconstruction=by) for by in ("squared-error", "likelihood")
+        make_model("split-autoencoder", toy_data(("counts", "labels")), reconstruction=by)
+        for by in ("squared-error", "likelihood")
     )
     kept.load_state_dict(squared.state_dict(), strict=False)
     batch = kept.prepare(toy_data(("counts", "labels")).train[:3])
     output = kept.decode(kept.encode(batch).mean, "counts")
-    torch.testing.assert_close(kept(batch).log_likelihood[0], kept.likelihoods[0].log_prob(output, batch.data["counts"]))
-    assert "likelihoods.0.log_dispersion" in dict(kept.named_parameters()) and not list(squared.likelihoods.parameters())
-    torch.testing.assert_close(kept(batch).log_likelihood[1], squared(batch).log_likelihood[1])  # codes have no squared error
+    torch.testing.assert_close(
+        kept(batch).log_likelihood[0], kept.likelihoods[0].log_prob(output, batch.data["counts"])
+    )
+    assert "likelihoods.0.log_dispersion" in dict(kept.named_parameters()) and not list(
+        squared.likelihoods.parameters()
+    )
+    torch.testing.assert_close(
+        kept(batch).log_likelihood[1], squared(batch).log_likelihood[1]
+    )  # codes have no squared error
 
 
 @pytest.mark.parametrize("available", [None, "tags"])
@@ -218,8 +233,14 @@ def test_z_is_inferred_from_the_available_view_alone(objective, available):
     with pytest.raises(MmgenError, match=f"infers nothing from {other} alone; it can from {name},"):
         model.encode(batch, [other])
     with torch.no_grad():  # rows that happen to lack it
-        posterior = model.posterior(batch, torch.tensor([[True, True], [name == "tags", name == "vector"]])[:, None].expand(2, 6, 2))
-    assert torch.equal(posterior.mean[0], alone.mean) and not posterior.mean[1].any() and bool((posterior.variance[1] == 1).all())
+        posterior = model.posterior(
+            batch, torch.tensor([[True, True], [name == "tags", name == "vector"]])[:, None].expand(2, 6, 2)
+        )
+    assert (
+        torch.equal(posterior.mean[0], alone.mean)
+        and not posterior.mean[1].any()
+        and bool((posterior.variance[1] == 1).all())
+    )
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -274,10 +295,20 @@ def test_it_holds_the_contract(objective):
 @pytest.mark.parametrize(
     ("objective", "kinds", "options", "sentence"),
     [
-        ("vcca", KINDS, {"available": "tagz"}, r"objective\.available: there is no modality 'tagz'; there are vector and tags"),
+        (
+            "vcca",
+            KINDS,
+            {"available": "tagz"},
+            r"objective\.available: there is no modality 'tagz'; there are vector and tags",
+        ),
         ("dcca", ("vector",), {}, "for two views, and the data have one modality: vector"),
         ("mvcl", (*KINDS, "counts"), {}, "for at most 2 modalities"),
-        ("vcca-private", KINDS, {"private_dims": {"noisy": 3}}, r"objective\.private_dims: there is no modality 'noisy'"),
+        (
+            "vcca-private",
+            KINDS,
+            {"private_dims": {"noisy": 3}},
+            r"objective\.private_dims: there is no modality 'noisy'",
+        ),
         ("vcca-private", KINDS, {"private_dims": {"tags": -1}}, "private_dims"),
         ("dcca", KINDS, {"ridge": 0.0}, "ridge"),
         ("mvcl", KINDS, {"margin": 0.0}, "margin"),
@@ -310,7 +341,10 @@ def test_from_a_run_to_its_results(tmp_path, capfd):
         shared = random.normal(size=2) + 3 * (i % 2)
         lines.append(
             ",".join(
-                ["ill" if i % 2 else "well", *(f"{value:.4f}" for value in (*shared, random.normal(), *(shared + random.normal(size=2))))]
+                [
+                    "ill" if i % 2 else "well",
+                    *(f"{value:.4f}" for value in (*shared, random.normal(), *(shared + random.normal(size=2)))),
+                ]
             )
         )
     (tmp_path / "my.csv").write_text("\n".join(lines))
@@ -326,7 +360,9 @@ def test_from_a_run_to_its_results(tmp_path, capfd):
     batch = data.test[slice(None)]
     assert torch.equal(run.model.encode(batch, ["b"]).mean, model.encode(batch, ["b"]).mean)
     rows = mmgen.evaluate(run, ["latent-classification"])
-    scores = {row["given"]: row["value"] for row in rows if row["measure"] == "per_subset" and " of " not in row["given"]}
+    scores = {
+        row["given"]: row["value"] for row in rows if row["measure"] == "per_subset" and " of " not in row["given"]
+    }
     assert set(scores) == {"b", "a+b"} and scores["b"] == scores["a+b"] > 0.7
     assert run_guarded(app, ["generate", str(tmp_path / "run"), "--given", "b", "--targets", "a"]) == 2
     assert "does not generate 'a'; it generates nothing" in " ".join(capfd.readouterr().err.split())
@@ -335,7 +371,9 @@ def test_from_a_run_to_its_results(tmp_path, capfd):
 
 def test_recipes_are_there_and_resolve():
     own = [
-        name for name in recipes() if name.rsplit("-two-view-mnist-", 1)[0].rsplit("-xrmb-", 1)[0].rsplit("-mirflickr-", 1)[0] in OBJECTIVES
+        name
+        for name in recipes()
+        if name.rsplit("-two-view-mnist-", 1)[0].rsplit("-xrmb-", 1)[0].rsplit("-mirflickr-", 1)[0] in OBJECTIVES
     ]
     wanted = itertools.product(OBJECTIVES, ("two-view-mnist", "xrmb", "mirflickr"), ("desk", "paper"))
     assert set(own) == {"-".join(words) for words in wanted}

@@ -12,7 +12,8 @@ ATTRIBUTES = (
     "Black_Hair", "Blond_Hair", "Blurry", "Brown_Hair", "Bushy_Eyebrows", "Chubby", "Double_Chin", "Eyeglasses",
     "Goatee", "Gray_Hair", "Heavy_Makeup", "High_Cheekbones", "Male", "Mouth_Slightly_Open", "Mustache", "Narrow_Eyes",
     "No_Beard", "Oval_Face", "Pale_Skin", "Pointy_Nose", "Receding_Hairline", "Rosy_Cheeks", "Sideburns", "Smiling",
-    "Straight_Hair", "Wavy_Hair", "Wearing_Earrings", "Wearing_Hat", "Wearing_Lipstick", "Wearing_Necklace", "Wearing_Necktie", "Young",
+    "Straight_Hair", "Wavy_Hair", "Wearing_Earrings", "Wearing_Hat", "Wearing_Lipstick", "Wearing_Necklace",
+    "Wearing_Necktie", "Young",
 )  # fmt: skip
 """In the order of the files (Liu et al. 2015)."""
 
@@ -30,7 +31,8 @@ ALPHABETS = {
 def sentence(present: Sequence[bool] | np.ndarray) -> str:
     """The names of the attributes that are present, ``[40]``, as Sutter et al. 2021 write them.
 
-    In order, in lower case, with blanks, separated by ", "; attributes at the end are left out until it has at most 256 characters.
+    In order, in lower case, with blanks, separated by ", "; attributes at the end are left out until it has at most 256
+    characters.
     """
     names = [name.replace("_", " ").lower() for name, is_there in zip(ATTRIBUTES, present) if is_there]
     while len(text := ", ".join(names)) > LENGTH:
@@ -54,8 +56,12 @@ def texts(present: np.ndarray, seed: int) -> list[str]:
 
 
 def encoded(text: Sequence[str], letters: int) -> np.ndarray:
-    """Codes ``[N, 256]`` (uint8) of texts of that length in the alphabet of 71 or 41 letters; an unknown letter is a KeyError."""
-    code = {ord(letter): place for place, letter in reversed(list(enumerate(ALPHABETS[letters])))}  # of two places, the first counts
+    """Codes ``[N, 256]`` (uint8) of texts of that length in the alphabet of 71 or 41 letters; an unknown letter is a
+    KeyError.
+    """
+    code = {
+        ord(letter): place for place, letter in reversed(list(enumerate(ALPHABETS[letters])))
+    }  # of two places, the first counts
     known = np.full(128, 255, dtype=np.uint8)
     known[list(code)] = list(code.values())
     return known[np.frombuffer("".join(text).encode("ascii"), dtype=np.uint8)].reshape(len(text), LENGTH)

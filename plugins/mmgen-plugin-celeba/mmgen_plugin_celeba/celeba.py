@@ -10,7 +10,19 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from mmgen import DataError, Dataset, DatasetConfig, Folder, ImageModality, Modality, Provenance, Splits, Table, TextModality, split_rows
+from mmgen import (
+    DataError,
+    Dataset,
+    DatasetConfig,
+    Folder,
+    ImageModality,
+    Modality,
+    Provenance,
+    Splits,
+    Table,
+    TextModality,
+    split_rows,
+)
 
 from .attributes import ALPHABETS, ATTRIBUTES, LENGTH, PAD, encoded, texts
 from .files import MARKER, PAGE, Files, download, find_files, is_there
@@ -25,17 +37,30 @@ class CelebAConfig(DatasetConfig):
     """Where the files are, how texts are coded, and which partition is which split."""
 
     root: Folder | None = Field(
-        None, description="Folder with img_align_celeba/, list_attr_celeba and list_eval_partition (.csv or .txt); none: drawn faces."
+        None,
+        description="Folder with img_align_celeba/, list_attr_celeba and list_eval_partition (.csv or .txt); none: "
+        "drawn faces.",
     )
-    download: bool = Field(False, description="Whether to fetch CelebA with torchvision into root/celeba where it is not there yet.")
-    alphabet: Literal[71, 41] = Field(71, description="Letters: 71 as in Sutter et al. 2021, or 41 as in 'Unity by Diversity'.")
+    download: bool = Field(
+        False, description="Whether to fetch CelebA with torchvision into root/celeba where it is not there yet."
+    )
+    alphabet: Literal[71, 41] = Field(
+        71, description="Letters: 71 as in Sutter et al. 2021, or 41 as in 'Unity by Diversity'."
+    )
     test_partition: Literal[2, 1] = Field(
-        2, description="2: partitions 0, 1, 2 are train, val, test; 1: test on partition 1 as published results do, val from a tenth of 0."
+        2,
+        description="2: partitions 0, 1, 2 are train, val, test; 1: test on partition 1 as published results do, val "
+        "from a tenth of 0.",
     )
-    max_rows: int | None = Field(None, ge=1, description="At most so many rows of each partition, the first ones; none: all.")
+    max_rows: int | None = Field(
+        None, ge=1, description="At most so many rows of each partition, the first ones; none: all."
+    )
     count: int = Field(5000, ge=20, description="Number of drawn faces, where there is no root.")
     seed: int = Field(
-        0, ge=0, description="Of the drawn faces, of texts that are made from attributes, and of a val split cut from partition 0."
+        0,
+        ge=0,
+        description="Of the drawn faces, of texts that are made from attributes, and of a val split cut from "
+        "partition 0.",
     )
 
     @model_validator(mode="after")
@@ -48,12 +73,14 @@ class CelebAConfig(DatasetConfig):
 class CelebA(Dataset):
     """Bimodal CelebA: a face of 64×64 pixels, and the names of its attributes as a text of 256 characters.
 
-    Images are cropped to the middle 148×148 pixels and reduced; texts name the attributes that are present, among asterisks, from a start that is
-    drawn once; both as in Sutter et al. 2021, whose networks, likelihoods and weights are the defaults. The label ``attributes`` holds all forty.
-    Deviation: the released code of that paper and of "Unity by Diversity" reports on partition 1, the validation images; the default
-    here tests on partition 2, and ``test_partition=1`` does as they do.
+    Images are cropped to the middle 148×148 pixels and reduced; texts name the attributes that are present, among
+    asterisks, from a start that is drawn once; both as in Sutter et al. 2021, whose networks, likelihoods and weights
+    are the defaults. The label ``attributes`` holds all forty. Deviation: the released code of that paper and of "Unity
+    by Diversity" reports on partition 1, the validation images; the default here tests on partition 2, and
+    ``test_partition=1`` does as they do.
 
-    Without ``root``, faces are drawn from attributes in the layout of the files. Rows are images: who is on them, the files read here do not say.
+    Without ``root``, faces are drawn from attributes in the layout of the files. Rows are images: who is on them, the
+    files read here do not say.
     """
 
     Config = CelebAConfig
@@ -73,8 +100,12 @@ class CelebA(Dataset):
     def modalities(self) -> dict[str, Modality]:
         """Image and text, with the networks, likelihoods and weights of Sutter et al. 2021."""
         return {
-            "image": ImageModality(shape=(3, SIDE, SIDE), network="resnet-bn", likelihood="laplace", scale=0.75, weight=1 / 3),
-            "text": TextModality(shape=(LENGTH,), alphabet=ALPHABETS[self.config.alphabet], pad=PAD, network="resnet", weight=16.0),
+            "image": ImageModality(
+                shape=(3, SIDE, SIDE), network="resnet-bn", likelihood="laplace", scale=0.75, weight=1 / 3
+            ),
+            "text": TextModality(
+                shape=(LENGTH,), alphabet=ALPHABETS[self.config.alphabet], pad=PAD, network="resnet", weight=16.0
+            ),
         }
 
     def sources(self) -> list[Path]:
@@ -86,7 +117,13 @@ class CelebA(Dataset):
         if config.root is None or (config.download and not is_there(config.root)):
             return []
         files = find_files(config.root)
-        return [files.attributes, files.partition, files.images, files.attributes.with_name(MARKER), *([files.text] if files.text else [])]
+        return [
+            files.attributes,
+            files.partition,
+            files.images,
+            files.attributes.with_name(MARKER),
+            *([files.text] if files.text else []),
+        ]
 
     def splits(self) -> Splits:
         """Read the files, which are downloaded if wanted, or draw faces into a temporary folder and read that."""
@@ -113,10 +150,14 @@ class CelebA(Dataset):
         for side, number in SIDES[config.test_partition].items():
             rows = np.flatnonzero(partition == number)[: config.max_rows]
             if len(rows) == 0:
-                raise DataError(f"{files.partition} puts no image into partition {number}, which is needed for the {side} split.")
+                raise DataError(
+                    f"{files.partition} puts no image into partition {number}, which is needed for the {side} split."
+                )
             tables[side] = Table.of(
                 {
-                    "image": torch.from_numpy(read_images(files.images, [names[row] for row in rows], files.attributes)),
+                    "image": torch.from_numpy(
+                        read_images(files.images, [names[row] for row in rows], files.attributes)
+                    ),
                     "text": torch.from_numpy(encoded([written[row] for row in rows], config.alphabet)),
                 },
                 labels={"attributes": torch.from_numpy(present[rows].astype(np.int64))},
@@ -129,7 +170,10 @@ class CelebA(Dataset):
             **tables,
             provenance=self._provenance(files, source, tables),
             labels={"attributes": ATTRIBUTES},
-            facts={"text": "made from the attributes" if files.text is None else files.text.name, "test_partition": config.test_partition},
+            facts={
+                "text": "made from the attributes" if files.text is None else files.text.name,
+                "test_partition": config.test_partition,
+            },
         )
 
     def _texts(self, files: Files, images: dict[str, int], present: np.ndarray) -> list[str]:
@@ -139,10 +183,18 @@ class CelebA(Dataset):
 
     def _provenance(self, files: Files, source: str, tables: dict[str, Table]) -> Provenance:
         sizes = "/".join(f"{len(tables[side]):,}" for side in ("train", "val", "test"))
-        text = "texts made from their attributes by the published rule" if files.text is None else "their attribute texts"
-        parity = "; tested on partition 1, CelebA's validation images, as published results are" if self.config.test_partition == 1 else ""
+        text = (
+            "texts made from their attributes by the published rule" if files.text is None else "their attribute texts"
+        )
+        parity = (
+            "; tested on partition 1, CelebA's validation images, as published results are"
+            if self.config.test_partition == 1
+            else ""
+        )
         if files.stand_in:
             return Provenance(
-                "stand-in", f"{sizes} parametric drawings of faces with {text}, not photographs, in the layout of CelebA{parity}.", source
+                "stand-in",
+                f"{sizes} parametric drawings of faces with {text}, not photographs, in the layout of CelebA{parity}.",
+                source,
             )
         return Provenance("real", f"{sizes} images of CelebA with {text} ({PAGE}){parity}.", source)

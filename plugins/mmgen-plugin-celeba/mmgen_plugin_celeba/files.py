@@ -58,7 +58,11 @@ def find_files(root: Path) -> Files:
         raise DataError(f"{home} has no {PARTITION_FILE}.csv or .txt; it should hold {wanted}, see {PAGE}.")
     images = home / IMAGES
     if not images.is_dir():
-        unpack = f"unpack {IMAGES}.zip there" if (home / f"{IMAGES}.zip").is_file() else f"it should hold {wanted}, see {PAGE}"
+        unpack = (
+            f"unpack {IMAGES}.zip there"
+            if (home / f"{IMAGES}.zip").is_file()
+            else f"it should hold {wanted}, see {PAGE}"
+        )
         raise DataError(f"{home} has no folder {IMAGES} with the aligned images; {unpack}.")
     if (images / IMAGES).is_dir():  # as some archives unpack
         images = images / IMAGES
@@ -81,6 +85,6 @@ def download(root: Path) -> None:
     except Exception as error:  # of sockets, of gdown, of Google's quota, of archives: the way out is the same
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
         raise DataError(
-            f"CelebA could not be downloaded ({reason}); get {IMAGES}.zip, {ATTRIBUTES_FILE}.txt and {PARTITION_FILE}.txt from {PAGE} "
-            f"by hand, and put them into {root / 'celeba'}, the archive unpacked."
+            f"CelebA could not be downloaded ({reason}); get {IMAGES}.zip, {ATTRIBUTES_FILE}.txt and "
+            f"{PARTITION_FILE}.txt from {PAGE} by hand, and put them into {root / 'celeba'}, the archive unpacked."
         ) from error

@@ -27,7 +27,8 @@ def read_attributes(path: Path) -> tuple[dict[str, int], np.ndarray]:
     if (codes == 0).any() and (codes == 2).any():
         first = [list(lines.values())[np.flatnonzero((codes == code).any(1))[0]] for code in (0, 2)]
         raise DataError(
-            f"{path} says that an attribute is absent by 0 on line {first[0]} and by -1 on line {first[1]}; it should be one of them."
+            f"{path} says that an attribute is absent by 0 on line {first[0]} and by -1 on line {first[1]}; it "
+            "should be one of them."
         )
     return lines, codes == 1
 
@@ -40,7 +41,9 @@ def read_partition(path: Path, images: dict[str, int], source: Path) -> np.ndarr
 
 
 def read_text(path: Path, images: dict[str, int], source: Path, present: np.ndarray, letters: int) -> list[str]:
-    """The text of every image of ``source``, in its order; ``present`` are the attributes, by which texts of other images are noticed."""
+    """The text of every image of ``source``, in its order; ``present`` are the attributes, by which texts of other
+    images are noticed.
+    """
     rows = _read(path, ("text",), lambda cells: _text(cells[0], letters))
     _same_images(path, rows, source, images)
     names = [name.replace("_", " ").lower() for name in ATTRIBUTES]
@@ -49,8 +52,8 @@ def read_text(path: Path, images: dict[str, int], source: Path, present: np.ndar
         strange = set(said.split(", ") if said else []) - {name for name, is_there in zip(names, truth) if is_there}
         if strange:
             raise DataError(
-                f"Line {rows[image][0]} of {path} says {min(strange)!r} of {image}, which line {line} of {source} does not: "
-                f"by that it is {sentence(truth)!r}."
+                f"Line {rows[image][0]} of {path} says {min(strange)!r} of {image}, which line {line} of {source} "
+                f"does not: by that it is {sentence(truth)!r}."
             )
     return [rows[image][1] for image in images]
 
@@ -60,7 +63,9 @@ def _attributes(cells: list[str]) -> bytes:
         return bytes([_VALUES[cell] for cell in cells])
     except KeyError as error:
         name = ATTRIBUTES[cells.index(error.args[0])]
-        raise ValueError(f"has {error.args[0]!r} for {name}; an attribute is 1, or -1 (or 0) where it is absent") from error
+        raise ValueError(
+            f"has {error.args[0]!r} for {name}; an attribute is 1, or -1 (or 0) where it is absent"
+        ) from error
 
 
 def _partition(cells: list[str]) -> int:
@@ -84,17 +89,23 @@ def _read(path: Path, columns: tuple[str, ...], parse: Parse[T]) -> dict[str, tu
         with path.open(encoding="utf-8-sig", newline="") as file:
             for line, cells in (_csv_lines if path.suffix == ".csv" else _txt_lines)(path, file, columns):
                 if len(cells) != 1 + len(columns):
-                    raise DataError(f"Line {line} of {path} has {len(cells)} values; it should have the image and {_count(columns)}.")
+                    raise DataError(
+                        f"Line {line} of {path} has {len(cells)} values; it should have the image and "
+                        f"{_count(columns)}."
+                    )
                 if cells[0] in rows:
                     raise DataError(
-                        f"Line {line} of {path} is about {cells[0]}, and so is line {rows[cells[0]][0]}; each image has one line."
+                        f"Line {line} of {path} is about {cells[0]}, and so is line {rows[cells[0]][0]}; each image "
+                        "has one line."
                     )
                 try:
                     rows[cells[0]] = line, parse(cells[1:])
                 except ValueError as error:
                     raise DataError(f"Line {line} of {path} {error}.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not a list in plain text'}.") from error
+        raise DataError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not a list in plain text'}."
+        ) from error
     if not rows:
         raise DataError(f"{path} has no images.")
     return rows
@@ -126,14 +137,18 @@ def _txt_lines(path: Path, file: Iterator[str], columns: tuple[str, ...]) -> Ite
             number += 1
             yield line, cells
     if promised not in (None, number):
-        raise DataError(f"{path} has {number} images, and its first line says {promised}; it is truncated or was put together.")
+        raise DataError(
+            f"{path} has {number} images, and its first line says {promised}; it is truncated or was put together."
+        )
 
 
 def _check_names(path: Path, line: int, names: list[str], expected: tuple[str, ...]) -> None:
     for place, name in enumerate(expected):
         if place >= len(names) or names[place] != name:
             found = repr(names[place]) if place < len(names) else "nothing"
-            raise DataError(f"Line {line} of {path} has {found} as the name of column {place + 1}; {name!r} belongs there.")
+            raise DataError(
+                f"Line {line} of {path} has {found} as the name of column {place + 1}; {name!r} belongs there."
+            )
     if len(names) > len(expected):
         raise DataError(f"Line {line} of {path} names {len(names)} columns; there should be {len(expected)}.")
 

@@ -51,7 +51,8 @@ def read_image(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             if image.size != (WIDTH, HEIGHT):
                 raise DataError(
-                    f"{path} is {image.width} pixels wide and {image.height} high; the aligned images are {WIDTH} wide and {HEIGHT} high."
+                    f"{path} is {image.width} pixels wide and {image.height} high; the aligned images are {WIDTH} "
+                    f"wide and {HEIGHT} high."
                 )
             small = image.convert("RGB").crop(CROP).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow makes of damaged files

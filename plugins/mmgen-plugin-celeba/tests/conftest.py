@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 NAMES = [
-    "5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs", "Big_Lips", "Big_Nose", "Black_Hair",
-    "Blond_Hair", "Blurry", "Brown_Hair", "Bushy_Eyebrows", "Chubby", "Double_Chin", "Eyeglasses", "Goatee", "Gray_Hair",
-    "Heavy_Makeup", "High_Cheekbones", "Male", "Mouth_Slightly_Open", "Mustache", "Narrow_Eyes", "No_Beard", "Oval_Face", "Pale_Skin",
-    "Pointy_Nose", "Receding_Hairline", "Rosy_Cheeks", "Sideburns", "Smiling", "Straight_Hair", "Wavy_Hair", "Wearing_Earrings",
-    "Wearing_Hat", "Wearing_Lipstick", "Wearing_Necklace", "Wearing_Necktie", "Young",
+    "5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs", "Big_Lips", "Big_Nose",
+    "Black_Hair", "Blond_Hair", "Blurry", "Brown_Hair", "Bushy_Eyebrows", "Chubby", "Double_Chin", "Eyeglasses", "Goatee",
+    "Gray_Hair", "Heavy_Makeup", "High_Cheekbones", "Male", "Mouth_Slightly_Open", "Mustache", "Narrow_Eyes", "No_Beard",
+    "Oval_Face", "Pale_Skin", "Pointy_Nose", "Receding_Hairline", "Rosy_Cheeks", "Sideburns", "Smiling", "Straight_Hair", "Wavy_Hair",
+    "Wearing_Earrings", "Wearing_Hat", "Wearing_Lipstick", "Wearing_Necklace", "Wearing_Necktie", "Young",
 ]  # fmt: skip
 TEXTS = "list_attr_text_256_False_True_celeba.csv"
 
@@ -49,7 +49,9 @@ def write_csv(path: Path, header: list[str], rows: list[list[object]]) -> None:
 
 @pytest.fixture
 def official(tmp_path: Path):
-    """Writes the official layout, with all forty attributes present and absent; partitions and lists are not in the same order."""
+    """Writes the official layout, with all forty attributes present and absent; partitions and lists are not in the
+    same order.
+    """
 
     def write(layout: str = "csv", text: bool = True, absent: int = -1, folder: str = "") -> Official:
         root = tmp_path / "data"
@@ -72,12 +74,22 @@ def official(tmp_path: Path):
         codes = np.where(present, 1, absent).tolist()
         order = draw.permutation(count)
         if layout == "csv":
-            write_csv(home / "list_attr_celeba.csv", ["image_id", *NAMES], [[image, *row] for image, row in zip(images, codes)])
-            write_csv(home / "list_eval_partition.csv", ["image_id", "partition"], [[images[k], partition[k]] for k in order])
+            write_csv(
+                home / "list_attr_celeba.csv",
+                ["image_id", *NAMES],
+                [[image, *row] for image, row in zip(images, codes)],
+            )
+            write_csv(
+                home / "list_eval_partition.csv", ["image_id", "partition"], [[images[k], partition[k]] for k in order]
+            )
         else:
             lines = [" ".join([image, *(f"{code:2d}" for code in row)]) for image, row in zip(images, codes)]
-            (home / "list_attr_celeba.txt").write_text("\n".join([str(count), " ".join(NAMES) + " ", *lines, ""]), encoding="utf-8")
-            (home / "list_eval_partition.txt").write_text("".join(f"{images[k]} {partition[k]}\n" for k in order), encoding="utf-8")
+            (home / "list_attr_celeba.txt").write_text(
+                "\n".join([str(count), " ".join(NAMES) + " ", *lines, ""]), encoding="utf-8"
+            )
+            (home / "list_eval_partition.txt").write_text(
+                "".join(f"{images[k]} {partition[k]}\n" for k in order), encoding="utf-8"
+            )
         if text:
             write_csv(home / TEXTS, ["image_id", "text"], [[images[k], texts[k]] for k in order])
         return Official(home, images, present, partition, texts)

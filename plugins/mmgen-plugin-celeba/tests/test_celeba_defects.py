@@ -40,7 +40,10 @@ def resave(path, size):
 
 
 DEFECTS = {
-    "missing image": (lambda m: image(m).unlink(), r"img_align_celeba has no \d{6}\.jpg, which .*list_attr_celeba\.csv lists"),
+    "missing image": (
+        lambda m: image(m).unlink(),
+        r"img_align_celeba has no \d{6}\.jpg, which .*list_attr_celeba\.csv lists",
+    ),
     "truncated image": (
         lambda m: image(m).write_bytes(image(m).read_bytes()[:-500]),
         r"\d{6}\.jpg cannot be read as an image; it is damaged or",
@@ -68,7 +71,10 @@ DEFECTS = {
         lambda m: edit(m, f"{ATTR}.csv", lambda x: []),
         r"Line 1 of .*csv has nothing as the name of column 1; 'image_id' belongs",
     ),
-    "attributes: header only": (lambda m: edit(m, f"{ATTR}.csv", lambda x: x[:1]), r"list_attr_celeba\.csv has no images"),
+    "attributes: header only": (
+        lambda m: edit(m, f"{ATTR}.csv", lambda x: x[:1]),
+        r"list_attr_celeba\.csv has no images",
+    ),
     "attributes: no header": (
         lambda m: edit(m, f"{ATTR}.csv", lambda x: x[1:]),
         r"Line 1 of .*list_attr_celeba\.csv has '\d{6}\.jpg' as the name of column 1; 'image_id' belongs there",
@@ -87,7 +93,8 @@ DEFECTS = {
     ),
     "attributes: 0 and -1": (
         lambda m: edit(m, f"{ATTR}.csv", lambda x: x.replace(",-1", ",0"), 8),
-        r"list_attr_celeba\.csv says that an attribute is absent by 0 on line 8 and by -1 on line 2; it should be one of them",
+        r"list_attr_celeba\.csv says that an attribute "
+        r"is absent by 0 on line 8 and by -1 on line 2; it should be one of them",
     ),
     "attributes: cut line": (
         lambda m: edit(m, f"{ATTR}.csv", lambda x: x[:40], 31),
@@ -105,7 +112,10 @@ DEFECTS = {
         lambda m: (m.root / f"{ATTR}.csv").write_bytes(b"\xff\xd8\xff\xe0"),
         r"csv cannot be read: it is not a list in plain text",
     ),
-    "attributes: quotes": (lambda m: edit(m, f"{ATTR}.csv", lambda x: '"' + x, 5), r"csv cannot be read: it is not a list in plain text"),
+    "attributes: quotes": (
+        lambda m: edit(m, f"{ATTR}.csv", lambda x: '"' + x, 5),
+        r"csv cannot be read: it is not a list in plain text",
+    ),
     "partition: a value": (
         lambda m: edit(m, PART, lambda x: x[:-1] + "3", 12),
         r"Line 12 of .*partition\.csv has the partition '3'; there are 0 \(training\), 1 \(validation\) and 2 \(test\)",
@@ -142,12 +152,18 @@ DEFECTS = {
         lambda m: edit(m, TEXT, swap),
         r"Line \d of .*_celeba\.csv says '.*' of \d{6}\.jpg, which line \d+ of .*list_attr_celeba\.csv does",
     ),
-    "text: cut": (lambda m: edit(m, TEXT, lambda x: x[:-1]), r"_celeba\.csv has no line for \d{6}\.jpg, which is on line"),
+    "text: cut": (
+        lambda m: edit(m, TEXT, lambda x: x[:-1]),
+        r"_celeba\.csv has no line for \d{6}\.jpg, which is on line",
+    ),
     "text: unknown": (
         lambda m: edit(m, TEXT, lambda x: [*x, "1.jpg," + "*" * 256]),
         r"Line 32 of .*_celeba\.csv is about 1\.jpg, of which",
     ),
-    "text: header": (lambda m: edit(m, TEXT, lambda x: x[1:]), r"Line 1 of .*_celeba\.csv has '\d{6}\.jpg' as the name of column 1"),
+    "text: header": (
+        lambda m: edit(m, TEXT, lambda x: x[1:]),
+        r"Line 1 of .*_celeba\.csv has '\d{6}\.jpg' as the name of column 1",
+    ),
 }
 DEFECTS_OF_TXT = {
     "number": (
@@ -197,12 +213,16 @@ def test_defects_of_the_authors_text_files(official, name):
 def test_a_letter_that_only_the_larger_alphabet_has(official):
     made = official()
     edit(made, TEXT, lambda x: x.replace("*", "!", 1), 6)
-    with pytest.raises(mmgen.DataError, match=r"Line 6 of .* has '!' in its text, which is not in the alphabet of 41 letters\.$"):
+    with pytest.raises(
+        mmgen.DataError, match=r"Line 6 of .* has '!' in its text, which is not in the alphabet of 41 letters\.$"
+    ):
         CelebA(CelebAConfig(root=made.root, alphabet=41)).splits()
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(mmgen.DataError, match=r"dataset\.root: there is no folder .*nowhere; it should hold img_align_celeba/"):
+    with pytest.raises(
+        mmgen.DataError, match=r"dataset\.root: there is no folder .*nowhere; it should hold img_align_celeba/"
+    ):
         CelebA(CelebAConfig(root=tmp_path / "nowhere")).sources()
 
 
@@ -218,9 +238,10 @@ def test_a_refused_download_says_what_to_put_where(tmp_path, monkeypatch):
     with pytest.raises(mmgen.DataError) as caught:
         CelebA(CelebAConfig(root=tmp_path, download=True)).splits()
     assert str(caught.value) == (
-        "CelebA could not be downloaded (The daily quota of the file img_align_celeba.zip is exceeded); get img_align_celeba.zip, "
-        "list_attr_celeba.txt and list_eval_partition.txt from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html by hand, and put them into "
-        f"{tmp_path / 'celeba'}, the archive unpacked."
+        "CelebA could not be downloaded (The daily quota of the file img_align_celeba.zip is exceeded); get "
+        "img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from "
+        f"https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html by hand, and put them into {tmp_path / 'celeba'}, the "
+        "archive unpacked."
     )
 
 

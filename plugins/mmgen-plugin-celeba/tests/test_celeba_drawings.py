@@ -57,7 +57,11 @@ def test_the_seed_decides_every_byte(drawings, tmp_path):
     files = sorted(path.relative_to(drawings) for path in drawings.rglob("*") if path.is_file())
     assert len(files) == 44
     assert all((tmp_path / "again" / file).read_bytes() == (drawings / file).read_bytes() for file in files)
-    assert all((tmp_path / "other" / file).read_bytes() != (drawings / file).read_bytes() for file in files if file.suffix == ".jpg")
+    assert all(
+        (tmp_path / "other" / file).read_bytes() != (drawings / file).read_bytes()
+        for file in files
+        if file.suffix == ".jpg"
+    )
     with Image.open(drawings / "img_align_celeba" / "000001.jpg") as image:
         assert image.size == (178, 218)
 
@@ -82,9 +86,16 @@ def test_attributes_have_sensible_frequencies_and_dependencies():
         assert count(beard, "Male") == count(beard)
         assert count(beard, "No_Beard") == 0
     assert sum(not person["No_Beard"] and not any(person[name] for name in beards) for person in people) > 10
-    for one, two in (("Wavy_Hair", "Straight_Hair"), ("Bald", "Bangs"), ("Bald", "Wearing_Hat"), ("Wearing_Hat", "Receding_Hairline")):
+    for one, two in (
+        ("Wavy_Hair", "Straight_Hair"),
+        ("Bald", "Bangs"),
+        ("Bald", "Wearing_Hat"),
+        ("Wearing_Hat", "Receding_Hairline"),
+    ):
         assert count(one, two) == 0
-    assert count("Smiling", "Mouth_Slightly_Open") > 2 * (count("Mouth_Slightly_Open") - count("Smiling", "Mouth_Slightly_Open"))
+    assert count("Smiling", "Mouth_Slightly_Open") > 2 * (
+        count("Mouth_Slightly_Open") - count("Smiling", "Mouth_Slightly_Open")
+    )
     attractive = table[:, ATTRIBUTES.index("Attractive")]
     young = table[:, ATTRIBUTES.index("Young")]
     assert attractive[young].mean() > attractive[~young].mean() + 0.3
@@ -95,7 +106,13 @@ def test_every_attribute_but_attractive_is_seen_within_the_crop(people, name):
     hiding = {"Blurry", "Wearing_Hat"} - {name}
     person = next(person for person in people if person.has[name] and not any(person.has[other] for other in hiding))
     without = replace(person, has={**person.has, name: False})
-    if name in ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Pale_Skin"):  # their colours were drawn with the person
+    if name in (
+        "Black_Hair",
+        "Blond_Hair",
+        "Brown_Hair",
+        "Gray_Hair",
+        "Pale_Skin",
+    ):  # their colours were drawn with the person
         draw = np.random.default_rng(0), np.random.default_rng(0)
         person, without = (draw_person(generator, who.has) for generator, who in zip(draw, (person, without)))
     one, two = (portrait(who).crop(CROP).resize((64, 64), Image.Resampling.BICUBIC) for who in (person, without))
@@ -116,7 +133,9 @@ def test_private_factors_change_the_picture_and_not_the_text(people):
 
 
 def test_the_images_tell_the_attributes():
-    """Neighbours in the colour of the forehead's upper edge share their hair colour: images and labels belong together."""
+    """Neighbours in the colour of the forehead's upper edge share their hair colour: images and labels belong
+    together.
+    """
     splits = CelebA(CelebAConfig(count=150)).splits()
     rows = torch.cat([splits.train.data["image"], splits.test.data["image"]]).float()
     labels = torch.cat([splits.train.labels["attributes"], splits.test.labels["attributes"]])

@@ -55,7 +55,9 @@ def test_the_csv_layout_is_read_back_identical(official, alphabet):
         assert np.array_equal(table.labels["attributes"].numpy(), made.present[wanted])
         assert table.available.all()
         for place, row in enumerate(wanted):
-            assert np.array_equal(table.data["image"][place], as_published(made.root / "img_align_celeba" / made.images[row]))
+            assert np.array_equal(
+                table.data["image"][place], as_published(made.root / "img_align_celeba" / made.images[row])
+            )
             assert written(table.data["text"][place], letters) == made.texts[row]
     assert result.labels == {"attributes": ATTRIBUTES}
     assert (result.provenance.kind, result.provenance.source) == ("real", str(made.root))
@@ -85,7 +87,9 @@ def test_made_texts_are_drawn_once_from_the_seed(official):
     first, again, other = (splits(made, seed=seed).train.data["text"] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    assert torch.equal(splits(made, seed=1, max_rows=4).train.data["text"], first[:4])  # a text does not depend on which rows are used
+    assert torch.equal(
+        splits(made, seed=1, max_rows=4).train.data["text"], first[:4]
+    )  # a text does not depend on which rows are used
 
 
 def test_test_partition_one_as_published(official):

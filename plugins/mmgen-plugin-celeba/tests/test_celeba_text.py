@@ -33,7 +33,9 @@ def test_the_text_follows_the_published_rule(row, seed):
     assert start == 0 or start < 255 - len(said)
 
 
-@pytest.mark.parametrize(("length", "starts"), [(250, {0, 1, 2, 3, 4}), (253, {0, 1}), (254, {0}), (255, {0}), (256, {0})])
+@pytest.mark.parametrize(
+    ("length", "starts"), [(250, {0, 1, 2, 3, 4}), (253, {0, 1}), (254, {0}), (255, {0}), (256, {0})]
+)
 def test_every_start_is_drawn_and_no_other(length, starts):
     draw = np.random.default_rng(0)
     drawn = [padded("a" * length, draw) for _ in range(200)]

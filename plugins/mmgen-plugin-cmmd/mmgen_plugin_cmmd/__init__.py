@@ -1,4 +1,6 @@
-"""CMMD, a generative model with a conditional prior that classifies, and the classifier on the observed modalities alone."""
+"""CMMD, a generative model with a conditional prior that classifies, and the classifier on the observed modalities
+alone.
+"""
 
 from .available_only import AvailableOnly
 from .cmmd import CMMD

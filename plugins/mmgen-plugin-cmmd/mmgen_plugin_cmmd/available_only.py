@@ -21,7 +21,8 @@ class AvailableOnlyConfig(DiscriminativeConfig):
 
     hidden: tuple[PositiveInt, ...] = Field(
         (70,),
-        description="Widths of the hidden layers before the last one, which has model.latent_dim units (70 by default) and is what encode gives.",
+        description="Widths of the hidden layers before the last one, which has model.latent_dim units (70 by "
+        "default) and is what encode gives.",
     )
 
 
@@ -30,13 +31,15 @@ class AvailableOnly(Discriminative):
 
     .. math:: \log p(y \mid z(x_O))
 
-    z ``[B, D]`` is the last hidden layer, of ``model.latent_dim`` units, so the posterior is a point: its variance is 0. Nothing is learned of x_M, and nothing
-    is generated; β has nothing to multiply.
+    z ``[B, D]`` is the last hidden layer, of ``model.latent_dim`` units, so the posterior is a point: its variance is
+    0. Nothing is learned of x_M, and nothing is generated; β has nothing to multiply.
 
-    A row without a label has the term 0; of several yes/no answers, the unknown ones do not count. Rows that lack modalities cannot be trained on.
+    A row without a label has the term 0; of several yes/no answers, the unknown ones do not count. Rows that lack
+    modalities cannot be trained on.
 
-    Source: "Discriminative multimodal learning via conditional priors in generative models", M-x_O, with the two hidden layers of 70 and the loss of its released
-    code; initial weights are PyTorch's, and not uniform within ±√(2/(inputs + outputs)).
+    Source: "Discriminative multimodal learning via conditional priors in generative models", M-x_O, with the two hidden
+    layers of 70 and the loss of its released code; initial weights are PyTorch's, and not uniform within ±√(2/(inputs +
+    outputs)).
     """
 
     Config = AvailableOnlyConfig

@@ -1,4 +1,6 @@
-"""What both objectives share: the observed modalities, the label, and a latent that is inferred from what is observed alone."""
+"""What both objectives share: the observed modalities, the label, and a latent that is inferred from what is observed
+alone.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ class DiscriminativeConfig(ObjectiveConfig):
     """Options that both objectives have."""
 
     observed: tuple[str, ...] | None = Field(
-        None, description="x_O: names of the modalities that are there at test time; none: the first. The others are x_M."
+        None,
+        description="x_O: names of the modalities that are there at test time; none: the first. The others are x_M.",
     )
     label: str | None = Field(None, description="Name of the label y; none: the only one that the data have.")
 
@@ -29,14 +32,18 @@ class DiscriminativeConfig(ObjectiveConfig):
     @classmethod
     def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if names is not None and not names:
-            raise ValueError("the list is empty; name at least one modality, or leave the option out to observe the first")
+            raise ValueError(
+                "the list is empty; name at least one modality, or leave the option out to observe the first"
+            )
         for name in names or ():
             if (names or ()).count(name) > 1:
                 raise ValueError(f"the modality {name!r} is named more than once; name each of them once")
         return names
 
 
-def split_modalities(config: DiscriminativeConfig, modalities: Mapping[str, Modality]) -> tuple[dict[str, Modality], dict[str, Modality]]:
+def split_modalities(
+    config: DiscriminativeConfig, modalities: Mapping[str, Modality]
+) -> tuple[dict[str, Modality], dict[str, Modality]]:
     """The observed modalities x_O and the others x_M, each in the order of the data.
 
     Raises:
@@ -48,7 +55,8 @@ def split_modalities(config: DiscriminativeConfig, modalities: Mapping[str, Moda
             raise MmgenError(f"objective.observed: there is no modality {name!r}; there are {', '.join(modalities)}.")
     if len(chosen) == len(modalities):
         raise MmgenError(
-            f"objective.observed: {', '.join(chosen)} are all the modalities there are; at least one must be left to be missing at test time."
+            f"objective.observed: {', '.join(chosen)} are all the modalities there are; at least one must be left to "
+            "be missing at test time."
         )
     observed = {name: modality for name, modality in modalities.items() if name in chosen}
     return observed, {name: modality for name, modality in modalities.items() if name not in chosen}
@@ -62,10 +70,14 @@ def chosen_label(config: DiscriminativeConfig, labels: Collection[str]) -> str:
     """
     if config.label is None:
         if len(labels) != 1:
-            raise MmgenError(f"objective.label: say which of the labels to predict: {', '.join(labels) or 'the data have none'}.")
+            raise MmgenError(
+                f"objective.label: say which of the labels to predict: {', '.join(labels) or 'the data have none'}."
+            )
         return next(iter(labels))
     if config.label not in labels:
-        raise MmgenError(f"objective.label: there is no label {config.label!r}; there are {', '.join(labels) or 'none'}.")
+        raise MmgenError(
+            f"objective.label: there is no label {config.label!r}; there are {', '.join(labels) or 'none'}."
+        )
     return config.label
 
 
@@ -110,7 +122,9 @@ class Discriminative(Objective):
         """From x_O, with or without more, which is not looked at; there is no prior to generate from without x_O."""
         return set(self.observed) <= set(given)
 
-    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    def posterior(
+        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
+    ) -> Mixture:
         """The law of z given x_O; N(0, I) where not all of x_O is given: ``[..., 1, B, D]``."""
         seen = self.seen(given)
         return Mixture.of(self.latent(self.x_o(model.prepare(batch))).map(lambda value: torch.where(seen, value, 0.0)))

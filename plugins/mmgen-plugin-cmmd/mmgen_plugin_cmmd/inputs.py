@@ -1,4 +1,6 @@
-"""What multilayer perceptrons see of a batch: several modalities as one row of numbers, and a label as columns beside them."""
+"""What multilayer perceptrons see of a batch: several modalities as one row of numbers, and a label as columns beside
+them.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,11 @@ class Flattened(nn.Module):
 
 
 class Target(nn.Module):
-    """A label ``y`` of ``size`` classes, or of as many yes/no answers: its columns, and log p(y) under logits ``[B, size]``.
+    """A label ``y`` of ``size`` classes, or of as many yes/no answers: its columns, and log p(y) under logits ``[B,
+    size]``.
 
-    Classes are codes ``[B]``, −1 where unknown, under a softmax. Answers are ``[B, size]`` of 0, 1 and −1 (unknown), each under a sigmoid of its own.
+    Classes are codes ``[B]``, −1 where unknown, under a softmax. Answers are ``[B, size]`` of 0, 1 and −1 (unknown),
+    each under a sigmoid of its own.
     """
 
     def __init__(self, label: str, size: int) -> None:

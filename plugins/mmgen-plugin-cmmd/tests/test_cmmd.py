@@ -71,7 +71,9 @@ def rows_of(gaussian):
 
 
 def drawn(gaussian, noise):
-    return [[m + e * math.exp(v / 2) for m, v, e in zip(*row, eps)] for row, eps in zip(rows_of(gaussian), noise.tolist())]
+    return [
+        [m + e * math.exp(v / 2) for m, v, e in zip(*row, eps)] for row, eps in zip(rows_of(gaussian), noise.tolist())
+    ]
 
 
 def seen_by_networks(batch, b, kinds):
@@ -124,7 +126,14 @@ OPTIONS = [
 @given(case=CASES, seed=st.integers(0, 99), data=st.data())
 def test_is_the_equation_written_literally(observed, missing, options, case, seed, data):
     model, (p, q) = model_of(observed=observed, **options), (case[0], case[1])
-    chosen = {"omega": 0.5, "alpha": 1000.0, "mmd_weight": 1000.0, "kl": "correct", "supervision": "available", **options}
+    chosen = {
+        "omega": 0.5,
+        "alpha": 1000.0,
+        "mmd_weight": 1000.0,
+        "kl": "correct",
+        "supervision": "available",
+        **options,
+    }
     count = case.mean.shape[1]
     codes = data.draw(st.lists(st.integers(-1, 2), min_size=count, max_size=count))
     noise = torch.randn(count, D, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -218,7 +227,8 @@ def test_a_posterior_that_is_the_conditional_prior_costs_nothing(case, seed):
 
 
 @pytest.mark.parametrize(
-    "options", [{"omega": 0.3, "alpha": 10.0}, {"omega": 0.6, "kl": "cmmd_code", "classifier_input": "sample", "alpha": 2.0}]
+    "options",
+    [{"omega": 0.3, "alpha": 10.0}, {"omega": 0.6, "kl": "cmmd_code", "classifier_input": "sample", "alpha": 2.0}],
 )
 def test_gradients_are_those_of_the_equation(options):
     model = model_of(**options)
@@ -235,7 +245,9 @@ def test_gradients_are_those_of_the_equation(options):
         z_p, z_q, total = drawn(p, noise), drawn(q, noise), 0.0
         for b in range(3):
             total += sum(log_likelihood(model, batch, b, kind, z_q[b], ("vector",)) for kind in ("counts", "tags"))
-            total -= 0.6 * options["omega"] * kl(rows_of(q)[b], rows_of(p)[b], 1.0 if chosen["kl"] == "cmmd_code" else 0.5)
+            total -= (
+                0.6 * options["omega"] * kl(rows_of(q)[b], rows_of(p)[b], 1.0 if chosen["kl"] == "cmmd_code" else 0.5)
+            )
             z = z_p[b] if chosen["classifier_input"] == "sample" else rows_of(p)[b][0]
             total += options["alpha"] * log_softmax(answer(model, z), int(batch.labels["class"][b]))
         return total / 3 - (1 - options["omega"]) * 1000 * mmd(z_p, z_q)
@@ -259,9 +271,13 @@ def test_both_samples_have_one_noise():
     noise = torch.randn(6, D, dtype=torch.float64)
     context = objective.x_o(batch)
     p, q = objective.latent(context), objective.encoded(batch, context, objective.codes(batch))
-    torch.testing.assert_close(terms.others["negative_mmd"][0].item(), -500 * mmd(drawn(p, noise), drawn(q, noise)), rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(
+        terms.others["negative_mmd"][0].item(), -500 * mmd(drawn(p, noise), drawn(q, noise)), rtol=1e-8, atol=1e-8
+    )
     z = torch.tensor(drawn(q, noise), dtype=torch.float64)
-    assert float(terms.log_likelihood[2, 4]) == pytest.approx(log_likelihood(model, batch, 4, "tags", z[4].tolist(), ("vector",)))
+    assert float(terms.log_likelihood[2, 4]) == pytest.approx(
+        log_likelihood(model, batch, 4, "tags", z[4].tolist(), ("vector",))
+    )
 
 
 @pytest.mark.parametrize("kinds", [KINDS, ("labels", "vector"), ("text", "image", "counts")])

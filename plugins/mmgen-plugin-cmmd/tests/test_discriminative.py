@@ -1,4 +1,6 @@
-"""What CMMD and the classifier on x_O share: labels of every sort, what is observed, refusals, training in stages, runs; and the classifier itself."""
+"""What CMMD and the classifier on x_O share: labels of every sort, what is observed, refusals, training in stages,
+runs; and the classifier itself.
+"""
 
 import math
 from dataclasses import replace
@@ -23,7 +25,9 @@ def made(objective, data, **options):
 def labelled(data, classes, **codes_of):
     """The toy data with other labels: name to a function of a table."""
     sides = {side: getattr(data, side) for side in ("train", "val", "test")}
-    tables = {side: replace(table, labels={name: of(table) for name, of in codes_of.items()}) for side, table in sides.items()}
+    tables = {
+        side: replace(table, labels={name: of(table) for name, of in codes_of.items()}) for side, table in sides.items()
+    }
     return replace(data, **tables, labels=dict.fromkeys(codes_of, classes))
 
 
@@ -48,7 +52,7 @@ def changed(before, after):
     return {name for name in before if not torch.equal(before[name], after[name])}
 
 
-# Labels ---------------------------------------------------------------------------------------------------------------------
+# Labels ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("objective", BOTH)
@@ -85,7 +89,9 @@ def test_two_classes_are_a_sigmoid_of_the_difference_of_the_logits(objective):
     batch = model.prepare(data.train[:6])
     with central_noise():
         right = model(batch).others["classification"] / (1000.0 if objective == "cmmd" else 1.0)
-    for row, (no, yes), code in zip(right.tolist(), model.classify(batch)["sick"].tolist(), batch.labels["sick"].tolist()):
+    for row, (no, yes), code in zip(
+        right.tolist(), model.classify(batch)["sick"].tolist(), batch.labels["sick"].tolist()
+    ):
         assert row == pytest.approx(-math.log1p(math.exp(no - yes if code else yes - no)))
 
 
@@ -126,7 +132,7 @@ def test_ignored_labels_are_no_labels():
         assert not torch.allclose(ignoring(batch).divergence, usual(batch).divergence)
 
 
-# Stages ---------------------------------------------------------------------------------------------------------------------
+# Stages ---------------------------------------------------------------------------------------------------------------
 
 
 def test_two_stages_train_without_labels_and_then_with_them():
@@ -141,12 +147,18 @@ def test_two_stages_train_without_labels_and_then_with_them():
     Trainer(epochs=4, stages=[{"objective": {"supervision": "none"}}], **options).fit(first, data)
     moved = changed(start, first.state_dict())
     assert "objective.encoder.trunk.layers.0.weight" in moved
-    assert not any(name.startswith("objective.classifier") for name in moved), "the classifier is fresh after the first stage"
+    assert not any(name.startswith("objective.classifier") for name in moved), (
+        "the classifier is fresh after the first stage"
+    )
     columns = slice(-3, None)
     weight = "objective.encoder.trunk.layers.0.weight"
-    assert torch.equal(start[weight][:, columns], first.state_dict()[weight][:, columns]), "so are the columns of the label"
+    assert torch.equal(start[weight][:, columns], first.state_dict()[weight][:, columns]), (
+        "so are the columns of the label"
+    )
     assert not torch.equal(start[weight][:, : columns.start], first.state_dict()[weight][:, : columns.start])
-    assert not torch.equal(model.state_dict()[weight][:, columns], start[weight][:, columns]), "both learn in the second"
+    assert not torch.equal(model.state_dict()[weight][:, columns], start[weight][:, columns]), (
+        "both learn in the second"
+    )
     assert any(name.startswith("objective.classifier") for name in changed(start, model.state_dict()))
 
 
@@ -161,12 +173,13 @@ def test_stages_record_no_classification_before_there_are_labels():
     assert answered[3] < answered[-1] < 0
     assert history[2]["train"]["log_likelihood.tags"] > history[0]["train"]["log_likelihood.tags"]
     with pytest.raises(
-        MmgenError, match=r"cannot change its option 'kl' between stages; it can change supervision, omega, alpha, mmd_weight\."
+        MmgenError,
+        match=r"cannot change its option 'kl' between stages; it can change supervision, omega, alpha, mmd_weight\.",
     ):
         Trainer(epochs=2, stages=[{"objective": {"kl": "cmmd_code"}}]).fit(model, data)
 
 
-# What is inferred, generated and answered --------------------------------------------------------------------------------------
+# What is inferred, generated and answered -----------------------------------------------------------------------------
 
 
 def test_it_infers_from_what_is_observed_and_looks_at_nothing_else():
@@ -179,7 +192,9 @@ def test_it_infers_from_what_is_observed_and_looks_at_nothing_else():
         posterior = model.encode(rows, given)
         torch.testing.assert_close(posterior.mean, prior.mean)
         torch.testing.assert_close(posterior.variance, prior.variance)
-    lacking = batch.restrict(torch.tensor([[True, True, False], [True, False, True], [False, True, True], [True] * 3, [False] * 3]))
+    lacking = batch.restrict(
+        torch.tensor([[True, True, False], [True, False, True], [False, True, True], [True] * 3, [False] * 3])
+    )
     posterior = model.encode(lacking)
     nothing = torch.tensor([0, 2, 4])
     assert (posterior.mean[nothing] == 0).all()
@@ -187,7 +202,11 @@ def test_it_infers_from_what_is_observed_and_looks_at_nothing_else():
     torch.testing.assert_close(posterior.mean[[1, 3]], prior.mean[[1, 3]])
     guess = model.objective.classifier(torch.zeros(3, 3, dtype=torch.float64))
     torch.testing.assert_close(model.classify(lacking)["class"][nothing], guess)
-    assert [s for s in (["vector"], ["counts", "tags"], [], ["tags", "vector"], list(KINDS)) if model.objective.infers(model, s)] == [
+    assert [
+        s
+        for s in (["vector"], ["counts", "tags"], [], ["tags", "vector"], list(KINDS))
+        if model.objective.infers(model, s)
+    ] == [
         ["tags", "vector"],
         list(KINDS),
     ]
@@ -208,7 +227,9 @@ def test_it_decodes_the_mean_beside_what_is_observed():
     torch.testing.assert_close(found[:5], model.output(z, "counts"))
     torch.testing.assert_close(model.classify(batch)["class"], model.objective.classifier(z[:, :3]))
     lacking = batch.restrict(torch.tensor([False, True, True]).expand(5, -1))
-    torch.testing.assert_close(model.generate(lacking, targets=["tags"])["tags"][0], model.output(torch.zeros_like(z), "tags"))
+    torch.testing.assert_close(
+        model.generate(lacking, targets=["tags"])["tags"][0], model.output(torch.zeros_like(z), "tags")
+    )
 
 
 def test_what_it_cannot_generate_or_infer_ends_in_a_sentence():
@@ -216,7 +237,9 @@ def test_what_it_cannot_generate_or_infer_ends_in_a_sentence():
     model = made("cmmd", data)
     with pytest.raises(MmgenError, match=r"'cmmd' does not generate 'vector'; it generates counts, tags\."):
         model.generate(data.test[:2], ["vector"], ["vector"])
-    with pytest.raises(MmgenError, match=r"infers nothing from counts\+tags alone; it can from vector, vector\+counts, vector\+tags\."):
+    with pytest.raises(
+        MmgenError, match=r"infers nothing from counts\+tags alone; it can from vector, vector\+counts, vector\+tags\."
+    ):
         model.generate(data.test[:2], ["counts", "tags"])
     with pytest.raises(MmgenError, match="has no prior to generate from"):
         model.generate()
@@ -238,7 +261,7 @@ def test_gaussians_are_the_conditional_prior_and_the_encoder_with_the_true_label
     assert made("available-only", data).objective.gaussians(model, batch) == {}
 
 
-# Options that do not fit --------------------------------------------------------------------------------------------------------
+# Options that do not fit ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("objective", BOTH)
@@ -250,8 +273,15 @@ def test_gaussians_are_the_conditional_prior_and_the_encoder_with_the_true_label
             ["tags", "vector", "counts"],
             r"objective\.observed: tags, vector, counts are all the modalities there are; at least one must be left",
         ),
-        ([], r"objective\.observed: the list is empty; name at least one modality, or leave the option out to observe the first\."),
-        (["tags", "tags"], r"objective\.observed: the modality 'tags' is named more than once; name each of them once\."),
+        (
+            [],
+            r"objective\.observed: the list is empty; name at least one modality, "
+            r"or leave the option out to observe the first\.",
+        ),
+        (
+            ["tags", "tags"],
+            r"objective\.observed: the modality 'tags' is named more than once; name each of them once\.",
+        ),
     ],
 )
 def test_a_list_of_observed_modalities_that_does_not_fit(objective, observed, sentence):
@@ -268,9 +298,13 @@ def test_a_label_that_does_not_fit(objective):
     with pytest.raises(MmgenError, match=r"objective\.label: say which of the labels to predict: colour, shape\."):
         made(objective, two)
     assert list(made(objective, two, label="shape").classify(data.test[:2])) == ["shape"]
-    with pytest.raises(MmgenError, match=rf"The objective '{objective}' needs labels, and the dataset 'toy' has none\."):
+    with pytest.raises(
+        MmgenError, match=rf"The objective '{objective}' needs labels, and the dataset 'toy' has none\."
+    ):
         made(objective, labelled(data, ()))
-    with pytest.raises(MmgenError, match=r"needs every modality in every training row, and \d+ of 48 rows of 'toy' lack some"):
+    with pytest.raises(
+        MmgenError, match=r"needs every modality in every training row, and \d+ of 48 rows of 'toy' lack some"
+    ):
         Trainer(epochs=1).fit(made(objective, toy_data(KINDS, missing=0.4)), toy_data(KINDS, missing=0.4))
 
 
@@ -288,7 +322,12 @@ def test_one_batch_is_one_piece():
 
 def test_small_initial_weights_are_those_of_the_released_code():
     model = made("cmmd", toy_data(KINDS), initial="small")
-    layers = [module for part in (model.objective, model.decoders) for module in part.modules() if isinstance(module, torch.nn.Linear)]
+    layers = [
+        module
+        for part in (model.objective, model.decoders)
+        for module in part.modules()
+        if isinstance(module, torch.nn.Linear)
+    ]
     assert len(layers) > 10
     assert all((layer.bias == 0).all() for layer in layers)
     weights = torch.cat([layer.weight.flatten() for layer in layers])
@@ -302,14 +341,16 @@ def test_dropout_is_after_every_hidden_layer_of_the_three_networks():
     assert layers.count("Dropout") == layers.count("Softplus") == 6
 
 
-# The classifier on what is observed ---------------------------------------------------------------------------------------------
+# The classifier on what is observed -----------------------------------------------------------------------------------
 
 
 def test_the_classifier_is_a_perceptron_with_tanh_whose_last_hidden_layer_is_encoded():
     data = toy_data(KINDS)
     model = MultimodalVAE.create("available-only", data).double().eval().requires_grad_(False)
     batch = model.prepare(data.test[:5])
-    [(first, a), (second, b), (last, c)] = [(m.weight, m.bias) for m in model.objective.modules() if isinstance(m, torch.nn.Linear)]
+    [(first, a), (second, b), (last, c)] = [
+        (m.weight, m.bias) for m in model.objective.modules() if isinstance(m, torch.nn.Linear)
+    ]
     assert [list(w.shape) for w in (first, second, last)] == [[70, 5], [70, 70], [3, 70]]
     hidden = torch.tanh(torch.tanh(batch.data["vector"] @ first.T + a) @ second.T + b)
     posterior = model.encode(batch)
@@ -327,7 +368,7 @@ def test_the_classifier_holds_the_contract():
     check_objective("available-only", ("text", "labels"))
 
 
-# Runs ---------------------------------------------------------------------------------------------------------------------------
+# Runs -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("objective", BOTH)
@@ -342,7 +383,9 @@ def test_a_run_is_trained_loaded_evaluated_and_answers(objective, tmp_path, monk
     logits = again.classify(batch)["class"]
     torch.testing.assert_close(logits, model.classify(batch)["class"], rtol=0, atol=0)
     assert (logits.argmax(1) == batch.labels["class"]).double().mean() > 0.9
-    rows = evaluate(run, ["reconstruction", "latent-classification"], **{"latent-classification": {"probes": ["per_subset"]}})
+    rows = evaluate(
+        run, ["reconstruction", "latent-classification"], **{"latent-classification": {"probes": ["per_subset"]}}
+    )
     given = {row["given"] for row in rows}
     assert {"vector", "vector+counts", "vector+tags", "vector+counts+tags"} <= given
     assert not given & {"counts", "tags", "counts+tags"}
@@ -360,4 +403,6 @@ def test_saved_tensors_are_the_whole_model(objective, tmp_path):
     again.load_state_dict(load_file(tmp_path / "model.safetensors"))
     with central_noise():
         torch.testing.assert_close(again(data.train[:5]).value(1.0), model(data.train[:5]).value(1.0), rtol=0, atol=0)
-    torch.testing.assert_close(again.classify(data.test[:5])["parts"], model.classify(data.test[:5])["parts"], rtol=0, atol=0)
+    torch.testing.assert_close(
+        again.classify(data.test[:5])["parts"], model.classify(data.test[:5])["parts"], rtol=0, atol=0
+    )

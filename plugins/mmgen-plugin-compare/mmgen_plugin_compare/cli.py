@@ -11,23 +11,43 @@ from .engine import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, engine
 
 
 def compare(
-    objectives: Annotated[str, typer.Option(help="Names separated by commas; CALLED=NAME calls one otherwise.", show_default=False)],
+    objectives: Annotated[
+        str, typer.Option(help="Names separated by commas; CALLED=NAME calls one otherwise.", show_default=False)
+    ],
     dataset: Annotated[str | None, typer.Option(help="What is learned from: mmgen list datasets.")] = None,
     betas: Annotated[
-        str | None, typer.Option(help="Weights of the divergence, separated by commas; each objective's own by default.")
+        str | None,
+        typer.Option(help="Weights of the divergence, separated by commas; each objective's own by default."),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, separated by commas; the configuration's own by default.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds, separated by commas; the configuration's own by default.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")
+    ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="[CALLED:]KEY.PATH=VALUE", help="Set anything, for all or for one objective; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="[CALLED:]KEY.PATH=VALUE",
+            help="Set anything, for all or for one objective; may be repeated.",
+        ),
     ] = None,
-    metrics: Annotated[str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Names separated by commas; all that the data allow by default.")
+    ] = None,
     metric: Annotated[
-        str | None, typer.Option(metavar="NAME:MEASURE", help="What β is chosen by and the figure shows; coherence:cross by default.")
+        str | None,
+        typer.Option(
+            metavar="NAME:MEASURE", help="What β is chosen by and the figure shows; coherence:cross by default."
+        ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the comparison; runs/compare-DATASET by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the comparison; runs/compare-DATASET by default.")
+    ] = None,
     launcher: LauncherName = "local",
     jobs: Jobs = None,
     ray_address: RayAddress = None,
@@ -35,8 +55,12 @@ def compare(
     gpus: Gpus = None,
     slurm: Slurm = None,
 ) -> int:
-    """Train and evaluate objectives over β and seeds: one table with error bars, and a figure. The same command goes on."""
+    """Train and evaluate objectives over β and seeds: one table with error bars, and a figure. The same command goes
+    on.
+    """
     from .command import command
 
     where = engine(jobs, ray_address, cpus, gpus, slurm)
-    return command(objectives, dataset, betas, seeds, recipe, config, assignments or [], metrics, metric, output, launcher, where)
+    return command(
+        objectives, dataset, betas, seeds, recipe, config, assignments or [], metrics, metric, output, launcher, where
+    )

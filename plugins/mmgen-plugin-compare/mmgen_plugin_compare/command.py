@@ -67,25 +67,33 @@ def _print(found: Comparison, screen: Console) -> None:
         for start in range(0, len(columns), WIDTH):
             screen.print(_table(rows, columns[start : start + WIDTH], plain=not screen.is_terminal))
     if not found.summary.empty:
-        screen.print("Test rows: mean ± sample standard deviation over seeds (how many, where not all).", highlight=False)
+        screen.print(
+            "Test rows: mean ± sample standard deviation over seeds (how many, where not all).", highlight=False
+        )
         if found.choice is not None and found.summary.groupby("objective")["beta"].nunique().max() > 1:
-            screen.print(f"→ marks the β that validation rows chose for each objective, by {found.choice}.", highlight=False)
+            screen.print(
+                f"→ marks the β that validation rows chose for each objective, by {found.choice}.", highlight=False
+            )
         if found.summary.best.any():
             mark = "Bold" if screen.is_terminal else "*"
             screen.print(
-                f"{mark}: better than the second best at a chosen β by more than the standard error of the difference (Welch).",
+                f"{mark}: better than the second best at a chosen β by more than the standard error of the "
+                "difference (Welch).",
                 highlight=False,
             )
     for sentence in found.data:
         screen.print(f"Data: {sentence}", highlight=False)
     if not found.table.empty:
         screen.print(
-            f"All {len(found.table)} numbers: {found.folder / 'results.csv'}; in short: {found.folder / 'summary.csv'}", highlight=False
+            f"All {len(found.table)} numbers: {found.folder / 'results.csv'}; in short: {found.folder / 'summary.csv'}",
+            highlight=False,
         )
     for path in found.figures:
         screen.print(f"Figure: {path}", highlight=False)
     if found.others:
-        screen.print(f"Not finished, and not asked for now: {found.others} of the grid in {found.folder}.", highlight=False)
+        screen.print(
+            f"Not finished, and not asked for now: {found.others} of the grid in {found.folder}.", highlight=False
+        )
     if found.outcome.failed:
         screen.print("Failed:", highlight=False)
     for member, reason in found.outcome.failed.items():
@@ -99,7 +107,10 @@ def _table(rows: pd.DataFrame, columns: list[tuple[str, ...]], *, plain: bool) -
     table.add_column("β")
     for metric, measure, given, target, label in columns:
         better = {0: "", -1: "less is better", 1: "more is better"}[direction(metric, measure)]
-        table.add_column("\n".join(part for part in (measure, given and f"given {given}", target, label, better) if part), justify="right")
+        table.add_column(
+            "\n".join(part for part in (measure, given and f"given {given}", target, label, better) if part),
+            justify="right",
+        )
     seeds = rows["n"].max()
     for (objective, beta), line in rows.groupby(["objective", "beta"], sort=False):
         chosen = bool(line.chosen.any())

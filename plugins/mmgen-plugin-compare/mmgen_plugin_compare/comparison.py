@@ -91,10 +91,12 @@ def compare(
         metrics: Names; all that the data allow, but for costly ones, by default.
         metric: ``NAME:measure`` that β is chosen by on validation rows, and that the figure shows.
         console: Where the progress is shown.
-        **engine: Of the launcher: ``jobs``, ``ray_address``, ``cpus``, ``gpus``, ``slurm`` (:func:`mmgen_plugin_compare.launchers.make_launcher`).
+        **engine: Of the launcher: ``jobs``, ``ray_address``, ``cpus``, ``gpus``, ``slurm``
+            (:func:`mmgen_plugin_compare.launchers.make_launcher`).
 
     Returns:
-        The tidy table: ``objective, beta, seed, metric, measure, given, target, label, value, n, note, split, data``. :func:`mmgen_plugin_compare.summarise` sums it up.
+        The tidy table: ``objective, beta, seed, metric, measure, given, target, label, value, n, note, split, data``.
+            :func:`mmgen_plugin_compare.summarise` sums it up.
 
     Raises:
         MmgenError: Names, settings or a folder that cannot be used.
@@ -145,13 +147,22 @@ def run_comparison(
     names = _metrics(metrics, chosen)
     file = Path(config) if config is not None else None
     asked = expand(
-        objectives, metrics=names, dataset=dataset, betas=betas, seeds=seeds, recipe=recipe, config=file, assignments=list(assignments)
+        objectives,
+        metrics=names,
+        dataset=dataset,
+        betas=betas,
+        seeds=seeds,
+        recipe=recipe,
+        config=file,
+        assignments=list(assignments),
     )
     first = next(iter(asked.series.values())).config["dataset"]["name"].rpartition(":")[2]
     folder = Path(output) if output is not None else Path("runs") / f"compare-{first}"
     before = _grid_in(folder)
     grid = asked if before is None else before.extended(asked, folder)
-    members = [member for member in grid.members(folder) if member.key in {wanted.key for wanted in asked.members(folder)}]
+    members = [
+        member for member in grid.members(folder) if member.key in {wanted.key for wanted in asked.members(folder)}
+    ]
     judges = {
         "val": [chosen.metric] if chosen else list(dict.fromkeys(c.metric for c in USUAL if c.metric in names))[:1],
         "test": grid.metrics,
@@ -159,7 +170,9 @@ def run_comparison(
     todo = [member for member in members if not finished(member, judges)]
     started = [name for name in asked.series if any(member.objective == name for member in todo)]
     for name in started:
-        Plan.of(next(member for member in todo if member.objective == name).config)  # what does not fit is said before anything is written
+        Plan.of(
+            next(member for member in todo if member.objective == name).config
+        )  # what does not fit is said before anything is written
     # Where there is nothing to do, no engine is started.
     launched = make_launcher(launcher, folder / "jobs", **engine) if todo else None
     try:
@@ -191,7 +204,8 @@ def _grid_in(folder: Path) -> Grid | None:
     grid = Grid.read(folder)
     if grid is None and folder.is_dir() and any(path.name != "jobs" for path in folder.iterdir()):
         raise MmgenError(
-            f"The folder {str(folder)!r} holds something, and it is no comparison (it has no {GRID}); choose another --output."
+            f"The folder {str(folder)!r} holds something, and it is no comparison (it has no {GRID}); choose another "
+            "--output."
         )
     if grid is None and folder.exists() and not folder.is_dir():
         raise MmgenError(f"--output: {str(folder)!r} is a file; choose a folder.")
@@ -199,7 +213,12 @@ def _grid_in(folder: Path) -> Grid | None:
 
 
 def _found(
-    folder: Path, grid: Grid, members: Sequence[Member], outcome: Outcome, chosen: Choice | None, judges: Mapping[str, list[str]]
+    folder: Path,
+    grid: Grid,
+    members: Sequence[Member],
+    outcome: Outcome,
+    chosen: Choice | None,
+    judges: Mapping[str, list[str]],
 ) -> Comparison:
     """Tables and figure of all runs of the folder that are finished."""
     order = list(grid.series)
@@ -209,7 +228,10 @@ def _found(
     measured = set(zip(table.metric, table.measure, strict=True))
     choice = chosen or next((usual for usual in USUAL if (usual.metric, usual.measure) in measured), None)
     if chosen and done and (chosen.metric, chosen.measure) not in measured:
-        raise MmgenError(f"--metric {chosen.metric}:{chosen.measure}: there is no such number in the results; {RESULTS} was not written.")
+        raise MmgenError(
+            f"--metric {chosen.metric}:{chosen.measure}: there is no such number in the results; {RESULTS} was not "
+            "written."
+        )
     summary = summarise(table, choice)
     figures: list[Path] = []
     if done:

@@ -15,13 +15,23 @@ Cpus = Annotated[float | None, typer.Option(help="Cores per run, for ray; 1 by d
 Gpus = Annotated[float | None, typer.Option(help="GPUs per run, for ray; none by default.")]
 Slurm = Annotated[
     list[str] | None,
-    typer.Option(metavar="KEY=VALUE", help="Of Slurm's jobs, such as partition=gpu, time=120, gpus=1; may be repeated."),
+    typer.Option(
+        metavar="KEY=VALUE", help="Of Slurm's jobs, such as partition=gpu, time=120, gpus=1; may be repeated."
+    ),
 ]
 
 
-def engine(jobs: int | None, ray_address: str | None, cpus: float | None, gpus: float | None, slurm: list[str] | None) -> dict[str, Any]:
+def engine(
+    jobs: int | None, ray_address: str | None, cpus: float | None, gpus: float | None, slurm: list[str] | None
+) -> dict[str, Any]:
     """The options as :func:`mmgen_plugin_compare.launchers.make_launcher` takes them."""
-    return {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": dict(pair(text) for text in slurm or [])}
+    return {
+        "jobs": jobs,
+        "ray_address": ray_address,
+        "cpus": cpus,
+        "gpus": gpus,
+        "slurm": dict(pair(text) for text in slurm or []),
+    }
 
 
 def pair(text: str) -> tuple[str, str]:

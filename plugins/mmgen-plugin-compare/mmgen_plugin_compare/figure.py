@@ -21,7 +21,8 @@ RECONSTRUCTION = Choice("reconstruction", "loss")
 
 
 def tradeoff(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """Mean and sample deviation over seeds of the chosen measure and of the reconstruction loss given everything, on test rows.
+    """Mean and sample deviation over seeds of the chosen measure and of the reconstruction loss given everything, on
+    test rows.
 
     Returns:
         One row per objective and β that has both, sums over the same targets: ``objective, beta, x, x_std, y,
@@ -30,14 +31,18 @@ def tradeoff(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     y, x = (equal_sums(single_modalities(table, each, "test")) for each in (choice, RECONSTRUCTION))
     pairs = y.merge(x, on=["objective", "beta", "seed"], suffixes=("_y", "_x"))
     grouped = pairs.groupby(["objective", "beta"], sort=False)
-    found = grouped.agg(x=("value_x", "mean"), x_std=("value_x", "std"), y=("value_y", "mean"), y_std=("value_y", "std")).reset_index()
+    found = grouped.agg(
+        x=("value_x", "mean"), x_std=("value_x", "std"), y=("value_y", "mean"), y_std=("value_y", "std")
+    ).reset_index()
     return found.fillna({"x_std": 0.0, "y_std": 0.0}).dropna().sort_values(["objective", "beta"], kind="stable")
 
 
 def tradeoff_figure(table: pd.DataFrame, choice: Choice, data: Sequence[str]) -> Figure | None:
-    """A line per objective along β, error bars over seeds in both directions, a ring around the β that validation rows chose; None without any point.
+    """A line per objective along β, error bars over seeds in both directions, a ring around the β that validation rows
+    chose; None without any point.
 
-    As Figure 5 of "Unity by Diversity" (Sutter et al. 2024): reconstruction loss −Σ_m w_m log p(x_m | z) given everything against a metric of single modalities.
+    As Figure 5 of "Unity by Diversity" (Sutter et al. 2024): reconstruction loss −Σ_m w_m log p(x_m | z) given
+    everything against a metric of single modalities.
     """
     points = tradeoff(table, choice)
     if points.empty:
@@ -52,7 +57,16 @@ def tradeoff_figure(table: pd.DataFrame, choice: Choice, data: Sequence[str]) ->
             continue
         colour = COLOURS[number % len(COLOURS)]
         axes.errorbar(
-            line.x, line.y, xerr=line.x_std, yerr=line.y_std, color=colour, marker="o", markersize=4, capsize=2, linewidth=1.2, label=name
+            line.x,
+            line.y,
+            xerr=line.x_std,
+            yerr=line.y_std,
+            color=colour,
+            marker="o",
+            markersize=4,
+            capsize=2,
+            linewidth=1.2,
+            label=name,
         )
         labels += [(point.x, point.y, f"β={said(point.beta)}", colour) for point in line.itertuples()]
         best = line[line.beta == chosen.get(name)]
@@ -67,7 +81,9 @@ def tradeoff_figure(table: pd.DataFrame, choice: Choice, data: Sequence[str]) ->
 
 
 def _label(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write each label beside its point where nothing else stands; one for which there is no room is left out, and the summary has its β."""
+    """Write each label beside its point where nothing else stands; one for which there is no room is left out, and the
+    summary has its β.
+    """
     figure.draw_without_rendering()  # only now is it known where points are on the page
     legend = axes.get_legend()
     taken = [legend.get_window_extent()] if legend is not None else []
@@ -83,7 +99,9 @@ def _label(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, str,
             (0, 10, "center"),
             (0, -16, "center"),
         ):
-            label = axes.annotate(text, (x, y), (right, up), textcoords="offset points", fontsize=6, color=colour, ha=side)
+            label = axes.annotate(
+                text, (x, y), (right, up), textcoords="offset points", fontsize=6, color=colour, ha=side
+            )
             box = label.get_window_extent()
             if not any(box.overlaps(other) for other in taken) and axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1:
                 taken.append(box)
@@ -95,5 +113,8 @@ def save_figure(figure: Figure, folder: Path) -> list[Path]:
     """``figure.png`` and ``figure.pdf``, each whole or not at all, and the same bytes for the same numbers."""
     paths = {"png": folder / "figure.png", "pdf": folder / "figure.pdf"}
     for kind, path in paths.items():
-        write_atomically(path, partial(figure.savefig, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None))
+        write_atomically(
+            path,
+            partial(figure.savefig, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None),
+        )
     return list(paths.values())

@@ -124,7 +124,9 @@ class Grid:
             }
             return cls(series, list(content["metrics"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise MmgenError(f"The file {str(folder / GRID)!r} does not describe a comparison; choose another --output.") from error
+            raise MmgenError(
+                f"The file {str(folder / GRID)!r} does not describe a comparison; choose another --output."
+            ) from error
 
     def extended(self, new: Grid, folder: Path) -> Grid:
         """This grid with the runs and metrics of another one.
@@ -141,8 +143,8 @@ class Grid:
             if found is not None:
                 where, here, there = found
                 raise MmgenError(
-                    f"The comparison in {str(folder)!r} has {name} with {where}={_value(here)}, and now it would be {_value(there)}; "
-                    "choose another --output, or leave it out."
+                    f"The comparison in {str(folder)!r} has {name} with {where}={_value(here)}, and now it would be "
+                    f"{_value(there)}; choose another --output, or leave it out."
                 )
             series[name].join(one)
         _one_dataset(series)
@@ -163,7 +165,8 @@ def expand(
     """Resolve every objective's configuration, and cross it with β and seeds.
 
     Args:
-        objectives: Names, or ``CALLED=NAME`` for one that is to be called otherwise, such as the same objective with other options.
+        objectives: Names, or ``CALLED=NAME`` for one that is to be called otherwise, such as the same objective with
+            other options.
         metrics: What the runs are judged by.
         dataset: Its name, unless the recipe or the file has one.
         betas: The values of β; by default each objective's own.
@@ -182,12 +185,17 @@ def expand(
             raise MmgenError(f"{option}: say at least one value, such as {option} 1.")
     series = {}
     for name, objective in names.items():
-        own = layered(objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=[*everywhere, *alone[name]])
+        own = layered(
+            objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=[*everywhere, *alone[name]]
+        )
         model, training = (
             validated(ModelConfig, own.get("model", {}), "model"),
             validated(TrainingConfig, own.get("training", {}), "training"),
         )
-        runs = {float(beta): sorted({*(seeds or [training.seed])}) for beta in sorted({*([model.beta] if betas is None else betas)})}
+        runs = {
+            float(beta): sorted({*(seeds or [training.seed])})
+            for beta in sorted({*([model.beta] if betas is None else betas)})
+        }
         for beta, each in runs.items():
             validated(ModelConfig, {**own.get("model", {}), "beta": beta}, "--betas")
             for seed in each:
@@ -205,12 +213,18 @@ def _named(objectives: Sequence[str]) -> dict[str, str]:
         name = name if equals else called
         called = called if equals else called.rpartition(":")[2]
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", called) or not name:
-            raise MmgenError(f"--objectives {text!r}: write NAME, or CALLED=NAME with a CALLED of letters, digits, '-', '.' and '_'.")
+            raise MmgenError(
+                f"--objectives {text!r}: write NAME, or CALLED=NAME with a CALLED of letters, digits, '-', '.' and '_'."
+            )
         if called in names:
-            raise MmgenError(f"--objectives: {called!r} is there twice; call one of them otherwise, such as {called}-2={name}.")
+            raise MmgenError(
+                f"--objectives: {called!r} is there twice; call one of them otherwise, such as {called}-2={name}."
+            )
         names[called] = name
     if not names:
-        raise MmgenError("--objectives: say at least one, such as --objectives elbo (mmgen list objectives shows them).")
+        raise MmgenError(
+            "--objectives: say at least one, such as --objectives elbo (mmgen list objectives shows them)."
+        )
     return names
 
 
@@ -225,7 +239,9 @@ def _sorted(assignments: Iterable[str], names: Iterable[str]) -> tuple[list[str]
         elif called in alone:
             alone[called].append(text[len(called) + 1 :])
         else:
-            raise MmgenError(f"--set {text!r}: {called!r} is not among the objectives {listed(alone)}{nearest(called, alone)}.")
+            raise MmgenError(
+                f"--set {text!r}: {called!r} is not among the objectives {listed(alone)}{nearest(called, alone)}."
+            )
     return everywhere, alone
 
 
@@ -254,5 +270,6 @@ def _one_dataset(series: Mapping[str, Series]) -> None:
         if found is not None:
             where, here, there = found
             raise MmgenError(
-                f"{where} would be {_value(here)} for {first} and {_value(there)} for {name}; a comparison needs the same data for all: --set {where}=VALUE."
+                f"{where} would be {_value(here)} for {first} and {_value(there)} for {name}; a comparison needs the "
+                f"same data for all: --set {where}=VALUE."
             )

@@ -1,4 +1,6 @@
-"""What a person sees while a grid of runs is made: on a terminal a live view, elsewhere a line per run that has ended."""
+"""What a person sees while a grid of runs is made: on a terminal a live view, elsewhere a line per run that has
+ended.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,16 @@ from .worker import RUNNING, share_trained
 
 
 def time_left(
-    finished: Sequence[tuple[str, float]], running: Sequence[tuple[str, float, float]], waiting: Sequence[str], parallel: int
+    finished: Sequence[tuple[str, float]],
+    running: Sequence[tuple[str, float, float]],
+    waiting: Sequence[str],
+    parallel: int,
 ) -> float | None:
     """Seconds until everything is done, None where nothing is known yet.
 
-    A run takes as long as the finished ones of its objective took on average (of all objectives, where it has none); without any finished run, as long as the
-    running ones will take at their pace. What is left is divided by how many runs go on at a time, but takes no less than the longest of what runs.
+    A run takes as long as the finished ones of its objective took on average (of all objectives, where it has none);
+    without any finished run, as long as the running ones will take at their pace. What is left is divided by how many
+    runs go on at a time, but takes no less than the longest of what runs.
 
     Args:
         finished: Objective and seconds of each run that was made from start to end.
@@ -39,7 +45,10 @@ def time_left(
     if not guesses:
         return None if running or waiting else 0.0
     usual = sum(guesses) / len(guesses)
-    left = [max(0.0, (seconds / share if share > 0 else known.get(objective, usual)) - seconds) for objective, seconds, share in running]
+    left = [
+        max(0.0, (seconds / share if share > 0 else known.get(objective, usual)) - seconds)
+        for objective, seconds, share in running
+    ]
     rest = sum(known.get(objective, usual) for objective in waiting)
     return max((sum(left) + rest) / max(1, parallel), max(left, default=0.0))
 
@@ -68,10 +77,14 @@ class View:
             self.live.start()
         elif self.console is not None and self.members:
             runs = "One run" if len(self.members) == 1 else f"{len(self.members)} runs"
-            self.console.print(f"{runs} to make" + (f", {self.parallel} at a time." if self.parallel else "."), highlight=False)
+            self.console.print(
+                f"{runs} to make" + (f", {self.parallel} at a time." if self.parallel else "."), highlight=False
+            )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.live:
             self.live.update(Text(self.summary()))
             self.live.stop()
@@ -107,7 +120,9 @@ class View:
         """All runs in one line."""
         running = self._running()
         busy = {member.job.name for member, *_ in running}
-        waiting = [member.objective for name, member in self.members.items() if name not in self.ended and name not in busy]
+        waiting = [
+            member.objective for name, member in self.members.items() if name not in self.ended and name not in busy
+        ]
         pace = [(member.objective, seconds, gained) for member, seconds, _, gained in running]
         failed = sum(1 for reason in self.ended.values() if reason)
         said = f"{len(self.ended) - failed} of {len(self.members)} finished" + (f", {failed} failed" if failed else "")
@@ -120,5 +135,10 @@ class View:
         grid = Table.grid(padding=(0, 2))
         for member, seconds, share, _ in self._running():
             epoch = "evaluation" if share >= 1 else f"epoch {round(share * member.epochs)} of {member.epochs}"
-            grid.add_row(Text(member.name), ProgressBar(total=1.0, completed=share, width=24), Text(epoch), Text(f"{seconds:.0f} s"))
+            grid.add_row(
+                Text(member.name),
+                ProgressBar(total=1.0, completed=share, width=24),
+                Text(epoch),
+                Text(f"{seconds:.0f} s"),
+            )
         return Group(Text(self.summary()), grid)

@@ -1,4 +1,6 @@
-"""Makes the runs of a grid through a launcher: what is finished is skipped, what was interrupted goes on, what fails is listed."""
+"""Makes the runs of a grid through a launcher: what is finished is skipped, what was interrupted goes on, what fails is
+listed.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +42,18 @@ class Outcome:
 
 def finished(member: Member, metrics: Mapping[str, list[str]]) -> bool:
     """Whether a run is trained, and evaluated by all these metrics on their splits."""
-    return RunFolder(member.path).holds_a_run and not any(missing_metrics(member.path, member.job.state(), dict(metrics)).values())
+    return RunFolder(member.path).holds_a_run and not any(
+        missing_metrics(member.path, member.job.state(), dict(metrics)).values()
+    )
 
 
-def make_runs(members: Sequence[Member], metrics: Mapping[str, list[str]], launcher: Launcher, console: Console | None) -> Outcome:
+def make_runs(
+    members: Sequence[Member], metrics: Mapping[str, list[str]], launcher: Launcher, console: Console | None
+) -> Outcome:
     """Train and evaluate all runs that are not finished.
 
-    SIGINT or SIGTERM asks those that run to write a checkpoint, and waits for them; a second one ends this process at once. Closing the launcher is the caller's.
+    SIGINT or SIGTERM asks those that run to write a checkpoint, and waits for them; a second one ends this process at
+    once. Closing the launcher is the caller's.
 
     Args:
         members: The runs.
@@ -93,7 +100,8 @@ def _reason(member: Member, ending: str) -> str:
     if state.get("state") == FINISHED:
         return ""
     return (
-        state.get("reason") or f"{ending[:1].upper()}{ending[1:]}; the same command goes on with it (what it said is in {member.job.log})."
+        state.get("reason")
+        or f"{ending[:1].upper()}{ending[1:]}; the same command goes on with it (what it said is in {member.job.log})."
     )
 
 
@@ -103,6 +111,8 @@ def claimed(folder: Path, command: str) -> Any:
         (folder / "jobs").mkdir(parents=True, exist_ok=True)
         return FileLock(folder / "jobs" / f"{command}.lock").acquire(timeout=0)
     except Timeout as error:
-        raise MmgenError(f"Another mmgen {command} is at work in {str(folder)!r}; wait for it, or choose another --output.") from error
+        raise MmgenError(
+            f"Another mmgen {command} is at work in {str(folder)!r}; wait for it, or choose another --output."
+        ) from error
     except OSError as error:
         raise MmgenError(f"The output folder {str(folder)!r} cannot be written: {error.strerror}.") from error

@@ -1,4 +1,6 @@
-"""All results of a comparison as one tidy table, and what it says of each objective and β: mean, deviation, the chosen β, the best."""
+"""All results of a comparison as one tidy table, and what it says of each objective and β: mean, deviation, the chosen
+β, the best.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ RESULT = ["objective", "beta", "seed", *COLUMN, "value", "n", "note", "split", "
 
 @dataclass(frozen=True)
 class Choice:
-    """The measure that β is chosen by, on validation rows, and that the figure shows: of single modalities, where it is one of subsets."""
+    """The measure that β is chosen by, on validation rows, and that the figure shows: of single modalities, where it is
+    one of subsets.
+    """
 
     metric: str
     measure: str
@@ -32,7 +36,9 @@ class Choice:
         """``NAME:measure``, as ``--metric`` has it."""
         metric, colon, measure = text.rpartition(":")
         if not colon or not metric or not measure:
-            raise MmgenError(f"--metric {text!r}: write NAME:measure, such as coherence:cross (mmgen evaluate shows the measures).")
+            raise MmgenError(
+                f"--metric {text!r}: write NAME:measure, such as coherence:cross (mmgen evaluate shows the measures)."
+            )
         if direction(metric, measure) == 0:
             raise MmgenError(f"--metric {text!r}: {measure} is a floor or a ceiling, and no model is better by it.")
         return cls(metric, measure)
@@ -53,7 +59,9 @@ def direction(metric: str, measure: str) -> int:
 
 
 def results(members: Iterable[Member]) -> pd.DataFrame:
-    """One row per objective, β, seed, metric, measure, given, target, label and split, of all runs that have results."""
+    """One row per objective, β, seed, metric, measure, given, target, label and split, of all runs that have
+    results.
+    """
     rows = [
         {"objective": member.objective, "beta": member.beta, **row, "seed": member.seed}
         for member in members
@@ -89,7 +97,8 @@ def equal_sums(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def chosen_betas(table: pd.DataFrame, choice: Choice | None) -> dict[str, float]:
-    """For each objective the β with the best mean of the chosen measure over seeds, on validation rows; test rows have no say.
+    """For each objective the β with the best mean of the chosen measure over seeds, on validation rows; test rows have
+    no say.
 
     An objective with one β has that one; of several none is chosen where there is no measure to choose by.
     """
@@ -97,23 +106,30 @@ def chosen_betas(table: pd.DataFrame, choice: Choice | None) -> dict[str, float]
     only = {name: float(each[0]) for name, each in betas.items() if len(each) == 1}
     if choice is None:
         return only
-    means = single_modalities(table, choice, "val").groupby(["objective", "beta"], sort=False)["value"].mean().dropna() * choice.sign
+    means = (
+        single_modalities(table, choice, "val").groupby(["objective", "beta"], sort=False)["value"].mean().dropna()
+        * choice.sign
+    )
     return only | {str(name): float(each.idxmax()[1]) for name, each in means.groupby(level=0, sort=False)}
 
 
 def summarise(table: pd.DataFrame, choice: Choice | None = None) -> pd.DataFrame:
     """The headline measures on test rows, over seeds.
 
-    ``std`` is the sample standard deviation (n − 1; empty for one seed). ``best`` marks the best mean of a column where its difference from the second best is
-    larger than the uncertainty of that difference, Welch's standard error √(s₁²/n₁ + s₂²/n₂), which needs two seeds of each. Each objective competes with its
-    chosen β alone: the best of many β on test rows would be a choice made by test rows. Where none could be chosen, all its β compete.
+    ``std`` is the sample standard deviation (n − 1; empty for one seed). ``best`` marks the best mean of a column where
+    its difference from the second best is larger than the uncertainty of that difference, Welch's standard error
+    √(s₁²/n₁ + s₂²/n₂), which needs two seeds of each. Each objective competes with its chosen β alone: the best of many
+    β on test rows would be a choice made by test rows. Where none could be chosen, all its β compete.
 
     Returns:
-        One row per objective, β and column: ``objective, beta, chosen, metric, measure, given, target, label, mean, std, n, best``; ``n`` counts seeds.
+        One row per objective, β and column: ``objective, beta, chosen, metric, measure, given, target, label, mean,
+            std, n, best``; ``n`` counts seeds.
     """
     test = table[table.split == "test"]
     columns = test[COLUMN].drop_duplicates()
-    wanted = columns[pd.Series([in_headline(row) for row in columns.to_dict("records")], index=columns.index, dtype=bool)]
+    wanted = columns[
+        pd.Series([in_headline(row) for row in columns.to_dict("records")], index=columns.index, dtype=bool)
+    ]
     shown = test.merge(wanted, on=COLUMN)
     grouped = shown.groupby(["objective", "beta", *COLUMN], sort=False)["value"]
     summary = grouped.agg(mean="mean", std="std", n="count").reset_index()
@@ -130,7 +146,9 @@ def summarise(table: pd.DataFrame, choice: Choice | None = None) -> pd.DataFrame
 
 
 def clear_winner(rivals: pd.DataFrame, sign: int) -> Any:
-    """Index of the row whose ``mean`` (times ``sign``) is larger than the second best by more than the uncertainty of the difference; None where none is."""
+    """Index of the row whose ``mean`` (times ``sign``) is larger than the second best by more than the uncertainty of
+    the difference; None where none is.
+    """
     ordered = rivals.dropna(subset=["mean"]).sort_values("mean", ascending=sign < 0, kind="stable")
     if len(ordered) < 2:
         return None

@@ -38,7 +38,8 @@ class Job:
 
     Attributes:
         name: Unique within a comparison, made of letters that every file system allows.
-        folder: Where the files of jobs are: ``NAME.yaml`` describes it, ``NAME.json`` says how far it is, ``NAME.log`` what it said.
+        folder: Where the files of jobs are: ``NAME.yaml`` describes it, ``NAME.json`` says how far it is, ``NAME.log``
+            what it said.
     """
 
     name: str
@@ -76,7 +77,9 @@ class Job:
         write_text(self.file, dump_yaml(content))
 
     def state(self) -> dict[str, Any]:
-        """How far it is: ``state``, ``reason``, ``started`` and ``seconds`` (of the last attempt), ``share`` (at its start), ``evaluated``."""
+        """How far it is: ``state``, ``reason``, ``started`` and ``seconds`` (of the last attempt), ``share`` (at its
+        start), ``evaluated``.
+        """
         try:
             return json.loads((self.folder / f"{self.name}.json").read_text(encoding="utf-8"))
         except (OSError, json.JSONDecodeError):

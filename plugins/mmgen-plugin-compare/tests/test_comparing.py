@@ -50,7 +50,11 @@ def test_a_grid_is_made_and_the_same_call_makes_nothing_again(home, asked, here)
     assert mine.value.tolist() == [row["value"] for row in run.results]
     pd.testing.assert_frame_equal(pd.read_csv("c/results.csv", keep_default_na=False), table, check_dtype=False)
     summary = pd.read_csv("c/summary.csv", keep_default_na=False)
-    loss = table[(table.measure == "loss") & (table.given == "genes+proteins")].set_index(["objective", "beta", "seed"]).value
+    loss = (
+        table[(table.measure == "loss") & (table.given == "genes+proteins")]
+        .set_index(["objective", "beta", "seed"])
+        .value
+    )
     row = summary[(summary.objective == "moe") & (summary.beta == 1) & (summary.measure == "loss")].iloc[0]
     assert float(row["mean"]) == pytest.approx((loss["moe", 1.0, 0] + loss["moe", 1.0, 1]) / 2)
     assert summary.groupby(["objective"]).chosen.sum().gt(0).all()
@@ -69,12 +73,23 @@ def test_more_seeds_and_metrics_extend_and_other_settings_are_refused(home, aske
     assert set(table.seed) == {0, 1}, "the table has all of the folder"
     more = {**asked, "metrics": [*asked["metrics"], "clustering"]}
     found = run_comparison(
-        ["elbo"], seeds=[0], betas=None, output="c", launcher="local", recipe=None, config=None, console=None, engine={}, **more
+        ["elbo"],
+        seeds=[0],
+        betas=None,
+        output="c",
+        launcher="local",
+        recipe=None,
+        config=None,
+        console=None,
+        engine={},
+        **more,
     )
     assert names(here) == ["elbo_beta-1_seed-0"]
     assert "clustering" in set(found.table.metric)
     assert found.others == 1, "seed 1 has no clustering, and was not asked for"
-    assert (home / "c" / "elbo" / "beta-1" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before, "it was only evaluated"
+    assert (home / "c" / "elbo" / "beta-1" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before, (
+        "it was only evaluated"
+    )
     asked["assignments"][1] = "training.epochs=3"
     with pytest.raises(MmgenError, match=r"elbo with training\.epochs=2, and now it would be 3"):
         mmgen.compare(["elbo"], seeds=[0], output="c", **asked)
@@ -82,7 +97,9 @@ def test_more_seeds_and_metrics_extend_and_other_settings_are_refused(home, aske
 
 def test_what_fails_is_listed_and_the_rest_goes_on_and_finishes_when_it_can(home, asked, here):
     asked["assignments"] += ["wild:training.learning_rate=1e30"]
-    with pytest.warns(ComparisonWarning, match=r"wild, β 1, seed 0: Training stopped at step \d+: .* is not a finite number"):
+    with pytest.warns(
+        ComparisonWarning, match=r"wild, β 1, seed 0: Training stopped at step \d+: .* is not a finite number"
+    ):
         table = mmgen.compare(["wild=elbo", "elbo"], output="c", **asked)
     assert set(table.objective) == {"elbo"}
     state = json.loads((home / "c" / "jobs" / "wild_beta-1_seed-0.json").read_text())
@@ -94,7 +111,10 @@ def test_a_run_is_what_train_and_evaluate_make(home, asked, here):
     mmgen.compare(["elbo"], betas=[0.5], seeds=[3], output="c", **asked)
     words = ["train", "--objective", "elbo", "--dataset", "table", "--beta", "0.5", "--seed", "3", "--output", "single"]
     assert run_guarded(app, [*words, *(part for text in asked["assignments"] for part in ("--set", text))]) == 0
-    assert run_guarded(app, ["evaluate", "single", "--metrics", "reconstruction,latent-classification", "--no-figures"]) == 0
+    assert (
+        run_guarded(app, ["evaluate", "single", "--metrics", "reconstruction,latent-classification", "--no-figures"])
+        == 0
+    )
     one, two = home / "c" / "elbo" / "beta-0.5" / "seed-3", home / "single"
     for name in ("model.safetensors", "config.yaml"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
@@ -102,8 +122,27 @@ def test_a_run_is_what_train_and_evaluate_make(home, asked, here):
 
 
 def test_the_command_prints_tables_with_their_data_and_refuses_what_does_not_fit(home, here, capfd):
-    words = ["compare", "--objectives", "elbo", "--dataset", "table", "--set", "dataset.config=my.yaml", "--set", "training.epochs=1"]
-    words += ["--metrics", "reconstruction,latent-classification", "--betas", "0.1,1", "--seeds", "0,1", "--output", "c"]
+    words = [
+        "compare",
+        "--objectives",
+        "elbo",
+        "--dataset",
+        "table",
+        "--set",
+        "dataset.config=my.yaml",
+        "--set",
+        "training.epochs=1",
+    ]
+    words += [
+        "--metrics",
+        "reconstruction,latent-classification",
+        "--betas",
+        "0.1,1",
+        "--seeds",
+        "0,1",
+        "--output",
+        "c",
+    ]
     assert run_guarded(app, words) == 0
     out, _ = capfd.readouterr()
     assert "4 runs to make" in out

@@ -13,13 +13,23 @@ FOLDER = Path("somewhere")
 
 def grid(objectives=("elbo",), betas=(0.1, 1.0), seeds=(0, 1), assignments=(), metrics=("reconstruction",)):
     return expand(
-        objectives, metrics=metrics, dataset="table", betas=betas, seeds=seeds, assignments=["dataset.config=my.yaml", *assignments]
+        objectives,
+        metrics=metrics,
+        dataset="table",
+        betas=betas,
+        seeds=seeds,
+        assignments=["dataset.config=my.yaml", *assignments],
     )
 
 
 def test_every_combination_once_in_a_folder_of_its_own():
     members = grid(("elbo", "moe=elbo"), (1e-5, 1.0, 0.25), (0, 1, 2), ["moe:aggregator.name=moe"]).members(FOLDER)
-    assert len(members) == 2 * 3 * 3 == len({member.path for member in members}) == len({member.job.name for member in members})
+    assert (
+        len(members)
+        == 2 * 3 * 3
+        == len({member.path for member in members})
+        == len({member.job.name for member in members})
+    )
     assert {member.path for member in members if member.seed == 2 and member.objective == "moe"} == {
         FOLDER / "moe" / f"beta-{beta}" / "seed-2" for beta in ("1e-05", "0.25", "1")
     }
@@ -89,10 +99,12 @@ def test_more_values_objectives_and_metrics_are_an_extension():
 
 def test_other_settings_are_a_conflict_that_names_them():
     with pytest.raises(
-        MmgenError, match=r"'somewhere' has elbo with training\.epochs=the default, and now it would be 9; choose another --output"
+        MmgenError,
+        match=r"'somewhere' has elbo with training\.epochs=the default, and now it would be 9; choose another --output",
     ):
         grid().extended(grid(assignments=["training.epochs=9"]), FOLDER)
     with pytest.raises(
-        MmgenError, match=r"dataset\.missing_rate would be the default for elbo and 0\.5 for moe; a comparison needs the same data"
+        MmgenError,
+        match=r"dataset\.missing_rate would be the default for elbo and 0\.5 for moe; a comparison needs the same data",
     ):
         grid().extended(grid(("moe=elbo",), assignments=["dataset.missing_rate=0.5"]), FOLDER)

@@ -110,7 +110,9 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, name, package):
 
 def needs(package):
     """Marks a test of an engine that is an extra."""
-    return pytest.mark.skipif(importlib.util.find_spec(package) is None, reason=f"{package} is an extra, and not installed here")
+    return pytest.mark.skipif(
+        importlib.util.find_spec(package) is None, reason=f"{package} is an extra, and not installed here"
+    )
 
 
 @needs("submitit")
@@ -140,7 +142,9 @@ def test_ray_goes_on_when_a_worker_is_killed(home):
         killed = False
         while process.poll() is None:
             if not killed and epochs() > 5:
-                training = [child for child in psutil.Process(process.pid).children(recursive=True) if _trains(child, "seed-0")]
+                training = [
+                    child for child in psutil.Process(process.pid).children(recursive=True) if _trains(child, "seed-0")
+                ]
                 if training:
                     training[0].send_signal(signal.SIGKILL)
                     killed = True

@@ -1,4 +1,6 @@
-"""Means, deviations, Welch's error, which number is bold, which β is chosen, and what the figure shows, against numbers made by hand."""
+"""Means, deviations, Welch's error, which number is bold, which β is chosen, and what the figure shows, against numbers
+made by hand.
+"""
 
 import itertools
 import math
@@ -19,7 +21,15 @@ COHERENCE = Choice("coherence", "cross")
 def table(values, *, metric="coherence", measure="cross", given="1 of 3", target="mean", split="test", label="class"):
     """Rows from ``{(objective, beta): [a value per seed]}``."""
     rows = [
-        {"objective": objective, "beta": beta, "seed": seed, "metric": metric, "measure": measure, "given": given, "target": target}
+        {
+            "objective": objective,
+            "beta": beta,
+            "seed": seed,
+            "metric": metric,
+            "measure": measure,
+            "given": given,
+            "target": target,
+        }
         | {"label": label, "value": value, "n": 100, "note": "", "split": split, "data": "simulated"}
         for (objective, beta), each in values.items()
         for seed, value in enumerate(each)
@@ -123,7 +133,13 @@ def test_what_cannot_choose_is_a_sentence():
 
 
 def test_the_figure_has_a_line_per_objective_along_beta_with_errors_in_both_directions(tmp_path):
-    score = {("a", 0.1): [0.2, 0.4], ("a", 1.0): [0.6, 0.8], ("b", 0.1): [0.5, 0.5], ("b", 1.0): [0.3, 0.1], ("joint", 1.0): [math.nan] * 2}
+    score = {
+        ("a", 0.1): [0.2, 0.4],
+        ("a", 1.0): [0.6, 0.8],
+        ("b", 0.1): [0.5, 0.5],
+        ("b", 1.0): [0.3, 0.1],
+        ("joint", 1.0): [math.nan] * 2,
+    }
     cost = {
         ("a", 1.0): [12.0, 14.0],
         ("a", 0.1): [10.0, 10.0],
@@ -138,8 +154,12 @@ def test_the_figure_has_a_line_per_objective_along_beta_with_errors_in_both_dire
     line, _, bars = axes.containers[0].lines
     np.testing.assert_allclose(line.get_xydata(), [[10, 0.3], [13, 0.7]])
     across, along = bars
-    np.testing.assert_allclose([segment[1] - segment[0] for segment in across.get_segments()], [[0, 0], [2 * math.sqrt(2), 0]], atol=1e-12)
-    np.testing.assert_allclose([segment[1] - segment[0] for segment in along.get_segments()], [[0, 2 * math.sqrt(0.02)]] * 2, atol=1e-12)
+    np.testing.assert_allclose(
+        [segment[1] - segment[0] for segment in across.get_segments()], [[0, 0], [2 * math.sqrt(2), 0]], atol=1e-12
+    )
+    np.testing.assert_allclose(
+        [segment[1] - segment[0] for segment in along.get_segments()], [[0, 2 * math.sqrt(0.02)]] * 2, atol=1e-12
+    )
     rings = [
         points.get_offsets()[0].tolist()
         for points in axes.collections

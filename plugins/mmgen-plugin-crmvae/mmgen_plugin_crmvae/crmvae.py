@@ -16,33 +16,37 @@ class CRMVAEConfig(ObjectiveConfig):
 
     reconstruction: Literal["pi", "half-pi", "one"] = Field(
         "pi",
-        description="Coefficient c of the likelihoods: π = 1/(M+1) as in the paper's main text, π/2 as in its Appendix H (and in MultiVae), or 1, for comparison "
-        "with MVTCAE.",
+        description="Coefficient c of the likelihoods: π = 1/(M+1) as in the paper's main text, π/2 as in its "
+        "Appendix H (and in MultiVae), or 1, for comparison with MVTCAE.",
     )
     unimodal: bool = Field(
-        True, description="Whether each modality is also reconstructed from its own posterior; without it, the paper's ablation."
+        True,
+        description="Whether each modality is also reconstructed from its own posterior; without it, the paper's "
+        "ablation.",
     )
 
 
 class CRMVAE(Objective):
-    r"""CRMVAE: a joint posterior held close to the prior and to every unimodal posterior, each of which reconstructs its own modality too.
+    r"""CRMVAE: a joint posterior held close to the prior and to every unimodal posterior, each of which reconstructs
+    its own modality too.
 
     .. math::
         c \Big[ \mathbb E_{q(z|X)} \sum_m \log p(x_m|z) + \sum_m \mathbb E_{q(z|x_m)} \log p(x_m|z) \Big]
-        - \beta \pi \Big[ \mathrm{KL}(q(z|X) \| p) + \sum_m \mathrm{KL}(q(z|X) \| q(z|x_m)) \Big], \quad \pi = \tfrac1{M+1}
+        - \beta \pi \Big[ \mathrm{KL}(q(z|X) \| p) + \sum_m \mathrm{KL}(q(z|X) \| q(z|x_m)) \Big], \quad
+        \pi = \tfrac1{M+1}
 
-    The KLs are forward, joint ‖ unimodal. Nothing is generated from another modality in training: the joint latent is decoded to all modalities, the latent of
-    a modality to itself. Both go through each decoder in one call.
+    The KLs are forward, joint ‖ unimodal. Nothing is generated from another modality in training: the joint latent is
+    decoded to all modalities, the latent of a modality to itself. Both go through each decoder in one call.
 
-    Posterior, in training and afterwards: the product of the given experts with N(0, I) as one of them, for single modalities too,
-    q(z|x_S) ∝ p(z) Π_{m∈S} q(z|x_m). ``aggregator.prior_expert=none`` is MultiVae's reading, with the raw experts for single modalities. The aggregator ``mean``
-    also has one Gaussian for every subset.
+    Posterior, in training and afterwards: the product of the given experts with N(0, I) as one of them, for single
+    modalities too, q(z|x_S) ∝ p(z) Π_{m∈S} q(z|x_m). ``aggregator.prior_expert=none`` is MultiVae's reading, with the
+    raw experts for single modalities. The aggregator ``mean`` also has one Gaussian for every subset.
 
     Rows that lack modalities train exactly: M counts those that a row has. Not a bound of log p(X).
 
-    Source: "Mitigating the limitations of multimodal VAEs with coordination-based approach", Eq. 8. The paper gives two coefficients c, which differ like a
-    factor of 2 in β (``reconstruction``); the default is the main text's. ``unimodal=false`` is MVTCAE with prior experts whose likelihoods have the
-    coefficient c.
+    Source: "Mitigating the limitations of multimodal VAEs with coordination-based approach", Eq. 8. The paper gives two
+    coefficients c, which differ like a factor of 2 in β (``reconstruction``); the default is the main text's.
+    ``unimodal=false`` is MVTCAE with prior experts whose likelihoods have the coefficient c.
     """
 
     Config = CRMVAEConfig

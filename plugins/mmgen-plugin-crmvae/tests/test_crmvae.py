@@ -9,7 +9,15 @@ from hypothesis import given, settings
 
 from mmgen import MmgenError
 from mmgen.distributions import Gaussian
-from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, toy_data, world_batch, world_model
+from mmgen.testing import (
+    LinearGaussianWorld,
+    central_noise,
+    experts_and_masks,
+    make_model,
+    toy_data,
+    world_batch,
+    world_model,
+)
 from mmgen.testing.literal import at, average, constant_noise, kl, known_experts, product, row_of, unit
 from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
@@ -17,7 +25,13 @@ KINDS = ("vector", "counts", "tags")
 WEIGHTS = (2.5, 1.0, 0.5)
 EPSILON = 0.7
 CASES = experts_and_masks(modalities=(3, 3), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))
-OPTIONS = [{}, {"reconstruction": "half-pi"}, {"reconstruction": "one"}, {"unimodal": False}, {"reconstruction": "one", "unimodal": False}]
+OPTIONS = [
+    {},
+    {"reconstruction": "half-pi"},
+    {"reconstruction": "one"},
+    {"unimodal": False},
+    {"reconstruction": "one", "unimodal": False},
+]
 UNIT = unit(3)
 
 
@@ -145,7 +159,10 @@ def product_with_unit(expert):
 def test_every_network_runs_once(unimodal):
     model, calls = model_of(unimodal=unimodal), []
     networks = [*model.encoders, *model.decoders]
-    handles = [network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network))) for network in networks]
+    handles = [
+        network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network)))
+        for network in networks
+    ]
     model(toy_data().train[:6])
     for handle in handles:
         handle.remove()
@@ -159,7 +176,9 @@ def test_a_missing_modality_is_as_if_it_did_not_exist(options, aggregator, prior
     section = {"name": aggregator} | ({"prior_expert": prior_expert} if prior_expert else {})
     for kinds in [subset for size in (1, 2) for subset in itertools.combinations(KINDS, size)]:
         weights = {kind: {"weight": WEIGHTS[KINDS.index(kind)]} for kind in kinds}
-        part = make_model("crmvae", toy_data(kinds), aggregator=section, modalities=weights, **options).requires_grad_(False)
+        part = make_model("crmvae", toy_data(kinds), aggregator=section, modalities=weights, **options).requires_grad_(
+            False
+        )
         for m, kind in enumerate(kinds):
             for name in ("transforms", "encoders", "decoders", "likelihoods"):
                 getattr(part, name)[m].load_state_dict(getattr(whole, name)[KINDS.index(kind)].state_dict())

@@ -53,8 +53,19 @@ class Writer:
                 "streaks": one_of("stripes on its sides", "spots underneath"),
             }[species.marks],
         }
-        shares = {"crown": 0.6, "wings": 0.6, "belly": 0.6, "beak": 0.5, "legs": 0.15, "tail": 0.15, "ring": 0.3, "marks": 0.3}
-        told = [have[name] for name, share in shares.items() if have[name] and self.draw.random() < share] or [have["wings"]]
+        shares = {
+            "crown": 0.6,
+            "wings": 0.6,
+            "belly": 0.6,
+            "beak": 0.5,
+            "legs": 0.15,
+            "tail": 0.15,
+            "ring": 0.3,
+            "marks": 0.3,
+        }
+        told = [have[name] for name, share in shares.items() if have[name] and self.draw.random() < share] or [
+            have["wings"]
+        ]
         return [told[i] for i in self.draw.permutation(len(told))][:4]
 
     def caption(self) -> str:
@@ -70,7 +81,10 @@ class Writer:
         elif style == 1:
             text = f"a {size}{colour} bird with {several}"
         elif style == 2:
-            text = f"this bird is {one_of('', 'mostly ', 'mainly ', 'almost all ')}{colour} {one_of('', '', 'in color ', 'overall ')}and has {several}"
+            text = (
+                f"this bird is {one_of('', 'mostly ', 'mainly ', 'almost all ')}{colour} "
+                f"{one_of('', '', 'in color ', 'overall ')}and has {several}"
+            )
         elif style == 3:
             text = f"this is a {size}{colour} bird {one_of('with', 'that has')} {several}"
         elif style == 4:
@@ -80,10 +94,15 @@ class Writer:
         elif style == 6:
             text = f"{one_of('this', 'the', 'this beautiful')} bird has {_series([*features, f'a {colour} body'])}"
         else:
-            text = f"this {size}{colour} bird has {features[0]}{''.join(f', and it has {feature}' for feature in features[1:2])}"
+            text = (
+                f"this {size}{colour} bird has "
+                f"{features[0]}{''.join(f', and it has {feature}' for feature in features[1:2])}"
+            )
         if style not in (1, 3, 4) and self.draw.random() < 0.15:
             text += (
-                one_of(" and is flying", " and is in flight") if self.photograph.flying else one_of(" and is perched", " and sits still")
+                one_of(" and is flying", " and is in flight")
+                if self.photograph.flying
+                else one_of(" and is perched", " and sits still")
             )
         return _articles(f"{text}.")
 
@@ -102,4 +121,6 @@ def _series(items: list[str]) -> str:
 def _articles(text: str) -> str:
     """``an orange bird``, not ``a orange bird``."""
     words = text.split(" ")
-    return " ".join("an" if word == "a" and after[:1] in "aeio" else word for word, after in zip(words, [*words[1:], ""]))
+    return " ".join(
+        "an" if word == "a" and after[:1] in "aeio" else word for word, after in zip(words, [*words[1:], ""])
+    )

@@ -2,11 +2,14 @@
 
 A caption names the colour of a part in one of two ways:
 
-1. ``<colour> <part>``: among the words before the name of the part, back to the nearest word that ends a phrase (punctuation, a verb, a preposition, the name of
-   another part), the first colour: ``black and white wings`` are black.
-2. ``<part> is <colour>``: after the name of the part and ``is``, ``are``, ``that is`` or ``that are``, up to the next such word, the first colour.
+1. ``<colour> <part>``: among the words before the name of the part, back to the nearest word that ends a phrase
+   (punctuation, a verb, a preposition, the name of another part), the first colour: ``black and white wings`` are
+   black.
+2. ``<part> is <colour>``: after the name of the part and ``is``, ``are``, ``that is`` or ``that are``, up to the next
+   such word, the first colour.
 
-The first such place in a caption counts. The colour of an image is the one that most of its captions name; of those named equally often, the one named first.
+The first such place in a caption counts. The colour of an image is the one that most of its captions name; of those
+named equally often, the one named first.
 """
 
 from __future__ import annotations
@@ -37,8 +40,10 @@ PARTS = {  # label: what captions call it
 }
 _LABEL_OF = {word: label for label, words in PARTS.items() for word in words.split()}
 _ENDING = """
-that which who has have having with is are was covered by its it it's his the on in over of at near around under to from except excepting but as this a an
-beak bill ring eyering eyerings eye eyes tail tails throat neck nape face back rump side sides flank flanks leg legs feet foot tarsus rectrices wingbars wingbar
+that which who has have having with is are was covered by its it it's his the on in over of at near around under to from
+except excepting but as this a an
+beak bill ring eyering eyerings eye eyes tail tails throat neck nape face back rump side sides flank flanks leg legs feet foot
+tarsus rectrices wingbars wingbar
 wingspan eyebrow eyebrows superciliary vent cheek patch patches stripe stripes spot spots underneath edge edges tip tips
 """
 _ENDS = frozenset(_ENDING.split())
@@ -50,7 +55,9 @@ def _ends(word: str) -> bool:
 
 
 def named_colours(words: Sequence[str]) -> dict[str, int]:
-    """What one caption (in words, lower case) says: label to the code of a colour in :data:`COLOURS`, for the parts whose colour it names."""
+    """What one caption (in words, lower case) says: label to the code of a colour in :data:`COLOURS`, for the parts
+    whose colour it names.
+    """
     named: dict[str, int] = {}
     for place, word in enumerate(words):
         label = _LABEL_OF.get(word)
@@ -83,8 +90,8 @@ def _said_of(words: Sequence[str]) -> list[int]:
 def label_captions(captions: Sequence[Sequence[str]], images: Sequence[int]) -> dict[str, np.ndarray]:
     """For every label the codes ``int64 [N]`` of the captions.
 
-    A caption has the colour that the captions of its image agree on if it names a colour of that part itself, and −1 otherwise: what a caption does not say nobody
-    can find in it.
+    A caption has the colour that the captions of its image agree on if it names a colour of that part itself, and −1
+    otherwise: what a caption does not say nobody can find in it.
 
     Args:
         captions: In words.
@@ -98,6 +105,8 @@ def label_captions(captions: Sequence[Sequence[str]], images: Sequence[int]) -> 
     # Counter.most_common keeps the order of first occurrence among equals.
     agreed = {key: counter.most_common(1)[0][0] for key, counter in votes.items()}
     return {
-        label: np.array([agreed[image, label] if label in colours else -1 for image, colours in zip(images, named)], dtype=np.int64)
+        label: np.array(
+            [agreed[image, label] if label in colours else -1 for image, colours in zip(images, named)], dtype=np.int64
+        )
         for label in PARTS
     }

@@ -13,23 +13,33 @@ class CubConfig(DatasetConfig):
     """Where the files are, how they are split, and how many birds are drawn where there are none."""
 
     root: Folder | None = Field(
-        None, description="Folder with the official files, or with cub/ in it; none: drawn birds with generated captions."
+        None,
+        description="Folder with the official files, or with cub/ in it; none: drawn birds with generated captions.",
     )
     download: bool = Field(
-        False, description="Whether to fetch the archive of MMVAE into root where it is not there yet; needs torchvision."
+        False,
+        description="Whether to fetch the archive of MMVAE into root where it is not there yet; needs torchvision.",
     )
     split: Literal["classes", "train-classes"] = Field(
         "classes",
-        description="'classes' tests on the 50 classes that training never sees; 'train-classes' on a tenth of the pictures of the other 150.",
+        description="'classes' tests on the 50 classes that training never sees; 'train-classes' on a tenth of the "
+        "pictures of the other 150.",
     )
     val_fraction: float = Field(
-        0.1, ge=0, lt=0.9, description="Share held out for validation: of the training classes, or (train-classes) of their pictures."
+        0.1,
+        ge=0,
+        lt=0.9,
+        description="Share held out for validation: of the training classes, or (train-classes) of their pictures.",
     )
     mask_padding: bool = Field(
-        False, description="Whether positions behind the end of a caption are left out of the loss; the published loss has them all."
+        False,
+        description="Whether positions behind the end of a caption are left out of the loss; the published loss has "
+        "them all.",
     )
     seed: int = Field(0, ge=0, description="Of the split, and of the drawn birds.")
-    max_images: int | None = Field(None, ge=10, description="At most so many pictures, spread evenly over the files; none: all of them.")
+    max_images: int | None = Field(
+        None, ge=10, description="At most so many pictures, spread evenly over the files; none: all of them."
+    )
     species: int = Field(300, ge=4, description="Drawn birds: how many species; a quarter of them is for testing.")
     images_per_species: int = Field(4, ge=1, description="Drawn birds: how many pictures of each species.")
 

@@ -24,26 +24,31 @@ def _words(path: Path, size: int, time: int) -> tuple[tuple[str, ...], ...]:
 
 
 class Cub(Dataset):
-    """CUB image-captions: birds as 64×64 pictures and captions of up to 32 words, ten for each picture; the test classes are never trained on.
+    """CUB image-captions: birds as 64×64 pictures and captions of up to 32 words, ten for each picture; the test
+    classes are never trained on.
 
-    A row is a caption with its picture. Labels are colours that the captions name (see ``colours.py``); the papers use none.
+    A row is a caption with its picture. Labels are colours that the captions name (see ``colours.py``); the papers use
+    none.
 
-    Weights of the likelihoods: 1 for the picture and 384 = 12288/32 for the caption, so that both count alike (the rule of Sutter et al. 2021; the released code of Shi
-    et al. 2019 has the same ratio). The paper does not print its own: try 1, 32 and 384 for ``modalities.caption.weight``.
+    Weights of the likelihoods: 1 for the picture and 384 = 12288/32 for the caption, so that both count alike (the rule
+    of Sutter et al. 2021; the released code of Shi et al. 2019 has the same ratio). The paper does not print its own:
+    try 1, 32 and 384 for ``modalities.caption.weight``.
 
-    Source: Wah et al. 2011, captions by Reed et al. 2016, prepared by Shi et al. 2019; used as 64×64 pictures by "Mitigating the limitations of multimodal VAEs with
-    coordination-based approach".
+    Source: Wah et al. 2011, captions by Reed et al. 2016, prepared by Shi et al. 2019; used as 64×64 pictures by
+    "Mitigating the limitations of multimodal VAEs with coordination-based approach".
     """
 
     Config = CubConfig
     version = 2
     citation = (
-        "C. Wah, S. Branson, P. Welinder, P. Perona, S. Belongie: The Caltech-UCSD Birds-200-2011 dataset, 2011. "
-        "S. Reed, Z. Akata, H. Lee, B. Schiele: Learning deep representations of fine-grained visual descriptions, CVPR 2016 (captions). "
-        "Y. Shi, N. Siddharth, B. Paige, P. Torr: Variational mixture-of-experts autoencoders for multi-modal deep generative models, NeurIPS 2019 (archive)."
+        "C. Wah, S. Branson, P. Welinder, P. Perona, S. Belongie: The Caltech-UCSD Birds-200-2011 dataset, 2011. S. "
+        "Reed, Z. Akata, H. Lee, B. Schiele: Learning deep representations of fine-grained visual descriptions, CVPR "
+        "2016 (captions). Y. Shi, N. Siddharth, B. Paige, P. Torr: Variational mixture-of-experts autoencoders for "
+        "multi-modal deep generative models, NeurIPS 2019 (archive)."
     )
     licence = (
-        "The pictures belong to their photographers, for non-commercial research and education; nothing is needed for the drawn birds."
+        "The pictures belong to their photographers, for non-commercial research and education; nothing is needed "
+        "for the drawn birds."
     )
     defaults: ClassVar[dict[str, Any]] = {
         "model": {"latent_dim": 64, "beta": 1.0},
@@ -54,7 +59,9 @@ class Cub(Dataset):
     def modalities(self) -> dict[str, Modality]:
         """A picture and a caption; the alphabet of the caption is read from the training captions."""
         return {
-            "image": ImageModality(shape=(3, SIDE, SIDE), network="resnet", activated=True, likelihood="laplace", scale=0.75, weight=1.0),
+            "image": ImageModality(
+                shape=(3, SIDE, SIDE), network="resnet", activated=True, likelihood="laplace", scale=0.75, weight=1.0
+            ),
             "caption": TextModality(
                 shape=(LENGTH,),
                 alphabet=self._alphabet(),
@@ -115,8 +122,14 @@ class Cub(Dataset):
         )
 
     def _provenance(self, folder: Path, count: int) -> Provenance:
-        how = "test classes unseen in training" if self.config.split == "classes" else "tested on other pictures of the training classes"
+        how = (
+            "test classes unseen in training"
+            if self.config.split == "classes"
+            else "tested on other pictures of the training classes"
+        )
         if (folder / MARKER).exists():
             source = "drawn and written by mmgen-plugin-cub" if self.config.root is None else str(folder)
-            return Provenance("stand-in", f"{count:,} parametric drawings of birds with ten generated captions each; {how}", source)
+            return Provenance(
+                "stand-in", f"{count:,} parametric drawings of birds with ten generated captions each; {how}", source
+            )
         return Provenance("real", f"{count:,} pictures of CUB-200-2011 with ten captions each; {how}", URL)

@@ -1,6 +1,8 @@
-"""A drawn bird: shapes in the bird's own coordinates, turned, mirrored, scaled and placed, at four times the size and then reduced.
+"""A drawn bird: shapes in the bird's own coordinates, turned, mirrored, scaled and placed, at four times the size and
+then reduced.
 
-In its own coordinates a bird looks to the right, its body is about 1 long with its middle in the origin, and y points down.
+In its own coordinates a bird looks to the right, its body is about 1 long with its middle in the origin, and y points
+down.
 """
 
 from __future__ import annotations
@@ -59,24 +61,33 @@ def _shade(name: str, draw: np.random.Generator) -> Colour:
     return red, green, blue
 
 
-def _develop(image: Image.Image, photograph: Photograph, size: tuple[int, int], draw: np.random.Generator) -> Image.Image:
+def _develop(
+    image: Image.Image, photograph: Photograph, size: tuple[int, int], draw: np.random.Generator
+) -> Image.Image:
     """Reduced to its size, with the light of the hour and a little grain."""
     pixels = np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.float64)
     light = photograph.light * (1 + np.array([1.0, 0.0, -1.0]) * photograph.warmth)
     return Image.fromarray(np.clip(pixels * light + draw.normal(0, 2.0, pixels.shape), 0, 255).astype(np.uint8))
 
 
-def _draw_standing(pen: Pen, image: Image.Image, species: Species, scene: str, shade: Shades, draw: np.random.Generator) -> None:
+def _draw_standing(
+    pen: Pen, image: Image.Image, species: Species, scene: str, shade: Shades, draw: np.random.Generator
+) -> None:
     a, b = BODY[species.size]
     legs = _LEGS[species.size]
     feet = pen.at(np.array([[0.05, b + legs]]))[0]
     paint_perch(image, scene, feet, pen.scale, draw)
     for x in (-0.04, 0.12):
-        pen.line(np.array([[x, b - 0.08], [x + 0.02, b + legs], [x + 0.12, b + legs + 0.01]]), shade[species.legs], 0.045)
+        pen.line(
+            np.array([[x, b - 0.08], [x + 0.02, b + legs], [x + 0.12, b + legs + 0.01]]), shade[species.legs], 0.045
+        )
     tail = 0.62 if species.long_tail else 0.3
     root, end = -0.8 * a, -0.8 * a - 0.85 * tail
     low = 0.15 + 0.62 * tail
-    pen.fill(np.array([[root + 0.1, 0.05], [end - 0.04, low - 0.05], [end + 0.1, low + 0.08], [root + 0.2, 0.29]]), shade[species.colour])
+    pen.fill(
+        np.array([[root + 0.1, 0.05], [end - 0.04, low - 0.05], [end + 0.1, low + 0.08], [root + 0.2, 0.29]]),
+        shade[species.colour],
+    )
     head = (0.44, -_NECK[species.size])
     draw_body(pen, species, shade, head, turn=_TURN)
     draw_wing(pen, species, shade, np.array([-0.17, 0.0]), turn=_TURN - 0.06, long=0.4, wide=0.17)
@@ -86,12 +97,19 @@ def _draw_standing(pen: Pen, image: Image.Image, species: Species, scene: str, s
 def _draw_flying(pen: Pen, species: Species, shade: Shades) -> None:
     a, _ = BODY[species.size]
     tail = 0.62 if species.long_tail else 0.3
-    pen.fill(np.array([[-0.7 * a, -0.1], [-a - tail, -0.1], [-a - tail - 0.05, 0.12], [-0.7 * a, 0.12]]), shade[species.colour])
+    pen.fill(
+        np.array([[-0.7 * a, -0.1], [-a - tail, -0.1], [-a - tail - 0.05, 0.12], [-0.7 * a, 0.12]]),
+        shade[species.colour],
+    )
     pen.fill(_FAR_WING, tuple(int(0.82 * value) for value in shade[species.wings]))  # type: ignore[arg-type]
     head = (0.58, -0.16)
     draw_body(pen, species, shade, head, turn=-0.06)
     pen.fill(_WING, shade[species.wings])
     if species.marks == "wingbars":
         for share in (0.38, 0.6):
-            pen.line(np.array([[0.21 - 0.2 * share, -0.2 - 0.85 * share], [-0.36 - 0.14 * share, 0.05 - 0.9 * share]]), bar(species), 0.05)
+            pen.line(
+                np.array([[0.21 - 0.2 * share, -0.2 - 0.85 * share], [-0.36 - 0.14 * share, 0.05 - 0.9 * share]]),
+                bar(species),
+                0.05,
+            )
     draw_head(pen, species, shade, head)

@@ -1,7 +1,8 @@
 """The official files: one caption per line, and pictures in the folders of their classes.
 
-``text_trainvalclasses.txt`` belongs to ``train/<class>/*.jpg`` and ``text_testclasses.txt`` to ``test/<class>/*.jpg``: line i (from 0) is about picture i // 10, pictures
-in the order of their classes' and then their own names (that of torchvision's ImageFolder).
+``text_trainvalclasses.txt`` belongs to ``train/<class>/*.jpg`` and ``text_testclasses.txt`` to ``test/<class>/*.jpg``:
+line i (from 0) is about picture i // 10, pictures in the order of their classes' and then their own names (that of
+torchvision's ImageFolder).
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def find_folder(root: Path) -> Path:
     if home := _home(root):
         return home
     what = (
-        f"There is no folder {root}" if not root.is_dir() else f"Neither {root} nor a folder cub in it has {' or '.join(CAPTIONS.values())}"
+        f"There is no folder {root}"
+        if not root.is_dir()
+        else f"Neither {root} nor a folder cub in it has {' or '.join(CAPTIONS.values())}"
     )
     raise DataError(f"{what}; unpack {URL} there (it makes the folder cub), or say dataset.download=true.")
 
@@ -68,14 +71,17 @@ def fetch(root: Path) -> None:
     except Exception as error:  # networks, servers and archives fail in many ways
         reason = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
         raise DataError(
-            f"{URL} could not be fetched ({reason}); download it with a browser, unpack it in {root}, and leave out dataset.download."
+            f"{URL} could not be fetched ({reason}); download it with a browser, unpack it in {root}, and leave out "
+            "dataset.download."
         ) from error
 
 
 def read_captions(path: Path) -> list[str]:
     """The lines of a file of captions; none is empty."""
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # splitlines would also split at rarer signs
+        lines = (
+            path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        )  # splitlines would also split at rarer signs
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise DataError(f"{path} cannot be read: {reason}; it should have one caption per line.") from error
@@ -84,7 +90,8 @@ def read_captions(path: Path) -> list[str]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             raise DataError(
-                f"Line {number} of {path} is empty; there should be a caption: there are {PER_IMAGE} for each picture, one per line."
+                f"Line {number} of {path} is empty; there should be a caption: there are {PER_IMAGE} for each "
+                "picture, one per line."
             )
     return lines
 
@@ -95,13 +102,16 @@ def find_pictures(folder: Path) -> dict[str, Pictures]:
     both = sorted(set(found["train"].classes) & set(found["test"].classes))
     if both:
         raise DataError(
-            f"The class {both[0]} is in {found['train'].folder} and in {found['test'].folder}; a class belongs in one of them, since the split is by class."
+            f"The class {both[0]} is in {found['train'].folder} and in {found['test'].folder}; a class belongs in "
+            "one of them, since the split is by class."
         )
     seen: dict[str, Path] = {}
     for path in (path for side in found.values() for path in side.paths):
         other = seen.setdefault(path.stem, path)  # official names begin with the class and end in a number of their own
         if other is not path:
-            raise DataError(f"{path} has the same name as {other}; a picture is there once, in the folder of its class.")
+            raise DataError(
+                f"{path} has the same name as {other}; a picture is there once, in the folder of its class."
+            )
     return found
 
 
@@ -115,7 +125,9 @@ def _pictures(folder: Path) -> Pictures:
     for name in classes:
         own = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
         if not own:
-            raise DataError(f"The folder {folder / name} has no pictures ({', '.join(ENDINGS)}); a class has at least one.")
+            raise DataError(
+                f"The folder {folder / name} has no pictures ({', '.join(ENDINGS)}); a class has at least one."
+            )
         paths += own
     return Pictures(folder, tuple(paths), tuple(path.parent.name for path in paths))
 
@@ -124,15 +136,16 @@ def check_pairs(captions: Sequence[Sequence[str]], file: Path, pictures: Picture
     """Ten captions for each picture."""
     if len(captions) != PER_IMAGE * len(pictures.paths):
         raise DataError(
-            f"{file} has {len(captions)} lines, and {pictures.folder} has {len(pictures.paths)} pictures; there should be {PER_IMAGE} lines for each "
-            f"picture, {PER_IMAGE * len(pictures.paths)} in all."
+            f"{file} has {len(captions)} lines, and {pictures.folder} has {len(pictures.paths)} pictures; there "
+            f"should be {PER_IMAGE} lines for each picture, {PER_IMAGE * len(pictures.paths)} in all."
         )
 
 
 def read_pictures(paths: Sequence[Path], what: str) -> tuple[np.ndarray, list[str]]:
     """Pictures as ``uint8 [n, 3, 64, 64]``, and a fingerprint of each file.
 
-    They are resized straight to 64×64 with Pillow's bilinear filter (averaging where it reduces), without cropping: the aspect ratio is not kept.
+    They are resized straight to 64×64 with Pillow's bilinear filter (averaging where it reduces), without cropping: the
+    aspect ratio is not kept.
     """
     pixels = np.empty((len(paths), 3, SIDE, SIDE), dtype=np.uint8)
     prints = []
@@ -144,6 +157,8 @@ def read_pictures(paths: Sequence[Path], what: str) -> tuple[np.ndarray, list[st
                 with Image.open(file) as image:
                     small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         except Exception as error:  # damaged pictures raise errors of many types
-            raise DataError(f"{path} cannot be read as a picture; it is truncated or damaged: copy it again.") from error
+            raise DataError(
+                f"{path} cannot be read as a picture; it is truncated or damaged: copy it again."
+            ) from error
         pixels[row] = np.asarray(small).transpose(2, 0, 1)
     return pixels, prints

@@ -1,6 +1,7 @@
 """The parts of a drawn bird that both poses share: body and belly, folded wing, head.
 
-In its own coordinates a bird looks to the right, its body is about 1 long with its middle in the origin, and y points down.
+In its own coordinates a bird looks to the right, its body is about 1 long with its middle in the origin, and y points
+down.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ def draw_body(pen: Pen, species: Species, shade: Shades, head: tuple[float, floa
     """The trunk with the neck in the bird's colour, and the belly from the breast down to the tail."""
     a, b = BODY[species.size]
     radius = HEAD[species.size]
-    neck = np.array([[-0.1, -0.8 * b], [head[0] - 0.8 * radius, head[1] + 0.2], [head[0] + 0.75 * radius, head[1] + 0.1], [0.9 * a, 0.05]])
+    neck = np.array(
+        [
+            [-0.1, -0.8 * b],
+            [head[0] - 0.8 * radius, head[1] + 0.2],
+            [head[0] + 0.75 * radius, head[1] + 0.1],
+            [0.9 * a, 0.05],
+        ]
+    )
     colour = shade[species.colour]
     pen.fill(neck, colour)
     pen.fill(arc((0, 0), (a, b), turn=turn), colour)
@@ -35,7 +43,9 @@ def draw_body(pen: Pen, species: Species, shade: Shades, head: tuple[float, floa
             pen.line(np.array([[right, down], [right - 0.02, down + 0.09]]), dark, 0.035)
 
 
-def draw_wing(pen: Pen, species: Species, shade: Shades, centre: np.ndarray, turn: float, long: float, wide: float) -> None:
+def draw_wing(
+    pen: Pen, species: Species, shade: Shades, centre: np.ndarray, turn: float, long: float, wide: float
+) -> None:
     """A folded wing, its tip towards the tail."""
     tip = centre + np.array([-long - 0.14, 0.3 * long + 0.06])
     rounded = arc((centre[0], centre[1]), (long, wide), -0.78 * np.pi, 0.78 * np.pi, turn=turn)
@@ -60,13 +70,23 @@ def draw_head(pen: Pen, species: Species, shade: Shades, head: tuple[float, floa
     base = x + 0.86 * radius
     shape = [[base, y - 0.07], [base + beak, y + 0.05], [base, y + 0.11]]
     if species.beak_shape == "curved":
-        shape = [[base, y - 0.08], [base + 0.7 * beak, y - 0.02], [base + beak, y + 0.2], [base + 0.62 * beak, y + 0.1], [base, y + 0.12]]
+        shape = [
+            [base, y - 0.08],
+            [base + 0.7 * beak, y - 0.02],
+            [base + beak, y + 0.2],
+            [base + 0.62 * beak, y + 0.1],
+            [base, y + 0.12],
+        ]
     pen.fill(np.array(shape), shade[species.beak])
     pen.fill(arc(head, (radius, radius)), shade[species.colour])
     # From the forehead over the top to the nape, a little higher than the head itself.
-    pen.fill(arc((x - 0.02, y - 0.02), (1.06 * radius, 1.14 * radius), 0.86 * np.pi, 1.95 * np.pi), shade[species.crown])
+    pen.fill(
+        arc((x - 0.02, y - 0.02), (1.06 * radius, 1.14 * radius), 0.86 * np.pi, 1.95 * np.pi), shade[species.crown]
+    )
     eye = (x + 0.38 * radius, y + 0.16 * radius)
     size = 0.05 if not species.eye_ring else 0.055
     ring = (250, 250, 250) if species.eye_ring else tuple(int(0.6 * value + 60) for value in shade[species.colour])
-    pen.pen.polygon(pen.at(arc(eye, (1.75 * size, 1.75 * size) if species.eye_ring else (1.3 * size, 1.3 * size))), fill=ring)
+    pen.pen.polygon(
+        pen.at(arc(eye, (1.75 * size, 1.75 * size) if species.eye_ring else (1.3 * size, 1.3 * size))), fill=ring
+    )
     pen.pen.polygon(pen.at(arc(eye, (size, size))), fill=(12, 12, 14))

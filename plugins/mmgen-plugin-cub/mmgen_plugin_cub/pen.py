@@ -33,9 +33,15 @@ class Pen:
 
 
 def arc(
-    centre: tuple[float, float], axes: tuple[float, float], start: float = 0.0, end: float = 2 * np.pi, turn: float = 0.0
+    centre: tuple[float, float],
+    axes: tuple[float, float],
+    start: float = 0.0,
+    end: float = 2 * np.pi,
+    turn: float = 0.0,
 ) -> np.ndarray:
-    """Points of an ellipse from one angle to another, clockwise on the screen (0 is to the right), the ellipse turned: ``[n, 2]``."""
+    """Points of an ellipse from one angle to another, clockwise on the screen (0 is to the right), the ellipse turned:
+    ``[n, 2]``.
+    """
     angle = np.linspace(start, end, 40)
     points = np.stack([axes[0] * np.cos(angle), axes[1] * np.sin(angle)], 1)
     c, s = np.cos(turn), np.sin(turn)

@@ -20,7 +20,9 @@ from .words import encode
 
 @dataclass(frozen=True)
 class Chosen:
-    """The pictures that a configuration uses, and for each its class, whether it is of the test classes, and its place in the files."""
+    """The pictures that a configuration uses, and for each its class, whether it is of the test classes, and its place
+    in the files.
+    """
 
     paths: tuple[Path, ...]
     classes: np.ndarray
@@ -83,7 +85,9 @@ def read_rows(
         "copied_pictures": len(pixels) - int(copies.max()) - 1,
         "captions_with_label": {label: round(float((codes >= 0).mean()), 4) for label, codes in labels.items()},
     }
-    return {name: table.select(torch.from_numpy(np.flatnonzero(np.isin(image, members)))) for name, members in sides.items()}, facts
+    return {
+        name: table.select(torch.from_numpy(np.flatnonzero(np.isin(image, members)))) for name, members in sides.items()
+    }, facts
 
 
 def _split(groups: np.ndarray, tested: np.ndarray, config: CubConfig) -> dict[str, np.ndarray]:

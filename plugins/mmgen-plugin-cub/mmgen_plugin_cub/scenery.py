@@ -40,12 +40,16 @@ def paint_scene(scene: str, size: tuple[int, int], draw: np.random.Generator) ->
             x, y = draw.uniform(0, width), height * draw.uniform(0.75, 1.1)
             lean = width * draw.normal(0, 0.04)
             pen.line(
-                [(x, y), (x + lean, y - height * draw.uniform(0.1, 0.3))], fill=_rgb(bottom + draw.normal(0, 18)), width=max(2, width // 90)
+                [(x, y), (x + lean, y - height * draw.uniform(0.1, 0.3))],
+                fill=_rgb(bottom + draw.normal(0, 18)),
+                width=max(2, width // 90),
             )
     return image.filter(ImageFilter.GaussianBlur(width / 80)).resize(finished, Image.Resampling.BILINEAR)
 
 
-def paint_perch(image: Image.Image, scene: str, feet: tuple[float, float], scale: float, draw: np.random.Generator) -> None:
+def paint_perch(
+    image: Image.Image, scene: str, feet: tuple[float, float], scale: float, draw: np.random.Generator
+) -> None:
     """What the bird stands on: a branch, a stone in the water, or the ground."""
     pen = ImageDraw.Draw(image)
     width = image.width
@@ -58,12 +62,15 @@ def paint_perch(image: Image.Image, scene: str, feet: tuple[float, float], scale
     slope, thick = draw.normal(0, 0.08), max(3, int(scale * draw.uniform(0.07, 0.12)))
     bark = np.array((104, 88, 72)) + draw.normal(0, 8, 3)
     centre = y + thick / 2
-    pen.line([(-5, centre + slope * (x + 5)), (width + 5, centre - slope * (width + 5 - x))], fill=_rgb(bark), width=thick)
+    pen.line(
+        [(-5, centre + slope * (x + 5)), (width + 5, centre - slope * (width + 5 - x))], fill=_rgb(bark), width=thick
+    )
     for _ in range(draw.integers(0, 4) if scene == "leaves" else 0):
         leaf = draw.uniform(0, width)
         at = centre + slope * (x - leaf)
         pen.ellipse(
-            [leaf, at - 0.1 * scale, leaf + 0.25 * scale, at + 0.02 * scale], fill=_rgb(np.array((120, 146, 96)) + draw.normal(0, 9, 3))
+            [leaf, at - 0.1 * scale, leaf + 0.25 * scale, at + 0.02 * scale],
+            fill=_rgb(np.array((120, 146, 96)) + draw.normal(0, 9, 3)),
         )
 
 

@@ -1,4 +1,6 @@
-"""The drawn birds: what the individuals of a species have in common, and what each of them and each of its photographs has alone."""
+"""The drawn birds: what the individuals of a species have in common, and what each of them and each of its photographs
+has alone.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class Photograph:
 
 
 def make_species(count: int, seed: int) -> list[Species]:
-    """``count`` species; each attribute goes through all its values in a random order of its own, so that any large enough part of them has them all."""
+    """``count`` species; each attribute goes through all its values in a random order of its own, so that any large
+    enough part of them has them all.
+    """
     draw = np.random.default_rng([seed, 1])
 
     def column(values: tuple[str, ...]) -> list[str]:

@@ -25,15 +25,18 @@ _TOKEN = re.compile(
 def tokens(caption: str) -> list[str]:
     """The words of a caption in lower case, punctuation apart.
 
-    As the Treebank tokeniser of nltk, with which the released code of MMVAE reads the captions, splits such sentences: commas, full stops, brackets and quotation marks
-    stand alone, hyphens and slashes stay within words, and ``'s`` and ``n't`` are words. Two differences: a full stop in the middle of a caption is split off
-    too, and quotation marks stay as they are written.
+    As the Treebank tokeniser of nltk, with which the released code of MMVAE reads the captions, splits such sentences:
+    commas, full stops, brackets and quotation marks stand alone, hyphens and slashes stay within words, and ``'s`` and
+    ``n't`` are words. Two differences: a full stop in the middle of a caption is split off too, and quotation marks
+    stay as they are written.
     """
     return _TOKEN.findall(caption.lower())
 
 
 def vocabulary(captions: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """The three special words, then every word that occurs more than three times, in the order of first occurrence (Shi et al. 2019, released code)."""
+    """The three special words, then every word that occurs more than three times, in the order of first occurrence (Shi
+    et al. 2019, released code).
+    """
     counts: Counter[str] = Counter()
     for words in captions:
         counts.update(words)

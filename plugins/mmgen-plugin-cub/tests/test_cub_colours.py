@@ -13,7 +13,10 @@ from mmgen_plugin_cub.words import tokens
     ("caption", "named"),
     [
         ("this small red bird has black and white wings.", {"colour": "red", "wings": "black"}),
-        ("a bird with a gray crown, a long black bill and a bright yellow belly.", {"crown": "grey", "belly": "yellow"}),
+        (
+            "a bird with a gray crown, a long black bill and a bright yellow belly.",
+            {"crown": "grey", "belly": "yellow"},
+        ),
         ("this bird has wings that are brown and has a white belly", {"wings": "brown", "belly": "white"}),
         ("the bird is mostly blue in color, and its wings are greenish.", {"colour": "blue", "wings": "green"}),
         ("this bird is black with white on its chest and has a long, pointy beak.", {"colour": "black"}),

@@ -39,7 +39,10 @@ ORDER = {  # classes, then files, as sorted names
 
 
 def caption(side: str, picture: int, number: int) -> str:
-    return f"This {side} bird, picture p{picture}, has caption c{number} and a black{' and white' if number % 2 else ''} crown."
+    return (
+        f"This {side} bird, picture p{picture}, has caption c{number} and a "
+        f"black{' and white' if number % 2 else ''} crown."
+    )
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +55,9 @@ def written(tmp_path_factory) -> Path:
             (root / "cub" / side / name).mkdir(parents=True)
             for picture in pictures:
                 height, width = draw.integers(40, 130, 2)
-                pixels = np.asarray(Image.fromarray(draw.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize((int(width), int(height))))
+                pixels = np.asarray(
+                    Image.fromarray(draw.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize((int(width), int(height)))
+                )
                 grey = picture == "m.png"  # some official pictures are grey
                 Image.fromarray(pixels[..., 0] if grey else pixels).save(root / "cub" / side / name / picture)
         lines = [caption(side, i, j) for i in range(len(ORDER[side])) for j in range(10)]
@@ -197,15 +202,24 @@ DEFECTS = {
         lambda f: (f / files.CAPTIONS["test"]).write_text(""),
         r"text_testclasses.txt is empty; it should have one caption per line",
     ),
-    "no file": (lambda f: (f / files.CAPTIONS["test"]).unlink(), r"text_testclasses.txt cannot be read: No such file or directory"),
+    "no file": (
+        lambda f: (f / files.CAPTIONS["test"]).unlink(),
+        r"text_testclasses.txt cannot be read: No such file or directory",
+    ),
     "no text": (
         lambda f: (f / files.CAPTIONS["train"]).write_bytes(b"\xff\xfe\x80"),
         r"text_trainvalclasses.txt cannot be read: it is not UTF-8 text",
     ),
     "swapped": (swap_captions, r"text_trainvalclasses.txt has 30 lines, and .*train has 7 pictures"),
     "a missing picture": (lambda f: (f / "train/003.Gull/z.jpg").unlink(), r"has 70 lines, and .*train has 6 pictures"),
-    "a truncated picture": (truncate, r"jay_10.jpg cannot be read as a picture; it is truncated or damaged: copy it again"),
-    "no picture": (lambda f: (f / "test/100.Tern/t.jpg").write_text("<html>"), r"100.Tern.t.jpg cannot be read as a picture"),
+    "a truncated picture": (
+        truncate,
+        r"jay_10.jpg cannot be read as a picture; it is truncated or damaged: copy it again",
+    ),
+    "no picture": (
+        lambda f: (f / "test/100.Tern/t.jpg").write_text("<html>"),
+        r"100.Tern.t.jpg cannot be read as a picture",
+    ),
     "no classes": (no_classes, r"test has no folders; it should hold one folder of pictures per class"),
     "no folder": (lambda f: shutil.rmtree(f / "train"), r"There is no folder .*train; it should hold one folder"),
     "an empty class": (empty_class, r"The folder .*004.Eagle has no pictures"),
@@ -239,10 +253,13 @@ def test_each_defect_is_one_sentence(folder, defect):
 
 
 def test_a_folder_without_the_archive(tmp_path):
-    with pytest.raises(mmgen.DataError, match=r"There is no folder .*nowhere; unpack http://www.robots.ox.ac.uk/.*cub.zip there"):
+    with pytest.raises(
+        mmgen.DataError, match=r"There is no folder .*nowhere; unpack http://www.robots.ox.ac.uk/.*cub.zip there"
+    ):
         dataset(tmp_path / "nowhere").modalities()
     with pytest.raises(
-        mmgen.DataError, match=r"Neither .* nor a folder cub in it has text_trainvalclasses.txt or text_testclasses.txt; unpack"
+        mmgen.DataError,
+        match=r"Neither .* nor a folder cub in it has text_trainvalclasses.txt or text_testclasses.txt; unpack",
     ):
         dataset(tmp_path).sources()
 
@@ -277,7 +294,8 @@ def test_a_refused_download_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("mmgen_plugin_vision.torchvision", lambda: FakeVision(None))
     with pytest.raises(
         mmgen.DataError,
-        match=r"could not be fetched \(name or service not known\); download it with a browser, unpack it in .*new, and leave",
+        match=r"could not be fetched \(name or service not known\); "
+        r"download it with a browser, unpack it in .*new, and leave",
     ) as caught:
         dataset(tmp_path / "new", download=True).splits()
     assert "\n" not in str(caught.value)

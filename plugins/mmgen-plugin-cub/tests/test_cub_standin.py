@@ -48,7 +48,9 @@ def test_captions_are_sentences_in_varied_words(birds):
     vocabulary = set().union(*words)
     assert 80 < len(vocabulary) < 200
     for caption in captions:
-        assert caption == caption.lower().strip() and caption.endswith(".") and "  " not in caption and " ." not in caption
+        assert (
+            caption == caption.lower().strip() and caption.endswith(".") and "  " not in caption and " ." not in caption
+        )
         assert " a orange" not in f" {caption}" and " an " not in caption.replace("an orange", "").replace("an eye", "")
 
 
@@ -57,7 +59,9 @@ def test_all_values_occur_in_training_and_species_are_not_shared(birds):
     assert (len(train), len(test)) == (225, 75)
     for label in PARTS:
         assert {getattr(species, label) for species in train} == set(COLOURS)
-    assert not {bird.name for bird in birds if bird.side == "train"} & {bird.name for bird in birds if bird.side == "test"}
+    assert not {bird.name for bird in birds if bird.side == "train"} & {
+        bird.name for bird in birds if bird.side == "test"
+    }
     assert len({bird.photograph for bird in birds}) == len(birds)
 
 
@@ -77,12 +81,16 @@ def test_every_named_colour_is_in_the_picture(part, least, flying):
     pose = Photograph(**{**vars(POSE), "flying": flying, "scene": "dusk"})
     base = {"colour": "black", "crown": "black", "wings": "black", "belly": "black"}
     for colour in ("red", "blue", "green", "yellow"):
-        with_it, without = (draw_bird(Species(**{**vars(SPECIES), **base, part: name}), pose) for name in (colour, "black"))
+        with_it, without = (
+            draw_bird(Species(**{**vars(SPECIES), **base, part: name}), pose) for name in (colour, "black")
+        )
         assert share(with_it, colour) > share(without, colour) + least
 
 
 def test_a_bird_that_looks_left_is_the_mirror_of_one_that_looks_right():
-    right, left = (np.asarray(draw_bird(SPECIES, Photograph(**{**vars(POSE), "left": left}))).astype(int) for left in (False, True))
+    right, left = (
+        np.asarray(draw_bird(SPECIES, Photograph(**{**vars(POSE), "left": left}))).astype(int) for left in (False, True)
+    )
     blue = [np.abs(image - RGB["blue"]).max(-1) < 40 for image in (right, left)]
     assert (blue[0] == blue[1][:, ::-1]).mean() > 0.97
     assert (blue[0] == blue[1]).mean() < 0.97
@@ -101,7 +109,13 @@ def test_the_schema(splits):
     assert dict(splits.labels) == dict.fromkeys(PARTS, COLOURS)
     assert splits.facts["captions_with_label"]["colour"] == 1
     image, caption = Cub.toy().modalities().values()
-    assert (image.shape, image.network, image.likelihood, image.scale, image.weight) == ((3, 64, 64), "resnet", "laplace", 0.75, 1)
+    assert (image.shape, image.network, image.likelihood, image.scale, image.weight) == (
+        (3, 64, 64),
+        "resnet",
+        "laplace",
+        0.75,
+        1,
+    )
     assert image.activated
     assert (caption.shape, caption.network, caption.weight, caption.joiner) == ((32,), "sentence", 384, " ")
     assert caption.alphabet[:3] == ("<exc>", "<pad>", "<eos>") == (caption.unknown, caption.pad, caption.end)
@@ -138,8 +152,12 @@ def test_a_masked_model_trains_and_generates():
     dataset = Cub(Cub.toy().config.model_copy(update={"mask_padding": True}))
     parts = dataset.splits()
     tables = {"train": parts.train, "val": parts.val, "test": parts.test}
-    modalities = mmgen.data.loading.change_modalities(dataset.modalities(), {"image": {"network": "conv4", "channels": [4, 4, 4, 4]}})
-    data = mmgen.Data("cub", dataset, modalities, **tables, labels=parts.labels, provenance=parts.provenance, fingerprint="x")
+    modalities = mmgen.data.loading.change_modalities(
+        dataset.modalities(), {"image": {"network": "conv4", "channels": [4, 4, 4, 4]}}
+    )
+    data = mmgen.Data(
+        "cub", dataset, modalities, **tables, labels=parts.labels, provenance=parts.provenance, fingerprint="x"
+    )
     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=3)
     terms = model(data.train[:10])
     assert terms.value(1.0).isfinite().all()

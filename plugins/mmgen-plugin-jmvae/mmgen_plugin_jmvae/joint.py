@@ -19,13 +19,15 @@ class Joint(Objective):
 
     .. math:: \mathbb E_{q_\Lambda(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_\Lambda(z|X) \| p)
 
-    It reconstructs, and generates from the prior. It has no unimodal encoders, so it infers from all modalities only, and refuses to generate from some of them.
-    A row of which anything is missing has the posterior N(0, I): nothing was inferred. The aggregator has nothing to aggregate.
+    It reconstructs, and generates from the prior. It has no unimodal encoders, so it infers from all modalities only,
+    and refuses to generate from some of them. A row of which anything is missing has the posterior N(0, I): nothing was
+    inferred. The aggregator has nothing to aggregate.
 
     The joint encoder needs all modalities, so rows that lack some cannot be trained on.
 
-    Source: Kingma & Welling 2014, Eq. 3; the multimodal VAE alone of "Scalable multimodal VAEs with surrogate joint posterior", and Suzuki et al. 2017 without
-    unimodal encoders. How the modalities meet in the joint encoder is our choice (:class:`mmgen.models.JointEncoder`).
+    Source: Kingma & Welling 2014, Eq. 3; the multimodal VAE alone of "Scalable multimodal VAEs with surrogate joint
+    posterior", and Suzuki et al. 2017 without unimodal encoders. How the modalities meet in the joint encoder is our
+    choice (:class:`mmgen.models.JointEncoder`).
     """
 
     aggregator, prior = "moe", "normal"
@@ -50,7 +52,9 @@ class Joint(Objective):
         """From everything; and the prior needs nothing."""
         return len(given) in (0, len(model.modalities))
 
-    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    def posterior(
+        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
+    ) -> Mixture:
         """q_Λ where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
         q = self.joint(model.prepare(batch))
         return replaced(Mixture.of(q), ~given.all(-1), standard_normal(q))

@@ -12,8 +12,12 @@ from mmgen.distributions import Gaussian, Mixture
 
 
 def replaced(posterior: Mixture, rows: Bool[Tensor, "*lead B"], by: Gaussian) -> Mixture:
-    """``posterior`` ``[..., C, B, D]`` of Gaussians with the Gaussian ``by`` ``[..., B, D]`` as every component of the chosen ``rows``."""
+    """``posterior`` ``[..., C, B, D]`` of Gaussians with the Gaussian ``by`` ``[..., B, D]`` as every component of the
+    chosen ``rows``.
+    """
     chosen, old = rows[..., None, :, None], cast(Gaussian, posterior.components)
     new = by.map(lambda value: value.unsqueeze(-3))
-    components = Gaussian(torch.where(chosen, new.mean, old.mean), torch.where(chosen, new.log_variance, old.log_variance))
+    components = Gaussian(
+        torch.where(chosen, new.mean, old.mean), torch.where(chosen, new.log_variance, old.log_variance)
+    )
     return Mixture(components, posterior.log_weights.expand(components.mean.shape[:-1]))

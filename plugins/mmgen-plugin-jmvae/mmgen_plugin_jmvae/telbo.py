@@ -22,33 +22,40 @@ class TELBOConfig(ObjectiveConfig):
     """Options of :class:`TELBO`."""
 
     joint_weights: Weights = Field(
-        {}, description="λ_m: weights of the likelihoods in the joint bound, as a mapping from modality to number; 1 for those not named."
+        {},
+        description="λ_m: weights of the likelihoods in the joint bound, as a mapping from modality to number; 1 for "
+        "those not named.",
     )
     unimodal_weights: Weights = Field(
         {},
-        description="γ_m: weights of the likelihoods in the unimodal bounds, as a mapping from modality to number; 1 for those not named.",
+        description="γ_m: weights of the likelihoods in the unimodal bounds, as a mapping from modality to number; 1 "
+        "for those not named.",
     )
 
 
 class TELBO(Objective):
-    r"""TELBO (triple ELBO): the sum of the evidence lower bounds of a joint encoder q_Λ and of the encoder of every modality.
+    r"""TELBO (triple ELBO): the sum of the evidence lower bounds of a joint encoder q_Λ and of the encoder of every
+    modality.
 
     .. math::
         \mathbb E_{q_\Lambda(z|X)} \sum_m \lambda_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_\Lambda(z|X) \| p)
         + \sum_m \Big\{ \mathbb E_{q(z|x_m)} \gamma_m \log \bar p(x_m|z) - \beta\, \mathrm{KL}(q(z|x_m) \| p) \Big\}
 
-    The bar: decoders (and what likelihoods learn) are constants in the unimodal bounds, so they learn from the joint bound alone, and the unimodal encoders
-    learn to fit them. Everything is trained at once by default. The two-stage form, first the joint part and then the unimodal encoders with a fresh optimiser,
-    is a matter of the training: ``training.stages`` ``[{epochs: 50, train: [decoders, objective.joint]}, {train: [encoders]}]``; both have the same optimum.
-    λ and γ come on top of the modalities' likelihood weights. β multiplies every KL; the paper has no β, that is 1.
+    The bar: decoders (and what likelihoods learn) are constants in the unimodal bounds, so they learn from the joint
+    bound alone, and the unimodal encoders learn to fit them. Everything is trained at once by default. The two-stage
+    form, first the joint part and then the unimodal encoders with a fresh optimiser, is a matter of the training:
+    ``training.stages`` ``[{epochs: 50, train: [decoders, objective.joint]}, {train: [encoders]}]``; both have the same
+    optimum. λ and γ come on top of the modalities' likelihood weights. β multiplies every KL; the paper has no β, that
+    is 1.
 
     Each decoder runs twice per step, once on the joint latents and once, as a constant, on its own.
 
-    Posterior in training: q_Λ and every q(z|x_m), without any product of experts. Afterwards: q_Λ(z|X) given all modalities, q(z|x_m) given one, and in between
-    the product of the experts of what is given with N(0, I) as one of them, which the paper uses for attributes that are partly given; ``aggregator`` chooses
-    something else for these.
+    Posterior in training: q_Λ and every q(z|x_m), without any product of experts. Afterwards: q_Λ(z|X) given all
+    modalities, q(z|x_m) given one, and in between the product of the experts of what is given with N(0, I) as one of
+    them, which the paper uses for attributes that are partly given; ``aggregator`` chooses something else for these.
 
-    The joint encoder needs all modalities, so rows that lack some cannot be trained on. A bound of log p(X) + Σ_m log p(x_m) at β = 1 and weights 1.
+    The joint encoder needs all modalities, so rows that lack some cannot be trained on. A bound of log p(X) + Σ_m log
+    p(x_m) at β = 1 and weights 1.
 
     Source: Vedantam et al. 2018 (TELBO), who have an image and its attributes; M modalities are the same equation.
     """
@@ -69,7 +76,9 @@ class TELBO(Objective):
             given: dict[str, float] = getattr(self.config, option)
             for name in given:
                 if name not in model.modalities:
-                    raise MmgenError(f"objective.{option}: there is no modality {name!r}; there are {', '.join(model.modalities)}.")
+                    raise MmgenError(
+                        f"objective.{option}: there is no modality {name!r}; there are {', '.join(model.modalities)}."
+                    )
             weights = torch.tensor([[given.get(name, 1.0)] for name in model.modalities])
             self.register_buffer(option, weights, persistent=False)
 
@@ -82,8 +91,12 @@ class TELBO(Objective):
         divergence = kl_gaussians(q, standard_normal(q)) + kl_gaussians(experts, standard_normal(experts)).sum(0)
         return Terms(together + alone, divergence)
 
-    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
-        """q_Λ where everything is given, q(z|x_m) where one modality is, what the aggregator makes of the experts elsewhere: ``[..., C, B, D]``."""
+    def posterior(
+        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
+    ) -> Mixture:
+        """q_Λ where everything is given, q(z|x_m) where one modality is, what the aggregator makes of the experts
+        elsewhere: ``[..., C, B, D]``.
+        """
         several = self.aggregate.infer(experts, given)
         partial = replaced(several, given.sum(-1) == 1, product_of_experts(experts, given))
         return replaced(partial, given.all(-1), self.joint(model.prepare(batch)))

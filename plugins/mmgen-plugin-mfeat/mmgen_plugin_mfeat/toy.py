@@ -17,7 +17,8 @@ from .files import FEATURES, MARKER
 def toy_folder(per_digit: int = 12) -> Path:
     """A temporary folder that goes when the process ends.
 
-    Every digit has a random prototype in each feature set, to which a style of two values, shared by the six sets, and noise are added.
+    Every digit has a random prototype in each feature set, to which a style of two values, shared by the six sets, and
+    noise are added.
     """
     folder = Path(tempfile.mkdtemp(prefix="mmgen-mfeat-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -25,10 +26,21 @@ def toy_folder(per_digit: int = 12) -> Path:
     digits = np.repeat(np.arange(10), per_digit)
     style = draw.normal(size=(len(digits), 2))
     for name, size in FEATURES.items():
-        values = draw.normal(size=(10, size))[digits] + style @ draw.normal(size=(2, size)) / 2 + draw.normal(size=(len(digits), size)) / 2
+        values = (
+            draw.normal(size=(10, size))[digits]
+            + style @ draw.normal(size=(2, size)) / 2
+            + draw.normal(size=(len(digits), size)) / 2
+        )
         if name == "pix":
             values = np.clip(np.round(3 + 2 * values), 0, 6)
         header = ",".join(str(column) for column in (*range(size), 0))
-        np.savetxt(folder / f"mfeat-{name}.csv", np.column_stack([values, digits]), fmt="%.5g", delimiter=",", header=header, comments="")
+        np.savetxt(
+            folder / f"mfeat-{name}.csv",
+            np.column_stack([values, digits]),
+            fmt="%.5g",
+            delimiter=",",
+            header=header,
+            comments="",
+        )
     (folder / MARKER).write_text("Made-up digits for tests.\n", encoding="utf-8")
     return folder

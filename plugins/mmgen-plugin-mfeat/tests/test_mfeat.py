@@ -84,13 +84,17 @@ def test_splits_are_stratified_and_copies_stay_together(originals):
     sides = [{3, 7} & set(part.rows.tolist()) for part in parts]
     assert sides.count(set()) == 2
     assert splits.facts == {"rows_repeated": 1}
-    assert dataset(originals, seed=3).splits().test.rows.tolist() != dataset(originals, seed=4).splits().test.rows.tolist()
+    assert (
+        dataset(originals, seed=3).splits().test.rows.tolist() != dataset(originals, seed=4).splits().test.rows.tolist()
+    )
 
 
 def test_modalities_and_standardisation(tmp_path, monkeypatch):
     monkeypatch.setenv("MMGEN_CACHE", str(tmp_path))
     data = mmgen.open_dataset("mfeat", MultipleFeatures.toy())
-    assert {name: modality.shape for name, modality in data.modalities.items()} == {name: (size,) for name, size in FEATURES.items()}
+    assert {name: modality.shape for name, modality in data.modalities.items()} == {
+        name: (size,) for name, size in FEATURES.items()
+    }
     assert data.modalities["pix"].display == (16, 15)
     assert data.provenance.kind == "simulated"
     for name, modality in data.modalities.items():
@@ -139,14 +143,32 @@ def test_each_defect_is_one_sentence(folder):
         ("", r"mfeat-zer.csv has no rows"),
         (lines[0], r"mfeat-zer.csv has no rows"),
         (whole[:5000], r"mfeat-zer.csv is damaged or truncated: row \d+ has \d+ values, and row 1 has 48\.$"),
-        ("\n".join([*lines[:5], "what" + lines[5], *lines[6:]]), r"damaged or truncated: row 5 holds 'what.*', which is not a number\.$"),
-        ("\n".join(lines[:-1]), r"mfeat-zer.csv has 119 rows, and .*mfeat-fou.csv has 120; row n must be the same digit in all six"),
-        ("\n".join([*lines[:-1], lines[1]]), r"mfeat-zer.csv says that row 120 is a 0, and .*mfeat-fou.csv that it is a 9"),
+        (
+            "\n".join([*lines[:5], "what" + lines[5], *lines[6:]]),
+            r"damaged or truncated: row 5 holds 'what.*', which is not a number\.$",
+        ),
+        (
+            "\n".join(lines[:-1]),
+            r"mfeat-zer.csv has 119 rows, and .*mfeat-fou.csv has 120; row n must be the same digit in all six",
+        ),
+        (
+            "\n".join([*lines[:-1], lines[1]]),
+            r"mfeat-zer.csv says that row 120 is a 0, and .*mfeat-fou.csv that it is a 9",
+        ),
         ("\n".join(lines[1:]), r"The first line of .*mfeat-zer.csv is data; a file with commas needs a header line"),
-        ("\n".join(line.rpartition(",")[0] for line in lines), r"mfeat-zer.csv has 47 columns; it should have 47 features and the digit"),
-        ("\n".join([*lines[:-1], lines[-1][:-1] + "11"]), r"mfeat-zer.csv has 11 in the last column of row 120; the digit belongs there"),
+        (
+            "\n".join(line.rpartition(",")[0] for line in lines),
+            r"mfeat-zer.csv has 47 columns; it should have 47 features and the digit",
+        ),
+        (
+            "\n".join([*lines[:-1], lines[-1][:-1] + "11"]),
+            r"mfeat-zer.csv has 11 in the last column of row 120; the digit belongs there",
+        ),
         ("\n".join([*lines[:-1], "nan" + lines[-1][lines[-1].index(",") :]]), r"not a finite number in row 120"),
-        ("\n".join(line.replace(",", " ") for line in lines[1:]), r"mfeat-zer.csv has 48 columns; it should have 47 features\."),
+        (
+            "\n".join(line.replace(",", " ") for line in lines[1:]),
+            r"mfeat-zer.csv has 48 columns; it should have 47 features\.",
+        ),
     ]:
         path.write_text(content, encoding="utf-8")
         with pytest.raises(mmgen.DataError, match=sentence) as caught:
@@ -154,7 +176,8 @@ def test_each_defect_is_one_sentence(folder):
         assert "\n" not in str(caught.value)
     path.unlink()
     with pytest.raises(
-        mmgen.DataError, match=r"There is no file mfeat-zer \(with any ending or none\) in .*mfeat; six are needed: fou, fac"
+        mmgen.DataError,
+        match=r"There is no file mfeat-zer \(with any ending or none\) in .*mfeat; six are needed: fou, fac",
     ):
         dataset(folder).sources()
 

@@ -18,7 +18,9 @@ def read_features(path: Path) -> np.ndarray:
     """Features ``[n, 3857]``, memory-mapped."""
     values = _load(path, mapped=True)
     if values.ndim != 2 or values.shape[1] != FEATURES or values.dtype.kind != "f" or not len(values):
-        raise DataError(f"{path} holds {list(values.shape)} of {values.dtype}; it should be [pictures, {FEATURES}] of numbers.")
+        raise DataError(
+            f"{path} holds {list(values.shape)} of {values.dtype}; it should be [pictures, {FEATURES}] of numbers."
+        )
     return values
 
 
@@ -26,10 +28,14 @@ def read_labels(path: Path, count: int) -> np.ndarray:
     """Labels 0 and 1, int64 ``[n, count]``."""
     values = _load(path)
     if values.ndim != 2 or values.shape[1] != count or values.dtype.kind not in "fiub":
-        raise DataError(f"{path} holds {list(values.shape)} of {values.dtype}; it should be [pictures, {count}] of 0 and 1.")
+        raise DataError(
+            f"{path} holds {list(values.shape)} of {values.dtype}; it should be [pictures, {count}] of 0 and 1."
+        )
     wrong = np.argwhere((values != 0) & (values != 1))
     if len(wrong):
-        raise DataError(f"{path} has {values[tuple(wrong[0])]:g} in row {wrong[0][0]}, column {wrong[0][1]}; labels are 0 or 1.")
+        raise DataError(
+            f"{path} has {values[tuple(wrong[0])]:g} in row {wrong[0][0]}, column {wrong[0][1]}; labels are 0 or 1."
+        )
     return values.astype(np.int64)
 
 
@@ -37,7 +43,9 @@ def read_rows(path: Path, count: int) -> np.ndarray:
     """Row numbers below ``count``, each once, sorted int64 ``[n]``."""
     values = _load(path).reshape(-1)
     if values.dtype.kind not in "fiu" or not np.array_equal(values, np.round(values)) or not len(values):
-        raise DataError(f"{path} holds [{len(values)}] of {values.dtype}; it should be a list of whole numbers, one per picture.")
+        raise DataError(
+            f"{path} holds [{len(values)}] of {values.dtype}; it should be a list of whole numbers, one per picture."
+        )
     rows = np.sort(values.astype(np.int64))
     outside = rows[(rows < 0) | (rows >= count)]
     if len(outside):
@@ -48,14 +56,18 @@ def read_rows(path: Path, count: int) -> np.ndarray:
 
 
 def read_tags(path: Path) -> csr_matrix:
-    """Tags of every picture, sparse ``[n, 2000]``, from an archive of ``data``, ``indices``, ``indptr`` and ``shape``."""
+    """Tags of every picture, sparse ``[n, 2000]``, from an archive of ``data``, ``indices``, ``indptr`` and
+    ``shape``.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in ("data", "indices", "indptr", "shape") if name in archive}
     except Exception as error:  # whatever half an archive makes of itself
         raise _unreadable(path, error, "archive of arrays") from error
     if missing := [name for name in ("data", "indices", "indptr", "shape") if name not in content]:
-        raise DataError(f"{path} has no array {' and no '.join(missing)}; a sparse matrix has data, indices, indptr and shape.")
+        raise DataError(
+            f"{path} has no array {' and no '.join(missing)}; a sparse matrix has data, indices, indptr and shape."
+        )
     shape = tuple(int(size) for size in content["shape"].reshape(-1))
     if len(shape) != 2 or shape[1] != TAGS:
         raise DataError(f"{path} holds a matrix {list(shape)}; it should be [pictures, {TAGS}].")

@@ -48,7 +48,8 @@ def find_files(root: Path | None, split: int, unlabelled: bool) -> Files | None:
     for path in (root / "labels.npy", root / "text" / "vocab.txt", *texts, *splits):
         if not path.is_file():
             raise DataError(
-                f"dataset.root: there is no {path.relative_to(root)} in {root}, which should be the folder of flickr_data.tar.gz."
+                f"dataset.root: there is no {path.relative_to(root)} in {root}, which should be the folder of "
+                "flickr_data.tar.gz."
             )
     images = {}
     for part in ("labelled", "unlabelled")[: 1 + unlabelled]:
@@ -97,7 +98,8 @@ def read_collection(files: Files) -> Collection:
     ):
         if count != len(labels):
             raise DataError(
-                f"There are {count:,} pictures in {what} and {len(labels):,} in {files.labels}; row n is one picture in each, so a file is missing, or another one's."
+                f"There are {count:,} pictures in {what} and {len(labels):,} in {files.labels}; row n is one picture "
+                "in each, so a file is missing, or another one's."
             )
     unlabelled = None
     if files.unlabelled_tags:
@@ -107,12 +109,15 @@ def read_collection(files: Files) -> Collection:
         rows, texts = len(unlabelled), unlabelled.tags.shape[0]
         if rows > texts or (last == total and rows != texts):
             raise DataError(
-                f"There are {rows:,} pictures in {files.unlabelled[0].parent} and {texts:,} in {files.unlabelled_tags}; row n is one picture in both."
+                f"There are {rows:,} pictures in {files.unlabelled[0].parent} and {texts:,} in "
+                f"{files.unlabelled_tags}; row n is one picture in both."
             )
     parts = {side: read_rows(path, len(labels)) for side, path in zip(PARTS, files.splits)}
     for (one, first), (two, second) in combinations(zip(files.splits, parts.values()), 2):
         if len(both := np.intersect1d(first, second)):
-            raise DataError(f"{one} and {two} both name picture {both[0]}; the three parts of a split have none in common.")
+            raise DataError(
+                f"{one} and {two} both name picture {both[0]}; the three parts of a split have none in common."
+            )
     return Collection(labelled, labels, parts, unlabelled)
 
 
@@ -125,11 +130,15 @@ def _numbers(path: Path) -> tuple[int, int]:
 
 
 def _follow(paths: tuple[Path, ...]) -> None:
-    """Files of unlabelled pictures follow one another, so that row n of their tags is picture n; the last ones may be missing."""
+    """Files of unlabelled pictures follow one another, so that row n of their tags is picture n; the last ones may be
+    missing.
+    """
     numbers = [_numbers(path)[0] for path in paths]
     for before, after, path in zip(numbers, numbers[1:], paths[1:]):
         if after != before + 1:
-            raise DataError(f"There is no combined-{before + 1:05d}-of-….npy before {path}; only the last files may be left out.")
+            raise DataError(
+                f"There is no combined-{before + 1:05d}-of-….npy before {path}; only the last files may be left out."
+            )
     if paths and not paths[0].stem.startswith("combined-00003_1-"):
         raise DataError(f"There is no combined-00003_1-of-….npy before {paths[0]}; unlabelled pictures begin with it.")
 

@@ -38,10 +38,13 @@ class MirFlickrConfig(DatasetConfig):
     unlabelled: int | None = Field(
         None,
         ge=0,
-        description="Unlabelled training rows at most, the first ones; none: 25,000 of the files, or as many simulated ones as train with labels.",
+        description="Unlabelled training rows at most, the first ones; none: 25,000 of the files, or as many "
+        "simulated ones as train with labels.",
     )
     min_tags: int = Field(2, ge=0, description="Unlabelled pictures with fewer tags are left out.")
-    tags: Literal["binary", "counts"] = Field("binary", description="Whether a tag is there (Bernoulli), or how often (Poisson).")
+    tags: Literal["binary", "counts"] = Field(
+        "binary", description="Whether a tag is there (Bernoulli), or how often (Poisson)."
+    )
     untagged: Literal["zeros", "missing"] = Field(
         "zeros", description="Whether a picture without any tag has all tags at 0, or lacks the modality."
     )
@@ -52,20 +55,24 @@ class MirFlickrConfig(DatasetConfig):
 class MirFlickr(Dataset):
     """MIR-Flickr: 3,857 features of a picture, 2,000 tags, and 38 concepts as a label of several answers.
 
-    ``image`` has global descriptors (GIST, MPEG-7) and visual words (PHOW), standardised with training statistics; ``tags`` are yes or no. The label ``concept`` has 24
-    concepts and 14 of them in a strict sense; the files number and do not name them. Unlabelled pictures with two tags or more are training rows whose labels
-    are unknown (−1), for methods that begin with them; ``unlabelled=0`` leaves them out. The five splits (10,000/5,000/10,000) are those that are published.
-    Networks are those of "Discriminative multimodal learning via conditional priors": four hidden layers of 1,024 with softplus and dropout 0.2.
+    ``image`` has global descriptors (GIST, MPEG-7) and visual words (PHOW), standardised with training statistics;
+    ``tags`` are yes or no. The label ``concept`` has 24 concepts and 14 of them in a strict sense; the files number and
+    do not name them. Unlabelled pictures with two tags or more are training rows whose labels are unknown (−1), for
+    methods that begin with them; ``unlabelled=0`` leaves them out. The five splits (10,000/5,000/10,000) are those that
+    are published. Networks are those of "Discriminative multimodal learning via conditional priors": four hidden layers
+    of 1,024 with softplus and dropout 0.2.
 
-    Without ``root`` pictures are simulated, and every result says so: concepts that come together in scenes make features and tags, and each has causes of its own (see
-    ``simulation.py``). Dimensions and the number of tags per picture are the real ones, the number of pictures is smaller.
+    Without ``root`` pictures are simulated, and every result says so: concepts that come together in scenes make
+    features and tags, and each has causes of its own (see ``simulation.py``). Dimensions and the number of tags per
+    picture are the real ones, the number of pictures is smaller.
     """
 
     Config = MirFlickrConfig
     citation = (
-        "M. J. Huiskes, M. S. Lew: The MIR Flickr Retrieval Evaluation, MIR 2008. N. Srivastava, R. Salakhutdinov: Multimodal Learning with Deep Boltzmann Machines, "
-        "NeurIPS 2012. R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: Discriminative multimodal learning via conditional priors in generative models, "
-        "Neural Networks 2024."
+        "M. J. Huiskes, M. S. Lew: The MIR Flickr Retrieval Evaluation, MIR 2008. N. Srivastava, R. Salakhutdinov: "
+        "Multimodal Learning with Deep Boltzmann Machines, NeurIPS 2012. R. A. Mancisidor, M. Kampffmeyer, K. Aas, "
+        "R. Jenssen: Discriminative multimodal learning via conditional priors in generative models, Neural Networks "
+        "2024."
     )
     licence = "Pictures under Creative Commons licences of their authors; features and tags for research."
     defaults = {"model": {"latent_dim": 1024, "beta": 1.0}, "training": {"batch_size": 100, "learning_rate": 1e-4}}
@@ -78,7 +85,9 @@ class MirFlickr(Dataset):
         tags = {"shape": (TAGS,), "columns": names, **network}
         return {
             "image": VectorModality(shape=(FEATURES,), likelihood="normal", **network),
-            "tags": TagsModality(**tags, top=10) if self.config.tags == "binary" else CountsModality(likelihood="poisson", **tags),
+            "tags": TagsModality(**tags, top=10)
+            if self.config.tags == "binary"
+            else CountsModality(likelihood="poisson", **tags),
         }
 
     def sources(self) -> list[Path]:
@@ -94,15 +103,31 @@ class MirFlickr(Dataset):
             made, most = read_collection(files), 25_000 if config.unlabelled is None else config.unlabelled
         else:
             most = config.pictures * 2 // 5 if config.unlabelled is None else config.unlabelled
-            made = simulate(config.pictures, most * 3 // 2 + 20 if most else 0, config.split, config.seed)  # enough where some are left out
-        further = np.zeros(0, dtype=np.int64) if made.unlabelled is None else made.unlabelled.tagged(config.min_tags)[:most]
-        tables = {side: self._table(made, made.splits[side], further if side == "train" else further[:0]) for side in SIDES}
+            made = simulate(
+                config.pictures, most * 3 // 2 + 20 if most else 0, config.split, config.seed
+            )  # enough where some are left out
+        further = (
+            np.zeros(0, dtype=np.int64) if made.unlabelled is None else made.unlabelled.tagged(config.min_tags)[:most]
+        )
+        tables = {
+            side: self._table(made, made.splits[side], further if side == "train" else further[:0]) for side in SIDES
+        }
         sizes = "/".join(f"{len(made.splits[side]):,}" for side in SIDES)
-        summary = f"{sizes} {'' if files else 'simulated '}labelled pictures of split {config.split}, and {len(further):,} unlabelled ones in training"
-        provenance = Provenance("real", summary, str(config.root)) if files else Provenance("simulated", f"{summary}, seed {config.seed}")
+        summary = (
+            f"{sizes} {'' if files else 'simulated '}labelled pictures of split {config.split}, and {len(further):,} "
+            "unlabelled ones in training"
+        )
+        provenance = (
+            Provenance("real", summary, str(config.root))
+            if files
+            else Provenance("simulated", f"{summary}, seed {config.seed}")
+        )
         concepts = tuple(f"concept {number}" for number in range(1, CONCEPTS + 1))
         return Splits(
-            **tables, provenance=provenance, labels={"concept": concepts}, facts={"split": config.split, "unlabelled": len(further)}
+            **tables,
+            provenance=provenance,
+            labels={"concept": concepts},
+            facts={"split": config.split, "unlabelled": len(further)},
         )
 
     def _files(self) -> Files | None:
@@ -117,13 +142,22 @@ class MirFlickr(Dataset):
             features, tags = np.concatenate([features, more]), np.concatenate([tags, texts])
             labels = np.concatenate([labels, np.full((len(further), CONCEPTS), -1)])
         if len(wrong := np.flatnonzero(~np.isfinite(features.sum(1)))):
-            where = f"labelled picture {rows[wrong[0]]}" if wrong[0] < len(rows) else f"unlabelled picture {further[wrong[0] - len(rows)]}"
-            raise DataError(f"The features of {where} (from 0) in {self.config.root} hold something that is not a finite number.")
+            where = (
+                f"labelled picture {rows[wrong[0]]}"
+                if wrong[0] < len(rows)
+                else f"unlabelled picture {further[wrong[0] - len(rows)]}"
+            )
+            raise DataError(
+                f"The features of {where} (from 0) in {self.config.root} hold something that is not a finite number."
+            )
         available = torch.ones(len(features), 2, dtype=torch.bool)
         if self.config.untagged == "missing":
             available[:, 1] = torch.from_numpy(tags.any(1))
         return Table.of(
-            {"image": torch.from_numpy(features), "tags": torch.from_numpy(np.minimum(tags, 1) if self.config.tags == "binary" else tags)},
+            {
+                "image": torch.from_numpy(features),
+                "tags": torch.from_numpy(np.minimum(tags, 1) if self.config.tags == "binary" else tags),
+            },
             available=available,
             labels={"concept": torch.from_numpy(labels)},
             rows=torch.from_numpy(np.concatenate([rows, len(made.labels) + further])),

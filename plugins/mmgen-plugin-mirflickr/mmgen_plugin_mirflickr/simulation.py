@@ -1,12 +1,14 @@
 """Simulated pictures and tags with the dimensions and the sparsity of MIR-Flickr.
 
-What is shared: 24 concepts, present to a degree, which eight kinds of scene bring about together. A picture has a concept where its degree is above a threshold that
-gives the concept its share (from 40 % to 2 %); 14 of them are also asked for in a strict sense, with a higher threshold. Features see the degrees: descriptors of
-the whole picture through a nonlinear function, visual words as counts. Tags see them too: each concept makes some forty tags more frequent.
+What is shared: 24 concepts, present to a degree, which eight kinds of scene bring about together. A picture has a
+concept where its degree is above a threshold that gives the concept its share (from 40 % to 2 %); 14 of them are also
+asked for in a strict sense, with a higher threshold. Features see the degrees: descriptors of the whole picture through
+a nonlinear function, visual words as counts. Tags see them too: each concept makes some forty tags more frequent.
 
-What is private: twelve numbers of style (light, lens, texture) change the features and no tag. Eight habits of the photographer (place, year, camera, groups) make other
-tags more frequent and change no feature; four in ten tags have to do with no concept. 18 % of the pictures have no tag, and the others 6.3 on average, as in
-the collection (Srivastava and Salakhutdinov 2012: 5.15 ± 5.13 of the 2,000 tags per picture, and 4,551 of 25,000 without any).
+What is private: twelve numbers of style (light, lens, texture) change the features and no tag. Eight habits of the
+photographer (place, year, camera, groups) make other tags more frequent and change no feature; four in ten tags have to
+do with no concept. 18 % of the pictures have no tag, and the others 6.3 on average, as in the collection (Srivastava
+and Salakhutdinov 2012: 5.15 ± 5.13 of the 2,000 tags per picture, and 4,551 of 25,000 without any).
 """
 
 from __future__ import annotations
@@ -39,10 +41,18 @@ def simulate(labelled: int, unlabelled: int, split: int, seed: int) -> Collectio
         seed: Of everything.
     """
     world = _World(np.random.default_rng([seed, 0]))
-    made = [world.pictures(count, np.random.default_rng([seed, 1 + part])) for part, count in enumerate((labelled, unlabelled))]
+    made = [
+        world.pictures(count, np.random.default_rng([seed, 1 + part]))
+        for part, count in enumerate((labelled, unlabelled))
+    ]
     order = np.random.default_rng([seed, 2 + split]).permutation(labelled)
     parts = np.split(order, [labelled * 2 // 5, labelled * 3 // 5])
-    return Collection(made[0][0], made[0][1], {side: np.sort(rows) for side, rows in zip(SIDES, parts)}, made[1][0] if unlabelled else None)
+    return Collection(
+        made[0][0],
+        made[0][1],
+        {side: np.sort(rows) for side, rows in zip(SIDES, parts)},
+        made[1][0] if unlabelled else None,
+    )
 
 
 class _World:
@@ -56,14 +66,18 @@ class _World:
         self.outer = draw.normal(size=(HIDDEN, GLOBAL)) / np.sqrt(HIDDEN)
         self.words = draw.normal(size=(seen, WORDS)) * 0.15
         self.common_words = draw.normal(size=WORDS)
-        self.tag_of = np.where(draw.random(TAGS) < UNRELATED, -1, draw.integers(LOOSE, size=TAGS))  # the concept of each tag
+        self.tag_of = np.where(
+            draw.random(TAGS) < UNRELATED, -1, draw.integers(LOOSE, size=TAGS)
+        )  # the concept of each tag
         self.strength = draw.uniform(0.8, 2.2, size=TAGS)
         self.habits = draw.normal(size=(HABITS, TAGS)) * np.where(self.tag_of < 0, 1.0, 0.2)
         self.frequency = -0.8 * np.log(np.arange(TAGS) + 10.0)  # Zipf's law, about
 
     def pictures(self, count: int, draw: np.random.Generator) -> tuple[Pictures, np.ndarray]:
         """``count`` pictures and their labels int64 ``[count, 38]``."""
-        degrees = (draw.normal(size=(count, SCENES)) @ self.scenes + np.sqrt(0.5) * draw.normal(size=(count, LOOSE))) / self.spread
+        degrees = (
+            draw.normal(size=(count, SCENES)) @ self.scenes + np.sqrt(0.5) * draw.normal(size=(count, LOOSE))
+        ) / self.spread
         thresholds = np.array([_upper_quantile(share) for share in (*SHARES, *(SHARES[:STRICT] / 2))])
         judged = np.sqrt(1 - DOUBT) * degrees + np.sqrt(DOUBT) * draw.normal(size=degrees.shape)
         labels = (judged[:, [*range(LOOSE), *range(STRICT)]] > thresholds).astype(np.int64)
@@ -88,7 +102,9 @@ class _World:
         many = draw.negative_binomial(SHAPE, SHAPE / (SHAPE + MEAN), size=count) + 1
         many = np.where(draw.random(count) < UNTAGGED, 0, np.minimum(many, MOST))
         related = np.where(self.tag_of < 0, 0, present[:, self.tag_of]) * self.strength * 5
-        scores = self.frequency + related + draw.normal(size=(count, HABITS)) @ self.habits + draw.gumbel(size=(count, TAGS))
+        scores = (
+            self.frequency + related + draw.normal(size=(count, HABITS)) @ self.habits + draw.gumbel(size=(count, TAGS))
+        )
         first = np.argsort(-scores, axis=1)[:, :MOST]
         tags = np.zeros((count, TAGS), dtype=np.uint8)
         np.put_along_axis(tags, first, (np.arange(MOST) < many[:, None]).astype(np.uint8), 1)

@@ -58,7 +58,9 @@ def original(tmp_path_factory, content) -> Path:
     (root / "text").mkdir()
     for part in ("labelled", "unlabelled"):
         save_tags(root / "text" / f"text_all_2000_{part}.npz", content[f"{part} tags"])
-    (root / "text" / "vocab.txt").write_text("".join(f"{i} word{i:04d} {5000 - i}\n" for i in range(2000)), encoding="utf-8")
+    (root / "text" / "vocab.txt").write_text(
+        "".join(f"{i} word{i:04d} {5000 - i}\n" for i in range(2000)), encoding="utf-8"
+    )
     np.save(root / "labels.npy", content["labels"])
     (root / "splits").mkdir()
     for name, rows in content.items():
@@ -135,7 +137,9 @@ def test_pictures_without_tags(original, content):
 
 
 def test_tags_have_their_names(original):
-    binary, counts = (MirFlickr(MirFlickrConfig(root=original, tags=tags)).modalities()["tags"] for tags in ("binary", "counts"))
+    binary, counts = (
+        MirFlickr(MirFlickrConfig(root=original, tags=tags)).modalities()["tags"] for tags in ("binary", "counts")
+    )
     assert isinstance(binary, TagsModality) and isinstance(counts, CountsModality) and counts.likelihood == "poisson"
     assert binary.value_names("tags")[:2] == ["word0000", "word0001"] and len(binary.columns) == 2000
     image = MirFlickr().modalities()["image"]
@@ -181,10 +185,16 @@ OTHERS = "image/unlabelled/combined-0000{}-of-00005.npy"
 TEXT, TEXT2 = "text/text_all_2000_labelled.npz", "text/text_all_2000_unlabelled.npz"
 TRAIN, TEST = "splits/train_indices_1.npy", "splits/test_indices_1.npy"
 DEFECTS = {
-    "no labels": (lambda r: (r / "labels.npy").unlink(), r"there is no labels.npy in .*, which should be the folder of flickr_data.tar.gz"),
+    "no labels": (
+        lambda r: (r / "labels.npy").unlink(),
+        r"there is no labels.npy in .*, which should be the folder of flickr_data.tar.gz",
+    ),
     "no split": (lambda r: (r / TEST).unlink(), r"there is no splits/test_indices_1.npy in "),
     "no vocabulary": (lambda r: (r / "text/vocab.txt").unlink(), r"there is no text/vocab.txt in "),
-    "no pictures": (lambda r: shutil.rmtree(r / "image/labelled"), r"there is no file combined-\*.npy in .*image/labelled"),
+    "no pictures": (
+        lambda r: shutil.rmtree(r / "image/labelled"),
+        r"there is no file combined-\*.npy in .*image/labelled",
+    ),
     "a file missing": (
         lambda r: (r / SECOND).unlink(),
         r"There are 60 pictures in the 2 files of .*image/labelled and 100 in .*labels.npy; .* a file is missing",
@@ -197,18 +207,36 @@ DEFECTS = {
         lambda r: (r / OTHERS.format("3_1")).unlink(),
         r"There is no combined-00003_1-of-….npy before .*combined-00004",
     ),
-    "another name": (lambda r: np.save(r / "image/unlabelled/combined-x.npy", np.zeros(3)), r"combined-x.npy has an unknown name"),
-    "truncated pictures": (lambda r: cut(r / FIRST), r"combined-00001-of-00005.npy is truncated, damaged, or no .npy file"),
+    "another name": (
+        lambda r: np.save(r / "image/unlabelled/combined-x.npy", np.zeros(3)),
+        r"combined-x.npy has an unknown name",
+    ),
+    "truncated pictures": (
+        lambda r: cut(r / FIRST),
+        r"combined-00001-of-00005.npy is truncated, damaged, or no .npy file",
+    ),
     "empty": (lambda r: cut(r / TRAIN, 0), r"train_indices_1.npy is truncated, damaged"),
     "truncated labels": (lambda r: cut(r / "labels.npy"), r"labels.npy is truncated, damaged"),
-    "truncated tags": (lambda r: cut(r / TEXT), r"text_all_2000_labelled.npz is truncated, damaged, or no archive of arrays"),
-    "objects": (lambda r: np.save(r / TRAIN, np.array([None])), r"train_indices_1.npy is truncated, damaged, or no .npy file of numbers"),
+    "truncated tags": (
+        lambda r: cut(r / TEXT),
+        r"text_all_2000_labelled.npz is truncated, damaged, or no archive of arrays",
+    ),
+    "objects": (
+        lambda r: np.save(r / TRAIN, np.array([None])),
+        r"train_indices_1.npy is truncated, damaged, or no .npy file of numbers",
+    ),
     "a file twice": (
         lambda r: copy(r, FIRST, SECOND),
         r"combined-00002-of-00005.npy holds the same pictures as .*combined-00001-of-00005.npy",
     ),
-    "tags of the others": (lambda r: copy(r, FIRST, TEXT), r"text_all_2000_labelled.npz is truncated, damaged, or no archive of arrays"),
-    "swapped parts": (lambda r: exchange(r / "labels.npy", r / TRAIN), r"labels.npy holds \[40\] of int64; it should be \[pictures, 38\]"),
+    "tags of the others": (
+        lambda r: copy(r, FIRST, TEXT),
+        r"text_all_2000_labelled.npz is truncated, damaged, or no archive of arrays",
+    ),
+    "swapped parts": (
+        lambda r: exchange(r / "labels.npy", r / TRAIN),
+        r"labels.npy holds \[40\] of int64; it should be \[pictures, 38\]",
+    ),
     "the same split file": (
         lambda r: copy(r, TRAIN, TEST),
         r"train_indices_1.npy and .*test_indices_1.npy both name picture \d+; the three parts",
@@ -221,8 +249,14 @@ DEFECTS = {
         lambda r: save_tags(r / TEXT2, np.ones((99, 2000))),
         r"There are 100 pictures in .*image/unlabelled and 99 in .*unlabelled.npz",
     ),
-    "other tags": (lambda r: save_tags(r / TEXT, np.ones((100, 1999))), r"text_all_2000_labelled.npz holds a matrix \[100, 1999\]"),
-    "half an archive": (lambda r: archive(r / TEXT, indptr=None), r"text_all_2000_labelled.npz has no array indptr; a sparse matrix has"),
+    "other tags": (
+        lambda r: save_tags(r / TEXT, np.ones((100, 1999))),
+        r"text_all_2000_labelled.npz holds a matrix \[100, 1999\]",
+    ),
+    "half an archive": (
+        lambda r: archive(r / TEXT, indptr=None),
+        r"text_all_2000_labelled.npz has no array indptr; a sparse matrix has",
+    ),
     "a column beyond": (
         lambda r: archive(r / TEXT, indices=np.full(len(stored(r / TEXT)), 2000)),
         r"do not make a sparse matrix of 100 pictures",
@@ -255,12 +289,18 @@ DEFECTS = {
         lambda r: change(r / TRAIN, lambda x: put(x, (0,), 100)),
         r"train_indices_1.npy names picture 100, and there are 100 numbered from 0",
     ),
-    "a picture twice": (lambda r: change(r / TRAIN, lambda x: np.append(x, x[0])), r"train_indices_1.npy names picture \d+ twice"),
+    "a picture twice": (
+        lambda r: change(r / TRAIN, lambda x: np.append(x, x[0])),
+        r"train_indices_1.npy names picture \d+ twice",
+    ),
     "half a picture": (
         lambda r: change(r / TRAIN, lambda x: x + 0.5),
         r"train_indices_1.npy holds \[40\] of float64; it should be a list of whole numbers",
     ),
-    "fewer words": (lambda r: (r / "text/vocab.txt").write_text("0 sky 3\n"), r"vocab.txt has 1 lines; there are 2000 tags"),
+    "fewer words": (
+        lambda r: (r / "text/vocab.txt").write_text("0 sky 3\n"),
+        r"vocab.txt has 1 lines; there are 2000 tags",
+    ),
     "no words": (
         lambda r: (r / "text/vocab.txt").write_text("sky\n" * 2000),
         r"Line 1 of .*vocab.txt is 'sky'; it should be a number, a tag and a count",
@@ -299,7 +339,10 @@ def test_the_toy_keeps_the_contracts():
     check_dataset(toy)
     made = toy.splits()
     assert made.provenance.kind == "simulated"
-    assert made.provenance.summary == "40/20/40 simulated labelled pictures of split 1, and 20 unlabelled ones in training, seed 0"
+    assert (
+        made.provenance.summary
+        == "40/20/40 simulated labelled pictures of split 1, and 20 unlabelled ones in training, seed 0"
+    )
     assert splits(pictures=100, unlabelled=0, split=2).test.rows.tolist() != made.test.rows.tolist()
     assert set(made.val.labels["concept"].unique().tolist()) == {0, 1}
 
@@ -318,7 +361,11 @@ def test_simulated_tags_are_as_sparse_as_the_real_ones(simulated):
     assert (many == 0).mean() == pytest.approx(4551 / 25_000, abs=0.05)
     assert labels.shape == (900, 38) and (labels[:, 24:] <= labels[:, :14]).all()  # the strict sense implies the other
     shares = labels.mean(0)
-    assert shares[0] == pytest.approx(0.4, abs=0.06) and shares[23] == pytest.approx(0.02, abs=0.02) and (labels.sum(0) > 0).all()
+    assert (
+        shares[0] == pytest.approx(0.4, abs=0.06)
+        and shares[23] == pytest.approx(0.02, abs=0.02)
+        and (labels.sum(0) > 0).all()
+    )
 
 
 def test_both_views_know_concepts_and_have_something_of_their_own(simulated):

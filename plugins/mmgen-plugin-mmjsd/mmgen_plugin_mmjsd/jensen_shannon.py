@@ -1,4 +1,6 @@
-"""What MMJSD and MMJSD-PoE share: the Jensen-Shannon divergence of the experts, and the reconstruction from a joint posterior."""
+"""What MMJSD and MMJSD-PoE share: the Jensen-Shannon divergence of the experts, and the reconstruction from a joint
+posterior.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,14 @@ class JensenShannonConfig(ObjectiveConfig):
 
     weights: tuple[float, ...] | None = Field(
         None,
-        description="Relative weights π of N(0, I) and of each modality, in this order; divided by their sum over what a row has. None: equal, 1/(M+1); "
-        "0.3, 0.35, 0.35 are those of the released script for CelebA.",
+        description="Relative weights π of N(0, I) and of each modality, in this order; divided by their sum over "
+        "what a row has. None: equal, 1/(M+1); 0.3, 0.35, 0.35 are those of the released script for CelebA.",
     )
     mixture_sampling: Literal["stratified", "all"] = Field(
         "stratified",
-        description="Of a posterior that is a mixture: 'stratified' decodes each row once, from a component drawn by weight (the components share the rows "
-        "of a batch, as in the released code), 'all' from every component, weighted.",
+        description="Of a posterior that is a mixture: 'stratified' decodes each row once, from a component drawn by "
+        "weight (the components share the rows of a batch, as in the released code), 'all' from every component, "
+        "weighted.",
     )
 
     @field_validator("weights")
@@ -38,10 +41,12 @@ class JensenShannonConfig(ObjectiveConfig):
 
 
 class JensenShannon(Objective):
-    r"""Reconstruction from a joint posterior, and the Jensen-Shannon divergence of the M + 1 experts :math:`q_0 = \mathcal N(0, I), q_1, \dots, q_M`.
+    r"""Reconstruction from a joint posterior, and the Jensen-Shannon divergence of the M + 1 experts :math:`q_0 =
+    \mathcal N(0, I), q_1, \dots, q_M`.
 
     .. math::
-        \mathbb E_{q(z|X)} \sum_m \log p(x_m|z) - \beta \sum_{k=0}^M \pi_k\, \mathrm{KL}(q_k \| f), \qquad f \propto \prod_{k=0}^M q_k^{\pi_k}
+        \mathbb E_{q(z|X)} \sum_m \log p(x_m|z) - \beta \sum_{k=0}^M \pi_k\, \mathrm{KL}(q_k \| f), \qquad
+        f \propto \prod_{k=0}^M q_k^{\pi_k}
     """
 
     priors = ("normal",)
@@ -54,7 +59,8 @@ class JensenShannon(Objective):
         weights = self.config.weights or (1.0,) * (modalities + 1)
         if len(weights) != modalities + 1:
             raise MmgenError(
-                f"objective.weights: there are {len(weights)} numbers; there should be {modalities + 1}, for N(0, I) and each of the {modalities} modalities."
+                f"objective.weights: there are {len(weights)} numbers; there should be {modalities + 1}, for N(0, I) "
+                f"and each of the {modalities} modalities."
             )
         self.standard_weight = float(weights[0])
         self.register_buffer("weights", torch.tensor(weights), persistent=False)

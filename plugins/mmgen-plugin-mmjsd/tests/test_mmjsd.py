@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from mmgen import MmgenError
 from mmgen.distributions import Gaussian
-from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, masks, toy_data, world_batch, world_model
+from mmgen.testing import (
+    LinearGaussianWorld,
+    central_noise,
+    experts_and_masks,
+    make_model,
+    masks,
+    toy_data,
+    world_batch,
+    world_model,
+)
 from mmgen.testing.literal import at, constant_noise, kl, product, row_of, world_log_likelihood
 
 WORLD = LinearGaussianWorld((2, 3, 1), 2, seed=1)
@@ -54,7 +63,9 @@ def literal_mixture(objective, weights, experts, present, prior_component):
 
 
 def literal(objective, weights, experts, present, x, prior_component=False):
-    """Reconstruction of each modality and the divergence of one row; ``experts`` and ``x`` are lists over modalities."""
+    """Reconstruction of each modality and the divergence of one row; ``experts`` and ``x`` are lists over
+    modalities.
+    """
     reconstruction = [0.0] * len(experts)
     for weight, mean, log_variance in literal_mixture(objective, weights, experts, present, prior_component):
         z = at((mean, log_variance), 0.5)
@@ -80,7 +91,9 @@ def test_is_the_equation_written_literally(objective, options, weights, case):
     torch.testing.assert_close(drawn.divergence, terms.divergence)
     for b in range(available.shape[0]):
         present = [m for m in range(3) if available[b, m]]
-        expected = literal(objective, weights, row_of(experts, b), present, [values[b].tolist() for values in X], **options)
+        expected = literal(
+            objective, weights, row_of(experts, b), present, [values[b].tolist() for values in X], **options
+        )
         torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), expected[0], rtol=1e-8, atol=1e-8)
         torch.testing.assert_close(float(terms.divergence[b]), expected[1], rtol=1e-8, atol=1e-8)
 
@@ -97,7 +110,9 @@ def test_gradients_are_those_of_the_equation(objective, options, present):
     (gradient,) = torch.autograd.grad(value.sum(), parameters)
 
     def equation(values):
-        terms = literal(objective, UNEQUAL, row_of(Gaussian(*values), 0), present, [x[0].tolist() for x in X], **options)
+        terms = literal(
+            objective, UNEQUAL, row_of(Gaussian(*values), 0), present, [x[0].tolist() for x in X], **options
+        )
         return sum(terms[0]) - 0.7 * terms[1]
 
     for index in itertools.product(range(2), range(3), range(1), range(2)):
@@ -108,7 +123,10 @@ def test_gradients_are_those_of_the_equation(objective, options, present):
 
 
 @pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
-@given(case=experts_and_masks(modalities=(20, 20), rows=(2, 2), latent_dim=(1, 2), mean=3.0, log_variance=(-4.0, 4.0)), data=st.data())
+@given(
+    case=experts_and_masks(modalities=(20, 20), rows=(2, 2), latent_dim=(1, 2), mean=3.0, log_variance=(-4.0, 4.0)),
+    data=st.data(),
+)
 def test_twenty_modalities_with_weights(objective, case, data):
     experts, available = case
     weights = tuple(data.draw(st.lists(st.sampled_from([0.25, 1.0, 3.0]), min_size=21, max_size=21)))
@@ -116,7 +134,9 @@ def test_twenty_modalities_with_weights(objective, case, data):
     got = world_model(world, objective, weights=weights).objective.divergence(experts, available)
     for b in range(2):
         present = [m for m in range(20) if available[b, m]]
-        assert float(got[b]) == pytest.approx(literal_divergence(weights, row_of(experts, b), present), rel=1e-8, abs=1e-9)
+        assert float(got[b]) == pytest.approx(
+            literal_divergence(weights, row_of(experts, b), present), rel=1e-8, abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
@@ -164,14 +184,21 @@ def literal_posterior(objective, subset_posterior, weights, experts, subset):
         if len(subset) == 1:
             return [(1.0, *experts[subset[0]])]
         shares = [weights[0]] + [weights[m + 1] for m in subset]
-        return [(1.0, *product([(zeros, zeros)] + [experts[m] for m in subset], [share / sum(shares) for share in shares]))]
+        return [
+            (1.0, *product([(zeros, zeros)] + [experts[m] for m in subset], [share / sum(shares) for share in shares]))
+        ]
     return literal_mixture(objective, weights, experts, subset, False)
 
 
 @pytest.mark.parametrize("weights", [EQUAL, UNEQUAL])
 @pytest.mark.parametrize(
     ("objective", "options"),
-    [("mmjsd", {}), ("mmjsd", {"prior_component": True}), ("mmjsd", {"subset_posterior": "dynamic-prior"}), ("mmjsd-poe", {})],
+    [
+        ("mmjsd", {}),
+        ("mmjsd", {"prior_component": True}),
+        ("mmjsd", {"subset_posterior": "dynamic-prior"}),
+        ("mmjsd-poe", {}),
+    ],
 )
 def test_a_known_subset_has_its_posterior(objective, options, weights):
     model = model_of(objective, weights, **options)
@@ -183,7 +210,9 @@ def test_a_known_subset_has_its_posterior(objective, options, weights):
     posterior = model.posterior(world_batch(X), given_)  # all subsets at once, [7, C, B, D]
     for s, subset in enumerate(subsets):
         for b in range(3):
-            expected = literal_posterior(objective, options.get("subset_posterior"), weights, row_of(experts, b), subset)
+            expected = literal_posterior(
+                objective, options.get("subset_posterior"), weights, row_of(experts, b), subset
+            )
             got = [c for c in range(posterior.weights.shape[1]) if posterior.weights[s, c, b] > 0]
             assert len(got) == len(expected)
             for c, (weight, mean, log_variance) in zip(got, expected):
@@ -217,7 +246,10 @@ def test_a_missing_modality_is_as_if_it_did_not_exist(objective, case, data):
 
 @pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
 def test_equal_weights_are_the_default_whatever_their_size(objective):
-    default, sevens = make_model(objective, toy_data(missing=0.4)), make_model(objective, toy_data(missing=0.4), weights=(7.0,) * 4)
+    default, sevens = (
+        make_model(objective, toy_data(missing=0.4)),
+        make_model(objective, toy_data(missing=0.4), weights=(7.0,) * 4),
+    )
     batch = toy_data(missing=0.4).train[:8]
     for model in (default, sevens):
         torch.manual_seed(0)
@@ -249,7 +281,9 @@ def test_it_is_the_elbo_under_the_dynamic_prior_up_to_the_prior_as_an_expert():
     zeros = [0.0] * 3
     for b in range(8):
         dynamic = product([*row_of(experts, b), (zeros, zeros)], [0.25] * 4)
-        assert float(got.divergence[b]) == pytest.approx(0.75 * float(expected.divergence[b]) + 0.25 * kl((zeros, zeros), dynamic))
+        assert float(got.divergence[b]) == pytest.approx(
+            0.75 * float(expected.divergence[b]) + 0.25 * kl((zeros, zeros), dynamic)
+        )
 
 
 def test_mmjsd_can_lie_above_the_evidence():

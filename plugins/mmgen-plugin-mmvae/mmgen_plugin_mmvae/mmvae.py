@@ -22,29 +22,33 @@ class MMVAEConfig(ObjectiveConfig):
 
     estimator: Literal["elbo", "iwae", "looser", "dreg"] = Field(
         "elbo",
-        description="'elbo' as in later comparisons (MoPoE-VAE and after); 'iwae' with one logarithm over all posteriors and samples; 'looser' with one per posterior, "
-        "which the authors recommend; 'dreg' with doubly reparameterised gradients, which they train with.",
+        description="'elbo' as in later comparisons (MoPoE-VAE and after); 'iwae' with one logarithm over all "
+        "posteriors and samples; 'looser' with one per posterior, which the authors recommend; 'dreg' with doubly "
+        "reparameterised gradients, which they train with.",
     )
     samples: int | None = Field(
         None,
         ge=1,
-        description="Samples K per row, or per row and posterior: by default 1 for 'elbo', 10 otherwise; 30 and 50 in the paper.",
+        description="Samples K per row, or per row and posterior: by default 1 for 'elbo', 10 otherwise; 30 and 50 "
+        "in the paper.",
     )
     mixture_sampling: Literal["stratified", "all"] = Field(
         "stratified",
-        description="Of 'elbo': samples from one posterior per row, chosen by weight, or from every posterior (M² K decodings); the others use every one.",
+        description="Of 'elbo': samples from one posterior per row, chosen by weight, or from every posterior (M² K "
+        "decodings); the others use every one.",
     )
     dreg_bound: Literal["looser", "tight"] = Field(
         "looser", description="Which bound 'dreg' has the gradient of: that of 'looser' or that of 'iwae'."
     )
     posterior: Literal["gaussian", "laplace"] = Field(
         "gaussian",
-        description="Family of q(z|x_m); the paper has Laplace posteriors with the prior 'laplace', later comparisons Gaussians.",
+        description="Family of q(z|x_m); the paper has Laplace posteriors with the prior 'laplace', later "
+        "comparisons Gaussians.",
     )
     posterior_scale: Literal["free", "normalised"] = Field(
         "free",
-        description="Scales s of q(z|x_m): exp(½ℓ) with the head's ℓ (the b of a Laplace), or the same divided by their mean over dimensions, so that they sum to D, "
-        "as in the authors' code for MNIST-SVHN.",
+        description="Scales s of q(z|x_m): exp(½ℓ) with the head's ℓ (the b of a Laplace), or the same divided by "
+        "their mean over dimensions, so that they sum to D, as in the authors' code for MNIST-SVHN.",
     )
 
 
@@ -52,25 +56,31 @@ class MMVAE(Objective):
     r"""MMVAE: the uniform mixture of the unimodal posteriors, :math:`q(z|X) = \tfrac1M \sum_m q(z|x_m)`.
 
     .. math::
-        \text{elbo:} \quad & \tfrac1M \sum_r \big\{ \mathbb E_{q_r} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_r \| p) \big\} \\
+        \text{elbo:} \quad &
+        \tfrac1M \sum_r \big\{ \mathbb E_{q_r} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_r \| p) \big\} \\
         \text{iwae:} \quad & \mathbb E \log \tfrac{1}{MK} \sum_r \sum_k w_r^k, \qquad
         \text{looser:} \quad \tfrac1M \sum_r \mathbb E \log \tfrac1K \sum_k w_r^k \\
-        & \log w_r^k = \sum_m \log p(x_m|z_r^k) + \beta \big[ \log p(z_r^k) - \log \tfrac1M \sum_m q(z_r^k|x_m) \big], \quad z_r^k \sim q(z|x_r)
+        & \log w_r^k = \sum_m \log p(x_m|z_r^k) + \beta \big[ \log p(z_r^k) - \log \tfrac1M \sum_m q(z_r^k|x_m) \big], \quad
+        z_r^k \sim q(z|x_r)
 
-    ``dreg`` has the value of ``looser`` (or ``iwae``) and other gradients: the parameters of q are constants in log w, and what flows into :math:`z_r^k` is
-    multiplied by the normalised weight ŵ once more: :math:`\sum \hat w^2\, \partial_z \log w\, \partial_\phi z` for encoders,
-    :math:`\sum \hat w\, \partial_\theta \log w` for the rest. It is derived for one posterior and β = 1, and used for the mixture as in the paper.
+    ``dreg`` has the value of ``looser`` (or ``iwae``) and other gradients: the parameters of q are constants in log w,
+    and what flows into :math:`z_r^k` is multiplied by the normalised weight ŵ once more: :math:`\sum \hat w^2\,
+    \partial_z \log w\, \partial_\phi z` for encoders, :math:`\sum \hat w\, \partial_\theta \log w` for the rest. It is
+    derived for one posterior and β = 1, and used for the mixture as in the paper.
 
-    Terms of the weighted ones, by log-mean-exp(log w) = Σ ŵ log w − KL(ŵ ‖ uniform) with ŵ constant: ``log_likelihood`` and ``divergence`` are means under ŵ, and
-    ``importance`` is −KL(ŵ ‖ uniform). Their sum has exactly the value and gradient of the equation at the model's β, and bounds it from below while β warms up.
-    At β = 1 all are lower bounds of log p(X).
+    Terms of the weighted ones, by log-mean-exp(log w) = Σ ŵ log w − KL(ŵ ‖ uniform) with ŵ constant: ``log_likelihood``
+    and ``divergence`` are means under ŵ, and ``importance`` is −KL(ŵ ‖ uniform). Their sum has exactly the value and
+    gradient of the equation at the model's β, and bounds it from below while β warms up. At β = 1 all are lower bounds
+    of log p(X).
 
-    All modalities are decoded from every sample; the prior is neither an expert nor a component. Missing modalities: M, m and r run over what a row has, exactly.
-    After training a single modality has the posterior q_m, several a uniform mixture.
+    All modalities are decoded from every sample; the prior is neither an expert nor a component. Missing modalities: M,
+    m and r run over what a row has, exactly. After training a single modality has the posterior q_m, several a uniform
+    mixture.
 
-    Source: Shi et al. 2019, section 3 (mixture and IWAE), with the objectives of the released code; DReG: Tucker et al. 2019; ``elbo`` as in Sutter et al. 2021
-    (MoPoE-VAE). Deviations: the 1e-6 that is added to scales is left out; ``elbo`` decodes across modalities, where that code reweights the samples of the other
-    posteriors, with weights that can explode.
+    Source: Shi et al. 2019, section 3 (mixture and IWAE), with the objectives of the released code; DReG: Tucker et al.
+    2019; ``elbo`` as in Sutter et al. 2021 (MoPoE-VAE). Deviations: the 1e-6 that is added to scales is left out;
+    ``elbo`` decodes across modalities, where that code reweights the samples of the other posteriors, with weights that
+    can explode.
     """
 
     Config = MMVAEConfig
@@ -93,15 +103,23 @@ class MMVAE(Objective):
         log_scale = 0.5 * experts.log_variance
         if self.config.posterior_scale == "normalised":
             log_scale = log_scale.log_softmax(-1) + math.log(log_scale.shape[-1])
-        return Laplace(experts.mean, log_scale) if self.config.posterior == "laplace" else Gaussian(experts.mean, 2 * log_scale)
+        return (
+            Laplace(experts.mean, log_scale)
+            if self.config.posterior == "laplace"
+            else Gaussian(experts.mean, 2 * log_scale)
+        )
 
-    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    def posterior(
+        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
+    ) -> Mixture:
         """The uniform mixture of what is given, ``[..., M, B, D]``."""
         return mixture_of_experts(self.family(experts), given)
 
     def _elbo(self, model: MultimodalVAE, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
         stratified = self.config.mixture_sampling == "stratified"
-        log_likelihood, z = expected_log_likelihood(model, batch, posterior, stratified=stratified, samples=self.config.samples or 1)
+        log_likelihood, z = expected_log_likelihood(
+            model, batch, posterior, stratified=stratified, samples=self.config.samples or 1
+        )
         divergence = kl_divergence(posterior.components, prior, z)
         return Terms(log_likelihood, (posterior.weights * divergence).sum(0))
 
@@ -119,8 +137,12 @@ class MMVAE(Objective):
         others = {"importance": value - (share * log_w).sum((0, 1))}
         return Terms((share * log_likelihood).sum((1, 2)), (share * log_ratio).sum((0, 1)), others)
 
-    def _weighted(self, log_w: Float[Tensor, "K M B"], log_share: Float[Tensor, "M B"]) -> tuple[Tensor, Tensor, Tensor]:
-        """The bound ``[B]``, the weights ŵ of its logarithms and the same averaged over these, which sum to one: both ``[K, M, B]``."""
+    def _weighted(
+        self, log_w: Float[Tensor, "K M B"], log_share: Float[Tensor, "M B"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The bound ``[B]``, the weights ŵ of its logarithms and the same averaged over these, which sum to one: both
+        ``[K, M, B]``.
+        """
         log_samples = math.log(len(log_w))
         if self.config.estimator == "iwae" or (self.config.estimator == "dreg" and self.config.dreg_bound == "tight"):
             shared = log_w + log_share

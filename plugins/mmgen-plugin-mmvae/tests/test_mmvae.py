@@ -12,7 +12,12 @@ from mmgen.testing import LinearGaussianWorld, make_model, toy_data, world_batch
 
 KINDS = ("vector", "counts", "tags")
 WEIGHTS = (2.0, 0.5, 1.0)
-PRIORS = {"normal": "normal", "scaled-normal": "scaled-normal", "laplace": "laplace", "learned": {"name": "laplace", "learned": True}}
+PRIORS = {
+    "normal": "normal",
+    "scaled-normal": "scaled-normal",
+    "laplace": "laplace",
+    "learned": {"name": "laplace", "learned": True},
+}
 VECTOR = (0.7, 0.0, -0.9)
 FAMILIES = [("gaussian", "normal"), ("laplace", "learned"), ("gaussian", "scaled-normal")]
 LOG_MEANS = [("iwae", "looser"), ("looser", "looser"), ("dreg", "looser"), ("dreg", "tight")]
@@ -55,16 +60,23 @@ def log_prior(model, prior, z):
     if prior in ("learned", "scaled-normal"):
         exponentials = model.objective.prior_for.log_scale.vector.exp()
         scale = 3 * exponentials / exponentials.sum()
-    return (log_laplace if prior in ("learned", "laplace") else log_normal)(z, torch.zeros(3, dtype=torch.float64), scale)
+    return (log_laplace if prior in ("learned", "laplace") else log_normal)(
+        z, torch.zeros(3, dtype=torch.float64), scale
+    )
 
 
 def joint_log_likelihood(model, batch, b, z, have):
     """w_m log p(x_m | z) of the modalities that the row has."""
-    return {m: WEIGHTS[m] * model.likelihoods[m].log_prob(model.decode(z[None], KINDS[m])[0], batch.data[KINDS[m]][b]) for m in have}
+    return {
+        m: WEIGHTS[m] * model.likelihoods[m].log_prob(model.decode(z[None], KINDS[m])[0], batch.data[KINDS[m]][b])
+        for m in have
+    }
 
 
 def log_weights(model, batch, b, eps, family, prior, scale_rule, beta, constant_q):
-    """log w[r][k] of one row with its samples and parts, by the plain formula; with ``constant_q`` the parameters of q(z|X) are constants in the density."""
+    """log w[r][k] of one row with its samples and parts, by the plain formula; with ``constant_q`` the parameters of
+    q(z|X) are constants in the density.
+    """
     have = [m for m in range(3) if batch.available[b, m]]
     q = [(mean[b], scale[b]) for mean, scale in posteriors(model, batch, scale_rule)]
     found = {}
@@ -91,14 +103,24 @@ def groups(have, samples, tight):
 @pytest.mark.parametrize(("estimator", "dreg_bound"), LOG_MEANS)
 @settings(max_examples=3)
 @given(seed=st.integers(0, 1000), scale_rule=st.sampled_from(["free", "normalised"]), beta=st.sampled_from([1.0, 0.3]))
-def test_weighted_estimators_are_the_equations_in_value_and_gradient(estimator, dreg_bound, family, prior, seed, scale_rule, beta):
+def test_weighted_estimators_are_the_equations_in_value_and_gradient(
+    estimator, dreg_bound, family, prior, seed, scale_rule, beta
+):
     samples, rows = 2, 2
-    options = {"estimator": estimator, "dreg_bound": dreg_bound, "samples": samples, "posterior_scale": scale_rule, "posterior": family}
+    options = {
+        "estimator": estimator,
+        "dreg_bound": dreg_bound,
+        "samples": samples,
+        "posterior_scale": scale_rule,
+        "posterior": family,
+    }
     data, model = made(prior, beta=beta, **options)
     start = seed % 30
     batch = model.prepare(data.train[start : start + rows])
     torch.manual_seed(seed)
-    eps = (laplace_noise if family == "laplace" else normal_noise)((samples, 3, rows, 3), torch.zeros((), dtype=torch.float64))
+    eps = (laplace_noise if family == "laplace" else normal_noise)(
+        (samples, 3, rows, 3), torch.zeros((), dtype=torch.float64)
+    )
     torch.manual_seed(seed)
     terms = model(batch)
     value = terms.value(beta)
@@ -119,11 +141,15 @@ def test_weighted_estimators_are_the_equations_in_value_and_gradient(estimator, 
                 for m in have:
                     likelihood[m] += share * float(likelihoods[m].detach()) / len(under)
                 divergence += share * float(ratio.detach()) / len(under)
-                if estimator == "dreg":  # encoders through z with the squared weight, everything else with the weight and z constant
+                if (
+                    estimator == "dreg"
+                ):  # encoders through z with the squared weight, everything else with the weight and z constant
                     (to_z,) = torch.autograd.grad(log_w, z, retain_graph=True)
                     surrogate = surrogate + share**2 * (to_z.detach() * z).sum() / len(under)
                     fixed = z.detach()
-                    direct = sum(joint_log_likelihood(model, batch, b, fixed, have).values()) + beta * log_prior(model, prior, fixed)
+                    direct = sum(joint_log_likelihood(model, batch, b, fixed, have).values()) + beta * log_prior(
+                        model, prior, fixed
+                    )
                     surrogate = surrogate + share * direct / len(under)
         bound = sum(bounds) / len(under)
         assert float(value[b].detach()) == pytest.approx(float(bound.detach()), rel=1e-9, abs=1e-9)
@@ -134,14 +160,22 @@ def test_weighted_estimators_are_the_equations_in_value_and_gradient(estimator, 
         expected = [e if p is None else e + p for e, p in zip(expected, plain)]
     for name, one, two in zip(names, got, expected):
         torch.testing.assert_close(
-            torch.zeros_like(two) if one is None else one, two, rtol=1e-6, atol=1e-8, msg=lambda text, name=name: f"{name}: {text}"
+            torch.zeros_like(two) if one is None else one,
+            two,
+            rtol=1e-6,
+            atol=1e-8,
+            msg=lambda text, name=name: f"{name}: {text}",
         )
 
 
 def kl(family, prior, model, mean, scale, samples):
     """KL(q_r ‖ p) of one row in closed form within a family, else by the samples."""
     total = 0.0
-    other = [3 * math.exp(v) / sum(map(math.exp, VECTOR)) for v in VECTOR] if prior in ("learned", "scaled-normal") else [1.0] * 3
+    other = (
+        [3 * math.exp(v) / sum(map(math.exp, VECTOR)) for v in VECTOR]
+        if prior in ("learned", "scaled-normal")
+        else [1.0] * 3
+    )
     for m, s, o in zip(mean.tolist(), scale.tolist(), other):
         if family == "gaussian" and prior in ("normal", "scaled-normal"):
             total += 0.5 * ((s**2 + m**2) / o**2 - 1) - math.log(s / o)
@@ -162,7 +196,9 @@ def test_elbo_over_all_posteriors_is_the_equation_written_literally(family, prio
     start, rows = seed % 30, 3
     batch = model.prepare(data.train[start : start + rows])
     torch.manual_seed(seed)
-    eps = (laplace_noise if family == "laplace" else normal_noise)((samples, 3, rows, 3), torch.zeros((), dtype=torch.float64))
+    eps = (laplace_noise if family == "laplace" else normal_noise)(
+        (samples, 3, rows, 3), torch.zeros((), dtype=torch.float64)
+    )
     torch.manual_seed(seed)
     terms = model(batch)
     q = posteriors(model, batch, scale_rule)
@@ -209,7 +245,10 @@ def test_one_posterior_per_row_has_the_mean_of_all(family):
 
 
 OPTIONS = [
-    *({"estimator": estimator, "dreg_bound": bound, "samples": 3, "posterior": "laplace"} for estimator, bound in LOG_MEANS),
+    *(
+        {"estimator": estimator, "dreg_bound": bound, "samples": 3, "posterior": "laplace"}
+        for estimator, bound in LOG_MEANS
+    ),
     {"mixture_sampling": "all", "posterior": "laplace"},
     {},
 ]
@@ -229,7 +268,10 @@ def test_a_masked_row_is_a_row_of_the_model_of_what_it_has(options):
         mask = torch.zeros(5, 3, dtype=torch.bool)
         mask[:, list(have)] = True
         small = type(batch)(
-            {kind: batch.data[kind] for kind in kinds}, torch.ones(5, len(have), dtype=torch.bool), batch.labels, batch.rows
+            {kind: batch.data[kind] for kind in kinds},
+            torch.ones(5, len(have), dtype=torch.bool),
+            batch.labels,
+            batch.rows,
         )
         with central_noise(), torch.no_grad():
             got, expected = model(batch.restrict(mask)), part(small)
@@ -320,7 +362,9 @@ def test_after_training_one_modality_has_its_posterior_and_several_the_mixture(f
 def test_the_prior_is_what_is_sampled_from_and_its_scales_sum_to_the_dimensions(prior):
     _, model = made(prior)
     learned = prior in ("learned", "scaled-normal")
-    scale = torch.tensor([3 * math.exp(v) / sum(map(math.exp, VECTOR)) for v in VECTOR] if learned else [1.0] * 3, dtype=torch.float64)
+    scale = torch.tensor(
+        [3 * math.exp(v) / sum(map(math.exp, VECTOR)) for v in VECTOR] if learned else [1.0] * 3, dtype=torch.float64
+    )
     with torch.no_grad():
         torch.testing.assert_close(model.unconditional_prior(2).scale[0], scale, rtol=1e-6, atol=0)
         torch.manual_seed(0)

@@ -15,7 +15,8 @@ class Independent(Objective):
 
     .. math:: \sum_m \big\{ \mathbb E_{q_m} \log p(x_m|z_m) - \beta\, \mathrm{KL}(q_m \| \mathcal N(0, I)) \big\}
 
-    A modality is "generated" from another by decoding the other's latent, which is near chance by construction: the floor of every comparison.
+    A modality is "generated" from another by decoding the other's latent, which is near chance by construction: the
+    floor of every comparison.
 
     Source: "Unity by Diversity" (arXiv 2403.05300), section 5, Figure 1a.
     """
@@ -35,7 +36,8 @@ class AggregatedConfig(ObjectiveConfig):
 
     kl_weight: Literal["one", "modalities"] = Field(
         "one",
-        description="κ: 1, or how many modalities a row has; the released code sums the same KL once per modality, so the paper's β axis needs 'modalities'.",
+        description="κ: 1, or how many modalities a row has; the released code sums the same KL once per modality, "
+        "so the paper's β axis needs 'modalities'.",
     )
 
 
@@ -45,11 +47,11 @@ class Aggregated(Objective):
     .. math:: \mathbb E_{q} \sum_m \log p(x_m|z) - \beta \kappa\, \mathrm{KL}(q \| \mathcal N(0, I)), \quad
         q = \mathcal N\Big(\tfrac1M \sum_m \mu_m,\, \tfrac1M \sum_m \sigma^2_m\Big)
 
-    After training a subset has the mean of its experts, a single modality its own q_m. Products and mixtures of experts instead of the mean (``--aggregator``)
-    come without the prior as an expert, as in the released code.
+    After training a subset has the mean of its experts, a single modality its own q_m. Products and mixtures of experts
+    instead of the mean (``--aggregator``) come without the prior as an expert, as in the released code.
 
-    Source: "Unity by Diversity" (arXiv 2403.05300), section 5, Figure 1b, Eqs. 15 and 16. Deviation: κ = 1; Eq. 16 prints scales, the released image code averages
-    variances and the code for the rats scales (``aggregator.average``).
+    Source: "Unity by Diversity" (arXiv 2403.05300), section 5, Figure 1b, Eqs. 15 and 16. Deviation: κ = 1; Eq. 16
+    prints scales, the released image code averages variances and the code for the rats scales (``aggregator.average``).
     """
 
     Config = AggregatedConfig

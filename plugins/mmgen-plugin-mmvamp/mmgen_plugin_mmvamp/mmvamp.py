@@ -33,20 +33,25 @@ class MMVAMPConfig(ObjectiveConfig):
 
     estimator: Literal["pairwise", "mc", "variational"] = Field(
         "pairwise",
-        description="Of the divergence: 'pairwise' is the closed-form upper bound that the released code optimises, 'mc' the KL to the mixture as in the "
-        "paper, by Monte Carlo, 'variational' a closed-form upper bound between the two.",
+        description="Of the divergence: 'pairwise' is the closed-form upper bound that the released code optimises, "
+        "'mc' the KL to the mixture as in the paper, by Monte Carlo, 'variational' a closed-form upper bound between "
+        "the two.",
     )
     samples: int = Field(1, ge=1, description="Samples per posterior for the reconstructions and for 'mc'.")
-    standard_normal_weight: float = Field(0.0, ge=0, le=1, description="Weight α of N(0, I) in the prior; 1 gives independent VAEs.")
+    standard_normal_weight: float = Field(
+        0.0, ge=0, le=1, description="Weight α of N(0, I) in the prior; 1 gives independent VAEs."
+    )
     anneal_steps: float | None = Field(
         None,
         gt=0,
-        description="α(t) = exp(t ln(1e-10) / anneal_steps) at optimiser step t instead of a fixed weight; the released image scripts use 300000.",
+        description="α(t) = exp(t ln(1e-10) / anneal_steps) at optimiser step t instead of a fixed weight; the "
+        "released image scripts use 300000.",
     )
     warmup_steps: int = Field(
         0,
         ge=0,
-        description="Optimiser steps with 'pairwise' before the chosen estimator; ours, for 'mc' and 'variational', together with a larger β.",
+        description="Optimiser steps with 'pairwise' before the chosen estimator; ours, for 'mc' and 'variational', "
+        "together with a larger β.",
     )
 
 
@@ -63,17 +68,21 @@ class MMVAMP(Objective):
     - ``variational``: :math:`-\sum_m \log \tfrac1M \sum_j \exp(-\mathrm{KL}(q_m \| q_j))`, by Jensen.
     - ``pairwise``: :math:`\tfrac1M \sum_m \sum_j \mathrm{KL}(q_m \| q_j)`, by convexity; never saturates.
 
-    With a weight α of N(0, I) the prior is :math:`\alpha\, \mathcal N(0, I) + \tfrac{1-\alpha}{M} \sum_j q_j`, and the bounds change with it:
-    ``pairwise`` becomes :math:`\sum_m \{\alpha\, \mathrm{KL}(q_m \| \mathcal N(0, I)) + \tfrac{1-\alpha}{M} \sum_j \mathrm{KL}(q_m \| q_j)\}`.
+    With a weight α of N(0, I) the prior is :math:`\alpha\, \mathcal N(0, I) + \tfrac{1-\alpha}{M} \sum_j q_j`, and the
+    bounds change with it: ``pairwise`` becomes :math:`\sum_m \{\alpha\, \mathrm{KL}(q_m \| \mathcal N(0, I)) +
+    \tfrac{1-\alpha}{M} \sum_j \mathrm{KL}(q_m \| q_j)\}`.
 
-    ``warmup_steps`` is ours, not the paper's: the first so many optimiser steps minimise ``pairwise`` whatever the estimator, and so start ``mc`` and
-    ``variational`` from aligned posteriors. They stay aligned only with a larger β (docs/methods/mmvamp.md).
+    ``warmup_steps`` is ours, not the paper's: the first so many optimiser steps minimise ``pairwise`` whatever the
+    estimator, and so start ``mc`` and ``variational`` from aligned posteriors. They stay aligned only with a larger β
+    (docs/methods/mmvamp.md).
 
-    Gradients flow through both arguments of every KL. Rows that lack modalities sum and average over those that they have. After training a single
-    modality has the posterior q_m, and several a uniform mixture (which the paper leaves undefined).
+    Gradients flow through both arguments of every KL. Rows that lack modalities sum and average over those that they
+    have. After training a single modality has the posterior q_m, and several a uniform mixture (which the paper leaves
+    undefined).
 
-    Source: "Unity by Diversity" (arXiv 2403.05300), sections 3 and 4. Deviation: the default estimator is the one of the released code, ``pairwise``;
-    ``mc`` costs at most β M log M, reached with disjoint posteriors, where its gradient vanishes (docs/methods/mmvamp.md).
+    Source: "Unity by Diversity" (arXiv 2403.05300), sections 3 and 4. Deviation: the default estimator is the one of
+    the released code, ``pairwise``; ``mc`` costs at most β M log M, reached with disjoint posteriors, where its
+    gradient vanishes (docs/methods/mmvamp.md).
     """
 
     Config = MMVAMPConfig
@@ -88,7 +97,9 @@ class MMVAMP(Objective):
         log_likelihood = model.log_likelihood(z.transpose(0, 1), batch, own=True).mean(1)  # [M, B]
         return Terms(log_likelihood, self.divergence(experts, batch.available, z))
 
-    def divergence(self, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]) -> Float[Tensor, " B"]:
+    def divergence(
+        self, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]
+    ) -> Float[Tensor, " B"]:
         """The chosen estimate of R; rows that have no modality have 0."""
         estimator, warmup = self.config.estimator, self.config.warmup_steps
         each = self._estimate(estimator, experts, available, z)
@@ -102,7 +113,9 @@ class MMVAMP(Objective):
         """Each modality's divergence from the prior; what it says of modalities that a row lacks means nothing."""
         log_alpha, log_rest = self._log_weights(experts.mean)
         if estimator == "mc":
-            return kl_divergence(experts, _with_standard_normal(mixture_of_experts(experts, available), log_alpha, log_rest), z)
+            return kl_divergence(
+                experts, _with_standard_normal(mixture_of_experts(experts, available), log_alpha, log_rest), z
+            )
         to_siblings = pairwise_kl(experts)  # [M, M, B]
         to_normal = kl_gaussians(experts, standard_normal(experts))  # [M, B]
         log_share = log_rest + uniform_log_weights(available, experts.mean.dtype)  # [M, B]
@@ -112,7 +125,9 @@ class MMVAMP(Objective):
         return log_alpha.exp() * to_normal + (log_share.exp() * to_siblings).sum(1)
 
     def _log_weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """log α and log(1 − α), α being the weight of N(0, I) at this step; −∞ for a weight of 0, which takes no part."""
+        """log α and log(1 − α), α being the weight of N(0, I) at this step; −∞ for a weight of 0, which takes no
+        part.
+        """
         if self.config.anneal_steps is None:
             log_alpha = like.new_tensor(self.config.standard_normal_weight, dtype=torch.float64).log()
         else:
@@ -124,5 +139,9 @@ def _with_standard_normal(mixture: Mixture, log_alpha: Tensor, log_rest: Tensor)
     """The mixture with N(0, I) as one more component of weight α."""
     experts = cast(Gaussian, mixture.components)
     standard = standard_normal(experts[:1])
-    components = Gaussian(torch.cat([experts.mean, standard.mean]), torch.cat([experts.log_variance, standard.log_variance]))
-    return Mixture(components, torch.cat([mixture.log_weights + log_rest, log_alpha.expand_as(mixture.log_weights[:1])]))
+    components = Gaussian(
+        torch.cat([experts.mean, standard.mean]), torch.cat([experts.log_variance, standard.log_variance])
+    )
+    return Mixture(
+        components, torch.cat([mixture.log_weights + log_rest, log_alpha.expand_as(mixture.log_weights[:1])])
+    )

@@ -42,7 +42,11 @@ def literal(estimator, alpha, experts, seen, z):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-@given(case=experts_and_masks(mean=2.0, log_variance=(-2.0, 2.0)), alpha=st.sampled_from([0.0, 1e-12, 0.3, 1.0]), samples=st.integers(1, 3))
+@given(
+    case=experts_and_masks(mean=2.0, log_variance=(-2.0, 2.0)),
+    alpha=st.sampled_from([0.0, 1e-12, 0.3, 1.0]),
+    samples=st.integers(1, 3),
+)
 def test_is_the_equation_written_literally(estimator, case, alpha, samples):
     experts, available = case
     torch.manual_seed(0)
@@ -58,7 +62,9 @@ def test_is_the_equation_written_literally(estimator, case, alpha, samples):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("alpha", [0.0, 1e-12, 0.3, 1.0])
 def test_far_from_the_standard_normal_the_weight_is_still_exact(estimator, alpha):
-    """Posteriors 40 and −40 from the origin have log-densities of −800 under N(0, I), which no other weight may hide."""
+    """Posteriors 40 and −40 from the origin have log-densities of −800 under N(0, I), which no other weight may
+    hide.
+    """
     mean = torch.tensor([[[40.0]], [[-40.0]]], dtype=torch.float64, requires_grad=True)
     log_variance = torch.zeros_like(mean, requires_grad=True)
     experts, z = Gaussian(mean, log_variance), mean[None].detach().clone()
@@ -81,7 +87,10 @@ def test_far_from_the_standard_normal_the_weight_is_still_exact(estimator, alpha
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_annealing_starts_at_the_standard_normal_alone_and_gradients_are_finite_throughout(estimator, dtype):
-    ours, alone = objective(estimator=estimator, anneal_steps=100), objective(estimator=estimator, standard_normal_weight=1.0)
+    ours, alone = (
+        objective(estimator=estimator, anneal_steps=100),
+        objective(estimator=estimator, standard_normal_weight=1.0),
+    )
     available = torch.tensor([[True, True], [True, False]])
     for step in (0, 1, 50, 100, 10_000_000):
         ours.step.fill_(step)
@@ -102,7 +111,9 @@ def test_the_estimators_are_ordered_and_the_mixture_ones_saturate(case):
     experts, available = case
     torch.manual_seed(0)
     z = experts.rsample((4000,))
-    mc, variational, pairwise = (objective(estimator=e).divergence(experts, available, z) for e in ("mc", "variational", "pairwise"))
+    mc, variational, pairwise = (
+        objective(estimator=e).divergence(experts, available, z) for e in ("mc", "variational", "pairwise")
+    )
     limit = available.sum(-1) * available.sum(-1).log()
     noise = 0.1 + 0.05 * limit
     assert (mc >= -noise).all()
@@ -154,7 +165,9 @@ def test_the_warm_up_is_pairwise_and_then_over(estimator):
         warm.step.fill_(step)
         got, same = (each.divergence(experts, available, z) for each in (warm, objective(estimator=expected)))
         torch.testing.assert_close(got, same)
-        torch.testing.assert_close(*(torch.autograd.grad(value.sum(), mean, retain_graph=True)[0] for value in (got, same)))
+        torch.testing.assert_close(
+            *(torch.autograd.grad(value.sum(), mean, retain_graph=True)[0] for value in (got, same))
+        )
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -183,7 +196,9 @@ def test_aggregated_is_the_equation_written_literally(kl_weight, average):
         seen = [m for m in range(3) if batch.available[b, m]]
         mean = [sum(float(experts.mean[m, b, d]) for m in seen) / len(seen) for d in range(3)]
         power = 1.0 if average == "variance" else 0.5
-        spread = [sum(math.exp(power * float(experts.log_variance[m, b, d])) for m in seen) / len(seen) for d in range(3)]
+        spread = [
+            sum(math.exp(power * float(experts.log_variance[m, b, d])) for m in seen) / len(seen) for d in range(3)
+        ]
         log_variance = [math.log(s) / power for s in spread]
         expected = kl((mean, log_variance), unit(3)) * (len(seen) if kl_weight == "modalities" else 1)
         assert float(terms.divergence[b]) == pytest.approx(expected, rel=1e-9)

@@ -18,26 +18,40 @@ DESK = 10_000  # training tuples where a half is a stand-in, so that an epoch ta
 class MnistSvhnTextConfig(DatasetConfig):
     """Where the two halves are, how they are paired, and how many tuples are kept."""
 
-    digits: Folder | None = Field(None, description="Folder with the idx files of MNIST; none: those in root, else scikit-learn's digits.")
-    svhn: Folder | None = Field(None, description="Folder with {train,test}_32x32.mat of SVHN; none: those in root, else rendered digits.")
+    digits: Folder | None = Field(
+        None, description="Folder with the idx files of MNIST; none: those in root, else scikit-learn's digits."
+    )
+    svhn: Folder | None = Field(
+        None, description="Folder with {train,test}_32x32.mat of SVHN; none: those in root, else rendered digits."
+    )
     root: Folder | None = Field(
         None,
-        description="Folder with MNIST, SVHN and, for a published pairing, MNIST_SVHN/idx_{mnist,svhn}_{train,test}.npy, as far as they are there.",
+        description="Folder with MNIST, SVHN and, for a published pairing, "
+        "MNIST_SVHN/idx_{mnist,svhn}_{train,test}.npy, as far as they are there.",
     )
     download: bool = Field(
-        False, description="Whether torchvision fetches missing files of MNIST and SVHN into the folders that are named."
+        False,
+        description="Whether torchvision fetches missing files of MNIST and SVHN into the folders that are named.",
     )
-    seed: int = Field(0, ge=0, description="Of the pairing, the places of the words, the validation images, and what is rendered.")
+    seed: int = Field(
+        0, ge=0, description="Of the pairing, the places of the words, the validation images, and what is rendered."
+    )
     repeats: int = Field(20, ge=1, description="How often each image occurs; the original script has 30.")
     max_tuples: int | None = Field(
-        None, ge=10, description=f"Training tuples at most; none: all of them, or {DESK:,} where MNIST or SVHN is a stand-in."
+        None,
+        ge=10,
+        description=f"Training tuples at most; none: all of them, or {DESK:,} where MNIST or SVHN is a stand-in.",
     )
     val_fraction: float = Field(
-        0.1, ge=0, lt=1, description="Share of the training images of each digit held out for validation, in both halves."
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the training images of each digit held out for validation, in both halves.",
     )
     use_all: bool | None = Field(
         None,
-        description="Whether images of a class beyond the smaller half's number are used too; none: only where MNIST or SVHN is a stand-in.",
+        description="Whether images of a class beyond the smaller half's number are used too; none: only where MNIST "
+        "or SVHN is a stand-in.",
     )
     rendered: tuple[int, int] = Field(
         (10_000, 2_000), description="How many training and test street numbers are rendered, where there is no SVHN."
@@ -49,7 +63,8 @@ class MnistSvhnTextConfig(DatasetConfig):
             raise ValueError("download needs a folder to put the files in; set root, or digits and svhn")
         if min(self.rendered) < 20:
             raise ValueError(
-                f"rendered is {list(self.rendered)}; training and test need at least 20 street numbers each, two of every digit"
+                f"rendered is {list(self.rendered)}; training and test need at least 20 street numbers each, two of "
+                "every digit"
             )
         return self
 
@@ -62,8 +77,19 @@ class MnistSvhnTextConfig(DatasetConfig):
         root = self.root
         if root is None:
             return {"mnist": self.digits, "svhn": self.svhn}
-        mnist = next((folder for folder in (root, root / "MNIST") if digit_files(folder)), root if self.download else None)
-        svhn = root / "SVHN" if self.download or street_number_files(root / "SVHN") else root if street_number_files(root) else None
+        mnist = next(
+            (folder for folder in (root, root / "MNIST") if digit_files(folder)), root if self.download else None
+        )
+        svhn = (
+            root / "SVHN"
+            if self.download or street_number_files(root / "SVHN")
+            else root
+            if street_number_files(root)
+            else None
+        )
         if mnist is None and svhn is None and not find_index_files(root):
-            raise DataError(f"dataset.root: {root} has neither MNIST (idx files), nor SVHN (.mat files), nor MNIST_SVHN (index files).")
+            raise DataError(
+                f"dataset.root: {root} has neither MNIST (idx files), nor SVHN (.mat files), nor MNIST_SVHN (index "
+                "files)."
+            )
         return {"mnist": self.digits or mnist, "svhn": self.svhn or svhn}

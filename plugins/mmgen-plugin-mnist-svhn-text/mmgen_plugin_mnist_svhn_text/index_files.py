@@ -25,7 +25,8 @@ def find_index_files(root: Path | None) -> dict[tuple[str, str], Path]:
     if there and len(there) < len(paths):
         missing = next(path for path in paths.values() if path not in there)
         raise DataError(
-            f"There is no {missing.name} beside {there[0]}; a pairing is kept in four files, idx_{{mnist,svhn}}_{{train,test}}.npy."
+            f"There is no {missing.name} beside {there[0]}; a pairing is kept in four files, "
+            f"idx_{{mnist,svhn}}_{{train,test}}.npy."
         )
     return paths if there else {}
 
@@ -39,12 +40,16 @@ def read_pairing(paths: Mapping[tuple[str, str], Path], part: str, digits: Mappi
         digits: The digits of all images of this part, ``[n]``, by half.
 
     Raises:
-        DataError: A file is damaged, of another length than its partner, points beyond the images, or joins different digits.
+        DataError: A file is damaged, of another length than its partner, points beyond the images, or joins different
+            digits.
     """
     one, other = (paths[half, part] for half in HALVES)
     indices = {half: _read(paths[half, part]) for half in HALVES}
     if len(indices["mnist"]) != len(indices["svhn"]):
-        raise DataError(f"{one} has {len(indices['mnist']):,} tuples and {other} has {len(indices['svhn']):,}; tuple n is entry n of both.")
+        raise DataError(
+            f"{one} has {len(indices['mnist']):,} tuples and {other} has {len(indices['svhn']):,}; tuple n is entry "
+            "n of both."
+        )
     first, second = indices["mnist"], indices["svhn"]
     if _agree(first, digits["mnist"], second, digits["svhn"]) == len(first):
         return Pairing(first, second)
@@ -54,13 +59,14 @@ def read_pairing(paths: Mapping[tuple[str, str], Path], part: str, digits: Mappi
         wrong = np.flatnonzero((indices[half] < 0) | (indices[half] >= len(digits[half])))
         if len(wrong):
             raise DataError(
-                f"{paths[half, part]} points at image {indices[half][wrong[0]]} in entry {wrong[0]}, and there are {len(digits[half]):,} images numbered "
-                "from 0; the files belong to the official images of MNIST and SVHN."
+                f"{paths[half, part]} points at image {indices[half][wrong[0]]} in entry {wrong[0]}, and there are "
+                f"{len(digits[half]):,} images numbered from 0; the files belong to the official images of MNIST and "
+                "SVHN."
             )
     row = np.flatnonzero(digits["mnist"][first] != digits["svhn"][second])[0]
     raise DataError(
-        f"{one} and {other} join a {digits['mnist'][first[row]]} with a {digits['svhn'][second[row]]} in entry {row}; they belong to other images, "
-        "or not to each other."
+        f"{one} and {other} join a {digits['mnist'][first[row]]} with a {digits['svhn'][second[row]]} in entry "
+        f"{row}; they belong to other images, or not to each other."
     )
 
 

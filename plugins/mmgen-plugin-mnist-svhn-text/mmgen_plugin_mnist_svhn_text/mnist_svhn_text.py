@@ -21,19 +21,25 @@ from .words import ALPHABET, LENGTH, WORDS, written_words
 class MnistSvhnText(Dataset):
     """MNIST-SVHN-Text: three views of a digit, paired once from a seed.
 
-    The pairing is that of MMVAE (Shi et al. 2019), the text that of MoPoE-VAE (Sutter et al. 2021), as are networks and weights. Deviations: the pairing and
-    the places of the words are drawn once and kept (the released code draws them anew at every start, and at every access); a tenth of the training images is
-    held out for validation before they are paired, so that no image is on two sides.
+    The pairing is that of MMVAE (Shi et al. 2019), the text that of MoPoE-VAE (Sutter et al. 2021), as are networks and
+    weights. Deviations: the pairing and the places of the words are drawn once and kept (the released code draws them
+    anew at every start, and at every access); a tenth of the training images is held out for validation before they are
+    paired, so that no image is on two sides.
     """
 
     Config = MnistSvhnTextConfig
     version = 2
     citation = (
-        "T. M. Sutter, I. Daunhawer, J. E. Vogt: Generalized Multimodal ELBO, ICLR 2021. Y. Shi, N. Siddharth, B. Paige, P. Torr: Variational Mixture-of-Experts "
-        "Autoencoders for Multi-Modal Deep Generative Models, NeurIPS 2019. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document "
-        "recognition, 1998. Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu, A. Y. Ng: Reading Digits in Natural Images with Unsupervised Feature Learning, 2011."
+        "T. M. Sutter, I. Daunhawer, J. E. Vogt: Generalized Multimodal ELBO, ICLR 2021. Y. Shi, N. Siddharth, B. "
+        "Paige, P. Torr: Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models, NeurIPS "
+        "2019. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition, "
+        "1998. Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu, A. Y. Ng: Reading Digits in Natural Images with "
+        "Unsupervised Feature Learning, 2011."
     )
-    licence = "MNIST: CC BY-SA 3.0. SVHN: for non-commercial use only. scikit-learn's digits: CC BY 4.0. DejaVu, STIX and Computer Modern fonts: free."
+    licence = (
+        "MNIST: CC BY-SA 3.0. SVHN: for non-commercial use only. scikit-learn's digits: CC BY 4.0. DejaVu, STIX and "
+        "Computer Modern fonts: free."
+    )
     defaults = {
         "model": {"latent_dim": 32, "beta": 1.0},
         "training": {"batch_size": 256, "learning_rate": 5e-4},
@@ -44,7 +50,9 @@ class MnistSvhnText(Dataset):
     def modalities(self) -> dict[str, Modality]:
         """Networks and weights of MoPoE-VAE: each likelihood weighs as if it had the 3,072 values of SVHN."""
         return {
-            "mnist": ImageModality(shape=(1, 28, 28), network="mlp", hidden=(400,), output="sigmoid", weight=3072 / 784),
+            "mnist": ImageModality(
+                shape=(1, 28, 28), network="mlp", hidden=(400,), output="sigmoid", weight=3072 / 784
+            ),
             "svhn": ImageModality(shape=(3, 32, 32), network="conv4"),
             "text": TextModality(shape=(LENGTH,), alphabet=ALPHABET, pad=" ", network="conv", weight=3072 / LENGTH),
         }
@@ -52,7 +60,11 @@ class MnistSvhnText(Dataset):
     def sources(self) -> list[Path]:
         """Idx files, .mat files and index files, as far as they are there."""
         where = self.config.folders()
-        return [*digit_files(where["mnist"]), *street_number_files(where["svhn"]), *find_index_files(self.config.root).values()]
+        return [
+            *digit_files(where["mnist"]),
+            *street_number_files(where["svhn"]),
+            *find_index_files(self.config.root).values(),
+        ]
 
     def splits(self) -> Splits:
         """Read or make the halves, hold out validation images, pair the rest, and write the words."""
@@ -60,7 +72,10 @@ class MnistSvhnText(Dataset):
         where = config.folders()
         digits = load_digits(where["mnist"], download=config.download and where["mnist"] is not None, seed=config.seed)
         numbers = load_street_numbers(
-            where["svhn"], download=config.download and where["svhn"] is not None, seed=config.seed, count=config.rendered
+            where["svhn"],
+            download=config.download and where["svhn"] is not None,
+            seed=config.seed,
+            count=config.rendered,
         )
         halves: dict[str, Digits | StreetNumbers] = {"mnist": digits, "svhn": numbers}
         real = digits.kind == numbers.kind == "real"
@@ -94,7 +109,10 @@ class MnistSvhnText(Dataset):
         summary = f"{digits.summary}; {numbers.summary}; English words, generated; pairing {facts['pairing']}"
         source = "; ".join(dict.fromkeys((digits.source, numbers.source)))
         return Splits(
-            **tables, provenance=Provenance("real" if real else "stand-in", summary, source), labels={"digit": WORDS}, facts=facts
+            **tables,
+            provenance=Provenance("real" if real else "stand-in", summary, source),
+            labels={"digit": WORDS},
+            facts=facts,
         )
 
     @classmethod
@@ -104,7 +122,12 @@ class MnistSvhnText(Dataset):
 
 
 def _table(
-    pairing: Pairing, images: dict[str, np.ndarray], digits: np.ndarray, draw: np.random.Generator, start: int, offset: int
+    pairing: Pairing,
+    images: dict[str, np.ndarray],
+    digits: np.ndarray,
+    draw: np.random.Generator,
+    start: int,
+    offset: int,
 ) -> Table:
     """One side: every image once, and an index for each tuple. Tuples of one handwritten image are a group."""
     mnist, svhn = (torch.from_numpy(index) for index in (pairing.mnist, pairing.svhn))

@@ -31,10 +31,13 @@ class Pairing:
         return Pairing(self.mnist[rows], self.svhn[rows], self.per_digit)
 
 
-def draw_pairing(mnist: np.ndarray, svhn: np.ndarray, repeats: int, draw: np.random.Generator, *, use_all: bool = False) -> Pairing:
+def draw_pairing(
+    mnist: np.ndarray, svhn: np.ndarray, repeats: int, draw: np.random.Generator, *, use_all: bool = False
+) -> Pairing:
     """Pair images of the same digit, as the script of MMVAE does (Shi, Siddharth, Paige and Torr 2019).
 
-    For each digit c, n_c = min(#MNIST_c, #SVHN_c, 10000), and the first n_c images of each are permuted independently, ``repeats`` times; digits follow one another.
+    For each digit c, n_c = min(#MNIST_c, #SVHN_c, 10000), and the first n_c images of each are permuted independently,
+    ``repeats`` times; digits follow one another.
 
     Args:
         mnist: Digits of the handwritten images, ``[n]``; −1 takes an image out.
@@ -52,11 +55,15 @@ def draw_pairing(mnist: np.ndarray, svhn: np.ndarray, repeats: int, draw: np.ran
             ones, others = ones[:count], others[:count]
         pairs += [(draw.permutation(ones)[:count], draw.permutation(others)[:count]) for _ in range(repeats)]
         counts.append(count)
-    return Pairing(np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs]), tuple(counts))
+    return Pairing(
+        np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs]), tuple(counts)
+    )
 
 
 def thinned(digits: np.ndarray, wanted: int, draw: np.random.Generator) -> np.ndarray:
-    """Rows of at most ``wanted`` of the tuples with ``digits`` ``[N]``, in order: one of every digit, and for the rest each digit by its share."""
+    """Rows of at most ``wanted`` of the tuples with ``digits`` ``[N]``, in order: one of every digit, and for the rest
+    each digit by its share.
+    """
     present, sizes = np.unique(digits, return_counts=True)
     if wanted >= len(digits):
         return np.arange(len(digits))

@@ -20,12 +20,18 @@ Labels = Mapping[str, Mapping[str, np.ndarray]]  # half, then part: digits [n] o
 
 
 def make_sides(
-    labels: Labels, published: Mapping[tuple[str, str], Path], *, repeats: int, val_fraction: float, use_all: bool, seed: int
+    labels: Labels,
+    published: Mapping[tuple[str, str], Path],
+    *,
+    repeats: int,
+    val_fraction: float,
+    use_all: bool,
+    seed: int,
 ) -> tuple[dict[str, Pairing], int]:
     """The pairing of every side, and how many tuples of a published one had to go.
 
-    Validation images are cut from the training images of both halves before they are paired. A published pairing is read as it is; of its training tuples those stay
-    whose two images are on the same side.
+    Validation images are cut from the training images of both halves before they are paired. A published pairing is
+    read as it is; of its training tuples those stay whose two images are on the same side.
 
     Args:
         labels: Digits of all images.
@@ -40,10 +46,16 @@ def make_sides(
         digits = labels[half]["train"]
         held[half][split_rows(len(digits), test=0, val=val_fraction, seed=seed, strata=digits)["val"]] = True
     if published:
-        whole = {part: read_pairing(published, part, {half: labels[half][part] for half in HALVES}) for part in ("train", "test")}
+        whole = {
+            part: read_pairing(published, part, {half: labels[half][part] for half in HALVES})
+            for part in ("train", "test")
+        }
         train = whole["train"]
         first, second = held["mnist"][train.mnist], held["svhn"][train.svhn]
-        sides = {"train": train.select(np.flatnonzero(~first & ~second)), "val": train.select(np.flatnonzero(first & second))}
+        sides = {
+            "train": train.select(np.flatnonzero(~first & ~second)),
+            "val": train.select(np.flatnonzero(first & second)),
+        }
         return {**sides, "test": whole["test"]}, int((first != second).sum())
     wanted = {
         "train": {half: np.where(held[half], -1, labels[half]["train"]) for half in HALVES},
@@ -52,7 +64,8 @@ def make_sides(
     }
     draws = [np.random.default_rng(sequence) for sequence in np.random.SeedSequence(seed).spawn(len(SIDES))]
     sides = {
-        side: draw_pairing(wanted[side]["mnist"], wanted[side]["svhn"], repeats, draw, use_all=use_all) for side, draw in zip(SIDES, draws)
+        side: draw_pairing(wanted[side]["mnist"], wanted[side]["svhn"], repeats, draw, use_all=use_all)
+        for side, draw in zip(SIDES, draws)
     }
     for side in ("train", "test"):
         if 0 in sides[side].per_digit:
@@ -60,13 +73,16 @@ def make_sides(
             half = next(half for half in HALVES if digit not in wanted[side][half])
             name = {"mnist": "handwritten digits", "svhn": "street numbers"}[half]
             raise DataError(
-                f"Among the {name} there is no {digit} for {'training' if side == 'train' else 'testing'}; every digit is needed."
+                f"Among the {name} there is no {digit} for {'training' if side == 'train' else 'testing'}; every "
+                "digit is needed."
             )
     return sides, 0
 
 
 def thin_sides(sides: Mapping[str, Pairing], labels: Labels, most: int | None, seed: int) -> dict[str, Pairing]:
-    """At most ``most`` training tuples (none: all), drawn by digit; validation and test keep the same share of theirs, and at least 1,000."""
+    """At most ``most`` training tuples (none: all), drawn by digit; validation and test keep the same share of theirs,
+    and at least 1,000.
+    """
     count = len(sides["train"])
     if most is None or most >= count:
         return dict(sides)
@@ -74,5 +90,7 @@ def thin_sides(sides: Mapping[str, Pairing], labels: Labels, most: int | None, s
     kept = {}
     for side, pairing in sides.items():
         wanted = most if side == "train" else max(FEWEST, math.ceil(len(pairing) * most / count))
-        kept[side] = pairing.select(thinned(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], wanted, draw))
+        kept[side] = pairing.select(
+            thinned(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], wanted, draw)
+        )
     return kept

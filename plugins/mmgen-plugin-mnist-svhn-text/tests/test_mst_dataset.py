@@ -37,7 +37,10 @@ def content() -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
     shapes = {"mnist": (28, 28), "svhn": (3, 32, 32)}
     return {
         half: {
-            part: (draw.integers(256, size=(size, *shapes[half]), dtype=np.uint8), draw.permutation(np.arange(size) % 10))
+            part: (
+                draw.integers(256, size=(size, *shapes[half]), dtype=np.uint8),
+                draw.permutation(np.arange(size) % 10),
+            )
             for part, size in parts.items()
         }
         for half, parts in SIZES.items()
@@ -101,7 +104,9 @@ def test_the_official_files_are_read_and_joined_as_they_are(root, content):
     assert made.labels == {"digit": WORDS}
     for side, part in (("train", "train"), ("val", "train"), ("test", "test")):
         table = getattr(made, side)
-        known = {half: {image.tobytes(): digit for image, digit in zip(*content[half][part])} for half in ("mnist", "svhn")}
+        known = {
+            half: {image.tobytes(): digit for image, digit in zip(*content[half][part])} for half in ("mnist", "svhn")
+        }
         assert set(table.labels["digit"].tolist()) == set(range(10))
         for half in ("mnist", "svhn"):
             found = [known[half][image.numpy().tobytes()] for image in table.data[half][:]]
@@ -117,7 +122,10 @@ def test_the_official_files_are_read_and_joined_as_they_are(root, content):
 def test_no_image_is_on_two_sides(root):
     made = splits(root=root, repeats=5, val_fraction=0.3)
     for half in ("mnist", "svhn"):
-        sides = [{image.numpy().tobytes() for image in getattr(made, side).data[half][:]} for side in ("train", "val", "test")]
+        sides = [
+            {image.numpy().tobytes() for image in getattr(made, side).data[half][:]}
+            for side in ("train", "val", "test")
+        ]
         assert all(sides)
         assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
     rows = [set(getattr(made, side).rows.tolist()) for side in ("train", "val", "test")]
@@ -162,7 +170,8 @@ def test_a_published_pairing_does_not_fit_stand_ins(published):
     for folder in ("MNIST", "SVHN"):
         (published / folder).rename(published / f"no-{folder}")
     with pytest.raises(
-        DataError, match=r"idx_mnist_train.npy and .*idx_svhn_train.npy join a \d with a \d in entry \d+; they belong to other"
+        DataError,
+        match=r"idx_mnist_train.npy and .*idx_svhn_train.npy join a \d with a \d in entry \d+; they belong to other",
     ):
         splits(root=published, rendered=(80, 80))
 
@@ -171,8 +180,16 @@ def test_provenance_is_real_only_where_both_halves_are(root):
     digits, svhn = root / "MNIST", root / "SVHN"
     for options, kind, said in (
         ({"digits": digits, "svhn": svhn}, "real", ("200/60 ", "150/70 SVHN street-number digits")),
-        ({"digits": digits}, "stand-in", ("200/60 ", "80/40 street-number-like digits rendered from matplotlib's fonts")),
-        ({"svhn": svhn}, "stand-in", ("scikit-learn's 1,797 real handwritten digits, enlarged", "150/70 SVHN street-number digits")),
+        (
+            {"digits": digits},
+            "stand-in",
+            ("200/60 ", "80/40 street-number-like digits rendered from matplotlib's fonts"),
+        ),
+        (
+            {"svhn": svhn},
+            "stand-in",
+            ("scikit-learn's 1,797 real handwritten digits, enlarged", "150/70 SVHN street-number digits"),
+        ),
         ({}, "stand-in", ("scikit-learn's 1,797", "rendered", "English words, generated", "drawn with seed 0")),
     ):
         provenance = splits(**FEW, **options).provenance
@@ -235,7 +252,10 @@ def test_a_model_takes_it_and_the_cache_notices_files(root, tmp_path, monkeypatc
 
 def test_a_root_with_nothing_in_it(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(DataError, match=r"dataset.root: .* has neither MNIST \(idx files\), nor SVHN \(.mat files\), nor MNIST_SVHN"):
+        with pytest.raises(
+            DataError,
+            match=r"dataset.root: .* has neither MNIST \(idx files\), nor SVHN \(.mat files\), nor MNIST_SVHN",
+        ):
             splits(root=folder)
 
 

@@ -122,7 +122,10 @@ def test_the_alphabet_is_the_published_one():
 def labels():
     draw = np.random.default_rng(4)
     sizes = {"mnist": {"train": 300, "test": 90}, "svhn": {"train": 400, "test": 120}}
-    return {half: {part: draw.permutation(np.arange(size) % 10) for part, size in parts.items()} for half, parts in sizes.items()}
+    return {
+        half: {part: draw.permutation(np.arange(size) % 10) for part, size in parts.items()}
+        for half, parts in sizes.items()
+    }
 
 
 def test_no_image_is_on_two_sides(labels):
@@ -133,7 +136,11 @@ def test_no_image_is_on_two_sides(labels):
             train, val = (set(getattr(sides[side], half).tolist()) for side in ("train", "val"))
             assert not train & val
             assert max(train | val) < count
-        assert sides["train"].per_digit == (24,) * 10 and sides["val"].per_digit == (6,) * 10 and sides["test"].per_digit == (9,) * 10
+        assert (
+            sides["train"].per_digit == (24,) * 10
+            and sides["val"].per_digit == (6,) * 10
+            and sides["test"].per_digit == (9,) * 10
+        )
         for side, pairing in sides.items():
             part = "test" if side == "test" else "train"
             assert np.array_equal(labels["mnist"][part][pairing.mnist], labels["svhn"][part][pairing.svhn])
@@ -161,7 +168,9 @@ def test_fewer_tuples_are_some_of_them(labels):
 
 def test_a_digit_that_is_nowhere(labels):
     labels["svhn"]["test"][labels["svhn"]["test"] == 7] = 1
-    with pytest.raises(DataError, match=r"^Among the street numbers there is no 7 for testing; every digit is needed\.$"):
+    with pytest.raises(
+        DataError, match=r"^Among the street numbers there is no 7 for testing; every digit is needed\.$"
+    ):
         make_sides(labels, {}, repeats=1, val_fraction=0.1, use_all=False, seed=0)
 
 
@@ -222,17 +231,38 @@ DEFECTS = {
         lambda f: (f / "idx_svhn_train.npy").unlink(),
         r"^There is no idx_svhn_train.npy beside .*; a pairing is kept in four files",
     ),
-    "swapped": (lambda f: swap(f, "test"), r"idx_mnist_test.npy and .*idx_svhn_test.npy are swapped: each fits the images of the other"),
-    "truncated": (lambda f: (f / TEST).write_bytes((f / TEST).read_bytes()[:-8]), r"idx_mnist_test.npy is truncated, damaged, or no .npy"),
+    "swapped": (
+        lambda f: swap(f, "test"),
+        r"idx_mnist_test.npy and .*idx_svhn_test.npy are swapped: each fits the images of the other",
+    ),
+    "truncated": (
+        lambda f: (f / TEST).write_bytes((f / TEST).read_bytes()[:-8]),
+        r"idx_mnist_test.npy is truncated, damaged, or no .npy",
+    ),
     "empty": (lambda f: (f / TEST).write_bytes(b""), r"idx_mnist_test.npy is truncated, damaged, or no .npy"),
-    "half a header": (lambda f: (f / TEST).write_bytes((f / TEST).read_bytes()[:40]), r"idx_mnist_test.npy is truncated, damaged"),
-    "objects": (lambda f: np.save(f / TEST, np.array([None])), r"idx_mnist_test.npy is truncated, damaged, or no .npy file of numbers"),
+    "half a header": (
+        lambda f: (f / TEST).write_bytes((f / TEST).read_bytes()[:40]),
+        r"idx_mnist_test.npy is truncated, damaged",
+    ),
+    "objects": (
+        lambda f: np.save(f / TEST, np.array([None])),
+        r"idx_mnist_test.npy is truncated, damaged, or no .npy file of numbers",
+    ),
     "archive": (lambda f: archive(f / TEST), r"idx_mnist_test.npy holds an archive"),
-    "numbers with a point": (lambda f: change(f, TEST, lambda x: x + 0.5), r"idx_mnist_test.npy holds \[270\] of float64; .*whole numbers"),
+    "numbers with a point": (
+        lambda f: change(f, TEST, lambda x: x + 0.5),
+        r"idx_mnist_test.npy holds \[270\] of float64; .*whole numbers",
+    ),
     "two columns": (lambda f: change(f, TEST, lambda x: x[:, None]), r"idx_mnist_test.npy holds \[270, 1\] of int64"),
     "nothing": (lambda f: change(f, TEST, lambda x: x[:0]), r"idx_mnist_test.npy holds \[0\]"),
-    "shorter": (lambda f: change(f, TEST, lambda x: x[:-1]), r"idx_mnist_test.npy has 269 tuples and .*idx_svhn_test.npy has 270"),
-    "beyond": (lambda f: put(f, TEST, 3, 90), r"idx_mnist_test.npy points at image 90 in entry 3, and there are 90 images"),
+    "shorter": (
+        lambda f: change(f, TEST, lambda x: x[:-1]),
+        r"idx_mnist_test.npy has 269 tuples and .*idx_svhn_test.npy has 270",
+    ),
+    "beyond": (
+        lambda f: put(f, TEST, 3, 90),
+        r"idx_mnist_test.npy points at image 90 in entry 3, and there are 90 images",
+    ),
     "negative": (
         lambda f: put(f, "idx_svhn_test.npy", 5, -1),
         r"idx_svhn_test.npy points at image -1 in entry 5, and there are 120 images",

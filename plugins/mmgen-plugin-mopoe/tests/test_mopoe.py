@@ -9,13 +9,29 @@ import torch
 from hypothesis import given
 
 from mmgen.distributions import Gaussian
-from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, toy_data, world_batch, world_model
+from mmgen.testing import (
+    LinearGaussianWorld,
+    central_noise,
+    experts_and_masks,
+    make_model,
+    toy_data,
+    world_batch,
+    world_model,
+)
 from mmgen.testing.literal import at, constant_noise, kl, product, row_of, unit, world_log_likelihood
 
 WORLD = LinearGaussianWorld((2, 3, 1), 2, seed=1)
 X = WORLD.sample(3)[1]
 WEIGHTS = [3 / 2, 1.0, 3.0]
-VARIANTS = [("mopoe", "full"), ("mopoe", "all"), ("mopoe", "none"), ("poe", "full"), ("poe", "all"), ("poe", "none"), ("moe", None)]
+VARIANTS = [
+    ("mopoe", "full"),
+    ("mopoe", "all"),
+    ("mopoe", "none"),
+    ("poe", "full"),
+    ("poe", "all"),
+    ("poe", "none"),
+    ("moe", None),
+]
 
 
 def every_component(aggregator):
@@ -43,7 +59,9 @@ def components(aggregator, prior_expert, experts, present):
 
 
 def literal(aggregator, prior_expert, experts, present, x, noise=0.5):
-    """Reconstruction of each modality and the divergence of one row; ``experts`` and ``x`` are lists over modalities."""
+    """Reconstruction of each modality and the divergence of one row; ``experts`` and ``x`` are lists over
+    modalities.
+    """
     mixture = components(aggregator, prior_expert, experts, present)
     reconstruction, divergence = [0.0] * len(experts), 0.0
     for mean, log_variance in mixture:
@@ -85,7 +103,9 @@ def test_gradients_are_those_of_the_equation(present):
     (gradient,) = torch.autograd.grad(value.sum(), parameters)
 
     def equation(values):
-        reconstruction, divergence = literal("mopoe", "full", row_of(Gaussian(*values), 0), present, [x[0].tolist() for x in X])
+        reconstruction, divergence = literal(
+            "mopoe", "full", row_of(Gaussian(*values), 0), present, [x[0].tolist() for x in X]
+        )
         return sum(reconstruction) - 0.7 * divergence
 
     for index in itertools.product(range(2), range(3), range(1), range(2)):
@@ -96,13 +116,17 @@ def test_gradients_are_those_of_the_equation(present):
 
 
 def drawn_subsets(modalities, rows, repeats=1, available=None):
-    """Which subset each row was decoded from: experts that hardly vary at the unit vectors have products that tell their members."""
+    """Which subset each row was decoded from: experts that hardly vary at the unit vectors have products that tell
+    their members.
+    """
     world = LinearGaussianWorld((1,) * modalities, modalities)
     model = world_model(world, "mopoe")
     unit = torch.eye(modalities, dtype=torch.float64)[:, None].expand(-1, rows, -1)
     decoded = []
     model.experts = lambda batch: Gaussian(unit, torch.full_like(unit, -14.0))
-    model.log_likelihood = lambda z, batch: decoded.extend(z) or torch.zeros(modalities, *z.shape[:-1], dtype=torch.float64)
+    model.log_likelihood = lambda z, batch: (
+        decoded.extend(z) or torch.zeros(modalities, *z.shape[:-1], dtype=torch.float64)
+    )
     with torch.no_grad():
         for _ in range(repeats):
             model(world_batch(world.sample(rows)[1], available))
@@ -134,7 +158,9 @@ def test_a_row_draws_only_from_subsets_of_what_it_has():
     torch.manual_seed(0)
     available = torch.tensor([[True, False, True, True]] * 70)
     counts = torch.bincount(drawn_subsets(4, 70, available=available)[0], minlength=16)
-    assert {subset for subset in range(16) if counts[subset]} == {subset for subset in range(1, 16) if not subset & 0b0010}
+    assert {subset for subset in range(16) if counts[subset]} == {
+        subset for subset in range(1, 16) if not subset & 0b0010
+    }
     assert counts.max() == 10  # 70 rows, 7 subsets
 
 
@@ -147,7 +173,9 @@ def test_drawn_subsets_are_unbiased():
     for present in ([0, 1, 2], [1, 2]):
         available = torch.tensor([[m in present for m in range(3)]]).expand(rows, -1)
         with constant_noise(0.5), torch.no_grad():
-            terms = terms_of(model, Gaussian(*one.expand(-1, -1, rows, -1)), available, [x[:1].expand(rows, -1) for x in X])
+            terms = terms_of(
+                model, Gaussian(*one.expand(-1, -1, rows, -1)), available, [x[:1].expand(rows, -1) for x in X]
+            )
         expected = literal("mopoe", "full", row_of(Gaussian(*one), 0), present, [x[0].tolist() for x in X])
         for got, wanted in ((terms.log_likelihood.sum(0), sum(expected[0])), (terms.divergence, expected[1])):
             assert got.std() > 0
@@ -187,7 +215,9 @@ def test_a_known_subset_has_its_own_product(prior_expert):
                 torch.testing.assert_close(posterior.components.log_variance[0, b].tolist(), log_variance)
 
 
-@pytest.mark.parametrize("aggregator", [{"name": "poe", "prior_expert": p} for p in ("full", "all", "none")] + [{"name": "moe"}])
+@pytest.mark.parametrize(
+    "aggregator", [{"name": "poe", "prior_expert": p} for p in ("full", "all", "none")] + [{"name": "moe"}]
+)
 def test_restricted_to_the_full_subset_or_to_single_modalities_it_is_a_known_method(aggregator):
     data = toy_data(missing=0.4)
     sampling = every_component(aggregator["name"])
@@ -214,7 +244,9 @@ def test_with_two_modalities_it_is_the_mean_of_the_product_and_the_mixture():
 @pytest.mark.parametrize("prior_expert", ["full", "all", "none"])
 def test_is_a_lower_bound_of_the_exact_evidence(prior_expert):
     world = LinearGaussianWorld((3, 4, 3), 2, orthogonal=True, seed=3)
-    model = world_model(world, "mopoe", aggregator={"name": "mopoe", "prior_expert": prior_expert}, mixture_sampling="all")
+    model = world_model(
+        world, "mopoe", aggregator={"name": "mopoe", "prior_expert": prior_expert}, mixture_sampling="all"
+    )
     _, x = world.sample(16)
     available = torch.rand(16, 3, generator=torch.Generator().manual_seed(0)) < 0.6
     torch.manual_seed(0)

@@ -20,17 +20,20 @@ class MVAEConfig(ObjectiveConfig):
 
     subsets: int | Literal["all"] = Field(
         1,
-        description="How many random subsets of 2 to M − 1 modalities are drawn for each row and step beside the full set and the single modalities: 1 in the paper, "
-        "0 in later comparisons (MoPoE-VAE and after). 'all': every subset, without drawing.",
+        description="How many random subsets of 2 to M − 1 modalities are drawn for each row and step beside the "
+        "full set and the single modalities: 1 in the paper, 0 in later comparisons (MoPoE-VAE and after). 'all': "
+        "every subset, without drawing.",
     )
     unimodal_weights: Literal["same", "one"] = Field(
         "same",
-        description="Weights of the log-likelihoods in the ELBOs of single modalities: w_m as in the others, or 1 as in the re-implementation in the code of MoPoE-VAE.",
+        description="Weights of the log-likelihoods in the ELBOs of single modalities: w_m as in the others, or 1 as "
+        "in the re-implementation in the code of MoPoE-VAE.",
     )
     max_subsets: int = Field(
         1023,
         ge=1,
-        description="With 'all', subsets are listed up to this many; above it, this many are drawn and their sum is scaled, without bias.",
+        description="With 'all', subsets are listed up to this many; above it, this many are drawn and their sum is "
+        "scaled, without bias.",
     )
 
     @field_validator("subsets")
@@ -48,16 +51,19 @@ class MVAE(Objective):
         \mathrm{ELBO}(X) + \sum_m \mathrm{ELBO}(x_m) + \sum_{j=1}^k \mathrm{ELBO}(X_{S_j}), \qquad
         \mathrm{ELBO}(X_S) = \mathbb E_{q(z|x_S)} \sum_{m \in S} \log p(x_m|z) - \beta\, \mathrm{KL}(q(z|x_S) \| p)
 
-    with :math:`q(z|x_S) \propto p(z) \prod_{m \in S} q(z|x_m)`: the prior is an expert of every subset, in training and afterwards. A subset reconstructs its own
-    members only. The bounds are summed, not averaged. :math:`S_j` has a size drawn uniformly from 2 … M − 1, and is then uniform over the subsets of that size;
-    k = ``subsets``, and there is none with two modalities. ``subsets=all`` is :math:`\sum_{S \ne \emptyset} \mathrm{ELBO}(X_S)`.
+    with :math:`q(z|x_S) \propto p(z) \prod_{m \in S} q(z|x_m)`: the prior is an expert of every subset, in training and
+    afterwards. A subset reconstructs its own members only. The bounds are summed, not averaged. :math:`S_j` has a size
+    drawn uniformly from 2 … M − 1, and is then uniform over the subsets of that size; k = ``subsets``, and there is
+    none with two modalities. ``subsets=all`` is :math:`\sum_{S \ne \emptyset} \mathrm{ELBO}(X_S)`.
 
-    Missing modalities: a row that has A gets the same sum over A: ELBO(A), the single ones in A, and k random subsets of 2 to |A| − 1 of A. Subsets are counted
-    once: a row with one modality gets its ELBO once. So a row is trained as in a model of what it has, exactly for the full set, the single ones and 'all' (if listed),
-    and with subsets of the same law otherwise.
+    Missing modalities: a row that has A gets the same sum over A: ELBO(A), the single ones in A, and k random subsets
+    of 2 to |A| − 1 of A. Subsets are counted once: a row with one modality gets its ELBO once. So a row is trained as
+    in a model of what it has, exactly for the full set, the single ones and 'all' (if listed), and with subsets of the
+    same law otherwise.
 
-    Source: Wu & Goodman 2018, section 2: Eq. 2 (ELBO), Eq. 4 (product), Eq. 5 (sum); all subsets as in "Scalable multimodal VAEs with surrogate joint posterior".
-    Deviations: subsets are drawn independently and per row instead of per batch, which has the same mean and less variance; β is not annealed unless training says so.
+    Source: Wu & Goodman 2018, section 2: Eq. 2 (ELBO), Eq. 4 (product), Eq. 5 (sum); all subsets as in "Scalable
+    multimodal VAEs with surrogate joint posterior". Deviations: subsets are drawn independently and per row instead of
+    per batch, which has the same mean and less variance; β is not annealed unless training says so.
     """
 
     Config = MVAEConfig
@@ -66,7 +72,9 @@ class MVAE(Objective):
     supports_missing = True
 
     def build(self, model: MultimodalVAE) -> None:
-        """What the log-likelihoods in the ELBOs of single modalities are multiplied with; a modality of weight 0 stays out."""
+        """What the log-likelihoods in the ELBOs of single modalities are multiplied with; a modality of weight 0 stays
+        out.
+        """
         factors = [1 / w if self.config.unimodal_weights == "one" and w else 1.0 for w in model.likelihood_weights]
         self.register_buffer("unimodal_factors", torch.tensor(factors)[:, None], persistent=False)
 
@@ -86,7 +94,9 @@ class MVAE(Objective):
         log_likelihood = model.log_likelihood(own, batch, own=True)  # [M, S + 1, B]
         together = log_likelihood[:, :-1].where(several.movedim(-1, 0), 0.0).sum(1) * factor
         alone = log_likelihood[:, -1] * self.unimodal_factors
-        divergence = kl_divergence(posterior, self.prior_for(model, experts, batch.available), z).where(given.any(-1), 0.0)
+        divergence = kl_divergence(posterior, self.prior_for(model, experts, batch.available), z).where(
+            given.any(-1), 0.0
+        )
         return Terms(together + alone, divergence[:count].sum(0) * factor + divergence[count:].sum(0))
 
     def subsets_of(self, available: Bool[Tensor, "B M"]) -> tuple[Bool[Tensor, "S B M"], Float[Tensor, " B"]]:
@@ -104,7 +114,9 @@ class MVAE(Objective):
         return several & (several.sum(-1, keepdim=True) > 1), factor
 
     def _drawn(self, available: Bool[Tensor, "B M"]) -> Bool[Tensor, "k B M"]:
-        """A size that is uniform on 2 … |A| − 1, then so many of A: those with the smallest numbers. Rows with two or fewer get empty subsets."""
+        """A size that is uniform on 2 … |A| − 1, then so many of A: those with the smallest numbers. Rows with two or
+        fewer get empty subsets.
+        """
         rows, modalities = available.shape
         count = self.config.subsets if modalities > 2 else 0
         have, like = available.sum(-1), torch.zeros((), dtype=torch.float64, device=available.device)

@@ -1,4 +1,6 @@
-"""MVAE against its equation in loops, the law of its random subsets, and what it is where the product of experts is exact."""
+"""MVAE against its equation in loops, the law of its random subsets, and what it is where the product of experts is
+exact.
+"""
 
 import itertools
 import math
@@ -41,7 +43,9 @@ def copied(kinds, model, **options):
     part = make_model("mvae", toy_data(kinds), **options).requires_grad_(False)
     for name in ("transforms", "encoders", "decoders", "likelihoods"):
         for m, kind in enumerate(kinds):
-            getattr(part, name)[m].load_state_dict(getattr(model, name)[list(model.modalities).index(kind)].state_dict())
+            getattr(part, name)[m].load_state_dict(
+                getattr(model, name)[list(model.modalities).index(kind)].state_dict()
+            )
     return part
 
 
@@ -75,8 +79,13 @@ def test_is_the_equation_written_literally(subsets, unimodal_weights, seed):
         assert all(set(members) <= set(have) for _, members in drawn)
         likelihood, divergence = [0.0] * 4, 0.0
         for s, members in [*drawn, *((count + m, [m]) for m in have)]:
-            mean, log_variance = product([(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in members])
-            z = torch.tensor([u + math.exp(0.5 * v) * float(e) for u, v, e in zip(mean, log_variance, noise[s, b])], dtype=torch.float64)
+            mean, log_variance = product(
+                [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in members]
+            )
+            z = torch.tensor(
+                [u + math.exp(0.5 * v) * float(e) for u, v, e in zip(mean, log_variance, noise[s, b])],
+                dtype=torch.float64,
+            )
             divergence += kl_to_normal(mean, log_variance)
             for m in members:
                 weight = 1.0 if len(members) == 1 and unimodal_weights == "one" and weights[m] else weights[m]
@@ -86,7 +95,9 @@ def test_is_the_equation_written_literally(subsets, unimodal_weights, seed):
         assert float(terms.divergence[b]) == pytest.approx(divergence, rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("options", [{}, {"subsets": 0}, {"subsets": "all"}, {"subsets": 2, "unimodal_weights": "one"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"subsets": 0}, {"subsets": "all"}, {"subsets": 2, "unimodal_weights": "one"}], ids=str
+)
 def test_a_masked_row_is_a_row_of_the_model_of_what_it_has(options):
     data, model = weighted((4.0, 0.5, 1.0, 2.0), **options)
     batch = data.train[:6]
@@ -98,7 +109,10 @@ def test_a_masked_row_is_a_row_of_the_model_of_what_it_has(options):
         mask[:, list(have)] = True
         full = world_like(batch, model, torch.ones_like(mask))
         with central_noise():
-            got, expected = model(world_like(batch, model, mask)), part(world_like(full, part, torch.ones(6, len(have), dtype=torch.bool)))
+            got, expected = (
+                model(world_like(batch, model, mask)),
+                part(world_like(full, part, torch.ones(6, len(have), dtype=torch.bool))),
+            )
         torch.testing.assert_close(got.log_likelihood[list(have)], expected.log_likelihood)
         torch.testing.assert_close(got.divergence, expected.divergence)
         assert got.log_likelihood.sum() == pytest.approx(float(expected.log_likelihood.sum()))
@@ -184,7 +198,9 @@ def test_after_training_every_subset_has_its_product_with_the_prior():
     for members in ([0], [1, 2], [0, 1, 2, 3]):
         got = model.encode(batch, [KINDS[m] for m in members])
         for b in range(3):
-            mean, log_variance = product([(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in members])
+            mean, log_variance = product(
+                [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in members]
+            )
             torch.testing.assert_close(got.mean[b].tolist(), mean)
             torch.testing.assert_close(got.variance[b].log().tolist(), log_variance)
 

@@ -20,23 +20,26 @@ class MVTCAEConfig(ObjectiveConfig):
 
     coefficients: Literal["paper", "official"] = Field(
         "paper",
-        description="'paper' as in \"Mitigating the limitations of multimodal VAEs\": likelihood 1, every KL π = 1/(M+1); 'official' as in Hwang et al. 2021: "
-        "likelihood (M−a)/M, KLs a/M to each q_m and 1−a to the prior.",
+        description="'paper' as in \"Mitigating the limitations of multimodal VAEs\": likelihood 1, every KL π = "
+        "1/(M+1); 'official' as in Hwang et al. 2021: likelihood (M−a)/M, KLs a/M to each q_m and 1−a to the prior.",
     )
     tc_ratio: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="a of 'official', the share of total correlation; by default M/(M+1), which is the 5/6 of the released scripts for M = 5.",
+        description="a of 'official', the share of total correlation; by default M/(M+1), which is the 5/6 of the "
+        "released scripts for M = 5.",
     )
     rescale: bool = Field(
         False,
-        description="Multiply the likelihoods alone by π/2: 'MVTCAE (rescale)' of \"Mitigating the limitations of multimodal VAEs\", Appendix H.",
+        description="Multiply the likelihoods alone by π/2: 'MVTCAE (rescale)' of \"Mitigating the limitations of "
+        'multimodal VAEs", Appendix H.',
     )
 
 
 class MVTCAE(Objective):
-    r"""MVTCAE: one joint posterior, held close to the prior and to every unimodal posterior; a forward KL, joint ‖ unimodal.
+    r"""MVTCAE: one joint posterior, held close to the prior and to every unimodal posterior; a forward KL, joint ‖
+    unimodal.
 
     With q = q(z|X), q_m = q(z|x_m), p = N(0, I) and π = 1/(M+1), ``coefficients=paper`` is
 
@@ -51,19 +54,21 @@ class MVTCAE(Objective):
 
     At a = M/(M+1) they differ in the factor M/(M+1) of the likelihoods alone.
 
-    The divergence of ``paper`` is KL(q ‖ p_f) − log Z, with p_f = p^π Π_m q_m^π / Z the normalised geometric mean (Lemma 1 of the second source): the ELBO
-    under the prior ``geometric`` without its normaliser.
+    The divergence of ``paper`` is KL(q ‖ p_f) − log Z, with p_f = p^π Π_m q_m^π / Z the normalised geometric mean
+    (Lemma 1 of the second source): the ELBO under the prior ``geometric`` without its normaliser.
 
-    Posterior, in training and afterwards: the product of the given experts, without N(0, I); a single modality has q_m. With ``aggregator.prior_expert=all``
-    N(0, I) is an expert of the joint and of every unimodal posterior, q_m ∝ p(z) q(z|x_m), as the text of the second source has it. With another aggregator
-    q is its posterior; where that is a mixture Σ_c w_c q_c, q stands for its components: each KL is Σ_c w_c KL(q_c ‖ ·), which bounds that of the mixture
+    Posterior, in training and afterwards: the product of the given experts, without N(0, I); a single modality has q_m.
+    With ``aggregator.prior_expert=all`` N(0, I) is an expert of the joint and of every unimodal posterior, q_m ∝ p(z)
+    q(z|x_m), as the text of the second source has it. With another aggregator q is its posterior; where that is a
+    mixture Σ_c w_c q_c, q stands for its components: each KL is Σ_c w_c KL(q_c ‖ ·), which bounds that of the mixture
     from above, and each row is decoded from a component drawn by weight.
 
-    Rows that lack modalities train exactly: M counts those that a row has, also in π and in the default a. Not a bound of log p(X): the reference
-    depends on X.
+    Rows that lack modalities train exactly: M counts those that a row has, also in π and in the default a. Not a bound
+    of log p(X): the reference depends on X.
 
-    Source: Hwang et al. 2021 (MVTCAE), whose released code has the coefficients of ``official`` with β = 2.5; "Mitigating the limitations of multimodal VAEs
-    with coordination-based approach", Lemma 1 and Appendix H. Deviation: the default coefficients are those of the second.
+    Source: Hwang et al. 2021 (MVTCAE), whose released code has the coefficients of ``official`` with β = 2.5;
+    "Mitigating the limitations of multimodal VAEs with coordination-based approach", Lemma 1 and Appendix H. Deviation:
+    the default coefficients are those of the second.
     """
 
     Config = MVTCAEConfig
@@ -85,7 +90,9 @@ class MVTCAE(Objective):
         return Terms(log_likelihood, (weights * (each * to_unimodal + prior * to_prior)).sum(0))
 
     def coefficients(self, modalities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the likelihoods, of each KL(q ‖ q_m) and of KL(q ‖ p), for rows that have so many ``modalities`` ``[B]``."""
+        """Of the likelihoods, of each KL(q ‖ q_m) and of KL(q ‖ p), for rows that have so many ``modalities``
+        ``[B]``.
+        """
         count, pi = modalities.clamp(min=1), 1 / (modalities + 1)
         if self.config.coefficients == "paper":
             likelihood, each, prior = torch.ones_like(pi), pi, pi
@@ -95,6 +102,8 @@ class MVTCAE(Objective):
         return likelihood * pi / 2 if self.config.rescale else likelihood, each, prior
 
     def unimodal(self, experts: Gaussian, available: Bool[Tensor, "B M"]) -> Gaussian:
-        """q_m of every modality, ``[M, B, D]``: the aggregator's posterior given it alone, whose one component its moments are."""
+        """q_m of every modality, ``[M, B, D]``: the aggregator's posterior given it alone, whose one component its
+        moments are.
+        """
         alone = self.aggregate.infer(experts, singletons(available))
         return Gaussian(alone.mean, alone.variance.log())

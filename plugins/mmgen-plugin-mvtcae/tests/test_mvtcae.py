@@ -1,4 +1,6 @@
-"""MVTCAE against its equation in loops, Lemma 1 with its normaliser by quadrature, and the ELBO under the geometric prior."""
+"""MVTCAE against its equation in loops, Lemma 1 with its normaliser by quadrature, and the ELBO under the geometric
+prior.
+"""
 
 import functools
 import itertools
@@ -12,7 +14,15 @@ from hypothesis import strategies as st
 
 from mmgen import MmgenError
 from mmgen.distributions import Gaussian
-from mmgen.testing import LinearGaussianWorld, central_noise, experts_and_masks, make_model, toy_data, world_batch, world_model
+from mmgen.testing import (
+    LinearGaussianWorld,
+    central_noise,
+    experts_and_masks,
+    make_model,
+    toy_data,
+    world_batch,
+    world_model,
+)
 from mmgen.testing.literal import at, average, constant_noise, kl, known_experts, product, row_of, unit
 from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
@@ -161,7 +171,9 @@ def log_normaliser(parts):
     for d in range(len(parts[0][0])):
         exponent = np.zeros_like(grid)
         for mean, log_variance in parts:
-            density = -0.5 * (math.log(2 * math.pi) + log_variance[d] + (grid - mean[d]) ** 2 / math.exp(log_variance[d]))
+            density = -0.5 * (
+                math.log(2 * math.pi) + log_variance[d] + (grid - mean[d]) ** 2 / math.exp(log_variance[d])
+            )
             exponent += density / len(parts)
         total += math.log(np.exp(exponent).sum() * (grid[1] - grid[0]))
     return total
@@ -212,7 +224,9 @@ def test_is_the_elbo_under_the_geometric_prior_less_beta_times_its_normaliser(ca
 def elbo_under_the_geometric_prior():
     weights = {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)}
     aggregator = {"name": "poe", "prior_expert": "none"}
-    model = make_model("elbo", toy_data(), aggregator=aggregator, prior="geometric", modalities=weights).requires_grad_(False)
+    model = make_model("elbo", toy_data(), aggregator=aggregator, prior="geometric", modalities=weights).requires_grad_(
+        False
+    )
     model.load_state_dict(model_of().state_dict())
     return model
 
@@ -235,7 +249,9 @@ def test_a_missing_modality_is_as_if_it_did_not_exist(options, aggregator):
     whole = model_of(aggregator, **options)
     for kinds in [subset for size in (1, 2) for subset in itertools.combinations(KINDS, size)]:
         weights = {kind: {"weight": WEIGHTS[KINDS.index(kind)]} for kind in kinds}
-        part = make_model("mvtcae", toy_data(kinds), aggregator=aggregator, modalities=weights, **options).requires_grad_(False)
+        part = make_model(
+            "mvtcae", toy_data(kinds), aggregator=aggregator, modalities=weights, **options
+        ).requires_grad_(False)
         for m, kind in enumerate(kinds):
             for name in ("transforms", "encoders", "decoders", "likelihoods"):
                 getattr(part, name)[m].load_state_dict(getattr(whole, name)[KINDS.index(kind)].state_dict())
@@ -274,7 +290,9 @@ def test_works_for_any_number_of_modalities(count):
 
 
 def test_what_the_equation_cannot_mean_is_refused():
-    with pytest.raises(MmgenError, match="tc_ratio does nothing with coefficients=paper, it is for coefficients=official"):
+    with pytest.raises(
+        MmgenError, match="tc_ratio does nothing with coefficients=paper, it is for coefficients=official"
+    ):
         make_model("mvtcae", toy_data(), tc_ratio=0.5)
     with pytest.raises(MmgenError, match=r"objective\.tc_ratio"):
         make_model("mvtcae", toy_data(), coefficients="official", tc_ratio=1.5)

@@ -13,12 +13,16 @@ from mmgen_plugin_compare.engine import Cpus, Gpus, Jobs, LauncherName, RayAddre
 
 def reproduce(
     what: Annotated[
-        str | None, typer.Argument(metavar="[PAPER[/TABLE]]", help="A paper, or one of its tables or figures.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[PAPER[/TABLE]]", help="A paper, or one of its tables or figures.", show_default=False),
     ] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="Show every table and figure, and what it costs at both scales.")] = False,
+    list_all: Annotated[
+        bool, typer.Option("--list", help="Show every table and figure, and what it costs at both scales.")
+    ] = False,
     scale: Annotated[str, typer.Option(help="desk: minutes on two cores; paper: as published.")] = "desk",
     seeds: Annotated[
-        str | None, typer.Option(help="Seeds, separated by commas; as many as the paper has, and 3 at the desk, by default.")
+        str | None,
+        typer.Option(help="Seeds, separated by commas; as many as the paper has, and 3 at the desk, by default."),
     ] = None,
     assignments: Annotated[
         list[str] | None,
@@ -28,9 +32,15 @@ def reproduce(
             help="Set anything, for all or for one experiment, dataset or method; may be repeated.",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the reproduction; runs/reproduce-PAPER-SCALE by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the reproduction; runs/reproduce-PAPER-SCALE by default.")
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check every configuration, build every model, and estimate time and memory; make nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check every configuration, build every model, and estimate time and memory; make nothing.",
+        ),
     ] = False,
     launcher: LauncherName = "local",
     jobs: Jobs = None,
@@ -44,4 +54,6 @@ def reproduce(
     from .command import command
 
     where = engine(jobs, ray_address, cpus, gpus, slurm)
-    return command(what, list_all, cast(Any, scale), seeds, assignments or [], output, dry_run, launcher, where, as_json)
+    return command(
+        what, list_all, cast(Any, scale), seeds, assignments or [], output, dry_run, launcher, where, as_json
+    )

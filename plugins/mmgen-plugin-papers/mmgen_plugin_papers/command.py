@@ -49,7 +49,9 @@ def command(
         return _dry(paper, table or None, scale, numbers, assignments, as_json)
     screen = console()
     shown = None if as_json else screen
-    found = run_reproduction(paper, table or None, scale, numbers, output, launcher, assignments=assignments, console=shown, engine=engine)
+    found = run_reproduction(
+        paper, table or None, scale, numbers, output, launcher, assignments=assignments, console=shown, engine=engine
+    )
     if as_json:
         show_json(_records(found.numbers))
     else:
@@ -77,7 +79,8 @@ def _list(what: str | None, as_json: bool) -> None:
         show(f"{name}: {read_paper(name).cited}", columns, [_row(entry) for entry in found if entry["paper"] == name])
     screen = console()
     screen.print(
-        "printed: how many numbers. desk, paper: runs, and how long training them takes one after the other (evaluation comes on top).",
+        "printed: how many numbers. desk, paper: runs, and how long training them takes one after the other "
+        "(evaluation comes on top).",
         highlight=False,
     )
     for sentence in dict.fromkeys(entry["timed_on"] for entry in found if entry["timed_on"]):
@@ -94,7 +97,9 @@ def _row(entry: dict[str, Any]) -> list[str]:
 def _cost(cost: dict[str, Any]) -> str:
     if not cost["runs"]:
         return "–"
-    return f"{cost['runs']} run{'s' if cost['runs'] != 1 else ''}" + (f", {_time(cost['minutes'])}" if cost["minutes"] is not None else "")
+    return f"{cost['runs']} run{'s' if cost['runs'] != 1 else ''}" + (
+        f", {_time(cost['minutes'])}" if cost["minutes"] is not None else ""
+    )
 
 
 def _time(minutes: float) -> str:
@@ -104,7 +109,9 @@ def _time(minutes: float) -> str:
     return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 1440:,.0f} days"
 
 
-def _dry(name: str, table: str | None, scale: Scale, seeds: list[int] | None, assignments: list[str], as_json: bool) -> int:
+def _dry(
+    name: str, table: str | None, scale: Scale, seeds: list[int] | None, assignments: list[str], as_json: bool
+) -> int:
     """Print each estimate when it is there, and what they come to."""
     paper, tables = asked_for(name, table, scale, seeds)
     found = []
@@ -129,8 +136,9 @@ def _estimate(one: Estimate) -> str:
         return f"{who}: {one.data} data, solved in closed form from {one.rows:,} rows"
     scaled = "" if one.timed_rows >= one.batch else f" (timed on {one.timed_rows} rows of a batch)"
     return (
-        f"{who}: {one.data} data, {one.parameters:,} parameters, {one.steps:,} steps of {1000 * one.step_seconds:,.0f} ms on {one.device}{scaled}, "
-        f"{_time(60 * one.hours)} each, {one.memory / 2**20:,.0f} MiB"
+        f"{who}: {one.data} data, {one.parameters:,} parameters, {one.steps:,} steps of "
+        f"{1000 * one.step_seconds:,.0f} ms on {one.device}{scaled}, {_time(60 * one.hours)} each, "
+        f"{one.memory / 2**20:,.0f} MiB"
     )
 
 
@@ -141,13 +149,14 @@ def _total(found: Iterable[Estimate], screen: Console) -> None:
     hours = sum(one.hours * one.runs for one in good)
     largest = max((one.memory for one in good), default=0)
     screen.print(
-        f"Total: {sum(one.runs for one in good)} runs, {_time(60 * hours)} one after the other, {largest / 2**20:,.0f} MiB the largest."
-        + (f" {bad} cannot be run." if bad else ""),
+        f"Total: {sum(one.runs for one in good)} runs, {_time(60 * hours)} one after the other, "
+        f"{largest / 2**20:,.0f} MiB the largest." + (f" {bad} cannot be run." if bad else ""),
         highlight=False,
     )
     screen.print(
-        "Times are those of training, from the median of a few timed steps here; validation and evaluation come on top. Memory is computed: weights, gradients, "
-        "Adam's moments, one batch and what is kept for its backward pass; data and libraries come on top.",
+        "Times are those of training, from the median of a few timed steps here; validation and evaluation come on "
+        "top. Memory is computed: weights, gradients, Adam's moments, one batch and what is kept for its backward "
+        "pass; data and libraries come on top.",
         highlight=False,
     )
 
@@ -172,9 +181,13 @@ def _print(found: Reproduction, screen: Console) -> None:
     _left_out(found.left_out, screen)
     if found.tables:
         screen.print(
-            "Test rows: mean ± sample standard deviation over seeds (how many, where not all); difference: ours − printed.", highlight=False
+            "Test rows: mean ± sample standard deviation over seeds (how many, where not all); difference: ours − "
+            "printed.",
+            highlight=False,
         )
-        screen.print(f"Page: {found.folder / PAGE}; all {len(found.numbers)} numbers: {found.folder / NUMBERS}", highlight=False)
+        screen.print(
+            f"Page: {found.folder / PAGE}; all {len(found.numbers)} numbers: {found.folder / NUMBERS}", highlight=False
+        )
     if found.failed:
         screen.print("Failed:", highlight=False)
     for member, reason in found.failed.items():
@@ -195,7 +208,9 @@ def _table(found: Reproduction, table: Layout, every: list[Any], start: int) -> 
     before = ""
     for line in every:
         shown.add_row(
-            Text(line.method if line.method != before else ""), line.what, *(Text(cell) for cell in line.cells[start : start + WIDTH])
+            Text(line.method if line.method != before else ""),
+            line.what,
+            *(Text(cell) for cell in line.cells[start : start + WIDTH]),
         )
         before = line.method
     return shown

@@ -8,28 +8,45 @@ from .paper import SCALES, Layout, Paper, Scale, papers, read_paper
 
 
 def listing(paper: str | None = None) -> list[dict[str, Any]]:
-    """Every table and figure of the installed papers, or of one: what it shows, its methods, how many numbers are printed, and what it costs at both scales.
+    """Every table and figure of the installed papers, or of one: what it shows, its methods, how many numbers are
+    printed, and what it costs at both scales.
 
-    ``cost`` has for ``desk`` and ``paper`` how many ``runs`` it takes, and the ``minutes`` of training all of them one after the other, by the estimates that the
-    paper's file has; None where some have none. Nothing is imported or built.
+    ``cost`` has for ``desk`` and ``paper`` how many ``runs`` it takes, and the ``minutes`` of training all of them one
+    after the other, by the estimates that the paper's file has; None where some have none. Nothing is imported or
+    built.
 
     Raises:
         MmgenError: There is no such paper, or its file does not describe one.
     """
     names = papers() if paper is None else (paper,)
-    return [_entry(name, one, table) for name, one in ((name, read_paper(name)) for name in names) for table in one.tables]
+    return [
+        _entry(name, one, table) for name, one in ((name, read_paper(name)) for name in names) for table in one.tables
+    ]
 
 
 def _entry(name: str, paper: Paper, table: Layout) -> dict[str, Any]:
     printed = [cell for cells in table.printed.values() for cell in cells if cell is not None]
-    entry: dict[str, Any] = {"paper": name, "table": table.id, "page": table.page, "caption": table.caption, "printed": len(printed)}
+    entry: dict[str, Any] = {
+        "paper": name,
+        "table": table.id,
+        "page": table.page,
+        "caption": table.caption,
+        "printed": len(printed),
+    }
     if table.experiment is None:
         nothing = {scale: {"runs": 0, "minutes": None} for scale in SCALES}
         return {**entry, "dataset": "", "methods": [], "reason": table.reason, "timed_on": "", "cost": nothing}
     experiment = paper.experiments[table.experiment]
     methods = [experiment.methods[row].name for row in paper.rows(table)]
     costs = {scale: _cost(paper, table, scale) for scale in SCALES}
-    return {**entry, "dataset": experiment.dataset, "methods": methods, "reason": "", "timed_on": paper.timed_on, "cost": costs}
+    return {
+        **entry,
+        "dataset": experiment.dataset,
+        "methods": methods,
+        "reason": "",
+        "timed_on": paper.timed_on,
+        "cost": costs,
+    }
 
 
 def _cost(paper: Paper, table: Layout, scale: Scale) -> dict[str, Any]:

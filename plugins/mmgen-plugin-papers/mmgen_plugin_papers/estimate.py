@@ -1,4 +1,6 @@
-"""What runs would take: every configuration checked, every model built on the data's real shapes, and a few steps of each timed; nothing is written."""
+"""What runs would take: every configuration checked, every model built on the data's real shapes, and a few steps of
+each timed; nothing is written.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +45,11 @@ class Estimate:
         rows: Training rows that the time is for.
         steps: Optimiser steps of one run.
         batch: Rows of a step.
-        timed_rows: Rows of the timed step; fewer than a batch where that would have taken too long, and then the time is scaled.
+        timed_rows: Rows of the timed step; fewer than a batch where that would have taken too long, and then the time
+            is scaled.
         step_seconds: A step of a whole batch, forward, backward and Adam.
-        memory: Bytes of weights, gradients, Adam's moments, one batch, and what is kept for the backward pass of it: computed, not measured.
+        memory: Bytes of weights, gradients, Adam's moments, one batch, and what is kept for the backward pass of it:
+            computed, not measured.
         device: Where the step was timed.
     """
 
@@ -69,7 +73,9 @@ class Estimate:
         return self.steps * self.step_seconds / 3600
 
 
-def estimates(part: Part, experiment: Experiment, scale: Scale, timed: Mapping[str, Estimate] | None = None) -> Iterator[Estimate]:
+def estimates(
+    part: Part, experiment: Experiment, scale: Scale, timed: Mapping[str, Estimate] | None = None
+) -> Iterator[Estimate]:
     """Of every method of a part, one after the other.
 
     Args:
@@ -118,7 +124,8 @@ def estimates(part: Part, experiment: Experiment, scale: Scale, timed: Mapping[s
                 part.name,
                 key,
                 runs,
-                problem="A batch does not fit in the memory of the GPU; --set training.microbatches=8 cuts it in parts.",
+                problem="A batch does not fit in the memory of the GPU; --set training.microbatches=8 cuts it in "
+                "parts.",
             )
 
 
@@ -136,7 +143,9 @@ def _device(plan: Plan) -> torch.device:
 
 
 def _timed(plan: Plan) -> _Step:
-    """A warm-up on a part of a batch, then the median of a few steps, of the whole batch where that does not take too long."""
+    """A warm-up on a part of a batch, then the median of a few steps, of the whole batch where that does not take too
+    long.
+    """
     device, model, table = _device(plan), plan.model, plan.data.train
     model.to(device).train()
     optimizer = Adam([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-6)
@@ -150,7 +159,10 @@ def _timed(plan: Plan) -> _Step:
     while len(found) < TIMED and sum(second for second, _ in found) < ENOUGH:
         found.append(_step(model, batch, optimizer))
     times, factor = statistics.median(second for second, _ in found), plan.training.batch_size / rows
-    fixed = sum(parameter.numel() * parameter.element_size() * (4 if parameter.requires_grad else 1) for parameter in model.parameters())
+    fixed = sum(
+        parameter.numel() * parameter.element_size() * (4 if parameter.requires_grad else 1)
+        for parameter in model.parameters()
+    )
     per_batch = sum(values.numel() * values.element_size() for values in batch.data.values()) + found[-1][1]
     return _Step(rows, times * factor, round(fixed + per_batch * factor))
 

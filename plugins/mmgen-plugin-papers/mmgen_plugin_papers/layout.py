@@ -1,4 +1,6 @@
-"""How a table of numbers is laid out: three lines per method, ours, printed and the difference, columns as in the paper."""
+"""How a table of numbers is laid out: three lines per method, ours, printed and the difference, columns as in the
+paper.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Line:
 
 
 def lines(table: Layout, numbers: pd.DataFrame) -> list[Line]:
-    """The lines of a table, from its rows of :func:`mmgen_plugin_papers.table_of_numbers`; ``printed`` and ``difference`` only where something is printed."""
+    """The lines of a table, from its rows of :func:`mmgen_plugin_papers.table_of_numbers`; ``printed`` and
+    ``difference`` only where something is printed.
+    """
     found = []
     seeds = numbers["n"].max() if len(numbers) else 0
     for method, mine in numbers.groupby("method", sort=False):
@@ -65,8 +69,12 @@ def _number(value: float, cell: dict[Any, Any], *, sign: bool = False) -> str:
 
 
 def notes(table: Layout, numbers: pd.DataFrame) -> list[str]:
-    """What one should know: of the table, of columns that nothing answers, of methods that are not run, and of numbers not to be trusted."""
-    found = [sentence for sentence in (table.note, table.empty and f"Printed cells: {table.empty}", table.reason) if sentence]
+    """What one should know: of the table, of columns that nothing answers, of methods that are not run, and of numbers
+    not to be trusted.
+    """
+    found = [
+        sentence for sentence in (table.note, table.empty and f"Printed cells: {table.empty}", table.reason) if sentence
+    ]
     for note, rows in numbers[numbers.note != ""].groupby("note", sort=False) if len(numbers) else ():
         columns, methods = (list(dict.fromkeys(rows[key])) for key in ("column", "method"))
         where = f"{', '.join(methods)}: " if len(methods) < numbers.method.nunique() else ""

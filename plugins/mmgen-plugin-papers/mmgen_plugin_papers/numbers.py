@@ -12,8 +12,35 @@ from mmgen_plugin_compare.grid import Grid
 from .paper import Answer, Column, Layout, Paper, Scale
 
 COLUMNS = [
-    *("paper", "table", "page", "scale", "experiment", "dataset", "variant", "method", "objective", "beta", "column", "better"),
-    *("metric", "measure", "given", "target", "label", "ours", "std", "n", "printed", "printed_std", "difference", "data", "note"),
+    *(
+        "paper",
+        "table",
+        "page",
+        "scale",
+        "experiment",
+        "dataset",
+        "variant",
+        "method",
+        "objective",
+        "beta",
+        "column",
+        "better",
+    ),
+    *(
+        "metric",
+        "measure",
+        "given",
+        "target",
+        "label",
+        "ours",
+        "std",
+        "n",
+        "printed",
+        "printed_std",
+        "difference",
+        "data",
+        "note",
+    ),
 ]
 
 
@@ -36,19 +63,28 @@ def table_of_numbers(
         results: :func:`mmgen_plugin_compare.results` of each of them.
 
     Returns:
-        ``ours`` is the mean over seeds of test rows, ``std`` the sample standard deviation (empty for one seed), ``n`` the number of seeds, ``difference`` = ``ours`` −
-        ``printed``. What has no number has a ``note`` that says why.
+        ``ours`` is the mean over seeds of test rows, ``std`` the sample standard deviation (empty for one seed), ``n``
+        the number of seeds, ``difference`` = ``ours`` − ``printed``. What has no number has a ``note`` that says why.
     """
     rows = []
     for key in paper.rows(table):
         method = paper.experiments[str(table.experiment)].methods[key]
         printed = table.printed.get(key, (None,) * len(table.columns))
-        betas = {beta for (experiment, _), grid in grids.items() if experiment == table.experiment for beta in _betas(grid, key)}
+        betas = {
+            beta
+            for (experiment, _), grid in grids.items()
+            if experiment == table.experiment
+            for beta in _betas(grid, key)
+        }
         for beta in sorted(betas) or (None,):
             found: dict[str, pd.Series[float]] = {}
             for column, cell in zip(table.columns, printed, strict=True):
                 frame = results.get((str(table.experiment), column.variant or ""))
-                mine = None if frame is None else frame[(frame.objective == key) & (frame.beta == beta) & (frame.split == "test")]
+                mine = (
+                    None
+                    if frame is None
+                    else frame[(frame.objective == key) & (frame.beta == beta) & (frame.split == "test")]
+                )
                 answer, values, kinds, notes = _answered(column, mine)
                 if column.mean_of and all(other in found for other in column.mean_of):
                     values = pd.concat([found[other] for other in column.mean_of], axis=1).dropna().mean(axis=1)
@@ -88,8 +124,12 @@ def table_of_numbers(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _answered(column: Column, mine: pd.DataFrame | None) -> tuple[Answer | None, pd.Series[float], list[str], list[str]]:
-    """The answer that counts, its value by seed, what kind the data are, and what the metric has against the numbers."""
+def _answered(
+    column: Column, mine: pd.DataFrame | None
+) -> tuple[Answer | None, pd.Series[float], list[str], list[str]]:
+    """The answer that counts, its value by seed, what kind the data are, and what the metric has against the
+    numbers.
+    """
     nothing: Any = pd.Series(dtype=float)
     for answer in column.answers if mine is not None else ():
         assert mine is not None

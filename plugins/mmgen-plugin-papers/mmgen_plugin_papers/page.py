@@ -1,4 +1,6 @@
-"""``reproduction.md``: every table with ours, printed and the difference, what the data are, and what to know about the numbers."""
+"""``reproduction.md``: every table with ours, printed and the difference, what the data are, and what to know about the
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,20 @@ from .layout import BETTER, lines, notes
 from .paper import Layout, Paper, Scale
 
 SCALE = {
-    "desk": "Scale: desk. Smaller networks, fewer steps and less data than published, so compare orders of methods rather than numbers.",
+    "desk": "Scale: desk. Smaller networks, fewer steps and less data than published, so compare orders of methods "
+    "rather than numbers.",
     "paper": "Scale: paper. Networks, steps and settings as published, as far as they are.",
 }
 
 
-def page(name: str, paper: Paper, tables: Sequence[Layout], scale: Scale, numbers: pd.DataFrame, data: Mapping[str, list[str]]) -> str:
+def page(
+    name: str,
+    paper: Paper,
+    tables: Sequence[Layout],
+    scale: Scale,
+    numbers: pd.DataFrame,
+    data: Mapping[str, list[str]],
+) -> str:
     """The page in Markdown.
 
     Args:
@@ -45,7 +55,9 @@ def page(name: str, paper: Paper, tables: Sequence[Layout], scale: Scale, number
 
 def _markdown(table: Layout, numbers: pd.DataFrame) -> str:
     """The table, every line of a method in a line of its own."""
-    heads = [f"{column.name} ({BETTER[column.better]})" if BETTER[column.better] else column.name for column in table.columns]
+    heads = [
+        f"{column.name} ({BETTER[column.better]})" if BETTER[column.better] else column.name for column in table.columns
+    ]
     rows = [["method", "", *heads], ["---"] * (len(heads) + 2)]
     before = ""
     for line in lines(table, numbers):

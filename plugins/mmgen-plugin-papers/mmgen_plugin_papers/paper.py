@@ -1,4 +1,6 @@
-"""A paper as data: its experiments (grids of runs), its tables and figures (which numbers of those runs answer which printed ones), and where papers are found."""
+"""A paper as data: its experiments (grids of runs), its tables and figures (which numbers of those runs answer which
+printed ones), and where papers are found.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,21 @@ class _Part(BaseModel):
 class MethodScale(_Part):
     """What a method has of its own at one scale."""
 
-    set: tuple[str, ...] = Field((), description="Settings, as --set has them, over those of the recipe OBJECTIVE-DATASET-SCALE.")
-    minutes: float | None = Field(None, gt=0, description="What training one run takes, estimated from a timed step; see Paper.timed_on.")
+    set: tuple[str, ...] = Field(
+        (), description="Settings, as --set has them, over those of the recipe OBJECTIVE-DATASET-SCALE."
+    )
+    minutes: float | None = Field(
+        None, gt=0, description="What training one run takes, estimated from a timed step; see Paper.timed_on."
+    )
 
 
 class Method(_Part):
     """A row of tables: an objective with its settings."""
 
     name: str = Field(description="As the paper prints it.")
-    objective: str | None = Field(None, description="Its objective; none where mmgen has no such method, which `reason` then explains.")
+    objective: str | None = Field(
+        None, description="Its objective; none where mmgen has no such method, which `reason` then explains."
+    )
     set: tuple[str, ...] = Field((), description="Settings at both scales.")
     desk: MethodScale = Field(MethodScale(), description="What it has of its own in minutes on two cores.")
     paper: MethodScale = Field(MethodScale(), description="What it has of its own as published.")
@@ -66,11 +74,14 @@ class Experiment(_Part):
     dataset: str = Field(description="Name of the dataset.")
     set: tuple[str, ...] = Field((), description="Settings at both scales.")
     variants: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="The same methods on other parts of the data, such as folds: name to settings."
+        default_factory=dict,
+        description="The same methods on other parts of the data, such as folds: name to settings.",
     )
     desk: ExperimentScale = Field(ExperimentScale(), description="In minutes on two cores.")
     paper: ExperimentScale = Field(ExperimentScale(), description="As published.")
-    methods: dict[str, Method] = Field(min_length=1, description="The methods, by the names that folders and --set give them.")
+    methods: dict[str, Method] = Field(
+        min_length=1, description="The methods, by the names that folders and --set give them."
+    )
 
     def at(self, scale: Scale) -> ExperimentScale:
         """What it has at one scale."""
@@ -119,11 +130,16 @@ class Layout(_Part):
     id: str = Field(pattern=NAME, description="Such as table-1.")
     caption: str = Field(description="What it shows, in a sentence.")
     page: int | None = Field(None, ge=1, description="Where it is, where that is known.")
-    experiment: str | None = Field(None, description="Whose runs it shows; none where mmgen has nothing to run, which `reason` explains.")
-    rows: tuple[str, ...] = Field((), description="The methods that it shows; all of the experiment where none are named.")
+    experiment: str | None = Field(
+        None, description="Whose runs it shows; none where mmgen has nothing to run, which `reason` explains."
+    )
+    rows: tuple[str, ...] = Field(
+        (), description="The methods that it shows; all of the experiment where none are named."
+    )
     columns: tuple[Column, ...] = Field((), description="Its columns.")
     printed: dict[str, tuple[Printed | None, ...]] = Field(
-        default_factory=dict, description="Printed numbers of each method, column by column; [value, std] with a deviation, null for none."
+        default_factory=dict,
+        description="Printed numbers of each method, column by column; [value, std] with a deviation, null for none.",
     )
     empty: str = Field("", description="Why there are no printed numbers, or not all, in a sentence.")
     reason: str = Field("", description="Why it is not run, in a sentence.")
@@ -141,7 +157,9 @@ class Layout(_Part):
 
         if not isinstance(value, dict):
             return value
-        return {row: [one(cell) for cell in cells] if isinstance(cells, list) else cells for row, cells in value.items()}
+        return {
+            row: [one(cell) for cell in cells] if isinstance(cells, list) else cells for row, cells in value.items()
+        }
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -155,7 +173,9 @@ class Layout(_Part):
         for number, column in enumerate(self.columns):
             for name in column.mean_of:
                 if name not in names[:number]:
-                    raise ValueError(f"{self.id}: the column {column.name!r} is a mean of {name!r}, which is not a column before it")
+                    raise ValueError(
+                        f"{self.id}: the column {column.name!r} is a mean of {name!r}, which is not a column before it"
+                    )
         for row, cells in self.printed.items():
             if len(cells) != len(self.columns):
                 raise ValueError(f"{self.id}: {row} has {len(cells)} printed cells for {len(self.columns)} columns")
@@ -179,10 +199,13 @@ class Paper(_Part):
     year: int = Field(description="When.")
     timed_on: str = Field("", description="On what the minutes of its methods were estimated.")
     plugins: dict[str, str] = Field(
-        default_factory=dict, description="Which distribution has an objective or dataset, for those that do not have it."
+        default_factory=dict,
+        description="Which distribution has an objective or dataset, for those that do not have it.",
     )
     experiments: dict[str, Experiment] = Field(default_factory=dict, description="Its experiments by name.")
-    tables: tuple[Layout, ...] = Field(min_length=1, description="Its tables and figures with results, in the paper's order.")
+    tables: tuple[Layout, ...] = Field(
+        min_length=1, description="Its tables and figures with results, in the paper's order."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -197,14 +220,21 @@ class Paper(_Part):
             experiment = self.experiments[table.experiment]
             for row in (*table.rows, *table.printed):
                 if row not in experiment.methods:
-                    raise ValueError(f"{table.id} names the method {row!r}, which the experiment {table.experiment!r} does not have")
+                    raise ValueError(
+                        f"{table.id} names the method {row!r}, which the experiment {table.experiment!r} does not have"
+                    )
             if set(table.printed) - set(self.rows(table)):
                 raise ValueError(f"{table.id} has printed numbers of a method that is not among its rows")
             for column in table.columns:
                 if column.answers and (column.variant is None) != (not experiment.variants):
-                    raise ValueError(f"{table.id}: the column {column.name!r} needs a variant exactly where the experiment has some")
+                    raise ValueError(
+                        f"{table.id}: the column {column.name!r} needs a variant exactly where the experiment has some"
+                    )
                 if column.variant is not None and column.variant not in experiment.variants:
-                    raise ValueError(f"{table.id}: the column {column.name!r} names the variant {column.variant!r}, which there is not")
+                    raise ValueError(
+                        f"{table.id}: the column {column.name!r} names the variant {column.variant!r}, which there "
+                        "is not"
+                    )
         return self
 
     def table(self, name: str) -> Layout:
@@ -226,7 +256,9 @@ class Paper(_Part):
 
 
 def papers() -> dict[str, Path]:
-    """The files of all papers of installed plugins, by name: ``papers/NAME.yaml`` in the packages under the entry points ``mmgen.papers``. Nothing is imported."""
+    """The files of all papers of installed plugins, by name: ``papers/NAME.yaml`` in the packages under the entry
+    points ``mmgen.papers``. Nothing is imported.
+    """
     return dict(sorted((path.stem, path) for _, path in declared_files("papers")))
 
 
@@ -244,7 +276,9 @@ def read_paper(name: str) -> Paper:
 
 
 def missing_plugins(paper: Paper, tables: Iterable[Layout]) -> dict[str, str]:
-    """The objectives and datasets that these tables need and that are not installed, each with the distribution that has it ('' where that is not known)."""
+    """The objectives and datasets that these tables need and that are not installed, each with the distribution that
+    has it ('' where that is not known).
+    """
     there = {kind: {entry.name for entry in entries(kind)} for kind in ("objectives", "datasets")}
     wanted: dict[str, str] = {}
     for table in tables:

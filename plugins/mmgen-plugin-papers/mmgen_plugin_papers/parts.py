@@ -1,4 +1,6 @@
-"""From tables to runs: one grid for each experiment and variant that they show, in a folder of its own that ``mmgen compare`` could have made."""
+"""From tables to runs: one grid for each experiment and variant that they show, in a folder of its own that ``mmgen
+compare`` could have made.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,12 @@ class Part:
 
 
 def parts_of(
-    paper: Paper, tables: Sequence[Layout], scale: Scale, folder: Path, seeds: Sequence[int] | None = None, assignments: Iterable[str] = ()
+    paper: Paper,
+    tables: Sequence[Layout],
+    scale: Scale,
+    folder: Path,
+    seeds: Sequence[int] | None = None,
+    assignments: Iterable[str] = (),
 ) -> list[Part]:
     """The grids behind some tables; several tables share the runs of their experiment.
 
@@ -51,7 +58,8 @@ def parts_of(
         scale: ``desk`` or ``paper``.
         folder: Where the parts have their folders.
         seeds: As many as the paper has, from 0, by default.
-        assignments: ``key.path=value`` for all runs; ``NAME:key.path=value`` for those of one experiment, dataset or method.
+        assignments: ``key.path=value`` for all runs; ``NAME:key.path=value`` for those of one experiment, dataset or
+            method.
 
     Raises:
         MmgenError: Something that is not installed, or settings that do not resolve.
@@ -77,7 +85,13 @@ def parts_of(
 
 
 def _grid(
-    experiment: Experiment, key: str, variant: str, scale: Scale, seeds: Sequence[int] | None, mine: list[str], metrics: list[str]
+    experiment: Experiment,
+    key: str,
+    variant: str,
+    scale: Scale,
+    seeds: Sequence[int] | None,
+    mine: list[str],
+    metrics: list[str],
 ) -> Grid:
     """One method over β and seeds."""
     method, shared = experiment.methods[key], experiment.at(scale)
@@ -86,7 +100,8 @@ def _grid(
     recipe = find_recipe(method.objective, experiment.dataset, scale)
     if recipe is None and scale == "paper":
         raise MmgenError(
-            f"{method.name} has no recipe {method.objective}-{experiment.dataset}-paper for its published settings; --scale desk does without."
+            f"{method.name} has no recipe {method.objective}-{experiment.dataset}-paper for its published settings; "
+            "--scale desk does without."
         )
     return expand(
         [f"{key}={method.objective}"],
@@ -103,7 +118,11 @@ def _check_installed(paper: Paper, tables: Sequence[Layout]) -> None:
     missing = missing_plugins(paper, tables)
     if missing:
         line = " ".join(dict.fromkeys(filter(None, missing.values())))
-        do = f"pip install {line}, or 'mmgen-plugin-papers[all]' for everything" if line else "no plugin is known that has it"
+        do = (
+            f"pip install {line}, or 'mmgen-plugin-papers[all]' for everything"
+            if line
+            else "no plugin is known that has it"
+        )
         raise MmgenError(f"Not installed: {listed(missing)}; {do}.")
 
 
@@ -115,7 +134,8 @@ def _sorted(paper: Paper, assignments: Iterable[str]) -> list[tuple[str, str]]:
         who, colon, _ = text.partition("=")[0].rpartition(":")
         if colon and who not in known:
             raise MmgenError(
-                f"--set {text!r}: {who!r} is no experiment, dataset or method of the paper ({listed(sorted(known))}){nearest(who, known)}."
+                f"--set {text!r}: {who!r} is no experiment, dataset or method of the paper "
+                f"({listed(sorted(known))}){nearest(who, known)}."
             )
         found.append((who, text[len(who) + len(colon) :]))
     return found

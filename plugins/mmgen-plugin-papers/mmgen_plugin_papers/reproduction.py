@@ -76,7 +76,8 @@ def reproduce(
     console: Console | None = None,
     **engine: Any,
 ) -> pd.DataFrame:
-    """Make the runs behind a table of a paper, and set our numbers beside the printed ones: ``mmgen reproduce`` from Python.
+    """Make the runs behind a table of a paper, and set our numbers beside the printed ones: ``mmgen reproduce`` from
+    Python.
 
     Args:
         paper: Its name (``mmgen reproduce --list``).
@@ -96,7 +97,9 @@ def reproduce(
         MmgenError: Names, settings or a folder that cannot be used, or a plugin that is not installed.
         KeyboardInterrupt: SIGINT; the same call goes on.
     """
-    found = run_reproduction(paper, table, scale, seeds, output, launcher, assignments=assignments, console=console, engine=engine)
+    found = run_reproduction(
+        paper, table, scale, seeds, output, launcher, assignments=assignments, console=console, engine=engine
+    )
     for member, reason in found.failed.items():
         warnings.warn(f"{member.name}: {reason}", ComparisonWarning, stacklevel=2)
     if found.signal == signal.SIGINT:
@@ -162,13 +165,21 @@ def asked_for(name: str, table: str | None, scale: str, seeds: Sequence[int] | N
 def divided(tables: Iterable[Layout]) -> tuple[list[Layout], list[Layout]]:
     """Those that have runs, and those that have none."""
     tables = list(tables)
-    return [table for table in tables if table.experiment is not None], [table for table in tables if table.experiment is None]
+    return [table for table in tables if table.experiment is not None], [
+        table for table in tables if table.experiment is None
+    ]
 
 
 def dry_run(
-    paper: str, table: str | None = None, scale: Scale = "desk", seeds: Sequence[int] | None = None, *, assignments: Iterable[str] = ()
+    paper: str,
+    table: str | None = None,
+    scale: Scale = "desk",
+    seeds: Sequence[int] | None = None,
+    *,
+    assignments: Iterable[str] = (),
 ) -> list[Estimate]:
-    """Check every configuration behind a table, build every model on the data's real shapes, and estimate time and memory; nothing is made or written.
+    """Check every configuration behind a table, build every model on the data's real shapes, and estimate time and
+    memory; nothing is made or written.
 
     Args:
         paper: Its name.
@@ -216,14 +227,16 @@ def _tables_in(folder: Path, name: str, scale: Scale) -> list[str]:
         content = read_mapping(folder / ASKED)
         if (content.get("paper"), content.get("scale")) != (name, scale):
             raise MmgenError(
-                f"The folder {str(folder)!r} reproduces {content.get('paper')} at the scale {content.get('scale')!r}; choose another --output."
+                f"The folder {str(folder)!r} reproduces {content.get('paper')} at the scale "
+                f"{content.get('scale')!r}; choose another --output."
             )
         return [str(one) for one in content.get("tables", [])]
     if folder.exists() and not folder.is_dir():
         raise MmgenError(f"--output: {str(folder)!r} is a file; choose a folder.")
     if folder.is_dir() and any(path.name != "jobs" for path in folder.iterdir()):
         raise MmgenError(
-            f"The folder {str(folder)!r} holds something, and it is no reproduction (it has no {ASKED}); choose another --output."
+            f"The folder {str(folder)!r} holds something, and it is no reproduction (it has no {ASKED}); choose "
+            "another --output."
         )
     return []
 

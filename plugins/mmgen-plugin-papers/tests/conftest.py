@@ -30,7 +30,8 @@ experiments:
     desk: {seeds: 2}
     paper: {seeds: 4, rows: 12800}
     methods:
-      product: {name: Product, objective: elbo, set: [aggregator.name=poe], desk: {minutes: 2.5}, paper: {minutes: 30, set: [model.latent_dim=3]}}
+      product: {name: Product, objective: elbo, set: [aggregator.name=poe], desk: {minutes: 2.5},
+                paper: {minutes: 30, set: [model.latent_dim=3]}}
       mixture: {name: Mixture, objective: elbo, set: [aggregator.name=moe], desk: {minutes: 1}}
       older: {name: Older, reason: There is no such method.}
   parts:
@@ -51,7 +52,8 @@ tables:
     page: 7
     experiment: whole
     columns:
-      - {name: G, better: higher, answers: [{metric: latent-classification, measure: per_subset, given: genes, label: diagnosis}]}
+      - {name: G, better: higher,
+         answers: [{metric: latent-classification, measure: per_subset, given: genes, label: diagnosis}]}
       - name: error %
         better: lower
         answers:
@@ -68,21 +70,25 @@ tables:
     experiment: whole
     rows: [mixture]
     columns:
-      - {name: loss, better: lower, answers: [{metric: reconstruction, measure: loss, given: genes+proteins, target: all}]}
+      - {name: loss, better: lower,
+         answers: [{metric: reconstruction, measure: loss, given: genes+proteins, target: all}]}
     empty: it is a figure
   - id: figure-2
     caption: Reconstruction with withheld modalities.
     experiment: parts
     columns:
-      - {name: few, better: lower, variant: few, answers: [{metric: reconstruction, measure: loss, given: self, target: all}]}
-      - {name: many, better: lower, variant: many, answers: [{metric: reconstruction, measure: loss, given: self, target: all}]}
+      - {name: few, better: lower, variant: few,
+         answers: [{metric: reconstruction, measure: loss, given: self, target: all}]}
+      - {name: many, better: lower, variant: many,
+         answers: [{metric: reconstruction, measure: loss, given: self, target: all}]}
       - {name: mean, better: lower, mean_of: [few, many]}
     empty: it is a figure
   - id: table-2
     caption: Strange.
     experiment: absent
     columns:
-      - {name: loss, better: lower, answers: [{metric: reconstruction, measure: loss, given: self, target: all}]}
+      - {name: loss, better: lower,
+         answers: [{metric: reconstruction, measure: loss, given: self, target: all}]}
     empty: they were lost
   - id: figure-3
     caption: A picture.
@@ -99,7 +105,9 @@ training: {epochs: 50, batch_size: 8}
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """The current folder, with my.csv of 60 rows and my.yaml; the file of the toy paper, installed, is toy_papers/papers/toy.yaml."""
+    """The current folder, with my.csv of 60 rows and my.yaml; the file of the toy paper, installed, is
+    toy_papers/papers/toy.yaml.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     random = np.random.default_rng(0)

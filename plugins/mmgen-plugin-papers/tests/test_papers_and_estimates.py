@@ -89,7 +89,9 @@ def test_a_dry_run_builds_and_times_every_model_and_writes_nothing(home):
     before = sorted(home.rglob("*"))
     product, mixture = dry_run("toy", "table-1", "paper")
     assert sorted(home.rglob("*")) == before
-    plan = Plan.of(layered(dataset="table", objective="elbo", assignments=["dataset.config=my.yaml", "model.latent_dim=3"]))
+    plan = Plan.of(
+        layered(dataset="table", objective="elbo", assignments=["dataset.config=my.yaml", "model.latent_dim=3"])
+    )
     assert product.parameters == sum(parameter.numel() for parameter in plan.model.parameters())
     assert mixture.parameters < product.parameters, "two latent dimensions instead of three"
     assert (product.runs, product.batch, product.timed_rows, product.problem) == (4, 8, 8, "")

@@ -1,4 +1,6 @@
-"""The four papers: each file is valid, every printed number is there once, and what runs are made of resolves where it is installed."""
+"""The four papers: each file is valid, every printed number is there once, and what runs are made of resolves where it
+is installed.
+"""
 
 import math
 
@@ -13,7 +15,8 @@ from mmgen_plugin_papers.paper import SCALES, missing_plugins
 from mmgen_plugin_papers.parts import parts_of
 
 NAMES = ("cmmd", "crmvae", "mmvamp", "smvae")
-PRINTED = {  # how many numbers each paper prints, their sum, and the sum of the printed deviations, as the papers have them
+# how many numbers each paper prints, their sum, and the sum of the printed deviations, as the papers have them
+PRINTED = {
     "cmmd": (113, 2978.0441, 0.56859),
     "crmvae": (1, 0.30, 0.0),
     "mmvamp": (0, 0.0, 0.0),
@@ -84,7 +87,10 @@ def test_what_columns_ask_for_is_a_measure_of_a_metric(read, name):
 def test_every_objective_and_dataset_has_a_distribution_to_install(read, name):
     paper = read[name]
     for experiment in paper.experiments.values():
-        for wanted in {experiment.dataset, *(method.objective for method in experiment.methods.values() if method.objective)}:
+        for wanted in {
+            experiment.dataset,
+            *(method.objective for method in experiment.methods.values() if method.objective),
+        }:
             assert paper.plugins[wanted].startswith("mmgen-plugin-")
     there = {entry.name: entry.distribution for kind in ("objectives", "datasets") for entry in entries(kind)}
     for wanted, distribution in paper.plugins.items():

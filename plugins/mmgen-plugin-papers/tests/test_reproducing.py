@@ -27,7 +27,12 @@ def cell(table, method, column, **more):
 
 def test_our_numbers_stand_beside_the_printed_ones_and_the_same_call_makes_nothing_again(home, here):
     table = mmgen.reproduce("toy", "table-1", output="r")
-    assert sorted(here[0].done) == ["mixture_beta-1_seed-0", "mixture_beta-1_seed-1", "product_beta-1_seed-0", "product_beta-1_seed-1"]
+    assert sorted(here[0].done) == [
+        "mixture_beta-1_seed-0",
+        "mixture_beta-1_seed-1",
+        "product_beta-1_seed-0",
+        "product_beta-1_seed-1",
+    ]
     accuracy = []
     for seed in (0, 1):
         run = mmgen.load_run(home / "r" / "whole" / "product" / "beta-1" / f"seed-{seed}")
@@ -76,7 +81,9 @@ def test_tables_share_their_runs_and_a_folder_keeps_all_that_it_was_asked_for(ho
     before = (home / "r" / "whole" / "mixture" / "beta-1" / "seed-0" / "model.safetensors").stat().st_mtime_ns
     table = mmgen.reproduce("toy", "figure-1", output="r", seeds=[0])
     assert here[1].done == ["mixture_beta-1_seed-0"]
-    assert (home / "r" / "whole" / "mixture" / "beta-1" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before, "only evaluated"
+    assert (
+        home / "r" / "whole" / "mixture" / "beta-1" / "seed-0" / "model.safetensors"
+    ).stat().st_mtime_ns == before, "only evaluated"
     assert list(dict.fromkeys(table.table)) == ["table-1", "figure-1"]
     assert math.isfinite(cell(table, "Mixture", "loss")["ours"])
     assert yaml.safe_load((home / "r" / "reproduce.yaml").read_text())["tables"] == ["table-1", "figure-1"]
@@ -118,10 +125,21 @@ def test_settings_reach_whom_they_name(home, here):
 
 def test_what_fails_is_listed_and_the_rest_goes_on(home, here, capfd):
     with pytest.warns(ComparisonWarning, match="product, β 1, seed 0: Training stopped"):
-        table = mmgen.reproduce("toy", "table-1", output="r", seeds=[0], assignments=["product:training.learning_rate=1e30"])
+        table = mmgen.reproduce(
+            "toy", "table-1", output="r", seeds=[0], assignments=["product:training.learning_rate=1e30"]
+        )
     assert cell(table, "Product", "G")["note"] == "none of its runs is finished"
     assert cell(table, "Mixture", "G")["n"] == 1
-    words = ["reproduce", "toy/table-1", "--output", "r", "--seeds", "0", "--set", "product:training.learning_rate=1e30"]
+    words = [
+        "reproduce",
+        "toy/table-1",
+        "--output",
+        "r",
+        "--seeds",
+        "0",
+        "--set",
+        "product:training.learning_rate=1e30",
+    ]
     assert run_guarded(app, words) == 1
     out, _ = capfd.readouterr()
     assert "Failed:" in out
@@ -154,7 +172,10 @@ def test_the_command_prints_the_layout_with_its_data(home, here, capfd):
         (["toy", "--dry-run"], "Not installed: nothing-such"),
         (["toy/table-1", "--scale", "small"], "there is no scale 'small'"),
         (["toy/table-1", "--seeds", "x"], "--seeds: 'x' is not right"),
-        (["toy/table-1", "--set", "products:training.epochs=1"], "'products' is no experiment, dataset or method of the paper"),
+        (
+            ["toy/table-1", "--set", "products:training.epochs=1"],
+            "'products' is no experiment, dataset or method of the paper",
+        ),
         (["toy/table-1", "--set", "training.epoch=1"], "training.epoch: there is no such option"),
         (["toy/table-1", "--set", "dataset.digits=x"], "dataset.digits: there is no such option"),
         (["toy/table-1", "--output", "."], "it is no reproduction"),
@@ -173,7 +194,11 @@ def test_what_cannot_be_is_said_in_a_sentence_before_anything_is_written(home, c
 def test_the_paper_scale_needs_a_recipe_and_takes_its_settings(home, here):
     mmgen.reproduce("toy", "figure-1", "paper", output="r", seeds=[0])
     config = mmgen.load_run("r/whole/mixture/beta-1/seed-0").config
-    assert (config["recipe"], config["training"]["batch_size"], config["training"]["epochs"]) == ("elbo-table-paper", 8, 2)
+    assert (config["recipe"], config["training"]["batch_size"], config["training"]["epochs"]) == (
+        "elbo-table-paper",
+        8,
+        2,
+    )
     (home / "toy_papers" / "recipes" / "elbo-table-paper.yaml").unlink()
     with pytest.raises(MmgenError, match="Mixture has no recipe elbo-table-paper"):
         mmgen.reproduce("toy", "figure-1", "paper", output="s")

@@ -1,8 +1,8 @@
 """The published construction: which digits make a tuple, and how a digit is put onto a photograph.
 
-Sutter, Daunhawer and Vogt 2021 (MoPoE-VAE): a tuple shows one class in every modality, by another writer each time. A random 28×28 crop of the modality's
-photograph is the background; its colours are inverted where the digit is brighter than 128. Daunhawer et al. 2022: before that the digit is scaled down and
-put at a random place.
+Sutter, Daunhawer and Vogt 2021 (MoPoE-VAE): a tuple shows one class in every modality, by another writer each time. A
+random 28×28 crop of the modality's photograph is the background; its colours are inverted where the digit is brighter
+than 128. Daunhawer et al. 2022: before that the digit is scaled down and put at a random place.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Plan:
     Attributes:
         rows: Which digit image each one shows, ``[N]``.
         corners: Upper left corner (row, column) of its crop of the photograph, ``[N, 2]``.
-        offsets: Where (row, column) the upper left corner of the scaled digit is, ``[N, 2]``; zeros without translation.
+        offsets: Where (row, column) the upper left corner of the scaled digit is, ``[N, 2]``; zeros without
+            translation.
     """
 
     rows: np.ndarray
@@ -36,7 +37,9 @@ class Plan:
 
 
 def interleaved(labels: np.ndarray) -> np.ndarray:
-    """An order of rows ``[N]`` in which the classes take turns: the first of each, then the second of each, …; so any beginning has all of them."""
+    """An order of rows ``[N]`` in which the classes take turns: the first of each, then the second of each, …; so any
+    beginning has all of them.
+    """
     order = np.argsort(labels, kind="stable")
     rank = np.empty(len(labels), dtype=np.int64)
     sizes = np.bincount(labels)
@@ -50,7 +53,9 @@ def scaled_side(scale: float) -> int:
 
 
 def furthest(scale: float) -> int:
-    """How many offsets there are in each direction: they are 0 … int(28·(1 − scale)) − 1, as published (7 at 0.75, 8 at 0.70), and 0 alone at scale 1."""
+    """How many offsets there are in each direction: they are 0 … int(28·(1 − scale)) − 1, as published (7 at 0.75, 8 at
+    0.70), and 0 alone at scale 1.
+    """
     return max(int(SIDE * (1 - scale)), 1)
 
 
@@ -68,7 +73,8 @@ def make_plan(
         draw: The modality's own random numbers.
 
     Returns:
-        The plan, and the class of every tuple ``[N]``, which depends on ``labels``, ``repeats`` and ``limit`` only: tuples of all modalities go together.
+        The plan, and the class of every tuple ``[N]``, which depends on ``labels``, ``repeats`` and ``limit`` only:
+        tuples of all modalities go together.
     """
     members = [np.flatnonzero(labels == digit) for digit in range(len(CLASSES))]
     rows = np.concatenate([draw.permutation(of) for of in members for _ in range(repeats)])
@@ -82,7 +88,8 @@ def make_plan(
 def scale_down(images: np.ndarray, scale: float) -> np.ndarray:
     """Bilinear interpolation of uint8 ``[n, 28, 28]`` to float32 ``[n, s, s]``.
 
-    Pixel i of the result is read at (i + ½) / scale − ½, between two pixels and without smoothing, as the published generator does it.
+    Pixel i of the result is read at (i + ½) / scale − ½, between two pixels and without smoothing, as the published
+    generator does it.
     """
     if scale == 1:
         return images.astype(np.float32)
@@ -106,8 +113,12 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
         scale: Of the digit.
         what: For the progress bar.
     """
-    strokes = scale_down(images, scale) > THRESHOLD  # black paper around the digit is below it, so that the digit can be pasted afterwards
-    crops = np.lib.stride_tricks.sliding_window_view(photograph, (SIDE, SIDE), axis=(0, 1))  # [height − 27, width − 27, 3, 28, 28]
+    strokes = (
+        scale_down(images, scale) > THRESHOLD
+    )  # black paper around the digit is below it, so that the digit can be pasted afterwards
+    crops = np.lib.stride_tricks.sliding_window_view(
+        photograph, (SIDE, SIDE), axis=(0, 1)
+    )  # [height − 27, width − 27, 3, 28, 28]
     made = np.empty((len(plan.rows), 3, SIDE, SIDE), dtype=np.uint8)
     pixel = np.arange(strokes.shape[1])
     for start in track(range(0, len(made), BLOCK), what):
@@ -115,6 +126,8 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
         (down, right), (top, left) = plan.offsets[block].T, plan.corners[block].T
         ink = np.zeros((len(down), SIDE, SIDE), dtype=np.uint8)
         at = np.arange(len(down))[:, None, None]
-        ink[at, (down[:, None] + pixel)[:, :, None], (right[:, None] + pixel)[:, None, :]] = strokes[plan.rows[block]] * np.uint8(255)
+        ink[at, (down[:, None] + pixel)[:, :, None], (right[:, None] + pixel)[:, None, :]] = strokes[
+            plan.rows[block]
+        ] * np.uint8(255)
         made[block] = crops[top, left] ^ ink[:, None]  # of a byte, XOR with 255 is 255 minus it
     return made

@@ -1,4 +1,6 @@
-"""Decoding many small PNG images, in as many processes as there are cores. Nothing here needs PyTorch, which every process would import."""
+"""Decoding many small PNG images, in as many processes as there are cores. Nothing here needs PyTorch, which every
+process would import.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def read_image(path: Path) -> np.ndarray:
             if image.size != (SIDE, SIDE):
                 raise DataError(f"{path} has {image.width}×{image.height} pixels; it should have {SIDE}×{SIDE}.")
             if image.mode != "RGB":
-                raise DataError(f"{path} is an image of the mode {image.mode}; it should be in colour, RGB with 8 bits.")
+                raise DataError(
+                    f"{path} is an image of the mode {image.mode}; it should be in colour, RGB with 8 bits."
+                )
             return np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(SIDE, SIDE, 3)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise DataError(f"{path} is truncated or damaged, or no PNG image.") from error

@@ -56,14 +56,18 @@ def open_official(root: Path, names: Sequence[str], modalities: int) -> PngFolde
     if found is None:
         what = "holds no official images" if root.is_dir() else "does not exist"
         raise DataError(
-            f"dataset.root: {root} {what}; train/m0/INDEX.DIGIT.png … or train/m0.pt … with train/labels.pt (and the same in test) belong "
-            f"there, or into a folder {' or '.join(names)} in it."
+            f"dataset.root: {root} {what}; train/m0/INDEX.DIGIT.png … or train/m0.pt … with train/labels.pt (and the "
+            f"same in test) belong there, or into a folder {' or '.join(names)} in it."
         )
     return found
 
 
-def read_official(folder: PngFolder | TensorFolder, val_fraction: float, limit: int | None, seed: int) -> dict[str, Tuples]:
-    """All sides, in each of which the digits take turns; validation is cut from the training tuples, a share of each digit."""
+def read_official(
+    folder: PngFolder | TensorFolder, val_fraction: float, limit: int | None, seed: int
+) -> dict[str, Tuples]:
+    """All sides, in each of which the digits take turns; validation is cut from the training tuples, a share of each
+    digit.
+    """
     sides: dict[str, Tuples] = {}
     for split, share, names in (("train", val_fraction, ("train", "val")), ("test", 0.0, ("test",))):
         digits = folder.digits(split)
@@ -76,7 +80,9 @@ def read_official(folder: PngFolder | TensorFolder, val_fraction: float, limit: 
             sides[name] = Tuples([values[start : start + len(part)] for values in images], digits[part])
             start += len(part)
     if np.array_equal(sides["train"].images[0], sides["test"].images[0]):
-        raise DataError(f"{folder.root} has the same images in train and in test; one of the two is a copy of the other.")
+        raise DataError(
+            f"{folder.root} has the same images in train and in test; one of the two is a copy of the other."
+        )
     return sides
 
 
@@ -85,11 +91,15 @@ def _check_different(place: Path, images: list[np.ndarray]) -> None:
     for m in range(len(images)):
         for other in range(m):
             if np.array_equal(images[m][:16], images[other][:16]) and np.array_equal(images[m], images[other]):
-                raise DataError(f"{place} has the same images in m{other} and in m{m}; one of the two is a copy of the other.")
+                raise DataError(
+                    f"{place} has the same images in m{other} and in m{m}; one of the two is a copy of the other."
+                )
 
 
 def download(root: Path) -> None:
-    """Fetch the archive of PolyMNIST and unpack it into ``root``: under another name first, so that a broken download leaves nothing behind."""
+    """Fetch the archive of PolyMNIST and unpack it into ``root``: under another name first, so that a broken download
+    leaves nothing behind.
+    """
     utils = torchvision().datasets.utils
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -104,4 +114,6 @@ def download(root: Path) -> None:
         raise
     except Exception as error:  # whatever the network, its proxies and the archive make of it
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"PolyMNIST could not be downloaded ({reason}); fetch {URL} elsewhere and unpack it into {root}.") from error
+        raise DataError(
+            f"PolyMNIST could not be downloaded ({reason}); fetch {URL} elsewhere and unpack it into {root}."
+        ) from error

@@ -27,7 +27,9 @@ class PngFolder:
         return (root / "train" / "m0").is_dir()
 
     def sources(self) -> list[Path]:
-        """The folders: hundreds of thousands of images are too many to look at each time, and a folder's time tells when files come and go."""
+        """The folders: hundreds of thousands of images are too many to look at each time, and a folder's time tells
+        when files come and go.
+        """
         return [self.root / split / f"m{m}" for split in ("train", "test") for m in range(self.modalities)]
 
     def digits(self, split: str) -> np.ndarray:
@@ -39,8 +41,8 @@ class PngFolder:
                 if missing:
                     has = files[here][missing[0]]
                     raise DataError(
-                        f"There is no {self.root / split / f'm{there}' / has.name}, and there is {has}; a tuple has one image of the same "
-                        "index and digit in every modality."
+                        f"There is no {self.root / split / f'm{there}' / has.name}, and there is {has}; a tuple has "
+                        "one image of the same index and digit in every modality."
                     )
         self.files[split] = files
         return np.array([digit for digit, _ in sorted(files[0])], dtype=np.int64)
@@ -59,7 +61,9 @@ class PngFolder:
 def _list(folder: Path) -> dict[Key, Path]:
     """The images of one modality by digit and index; other files and hidden ones are left alone."""
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}; set dataset.modalities to the number that is there, or complete the files.")
+        raise DataError(
+            f"There is no folder {folder}; set dataset.modalities to the number that is there, or complete the files."
+        )
     found: dict[Key, Path] = {}
     for path in folder.glob("[!.]*.png"):
         name = re.fullmatch(r"(\d+)\.(\d)\.png", path.name)
@@ -67,7 +71,9 @@ def _list(folder: Path) -> dict[Key, Path]:
             raise DataError(f"{path} is not named INDEX.DIGIT.png with a digit from 0 to 9.")
         key = int(name[2]), int(name[1])
         if key in found:
-            raise DataError(f"{path} and {found[key].name} beside it are the same index and digit; one of them is too many.")
+            raise DataError(
+                f"{path} and {found[key].name} beside it are the same index and digit; one of them is too many."
+            )
         found[key] = path
     if not found:
         raise DataError(f"{folder} holds no images INDEX.DIGIT.png.")

@@ -27,7 +27,9 @@ class PolyMNIST(Dataset):
     Config = PolyMNISTConfig
     version = 2
     title: ClassVar[str] = "PolyMNIST"
-    citation = "T.M. Sutter, I. Daunhawer, J.E. Vogt: Generalized Multimodal ELBO. ICLR 2021. Images: Zenodo record 4899160."
+    citation = (
+        "T.M. Sutter, I. Daunhawer, J.E. Vogt: Generalized Multimodal ELBO. ICLR 2021. Images: Zenodo record 4899160."
+    )
     licence = "CC BY 4.0 (Zenodo record 4899160)"
     defaults = {"model": {"latent_dim": 64}, "training": {"epochs": 50, "batch_size": 256, "learning_rate": 5e-4}}
 
@@ -70,7 +72,9 @@ class PolyMNIST(Dataset):
 
     def _table(self, tuples: Tuples, first: int) -> Table:
         """A table with rows numbered from ``first``."""
-        images = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in zip(self._names(), tuples.images)}
+        images = {
+            name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in zip(self._names(), tuples.images)
+        }
         rows = torch.arange(first, first + len(tuples.digits))
         return Table.of(images, labels={"digit": torch.from_numpy(tuples.digits)}, rows=rows)
 
@@ -88,7 +92,10 @@ class TranslatedPolyMNIST(PolyMNIST):
 
     Config = TranslatedPolyMNISTConfig
     title = "Translated-PolyMNIST"
-    citation = "I. Daunhawer, T.M. Sutter, K. Chin-Cheong, E. Palumbo, J.E. Vogt: On the Limitations of Multimodal VAEs. ICLR 2022."
+    citation = (
+        "I. Daunhawer, T.M. Sutter, K. Chin-Cheong, E. Palumbo, J.E. Vogt: On the Limitations of Multimodal VAEs. "
+        "ICLR 2022."
+    )
     licence = ""
 
     def modalities(self) -> dict[str, Modality]:

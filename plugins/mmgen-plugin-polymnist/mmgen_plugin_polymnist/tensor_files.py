@@ -57,7 +57,8 @@ class TensorFolder:
             raise DataError(f"{path} should hold images [N, 3, {SIDE}, {SIDE}], and holds {_describe(values)}.")
         if len(values) != self.count[split]:
             raise DataError(
-                f"{path} has {len(values)} images, and labels.pt beside it has {self.count[split]} labels; one belongs to each."
+                f"{path} has {len(values)} images, and labels.pt beside it has {self.count[split]} labels; one "
+                "belongs to each."
             )
         parts = torch.from_numpy(rows).split(CHUNK)  # or numbers of 32 bits would be there twice
         return torch.cat([self._bytes(values[part], path) for part in parts]).numpy()
@@ -76,7 +77,9 @@ class TensorFolder:
 def _load(path: Path) -> Any:
     """What a file holds, as data only: code in it is never run."""
     if not path.is_file():
-        raise DataError(f"There is no {path}; m0.pt, m1.pt, … and labels.pt belong there, as many as dataset.modalities says.")
+        raise DataError(
+            f"There is no {path}; m0.pt, m1.pt, … and labels.pt belong there, as many as dataset.modalities says."
+        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
@@ -84,4 +87,6 @@ def _load(path: Path) -> Any:
 
 
 def _describe(value: Any) -> str:
-    return f"a tensor {list(value.shape)} of {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    return (
+        f"a tensor {list(value.shape)} of {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    )

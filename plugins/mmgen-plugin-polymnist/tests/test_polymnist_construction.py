@@ -29,13 +29,19 @@ def sides(splits: mmgen.Splits) -> list[mmgen.Table]:
 
 
 def write_idx(folder: Path, train: int, test: int) -> Path:
-    """MNIST's layout: noise in which the first pixel tells the part and the next two the number of the image; all ten labels."""
+    """MNIST's layout: noise in which the first pixel tells the part and the next two the number of the image; all ten
+    labels.
+    """
     folder.mkdir(exist_ok=True)
     draw = np.random.default_rng(5)
     for part, (name, each) in enumerate((("train", train), ("t10k", test))):
         labels = draw.permutation(np.repeat(np.arange(10), each)).astype(np.uint8)
         images = draw.integers(0, 256, (len(labels), 28, 28)).astype(np.uint8)
-        images[:, 0, 0], images[:, 0, 1], images[:, 0, 2] = part, np.arange(len(labels)) // 256, np.arange(len(labels)) % 256
+        images[:, 0, 0], images[:, 0, 1], images[:, 0, 2] = (
+            part,
+            np.arange(len(labels)) // 256,
+            np.arange(len(labels)) % 256,
+        )
         for kind, content in (
             ("images-idx3", struct.pack(">IIII", 2051, *images.shape) + images.tobytes()),
             ("labels-idx1", struct.pack(">II", 2049, len(labels)) + labels.tobytes()),
@@ -97,7 +103,9 @@ def test_scaling_is_that_of_the_published_generator():
 
     images = np.random.default_rng(0).integers(0, 256, (7, 28, 28)).astype(np.uint8)
     for scale, side in ((0.75, 21), (0.7, 19), (0.5, 14), (0.9, 25)):
-        theirs = torch.nn.functional.interpolate(torch.from_numpy(images)[:, None].float(), scale_factor=scale, mode="bilinear")
+        theirs = torch.nn.functional.interpolate(
+            torch.from_numpy(images)[:, None].float(), scale_factor=scale, mode="bilinear"
+        )
         ours = scale_down(images, scale)
         assert ours.shape == (7, side, side) and scaled_side(scale) == side
         assert np.allclose(ours, theirs[:, 0].numpy(), atol=1e-3)
@@ -140,11 +148,15 @@ def test_tuples_show_one_digit_by_different_writers(digits, tmp_path):
         images, labels = source.test if side == "test" else source.train
         inks = {np.packbits(image > 128).tobytes(): i for i, image in enumerate(images)}
         found = np.stack([unmask(table.data[f"m{m}"].numpy(), photographs[m], inks) for m in range(3)])
-        assert np.array_equal(labels[found], np.broadcast_to(table.labels["digit"].numpy(), found.shape)), "all modalities show the label"
+        assert np.array_equal(labels[found], np.broadcast_to(table.labels["digit"].numpy(), found.shape)), (
+            "all modalities show the label"
+        )
         assert all(len(set(row)) == len(row) for row in found.tolist()), "once per modality"
         assert side == "val" or (found[0] != found[1]).mean() > 0.5, "by another writer"
         used[side] = [set(row) for row in found.tolist()]
-    assert not set.union(*used["train"]) & set.union(*used["val"]), "a validation digit is in no training image of any modality"
+    assert not set.union(*used["train"]) & set.union(*used["val"]), (
+        "a validation digit is in no training image of any modality"
+    )
     assert used["train"][0] == used["train"][1] == used["train"][2]
 
 
@@ -169,7 +181,10 @@ def test_repeated_digits_stay_on_one_side(digits, tmp_path):
     assert splits.facts["repeats"] == 3 and splits.facts["digits"] == {"train": 108, "val": 12, "test": 50}
     source = load_digits(digits).train[0]
     inks = {np.packbits(image > 128).tobytes(): i for i, image in enumerate(source)}
-    train, val = (set(unmask(table.data["m0"].numpy(), read_photograph(folder / "0.png"), inks).tolist()) for table in sides(splits)[:2])
+    train, val = (
+        set(unmask(table.data["m0"].numpy(), read_photograph(folder / "0.png"), inks).tolist())
+        for table in sides(splits)[:2]
+    )
     assert (len(train), len(val), len(train & val)) == (108, 12, 0)
     rows = torch.cat([table.rows for table in sides(splits)])
     assert rows.tolist() == list(range(510))
@@ -215,10 +230,20 @@ def test_the_scale_is_as_published():
 
 def test_modalities_are_those_of_the_papers():
     for modality in PolyMNIST().modalities().values():
-        assert (modality.network, modality.bottleneck, modality.likelihood, modality.scale) == ("conv", True, "laplace", 0.75)
+        assert (modality.network, modality.bottleneck, modality.likelihood, modality.scale) == (
+            "conv",
+            True,
+            "laplace",
+            0.75,
+        )
         assert (modality.shape, modality.weight) == ((3, 28, 28), 1.0)
     for modality in TranslatedPolyMNIST().modalities().values():
-        assert (modality.network, modality.channels, modality.likelihood, modality.scale) == ("resnet", None, "laplace", 0.75)
+        assert (modality.network, modality.channels, modality.likelihood, modality.scale) == (
+            "resnet",
+            None,
+            "laplace",
+            0.75,
+        )
     assert (len(PolyMNIST().modalities()), len(TranslatedPolyMNIST().modalities())) == (5, 3)
 
 
@@ -234,14 +259,15 @@ def test_what_it_is_made_from_is_said(digits, tmp_path):
     embedded = PolyMNIST.toy().splits().provenance
     assert embedded.kind == "stand-in"
     assert embedded.summary == (
-        "PolyMNIST made by the published construction from 1,438/359 of scikit-learn's 1,797 real handwritten digits, enlarged from 8×8, "
-        "on photographs that scikit-image and scikit-learn ship"
+        "PolyMNIST made by the published construction from 1,438/359 of scikit-learn's 1,797 real handwritten "
+        "digits, enlarged from 8×8, on photographs that scikit-image and scikit-learn ship"
     )
     own = write_photographs(tmp_path / "mine", 3)
     made = TranslatedPolyMNIST(TranslatedPolyMNIST.Config(digits=digits, backgrounds=own, repeats=2)).splits()
     assert made.provenance.kind == "stand-in" and made.provenance.source == str(digits)
     assert made.provenance.summary == (
-        f"Translated-PolyMNIST (scale 0.75) made by the published construction from 120/50 MNIST digits, each used 2 times, on photographs of {own}"
+        "Translated-PolyMNIST (scale 0.75) made by the published construction from 120/50 MNIST digits, each used 2 "
+        f"times, on photographs of {own}"
     )
     assert made.facts["photographs"] == ["0.png", "1.png", "2.png"]
 
@@ -288,7 +314,9 @@ def test_missing_folders_are_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(mmgen.DataError, match=r"There is no folder .*nowhere; it should hold train-images-idx3-ubyte"):
         PolyMNIST(PolyMNIST.Config(digits=tmp_path / "nowhere")).splits()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(mmgen.DataError, match=r"flower\.jpg of scikit-learn is not installed; .* set dataset\.backgrounds=FOLDER"):
+    with pytest.raises(
+        mmgen.DataError, match=r"flower\.jpg of scikit-learn is not installed; .* set dataset\.backgrounds=FOLDER"
+    ):
         PolyMNIST(PolyMNIST.Config()).sources()
 
 
@@ -296,11 +324,19 @@ def test_missing_folders_are_one_sentence(tmp_path, monkeypatch):
     ("kind", "options", "sentence"),
     [
         (PolyMNIST, {"modalities": 11}, "less than or equal to 10"),
-        (PolyMNIST, {"root": "a", "digits": "b"}, "root holds finished images, and digits is for making them; set one of the two"),
+        (
+            PolyMNIST,
+            {"root": "a", "digits": "b"},
+            "root holds finished images, and digits is for making them; set one of the two",
+        ),
         (PolyMNIST, {"root": "a", "backgrounds": "b"}, "and backgrounds is for making them"),
         (PolyMNIST, {"root": "a", "repeats": 2}, "and repeats is for making them"),
         (PolyMNIST, {"download": True}, r"set root \(PolyMNIST\) or digits \(MNIST\)"),
-        (TranslatedPolyMNIST, {"download": True, "root": "a"}, "no archive of translated images to download; set digits instead"),
+        (
+            TranslatedPolyMNIST,
+            {"download": True, "root": "a"},
+            "no archive of translated images to download; set digits instead",
+        ),
         (TranslatedPolyMNIST, {"scale": 1.5}, "less than or equal to 1"),
     ],
 )
@@ -309,11 +345,13 @@ def test_options_that_do_not_go_together(kind, options, sentence):
         validated(kind.Config, options, "dataset")
 
 
-@pytest.mark.skipif(not (REAL / "t10k-images-idx3-ubyte.gz").exists(), reason="MMGEN_TEST_DATA names no folder with MNIST's test images")
+@pytest.mark.skipif(
+    not (REAL / "t10k-images-idx3-ubyte.gz").exists(), reason="MMGEN_TEST_DATA names no folder with MNIST's test images"
+)
 def test_the_real_test_files():
     splits = PolyMNIST(PolyMNIST.Config(digits=REAL, modalities=2)).splits()
     assert [len(table) for table in sides(splits)] == [7200, 800, 2000]
     assert splits.provenance.summary == (
-        "PolyMNIST made by the published construction from 8,000/2,000 digits of the MNIST test files, on photographs that scikit-image "
-        "and scikit-learn ship"
+        "PolyMNIST made by the published construction from 8,000/2,000 digits of the MNIST test files, on "
+        "photographs that scikit-image and scikit-learn ship"
     )

@@ -96,7 +96,9 @@ def test_layouts_read_back_identical(tmp_path, write, name, kind):
     check_read_back(splits)
     assert torch.bincount(splits.val.labels["digit"]).tolist() == [1] * 10
     assert splits.test.labels["digit"].tolist() == [*range(10), *range(10)], "digits take turns"
-    assert splits.provenance == mmgen.Provenance("real", f"30/10/20 tuples of the official {kind.title} images", str(folder))
+    assert splits.provenance == mmgen.Provenance(
+        "real", f"30/10/20 tuples of the official {kind.title} images", str(folder)
+    )
     assert splits.train.data["m0"].dtype == torch.uint8
     assert all(path.exists() for path in kind(kind.Config(root=tmp_path / "here", modalities=MODALITIES)).sources())
 
@@ -151,17 +153,26 @@ PNG_DEFECTS = [
         lambda f: (f / "test/m1/1.7.png").write_bytes((f / "test/m1/1.7.png").read_bytes()[:500]),
         r"test/m1/1\.7\.png is truncated or damaged, or",
     ),
-    (lambda f: (f / "test/m1/1.7.png").write_bytes(b""), r"test/m1/1\.7\.png is truncated or damaged, or no PNG image\.$"),
+    (
+        lambda f: (f / "test/m1/1.7.png").write_bytes(b""),
+        r"test/m1/1\.7\.png is truncated or damaged, or no PNG image\.$",
+    ),
     (
         lambda f: (f / "test/m1/1.7.png").unlink(),
         r"There is no .*test/m1/1\.7\.png, and there is .*test/m0/1\.7\.png; a tuple has one image",
     ),
-    (lambda f: (f / "train/m0/3.0.png").unlink(), r"There is no .*train/m0/3\.0\.png, and there is .*train/m1/3\.0\.png; a tuple"),
+    (
+        lambda f: (f / "train/m0/3.0.png").unlink(),
+        r"There is no .*train/m0/3\.0\.png, and there is .*train/m1/3\.0\.png; a tuple",
+    ),
     (
         lambda f: (f / "train/m2/3.0.png").rename(f / "train/m2/3.1.png"),
         r"There is no .*train/m2/3\.0\.png, and there is .*train/m0/3\.0\.png",
     ),
-    (lambda f: (f / "train/m2/3.0.png").rename(f / "train/m2/7.0.png"), r"There is no .*train/m2/3\.0\.png, and there is"),
+    (
+        lambda f: (f / "train/m2/3.0.png").rename(f / "train/m2/7.0.png"),
+        r"There is no .*train/m2/3\.0\.png, and there is",
+    ),
     (
         lambda f: shutil.copy(f / "train/m2/3.0.png", f / "train/m2/03.0.png"),
         r"train/m2/0?3\.0\.png and 0?3\.0\.png beside it are the same index",
@@ -170,11 +181,26 @@ PNG_DEFECTS = [
         lambda f: (f / "train/m2/3.0.png").rename(f / "train/m2/three.png"),
         r"train/m2/three\.png is not named INDEX\.DIGIT\.png with a digit",
     ),
-    (lambda f: resaved(f / "train/m0/0.5.png", "size"), r"train/m0/0\.5\.png has 32×28 pixels; it should have 28×28\.$"),
-    (lambda f: resaved(f / "train/m0/0.5.png", "L"), r"train/m0/0\.5\.png is an image of the mode L; it should be in colour"),
-    (lambda f: resaved(f / "train/m0/0.5.png", "RGBA"), r"train/m0/0\.5\.png is an image of the mode RGBA; it should be in colour"),
-    (lambda f: shutil.rmtree(f / "test/m2"), r"There is no folder .*test/m2; set dataset\.modalities to the number that is there"),
-    (lambda f: [path.unlink() for path in (f / "test/m0").glob("[0-9]*.png")], r"test/m0 holds no images INDEX\.DIGIT\.png\.$"),
+    (
+        lambda f: resaved(f / "train/m0/0.5.png", "size"),
+        r"train/m0/0\.5\.png has 32×28 pixels; it should have 28×28\.$",
+    ),
+    (
+        lambda f: resaved(f / "train/m0/0.5.png", "L"),
+        r"train/m0/0\.5\.png is an image of the mode L; it should be in colour",
+    ),
+    (
+        lambda f: resaved(f / "train/m0/0.5.png", "RGBA"),
+        r"train/m0/0\.5\.png is an image of the mode RGBA; it should be in colour",
+    ),
+    (
+        lambda f: shutil.rmtree(f / "test/m2"),
+        r"There is no folder .*test/m2; set dataset\.modalities to the number that is there",
+    ),
+    (
+        lambda f: [path.unlink() for path in (f / "test/m0").glob("[0-9]*.png")],
+        r"test/m0 holds no images INDEX\.DIGIT\.png\.$",
+    ),
     (
         lambda f: shutil.copytree(f / "test/m0", f / "test/m2", dirs_exist_ok=True),
         r"test has the same images in m0 and in m2; one of the two is a copy",
@@ -195,7 +221,9 @@ def test_train_and_test_must_differ(tmp_path):
     folder = write_png(tmp_path / "png")
     shutil.rmtree(folder / "test")
     shutil.copytree(folder / "train", folder / "test")
-    with pytest.raises(mmgen.DataError, match=r"has the same images in train and in test; one of the two is a copy of the other\.$"):
+    with pytest.raises(
+        mmgen.DataError, match=r"has the same images in train and in test; one of the two is a copy of the other\.$"
+    ):
         read(folder, val_fraction=0)
 
 
@@ -209,7 +237,10 @@ TENSOR_DEFECTS = [
         r"test/m1\.pt is truncated or damaged, or no file of tensors",
     ),
     (lambda f: (f / "test/m1.pt").write_bytes(b""), r"test/m1\.pt is truncated or damaged, or no file of tensors"),
-    (lambda f: (f / "test/m1.pt").unlink(), r"There is no .*test/m1\.pt; m0\.pt, m1\.pt, … and labels\.pt belong there"),
+    (
+        lambda f: (f / "test/m1.pt").unlink(),
+        r"There is no .*test/m1\.pt; m0\.pt, m1\.pt, … and labels\.pt belong there",
+    ),
     (lambda f: (f / "train/labels.pt").unlink(), r"There is no .*train/labels\.pt; m0\.pt"),
     (
         lambda f: spoilt(f / "test/m1.pt", lambda x: x[:-1]),
@@ -224,9 +255,18 @@ TENSOR_DEFECTS = [
         r"test/m1\.pt has values outside 0 to 1; images are bytes, or numbers from 0 to 1\.$",
     ),
     (lambda f: spoilt(f / "test/m1.pt", lambda x: x * float("nan")), r"test/m1\.pt has values outside 0 to 1"),
-    (lambda f: spoilt(f / "test/m1.pt", lambda x: {"images": x}), r"m1\.pt should hold images \[N, 3, 28, 28\], and holds a dict\.$"),
-    (lambda f: spoilt(f / "train/labels.pt", lambda x: x + 1), r"train/labels\.pt has the label 10 in row \d+; labels are 0 to 9\.$"),
-    (lambda f: spoilt(f / "train/labels.pt", lambda x: x / 2), r"train/labels\.pt has the label \d\.5 in row \d+; labels are 0 to 9\.$"),
+    (
+        lambda f: spoilt(f / "test/m1.pt", lambda x: {"images": x}),
+        r"m1\.pt should hold images \[N, 3, 28, 28\], and holds a dict\.$",
+    ),
+    (
+        lambda f: spoilt(f / "train/labels.pt", lambda x: x + 1),
+        r"train/labels\.pt has the label 10 in row \d+; labels are 0 to 9\.$",
+    ),
+    (
+        lambda f: spoilt(f / "train/labels.pt", lambda x: x / 2),
+        r"train/labels\.pt has the label \d\.5 in row \d+; labels are 0 to 9\.$",
+    ),
     (
         lambda f: shutil.copy(f / "test/m1.pt", f / "test/labels.pt"),
         r"test/labels\.pt should hold one digit per tuple, and holds a tensor \[20, 3, 28",
@@ -235,8 +275,14 @@ TENSOR_DEFECTS = [
         lambda f: shutil.copy(f / "test/labels.pt", f / "test/m1.pt"),
         r"test/m1\.pt should hold images .*, and holds a tensor \[20\] of torch\.int64\.$",
     ),
-    (lambda f: shutil.copy(f / "train/m0.pt", f / "train/m2.pt"), r"train has the same images in m0 and in m2; one of the two is a copy"),
-    (lambda f: shutil.copy(f / "train/m0.pt", f / "test/m0.pt"), r"test/m0\.pt has 40 images, and labels\.pt beside it has 20 labels"),
+    (
+        lambda f: shutil.copy(f / "train/m0.pt", f / "train/m2.pt"),
+        r"train has the same images in m0 and in m2; one of the two is a copy",
+    ),
+    (
+        lambda f: shutil.copy(f / "train/m0.pt", f / "test/m0.pt"),
+        r"test/m0\.pt has 40 images, and labels\.pt beside it has 20 labels",
+    ),
 ]
 
 
@@ -267,10 +313,13 @@ def test_labels_may_be_a_list(tmp_path):
 def test_a_folder_without_images_is_one_sentence(tmp_path, name):
     what = "does not exist" if name else "holds no official images"
     with pytest.raises(
-        mmgen.DataError, match=rf"dataset\.root: .* {what}; train/m0/INDEX\.DIGIT\.png … or .* a folder PolyMNIST or MMNIST in it\.$"
+        mmgen.DataError,
+        match=rf"dataset\.root: .* {what}; train/m0/INDEX\.DIGIT\.png … or .* a folder PolyMNIST or MMNIST in it\.$",
     ):
         read(tmp_path / name)
-    with pytest.raises(mmgen.DataError, match=r"PolyMNIST_translated_scale070 or Translated_MMNIST_scale_70_translated_True in it\.$"):
+    with pytest.raises(
+        mmgen.DataError, match=r"PolyMNIST_translated_scale070 or Translated_MMNIST_scale_70_translated_True in it\.$"
+    ):
         read(tmp_path / name, TranslatedPolyMNIST, scale=0.7)
     assert PolyMNIST(PolyMNIST.Config(root=tmp_path / name)).sources() == []
 
@@ -291,7 +340,9 @@ def test_downloads(tmp_path, monkeypatch):
     monkeypatch.setattr(official, "torchvision", lambda: SimpleNamespace(datasets=SimpleNamespace(utils=utils)))
     root = tmp_path / "new"
     with pytest.raises(
-        mmgen.DataError, match=r"^PolyMNIST could not be downloaded \(<urlopen error .*\); fetch https://zenodo\.org/.* and unpack it into"
+        mmgen.DataError,
+        match=r"^PolyMNIST could not be downloaded \(<urlopen error .*\); "
+        r"fetch https://zenodo\.org/.* and unpack it into",
     ) as caught:
         read(root, download=True)
     assert "\n" not in str(caught.value)

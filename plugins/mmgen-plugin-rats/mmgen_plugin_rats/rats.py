@@ -23,39 +23,53 @@ class RatsConfig(DatasetConfig):
     root: Folder | None = Field(None, description="Folder with a folder of files per rat; none: simulated recordings.")
     split: Literal["trials", "official_same"] = Field(
         "trials",
-        description="'trials' holds out whole trials; 'official_same' trains and tests on the same trials, as the released code does.",
+        description="'trials' holds out whole trials; 'official_same' trains and tests on the same trials, as the "
+        "released code does.",
     )
     test_fraction: float = Field(0.2, gt=0, lt=1, description="Share of the trials of each odour held out for testing.")
-    val_fraction: float = Field(0.1, ge=0, lt=1, description="Share of the trials of each odour held out for validation.")
-    correct_only: bool = Field(False, description="Whether to keep only trials that were in sequence and answered correctly.")
+    val_fraction: float = Field(
+        0.1, ge=0, lt=1, description="Share of the trials of each odour held out for validation."
+    )
+    correct_only: bool = Field(
+        False, description="Whether to keep only trials that were in sequence and answered correctly."
+    )
     seed: int = Field(0, ge=0, description="Of the split, and of the simulation.")
-    simulated_trials: int = Field(50, ge=5, le=1000, description="Simulation: about how many trials of each odour every rat has.")
-    simulated_signal: float = Field(1.0, ge=0, le=3, description="Simulation: how strongly odours change rates; 0: not at all.")
+    simulated_trials: int = Field(
+        50, ge=5, le=1000, description="Simulation: about how many trials of each odour every rat has."
+    )
+    simulated_signal: float = Field(
+        1.0, ge=0, le=3, description="Simulation: how strongly odours change rates; 0: not at all."
+    )
 
     @model_validator(mode="after")
     def _leaves_training_trials(self) -> RatsConfig:
         if self.test_fraction + self.val_fraction >= 1:
-            raise ValueError("test_fraction and val_fraction together are 1 or more, which leaves nothing to train on; make them smaller")
+            raise ValueError(
+                "test_fraction and val_fraction together are 1 or more, which leaves nothing to train on; make them "
+                "smaller"
+            )
         return self
 
 
 class Rats(Dataset):
     """CA1 spikes of five rats in an odour sequence task: windows of 100 ms in bins of 10 ms; the label is the odour.
 
-    Raw counts, flattened neuron by neuron, with the networks of the published experiment: squared error, an encoder that narrows to two
-    units and gives log σ. Cut as in "Unity by Diversity: Improved Representation Learning in Multimodal VAEs", appendix B.4, and its
-    released code. Deviation: the released code validates on its training trials; here whole trials are held out, unless
-    ``split="official_same"``.
+    Raw counts, flattened neuron by neuron, with the networks of the published experiment: squared error, an encoder
+    that narrows to two units and gives log σ. Cut as in "Unity by Diversity: Improved Representation Learning in
+    Multimodal VAEs", appendix B.4, and its released code. Deviation: the released code validates on its training
+    trials; here whole trials are held out, unless ``split="official_same"``.
     """
 
     Config = RatsConfig
     version = 2
     citation: ClassVar[str] = (
-        "Allen, Salz, McKenzie and Fortin (2016), Nonspatial sequence coding in CA1 neurons, Journal of Neuroscience 36(5). "
-        "Shahbaba et al. (2022), Hippocampal ensembles represent sequential relationships among an extended sequence of nonspatial events, "
-        f"Nature Communications 13. Data: Dryad, {DOI}."
+        "Allen, Salz, McKenzie and Fortin (2016), Nonspatial sequence coding in CA1 neurons, Journal of Neuroscience "
+        "36(5). Shahbaba et al. (2022), Hippocampal ensembles represent sequential relationships among an extended "
+        f"sequence of nonspatial events, Nature Communications 13. Data: Dryad, {DOI}."
     )
-    licence: ClassVar[str] = "CC0 1.0 (Dryad's standard licence) for the recordings; nothing is needed for the simulated ones."
+    licence: ClassVar[str] = (
+        "CC0 1.0 (Dryad's standard licence) for the recordings; nothing is needed for the simulated ones."
+    )
     defaults = {"model": {"latent_dim": 2}, "training": {"batch_size": 128, "learning_rate": 1e-3}}
 
     def modalities(self) -> dict[str, Modality]:
@@ -83,7 +97,11 @@ class Rats(Dataset):
 
     def sources(self) -> list[Path]:
         """The files of all rats; none when the recordings are simulated."""
-        return [] if self.config.root is None else [path for pair in find_files(self.config.root, RATS).values() for path in pair]
+        return (
+            []
+            if self.config.root is None
+            else [path for pair in find_files(self.config.root, RATS).values() for path in pair]
+        )
 
     @classmethod
     def toy(cls) -> Rats:
@@ -91,10 +109,17 @@ class Rats(Dataset):
         return cls(RatsConfig(simulated_trials=6, val_fraction=0.2))
 
     def _provenance(self) -> Provenance:
-        same = " Train, validation and test are the same trials, as in the released code." if self.config.split == "official_same" else ""
+        same = (
+            " Train, validation and test are the same trials, as in the released code."
+            if self.config.split == "official_same"
+            else ""
+        )
         if self.config.root is not None:
             return Provenance("real", f"Recordings of CA1 in five rats, read from the official files.{same}", DOI)
-        summary = f"Simulated recordings of five rats (no files were given with dataset.root), made with seed {self.config.seed}.{same}"
+        summary = (
+            "Simulated recordings of five rats (no files were given with dataset.root), made with seed "
+            f"{self.config.seed}.{same}"
+        )
         return Provenance("simulated", summary, "mmgen_plugin_rats.simulator")
 
 

@@ -13,20 +13,23 @@ What the rats share is the low-dimensional code of the odours:
 
 What is each rat's own:
 
-- b_rn: 15 % of the neurons (at least six) are odour cells, with 7 exp(N(0, 0.3²)) Hz; the others have 1.2 exp(N(0, 0.8²)) Hz, nearly silent.
-- w_rn ∈ ℝ³, the readout of the code: 0 in all but the odour cells, and there random, scaled so that 100 ms at the base rates carry
-  the same Fisher information about every direction of the code: Σ_n 0.1 s · b_rn w_rn w_rnᵀ = J_r I, with J_r = 2.1 exp(N(0, 0.12²)).
+- b_rn: 15 % of the neurons (at least six) are odour cells, with 7 exp(N(0, 0.3²)) Hz; the others have 1.2 exp(N(0,
+  0.8²)) Hz, nearly silent.
+- w_rn ∈ ℝ³, the readout of the code: 0 in all but the odour cells, and there random, scaled so that 100 ms at the base
+  rates carry the same Fisher information about every direction of the code: Σ_n 0.1 s · b_rn w_rn w_rnᵀ = J_r I, with
+  J_r = 2.1 exp(N(0, 0.12²)).
 - ℓ_r: the response starts 100 ms (± 10 ms) before the published window of this rat.
 - ε_rt ~ N(0, 0.25² I): how far the code of one trial lies from that of its odour.
-- u_rt(τ) ∈ ℝ³: a Gaussian drift (speed) with correlation exp(−|τ − τ'| / 0.5 s), and the cosine and sine of a theta rhythm of 8 Hz with
-  a random phase in each trial; loadings v_rn ~ N(0, diag(0.2², 0.25², 0.25²)).
+- u_rt(τ) ∈ ℝ³: a Gaussian drift (speed) with correlation exp(−|τ − τ'| / 0.5 s), and the cosine and sine of a theta
+  rhythm of 8 Hz with a random phase in each trial; loadings v_rn ~ N(0, diag(0.2², 0.25², 0.25²)).
 - g_rt ~ N(0, 0.15²): a gain of the whole trial.
 
-Bins are independent given the rate; across trials counts vary more than Poisson counts do, because ε, u and g vary. The trials of each of
-A to D number between 5/6 and 6/5 of ``trials``, those of E half of that, in random order. A trial is correct with probability 0.87 and in
-sequence with probability 0.88, neither of which changes its spikes.
+Bins are independent given the rate; across trials counts vary more than Poisson counts do, because ε, u and g vary. The
+trials of each of A to D number between 5/6 and 6/5 of ``trials``, those of E half of that, in random order. A trial is
+correct with probability 0.87 and in sequence with probability 0.88, neither of which changes its spikes.
 
-J was chosen so that a linear classifier of one rat's windows is right about two or three times in four, and one of all five rats nearly always.
+J was chosen so that a linear classifier of one rat's windows is right about two or three times in four, and one of all
+five rats nearly always.
 """
 
 from __future__ import annotations
@@ -47,17 +50,23 @@ TUNED = 0.15
 _TIME = (np.arange(BINS) - ENTRY + 0.5) * BIN
 
 
-def simulate_recordings(rats: Mapping[str, Rat], seed: int, trials: int = 50, signal: float = 1.0) -> dict[str, Recording]:
+def simulate_recordings(
+    rats: Mapping[str, Rat], seed: int, trials: int = 50, signal: float = 1.0
+) -> dict[str, Recording]:
     """One recording per rat, in the layout of the official files.
 
     Args:
         rats: Neurons and window of each rat.
-        seed: The same seed gives the same bytes: every rat has its own stream, and nothing goes through threaded linear algebra.
+        seed: The same seed gives the same bytes: every rat has its own stream, and nothing goes through threaded linear
+            algebra.
         trials: About how many trials of each odour every rat has.
         signal: Factor on every readout w; 0 removes the odours from the spikes.
     """
     streams = np.random.SeedSequence(seed).spawn(len(rats))
-    return {name: _simulate(name, rat, np.random.default_rng(stream), trials, signal) for (name, rat), stream in zip(rats.items(), streams)}
+    return {
+        name: _simulate(name, rat, np.random.default_rng(stream), trials, signal)
+        for (name, rat), stream in zip(rats.items(), streams)
+    }
 
 
 def _simulate(name: str, rat: Rat, generator: np.random.Generator, trials: int, signal: float) -> Recording:

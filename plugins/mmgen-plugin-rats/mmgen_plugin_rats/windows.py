@@ -1,8 +1,9 @@
-"""From recordings to rows: trials of different rats are paired by odour, and each trial is cut into overlapping windows.
+"""From recordings to rows: trials of different rats are paired by odour, and each trial is cut into overlapping
+windows.
 
-With bins of 10 ms and bin 200 at port entry, the published window of a rat is the 25 bins from its ``start``; inside it lie 16 windows of
-10 bins, one bin apart. A tuple is the i-th trial of an odour from every rat. The rats were recorded on different days, so only the odour
-connects the trials of a tuple.
+With bins of 10 ms and bin 200 at port entry, the published window of a rat is the 25 bins from its ``start``; inside it
+lie 16 windows of 10 bins, one bin apart. A tuple is the i-th trial of an odour from every rat. The rats were recorded
+on different days, so only the odour connects the trials of a tuple.
 
 Source: "Unity by Diversity", appendix B.4, and the code released with it.
 """
@@ -47,7 +48,8 @@ RATS = {
 class Recording:
     """The trials of one rat, in the order in which they were recorded.
 
-    ``odour`` is coded 1 to 5; the two names say where the spikes and the facts of the trials come from, for error messages.
+    ``odour`` is coded 1 to 5; the two names say where the spikes and the facts of the trials come from, for error
+    messages.
     """
 
     spikes: Num[np.ndarray, "trials neurons bins"]
@@ -58,7 +60,9 @@ class Recording:
     trials_name: str
 
 
-def pair_trials(recordings: Mapping[str, Recording], correct_only: bool) -> tuple[Int[np.ndarray, " T"], dict[str, Int[np.ndarray, " T"]]]:
+def pair_trials(
+    recordings: Mapping[str, Recording], correct_only: bool
+) -> tuple[Int[np.ndarray, " T"], dict[str, Int[np.ndarray, " T"]]]:
     """Odour (0 to 3) of every tuple, and for each rat the number of its trial in that tuple.
 
     Of each odour the first K trials of every rat are taken, where K is the smallest number that any rat has.
@@ -86,7 +90,9 @@ def _trials_of(recording: Recording, code: int, correct_only: bool) -> Int[np.nd
     return np.flatnonzero(wanted & recording.correct & recording.in_sequence if correct_only else wanted)
 
 
-def cut_windows(recording: Recording, trials: Int[np.ndarray, " T"], start: int) -> UInt8[np.ndarray, "T 16 neurons 10"]:
+def cut_windows(
+    recording: Recording, trials: Int[np.ndarray, " T"], start: int
+) -> UInt8[np.ndarray, "T 16 neurons 10"]:
     """The 16 windows of each of the trials, as counts."""
     span = np.asarray(recording.spikes[trials, :, start : start + WINDOW])
     if not ((span >= 0) & (span <= 255) & (span == np.floor(span))).all():  # also false where a value is not a number

@@ -18,7 +18,9 @@ def official(tmp_path: Path) -> Callable[..., Path]:
     def write(trials: int = 2, dtype: str = "float64", order: str = "C") -> Path:
         generator = np.random.default_rng(1)
         for i, (rat, facts) in enumerate(RATS.items()):
-            odour = generator.permutation(np.repeat([1, 2, 3, 4, 5], [trials + i % 2, trials, trials + i % 3, trials + i, 2]))
+            odour = generator.permutation(
+                np.repeat([1, 2, 3, 4, 5], [trials + i % 2, trials, trials + i % 3, trials + i, 2])
+            )
             info = np.zeros((len(odour), 5))
             info[:, :2] = generator.random((len(odour), 2)) < 0.8
             info[:, 3] = odour

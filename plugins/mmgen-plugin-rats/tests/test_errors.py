@@ -55,22 +55,52 @@ DEFECTS = {
     "objects": (lambda r: np.save(r / INFO, np.array([None, 1])), f"{INFO} cannot be read as a .npy file"),
     "words": (lambda r: np.save(r / INFO, np.array([["a"] * 4])), f"{INFO} does not hold an array of numbers"),
     "an archive": (lambda r: zipped(r / INFO), f"{INFO} cannot be read as a .npy file"),
-    "dimensions of trials": (lambda r: change(r / INFO, lambda x: x[:, 0]), rf"{INFO} has the shape \[\d+\]; .*at least 4 columns"),
-    "too few columns": (lambda r: change(r / INFO, lambda x: x[:, :3]), rf"{INFO} has the shape \[\d+, 3\]; .*at least 4 columns"),
+    "dimensions of trials": (
+        lambda r: change(r / INFO, lambda x: x[:, 0]),
+        rf"{INFO} has the shape \[\d+\]; .*at least 4 columns",
+    ),
+    "too few columns": (
+        lambda r: change(r / INFO, lambda x: x[:, :3]),
+        rf"{INFO} has the shape \[\d+, 3\]; .*at least 4 columns",
+    ),
     "dimensions of spikes": (
         lambda r: change(r / SPIKES, lambda x: x[0]),
         rf"{SPIKES} has the shape \[104, 400\]; .*104 neurons, 400 bins",
     ),
-    "bins": (lambda r: change(r / SPIKES, lambda x: x[..., :399]), rf"{SPIKES} has the shape \[\d+, 104, 399\]; .*104 neurons, 400 bins"),
-    "neurons": (lambda r: change(r / SPIKES, lambda x: x[:, 1:]), rf"{SPIKES} has the shape \[\d+, 103, 400\]; .*104 neurons, 400 bins"),
-    "disagreement": (lambda r: change(r / INFO, lambda x: x[1:]), rf"{INFO} has \d+ trials and mitt_spike_data_binned.npy has \d+; both"),
+    "bins": (
+        lambda r: change(r / SPIKES, lambda x: x[..., :399]),
+        rf"{SPIKES} has the shape \[\d+, 104, 399\]; .*104 neurons, 400 bins",
+    ),
+    "neurons": (
+        lambda r: change(r / SPIKES, lambda x: x[:, 1:]),
+        rf"{SPIKES} has the shape \[\d+, 103, 400\]; .*104 neurons, 400 bins",
+    ),
+    "disagreement": (
+        lambda r: change(r / INFO, lambda x: x[1:]),
+        rf"{INFO} has \d+ trials and mitt_spike_data_binned.npy has \d+; both",
+    ),
     "unknown odour": (lambda r: put(r / INFO, (4, 3), 6), f"{INFO} has the odour 6.0 in row 4, column 3; .*1 to 5"),
-    "missing odour": (lambda r: put(r / INFO, (1, 3), np.nan), f"{INFO} has the odour nan in row 1, column 3; .*1 to 5"),
+    "missing odour": (
+        lambda r: put(r / INFO, (1, 3), np.nan),
+        f"{INFO} has the odour nan in row 1, column 3; .*1 to 5",
+    ),
     "no trial of an odour": (forget_odour, rf"{INFO} has no trial of odour C \(code 3\); every rat needs at least one"),
-    "rates": (lambda r: change(r / SPIKES, lambda x: x + 0.5), f"{SPIKES} holds values in bins 250 to 274 that are not counts; .*0 to 255"),
-    "negative": (lambda r: put(r / SPIKES, np.s_[:, 2, 260], -1), f"{SPIKES} holds values in bins 250 to 274 that are not counts"),
-    "not a number": (lambda r: put(r / SPIKES, np.s_[:, 2, 260], np.nan), f"{SPIKES} holds values in bins 250 to 274 that are not counts"),
-    "too many": (lambda r: put(r / SPIKES, np.s_[:, 2, 274], 256), f"{SPIKES} holds values in bins 250 to 274 that are not counts"),
+    "rates": (
+        lambda r: change(r / SPIKES, lambda x: x + 0.5),
+        f"{SPIKES} holds values in bins 250 to 274 that are not counts; .*0 to 255",
+    ),
+    "negative": (
+        lambda r: put(r / SPIKES, np.s_[:, 2, 260], -1),
+        f"{SPIKES} holds values in bins 250 to 274 that are not counts",
+    ),
+    "not a number": (
+        lambda r: put(r / SPIKES, np.s_[:, 2, 260], np.nan),
+        f"{SPIKES} holds values in bins 250 to 274 that are not counts",
+    ),
+    "too many": (
+        lambda r: put(r / SPIKES, np.s_[:, 2, 274], 256),
+        f"{SPIKES} holds values in bins 250 to 274 that are not counts",
+    ),
 }
 
 
@@ -89,7 +119,10 @@ def test_every_defect_is_one_sentence_that_names_the_file(official, name):
 
 def test_no_folder(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"nowhere does not exist; dataset.root should be the folder that holds .* barat, buchanan, mitt"):
+    with pytest.raises(
+        DataError,
+        match=r"nowhere does not exist; dataset.root should be the folder that holds .* barat, buchanan, mitt",
+    ):
         Rats(RatsConfig(root=tmp_path / "nowhere")).splits()
     with pytest.raises(DataError, match=r"file is not a folder; dataset.root should be"):
         Rats(RatsConfig(root=tmp_path / "file")).sources()
@@ -106,12 +139,17 @@ def test_a_folder_that_cannot_be_looked_into(official, monkeypatch):
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(damage=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=4), end=st.integers(0, 400))
+@given(
+    damage=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=4),
+    end=st.integers(0, 400),
+)
 def test_whatever_the_damage_the_user_reads_a_sentence(tmp_path_factory, damage, end):
     root = tmp_path_factory.mktemp("damaged")
     for rat, facts in RATS.items():
         (root / rat).mkdir()
-        np.save(root / rat / f"{rat}_trial_info.npy", np.array([[1, 1, 0, odour] for odour in (1, 2, 3, 4)], dtype=np.uint8))
+        np.save(
+            root / rat / f"{rat}_trial_info.npy", np.array([[1, 1, 0, odour] for odour in (1, 2, 3, 4)], dtype=np.uint8)
+        )
         np.save(root / rat / f"{rat}_spike_data_binned.npy", np.zeros((4, facts.neurons, 400), dtype=np.uint8))
     file = io.BytesIO()
     np.save(file, np.ones((4, 4), dtype=np.uint8))
@@ -126,7 +164,9 @@ def test_whatever_the_damage_the_user_reads_a_sentence(tmp_path_factory, damage,
         assert "\n" not in str(error)  # noqa: PT017
 
 
-@pytest.mark.parametrize("options", [{"test_fraction": 0.6, "val_fraction": 0.4}, {"seed": -1}, {"simulated_trials": 0}, {"split": "none"}])
+@pytest.mark.parametrize(
+    "options", [{"test_fraction": 0.6, "val_fraction": 0.4}, {"seed": -1}, {"simulated_trials": 0}, {"split": "none"}]
+)
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValidationError):
         RatsConfig(**options)

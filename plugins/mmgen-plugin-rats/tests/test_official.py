@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from mmgen import DataError
 from mmgen_plugin_rats import RATS, Rats, RatsConfig, Recording, paired_windows, read_recordings
 
-PUBLISHED = {"barat": (92, 225), "buchanan": (79, 225), "mitt": (104, 250), "stella": (49, 250), "superchris": (46, 225)}
+PUBLISHED = {
+    "barat": (92, 225),
+    "buchanan": (79, 225),
+    "mitt": (104, 250),
+    "stella": (49, 250),
+    "superchris": (46, 225),
+}
 
 
 def literal(root, correct_only):
@@ -42,7 +48,8 @@ def literal(root, correct_only):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "order", "correct_only"), [("float64", "C", False), ("uint8", "F", False), (">i2", "C", True), ("float32", "C", True)]
+    ("dtype", "order", "correct_only"),
+    [("float64", "C", False), ("uint8", "F", False), (">i2", "C", True), ("float32", "C", True)],
 )
 def test_windows_are_what_the_description_says(official, dtype, order, correct_only):
     root = official(dtype=dtype, order=order)
@@ -89,7 +96,9 @@ def test_pairing_takes_the_first_trials_of_every_odour(odours, seed):
     table = paired_windows(recordings)
     for code in range(4):
         rows = table.labels["odour"] == code
-        wanted = {rat: [t for t, c in enumerate(recording.odour) if c == code + 1] for rat, recording in recordings.items()}
+        wanted = {
+            rat: [t for t, c in enumerate(recording.odour) if c == code + 1] for rat, recording in recordings.items()
+        }
         count = min(len(numbers) for numbers in wanted.values())
         assert rows.sum() == 16 * count
         for rat in RATS:

@@ -20,7 +20,9 @@ def same(a, b):
 
 
 @settings(max_examples=40, deadline=None)
-@given(counts=st.lists(st.integers(5, 12), min_size=4, max_size=4), test=st.floats(0.2, 0.4), seed=st.integers(0, 2**32))
+@given(
+    counts=st.lists(st.integers(5, 12), min_size=4, max_size=4), test=st.floats(0.2, 0.4), seed=st.integers(0, 2**32)
+)
 def test_no_trial_is_on_two_sides_and_every_odour_is_on_each(counts, test, seed):
     codes = np.repeat([1, 2, 3, 4], counts)
     blank = np.ones(len(codes), dtype=bool)
@@ -67,14 +69,18 @@ def test_the_toy_has_the_schema(toy):
             assert table.data[name].shape == (len(table), *modality.shape)
             assert table.data[name].dtype == torch.uint8
     assert toy.provenance.kind == "simulated"
-    assert toy.provenance.summary.startswith("Simulated recordings of five rats (no files were given with dataset.root)")
+    assert toy.provenance.summary.startswith(
+        "Simulated recordings of five rats (no files were given with dataset.root)"
+    )
 
 
 def test_networks_of_the_published_experiment():
     modality = Rats().modalities()["stella"]
     widths = [tuple(layer.weight.shape) for layer in modality.trunk(2).modules() if isinstance(layer, torch.nn.Linear)]
     assert widths == [(490, 490), (490, 490), (2, 490)]
-    widths = [tuple(layer.weight.shape) for layer in modality.decoder(2).modules() if isinstance(layer, torch.nn.Linear)]
+    widths = [
+        tuple(layer.weight.shape) for layer in modality.decoder(2).modules() if isinstance(layer, torch.nn.Linear)
+    ]
     assert widths == [(490, 2), (490, 490), (490, 490)]
     assert (modality.likelihood, modality.standardise, modality.activation, modality.spread) == (
         "squared-error",

@@ -20,7 +20,9 @@ def sides(recordings):
 
 def accuracy(sides, rats):
     def design(table):
-        return np.concatenate([table.data[rat].numpy() for rat in rats], 1).astype(np.float32), table.labels["odour"].numpy()
+        return np.concatenate([table.data[rat].numpy() for rat in rats], 1).astype(np.float32), table.labels[
+            "odour"
+        ].numpy()
 
     return LogisticRegression(C=0.03, tol=1e-2, max_iter=300).fit(*design(sides["train"])).score(*design(sides["test"]))
 

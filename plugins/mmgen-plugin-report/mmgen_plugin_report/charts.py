@@ -27,7 +27,8 @@ class Chart:
         title: Above it.
         alt: The text alternative.
         figure: ``data`` and ``layout`` for plotly.
-        choices: Other contents to choose from, each with ``name``, ``data`` and ``y`` (a title); the first is what ``figure`` shows.
+        choices: Other contents to choose from, each with ``name``, ``data`` and ``y`` (a title); the first is what
+            ``figure`` shows.
     """
 
     name: str
@@ -57,8 +58,12 @@ def layout(x: str, y: str, *, legend: bool = True, **more: Any) -> dict[str, Any
 
 
 def learning_curves(groups: Sequence[Group], all_seeds: bool) -> list[Chart]:
-    """A chart per term: training dotted and validation in full; a colour per group, or per part where there is a single run."""
-    shown = [(place, run) for place, group in enumerate(groups) for run in (group.runs if all_seeds else group.runs[:1])]
+    """A chart per term: training dotted and validation in full; a colour per group, or per part where there is a single
+    run.
+    """
+    shown = [
+        (place, run) for place, group in enumerate(groups) for run in (group.runs if all_seeds else group.runs[:1])
+    ]
     shown = [(place, run) for place, run in shown if run.history]
     names = list(dict.fromkeys(name for _, run in shown for record in run.history for name in record.get("train", {})))
     names = ["loss", *(name for name in names if name != "loss")] if "loss" in names else names
@@ -72,14 +77,24 @@ def learning_curves(groups: Sequence[Group], all_seeds: bool) -> list[Chart]:
                     traces.append(_curve(groups, place, run, part, points, single=len(shown) == 1))
         ends = _stage_ends(shown[0][1].history) if len({_stage_ends(run.history) for _, run in shown}) == 1 else ()
         lines = [
-            {"type": "line", "x0": end, "x1": end, "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 1, "dash": "dot", "color": "#888"}}
+            {
+                "type": "line",
+                "x0": end,
+                "x1": end,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "line": {"width": 1, "dash": "dot", "color": "#888"},
+            }
             for end in ends
         ]
         title = name.replace("_", "-")
         made = layout("epoch", "", legend=number_of_chart == 0, shapes=lines)  # the term is the title of the chart
         if max((r["epoch"] for _, run in shown for r in run.history), default=0) <= 10:
             made["xaxis"]["dtick"] = 1
-        charts.append(Chart(f"curve-{number_of_chart}", title, _curves_said(title, shown, name), {"data": traces, "layout": made}))
+        charts.append(
+            Chart(f"curve-{number_of_chart}", title, _curves_said(title, shown, name), {"data": traces, "layout": made})
+        )
     return charts
 
 
@@ -96,7 +111,10 @@ def _curve(
         "name": escaped(word if single else groups[place].name),
         "legendgroup": part if single else str(place),
         "showlegend": single
-        or (run is groups[place].first and part == ("val" if any("val" in record for record in run.history) else "train")),
+        or (
+            run is groups[place].first
+            and part == ("val" if any("val" in record for record in run.history) else "train")
+        ),
         "line": {"color": colour, "width": 2 if part == "val" else 1.4, "dash": "solid" if part == "val" else "dot"},
         "marker": {"color": colour},
         "text": escaped(word if single else f"{run.name}, {word}"),
@@ -132,7 +150,9 @@ def _finite(value: float) -> float | None:
 
 
 def along_beta(groups: Sequence[Group], numbers: Mapping[Key, Sequence[Cell | None]]) -> Chart | None:
-    """One chart in which one chooses the number: means along β with standard deviations over seeds; None where β does not vary."""
+    """One chart in which one chooses the number: means along β with standard deviations over seeds; None where β does
+    not vary.
+    """
     splits = len({key.split for key in numbers})
     choices: list[dict[str, Any]] = []
     for key, cells in numbers.items():
@@ -154,7 +174,8 @@ def along_beta(groups: Sequence[Group], numbers: Mapping[Key, Sequence[Cell | No
                     },
                     "name": escaped(curve.name),
                     "text": [
-                        escaped(f"{curve.name}, β {b:g}: {c.said()} (n = {c.runs})") for b, c in zip(curve.betas, curve.cells, strict=True)
+                        escaped(f"{curve.name}, β {b:g}: {c.said()} (n = {c.runs})")
+                        for b, c in zip(curve.betas, curve.cells, strict=True)
                     ],
                     "hovertemplate": "%{text}<extra></extra>",
                     "line": {"color": colour, "width": 2, "dash": DASHES[place // len(COLOURS) % len(DASHES)]},
@@ -162,7 +183,13 @@ def along_beta(groups: Sequence[Group], numbers: Mapping[Key, Sequence[Cell | No
                 }
             )
         if traces:
-            choices.append({"name": f"{key.metric}: {key.said(splits)}", "data": traces, "y": escaped(f"{key.metric}: {key.measure}")})
+            choices.append(
+                {
+                    "name": f"{key.metric}: {key.said(splits)}",
+                    "data": traces,
+                    "y": escaped(f"{key.metric}: {key.measure}"),
+                }
+            )
     if not choices:
         return None
     positive = all(x > 0 for trace in choices[0]["data"] for x in trace["x"])
@@ -172,5 +199,8 @@ def along_beta(groups: Sequence[Group], numbers: Mapping[Key, Sequence[Cell | No
     if positive and len(betas) <= 12:
         made["xaxis"] |= {"tickvals": betas, "ticktext": [f"{beta:g}" for beta in betas]}
     made["yaxis"]["title"] = {"text": choices[0]["y"]}
-    alt = f"Line chart of one number along β ({', '.join(f'{beta:g}' for beta in betas)}), a line for each method; the same numbers are in the table of metrics."
+    alt = (
+        f"Line chart of one number along β ({', '.join(f'{beta:g}' for beta in betas)}), a line for each method; the "
+        "same numbers are in the table of metrics."
+    )
     return Chart("beta", "One number along β", alt, {"data": choices[0]["data"], "layout": made}, choices)

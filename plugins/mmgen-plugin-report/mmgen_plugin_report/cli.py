@@ -11,7 +11,10 @@ from mmgen.cli.app import RunArgument
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, or folders with runs in them.", show_default=False)],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN…", help="Folders of runs, or folders with runs in them.", show_default=False),
+    ],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     max_points: Annotated[int, typer.Option(help="Most points in the scatter of each run's latents.", min=1)] = 4000,
 ) -> None:
@@ -35,12 +38,22 @@ def export(
 
     folder = export_run(run, to)
     console().print(f"Exported: {folder}", highlight=False)
-    console().print(f"Load it with mmgen.load_run({str(folder)!r}); mmgen push {folder} --repo user/name uploads it.", highlight=False)
+    console().print(
+        f"Load it with mmgen.load_run({str(folder)!r}); mmgen push {folder} --repo user/name uploads it.",
+        highlight=False,
+    )
 
 
 def push(
-    run: Annotated[Path, typer.Argument(metavar="RUN|FOLDER", help="Folder of a run, or one that mmgen export made.", show_default=False)],
-    repo: Annotated[str, typer.Option(help="The repository, as user/name; one that is made is private.", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|FOLDER", help="Folder of a run, or one that mmgen export made.", show_default=False
+        ),
+    ],
+    repo: Annotated[
+        str, typer.Option(help="The repository, as user/name; one that is made is private.", show_default=False)
+    ],
 ) -> None:
     """Upload a run to the Hugging Face Hub."""
     from mmgen.cli.tables import console

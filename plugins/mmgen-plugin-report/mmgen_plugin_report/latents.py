@@ -24,10 +24,12 @@ class LatentPoints:
     """Posterior means of some rows under some subsets of modalities.
 
     Attributes:
-        content: What the page's script reads: ``x`` and ``y`` of every point, ``row`` (into the rows) and ``given`` (into the subsets); ``givens``, the subsets' names;
-            ``rows``, numbers of the rows in the data; ``labels``, name to ``classes`` and ``codes`` of the rows (−1: unknown); ``axes``, two titles.
+        content: What the page's script reads: ``x`` and ``y`` of every point, ``row`` (into the rows) and ``given``
+            (into the subsets); ``givens``, the subsets' names; ``rows``, numbers of the rows in the data; ``labels``,
+            name to ``classes`` and ``codes`` of the rows (−1: unknown); ``axes``, two titles.
         said: What the points are, in sentences.
-        centres: A row per class of the first label (or per subset where there is none): name, points, and means of x and y.
+        centres: A row per class of the first label (or per subset where there is none): name, points, and means of x
+            and y.
         grouping: What the rows of ``centres`` are.
     """
 
@@ -38,16 +40,29 @@ class LatentPoints:
 
 
 def opened(reported: ReportedRun, max_rows: int = 10_000) -> Evaluation | str:
-    """An evaluation of the run's test rows on single modalities and on all; or why there is none, as the end of a sentence."""
+    """An evaluation of the run's test rows on single modalities and on all; or why there is none, as the end of a
+    sentence.
+    """
     if not reported.finished:
         return "the training has not finished."
     try:
         model, data = reported.run.model, reported.run.data
         everything = tuple(model.modalities)
-        subsets = [s for s in dict.fromkeys([*((name,) for name in everything), everything]) if model.objective.infers(model, s)]
+        subsets = [
+            s
+            for s in dict.fromkeys([*((name,) for name in everything), everything])
+            if model.objective.infers(model, s)
+        ]
         if not len(data.split(SPLIT)):
             return "its data have no test rows."
-        return Evaluation(model, data, split=SPLIT, seed=reported.seed, subsets=subsets, max_rows=max(max_rows // max(len(subsets), 1), 1))
+        return Evaluation(
+            model,
+            data,
+            split=SPLIT,
+            seed=reported.seed,
+            subsets=subsets,
+            max_rows=max(max_rows // max(len(subsets), 1), 1),
+        )
     except (MmgenError, OSError) as error:
         return f"the model or its data cannot be opened here: {hide_paths(str(error))}"
 
@@ -83,7 +98,11 @@ def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | s
         "labels": labels,
         "axes": axes,
     }
-    return LatentPoints(content, _sentences(reported, found, said, len(points), bool(labels)), *_centres(plane, row, given, givens, labels))
+    return LatentPoints(
+        content,
+        _sentences(reported, found, said, len(points), bool(labels)),
+        *_centres(plane, row, given, givens, labels),
+    )
 
 
 def _plane(points: np.ndarray) -> tuple[np.ndarray, list[str], str]:
@@ -115,13 +134,16 @@ def _plane(points: np.ndarray) -> tuple[np.ndarray, list[str], str]:
 
 def _sentences(reported: ReportedRun, evaluation: Evaluation, plane: str, points: int, labelled: bool) -> str:
     said = [
-        f"Posterior means of {len(evaluation.latents().table):,} test rows given each modality alone and all of them: {points:,} points. {plane}"
+        f"Posterior means of {len(evaluation.latents().table):,} test rows given each modality alone and all of "
+        f"them: {points:,} points. {plane}"
     ]
     if not evaluation.model.objective.aggregate.shared:
         said.append("Each modality keeps its own latent; the points given all modalities are means over theirs.")
     if not labelled:
         said.append("The rows have no label with classes to colour or filter them by.")
-    if evaluation.data.fingerprint != reported.environment.get("data", {}).get("fingerprint", evaluation.data.fingerprint):
+    if evaluation.data.fingerprint != reported.environment.get("data", {}).get(
+        "fingerprint", evaluation.data.fingerprint
+    ):
         said.append("The data are not the same as when the model was trained: their content has changed since.")
     return " ".join(said)
 
@@ -135,7 +157,9 @@ def _centres(
     else:
         name, codes, names = "given", given, givens
     present = [(str(names[c]), codes == c) for c in range(len(names)) if (codes == c).any()]
-    return [(group, int(here.sum()), float(plane[here, 0].mean()), float(plane[here, 1].mean())) for group, here in present], name
+    return [
+        (group, int(here.sum()), float(plane[here, 0].mean()), float(plane[here, 1].mean())) for group, here in present
+    ], name
 
 
 def _short(value: float) -> float | None:

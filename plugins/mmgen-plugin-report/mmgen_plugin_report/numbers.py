@@ -89,7 +89,9 @@ def table(groups: Sequence[Group]) -> dict[Key, list[Cell | None]]:
     for place, group in enumerate(groups):
         for run in group.runs:
             for row in run.results:
-                key = Key(*(str(row.get(part, "")) for part in ("metric", "measure", "given", "target", "label", "split")))
+                key = Key(
+                    *(str(row.get(part, "")) for part in ("metric", "measure", "given", "target", "label", "split"))
+                )
                 found.setdefault(key, [[] for _ in groups])[place].append(row)
     measures = list(dict.fromkeys((key.metric, key.measure) for key in found))
     ordered = sorted(found, key=lambda key: (key.metric, measures.index((key.metric, key.measure))))

@@ -1,4 +1,6 @@
-"""The page: everything about some runs in one HTML file that needs no network, and that is the same whenever it is made from the same runs."""
+"""The page: everything about some runs in one HTML file that needs no network, and that is the same whenever it is made
+from the same runs.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,9 @@ def render(found: Found, max_points: int = 4000) -> str:
         lstrip_blocks=True,
     )
     folder = files("mmgen_plugin_report") / "page"
-    own = {part: Markup((folder / f"page.{part}").read_text(encoding="utf-8")) for part in ("css", "js")}  # ours, and not data
+    own = {
+        part: Markup((folder / f"page.{part}").read_text(encoding="utf-8")) for part in ("css", "js")
+    }  # ours, and not data
     library = base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
     return environment.get_template("page.html").render(**content(found, max_points), **own, library=library)
 
@@ -110,7 +114,9 @@ def content(found: Found, max_points: int) -> dict[str, Any]:
     all_seeds = len(runs) <= MOST_CURVES
     curves = learning_curves(groups, all_seeds)
     beta = along_beta(groups, headline)
-    scatter = {f"latents-{i}": each.latents.content for i, each in enumerate(details) if isinstance(each.latents, LatentPoints)}
+    scatter = {
+        f"latents-{i}": each.latents.content for i, each in enumerate(details) if isinstance(each.latents, LatentPoints)
+    }
     return {
         "title": _title(groups),
         "lead": _lead(found),
@@ -118,7 +124,9 @@ def content(found: Found, max_points: int) -> dict[str, Any]:
         "runs": runs,
         "left_out": found.left_out,
         "data": _distinct_data(runs),
-        "objectives": [objective_in_words(name) for name in dict.fromkeys(run.config["objective"]["name"] for run in runs)],
+        "objectives": [
+            objective_in_words(name) for name in dict.fromkeys(run.config["objective"]["name"] for run in runs)
+        ],
         "curves": curves,
         "one_of_each": not all_seeds and len(runs) > len(groups),
         "unfinished": [run for run in runs if not run.finished],
@@ -179,7 +187,10 @@ def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Det
             if room >= 0:
                 kept.append(picture)
         if len(kept) < len(drawn):
-            missing = f"{missing} {len(drawn) - len(kept)} more pictures are in the run's folder; they are left out to keep this page small.".strip()
+            missing = (
+                f"{missing} {len(drawn) - len(kept)} more pictures are in the run's folder; they are left out to "
+                "keep this page small."
+            ).strip()
         sections = hooks.call("mmgen_report_section", returns=ReportSection, run=group.first.run)
         details.append(Detail(group.first, group.name, kept, missing, latent_points(group.first, evaluation), sections))
     return details
@@ -203,7 +214,9 @@ def _setting(reported: ReportedRun) -> Setting:
     file = f"{reported.name.replace('/', '-')}.yaml"
     changes = "".join(f" --set {name}=FOLDER" for name in folders)
     environment = reported.environment
-    parts = {part["distribution"]: part["version"] for part in environment.get("components", []) if part.get("distribution")}
+    parts = {
+        part["distribution"]: part["version"] for part in environment.get("components", []) if part.get("distribution")
+    }
     needed = {"mmgen-core": environment.get("versions", {}).get("mmgen-core", ""), **parts}
     return Setting(
         reported,
@@ -232,7 +245,11 @@ def _versions(runs: Sequence[ReportedRun]) -> list[tuple[str, str]]:
     for run in runs:
         environment = run.environment
         facts = dict(environment.get("versions", {}))
-        facts |= {part["distribution"]: part["version"] for part in environment.get("components", []) if part.get("distribution")}
+        facts |= {
+            part["distribution"]: part["version"]
+            for part in environment.get("components", [])
+            if part.get("distribution")
+        }
         facts |= {
             name: str(environment[key])
             for name, key in (("platform", "platform"), ("device", "device"), ("processes", "processes"))

@@ -1,4 +1,6 @@
-"""The pictures of a run, small enough for a page: those that an evaluation drew, or drawn now where data and model are at hand."""
+"""The pictures of a run, small enough for a page: those that an evaluation drew, or drawn now where data and model are
+at hand.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,14 @@ def pictures(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) 
         evaluation: Makes an evaluation, or the reason why there is none; asked only where the run has no figures.
     """
     folder = reported.run.path / "figures" if reported.run.path else None
-    drawn = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))} if folder is not None and folder.is_dir() else {}
-    wanted = [name for name in (*GRIDS, *sorted(name for name in drawn if name.startswith("subsets-"))) if name in drawn]
+    drawn = (
+        {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+        if folder is not None and folder.is_dir()
+        else {}
+    )
+    wanted = [
+        name for name in (*GRIDS, *sorted(name for name in drawn if name.startswith("subsets-"))) if name in drawn
+    ]
     if not wanted:
         found = evaluation()
         if isinstance(found, str):
@@ -89,12 +97,15 @@ def _said(name: str, reported: ReportedRun) -> tuple[str, str]:
     """Title and text alternative of a grid."""
     modalities = list(reported.config.get("modalities", {}))
     listed = ", ".join(modalities[:10]) + (f" and {len(modalities) - 10} more" if len(modalities) > 10 else "")
-    model = f"the model {reported.name} ({reported.config['objective']['name']} on {reported.config['dataset']['name']})"
+    model = (
+        f"the model {reported.name} ({reported.config['objective']['name']} on {reported.config['dataset']['name']})"
+    )
     if name == "generations":
         return (
             "Each modality generated from each other",
-            f"Grid of pictures by {model}: one column for each generated modality ({listed}); the first row of a block has the original, the rows below it what is "
-            "generated from each given modality and from all of them.",
+            f"Grid of pictures by {model}: one column for each generated modality ({listed}); the first row of a "
+            "block has the original, the rows below it what is generated from each given modality and from all of "
+            "them.",
         )
     if name == "prior":
         return (
@@ -104,6 +115,6 @@ def _said(name: str, reported: ReportedRun) -> tuple[str, str]:
     target = name.removeprefix("subsets-")
     return (
         f"{target} from more and more of the others",
-        f"Grid of pictures by {model}: the first row has originals of {target}, the rows below it what is generated from more and more of the other modalities, "
-        "the last one the reconstruction from all.",
+        f"Grid of pictures by {model}: the first row has originals of {target}, the rows below it what is generated "
+        "from more and more of the other modalities, the last one the reconstruction from all.",
     )

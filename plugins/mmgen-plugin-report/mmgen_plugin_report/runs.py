@@ -42,7 +42,11 @@ class ReportedRun:
     def state(self) -> str:
         """How far the training is, in words."""
         epochs = self.config["training"].get("epochs", "?")
-        return f"finished, {len(self.history)} epochs" if self.finished else f"not finished: {len(self.history)} of {epochs} epochs"
+        return (
+            f"finished, {len(self.history)} epochs"
+            if self.finished
+            else f"not finished: {len(self.history)} of {epochs} epochs"
+        )
 
     @property
     def beta(self) -> float:
@@ -99,18 +103,26 @@ def find(paths: Sequence[Path]) -> Found:
         if not path.is_dir():
             raise MmgenError(f"There is no folder {str(path)!r}; name the folder of a run, or one that has runs in it.")
         below = (
-            [path] if _is_run(path) else sorted(folder for folder in path.rglob("*") if _is_run(folder) and not _is_hidden(folder, path))
+            [path]
+            if _is_run(path)
+            else sorted(folder for folder in path.rglob("*") if _is_run(folder) and not _is_hidden(folder, path))
         )
         if not below:
             raise MmgenError(f"There is no run in {str(path)!r} or below it: a run's folder has a config.yaml.")
         for folder in below:
-            folders.setdefault(folder.resolve(), folder.relative_to(path).as_posix() if folder != path else path.resolve().name)
+            folders.setdefault(
+                folder.resolve(), folder.relative_to(path).as_posix() if folder != path else path.resolve().name
+            )
     runs, left_out = [], []
     for folder, name in zip(folders, _distinct(folders), strict=True):
         try:
             runs.append(_opened(folder, name))
         except (MmgenError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = str(error) if isinstance(error, MmgenError) else f"its files are damaged ({type(error).__name__}: {error})"
+            reason = (
+                str(error)
+                if isinstance(error, MmgenError)
+                else f"its files are damaged ({type(error).__name__}: {error})"
+            )
             left_out.append(f"{name}: {hide_paths(reason)}")
     if not runs:
         raise MmgenError(f"None of the {len(folders)} runs can be read; the first one is {left_out[0]}")
@@ -130,7 +142,9 @@ def _distinct(folders: Mapping[Path, str]) -> list[str]:
     """The names, with the folder above before those that occur twice, and a number after those that still do."""
     names = list(folders.values())
     longer = [f"{folder.parent.name}/{name}" if names.count(name) > 1 else name for folder, name in folders.items()]
-    return [f"{name} ({longer[: i + 1].count(name)})" if longer.count(name) > 1 else name for i, name in enumerate(longer)]
+    return [
+        f"{name} ({longer[: i + 1].count(name)})" if longer.count(name) > 1 else name for i, name in enumerate(longer)
+    ]
 
 
 def _opened(folder: Path, name: str) -> ReportedRun:
@@ -145,10 +159,19 @@ def _opened(folder: Path, name: str) -> ReportedRun:
 
 
 def grouped(runs: Iterable[ReportedRun]) -> tuple[list[Group], list[str]]:
-    """Runs by everything but the seed, in a stable order, and a sentence about each that repeats a seed of its group."""
+    """Runs by everything but the seed, in a stable order, and a sentence about each that repeats a seed of its
+    group.
+    """
     by_settings: dict[str, list[ReportedRun]] = {}
     for run in sorted(
-        runs, key=lambda run: (run.config["dataset"]["name"], run.config["objective"]["name"], _family(run), run.beta, run.seed)
+        runs,
+        key=lambda run: (
+            run.config["dataset"]["name"],
+            run.config["objective"]["name"],
+            _family(run),
+            run.beta,
+            run.seed,
+        ),
     ):
         by_settings.setdefault(f"{_family(run)} {run.beta}", []).append(run)
     repeated, kept = [], []
@@ -161,7 +184,8 @@ def grouped(runs: Iterable[ReportedRun]) -> tuple[list[Group], list[str]]:
         kept.append(tuple(by_seed.values()))
     names, family_names = _names([members[0] for members in kept]), _names([members[0] for members in kept], beta=False)
     groups = [
-        Group(name, members, _family(members[0]), family_name) for name, family_name, members in zip(names, family_names, kept, strict=True)
+        Group(name, members, _family(members[0]), family_name)
+        for name, family_name, members in zip(names, family_names, kept, strict=True)
     ]
     return groups, repeated
 
@@ -175,17 +199,30 @@ def _family(run: ReportedRun) -> str:
 
 
 def _names(runs: Sequence[ReportedRun], *, beta: bool = True) -> list[str]:
-    """What each run is called among the others: its objective, its dataset where there are several, and the settings in which it differs."""
+    """What each run is called among the others: its objective, its dataset where there are several, and the settings in
+    which it differs.
+    """
     several = len({run.config["dataset"]["name"] for run in runs}) > 1
-    flat = [_flat({key: value for key, value in run.config.items() if key not in ("recipe", "metrics", "labels")}) for run in runs]
+    flat = [
+        _flat({key: value for key, value in run.config.items() if key not in ("recipe", "metrics", "labels")})
+        for run in runs
+    ]
     names = []
     for run, own in zip(runs, flat, strict=True):
         alike = [other for one, other in zip(runs, flat, strict=True) if _same_kind(one, run)]
-        keys = [key for key in own if key not in ("training.seed", "model.beta") and any(other.get(key) != own[key] for other in alike)]
+        keys = [
+            key
+            for key in own
+            if key not in ("training.seed", "model.beta") and any(other.get(key) != own[key] for other in alike)
+        ]
         keys = [key for key in keys if key.endswith(".name") or f"{key.rpartition('.')[0]}.name" not in keys]
         if beta and any(other["model.beta"] != own["model.beta"] for other in alike):
             keys.insert(0, "model.beta")
-        base = f"{run.config['objective']['name']} on {run.config['dataset']['name']}" if several else run.config["objective"]["name"]
+        base = (
+            f"{run.config['objective']['name']} on {run.config['dataset']['name']}"
+            if several
+            else run.config["objective"]["name"]
+        )
         names.append(", ".join([base, *(_said(key, own[key]) for key in keys[:NAMED_DIFFERENCES])]))
     return names
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmgen.errors import PluginError
-from mmgen.registry import load
+from mmgen.registry import brief, load
 
 from .hub.layout import hidden
 
 KINDS = {
     "real": "Real data, measured.",
-    "simulated": "Simulated data, not measurements. The numbers say how methods compare on this simulation, and nothing about the world.",
-    "stand-in": "A stand-in, made from other material in the layout of the published data. The numbers are not comparable with published ones.",
+    "simulated": "Simulated data, not measurements. The numbers say how methods compare on this simulation, and "
+    "nothing about the world.",
+    "stand-in": "A stand-in, made from other material in the layout of the published data. The numbers are not "
+    "comparable with published ones.",
 }
 
 
@@ -49,7 +51,11 @@ def data_in_words(config: Mapping[str, Any], environment: Mapping[str, Any]) -> 
     meaning = KINDS.get(kind, "The run does not say where its data come from.")
     said = {"train": "training", "val": "validation", "test": "test"}
     counts = ", ".join(f"{rows[name]:,} {words}" for name, words in said.items() if name in rows)
-    facts = (("Source", provenance.get("source", "")), ("Licence", data.get("licence", "")), ("Citation", data.get("citation", "")))
+    facts = (
+        ("Source", provenance.get("source", "")),
+        ("Licence", data.get("licence", "")),
+        ("Citation", data.get("citation", "")),
+    )
     return DataInWords(
         config["dataset"]["name"],
         kind,
@@ -76,11 +82,18 @@ def objective_in_words(name: str) -> ObjectiveInWords:
     try:
         kind = load("objectives", name)
     except PluginError:
-        return ObjectiveInWords(name, f"The objective {name!r} is not installed here, so its description is missing.", "", "", False)
+        return ObjectiveInWords(
+            name, f"The objective {name!r} is not installed here, so its description is missing.", "", "", False
+        )
     text = inspect.getdoc(kind) or ""
     source = next((part for part in text.split("\n\n") if part.startswith("Source:")), "")
-    bounds = {"joint": "a lower bound of log p(X) at β = 1 and weights 1", "own": "a lower bound of Σ log p(xₘ) at β = 1 and weights 1"}
-    return ObjectiveInWords(name, _plain(text.split("\n")[0]), _plain(source.removeprefix("Source:")), bounds.get(kind.bound, ""), True)
+    bounds = {
+        "joint": "a lower bound of log p(X) at β = 1 and weights 1",
+        "own": "a lower bound of Σ log p(xₘ) at β = 1 and weights 1",
+    }
+    return ObjectiveInWords(
+        name, _plain(brief(text)), _plain(source.removeprefix("Source:")), bounds.get(kind.bound, ""), True
+    )
 
 
 def _plain(text: str) -> str:

@@ -46,7 +46,12 @@ def made(tmp_path_factory):
         for i in range(60):
             ill = i % 2
             writer.writerow(
-                [f"s{i}", LABELS[ill], *(f"{3 * ill + random.normal():.3f}" for _ in range(2)), *random.poisson(1 + 5 * ill, 2).tolist()]
+                [
+                    f"s{i}",
+                    LABELS[ill],
+                    *(f"{3 * ill + random.normal():.3f}" for _ in range(2)),
+                    *random.poisson(1 + 5 * ill, 2).tolist(),
+                ]
             )
     modalities = {
         "genes": {"columns": "g*", "kind": "vector", "hidden": [4]},

@@ -1,4 +1,6 @@
-"""The layout of the Hugging Face Hub: data only, nothing of this machine, and the same model when it is loaded again."""
+"""The layout of the Hugging Face Hub: data only, nothing of this machine, and the same model when it is loaded
+again.
+"""
 
 import json
 import re
@@ -37,7 +39,9 @@ def test_nothing_but_data_and_nothing_of_this_machine(made, exported):
         for place in (str(made.folder), str(made.folder.parent), str(Path.home()) + "/", str(Path.cwd()) + "/"):
             assert place.encode() not in content, (path.name, place)
     config = json.loads((exported / "config.json").read_text())
-    assert config["run"]["dataset"]["path"] == "./my table.csv", "the option is kept: without it the data would be others"
+    assert config["run"]["dataset"]["path"] == "./my table.csv", (
+        "the option is kept: without it the data would be others"
+    )
     assert set(config["environment"]) == {"versions", "components", "data"}
 
 
@@ -119,7 +123,9 @@ def test_loading_from_the_hub(exported, monkeypatch, tmp_path):
         raise OSError("no network\nmore")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
-    with pytest.raises(MmgenError, match=r"no run in the folder 'runs/typo', .* could not be read from the Hub: no network\.$"):
+    with pytest.raises(
+        MmgenError, match=r"no run in the folder 'runs/typo', .* could not be read from the Hub: no network\.$"
+    ):
         mmgen.load_run("runs/typo")
 
 
@@ -136,7 +142,9 @@ class FakeHub:
 
     def upload_folder(self, repo_id, folder_path, allow_patterns, commit_message):
         there = {path.name for path in Path(folder_path).iterdir()}
-        FakeHub.calls.append(("upload", repo_id, there & set(allow_patterns), (Path(folder_path) / "README.md").read_text()))
+        FakeHub.calls.append(
+            ("upload", repo_id, there & set(allow_patterns), (Path(folder_path) / "README.md").read_text())
+        )
 
 
 def test_push(made, exported, monkeypatch, command):
@@ -152,7 +160,9 @@ def test_push(made, exported, monkeypatch, command):
         code, out, err = command("push", source, "--repo", "me/model")
         assert code == 0 and "https://huggingface.co/me/model" in out and "secret" not in out + err
         token, create, upload = FakeHub.calls
-        assert (token, create) == (("token", "secret"), ("create", "me/model", True, True)), "private unless its owner decides otherwise"
+        assert (token, create) == (("token", "secret"), ("create", "me/model", True, True)), (
+            "private unless its owner decides otherwise"
+        )
         assert upload[2] == FILES
     assert "mmgen.load_run('elbo-on-mine')" in upload[3]
 

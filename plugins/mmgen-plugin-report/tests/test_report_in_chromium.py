@@ -27,7 +27,13 @@ PATIENCE = 120  # seconds, on a machine that is busy with other things
 def browser():
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,1000",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
@@ -59,13 +65,17 @@ def shown(browser):
 
 
 def screenshot(browser):
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(browser.get_screenshot_as_base64()))).convert("L"), dtype=float)
+    return np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(browser.get_screenshot_as_base64()))).convert("L"), dtype=float
+    )
 
 
 def emulate(browser, width, scheme):
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
 
 
 def test_it_opens_without_an_error(page):
@@ -73,7 +83,12 @@ def test_it_opens_without_an_error(page):
     charts = page.find_elements(By.CSS_SELECTOR, ".chart")
     assert len(charts) >= 4
     assert all(chart.find_elements(By.CSS_SELECTOR, ".main-svg") for chart in charts)
-    assert page.execute_script("return performance.getEntriesByType('resource').filter(e => !/^(data|blob):/.test(e.name)).length") == 0
+    assert (
+        page.execute_script(
+            "return performance.getEntriesByType('resource').filter(e => !/^(data|blob):/.test(e.name)).length"
+        )
+        == 0
+    )
 
 
 def test_the_scatter_is_hovered(page):
@@ -144,10 +159,18 @@ def test_it_works_by_keyboard(page, pages):
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
 def test_wide_narrow_light_and_dark(page, width, scheme):
     emulate(page, width, scheme)
-    until(page, lambda: page.execute_script("return document.getElementById('curve-0').querySelector('.main-svg').clientWidth") <= width)
+    until(
+        page,
+        lambda: (
+            page.execute_script("return document.getElementById('curve-0').querySelector('.main-svg').clientWidth")
+            <= width
+        ),
+    )
     page.execute_script("scrollTo(0, 0)")
     time.sleep(0.5)
-    assert page.execute_script("return document.documentElement.scrollWidth") <= width, "nothing is wider than the window"
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width, (
+        "nothing is wider than the window"
+    )
     picture = screenshot(page)
     assert picture.shape[1] == width
     background = np.median(picture)
@@ -160,7 +183,9 @@ def test_wide_narrow_light_and_dark(page, width, scheme):
 
 def test_it_is_printed(page):
     emulate(page, 1280, "dark")
-    printed = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})["data"])
+    printed = base64.b64decode(
+        page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})["data"]
+    )
     assert printed.startswith(b"%PDF") and len(printed) > 50_000
     until(page, lambda: page.execute_script("return !document.body.classList.contains('printing')"))
     assert page.get_log("browser") == []

@@ -90,7 +90,9 @@ def test_accessible_structure(pages):
         assert charts and all(len(attributes["aria-label"]) > 40 for attributes in charts)
         labelled = {attributes.get("for") for attributes in reader.all("label")}
         assert {attributes["id"] for attributes in reader.all("select")} <= labelled
-        targets = {attributes["href"][1:] for attributes in reader.all("a") if attributes.get("href", "").startswith("#")}
+        targets = {
+            attributes["href"][1:] for attributes in reader.all("a") if attributes.get("href", "").startswith("#")
+        }
         assert targets <= set(identities) and "main" in targets
         assert reader.all("html")[0]["lang"] == "en"
 
@@ -121,7 +123,9 @@ def test_charts_are_what_plotly_reads(pages):
 
 def test_same_runs_same_bytes(made, pages, tmp_path):
     moved = shutil.copytree(made.folder / "grid", tmp_path / "elsewhere")
-    assert write_report([moved], tmp_path / "moved.html", max_points=60).read_bytes() == pages["grid"].read_bytes(), "wherever the runs are"
+    assert write_report([moved], tmp_path / "moved.html", max_points=60).read_bytes() == pages["grid"].read_bytes(), (
+        "wherever the runs are"
+    )
 
 
 def test_means_and_deviations_over_seeds(made, pages):
@@ -135,9 +139,9 @@ def test_means_and_deviations_over_seeds(made, pages):
     for name in ("b1-s0", "b1-s1"):
         for line in (made.folder / "grid" / name / "results.jsonl").read_text().splitlines():
             row = json.loads(line)
-            values.setdefault((row["metric"], row["measure"], row["given"], row["target"], row["label"], row["split"]), []).append(
-                row["value"]
-            )
+            values.setdefault(
+                (row["metric"], row["measure"], row["given"], row["target"], row["label"], row["split"]), []
+            ).append(row["value"])
     assert numbers
     for key, (alone, both) in numbers.items():
         one, two = values[key.metric, key.measure, key.given, key.target, key.label, key.split]
@@ -251,7 +255,10 @@ class Notes:
     @mmgen.hookimpl
     def mmgen_report_section(self, run):
         return mmgen.ReportSection(
-            "Notes <b>", f"First of {run.config['model']['latent_dim']}.\n\nSecond & <i>", ("what", "how many"), [("a<b", 2)]
+            "Notes <b>",
+            f"First of {run.config['model']['latent_dim']}.\n\nSecond & <i>",
+            ("what", "how many"),
+            [("a<b", 2)],
         )
 
 

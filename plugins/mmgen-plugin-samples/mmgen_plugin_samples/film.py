@@ -35,7 +35,9 @@ def make_film(path: Path, out: Path | None, seconds: float) -> Path:
     frames = [_frame(each) for each in drawn]
     partial = out.with_name(f".{out.name}.tmp")
     try:
-        frames[0].save(partial, format="GIF", save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0)
+        frames[0].save(
+            partial, format="GIF", save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0
+        )
         partial.replace(out)
     except OSError as error:
         raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror or error}.") from error
@@ -48,4 +50,6 @@ def _frame(path: Path) -> Image.Image:
         with Image.open(path) as image:
             return image.convert("RGB").quantize(128)
     except (OSError, UnidentifiedImageError) as error:
-        raise MmgenError(f"The grid {str(path)!r} is damaged; delete it, and the film is made of the others.") from error
+        raise MmgenError(
+            f"The grid {str(path)!r} is damaged; delete it, and the film is made of the others."
+        ) from error

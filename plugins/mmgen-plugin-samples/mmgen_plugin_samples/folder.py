@@ -16,4 +16,7 @@ def samples_folder(run: Any) -> Path | None:
 def grids(folder: Path) -> list[Path]:
     """The grids in the order of the training."""
     kept = folder / "kept.png"
-    return [*sorted(folder.glob("epoch-*.png"), key=lambda path: int(path.stem.removeprefix("epoch-"))), *([kept] if kept.exists() else [])]
+    return [
+        *sorted(folder.glob("epoch-*.png"), key=lambda path: int(path.stem.removeprefix("epoch-"))),
+        *([kept] if kept.exists() else []),
+    ]

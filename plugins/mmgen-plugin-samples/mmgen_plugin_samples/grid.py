@@ -1,4 +1,6 @@
-"""A grid of real and generated values: a column per row of the data, the originals of a modality above what is generated from the others."""
+"""A grid of real and generated values: a column per row of the data, the originals of a modality above what is
+generated from the others.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ Line = tuple[str, list[Rendering | None]]
 
 
 def draw_grid(model: MultimodalVAE, data: Data, path: Path, title: str) -> None:
-    """Draw what a model generates now, the same rows and draws each time; the training's random numbers stay as they are.
+    """Draw what a model generates now, the same rows and draws each time; the training's random numbers stay as they
+    are.
 
     Raises:
         MmgenError: A model that generates nothing.
@@ -31,7 +34,9 @@ def draw_grid(model: MultimodalVAE, data: Data, path: Path, title: str) -> None:
     width, height = WIDE * len(lines[0][1]) + LEFT, HIGH * len(lines) + TOP
     figure = Figure(figsize=(width, height))
     for n, (label, cells) in enumerate(lines):
-        both = [cell for _, line in lines[n - n % 2 : n - n % 2 + 2] for cell in line]  # originals and generated values on one scale
+        both = [
+            cell for _, line in lines[n - n % 2 : n - n % 2 + 2] for cell in line
+        ]  # originals and generated values on one scale
         bottom = (height - TOP - HIGH * (n + 1)) / height
         axes = figure.add_axes((LEFT / width, bottom, 1 - LEFT / width, 0.9 * HIGH / height))
         draw_line(axes, label, cells, limits_of(both))
@@ -49,7 +54,9 @@ def shown_rows(data: Data) -> Batch:
 
 
 def grid_lines(model: MultimodalVAE, batch: Batch) -> list[Line]:
-    """For every modality the originals, and what is generated from all others, or from everything where the objective cannot do that."""
+    """For every modality the originals, and what is generated from all others, or from everything where the objective
+    cannot do that.
+    """
     names = list(model.modalities)
     found: list[Line] = []
     for m, name in enumerate(names):
@@ -61,9 +68,14 @@ def grid_lines(model: MultimodalVAE, batch: Batch) -> list[Line]:
             continue
         modality = model.modalities[name]
         values = model.generate(batch.to(model.device), given, [name])[name][0].cpu()
-        real = [modality.render(x.numpy()) if there else None for x, there in zip(batch.data[name], batch.available[:, m], strict=True)]
+        real = [
+            modality.render(x.numpy()) if there else None
+            for x, there in zip(batch.data[name], batch.available[:, m], strict=True)
+        ]
         found.append((f"{name}\noriginal", real))
-        found.append((f"{name}\nfrom {'the rest' if given is others else 'all'}", [modality.render(x.numpy()) for x in values]))
+        found.append(
+            (f"{name}\nfrom {'the rest' if given is others else 'all'}", [modality.render(x.numpy()) for x in values])
+        )
     if not found:
         raise MmgenError("there is nothing to draw, since the model generates no modality")
     return found[: 2 * MODALITIES]
@@ -83,12 +95,24 @@ def draw_line(axes: Axes, label: str, cells: list[Rendering | None], limits: tup
             continue
         left, right = n + 0.05, n + 0.95
         if cell.kind == "picture":
-            axes.imshow(cell.content, cmap="gray", vmin=0, vmax=1, extent=(left, right, 0, 1), aspect="auto", interpolation="nearest")
+            axes.imshow(
+                cell.content,
+                cmap="gray",
+                vmin=0,
+                vmax=1,
+                extent=(left, right, 0, 1),
+                aspect="auto",
+                interpolation="nearest",
+            )
         elif cell.kind == "raster":
-            axes.imshow(cell.content, cmap="viridis", extent=(left, right, 0, 1), aspect="auto", interpolation="nearest")
+            axes.imshow(
+                cell.content, cmap="viridis", extent=(left, right, 0, 1), aspect="auto", interpolation="nearest"
+            )
         elif cell.kind == "bars":
             heights = (np.array(cell.content, dtype=float) - low) / (high - low)
-            axes.stairs(heights, np.linspace(left, right, len(heights) + 1), baseline=-low / (high - low), fill=True, color="C0")
+            axes.stairs(
+                heights, np.linspace(left, right, len(heights) + 1), baseline=-low / (high - low), fill=True, color="C0"
+            )
         else:
             words = "\n".join(textwrap.wrap(cell.content, 16)[:5]).replace("$", r"\$")
             axes.text(n + 0.5, 0.5, words, ha="center", va="center", fontsize=7)

@@ -1,6 +1,7 @@
 """The hooks: grids of generated values while a model trains, and a section of reports.
 
-Grids are drawn where the environment variable ``MMGEN_SAMPLES_EVERY`` is a number of epochs; without it nothing happens during a training.
+Grids are drawn where the environment variable ``MMGEN_SAMPLES_EVERY`` is a number of epochs; without it nothing happens
+during a training.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def mmgen_train_end(run: Any, model: Any, data: Any) -> None:
 def mmgen_report_section(run: Any) -> ReportSection | None:
     """The grids that a run has, with the losses of their epochs; nothing where it has none."""
     folder = samples_folder(run)
-    losses = {record["epoch"]: [record.get(part, {}).get("loss", "") for part in ("train", "val")] for record in run.history}
+    losses = {
+        record["epoch"]: [record.get(part, {}).get("loss", "") for part in ("train", "val")] for record in run.history
+    }
     rows = []
     for path in [] if folder is None else grids(folder):
         epoch = int(path.stem.removeprefix("epoch-")) if path.stem != "kept" else None
@@ -50,7 +53,9 @@ def mmgen_report_section(run: Any) -> ReportSection | None:
     if not rows:
         return None
     text = "Grids of generated values that were drawn during the training. mmgen samples makes a film of them."
-    return ReportSection("Samples during the training", text, ("epoch", "training loss", "validation loss", "file"), rows)
+    return ReportSection(
+        "Samples during the training", text, ("epoch", "training loss", "validation loss", "file"), rows
+    )
 
 
 def every() -> int:

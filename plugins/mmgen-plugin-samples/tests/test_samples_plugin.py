@@ -1,4 +1,6 @@
-"""Grids are drawn when they should be and change nothing; the command and the section of reports show them; what is wrong is a sentence."""
+"""Grids are drawn when they should be and change nothing; the command and the section of reports show them; what is
+wrong is a sentence.
+"""
 
 import shutil
 from pathlib import Path
@@ -39,7 +41,13 @@ def names(folder):
 
 
 def test_grids_are_drawn_every_so_many_epochs_and_nothing_else_changes(drawn, tmp_path, monkeypatch):
-    runs = [drawn, *(train(tmp_path / name, monkeypatch, every, validate_every=4) for name, every in (("without", None), ("off", "0")))]
+    runs = [
+        drawn,
+        *(
+            train(tmp_path / name, monkeypatch, every, validate_every=4)
+            for name, every in (("without", None), ("off", "0"))
+        ),
+    ]
     assert names(drawn.path) == ["epoch-00000.png", "epoch-00002.png", "epoch-00004.png", "kept.png"]
     assert not (tmp_path / "without" / "figures").exists() and not (tmp_path / "off" / "figures").exists()
     bytes_of = [(run.path / "model.safetensors").read_bytes() for run in runs]
@@ -67,7 +75,10 @@ def test_a_run_without_a_folder_draws_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("every", ["ten", "-1", "1.5", "²"])
 def test_a_wrong_option_is_reported_with_the_name_of_the_plugin_and_the_training_goes_on(every, tmp_path, monkeypatch):
-    said = rf"mmgen-plugin-samples:samples failed in mmgen_train_start: MmgenError: MMGEN_SAMPLES_EVERY is '{every}'; it should be"
+    said = (
+        rf"mmgen-plugin-samples:samples failed in mmgen_train_start: MmgenError: "
+        rf"MMGEN_SAMPLES_EVERY is '{every}'; it should be"
+    )
     with pytest.warns(HookWarning, match=said):
         run = train(tmp_path / "run", monkeypatch, every, epochs=2)
     assert len(run.history) == 2 and (run.path / "model.safetensors").exists()
@@ -75,8 +86,12 @@ def test_a_wrong_option_is_reported_with_the_name_of_the_plugin_and_the_training
 
 
 def test_a_folder_that_cannot_be_written_costs_the_grids_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(grid.Figure, "savefig", lambda *words, **more: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.warns(HookWarning, match=r"mmgen-plugin-samples:samples failed in mmgen_train_start: OSError: .*No space left"):
+    monkeypatch.setattr(
+        grid.Figure, "savefig", lambda *words, **more: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.warns(
+        HookWarning, match=r"mmgen-plugin-samples:samples failed in mmgen_train_start: OSError: .*No space left"
+    ):
         run = train(tmp_path / "run", monkeypatch, "1", epochs=2)
     assert len(run.history) == 2 and (run.path / "model.safetensors").exists()
 
@@ -161,6 +176,8 @@ def test_reports_list_the_grids_with_the_losses_of_their_epochs(drawn, tmp_path,
 
 def test_the_section_is_in_the_page(drawn, tmp_path, capsys):
     pytest.importorskip("plotly")
-    assert run_guarded(app, ["report", str(drawn.path), "--out", str(tmp_path / "page.html")]) == 0, capsys.readouterr().err
+    assert run_guarded(app, ["report", str(drawn.path), "--out", str(tmp_path / "page.html")]) == 0, (
+        capsys.readouterr().err
+    )
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Samples during the training" in page and "figures/samples/epoch-00004.png" in page

@@ -20,33 +20,40 @@ class OriginConfig(ObjectiveConfig):
     inner_scale: float = Field(
         1.0,
         gt=0,
-        description="Factor of each row's gradient: 1 is the equation; 1 over the training batch size is what released code of VGON does, by averaging over a batch.",
+        description="Factor of each row's gradient: 1 is the equation; 1 over the training batch size is what "
+        "released code of VGON does, by averaging over a batch.",
     )
 
 
 class GradientOrigin(nn.Module):
-    r"""q_{λ,ẑ0}(z|X): two linear maps, of mean and of log-variance, of the gradient of the evidence lower bound at the origin.
+    r"""q_{λ,ẑ0}(z|X): two linear maps, of mean and of log-variance, of the gradient of the evidence lower bound at the
+    origin.
 
     .. math::
         q_{\lambda,z_0}(z) = \mathcal N(\mu_\lambda(z_0), \sigma^2_\lambda(z_0)), \qquad
-        \hat z_0 = s\, \nabla_{z_0} \Big\{ \mathbb E_{q_{\lambda,z_0}} \sum_m \log p(x_m|z) - \mathrm{KL}(q_{\lambda,z_0} \| p) \Big\} \Big|_{z_0 = 0}
+        \hat z_0 = s\, \nabla_{z_0}
+        \Big\{ \mathbb E_{q_{\lambda,z_0}} \sum_m \log p(x_m|z) - \mathrm{KL}(q_{\lambda,z_0} \| p) \Big\} \Big|_{z_0 = 0}
 
-    A row's gradient is that of its own bound (that of the sum over rows, which do not see each other), so its posterior does not depend on the rest of its
-    batch. Released code of VGON differentiates the mean over a batch of B rows, so that ẑ0 is smaller by B, and a row's posterior depends on how many others
-    there are: ``inner_scale`` s = 1/256 is that code at batches of 256, and is the same everywhere.
+    A row's gradient is that of its own bound (that of the sum over rows, which do not see each other), so its posterior
+    does not depend on the rest of its batch. Released code of VGON differentiates the mean over a batch of B rows, so
+    that ẑ0 is smaller by B, and a row's posterior depends on how many others there are: ``inner_scale`` s = 1/256 is
+    that code at batches of 256, and is the same everywhere.
 
-    The inner expectation is by one sample in training, with noise of its own; in evaluation its noise is off (z = μ), and the posterior is deterministic. The
-    inner bound has the likelihood weights w_m, and its KL has weight 1 whatever β is.
+    The inner expectation is by one sample in training, with noise of its own; in evaluation its noise is off (z = μ),
+    and the posterior is deterministic. The inner bound has the likelihood weights w_m, and its KL has weight 1 whatever
+    β is.
 
-    Gradients: while they are on, ẑ0 keeps its graph, so that decoders and maps learn through both passes (double back-propagation); decoders must not be
-    constants for that. Where the caller has turned them off they are turned on for the inner pass alone, and the result has none; inside
-    ``torch.inference_mode`` that is not possible.
+    Gradients: while they are on, ẑ0 keeps its graph, so that decoders and maps learn through both passes (double
+    back-propagation); decoders must not be constants for that. Where the caller has turned them off they are turned on
+    for the inner pass alone, and the result has none; inside ``torch.inference_mode`` that is not possible.
 
-    Batch normalisation in decoders takes its running statistics from the outer pass alone; in training the inner pass, too, normalises by the whole batch.
+    Batch normalisation in decoders takes its running statistics from the outer pass alone; in training the inner pass,
+    too, normalises by the whole batch.
 
     Log-variances are kept within ±15, as those of encoders.
 
-    Source: Bond-Taylor and Willcocks 2021 (gradient origin networks, the variational one); "Scalable multimodal VAEs with surrogate joint posterior", Eqs. 8 and 9.
+    Source: Bond-Taylor and Willcocks 2021 (gradient origin networks, the variational one); "Scalable multimodal VAEs
+    with surrogate joint posterior", Eqs. 8 and 9.
     """
 
     def __init__(self, latent_dim: int, scale: float) -> None:
@@ -58,7 +65,8 @@ class GradientOrigin(nn.Module):
         """A prepared batch to q_{λ,ẑ0}(z|X), ``[B, D]``; with ``noise`` the inner latents are samples."""
         if any(getattr(decoder, "_compiled_call_impl", None) is not None for decoder in model.decoders):
             raise MmgenError(
-                "A gradient origin needs gradients of gradients, and compiled decoders have none: leave training.compile false."
+                "A gradient origin needs gradients of gradients, and compiled decoders have none: leave "
+                "training.compile false."
             )
         learns = torch.is_grad_enabled()
         with torch.enable_grad():
@@ -75,10 +83,16 @@ class GradientOrigin(nn.Module):
 @contextmanager
 def _statistics_kept(networks: nn.Module) -> Iterator[None]:
     """Batch normalisation leaves its running statistics as they are, for the length of a call."""
-    norms = [module for module in networks.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats]
+    norms = [
+        module
+        for module in networks.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+    ]
     try:
         for norm in norms:
-            norm.track_running_stats = False  # training uses the batch's statistics, evaluation the running ones, as before
+            norm.track_running_stats = (
+                False  # training uses the batch's statistics, evaluation the running ones, as before
+            )
         yield
     finally:
         for norm in norms:

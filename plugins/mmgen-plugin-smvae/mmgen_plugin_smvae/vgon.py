@@ -15,20 +15,26 @@ from .origin import GradientOrigin, OriginConfig
 
 
 class VGON(Objective):
-    r"""VGON: the evidence lower bound of the posterior of a gradient origin (:class:`.origin.GradientOrigin`), and nothing else.
+    r"""VGON: the evidence lower bound of the posterior of a gradient origin (:class:`.origin.GradientOrigin`), and
+    nothing else.
 
-    .. math:: \mathbb E_{q_{\lambda,\hat z_0}(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_{\lambda,\hat z_0}(z|X) \| p)
+    .. math:: \mathbb E_{q_{\lambda,\hat z_0}(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_{\lambda,\hat z_0}(z|X)
+    \| p)
 
     Decoders and two linear maps are all that it has. β (``model.beta``), 1 in the papers,
-    multiplies the outer KL alone. The inner and the outer sample have noise of their own, so this is a lower bound of log p(X).
+    multiplies the outer KL alone. The inner and the outer sample have noise of their own, so this is a lower bound of
+    log p(X).
 
-    Posterior: q_{λ,ẑ0} where everything is given, after training without noise within. It infers from all modalities only, and refuses to generate from some of
-    them; a row of which anything is missing has the posterior N(0, I): nothing was inferred. The aggregator has nothing to aggregate.
+    Posterior: q_{λ,ẑ0} where everything is given, after training without noise within. It infers from all modalities
+    only, and refuses to generate from some of them; a row of which anything is missing has the posterior N(0, I):
+    nothing was inferred. The aggregator has nothing to aggregate.
 
-    The gradients of the modalities that are there would define a posterior of part of a row; the papers have none, so rows that lack some cannot be trained on.
+    The gradients of the modalities that are there would define a posterior of part of a row; the papers have none, so
+    rows that lack some cannot be trained on.
 
-    Source: Bond-Taylor and Willcocks 2021 (gradient origin networks, the variational one); "Scalable multimodal VAEs with surrogate joint posterior", Eqs. 8 and 9,
-    Tables 5 and 6. Deviations: see :class:`.origin.GradientOrigin`; and a text decoder that would share words with its encoder has its own.
+    Source: Bond-Taylor and Willcocks 2021 (gradient origin networks, the variational one); "Scalable multimodal VAEs
+    with surrogate joint posterior", Eqs. 8 and 9, Tables 5 and 6. Deviations: see :class:`.origin.GradientOrigin`; and
+    a text decoder that would share words with its encoder has its own.
     """
 
     Config = OriginConfig
@@ -53,7 +59,9 @@ class VGON(Objective):
         """From everything; and the prior needs nothing."""
         return len(given) in (0, len(model.modalities))
 
-    def posterior(self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+    def posterior(
+        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
+    ) -> Mixture:
         """q_{λ,ẑ0} where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
         q = self.origin(model, model.prepare(batch), noise=False)
         partial = ~given.all(-1, keepdim=True)  # [..., B, 1]

@@ -1,4 +1,6 @@
-"""The gradient origin against its equation in loops, its double back-propagation against finite differences, and where it must work."""
+"""The gradient origin against its equation in loops, its double back-propagation against finite differences, and where
+it must work.
+"""
 
 import functools
 import itertools
@@ -62,7 +64,7 @@ def noise(*several):
         Gaussian.rsample = sample
 
 
-# The equation in loops: the decoders are linear, so that the gradient of the inner bound can be written out -------------------------------------------------
+# The equation in loops: the decoders are linear, so that the gradient of the inner bound can be written out -----------
 
 
 def layers_of(numbers):
@@ -113,8 +115,12 @@ def gradient_at_origin(layers, row, epsilon):
         for d in range(D):
             by_z[d] += WEIGHTS[1] * (row[1][i] - 1 / (1 + math.exp(-o))) * layers[3][0][i][d]
     by_mean = [g - m for g, m in zip(by_z, mean)]
-    by_spread = [0.5 * e * math.exp(v / 2) * g - 0.5 * (math.exp(v) - 1) for g, v, e in zip(by_z, log_variance, epsilon)]
-    return [sum(layers[0][0][j][d] * by_mean[j] + layers[1][0][j][d] * by_spread[j] for j in range(D)) for d in range(D)]
+    by_spread = [
+        0.5 * e * math.exp(v / 2) * g - 0.5 * (math.exp(v) - 1) for g, v, e in zip(by_z, log_variance, epsilon)
+    ]
+    return [
+        sum(layers[0][0][j][d] * by_mean[j] + layers[1][0][j][d] * by_spread[j] for j in range(D)) for d in range(D)
+    ]
 
 
 def origin_posterior(layers, row, epsilon):
@@ -149,7 +155,8 @@ def experts_of(model, batch):
     with torch.no_grad():
         experts = model.experts(batch)
     return [
-        [(m.tolist(), v.tolist()) for m, v in zip(experts.mean[:, b], experts.log_variance[:, b])] for b in range(experts.mean.shape[1])
+        [(m.tolist(), v.tolist()) for m, v in zip(experts.mean[:, b], experts.log_variance[:, b])]
+        for b in range(experts.mean.shape[1])
     ]
 
 
@@ -182,7 +189,9 @@ def test_is_the_equation_written_literally(objective, numbers, rows):
             assert not terms.others
         else:
             torch.testing.assert_close(float(terms.divergence[b]), subset_terms(q, experts[b]), rtol=1e-8, atol=1e-8)
-            torch.testing.assert_close(float(terms.others["negative_kl_to_prior"][b]), -divergence, rtol=1e-8, atol=1e-8)
+            torch.testing.assert_close(
+                float(terms.others["negative_kl_to_prior"][b]), -divergence, rtol=1e-8, atol=1e-8
+            )
 
 
 @pytest.mark.parametrize("objective", ["vgon", "smvgon"])
@@ -201,7 +210,9 @@ def test_double_back_propagation_is_the_gradient_of_the_literal_loss(objective):
         """The value with the gradient at the origin through these numbers; or, wrongly, as a constant from others."""
         total, layers = 0.0, layers_of(numbers)
         for b, row in enumerate(rows_of(batch)):
-            likelihoods, divergence, q = literal(layers, row) if fixed is None else without_inner(layers, layers_of(fixed), row)
+            likelihoods, divergence, q = (
+                literal(layers, row) if fixed is None else without_inner(layers, layers_of(fixed), row)
+            )
             total += sum(likelihoods)
             total -= BETA * divergence if objective == "vgon" else divergence + BETA * subset_terms(q, experts[b])
         return total
@@ -214,7 +225,9 @@ def test_double_back_propagation_is_the_gradient_of_the_literal_loss(objective):
         return made
 
     assert found == pytest.approx(slopes(), rel=1e-4, abs=1e-6)
-    assert max(abs(a - b) for a, b in zip(found, slopes(fixed=numbers))) > 0.1, "the test would not see a gradient that stops at ẑ0"
+    assert max(abs(a - b) for a, b in zip(found, slopes(fixed=numbers))) > 0.1, (
+        "the test would not see a gradient that stops at ẑ0"
+    )
 
 
 def without_inner(layers, fixed, row):
@@ -258,14 +271,16 @@ def test_smvgon_without_its_subsets_is_vgon():
     assert not any(name.startswith("encoders.") for name, _ in vgon.named_parameters())
 
 
-# Where it must work ------------------------------------------------------------------------------------------------------------------------------------------
+# Where it must work ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kinds", [("vector", "counts", "tags"), ("image", "text", "labels")])
 def test_the_posterior_of_a_row_depends_on_no_other_row_and_on_no_noise(kinds):
     model, data = make_model("vgon", toy_data(kinds)), toy_data(kinds)
     whole = model.encode(data.test[:8])
-    assert len({tuple(mean) for mean in whole.mean.round(decimals=9).tolist()}) > 1, "different rows have different posteriors"
+    assert len({tuple(mean) for mean in whole.mean.round(decimals=9).tolist()}) > 1, (
+        "different rows have different posteriors"
+    )
     torch.testing.assert_close(model.encode(data.test[:8]).mean, whole.mean, rtol=0, atol=0)
     for row in range(8):
         alone = model.encode(data.test[row : row + 1])
@@ -372,15 +387,34 @@ def test_compiled_decoders_are_refused():
         model(data.train[:4])
 
 
-YAML = "path: my.npz\nmodalities:\n  a: {array: a, kind: vector, hidden: [8]}\n  b: {array: b, kind: counts, hidden: [8]}\n"
+YAML = (
+    "path: my.npz\nmodalities:\n  a: {array: a, kind: vector, hidden: [8]}\n  b: {array: b, kind: counts, hidden: "
+    "[8]}\n"
+)
 
 
 def test_two_processes_learn_what_one_does(tmp_path):
     random = np.random.default_rng(0)
     label = np.arange(90) % 3
-    np.savez(tmp_path / "my.npz", a=label[:, None] + random.normal(size=(90, 4)), b=random.poisson(1 + label[:, None], (90, 3)))
+    np.savez(
+        tmp_path / "my.npz",
+        a=label[:, None] + random.normal(size=(90, 4)),
+        b=random.poisson(1 + label[:, None], (90, 3)),
+    )
     (tmp_path / "my.yaml").write_text(YAML)
-    words = ["-m", "mmgen", "train", "--objective", "vgon", "--dataset", "table", "--set", "dataset.config=my.yaml", "--batch-size", "8"]
+    words = [
+        "-m",
+        "mmgen",
+        "train",
+        "--objective",
+        "vgon",
+        "--dataset",
+        "table",
+        "--set",
+        "dataset.config=my.yaml",
+        "--batch-size",
+        "8",
+    ]
     words += ["--set", "objective.inner_scale=0.125", "--epochs", "3"]
     two = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -388,7 +422,10 @@ def test_two_processes_learn_what_one_does(tmp_path):
         command = [sys.executable, *launcher, *words, "--output", name]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stdout + done.stderr
-    histories = [[json.loads(line) for line in (tmp_path / name / "history.jsonl").read_text().splitlines()] for name in ("one", "two")]
+    histories = [
+        [json.loads(line) for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    ]
     for a, b in zip(*histories, strict=True):
         for part in ("train", "val"):
             assert a[part] == pytest.approx(b[part], rel=2e-4), part

@@ -21,13 +21,20 @@ KINDS = ("vector", "counts", "tags")
 WEIGHTS = (2.5, 1.0, 0.5)
 UNIT = unit(3)
 EPSILON = 0.7
-CASES = experts(modalities=(4, 4), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))  # q_Λ and three experts
+CASES = experts(
+    modalities=(4, 4), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0)
+)  # q_Λ and three experts
 
 
 @functools.cache
 def model_of(expert="all", **options):
-    modalities, aggregator = {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)}, {"name": "poe", "prior_expert": expert}
-    return make_model("smvae", toy_data(), modalities=modalities, aggregator=aggregator, **options).requires_grad_(False)
+    modalities, aggregator = (
+        {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)},
+        {"name": "poe", "prior_expert": expert},
+    )
+    return make_model("smvae", toy_data(), modalities=modalities, aggregator=aggregator, **options).requires_grad_(
+        False
+    )
 
 
 class Given(nn.Module):
@@ -58,7 +65,9 @@ def log_likelihood(model, batch, b, m, q):
 
 
 def subset_terms(q, row, *, prior=True, forward=False):
-    """Σ_S KL(q_S ‖ q) / 2^M of one row over the non-empty subsets; perhaps without N(0, I), or with the KLs turned round."""
+    """Σ_S KL(q_S ‖ q) / 2^M of one row over the non-empty subsets; perhaps without N(0, I), or with the KLs turned
+    round.
+    """
     total = 0.0
     for size in range(1, len(row) + 1):
         for members in itertools.combinations(row, size):
@@ -137,7 +146,9 @@ def test_drawn_subsets_leave_the_sum_as_it_is_in_expectation():
         if count == 7:  # as many as there are: they are listed
             assert values.tolist() == pytest.approx([expected] * draws, rel=1e-9)
             continue
-        assert len(set(values.mul(1e9).round().tolist())) == math.comb(7 + count - 1, count), "as many as ways to draw, with replacement"
+        assert len(set(values.mul(1e9).round().tolist())) == math.comb(7 + count - 1, count), (
+            "as many as ways to draw, with replacement"
+        )
         assert float((values.mean() - expected).abs()) < 4 * float(values.std()) / draws**0.5
 
 
@@ -166,7 +177,9 @@ def test_holds_the_contract(objective):
 def test_every_subset_has_the_product_of_its_experts_and_the_prior_also_the_full_one(objective):
     model, data = make_model(objective, toy_data()), toy_data()
     subsets = torch.cat([powerset(3), torch.zeros(1, 3, dtype=torch.bool)])
-    given = subsets[torch.randint(8, (2, 5, 12), generator=torch.Generator().manual_seed(0))]  # [2, 5, B, M]: each row has another subset
+    given = subsets[
+        torch.randint(8, (2, 5, 12), generator=torch.Generator().manual_seed(0))
+    ]  # [2, 5, B, M]: each row has another subset
     available = subsets[[6, 6, 6, 6, 6, 6, 6, 6, 0, 3, 5, 7]]
     batch = data.test[:12].restrict(available)
     posterior, experts = model.posterior(batch, given), model.experts(batch)
@@ -185,7 +198,9 @@ def size(module):
 
 @pytest.mark.parametrize("kinds", [("vector", "tags"), ("vector", "counts", "tags", "image")])
 def test_parameters_are_as_many_as_the_paper_says(kinds):
-    """SMVAE doubles the encoders (one head on all features has one pair of biases in place of M); SMVGON has two linear maps; VGON these alone."""
+    """SMVAE doubles the encoders (one head on all features has one pair of biases in place of M); SMVGON has two linear
+    maps; VGON these alone.
+    """
     data = toy_data(kinds)
     plain, smvae, smvgon, vgon = (make_model(objective, data) for objective in ("elbo", "smvae", "smvgon", "vgon"))
     assert size(smvae) - size(plain) == size(plain.encoders) - (len(kinds) - 1) * 2 * 3
@@ -205,7 +220,9 @@ def exact_joint_encoder(model, world):
 
 
 def exact_origin(model, world):
-    """The same for a gradient origin: at z = 0 the gradient is A Σ_m W_mᵀ(x_m − b_m)/s_m², and A = Λ^−½ maps it to the mean and makes it."""
+    """The same for a gradient origin: at z = 0 the gradient is A Σ_m W_mᵀ(x_m − b_m)/s_m², and A = Λ^−½ maps it to the
+    mean and makes it.
+    """
     maps, precision = model.objective.origin.maps, true_precision(world)
     with torch.no_grad():
         maps.mean.weight.copy_(torch.diag(precision.rsqrt()))
@@ -260,11 +277,16 @@ def test_works_for_any_number_of_modalities(objective, count):
 
 
 @pytest.mark.parametrize(
-    ("objective", "expected"), [("smvae", [0, 1, 2, 3, 4, 5, 6]), ("smvgon", [0, 1, 2, 4, 4, 5, 5, 6, 6]), ("vgon", [4, 4, 5, 5, 6, 6])]
+    ("objective", "expected"),
+    [("smvae", [0, 1, 2, 3, 4, 5, 6]), ("smvgon", [0, 1, 2, 4, 4, 5, 5, 6, 6]), ("vgon", [4, 4, 5, 5, 6, 6])],
 )
 def test_every_encoder_runs_once_and_decoders_once_per_pass(objective, expected):
     model, calls = make_model(objective, toy_data()), []
-    networks = [*(model.encoders if objective != "vgon" else [None] * 3), getattr(model.objective, "joint", None), *model.decoders]
+    networks = [
+        *(model.encoders if objective != "vgon" else [None] * 3),
+        getattr(model.objective, "joint", None),
+        *model.decoders,
+    ]
     for place, network in enumerate(networks):
         if network is not None:
             network.register_forward_hook(lambda *call, place=place: calls.append(place))
@@ -280,7 +302,8 @@ def test_rows_that_lack_modalities_are_refused(objective):
 
 
 @pytest.mark.parametrize(
-    ("objective", "options"), [("smvae", {"max_subsets": 2}), ("smvgon", {"inner_scale": 0.1}), ("vgon", {"inner_scale": 0.1})]
+    ("objective", "options"),
+    [("smvae", {"max_subsets": 2}), ("smvgon", {"inner_scale": 0.1}), ("vgon", {"inner_scale": 0.1})],
 )
 def test_microbatches_do_not_change_what_is_learned(objective, options):
     data = toy_data()

@@ -8,7 +8,10 @@ from pydantic import Field, model_validator
 
 from mmgen import DatasetConfig, Folder
 
-DESK = {"mnist-svhn": (10_000, 2_000), "three-view-mnist": (5_000, 1_500)}  # training and test tuples where a half is a stand-in
+DESK = {
+    "mnist-svhn": (10_000, 2_000),
+    "three-view-mnist": (5_000, 1_500),
+}  # training and test tuples where a half is a stand-in
 PUBLISHED = {"mnist-svhn": (80_000, 20_000), "three-view-mnist": (30_000, 7_000)}
 Order = Literal["auto", "columns", "rows"]
 
@@ -17,10 +20,15 @@ class DigitsConfig(DatasetConfig):
     """Where handwritten digits come from."""
 
     digits: Folder | None = Field(None, description="Folder with the idx files of MNIST; none: scikit-learn's digits.")
-    download: bool = Field(False, description="Whether torchvision fetches missing files into the folders that are named.")
+    download: bool = Field(
+        False, description="Whether torchvision fetches missing files into the folders that are named."
+    )
     seed: int = Field(0, ge=0, description="Of everything that is drawn: splits, angles, partners, noise and tuples.")
     val_fraction: float = Field(
-        1 / 6, ge=0, lt=1, description="Share of the training images of each digit held out for validation; 1/6 leaves 50,000 of MNIST."
+        1 / 6,
+        ge=0,
+        lt=1,
+        description="Share of the training images of each digit held out for validation; 1/6 leaves 50,000 of MNIST.",
     )
 
 
@@ -28,10 +36,18 @@ class TwoViewMnistConfig(DigitsConfig):
     """Official files, or how the views are made."""
 
     root: Folder | None = Field(
-        None, description="Folder with MNIST.mat, or with noisymnist_view1.gz and noisymnist_view2.gz; none: views are made from digits."
+        None,
+        description="Folder with MNIST.mat, or with noisymnist_view1.gz and noisymnist_view2.gz; none: views are "
+        "made from digits.",
     )
-    pixel_order: Order = Field("auto", description="How official files store a picture; auto: so that the digit one stands upright.")
-    repeats: int = Field(1, ge=1, description="How many pairs are made of each training image, each with its own angle, partner and noise.")
+    pixel_order: Order = Field(
+        "auto", description="How official files store a picture; auto: so that the digit one stands upright."
+    )
+    repeats: int = Field(
+        1,
+        ge=1,
+        description="How many pairs are made of each training image, each with its own angle, partner and noise.",
+    )
 
     @model_validator(mode="after")
     def _has_one_source(self) -> TwoViewMnistConfig:
@@ -45,14 +61,25 @@ class TwoViewMnistConfig(DigitsConfig):
 class TuplesConfig(DigitsConfig):
     """Where street numbers come from, and how many tuples are drawn."""
 
-    svhn: Folder | None = Field(None, description="Folder with {train,test}_32x32.mat of SVHN; none: digits rendered from fonts.")
-    val_fraction: float = Field(
-        0.1, ge=0, lt=1, description="Share of the training images of each digit held out for validation, in every half."
+    svhn: Folder | None = Field(
+        None, description="Folder with {train,test}_32x32.mat of SVHN; none: digits rendered from fonts."
     )
-    train_tuples: int | None = Field(None, ge=10, description="Training tuples; none: as published, or fewer where a half is a stand-in.")
-    test_tuples: int | None = Field(None, ge=10, description="Test tuples; none: as published, or fewer where a half is a stand-in.")
+    val_fraction: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the training images of each digit held out for validation, in every half.",
+    )
+    train_tuples: int | None = Field(
+        None, ge=10, description="Training tuples; none: as published, or fewer where a half is a stand-in."
+    )
+    test_tuples: int | None = Field(
+        None, ge=10, description="Test tuples; none: as published, or fewer where a half is a stand-in."
+    )
     repeats: int = Field(30, ge=1, description="How often each image occurs in the pairing that tuples are drawn from.")
-    rendered: tuple[int, int] = Field((10_000, 2_000), description="How many training and test street numbers are rendered, without SVHN.")
+    rendered: tuple[int, int] = Field(
+        (10_000, 2_000), description="How many training and test street numbers are rendered, without SVHN."
+    )
 
     @model_validator(mode="after")
     def _can_be_made(self) -> TuplesConfig:
@@ -60,7 +87,8 @@ class TuplesConfig(DigitsConfig):
             raise ValueError("download needs a folder to put the files in; set digits and svhn")
         if min(self.rendered) < 20:
             raise ValueError(
-                f"rendered is {list(self.rendered)}; training and test need at least 20 street numbers each, two of every digit"
+                f"rendered is {list(self.rendered)}; training and test need at least 20 street numbers each, two of "
+                "every digit"
             )
         return self
 
@@ -75,8 +103,8 @@ class MnistSvhnConfig(TuplesConfig):
 
     root: Folder | None = Field(
         None,
-        description="Folder of the released code: mnist_{tr,te}.npy, mnist_y_{tr,te}.npy, mnist_idx_{tr,te}.npy, svhn_idx_{tr,te}.npy and "
-        "mnist_shvn with SVHN; it comes before digits and svhn.",
+        description="Folder of the released code: mnist_{tr,te}.npy, mnist_y_{tr,te}.npy, mnist_idx_{tr,te}.npy, "
+        "svhn_idx_{tr,te}.npy and mnist_shvn with SVHN; it comes before digits and svhn.",
     )
 
 
@@ -85,6 +113,9 @@ class ThreeViewMnistConfig(TuplesConfig):
 
     rotated: Folder | None = Field(
         None,
-        description="Folder with MNIST.mat (or the two pickle files), whose first view gives the rotated images; none: made from digits.",
+        description="Folder with MNIST.mat (or the two pickle files), whose first view gives the rotated images; "
+        "none: made from digits.",
     )
-    pixel_order: Order = Field("auto", description="How these files store a picture; auto: so that the digit one stands upright.")
+    pixel_order: Order = Field(
+        "auto", description="How these files store a picture; auto: so that the digit one stands upright."
+    )

@@ -19,23 +19,31 @@ CLASSES = tuple(str(digit) for digit in range(10))
 
 
 class MnistSvhn(Dataset):
-    """MNIST-SVHN: a handwritten digit beside a street number of the same class; 80,000 training and 20,000 test tuples of the official files.
+    """MNIST-SVHN: a handwritten digit beside a street number of the same class; 80,000 training and 20,000 test tuples
+    of the official files.
 
-    Tuples are drawn at random from the pairing of MMVAE (Shi et al. 2019: thirty permutations of both halves, digit by digit), as "Discriminative multimodal
-    learning via conditional priors" does, once from a seed. Where the folder of that paper's released code is at hand (``root``), its index files are the pairing.
-    Networks are that paper's: one hidden layer of 400 on flat pixels, with softplus and dropout 0.2; ``mnist`` is Bernoulli, ``svhn`` normal with a predicted
-    variance. Deviations: pixels are divided by 255 (the released code scales each feature, training and test apart); validation tuples have images of their own.
+    Tuples are drawn at random from the pairing of MMVAE (Shi et al. 2019: thirty permutations of both halves, digit by
+    digit), as "Discriminative multimodal learning via conditional priors" does, once from a seed. Where the folder of
+    that paper's released code is at hand (``root``), its index files are the pairing. Networks are that paper's: one
+    hidden layer of 400 on flat pixels, with softplus and dropout 0.2; ``mnist`` is Bernoulli, ``svhn`` normal with a
+    predicted variance. Deviations: pixels are divided by 255 (the released code scales each feature, training and test
+    apart); validation tuples have images of their own.
     """
 
     Config = MnistSvhnConfig
     version = 2
     citation = (
-        "Y. Shi, N. Siddharth, B. Paige, P. Torr: Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep Generative Models, NeurIPS 2019. "
-        "R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: Discriminative multimodal learning via conditional priors in generative models, Neural Networks 2024. "
-        "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition, 1998. Y. Netzer, T. Wang, A. Coates, A. Bissacco, "
-        "B. Wu, A. Y. Ng: Reading Digits in Natural Images with Unsupervised Feature Learning, 2011."
+        "Y. Shi, N. Siddharth, B. Paige, P. Torr: Variational Mixture-of-Experts Autoencoders for Multi-Modal Deep "
+        "Generative Models, NeurIPS 2019. R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: Discriminative "
+        "multimodal learning via conditional priors in generative models, Neural Networks 2024. Y. LeCun, L. Bottou, "
+        "Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition, 1998. Y. Netzer, T. Wang, "
+        "A. Coates, A. Bissacco, B. Wu, A. Y. Ng: Reading Digits in Natural Images with Unsupervised Feature "
+        "Learning, 2011."
     )
-    licence = "MNIST: CC BY-SA 3.0. SVHN: for non-commercial use only. scikit-learn's digits: CC BY 4.0. DejaVu, STIX and Computer Modern fonts: free."
+    licence = (
+        "MNIST: CC BY-SA 3.0. SVHN: for non-commercial use only. scikit-learn's digits: CC BY 4.0. DejaVu, STIX and "
+        "Computer Modern fonts: free."
+    )
     defaults = {"model": {"latent_dim": 20, "beta": 1.0}, "training": {"batch_size": 100, "learning_rate": 1e-4}}
 
     def modalities(self) -> dict[str, Modality]:
@@ -43,7 +51,9 @@ class MnistSvhn(Dataset):
         network: dict[str, Any] = {"network": "mlp", "hidden": (400,), "activation": "softplus", "dropout": 0.2}
         return {
             "mnist": ImageModality(shape=(1, 28, 28), **network, likelihood="bernoulli"),
-            "svhn": ImageModality(shape=(3, 32, 32), **network, likelihood="normal", scale=0.3, scale_kind="predicted", output="sigmoid"),
+            "svhn": ImageModality(
+                shape=(3, 32, 32), **network, likelihood="normal", scale=0.3, scale_kind="predicted", output="sigmoid"
+            ),
         }
 
     def sources(self) -> list[Path]:
@@ -60,11 +70,16 @@ class MnistSvhn(Dataset):
         if folder:
             train, test = (read_digits(paths[part]) for part in ("train", "test"))
             if np.array_equal(train[0], test[0]):
-                raise DataError(f"{paths['test']['images']} holds the same images as {paths['train']['images']}; copy the test file again.")
+                raise DataError(
+                    f"{paths['test']['images']} holds the same images as {paths['train']['images']}; copy the test "
+                    "file again."
+                )
             kind, summary, source = "real", f"{len(train[1]):,}/{len(test[1]):,} MNIST digits", str(config.root)
             numbers = load_street_numbers(folder)
         else:
-            digits = load_digits(config.digits, download=config.download and config.digits is not None, seed=config.seed)
+            digits = load_digits(
+                config.digits, download=config.download and config.digits is not None, seed=config.seed
+            )
             train, test, kind, summary, source = digits.train, digits.test, digits.kind, digits.summary, digits.source
             download = config.download and config.svhn is not None
             numbers = load_street_numbers(config.svhn, download=download, seed=config.seed, count=config.rendered)
@@ -84,7 +99,8 @@ class MnistSvhn(Dataset):
             **make_tables(pools, sides),
             provenance=Provenance(
                 "real" if real else "stand-in",
-                f"{'/'.join(f'{len(sides[side][0]):,}' for side in SIDES)} tuples; {summary}; {numbers.summary}; pairing {how}",
+                f"{'/'.join(f'{len(sides[side][0]):,}' for side in SIDES)} tuples; {summary}; {numbers.summary}; "
+                f"pairing {how}",
                 "; ".join(dict.fromkeys((source, numbers.source))),
             ),
             labels={"digit": CLASSES},

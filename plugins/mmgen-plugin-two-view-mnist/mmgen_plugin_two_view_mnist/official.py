@@ -47,7 +47,9 @@ def find_official(root: Path | None) -> list[Path]:
     paths = [root / name for name in PICKLES]
     missing = [path.name for path in paths if not path.is_file()]
     if len(missing) == 1:
-        raise DataError(f"There is no {missing[0]} in {root}; each of {' and '.join(PICKLES)} holds one view of the same rows.")
+        raise DataError(
+            f"There is no {missing[0]} in {root}; each of {' and '.join(PICKLES)} holds one view of the same rows."
+        )
     if missing:
         raise DataError(f"dataset.root: {root} has neither {MATLAB} nor {' and '.join(PICKLES)}.")
     return paths
@@ -58,7 +60,8 @@ def read_official(paths: list[Path], columns: bool | None) -> tuple[dict[str, Tw
 
     Args:
         paths: What :func:`find_official` found.
-        columns: Whether pixels are stored column by column, as MATLAB does; None: found out from the digit one, which is higher than it is wide.
+        columns: Whether pixels are stored column by column, as MATLAB does; None: found out from the digit one, which
+            is higher than it is wide.
 
     Raises:
         DataError: A file is truncated, lacks an array, or has views that do not belong together.
@@ -81,13 +84,20 @@ def _check_views(parts: Mapping[str, Part], paths: list[Path]) -> None:
     for side, (rotated, noisy, _) in parts.items():
         one, two = paths if len(paths) == 2 else [f"{name} in {paths[0]}" for name in KEYS[side][:2]]
         if np.array_equal(rotated, noisy):
-            raise DataError(f"{two} holds the same images as {one}; the second view is another image of the digit, under noise.")
+            raise DataError(
+                f"{two} holds the same images as {one}; the second view is another image of the digit, under noise."
+            )
         first, second = (float(view[:, :2].mean()) for view in (rotated, noisy))
         if first > second:
-            raise DataError(f"{one} and {two} seem to be swapped: noise at the border belongs to the second view, and the first has it.")
+            raise DataError(
+                f"{one} and {two} seem to be swapped: noise at the border belongs to the second view, and the first "
+                "has it."
+            )
     for one, two in combinations(parts, 2):
         if np.array_equal(parts[one][0], parts[two][0]):
-            raise DataError(f"The {two} part of {paths[0]} holds the same images as its {one} part; copy the file again.")
+            raise DataError(
+                f"The {two} part of {paths[0]} holds the same images as its {one} part; copy the file again."
+            )
 
 
 def _lies(ones: np.ndarray) -> bool:

@@ -39,7 +39,9 @@ def from_pickles(paths: list[Path]) -> dict[str, Part]:
     for path in paths:
         content = read_arrays(path)
         if not isinstance(content, list) or [isinstance(pair, list) and len(pair) for pair in content] != [2, 2, 2]:
-            raise DataError(f"{path} should hold three pairs of images and labels, for training, tuning and testing; it does not.")
+            raise DataError(
+                f"{path} should hold three pairs of images and labels, for training, tuning and testing; it does not."
+            )
         part = {}
         for side, (images, labels) in zip(KEYS, content):
             where = f"the {side} part of {path}"
@@ -54,7 +56,8 @@ def from_pickles(paths: list[Path]) -> dict[str, Part]:
         if len(wrong := np.flatnonzero(one[side][1] != two[side][1])):
             row = wrong[0]
             raise DataError(
-                f"Row {row + 1} of the {side} part is a {one[side][1][row]} in {paths[0]} and a {two[side][1][row]} in {paths[1]}; both hold the same rows."
+                f"Row {row + 1} of the {side} part is a {one[side][1][row]} in {paths[0]} and a {two[side][1][row]} "
+                f"in {paths[1]}; both hold the same rows."
             )
     return {side: (one[side][0], two[side][0], one[side][1]) for side in KEYS}
 
@@ -64,7 +67,8 @@ def _images(values: Any, where: str) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != SIDE * SIDE or not len(values):
         raise DataError(
-            f"{where} has shape {list(values.shape)} and type {values.dtype}; it should be [n, {SIDE * SIDE}] of numbers from 0 to 1."
+            f"{where} has shape {list(values.shape)} and type {values.dtype}; it should be [n, {SIDE * SIDE}] of "
+            "numbers from 0 to 1."
         )
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= 1):
@@ -78,7 +82,8 @@ def _codes(values: Any, where: str, allowed: range) -> np.ndarray:
     if codes.dtype.kind not in "fiu" or len(wrong):
         found = codes[wrong[0]] if len(wrong) else codes.dtype
         raise DataError(
-            f"{where}: there is {found}; labels are {allowed[0]} to {allowed[-1]}{', and 10 is the digit 0' if 10 in allowed else ''}."
+            f"{where}: there is {found}; labels are {allowed[0]} to "
+            f"{allowed[-1]}{', and 10 is the digit 0' if 10 in allowed else ''}."
         )
     return codes.astype(np.int64)
 

@@ -25,14 +25,22 @@ def find_released(root: Path | None) -> tuple[dict[str, dict[str, Path]], Path |
     """
     if root is None:
         return {}, None
-    names = {"images": "mnist_{}.npy", "digits": "mnist_y_{}.npy", "mnist": "mnist_idx_{}.npy", "svhn": "svhn_idx_{}.npy"}
+    names = {
+        "images": "mnist_{}.npy",
+        "digits": "mnist_y_{}.npy",
+        "mnist": "mnist_idx_{}.npy",
+        "svhn": "svhn_idx_{}.npy",
+    }
     paths = {part: {what: root / name.format(short) for what, name in names.items()} for part, short in PARTS.items()}
     missing = [path.name for of_part in paths.values() for path in of_part.values() if not path.is_file()]
     folder = next((root / name for name in SVHN if (root / name).is_dir()), None)
     missing += [] if folder else [SVHN[0]]
     if missing:
         every = ", ".join(name.format("{tr,te}") for name in names.values())
-        raise DataError(f"dataset.root: there is no {' and no '.join(missing)} in {root}; {every} belong there, and {SVHN[0]} with SVHN.")
+        raise DataError(
+            f"dataset.root: there is no {' and no '.join(missing)} in {root}; {every} belong there, and {SVHN[0]} "
+            "with SVHN."
+        )
     return paths, folder
 
 
@@ -42,7 +50,8 @@ def read_digits(paths: dict[str, Path]) -> tuple[np.ndarray, np.ndarray]:
     images = _load(path)
     if images.ndim < 2 or not len(images) or images[0].size != SIDE * SIDE or images.dtype.kind not in "fu":
         raise DataError(
-            f"{path} holds {list(images.shape)} of {images.dtype}; it should be [n, {SIDE * SIDE}] of bytes, or of numbers from 0 to 1."
+            f"{path} holds {list(images.shape)} of {images.dtype}; it should be [n, {SIDE * SIDE}] of bytes, or of "
+            "numbers from 0 to 1."
         )
     if images.dtype != np.uint8:
         low, high = images.min(), images.max()
@@ -52,10 +61,13 @@ def read_digits(paths: dict[str, Path]) -> tuple[np.ndarray, np.ndarray]:
     digits = _whole_numbers(paths["digits"])
     if len(digits) != len(images):
         raise DataError(
-            f"{paths['digits']} has {len(digits):,} labels, and {path} has {len(images):,} images; there is one label per image."
+            f"{paths['digits']} has {len(digits):,} labels, and {path} has {len(images):,} images; there is one "
+            "label per image."
         )
     if len(wrong := np.flatnonzero((digits < 0) | (digits > 9))):
-        raise DataError(f"{paths['digits']} has the label {digits[wrong[0]]} at position {wrong[0] + 1}; labels are 0 to 9.")
+        raise DataError(
+            f"{paths['digits']} has the label {digits[wrong[0]]} at position {wrong[0] + 1}; labels are 0 to 9."
+        )
     return images.reshape(-1, SIDE, SIDE), digits
 
 
@@ -81,22 +93,32 @@ def read_pairing(paths: dict[str, Path], mnist: np.ndarray, svhn: np.ndarray) ->
     for path, index, digits in ((one, first, mnist), (other, second, svhn)):
         if len(wrong := np.flatnonzero((index < 0) | (index >= len(digits)))):
             raise DataError(
-                f"{path} points at image {index[wrong[0]]} in entry {wrong[0]}, and there are {len(digits):,} images numbered from 0."
+                f"{path} points at image {index[wrong[0]]} in entry {wrong[0]}, and there are {len(digits):,} images "
+                "numbered from 0."
             )
     row = np.flatnonzero(mnist[first] != svhn[second])[0]
     raise DataError(
-        f"{one} and {other} join a {mnist[first[row]]} with a {svhn[second[row]]} in entry {row}; they belong to other images, or not to each other."
+        f"{one} and {other} join a {mnist[first[row]]} with a {svhn[second[row]]} in entry {row}; they belong to "
+        "other images, or not to each other."
     )
 
 
 def released_sides(
-    paths: Mapping[str, dict[str, Path]], pools: Mapping[str, Mapping[str, Pool]], counts: tuple[int, int], val_fraction: float, seed: int
+    paths: Mapping[str, dict[str, Path]],
+    pools: Mapping[str, Mapping[str, Pool]],
+    counts: tuple[int, int],
+    val_fraction: float,
+    seed: int,
 ) -> dict[str, list[np.ndarray]]:
-    """At most ``counts`` training and test tuples out of the index files, drawn at random, and validation tuples of images held out in both halves.
+    """At most ``counts`` training and test tuples out of the index files, drawn at random, and validation tuples of
+    images held out in both halves.
 
     Training tuples whose images are on different sides of the validation cut are left out.
     """
-    digits = {half: {"train": np.maximum(of["train"].digits, of["val"].digits), "test": of["test"].digits} for half, of in pools.items()}
+    digits = {
+        half: {"train": np.maximum(of["train"].digits, of["val"].digits), "test": of["test"].digits}
+        for half, of in pools.items()
+    }
     whole = {part: read_pairing(paths[part], digits["mnist"][part], digits["svhn"][part]) for part in PARTS}
     wanted = {"train": counts[0], "val": round(counts[0] * val_fraction), "test": counts[1]}
     sides = {}

@@ -20,27 +20,34 @@ CLASSES = tuple(str(digit) for digit in range(10))
 
 
 class ThreeViewMnist(Dataset):
-    """Three-view MNIST: ``original``, ``rotated`` and ``svhn``, matched by class; 30,000 training and 7,000 test tuples of the official files.
+    """Three-view MNIST: ``original``, ``rotated`` and ``svhn``, matched by class; 30,000 training and 7,000 test tuples
+    of the official files.
 
-    Both scenarios of "Discriminative multimodal learning via conditional priors" (classify from ``original``, or from ``original`` and ``rotated``) use these data;
-    which modalities are observed is an option of the objective. The turned image is of another handwritten digit than ``original``, except by chance. Every
-    likelihood is Bernoulli, as in that paper; pictures of digits have its three hidden layers of 1,024 with softplus and dropout 0.2, ``svhn`` its four
-    convolutions. Deviations: the released code takes the first turned images of each class, here they are drawn; turned images stay at 28×28 pixels (there
-    padded to 32×32 for the shared convolutions of the decoder); validation tuples have images of their own.
+    Both scenarios of "Discriminative multimodal learning via conditional priors" (classify from ``original``, or from
+    ``original`` and ``rotated``) use these data; which modalities are observed is an option of the objective. The
+    turned image is of another handwritten digit than ``original``, except by chance. Every likelihood is Bernoulli, as
+    in that paper; pictures of digits have its three hidden layers of 1,024 with softplus and dropout 0.2, ``svhn`` its
+    four convolutions. Deviations: the released code takes the first turned images of each class, here they are drawn;
+    turned images stay at 28×28 pixels (there padded to 32×32 for the shared convolutions of the decoder); validation
+    tuples have images of their own.
 
-    Turned images from ``MNIST.mat`` (option ``rotated``) bring their own splits: the handwritten image behind one in training may then be an ``original`` in
-    validation. Test images are other people's in any case.
+    Turned images from ``MNIST.mat`` (option ``rotated``) bring their own splits: the handwritten image behind one in
+    training may then be an ``original`` in validation. Test images are other people's in any case.
     """
 
     Config = ThreeViewMnistConfig
     version = 2
     citation = (
-        "R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: Discriminative multimodal learning via conditional priors in generative models, Neural Networks 2024. "
-        "W. Wang, R. Arora, K. Livescu, J. Bilmes: On Deep Multi-View Representation Learning, ICML 2015. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: "
-        "Gradient-based learning applied to document recognition, 1998. Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu, A. Y. Ng: Reading Digits in Natural "
-        "Images with Unsupervised Feature Learning, 2011."
+        "R. A. Mancisidor, M. Kampffmeyer, K. Aas, R. Jenssen: Discriminative multimodal learning via conditional "
+        "priors in generative models, Neural Networks 2024. W. Wang, R. Arora, K. Livescu, J. Bilmes: On Deep "
+        "Multi-View Representation Learning, ICML 2015. Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based "
+        "learning applied to document recognition, 1998. Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu, A. Y. "
+        "Ng: Reading Digits in Natural Images with Unsupervised Feature Learning, 2011."
     )
-    licence = "MNIST: CC BY-SA 3.0. SVHN: for non-commercial use only. scikit-learn's digits: CC BY 4.0. DejaVu, STIX and Computer Modern fonts: free."
+    licence = (
+        "MNIST: CC BY-SA 3.0. SVHN: for non-commercial use only. scikit-learn's digits: CC BY 4.0. DejaVu, STIX and "
+        "Computer Modern fonts: free."
+    )
     defaults = {"model": {"latent_dim": 50, "beta": 1.0}, "training": {"batch_size": 100, "learning_rate": 1e-4}}
 
     def modalities(self) -> dict[str, Modality]:
@@ -77,7 +84,9 @@ class ThreeViewMnist(Dataset):
             "svhn": make_pools(numbers.train, numbers.test, config.val_fraction, config.seed),
         }
         real = digits.kind == numbers.kind == "real"
-        sides = drawn_sides(pools, config.counts("three-view-mnist", real=real), config.val_fraction, config.repeats, config.seed)
+        sides = drawn_sides(
+            pools, config.counts("three-view-mnist", real=real), config.val_fraction, config.repeats, config.seed
+        )
         sizes = "/".join(f"{len(sides[side][0]):,}" for side in SIDES)
         summary = f"{sizes} tuples; {digits.summary}; {how}; {numbers.summary}; joined with seed {config.seed}"
         source = "; ".join(dict.fromkeys((digits.source, numbers.source)))
@@ -92,7 +101,9 @@ class ThreeViewMnist(Dataset):
         if paths:
             order = config.pixel_order
             views, _ = read_official(paths, None if order == "auto" else order == "columns")
-            pools = {side: Pool(view.rotated[:, None], view.digits, int(view.origin[0])) for side, view in views.items()}
+            pools = {
+                side: Pool(view.rotated[:, None], view.digits, int(view.origin[0])) for side, view in views.items()
+            }
             return pools, f"turned digits of {paths[0].name}"
         turned = []
         for number, (images, codes) in enumerate((digits.train, digits.test)):

@@ -46,8 +46,9 @@ def make_pools(
 def draw_tuples(halves: Sequence[np.ndarray], count: int, repeats: int, draw: np.random.Generator) -> list[np.ndarray]:
     """At most ``count`` tuples of images of one digit, from the pairing of MMVAE (Shi et al. 2019).
 
-    For each digit c, n_c is the number of its images in the smallest half, 10,000 at most. Every repetition permutes the images of the digit in each half and joins the
-    first n_c; of all these tuples ``count`` are drawn. Deviation: that script permutes the same n_c images each time, which leaves the others of a larger half unused.
+    For each digit c, n_c is the number of its images in the smallest half, 10,000 at most. Every repetition permutes
+    the images of the digit in each half and joins the first n_c; of all these tuples ``count`` are drawn. Deviation:
+    that script permutes the same n_c images each time, which leaves the others of a larger half unused.
 
     Args:
         halves: Digits of the images in each half, ``[n]``; −1 takes an image out.
@@ -92,14 +93,18 @@ def drawn_sides(
             absent = sorted(set(range(10)) - set(of_side[side].digits.tolist()))
             if absent and side != "val":
                 what = "training" if side == "train" else "testing"
-                raise DataError(f"Among the images for {half} there is no {absent[0]} for {what}; every digit is needed.")
+                raise DataError(
+                    f"Among the images for {half} there is no {absent[0]} for {what}; every digit is needed."
+                )
         digits = [of_side[side].digits for of_side in pools.values()]
         sides[side] = draw_tuples(digits, wanted[side], repeats, np.random.default_rng([seed, number]))
     return sides
 
 
 def make_tables(pools: Mapping[str, Mapping[str, Pool]], sides: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Table]:
-    """Tables that hold every image once, and an index for each tuple; tuples of one image of the first half are a group."""
+    """Tables that hold every image once, and an index for each tuple; tuples of one image of the first half are a
+    group.
+    """
     tables, start = {}, 0
     for side, indices in sides.items():
         used = {half: of_side[side] for half, of_side in pools.items()}

@@ -1,4 +1,6 @@
-"""Arrays out of a pickle file, and nothing else: no other object is made, and no other function runs, numpy's own included."""
+"""Arrays out of a pickle file, and nothing else: no other object is made, and no other function runs, numpy's own
+included.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class _Array:
     def __setstate__(self, state: Any) -> None:
         """Version, shape, type, whether columns come first, and the bytes (as text, where Python 2 wrote them)."""
         _, shape, kind, columns, content = state
-        self.fill(content.encode("latin1") if isinstance(content, str) else content, kind, shape, "F" if columns else "C")
+        self.fill(
+            content.encode("latin1") if isinstance(content, str) else content, kind, shape, "F" if columns else "C"
+        )
 
     def fill(self, content: Any, kind: Any, shape: Any, order: Any = "C") -> _Array:
         """The numbers in ``content``."""
@@ -96,7 +100,8 @@ def _finished(value: Any) -> Any:
 
 
 def read_arrays(path: Path) -> Any:
-    """What a gzipped pickle file holds, as long as it is made of sequences (which come as lists), numbers and arrays of numbers.
+    """What a gzipped pickle file holds, as long as it is made of sequences (which come as lists), numbers and arrays of
+    numbers.
 
     Files that Python 2 wrote are read as well.
 
@@ -108,7 +113,8 @@ def read_arrays(path: Path) -> Any:
             return _finished(_ArrayUnpickler(file, encoding="latin1").load())
     except _Refused as error:
         raise DataError(
-            f"{path} asks for {error}, which is no array of numbers; it was not loaded, since a pickle file can run anything."
+            f"{path} asks for {error}, which is no array of numbers; it was not loaded, since a pickle file can run "
+            "anything."
         ) from error
     except gzip.BadGzipFile as error:
         raise DataError(f"{path} is not a gzip file, although it is named so, or it is damaged.") from error

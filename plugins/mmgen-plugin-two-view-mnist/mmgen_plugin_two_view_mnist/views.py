@@ -17,15 +17,21 @@ LARGEST = math.pi / 4
 
 
 def rotated_images(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Images uint8 ``[n, h, w]`` turned by ``angles`` ``[n]`` (radians) about their middle: bilinear, black outside, uint8."""
+    """Images uint8 ``[n, h, w]`` turned by ``angles`` ``[n]`` (radians) about their middle: bilinear, black outside,
+    uint8.
+    """
     turned = []
     for start in track(range(0, len(images), BLOCK), "turning digits"):
         block = torch.from_numpy(images[start : start + BLOCK])[:, None].double()
         angle = torch.from_numpy(angles[start : start + BLOCK])
         c, s, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-        where = torch.stack([torch.stack([c, -s, zero], -1), torch.stack([s, c, zero], -1)], 1)  # of each pixel in the image before
+        where = torch.stack(
+            [torch.stack([c, -s, zero], -1), torch.stack([s, c, zero], -1)], 1
+        )  # of each pixel in the image before
         grid = F.affine_grid(where, list(block.shape), align_corners=False)
-        turned.append(F.grid_sample(block, grid, padding_mode="zeros", align_corners=False)[:, 0].round().to(torch.uint8).numpy())
+        turned.append(
+            F.grid_sample(block, grid, padding_mode="zeros", align_corners=False)[:, 0].round().to(torch.uint8).numpy()
+        )
     return np.concatenate(turned) if turned else images.copy()
 
 
@@ -44,10 +50,13 @@ def partners(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     return chosen
 
 
-def make_views(images: np.ndarray, digits: np.ndarray, rows: np.ndarray, repeats: int, draw: np.random.Generator) -> TwoViews:
+def make_views(
+    images: np.ndarray, digits: np.ndarray, rows: np.ndarray, repeats: int, draw: np.random.Generator
+) -> TwoViews:
     """Both views of some of the images.
 
-    The first is each image turned by an angle from U[−π/4, π/4], the second another image of the same digit, upright, under noise.
+    The first is each image turned by an angle from U[−π/4, π/4], the second another image of the same digit, upright,
+    under noise.
 
     Args:
         images: All images, uint8 ``[n, 28, 28]``.

@@ -1,4 +1,6 @@
-"""The three datasets: how views are made and tuples joined, official files read back, stand-ins, and what a user can get wrong."""
+"""The three datasets: how views are made and tuples joined, official files read back, stand-ins, and what a user can
+get wrong.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,11 @@ def test_the_toys_keep_the_contracts(kind):
 
 def test_the_modalities_are_those_of_the_papers():
     two, halves, three = (kind().modalities() for kind in (TwoViewMnist, MnistSvhn, ThreeViewMnist))
-    assert (list(two), list(halves), list(three)) == (["rotated", "noisy"], ["mnist", "svhn"], ["original", "rotated", "svhn"])
+    assert (list(two), list(halves), list(three)) == (
+        ["rotated", "noisy"],
+        ["mnist", "svhn"],
+        ["original", "rotated", "svhn"],
+    )
     assert [m.likelihood for m in (*two.values(), *halves.values())] == ["bernoulli", "normal"] * 2
     assert {m.likelihood for m in three.values()} == {"bernoulli"}
     assert two["noisy"].scale_kind == halves["svhn"].scale_kind == "predicted"
@@ -168,7 +174,10 @@ def content():
     shapes = {"mnist": (28, 28), "svhn": (3, 32, 32)}
     return {
         half: {
-            part: (draw.integers(256, size=(size, *shapes[half]), dtype=np.uint8), draw.permutation(np.arange(size) % 10))
+            part: (
+                draw.integers(256, size=(size, *shapes[half]), dtype=np.uint8),
+                draw.permutation(np.arange(size) % 10),
+            )
             for part, size in parts.items()
         }
         for half, parts in SIZES.items()
@@ -226,7 +235,10 @@ def change(path: Path, function) -> None:
 
 
 RELEASED_DEFECTS = {
-    "missing": (lambda f: (f / "mnist_y_te.npy").unlink(), r"there is no mnist_y_te.npy in .*; mnist_\{tr,te\}.npy, .* belong there"),
+    "missing": (
+        lambda f: (f / "mnist_y_te.npy").unlink(),
+        r"there is no mnist_y_te.npy in .*; mnist_\{tr,te\}.npy, .* belong there",
+    ),
     "no svhn": (lambda f: (f / "mnist_shvn").rename(f / "other"), r"there is no mnist_shvn in "),
     "half of svhn": (lambda f: (f / "mnist_shvn" / "test_32x32.mat").unlink(), r"There is no test_32x32.mat in "),
     "truncated": (
@@ -238,14 +250,18 @@ RELEASED_DEFECTS = {
         lambda f: np.save(f / "mnist_y_tr.npy", np.array([None])),
         r"mnist_y_tr.npy is truncated, damaged, or no .npy file of numbers",
     ),
-    "swapped": (lambda f: exchange(f, "mnist_idx_te.npy", "svhn_idx_te.npy"), r"mnist_idx_te.npy and .*svhn_idx_te.npy are swapped"),
+    "swapped": (
+        lambda f: exchange(f, "mnist_idx_te.npy", "svhn_idx_te.npy"),
+        r"mnist_idx_te.npy and .*svhn_idx_te.npy are swapped",
+    ),
     "swapped kinds": (
         lambda f: exchange(f, "mnist_te.npy", "mnist_y_te.npy"),
         r"mnist_te.npy holds \[60\] of int64; it should be \[n, 784\]",
     ),
     "duplicated": (
         lambda f: [
-            (f / name.format("te")).write_bytes((f / name.format("tr")).read_bytes()) for name in ("mnist_{}.npy", "mnist_y_{}.npy")
+            (f / name.format("te")).write_bytes((f / name.format("tr")).read_bytes())
+            for name in ("mnist_{}.npy", "mnist_y_{}.npy")
         ],
         r"mnist_te.npy holds the same images as .*mnist_tr.npy",
     ),
@@ -253,7 +269,10 @@ RELEASED_DEFECTS = {
         lambda f: change(f / "svhn_idx_tr.npy", np.flip),
         r"mnist_idx_tr.npy and .*svhn_idx_tr.npy join a 9 with a 0 in entry 0",
     ),
-    "shorter": (lambda f: change(f / "svhn_idx_tr.npy", lambda x: x[1:]), r"mnist_idx_tr.npy has 50 tuples and .*svhn_idx_tr.npy has 49"),
+    "shorter": (
+        lambda f: change(f / "svhn_idx_tr.npy", lambda x: x[1:]),
+        r"mnist_idx_tr.npy has 50 tuples and .*svhn_idx_tr.npy has 49",
+    ),
     "beyond": (
         lambda f: change(f / "svhn_idx_te.npy", lambda x: x + 70),
         r"svhn_idx_te.npy points at image \d+ in entry 0, and there are 70",
@@ -266,7 +285,10 @@ RELEASED_DEFECTS = {
         lambda f: change(f / "mnist_y_te.npy", lambda x: x[1:]),
         r"mnist_y_te.npy has 59 labels, and .*mnist_te.npy has 60 images",
     ),
-    "points": (lambda f: change(f / "svhn_idx_te.npy", lambda x: x + 0.5), r"svhn_idx_te.npy holds \[50\] of float64; .* whole numbers"),
+    "points": (
+        lambda f: change(f / "svhn_idx_te.npy", lambda x: x + 0.5),
+        r"svhn_idx_te.npy holds \[50\] of float64; .* whole numbers",
+    ),
     "wild": (lambda f: change(f / "mnist_tr.npy", lambda x: x * 900), r"mnist_tr.npy has values from 0 to 900"),
 }
 
@@ -286,7 +308,9 @@ def test_rotated_images_of_a_published_file(tmp_path, digits):
     for number, (one, two, label) in enumerate(KEYS.values()):
         rows = np.concatenate([np.flatnonzero(codes == digit)[start : start + 5] for digit in range(10)])
         views = make_views(*digits.train, rows, 1, np.random.default_rng(number))
-        rotated, noisy = (view.swapaxes(1, 2).reshape(-1, 784) / np.float32(255) for view in (views.rotated, views.noisy))
+        rotated, noisy = (
+            view.swapaxes(1, 2).reshape(-1, 784) / np.float32(255) for view in (views.rotated, views.noisy)
+        )
         file |= {one: rotated, two: noisy, label: np.where(views.digits == 0, 10, views.digits)[:, None]}
         start += 5
     savemat(tmp_path / "MNIST.mat", file)
@@ -301,7 +325,9 @@ def test_rotated_images_of_a_published_file(tmp_path, digits):
 def test_a_digit_that_is_nowhere(tmp_path, digits):
     write_idx(tmp_path, "train", tuple(part[digits.train[1] != 7] for part in digits.train))
     write_idx(tmp_path, "test", digits.test)
-    with pytest.raises(DataError, match=r"^Among the images for mnist there is no 7 for training; every digit is needed\.$"):
+    with pytest.raises(
+        DataError, match=r"^Among the images for mnist there is no 7 for training; every digit is needed\.$"
+    ):
         MnistSvhn(MnistSvhnConfig(digits=tmp_path, **SMALL)).splits()
 
 
@@ -328,7 +354,8 @@ def test_options_that_make_no_sense_are_refused(options, sentence):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("two-view-mnist", TwoViewMnist), ("mnist-svhn", MnistSvhn), ("three-view-mnist", ThreeViewMnist)]
+    ("name", "kind"),
+    [("two-view-mnist", TwoViewMnist), ("mnist-svhn", MnistSvhn), ("three-view-mnist", ThreeViewMnist)],
 )
 def test_a_model_takes_it(name, kind):
     data = mmgen.open_dataset(name, kind.toy(), {"all": {"hidden": [16]}})

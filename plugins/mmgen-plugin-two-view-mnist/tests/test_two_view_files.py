@@ -1,4 +1,6 @@
-"""Two-view MNIST in both published layouts, written small and read back; pickles that want more than arrays; and every defect."""
+"""Two-view MNIST in both published layouts, written small and read back; pickles that want more than arrays; and every
+defect.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,11 @@ def write_matlab(folder: Path, views, order: str) -> Path:
     content = {}
     for side, (one, two, label) in KEYS.items():
         rotated, noisy, digits = views[side]
-        content |= {one: flat(rotated, order), two: flat(noisy, order), label: np.where(digits == 0, 10, digits)[:, None].astype(np.uint8)}
+        content |= {
+            one: flat(rotated, order),
+            two: flat(noisy, order),
+            label: np.where(digits == 0, 10, digits)[:, None].astype(np.uint8),
+        }
     savemat(folder / "MNIST.mat", content)
     return folder / "MNIST.mat"
 
@@ -143,7 +149,8 @@ class Runs:
 
 
 @pytest.mark.parametrize(
-    ("how", "named"), [("system", r"posix\.system"), ("eval", r"(builtins|__builtin__)\.eval"), ("touch", r"(getattr|pathlib\S*)")]
+    ("how", "named"),
+    [("system", r"posix\.system"), ("eval", r"(builtins|__builtin__)\.eval"), ("touch", r"(getattr|pathlib\S*)")],
 )
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_nothing_runs(tmp_path, how, named, protocol):
@@ -202,14 +209,20 @@ def content_of(path: Path, key: str) -> np.ndarray:
 
 
 MATLAB_DEFECTS = {
-    "truncated": (lambda p: p.write_bytes(p.read_bytes()[: p.stat().st_size // 2]), r"MNIST.mat is truncated, damaged, or no MATLAB file"),
+    "truncated": (
+        lambda p: p.write_bytes(p.read_bytes()[: p.stat().st_size // 2]),
+        r"MNIST.mat is truncated, damaged, or no MATLAB file",
+    ),
     "empty": (lambda p: p.write_bytes(b""), r"MNIST.mat is truncated, damaged"),
     "text": (lambda p: p.write_bytes(b"MATLAB 5.0 MAT-file, but not really" * 9), r"MNIST.mat is truncated, damaged"),
     "version 7.3": (
         lambda p: p.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x00" * 400),
         r"MNIST.mat is a MATLAB file of version 7.3",
     ),
-    "no array": (lambda p: change(p, XV2=None, tuneLabel=None), r"MNIST.mat has no array XV2 and no tuneLabel; two-view MNIST has X1, X2"),
+    "no array": (
+        lambda p: change(p, XV2=None, tuneLabel=None),
+        r"MNIST.mat has no array XV2 and no tuneLabel; two-view MNIST has X1, X2",
+    ),
     "one row less": (
         lambda p: change(p, XTe2=content_of(p, "XTe2")[:-1]),
         r"There are 39 rows in XTe2 of .*MNIST.mat, and 40 in testLabel there",
@@ -218,17 +231,26 @@ MATLAB_DEFECTS = {
         lambda p: change(p, trainLabel=content_of(p, "trainLabel") % 10),
         r"trainLabel in .*MNIST.mat: there is 0; labels are 1 to 10",
     ),
-    "other pictures": (lambda p: change(p, X1=content_of(p, "X1")[:, :700]), r"X1 in .*MNIST.mat has shape \[80, 700\] and type float32"),
+    "other pictures": (
+        lambda p: change(p, X1=content_of(p, "X1")[:, :700]),
+        r"X1 in .*MNIST.mat has shape \[80, 700\] and type float32",
+    ),
     "bytes": (
         lambda p: change(p, X2=content_of(p, "X2") * 255),
         r"X2 in .*MNIST.mat has values from .* to 25\d.*; they should be from 0 to 1",
     ),
-    "not a number": (lambda p: change(p, X1=content_of(p, "X1") * np.nan), r"X1 in .*MNIST.mat has values from nan to nan"),
+    "not a number": (
+        lambda p: change(p, X1=content_of(p, "X1") * np.nan),
+        r"X1 in .*MNIST.mat has values from nan to nan",
+    ),
     "swapped": (
         lambda p: change(p, X1=content_of(p, "X2"), X2=content_of(p, "X1")),
         r"X1 in .*MNIST.mat and X2 in .*MNIST.mat seem to be swapped: noise at the border",
     ),
-    "twice the view": (lambda p: change(p, XV2=content_of(p, "XV1")), r"XV2 in .*MNIST.mat holds the same images as XV1 in .*MNIST.mat"),
+    "twice the view": (
+        lambda p: change(p, XV2=content_of(p, "XV1")),
+        r"XV2 in .*MNIST.mat holds the same images as XV1 in .*MNIST.mat",
+    ),
     "twice the part": (
         lambda p: change(p, XTe1=content_of(p, "XV1"), XTe2=content_of(p, "XV2"), testLabel=content_of(p, "tuneLabel")),
         r"The test part of .*MNIST.mat holds the same images as its val part",
@@ -294,25 +316,43 @@ PICKLE_DEFECTS = {
         lambda a, b: a.write_bytes(a.read_bytes()[:-2000]),
         r"noisymnist_view1.gz is truncated, damaged, or no gzipped pickle file",
     ),
-    "not gzipped": (lambda a, b: a.write_bytes(gzip.decompress(a.read_bytes())), r"noisymnist_view1.gz is not a gzip file"),
+    "not gzipped": (
+        lambda a, b: a.write_bytes(gzip.decompress(a.read_bytes())),
+        r"noisymnist_view1.gz is not a gzip file",
+    ),
     "half a pickle": (
         lambda a, b: b.write_bytes(gzip.compress(gzip.decompress(b.read_bytes())[:5000])),
         r"noisymnist_view2.gz is truncated",
     ),
-    "no pairs": (lambda a, b: edit(a, lambda c: c[:2]), r"noisymnist_view1.gz should hold three pairs of images and labels"),
-    "a number": (lambda a, b: b.write_bytes(gzip.compress(pickle.dumps(3))), r"noisymnist_view2.gz should hold three pairs"),
+    "no pairs": (
+        lambda a, b: edit(a, lambda c: c[:2]),
+        r"noisymnist_view1.gz should hold three pairs of images and labels",
+    ),
+    "a number": (
+        lambda a, b: b.write_bytes(gzip.compress(pickle.dumps(3))),
+        r"noisymnist_view2.gz should hold three pairs",
+    ),
     "swapped": (exchange, r"noisymnist_view1.gz and .*noisymnist_view2.gz seem to be swapped: noise at the border"),
-    "duplicated": (lambda a, b: b.write_bytes(a.read_bytes()), r"noisymnist_view2.gz holds the same images as .*noisymnist_view1.gz"),
+    "duplicated": (
+        lambda a, b: b.write_bytes(a.read_bytes()),
+        r"noisymnist_view2.gz holds the same images as .*noisymnist_view1.gz",
+    ),
     "mis-paired": (
         lambda a, b: edit(b, turned_labels),
         r"Row \d+ of the val part is a \d in .*view1.gz and a \d in .*view2.gz; both hold the same",
     ),
-    "shorter": (lambda a, b: edit(b, shorter), r"There are 40 rows in the test part of .*view1.gz, and 39 in that of .*view2.gz"),
+    "shorter": (
+        lambda a, b: edit(b, shorter),
+        r"There are 40 rows in the test part of .*view1.gz, and 39 in that of .*view2.gz",
+    ),
     "labels lost": (
         lambda a, b: edit(a, half_a_pair),
         r"There are 80 rows in the images of the train part of .*view1.gz, and 77 in the labels of the same",
     ),
-    "wrong labels": (lambda a, b: edit(a, wild_label), r"The labels in the train part of .*view1.gz: there is 1\d; labels are 0 to 9"),
+    "wrong labels": (
+        lambda a, b: edit(a, wild_label),
+        r"The labels in the train part of .*view1.gz: there is 1\d; labels are 0 to 9",
+    ),
 }
 
 
@@ -330,7 +370,9 @@ def test_labels_of_pickles_may_be_those_of_matlab(tmp_path, views):
 
 
 def test_options_that_exclude_each_other(tmp_path):
-    with pytest.raises(ValidationError, match="root names made views and digits what views are made from; set one of the two"):
+    with pytest.raises(
+        ValidationError, match="root names made views and digits what views are made from; set one of the two"
+    ):
         TwoViewMnistConfig(root=tmp_path, digits=tmp_path)
     with pytest.raises(ValidationError, match="download fetches plain MNIST into a folder; set digits"):
         TwoViewMnistConfig(download=True)

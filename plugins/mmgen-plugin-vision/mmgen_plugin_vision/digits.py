@@ -1,7 +1,9 @@
-"""Handwritten digits: the idx files of MNIST, Fashion-MNIST and KMNIST as they are published, or the digits that scikit-learn ships.
+"""Handwritten digits: the idx files of MNIST, Fashion-MNIST and KMNIST as they are published, or the digits that
+scikit-learn ships.
 
-MNIST: LeCun, Bottou, Bengio and Haffner 1998. Fashion-MNIST: Xiao, Rasul and Vollgraf 2017. KMNIST: Clanuwat et al. 2018; all three have the same files.
-scikit-learn's digits: Alpaydin and Kaynak 1998, the test part of UCI's Optical Recognition of Handwritten Digits.
+MNIST: LeCun, Bottou, Bengio and Haffner 1998. Fashion-MNIST: Xiao, Rasul and Vollgraf 2017. KMNIST: Clanuwat et al.
+2018; all three have the same files. scikit-learn's digits: Alpaydin and Kaynak 1998, the test part of UCI's Optical
+Recognition of Handwritten Digits.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ def load_digits(folder: Path | None, *, download: bool = False, seed: int = 0) -
     Where only the 10,000 test images are at hand, they are split 8,000/2,000, and ``summary`` says so.
 
     Args:
-        folder: Has the four files, gzipped or not, in itself, in ``raw``, or in ``MNIST/raw`` (``FashionMNIST/raw``, ``KMNIST/raw``), as torchvision leaves them.
+        folder: Has the four files, gzipped or not, in itself, in ``raw``, or in ``MNIST/raw`` (``FashionMNIST/raw``,
+            ``KMNIST/raw``), as torchvision leaves them.
         download: Fetch MNIST into the folder where files are missing (needs torchvision).
         seed: Of the split, where the digits have to be split here.
 
@@ -67,17 +70,22 @@ def load_digits(folder: Path | None, *, download: bool = False, seed: int = 0) -
     """
     if folder is None:
         if download:
-            raise DataError("A download of digits needs a folder to put them in; name the folder of the digits as well.")
+            raise DataError(
+                "A download of digits needs a folder to put them in; name the folder of the digits as well."
+            )
         return _embedded(seed)
     if download and _count(_find(folder)) < 4:
         _download(folder)
     if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}; it should hold {FILES['train'][0]}[.gz] and the other three idx files of MNIST.")
+        raise DataError(
+            f"There is no folder {folder}; it should hold {FILES['train'][0]}[.gz] and the other three idx files of "
+            "MNIST."
+        )
     found = _find(folder)
     if not _count(found):
         raise DataError(
-            f"{folder} holds no idx files; {', '.join(name + '[.gz]' for pair in FILES.values() for name in pair)} belong there, "
-            "or into a folder MNIST/raw in it."
+            f"{folder} holds no idx files; {', '.join(name + '[.gz]' for pair in FILES.values() for name in pair)} "
+            "belong there, or into a folder MNIST/raw in it."
         )
     parts = {part: _read_pair(folder, part, paths) for part, paths in found.items() if part == "test" or any(paths)}
     name = _set_name(found["test"][0])  # type: ignore[arg-type]
@@ -120,13 +128,17 @@ def _find(folder: Path) -> dict[str, tuple[Path | None, Path | None]]:
     counts = [_count(files) for files in found]
     best = counts.index(max(counts))
     if best > 1 and counts.count(counts[best]) > 1 and counts[best]:
-        both = " and ".join(str(place.relative_to(folder)) for place, count in zip(places, counts) if count == counts[best])
+        both = " and ".join(
+            str(place.relative_to(folder)) for place, count in zip(places, counts) if count == counts[best]
+        )
         raise DataError(f"{folder} holds idx files in {both}; name one of these folders.")
     return found[best]
 
 
 def _set_name(path: Path) -> str | None:
-    """Which set a file is of, as far as the folders above it say, the nearest first: the files of all sets have the same names."""
+    """Which set a file is of, as far as the folders above it say, the nearest first: the files of all sets have the
+    same names.
+    """
     folders = [part.lower().replace("-", "") for part in reversed(path.parts[:-1])]
     return next((name for part in folders for key, name in SETS.items() if key.lower() in part), None)
 
@@ -143,10 +155,16 @@ def _read_pair(folder: Path, part: str, paths: tuple[Path | None, Path | None]) 
     """Images and their classes, one to one."""
     if missing := [name for name, path in zip(FILES[part], paths) if path is None]:
         beside = next((path.parent for path in paths if path), folder)
-        raise DataError(f"There is no {' and no '.join(missing)} (or the same with .gz) in {beside}; images and labels come in pairs.")
+        raise DataError(
+            f"There is no {' and no '.join(missing)} (or the same with .gz) in {beside}; images and labels come in "
+            "pairs."
+        )
     images, labels = read_images(paths[0]), read_labels(paths[1])  # type: ignore[arg-type]
     if len(images) != len(labels):
-        raise DataError(f"{paths[1]} has {len(labels)} labels, and {paths[0]} has {len(images)} images; there is one label per image.")
+        raise DataError(
+            f"{paths[1]} has {len(labels)} labels, and {paths[0]} has {len(images)} images; there is one label per "
+            "image."
+        )
     if not len(images):
         raise DataError(f"{paths[0]} has no images.")
     return images, labels
@@ -168,7 +186,9 @@ def _read(path: Path, what: Literal["images", "labels"], header: int) -> bytes:
     if magic != MAGIC[what]:
         other = next((kind for kind, number in MAGIC.items() if number == magic), None)
         hint = (
-            f"it is an idx file of {other}: images and labels seem to be swapped" if other else f"it begins with {magic}, not {MAGIC[what]}"
+            f"it is an idx file of {other}: images and labels seem to be swapped"
+            if other
+            else f"it begins with {magic}, not {MAGIC[what]}"
         )
         raise DataError(f"{path} is no idx file of {what}; {hint}.")
     return content
@@ -196,12 +216,17 @@ def _embedded(seed: int) -> Digits:
 
     small, labels = shipped(return_X_y=True)
     grey = np.round(small.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-    large = np.stack([np.asarray(Image.fromarray(image).resize((BOX, BOX), Image.Resampling.BICUBIC)) for image in grey]).astype(np.float64)
+    large = np.stack(
+        [np.asarray(Image.fromarray(image).resize((BOX, BOX), Image.Resampling.BICUBIC)) for image in grey]
+    ).astype(np.float64)
     stretched = np.round(np.clip((large - BLACK) / (WHITE - BLACK), 0, 1) * 255).astype(np.uint8)
     margin = (SIDE - BOX) // 2
     images = np.pad(stretched, ((0, 0), (margin, margin), (margin, margin)))
     train, test = _halves((images, labels.astype(np.int64)), seed)
-    summary = f"{len(train[0]):,}/{len(test[0]):,} of scikit-learn's {len(labels):,} real handwritten digits, enlarged from 8×8"
+    summary = (
+        f"{len(train[0]):,}/{len(test[0]):,} of scikit-learn's {len(labels):,} real handwritten digits, enlarged "
+        "from 8×8"
+    )
     return Digits(train, test, "stand-in", summary, "scikit-learn")
 
 
@@ -214,6 +239,8 @@ def _download(folder: Path) -> None:
         raise
     except Exception as error:  # whatever the network, its proxies and mirrors make of it
         raise DataError(
-            f"MNIST could not be downloaded ({str(error).splitlines()[0].rstrip(':. ') if str(error) else type(error).__name__}); fetch the four files "
-            f"train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz elsewhere and put them into {folder}."
+            "MNIST could not be downloaded "
+            f"({str(error).splitlines()[0].rstrip(':. ') if str(error) else type(error).__name__}); fetch the four "
+            "files train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and "
+            f"t10k-labels-idx1-ubyte.gz elsewhere and put them into {folder}."
         ) from error

@@ -16,15 +16,17 @@ class FIDConfig(FrechetConfig):
     """Options of :class:`FID`."""
 
     weights: Path | None = Field(
-        None, description="File with the weights of Inception v3, pt_inception-2015-12-05-6726825d.pth; without it there is no FID."
+        None,
+        description="File with the weights of Inception v3, pt_inception-2015-12-05-6726825d.pth; without it there "
+        "is no FID.",
     )
 
 
 class FID(Frechet):
     """Fréchet Inception distance of images, with precision and recall in the same features.
 
-    2,048 features of Inception v3 (torch-fidelity's, weights of 2015-12-05); images pass through 8 bits, grey ones are repeated to three channels. Otherwise as
-    ``fd-classifier``.
+    2,048 features of Inception v3 (torch-fidelity's, weights of 2015-12-05); images pass through 8 bits, grey ones are
+    repeated to three channels. Otherwise as ``fd-classifier``.
 
     Source: Heusel et al. 2017, Eq. 6; Kynkäänniemi et al. 2019 (precision and recall).
     """
@@ -60,13 +62,17 @@ class FID(Frechet):
 def inception(weights: Path) -> nn.Module:
     """Inception v3 up to its 2,048 pooled features, with the given weights."""
     if not weights.is_file():
-        raise MmgenError(f"metrics.fid.weights: there is no file {weights}; it should be pt_inception-2015-12-05-6726825d.pth.")
+        raise MmgenError(
+            f"metrics.fid.weights: there is no file {weights}; it should be pt_inception-2015-12-05-6726825d.pth."
+        )
     try:
         network = torchmetrics_fid(feature=2048, feature_extractor_weights_path=str(weights)).inception
     except ModuleNotFoundError as error:
         raise MmgenError("The FID needs torch-fidelity: pip install 'mmgen-plugin-vision[fid]'.") from error
     except Exception as error:  # whatever a damaged or foreign file makes of itself
         raise MmgenError(
-            f"metrics.fid.weights: {weights} does not hold the weights of Inception v3 for the FID ({error}).".replace("\n", " ")
+            f"metrics.fid.weights: {weights} does not hold the weights of Inception v3 for the FID ({error}).".replace(
+                "\n", " "
+            )
         ) from error
     return network.eval()

@@ -1,6 +1,8 @@
-"""House-number digits: the official SVHN files of cropped digits, or digits rendered from the fonts that matplotlib ships.
+"""House-number digits: the official SVHN files of cropped digits, or digits rendered from the fonts that matplotlib
+ships.
 
-SVHN: Netzer, Wang, Coates, Bissacco, Wu and Ng 2011, "Reading Digits in Natural Images with Unsupervised Feature Learning", cropped digits (format 2).
+SVHN: Netzer, Wang, Coates, Bissacco, Wu and Ng 2011, "Reading Digits in Natural Images with Unsupervised Feature
+Learning", cropped digits (format 2).
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ def load_street_numbers(
     Args:
         folder: Has ``train_32x32.mat`` and ``test_32x32.mat``, in itself or in ``SVHN``.
         download: Fetch missing files into the folder (needs torchvision).
-        seed: Of the rendering. Training and test images are drawn from independent random numbers; they share the fonts.
+        seed: Of the rendering. Training and test images are drawn from independent random numbers; they share the
+            fonts.
         count: How many training and test images to render.
 
     Raises:
@@ -70,7 +73,9 @@ def load_street_numbers(
     """
     if folder is None:
         if download:
-            raise DataError("A download of street numbers needs a folder to put them in; name the folder of SVHN as well.")
+            raise DataError(
+                "A download of street numbers needs a folder to put them in; name the folder of SVHN as well."
+            )
         return _rendered(seed, count)
     if download:
         _download(folder)
@@ -79,14 +84,16 @@ def load_street_numbers(
     paths = {part: _file(folder, part) for part in PARTS}
     if missing := [f"{part}_32x32.mat" for part, path in paths.items() if path is None]:
         raise DataError(
-            f"There is no {' and no '.join(missing)} in {folder} or in its folder SVHN; both come from http://ufldl.stanford.edu/housenumbers (format 2)."
+            f"There is no {' and no '.join(missing)} in {folder} or in its folder SVHN; both come from "
+            "http://ufldl.stanford.edu/housenumbers (format 2)."
         )
     read = {part: read_street_numbers(path) for part, path in paths.items() if path}
     sizes = {part: len(images) for part, (images, _) in read.items()}
     if sizes["train"] == OFFICIAL["test"] or sizes["test"] == OFFICIAL["train"]:
         raise DataError(
-            f"{paths['train']} has {sizes['train']:,} images and {paths['test']} has {sizes['test']:,}; the official files have "
-            f"{OFFICIAL['train']:,} and {OFFICIAL['test']:,}, so they seem to be swapped or one of them twice."
+            f"{paths['train']} has {sizes['train']:,} images and {paths['test']} has {sizes['test']:,}; the official "
+            f"files have {OFFICIAL['train']:,} and {OFFICIAL['test']:,}, so they seem to be swapped or one of them "
+            "twice."
         )
     if np.array_equal(read["train"][0], read["test"][0]):
         raise DataError(f"{paths['test']} holds the same images as {paths['train']}; copy the test file again.")
@@ -100,20 +107,29 @@ def street_number_files(folder: Path | None) -> list[Path]:
 
 
 def read_street_numbers(path: Path) -> Pair:
-    """One official file: images uint8 ``[n, 3, 32, 32]`` and digits int64 ``[n]``; the label 10 of the file means the digit 0."""
+    """One official file: images uint8 ``[n, 3, 32, 32]`` and digits int64 ``[n]``; the label 10 of the file means the
+    digit 0.
+    """
     content = read_matlab(path)
     if missing := [key for key in ("X", "y") if key not in content]:
         others = ", ".join(sorted(key for key in content if not key.startswith("_"))) or "nothing"
-        raise DataError(f"{path} has no array {' and no '.join(missing)}, but {others}; SVHN's cropped digits have X and y.")
+        raise DataError(
+            f"{path} has no array {' and no '.join(missing)}, but {others}; SVHN's cropped digits have X and y."
+        )
     images, codes = content["X"], content["y"]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[:3] != (SIDE, SIDE, 3) or not images.shape[3]:
-        raise DataError(f"{path} has X of shape {list(images.shape)} and type {images.dtype}; it should be [32, 32, 3, n] of uint8.")
+        raise DataError(
+            f"{path} has X of shape {list(images.shape)} and type {images.dtype}; it should be [32, 32, 3, n] of uint8."
+        )
     if codes.size != images.shape[3]:
-        raise DataError(f"{path} has {images.shape[3]} images in X and {codes.size} labels in y; there is one label per image.")
+        raise DataError(
+            f"{path} has {images.shape[3]} images in X and {codes.size} labels in y; there is one label per image."
+        )
     codes = codes.reshape(-1)
     if len(wrong := np.flatnonzero(~np.isin(codes, np.arange(1, 11)))):
         raise DataError(
-            f"{path} has the label {codes[wrong[0]]} at position {wrong[0] + 1} of y; labels are 1 to 10, and 10 is the digit 0."
+            f"{path} has the label {codes[wrong[0]]} at position {wrong[0] + 1} of y; labels are 1 to 10, and 10 is "
+            "the digit 0."
         )
     return np.ascontiguousarray(images.transpose(3, 2, 0, 1)), codes.astype(np.int64) % 10
 
@@ -135,7 +151,8 @@ def _download(folder: Path) -> None:
         except Exception as error:  # whatever the network, its proxies and mirrors make of it
             reason = str(error).splitlines()[0].rstrip(":. ") if str(error) else type(error).__name__
             raise DataError(
-                f"SVHN could not be downloaded ({reason}); fetch {part}_32x32.mat from http://ufldl.stanford.edu/housenumbers elsewhere and put it into {folder}."
+                f"SVHN could not be downloaded ({reason}); fetch {part}_32x32.mat from "
+                f"http://ufldl.stanford.edu/housenumbers elsewhere and put it into {folder}."
             ) from error
 
 
@@ -161,15 +178,18 @@ def _font(face: str) -> Any:
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{face}.ttf"
     if not path.is_file():
-        raise DataError(f"There is no font {path}, which matplotlib ships; install matplotlib again, or name a folder with the SVHN files.")
+        raise DataError(
+            f"There is no font {path}, which matplotlib ships; install matplotlib again, or name a folder with the "
+            "SVHN files."
+        )
     return ImageFont.truetype(str(path), FONT_SIZE)
 
 
 def _outlines(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Where the digits and their neighbours are: float32 ``[n, 32, 32]`` in [0, 1].
 
-    A number of up to three digits in one face is drawn with the wanted one in the middle, then scaled, slanted, turned and moved a little, so that the border cuts
-    the neighbours, as in SVHN.
+    A number of up to three digits in one face is drawn with the wanted one in the middle, then scaled, slanted, turned
+    and moved a little, so that the border cuts the neighbours, as in SVHN.
     """
     from PIL import Image, ImageDraw
 
@@ -191,10 +211,14 @@ def _outlines(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         for side, other in zip((-1, 1), neighbours[i]):
             if other >= 0:
                 step = (font.getlength(text) + font.getlength(str(other))) / 2 + gap[i]
-                pen.text((x + side * step, y), str(other), font=font, fill=255, anchor="ms", stroke_width=int(stroke[i]))
+                pen.text(
+                    (x + side * step, y), str(other), font=font, fill=255, anchor="ms", stroke_width=int(stroke[i])
+                )
         grown = 2 * SIDE / (bottom - top)  # a digit of this scale is as high as the picture of twice the side
         c, s = math.cos(angle[i]), math.sin(angle[i])
-        forward = np.array([[c, -s], [s, c]]) @ np.array([[1, slant[i]], [0, 1]]) * (grown * np.array([width[i], height[i]]))
+        forward = (
+            np.array([[c, -s], [s, c]]) @ np.array([[1, slant[i]], [0, 1]]) * (grown * np.array([width[i], height[i]]))
+        )
         (a, b), (d, e) = np.linalg.inv(forward)
         u, v = SIDE + shift[i]  # where the middle of the digit goes
         inverse = (a, b, CANVAS / 2 - a * u - b * v, d, e, CANVAS / 2 - d * u - e * v)
@@ -228,10 +252,17 @@ def _paint(mask: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     contrast = uniform(0.3, 0.75) * (1 - 2 * sometimes(0.5))
     room = 0.9 - np.abs(contrast)  # the darker of the two is between 0.05 and 0.05 + room
     brightness = 0.05 + np.maximum(-contrast, 0) + room * uniform(0, 1)
-    wall = brightness + tint(0.08) + 0.1 * uniform(-1, 1) * along() + uniform(0, 0.07) * _clouds(draw.normal(size=(n, 1, 5, 5)))
+    wall = (
+        brightness
+        + tint(0.08)
+        + 0.1 * uniform(-1, 1) * along()
+        + uniform(0, 0.07) * _clouds(draw.normal(size=(n, 1, 5, 5)))
+    )
     edge = np.clip((along() - uniform(0.45, 1.2)) * SIDE / 2, 0, 1)  # of a plate, a door or a brick
     wall = wall + edge * sometimes(0.5) * (uniform(-0.25, 0.25) + tint(0.06))
-    bar = np.clip((uniform(0.03, 0.15) - np.abs(along() - uniform(0.5, 1.1))) * SIDE / 2, 0, 1)  # a cable, a frame, a joint
+    bar = np.clip(
+        (uniform(0.03, 0.15) - np.abs(along() - uniform(0.5, 1.1))) * SIDE / 2, 0, 1
+    )  # a cable, a frame, a joint
     wall = wall + bar * sometimes(0.4) * uniform(-0.35, 0.35)
     shadow = np.zeros_like(digit)
     shadow[..., 1:, 1:] = digit[..., :-1, :-1]
@@ -254,7 +285,9 @@ def _clouds(values: np.ndarray) -> np.ndarray:
 
 
 def _blurred(images: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Images ``[n, 3, 32, 32]`` under a Gaussian of ``width`` pixels each, ``[n, 1, 1, 1]``; the border is repeated outwards."""
+    """Images ``[n, 3, 32, 32]`` under a Gaussian of ``width`` pixels each, ``[n, 1, 1, 1]``; the border is repeated
+    outwards.
+    """
     taps = np.arange(-4, 5)
     weights = [np.exp(-(tap**2) / (2 * width**2)) for tap in taps]
     total = np.sum(weights, axis=0)

@@ -109,12 +109,36 @@ GZ = gzip.compress(LABELS, mtime=0)
             IMAGES[:-1],
             r"t10k-images-idx3-ubyte is truncated: its header announces 39216 bytes, and it has 39215\.$",
         ),
-        ("t10k-images-idx3-ubyte", IMAGES[:9], r"t10k-images-idx3-ubyte is truncated: it has 9 bytes, less than the header"),
-        ("t10k-images-idx3-ubyte", IMAGES + b"\0", r"t10k-images-idx3-ubyte is too long: its header announces 39216 bytes"),
-        ("t10k-images-idx3-ubyte", LABELS, r"t10k-images-idx3-ubyte is no idx file of images; it is an idx file of labels: .* swapped\.$"),
-        ("t10k-labels-idx1-ubyte", IMAGES, r"t10k-labels-idx1-ubyte is no idx file of labels; it is an idx file of images: .* swapped\.$"),
-        ("t10k-images-idx3-ubyte", b"\0\0\x08\x02" + IMAGES[4:], r"is no idx file of images; it begins with 2050, not 2051\.$"),
-        ("t10k-images-idx3-ubyte", images_file(np.zeros((3, 20, 28), np.uint8)), r"has images of 20×28 pixels; they should have 28×28\.$"),
+        (
+            "t10k-images-idx3-ubyte",
+            IMAGES[:9],
+            r"t10k-images-idx3-ubyte is truncated: it has 9 bytes, less than the header",
+        ),
+        (
+            "t10k-images-idx3-ubyte",
+            IMAGES + b"\0",
+            r"t10k-images-idx3-ubyte is too long: its header announces 39216 bytes",
+        ),
+        (
+            "t10k-images-idx3-ubyte",
+            LABELS,
+            r"t10k-images-idx3-ubyte is no idx file of images; it is an idx file of labels: .* swapped\.$",
+        ),
+        (
+            "t10k-labels-idx1-ubyte",
+            IMAGES,
+            r"t10k-labels-idx1-ubyte is no idx file of labels; it is an idx file of images: .* swapped\.$",
+        ),
+        (
+            "t10k-images-idx3-ubyte",
+            b"\0\0\x08\x02" + IMAGES[4:],
+            r"is no idx file of images; it begins with 2050, not 2051\.$",
+        ),
+        (
+            "t10k-images-idx3-ubyte",
+            images_file(np.zeros((3, 20, 28), np.uint8)),
+            r"has images of 20×28 pixels; they should have 28×28\.$",
+        ),
         ("t10k-images-idx3-ubyte", images_file(np.zeros((0, 28, 28), np.uint8)), r"has 50 labels, and .* has 0 images"),
         (
             "t10k-labels-idx1-ubyte",
@@ -161,7 +185,9 @@ def test_a_damaged_gzip_file_is_one_sentence(tmp_path, content, sentence):
 
 
 def test_missing_folders_and_files(tmp_path):
-    with pytest.raises(DataError, match=r"There is no folder .*nowhere; it should hold train-images-idx3-ubyte\[\.gz\]"):
+    with pytest.raises(
+        DataError, match=r"There is no folder .*nowhere; it should hold train-images-idx3-ubyte\[\.gz\]"
+    ):
         load_digits(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"holds no idx files; train-images-idx3-ubyte\[\.gz\], .* belong there"):
         load_digits(tmp_path)
@@ -199,7 +225,9 @@ def test_the_embedded_digits():
 
 def test_downloads(tmp_path, monkeypatch):
     def refused(folder, **options):
-        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\nTried https://somewhere, got:\n<urlopen error>\n")
+        raise RuntimeError(
+            "Error downloading train-images-idx3-ubyte.gz:\nTried https://somewhere, got:\n<urlopen error>\n"
+        )
 
     def works(folder, **options):
         write(folder / "MNIST" / "raw", ending="")
@@ -207,7 +235,9 @@ def test_downloads(tmp_path, monkeypatch):
     package = SimpleNamespace(datasets=SimpleNamespace(MNIST=refused))
     monkeypatch.setattr(source, "torchvision", lambda: package)
     with pytest.raises(
-        DataError, match=r"^MNIST could not be downloaded \(Error downloading train-images-idx3-ubyte\.gz\); fetch .* put them into"
+        DataError,
+        match=r"^MNIST could not be downloaded \(Error downloading train-images-idx3-ubyte\.gz\); "
+        r"fetch .* put them into",
     ) as caught:
         load_digits(tmp_path / "new", download=True)
     assert "\n" not in str(caught.value)
@@ -242,7 +272,10 @@ def test_torchvision_can_be_imported_beside_any_torch():
             ImportError("libcudart.so: cannot open\nmore"),
             r"cannot be imported beside torch .* \(libcudart\.so: cannot open\); install the one",
         ),
-        (RuntimeError("compiled with different CUDA major versions."), r"\(compiled with different CUDA major versions\); install the one"),
+        (
+            RuntimeError("compiled with different CUDA major versions."),
+            r"\(compiled with different CUDA major versions\); install the one",
+        ),
     ],
 )
 def test_an_import_that_fails_is_a_sentence(monkeypatch, error, sentence):
@@ -256,7 +289,9 @@ def test_an_import_that_fails_is_a_sentence(monkeypatch, error, sentence):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not (REAL / "t10k-images-idx3-ubyte.gz").exists(), reason="MMGEN_TEST_DATA names no folder with MNIST's test images")
+@pytest.mark.skipif(
+    not (REAL / "t10k-images-idx3-ubyte.gz").exists(), reason="MMGEN_TEST_DATA names no folder with MNIST's test images"
+)
 def test_the_real_test_files():
     assert read_labels(REAL / "t10k-labels-idx1-ubyte.gz")[:5].tolist() == [7, 2, 1, 0, 4]
     images = read_images(REAL / "t10k-images-idx3-ubyte.gz")
@@ -264,4 +299,7 @@ def test_the_real_test_files():
     read = load_digits(REAL)
     assert (len(read.train[1]), len(read.test[1])) == (8000, 2000)
     assert (read.kind, read.summary) == ("real", "8,000/2,000 digits of the MNIST test files")
-    assert np.sort(np.concatenate([read.train[0], read.test[0]]).sum((1, 2))).tolist() == np.sort(images.sum((1, 2))).tolist()
+    assert (
+        np.sort(np.concatenate([read.train[0], read.test[0]]).sum((1, 2))).tolist()
+        == np.sort(images.sum((1, 2))).tolist()
+    )

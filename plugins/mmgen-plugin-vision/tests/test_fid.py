@@ -38,14 +38,20 @@ def test_fid_with_weights_in_the_published_layout(evaluation, tmp_path):
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:  # its constructor would download: made up weights of the same names and shapes
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # its constructor would download: made up weights of the same names and shapes
         patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         patch.setattr("torch.load", lambda *_, **__: {})
-        network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(tmp_path))
+        network = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(tmp_path)
+        )
     torch.save(network.state_dict(), tmp_path / "inception.pth")
     evaluation.max_rows = 4
     metric = FID(FIDConfig(weights=tmp_path / "inception.pth"))
     features = metric.features(evaluation, "image", evaluation.latents().table.data["image"])
     assert features.shape == (4, 2048)
     pixels = evaluation.latents().table.data["image"]
-    torch.testing.assert_close(features, metric.features(evaluation, "image", pixels / 255))  # bytes and [0, 1] are the same image
+    torch.testing.assert_close(
+        features, metric.features(evaluation, "image", pixels / 255)
+    )  # bytes and [0, 1] are the same image

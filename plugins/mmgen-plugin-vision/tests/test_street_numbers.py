@@ -12,7 +12,13 @@ from scipy.io import savemat
 
 from mmgen import DataError, MmgenError
 from mmgen_plugin_vision import street_numbers
-from mmgen_plugin_vision.street_numbers import FACES, LUMA, load_street_numbers, read_street_numbers, street_number_files
+from mmgen_plugin_vision.street_numbers import (
+    FACES,
+    LUMA,
+    load_street_numbers,
+    read_street_numbers,
+    street_number_files,
+)
 
 
 def official(count: int, seed: int) -> dict[str, np.ndarray]:
@@ -70,8 +76,14 @@ DEFECTS = {
     "words": (changed(X="abc"), "X of shape"),
     "one label too few": (changed(y=LABELS[1:]), "30 images in X and 29 labels in y"),
     "label 11": (changed(y=np.where(np.arange(30)[:, None] == 4, 11, LABELS)), "label 11 at position 5 of y"),
-    "label 0": (changed(y=np.where(np.arange(30)[:, None] == 2, 0, LABELS)), "label 0 at position 3 of y; labels are 1 to 10"),
-    "label that is no number": (changed(y=np.where(np.arange(30)[:, None] == 2, np.nan, LABELS)), "label nan at position 3"),
+    "label 0": (
+        changed(y=np.where(np.arange(30)[:, None] == 2, 0, LABELS)),
+        "label 0 at position 3 of y; labels are 1 to 10",
+    ),
+    "label that is no number": (
+        changed(y=np.where(np.arange(30)[:, None] == 2, np.nan, LABELS)),
+        "label nan at position 3",
+    ),
     "label of letters": (changed(y=np.array(["a"] * 30)), "label a at position 1"),
 }
 
@@ -100,14 +112,20 @@ def test_a_truncated_file(folder, compressed):
 
 
 def test_something_else_under_the_name(folder):
-    for content in (b"<!DOCTYPE html><html>503 Service Unavailable</html>" * 40, os.urandom(5000), b"\x89HDF\r\n\x1a\n" + bytes(3000)):
+    for content in (
+        b"<!DOCTYPE html><html>503 Service Unavailable</html>" * 40,
+        os.urandom(5000),
+        b"\x89HDF\r\n\x1a\n" + bytes(3000),
+    ):
         (folder / "train_32x32.mat").write_bytes(content)
         with pytest.raises(DataError, match=r"train_32x32.mat .*(no MATLAB file|has no array X)"):
             load_street_numbers(folder)
 
 
 def test_missing_files(folder):
-    with pytest.raises(DataError, match=r"There is no folder .*nowhere; it should hold train_32x32.mat and test_32x32.mat"):
+    with pytest.raises(
+        DataError, match=r"There is no folder .*nowhere; it should hold train_32x32.mat and test_32x32.mat"
+    ):
         load_street_numbers(folder / "nowhere")
     (folder / "test_32x32.mat").unlink()
     with pytest.raises(DataError, match=r"There is no test_32x32.mat in .* or in its folder SVHN; both come from http"):
@@ -141,7 +159,9 @@ def test_download(tmp_path, monkeypatch):
         raise OSError("<urlopen error [Errno -2] Name or service not known>\nand more")
 
     def offer(function) -> None:
-        monkeypatch.setattr(street_numbers, "torchvision", lambda: SimpleNamespace(datasets=SimpleNamespace(SVHN=function)))
+        monkeypatch.setattr(
+            street_numbers, "torchvision", lambda: SimpleNamespace(datasets=SimpleNamespace(SVHN=function))
+        )
 
     offer(refuse)
     with pytest.raises(

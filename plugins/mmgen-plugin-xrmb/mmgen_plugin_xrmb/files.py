@@ -1,4 +1,6 @@
-"""The two official files: ``XRMBf2KALDI_window7_single1.mat`` and ``…single2.mat``, or ``XRMB1.mat`` and ``XRMB2.mat``."""
+"""The two official files: ``XRMBf2KALDI_window7_single1.mat`` and ``…single2.mat``, or ``XRMB1.mat`` and
+``XRMB2.mat``.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def find_files(root: Path | None) -> list[Path]:
             return there
         if there:
             other = next(name for name in pair if root / name not in there)
-            raise DataError(f"There is no {other} beside {there[0]}; the two files hold the two views of the same frames.")
+            raise DataError(
+                f"There is no {other} beside {there[0]}; the two files hold the two views of the same frames."
+            )
     raise DataError(f"dataset.root: {root} has neither {' and '.join(NAMES[0])} nor {' and '.join(NAMES[1])}.")
 
 
@@ -50,17 +54,21 @@ def read_files(paths: list[Path]) -> Frames:
         other, count = VIEWS[1][number], len(views[0][number])
         if len(views[1][number]) != count:
             raise DataError(
-                f"{paths[1]} has {len(views[1][number]):,} frames in {other}, and {paths[0]} has {count:,} in {key}; they are the same frames."
+                f"{paths[1]} has {len(views[1][number]):,} frames in {other}, and {paths[0]} has {count:,} in {key}; "
+                "they are the same frames."
             )
         for name in (LABELS[number], SPEAKERS[number]):
             if content[1][name].size != count:
                 raise DataError(
-                    f"{paths[1]} has {content[1][name].size:,} values in {name}, and {count:,} frames in {other}; there is one per frame."
+                    f"{paths[1]} has {content[1][name].size:,} values in {name}, and {count:,} frames in {other}; "
+                    "there is one per frame."
                 )
     for i, (keys, parts) in enumerate(zip(VIEWS, views)):
         for one, two in combinations(range(len(keys)), 2):
             if np.array_equal(parts[one], parts[two]):
-                raise DataError(f"{paths[i]} holds the same frames in {keys[two]} as in {keys[one]}; copy the file again.")
+                raise DataError(
+                    f"{paths[i]} holds the same frames in {keys[two]} as in {keys[one]}; copy the file again."
+                )
     phone = np.concatenate([_codes(content[1][name], name, paths[1], 0, PHONES - 1) for name in LABELS])
     speaker = np.concatenate([_codes(content[1][name], name, paths[1], 1, 999) for name in SPEAKERS])
     training = np.arange(len(phone)) < len(views[0][0])
@@ -75,7 +83,8 @@ def _read(path: Path, number: int) -> dict[str, Any]:
     if set(VIEWS[number]) <= set(missing) and set(VIEWS[1 - number]) <= set(content):
         what = ("acoustics", "articulation")
         raise DataError(
-            f"{path} holds the {what[1 - number]}, and the {what[number]} belong there; the two files are swapped, or one is there twice."
+            f"{path} holds the {what[1 - number]}, and the {what[number]} belong there; the two files are swapped, "
+            "or one is there twice."
         )
     if missing:
         raise DataError(f"{path} has no array {' and no '.join(missing)}; it should have {', '.join(wanted)}.")
@@ -85,11 +94,14 @@ def _read(path: Path, number: int) -> dict[str, Any]:
 def _view(values: np.ndarray, key: str, path: Path, size: int) -> np.ndarray:
     if values.ndim != 2 or values.shape[1] != size or values.dtype.kind != "f" or not len(values):
         raise DataError(
-            f"{path} has {key} of shape {list(values.shape)} and type {values.dtype}; it should be [frames, {size}] of numbers."
+            f"{path} has {key} of shape {list(values.shape)} and type {values.dtype}; it should be [frames, {size}] "
+            "of numbers."
         )
     finite = np.isfinite(values.sum(1))
     if not finite.all():
-        raise DataError(f"{path} holds something that is not a finite number in frame {np.flatnonzero(~finite)[0] + 1} of {key}.")
+        raise DataError(
+            f"{path} holds something that is not a finite number in frame {np.flatnonzero(~finite)[0] + 1} of {key}."
+        )
     return values
 
 

@@ -1,4 +1,6 @@
-"""Which frames are for training, validation and testing: the three protocols of "Discriminative multimodal learning via conditional priors"."""
+"""Which frames are for training, validation and testing: the three protocols of "Discriminative multimodal learning via
+conditional priors".
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,22 @@ TEST_SHARE = 0.3  # of each speaker's frames, where training and test speakers a
 
 
 def protocol_rows(
-    frames: Frames, protocol: Protocol, *, fold: int, speaker: int | None, val_fraction: float, max_frames: int | None, seed: int
+    frames: Frames,
+    protocol: Protocol,
+    *,
+    fold: int,
+    speaker: int | None,
+    val_fraction: float,
+    max_frames: int | None,
+    seed: int,
 ) -> dict[str, np.ndarray]:
     """Sorted row numbers of ``train``, ``val`` and ``test``.
 
     Args:
         frames: All frames.
-        protocol: ``held-out``: train on the speakers of the training part, test on eight others. ``folds``: test on two of eight speakers, train on six.
-            ``dependent``: 70 % of the frames of each of eight speakers, by phone, train and 30 % test.
+        protocol: ``held-out``: train on the speakers of the training part, test on eight others. ``folds``: test on two
+            of eight speakers, train on six. ``dependent``: 70 % of the frames of each of eight speakers, by phone,
+            train and 30 % test.
         fold: Which of the four folds, from 1.
         speaker: With ``dependent`` only this one of the eight.
         val_fraction: Share of the training frames for validation: whole speakers, except with ``dependent``.
@@ -41,7 +51,8 @@ def protocol_rows(
     absent = sorted(set(needed) - set(np.unique(frames.speaker).tolist()))
     if absent:
         raise DataError(
-            f"There are no frames of speaker {' and '.join(map(str, absent))}, whom the protocol {protocol!r} needs; speakers in the files: {_listed(frames)}."
+            f"There are no frames of speaker {' and '.join(map(str, absent))}, whom the protocol {protocol!r} needs; "
+            f"speakers in the files: {_listed(frames)}."
         )
     usable = _thinned(frames.speaker, max_frames)
     of_tested = usable & np.isin(frames.speaker, tested)
@@ -50,10 +61,16 @@ def protocol_rows(
         strata = frames.speaker[rows] * PHONES + frames.phone[rows]
         sides = split_rows(len(rows), test=TEST_SHARE, val=(1 - TEST_SHARE) * val_fraction, seed=seed, strata=strata)
         return {side: rows[picked] for side, picked in sides.items()}
-    others = np.isin(frames.speaker, everyone) if protocol == "folds" else frames.training & ~np.isin(frames.speaker, HELD_OUT)
+    others = (
+        np.isin(frames.speaker, everyone)
+        if protocol == "folds"
+        else frames.training & ~np.isin(frames.speaker, HELD_OUT)
+    )
     rows = np.flatnonzero(usable & others & ~of_tested)
     if not len(rows):
-        raise DataError(f"No frames are left to train on: all speakers in the files are test speakers of the protocol {protocol!r}.")
+        raise DataError(
+            f"No frames are left to train on: all speakers in the files are test speakers of the protocol {protocol!r}."
+        )
     sides = split_rows(len(rows), test=0, val=val_fraction, seed=seed, groups=frames.speaker[rows])
     return {"train": rows[sides["train"]], "val": rows[sides["val"]], "test": np.flatnonzero(of_tested)}
 

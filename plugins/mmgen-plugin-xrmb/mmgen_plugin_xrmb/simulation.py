@@ -1,12 +1,15 @@
-"""Simulated speech with the dimensions of XRMB: articulators that move from phone to phone, and the sounds that they make.
+"""Simulated speech with the dimensions of XRMB: articulators that move from phone to phone, and the sounds that they
+make.
 
-What is shared: seven articulatory parameters (jaw, lips, tongue) approach a target for each phone, in smooth trajectories in which neighbouring phones
-blend (coarticulation): each phone holds some parameters tightly and leaves others to its neighbours. Eight pellets are a linear function of the
-parameters, different from speaker to speaker, and are then normalised per speaker, as the providers of the corpus do. Cepstral coefficients are a
-nonlinear function of the same parameters, which differs from speaker to speaker too.
+What is shared: seven articulatory parameters (jaw, lips, tongue) approach a target for each phone, in smooth
+trajectories in which neighbouring phones blend (coarticulation): each phone holds some parameters tightly and leaves
+others to its neighbours. Eight pellets are a linear function of the parameters, different from speaker to speaker, and
+are then normalised per speaker, as the providers of the corpus do. Cepstral coefficients are a nonlinear function of
+the same parameters, which differs from speaker to speaker too.
 
-What is private: sounds also depend on two parameters of the source (voicing and friction) that no pellet shows, on the speaker's channel, on loudness and on noise.
-Twelve pairs of phones differ in their source alone, as /p/ and /b/ do. Pellets have tracking noise and a slow drift of posture that cannot be heard.
+What is private: sounds also depend on two parameters of the source (voicing and friction) that no pellet shows, on the
+speaker's channel, on loudness and on noise. Twelve pairs of phones differ in their source alone, as /p/ and /b/ do.
+Pellets have tracking noise and a slow drift of posture that cannot be heard.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ BLEND = 3.0  # frames over which neighbouring phones blend
 
 @dataclass(frozen=True)
 class _Language:
-    """What all speakers have in common: targets and weights ``[40, 7]``, sources ``[40, 2]``, and the maps to pellets and sounds."""
+    """What all speakers have in common: targets and weights ``[40, 7]``, sources ``[40, 2]``, and the maps to pellets
+    and sounds.
+    """
 
     targets: np.ndarray
     weights: np.ndarray
@@ -52,7 +57,8 @@ def simulate(frames: int, seed: int) -> Frames:
     """
     language = _language(np.random.default_rng([seed, 0]))
     spoken = [
-        _speaker(language, frames, np.random.default_rng([seed, number])) for number in track((*TRAINING, *HELD_OUT), "simulating speakers")
+        _speaker(language, frames, np.random.default_rng([seed, number]))
+        for number in track((*TRAINING, *HELD_OUT), "simulating speakers")
     ]
     acoustic, articulatory, phone = (np.concatenate(parts) for parts in zip(*spoken))
     speaker = np.repeat((*TRAINING, *HELD_OUT), frames)
@@ -64,7 +70,9 @@ def _language(draw: np.random.Generator) -> _Language:
     targets = draw.normal(size=(places, PARAMETERS))
     weights = np.where(draw.random((places, PARAMETERS)) < 0.4, 1.0, 0.15)
     sources = draw.normal(size=(places, SOURCE))
-    twins = sources[:TWINS] * np.array([-1.0, 1.0]) - np.array([np.sign(sources[:TWINS, 0]), np.zeros(TWINS)]).T  # voicing turned round
+    twins = (
+        sources[:TWINS] * np.array([-1.0, 1.0]) - np.array([np.sign(sources[:TWINS, 0]), np.zeros(TWINS)]).T
+    )  # voicing turned round
     return _Language(
         np.concatenate([targets, targets[:TWINS]]),
         np.concatenate([weights, weights[:TWINS]]),
@@ -86,12 +94,16 @@ def _speaker(language: _Language, frames: int, draw: np.random.Generator) -> tup
     for start in range(0, frames, UTTERANCE):
         phone = _sentence(min(UTTERANCE, frames - start), draw)
         weight = gaussian_filter1d(language.weights[phone], BLEND, axis=0, mode="nearest")
-        moved = gaussian_filter1d(language.weights[phone] * language.targets[phone], BLEND, axis=0, mode="nearest") / weight
+        moved = (
+            gaussian_filter1d(language.weights[phone] * language.targets[phone], BLEND, axis=0, mode="nearest") / weight
+        )
         source = gaussian_filter1d(language.sources[phone], 1.0, axis=0, mode="nearest")
         heard = np.tanh(np.concatenate([moved, source], 1) @ throat + bias) @ language.cepstra + channel
         cepstra.append(heard + 0.3 * _slow(len(phone), draw) * loud + 0.15 * draw.normal(size=heard.shape))
         posture = _slow(len(phone), draw) * draw.normal(size=16)
-        pellets.append(moved @ body + 0.5 * posture + 0.3 * gaussian_filter1d(draw.normal(size=(len(phone), 16)), 0.7, axis=0))
+        pellets.append(
+            moved @ body + 0.5 * posture + 0.3 * gaussian_filter1d(draw.normal(size=(len(phone), 16)), 0.7, axis=0)
+        )
         phones.append(phone)
     every = np.concatenate(pellets)
     centre, scale = every.mean(0), every.std(0)

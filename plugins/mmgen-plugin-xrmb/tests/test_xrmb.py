@@ -36,7 +36,9 @@ def content() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         people = np.repeat(PEOPLE[name], EACH)
         for file, key, size in zip(files, (VIEWS[0][number], VIEWS[1][number]), (273, 112)):
             file[key] = draw.normal(size=(len(people), size)).astype(np.float32)
-        files[1][LABELS[number]] = draw.permuted(np.tile(np.arange(40), (len(PEOPLE[name]), 2)), axis=1).reshape(-1, 1).astype(np.uint8)
+        files[1][LABELS[number]] = (
+            draw.permuted(np.tile(np.arange(40), (len(PEOPLE[name]), 2)), axis=1).reshape(-1, 1).astype(np.uint8)
+        )
         files[1][name] = people[:, None].astype(np.float64)
     return files
 
@@ -131,7 +133,8 @@ def test_a_speaker_who_is_not_there(root, content):
     numbers = content[1] | {"testID": np.where(content[1]["testID"] == 35, 61, content[1]["testID"])}
     savemat(root / "XRMBf2KALDI_window7_single2.mat", numbers)
     with pytest.raises(
-        DataError, match=r"^There are no frames of speaker 35, whom the protocol 'held-out' needs; speakers in the files: 1, 2, "
+        DataError,
+        match=r"^There are no frames of speaker 35, whom the protocol 'held-out' needs; speakers in the files: 1, 2, ",
     ):
         splits(root=root)
     assert len(splits(root=root, protocol="folds").test) == 160
@@ -141,7 +144,9 @@ def test_nobody_left_to_train_on(root, content):
     numbers = content[1] | {"trainID": np.resize(np.array(HELD_OUT), content[1]["trainID"].shape)}
     savemat(root / "XRMBf2KALDI_window7_single2.mat", numbers)
     with pytest.raises(
-        DataError, match=r"^No frames are left to train on: all speakers in the files are test speakers of the protocol 'held-out'\.$"
+        DataError,
+        match=r"^No frames are left to train on: "
+        r"all speakers in the files are test speakers of the protocol 'held-out'\.$",
     ):
         splits(root=root)
 
@@ -166,9 +171,18 @@ def put(values: np.ndarray, row: int, value: float) -> np.ndarray:
 
 
 DEFECTS = {
-    "missing": (lambda a, b: b.unlink(), r"There is no XRMBf2KALDI_window7_single2.mat beside .*single1.mat; the two files hold"),
-    "both missing": (lambda a, b: (a.unlink(), b.unlink()), r"dataset.root: .* has neither XRMBf2KALDI_window7_single1.mat and "),
-    "truncated": (lambda a, b: a.write_bytes(a.read_bytes()[:200_000]), r"single1.mat is truncated, damaged, or no MATLAB file"),
+    "missing": (
+        lambda a, b: b.unlink(),
+        r"There is no XRMBf2KALDI_window7_single2.mat beside .*single1.mat; the two files hold",
+    ),
+    "both missing": (
+        lambda a, b: (a.unlink(), b.unlink()),
+        r"dataset.root: .* has neither XRMBf2KALDI_window7_single1.mat and ",
+    ),
+    "truncated": (
+        lambda a, b: a.write_bytes(a.read_bytes()[:200_000]),
+        r"single1.mat is truncated, damaged, or no MATLAB file",
+    ),
     "empty": (lambda a, b: b.write_bytes(b""), r"single2.mat is truncated, damaged"),
     "version 7.3": (
         lambda a, b: a.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x00" * 400),
@@ -176,16 +190,29 @@ DEFECTS = {
     ),
     "swapped": (
         exchange,
-        r"single1.mat holds the articulation, and the acoustics belong there; the two files are swapped, or one is there twice",
+        r"single1.mat holds the articulation, and the acoustics belong there; "
+        r"the two files are swapped, or one is there twice",
     ),
-    "duplicated": (lambda a, b: b.write_bytes(a.read_bytes()), r"single2.mat holds the acoustics, and the articulation belong there"),
+    "duplicated": (
+        lambda a, b: b.write_bytes(a.read_bytes()),
+        r"single2.mat holds the acoustics, and the articulation belong there",
+    ),
     "no array": (
         lambda a, b: change(b, tuneID=lambda x: None),
         r"single2.mat has no array tuneID; it should have X2, XV2, XTe2, trainLabel",
     ),
-    "fewer frames": (lambda a, b: change(a, XV1=lambda x: x[:-1]), r"single2.mat has 320 frames in XV2, and .*single1.mat has 319 in XV1"),
-    "fewer labels": (lambda a, b: change(b, testLabel=lambda x: x[1:]), r"single2.mat has 399 values in testLabel, and 400 frames in XTe2"),
-    "fewer speakers": (lambda a, b: change(b, trainID=lambda x: x[1:]), r"single2.mat has 2,799 values in trainID, and 2,800 frames in X2"),
+    "fewer frames": (
+        lambda a, b: change(a, XV1=lambda x: x[:-1]),
+        r"single2.mat has 320 frames in XV2, and .*single1.mat has 319 in XV1",
+    ),
+    "fewer labels": (
+        lambda a, b: change(b, testLabel=lambda x: x[1:]),
+        r"single2.mat has 399 values in testLabel, and 400 frames in XTe2",
+    ),
+    "fewer speakers": (
+        lambda a, b: change(b, trainID=lambda x: x[1:]),
+        r"single2.mat has 2,799 values in trainID, and 2,800 frames in X2",
+    ),
     "a part twice": (
         lambda a, b: (change(a, XV1=lambda x: np.ones((320, 273)), XTe1=lambda x: np.ones((320, 273))), shorten(b)),
         r"single1.mat holds the same frames in XTe1 as in XV1",
@@ -194,9 +221,18 @@ DEFECTS = {
         lambda a, b: change(a, X1=lambda x: x[:, :39]),
         r"single1.mat has X1 of shape \[2800, 39\] and type float32; .*\[frames, 273\]",
     ),
-    "not a number": (lambda a, b: change(b, XTe2=lambda x: put(x, 7, np.nan)), r"not a finite number in frame 8 of XTe2"),
-    "label": (lambda a, b: change(b, tuneLabel=lambda x: put(x, 3, 40)), r"single2.mat has 40 in tuneLabel at frame 4; labels are 0 to 39"),
-    "half a label": (lambda a, b: change(b, trainLabel=lambda x: put(x, 0, 1.5)), r"single2.mat has 1.5 in trainLabel at frame 1"),
+    "not a number": (
+        lambda a, b: change(b, XTe2=lambda x: put(x, 7, np.nan)),
+        r"not a finite number in frame 8 of XTe2",
+    ),
+    "label": (
+        lambda a, b: change(b, tuneLabel=lambda x: put(x, 3, 40)),
+        r"single2.mat has 40 in tuneLabel at frame 4; labels are 0 to 39",
+    ),
+    "half a label": (
+        lambda a, b: change(b, trainLabel=lambda x: put(x, 0, 1.5)),
+        r"single2.mat has 1.5 in trainLabel at frame 1",
+    ),
     "speaker": (
         lambda a, b: change(b, testID=lambda x: put(x, 2, 0)),
         r"single2.mat has 0 in testID at frame 3; speakers have whole numbers from 1",
@@ -238,13 +274,20 @@ def test_the_toy_keeps_the_contracts():
     assert toy.sources() == []
     check_dataset(toy)
     made = toy.splits()
-    assert made.provenance.kind == "simulated" and "simulated speakers, protocol held-out, seed 0" in made.provenance.summary
+    assert (
+        made.provenance.kind == "simulated"
+        and "simulated speakers, protocol held-out, seed 0" in made.provenance.summary
+    )
     check_dataset(XRMB(XRMBConfig(frames=60, protocol="dependent", val_fraction=0.2)))
 
 
 def test_simulated_frames_are_stacked_and_normalised():
     frames = simulate(100, 3)
-    assert set(TRAINING) | set(HELD_OUT) == set(frames.speaker.tolist()) and len(TRAINING) == 35 and set(EIGHT) <= set(TRAINING)
+    assert (
+        set(TRAINING) | set(HELD_OUT) == set(frames.speaker.tolist())
+        and len(TRAINING) == 35
+        and set(EIGHT) <= set(TRAINING)
+    )
     assert frames.acoustic[0].shape == (4300, 273) and frames.articulatory[0].shape == (4300, 112)
     for view, size in ((frames.acoustic[0], 39), (frames.articulatory[0], 16)):
         stacked = view[:100].reshape(100, 7, size)
@@ -274,7 +317,11 @@ def test_both_views_know_the_phone_and_neither_knows_everything(simulated):
         found[name] = probe.fit(seen, train.labels["phone"]).score(unseen, test.labels["phone"])
     assert 0.3 < found["acoustic"] < 0.9 and 0.3 < found["articulatory"] < 0.9  # chance is 1/40
     assert found["both"] > max(found["acoustic"], found["articulatory"]) + 0.05
-    inverted = make_pipeline(StandardScaler(), Ridge(100)).fit(views["acoustic"][0], views["articulatory"][0]).predict(views["acoustic"][1])
+    inverted = (
+        make_pipeline(StandardScaler(), Ridge(100))
+        .fit(views["acoustic"][0], views["articulatory"][0])
+        .predict(views["acoustic"][1])
+    )
     error = np.sqrt(np.mean((inverted - views["articulatory"][1]) ** 2))
     assert 0.5 < error < 0.95  # of 1: something, and not all, of a pellet's position can be heard
 

@@ -23,7 +23,10 @@ def background(person: Person) -> Image.Image:
         share = (y / height + draw.uniform(-0.5, 0.5) * x / width).clip(0, 1)
     elif person.backdrop == "stripes":
         angle = draw.uniform(0, np.pi)
-        share = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / draw.uniform(24, 60)).clip(-0.3, 0.3) / 0.6 + 0.5
+        share = (
+            np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / draw.uniform(24, 60)).clip(-0.3, 0.3) / 0.6
+            + 0.5
+        )
     elif person.backdrop == "checks":
         side = draw.uniform(18, 40)
         share = ((x // side + y // side) % 2).astype(float)
@@ -56,7 +59,9 @@ def body(canvas: Canvas, person: Person) -> None:
             (side * (width + 10), 120),
         ]
         canvas.polygon([*shoulder, (0, 120), (0, low), (side * opening * 0.6, low - 5)], person.clothes)
-        canvas.stroke([(side * (neck - 1), 54), (side * opening * 0.7, low - 6), (0, low + 1)], 4, shade(person.clothes, -0.35))
+        canvas.stroke(
+            [(side * (neck - 1), 54), (side * opening * 0.7, low - 6), (0, low + 1)], 4, shade(person.clothes, -0.35)
+        )
     if person.has["Wearing_Necktie"]:
         _tie(canvas, person)
     if person.has["Wearing_Necklace"]:

@@ -39,7 +39,8 @@ def curve(points: Points, closed: bool = False) -> np.ndarray:
 
 
 class Canvas:
-    """Draws on an image of which each unit is ``zoom`` pixels wide, with the origin at ``centre`` (in units), enlarged, and turned clockwise.
+    """Draws on an image of which each unit is ``zoom`` pixels wide, with the origin at ``centre`` (in units), enlarged,
+    and turned clockwise.
 
     Args:
         image: An RGB image.
@@ -49,7 +50,9 @@ class Canvas:
         angle: Of the turn, in degrees.
     """
 
-    def __init__(self, image: Image.Image, zoom: int, centre: tuple[float, float], size: float = 1.0, angle: float = 0.0) -> None:
+    def __init__(
+        self, image: Image.Image, zoom: int, centre: tuple[float, float], size: float = 1.0, angle: float = 0.0
+    ) -> None:
         self._image, self._zoom = image, zoom
         self._draw = ImageDraw.Draw(image, "RGBA")
         self._scale = zoom * size

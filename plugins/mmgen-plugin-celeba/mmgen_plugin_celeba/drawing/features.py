@@ -21,7 +21,9 @@ def eyes(canvas: Canvas, person: Person) -> None:
         if has["Heavy_Makeup"]:
             paint = SHADOWS[person.seed % 4]
             eye.blob([(-9.5, -1), (-6, -9), (0, -11.5), (6, -9), (9.5, -1)], paint, 0.75)
-        almond = curve([(-8.5, 0.5), (-4, -tall), (3, -tall), (8.5, 0), (4, tall * 0.85), (-4, tall * 0.85)], closed=True)
+        almond = curve(
+            [(-8.5, 0.5), (-4, -tall), (3, -tall), (8.5, 0), (4, tall * 0.85), (-4, tall * 0.85)], closed=True
+        )
         eye.polygon(almond, (250, 250, 250))
         round_ = ellipse(0, 0, 4.6, 4.6)
         round_[:, 1] = round_[:, 1].clip(-tall * 0.95, tall * 0.8)
@@ -32,7 +34,11 @@ def eyes(canvas: Canvas, person: Person) -> None:
         if not has["Narrow_Eyes"]:
             eye.ellipse(1.6, -1.8, 1.2, 1.2, (255, 255, 255))
         width = 3.0 if has["Heavy_Makeup"] else 1.7
-        eye.stroke([(-8.8, 0.5), (-4, -tall), (3, -tall), (8.8, 0)], width, lashes if has["Heavy_Makeup"] else shade(person.skin, -0.6))
+        eye.stroke(
+            [(-8.8, 0.5), (-4, -tall), (3, -tall), (8.8, 0)],
+            width,
+            lashes if has["Heavy_Makeup"] else shade(person.skin, -0.6),
+        )
         if has["Narrow_Eyes"]:
             eye.stroke([(-8.8, 0.5), (0, tall * 1.1), (8.8, 0)], 1.5, shade(person.skin, -0.5))
         if not has["Male"] and has["Heavy_Makeup"]:
@@ -47,7 +53,12 @@ def eyebrows(canvas: Canvas, person: Person) -> None:
     arch = 8.5 if has["Arched_Eyebrows"] else 0.0
     colour = shade(mix(person.hair, (60, 44, 36), 0.35), -0.25)
     for side in (-1, 1):
-        points = [(side * 5, -14.5), (side * 11, -15 - 0.6 * arch), (side * 18, -15 - arch), (side * 24, -14 + 0.1 * arch)]
+        points = [
+            (side * 5, -14.5),
+            (side * 11, -15 - 0.6 * arch),
+            (side * 18, -15 - arch),
+            (side * 24, -14 + 0.1 * arch),
+        ]
         canvas.stroke(points, thick, colour, taper=0.35 if has["Bushy_Eyebrows"] else 0.5)
 
 
@@ -74,7 +85,9 @@ def nose(canvas: Canvas, person: Person) -> None:
     side = 1 if person.turn > 0 else -1
     dark = shade(skin, -0.34)
     if has["Pointy_Nose"]:
-        canvas.polygon([(side * 1.5, -9), (side * (wide + 5), low + 1), (-side * wide * 0.55, low + 1.5)], shade(skin, -0.45))
+        canvas.polygon(
+            [(side * 1.5, -9), (side * (wide + 5), low + 1), (-side * wide * 0.55, low + 1.5)], shade(skin, -0.45)
+        )
         canvas.polygon([(-side, -10), (side * (wide + 1), low - 1.5), (-side * wide * 0.6, low - 1)], shade(skin, 0.4))
         return
     canvas.stroke([(side * 3, -6), (side * 4, 3), (side * wide * 0.8, low - 4)], 1.8, dark, 0.8, taper=0.5)
@@ -95,7 +108,13 @@ def mouth(canvas: Canvas, person: Person) -> None:
     y = 25.0
     corners = np.array([(-half, y - lift), (half, y - lift)])
     upper = [corners[0], (-half / 2, y - lift * 0.25), (0, y), (half / 2, y - lift * 0.25), corners[1]]
-    lower = [corners[1], (half / 2, y - lift * 0.25 + gap * 0.8), (0, y + gap), (-half / 2, y - lift * 0.25 + gap * 0.8), corners[0]]
+    lower = [
+        corners[1],
+        (half / 2, y - lift * 0.25 + gap * 0.8),
+        (0, y + gap),
+        (-half / 2, y - lift * 0.25 + gap * 0.8),
+        corners[0],
+    ]
     top = [corners[0], (-half / 2, y - lift * 0.25 - full * 0.9), (-2, y - full), (0, y - full * 0.75), (2, y - full)]
     top += [(half / 2, y - lift * 0.25 - full * 0.9), corners[1]]
     bottom = [corners[1], (half / 2, y - lift * 0.25 + gap * 0.8 + full), (0, y + gap + full * 1.25)]

@@ -10,7 +10,9 @@ from .person import Person
 
 
 def _arc(person: Person, width: float, top: float, start: float, ripple: float) -> np.ndarray:
-    """The outer edge of the hair from the left to the right ear over the head; ``ripple`` is the height of its waves."""
+    """The outer edge of the hair from the left to the right ear over the head; ``ripple`` is the height of its
+    waves.
+    """
     t = np.linspace(np.pi + start, 2 * np.pi - start, 49)
     wave = 1 + ripple * np.sin(np.arange(49) * 2 * np.pi / 8 + person.seed % 6)
     return np.column_stack([width * np.cos(t) * wave, top * np.sin(t) * wave])
@@ -32,7 +34,9 @@ def behind(canvas: Canvas, person: Person) -> None:
     if not wavy and not straight:
         flare = flare - 16 * ((y + 4) / (low + 4)) ** 4  # rolled in at the ends
     right, left = np.column_stack([flare, y]), np.column_stack([-flare, y])[::-1]
-    canvas.polygon(np.concatenate([_arc(person, 44, 55, 0.05, _ripple(person)), right, left]), shade(person.hair, -0.18))
+    canvas.polygon(
+        np.concatenate([_arc(person, 44, 55, 0.05, _ripple(person)), right, left]), shade(person.hair, -0.18)
+    )
     _strands(canvas, person, [(side * (38 + k * 4), side) for side in (-1, 1) for k in (-1, 1)], 2, low - 3)
 
 
@@ -66,7 +70,17 @@ def above(canvas: Canvas, person: Person) -> None:
     elif male:
         inner = [(33, -6), (31, -17), (24, -26), (part, -31), (-24, -26), (-31, -17), (-33, -6)]
     else:
-        inner = [(36, 14), (31, -8), (24, -22), (part + 6, -33), (part, -37), (part - 6, -33), (-24, -22), (-31, -8), (-36, 14)]
+        inner = [
+            (36, 14),
+            (31, -8),
+            (24, -22),
+            (part + 6, -33),
+            (part, -37),
+            (part - 6, -33),
+            (-24, -22),
+            (-31, -8),
+            (-36, 14),
+        ]
     canvas.polygon(np.concatenate([outer, curve(inner)]), hair)
     dark, light = shade(hair, -0.35), shade(hair, 0.3)
     if has["Straight_Hair"]:
@@ -80,7 +94,12 @@ def above(canvas: Canvas, person: Person) -> None:
     elif has["Wavy_Hair"]:
         for y in (-top + 6, -top + 12):
             x = np.linspace(-24, 24, 17)
-            canvas.stroke(np.column_stack([x, y + 0.017 * x * x + 2 * np.sin(x / 2.4)]), 1.8, light if y < -top + 8 else dark, taper=0.3)
+            canvas.stroke(
+                np.column_stack([x, y + 0.017 * x * x + 2 * np.sin(x / 2.4)]),
+                1.8,
+                light if y < -top + 8 else dark,
+                taper=0.3,
+            )
     else:
         canvas.stroke([(-22, -38), (-8, -top + 7), (10, -top + 6)], 4, light, 0.7, taper=0.8)
     if has["Bangs"]:
@@ -92,7 +111,17 @@ def _bangs(canvas: Canvas, person: Person) -> None:
     x = np.linspace(-30, 30, 13)
     ragged = -17 - 0.004 * x * x + np.where(np.arange(13) % 2, 3.0, -1.5)
     canvas.polygon(
-        [(-33, -14), (-34, -30), (-20, -46), (0, -49), (20, -46), (34, -30), (33, -14), *np.column_stack([x, ragged])[::-1]], person.hair
+        [
+            (-33, -14),
+            (-34, -30),
+            (-20, -46),
+            (0, -49),
+            (20, -46),
+            (34, -30),
+            (33, -14),
+            *np.column_stack([x, ragged])[::-1],
+        ],
+        person.hair,
     )
     for edge in x[1:-1:2]:
         canvas.stroke([(edge * 0.8, -40), (edge, -19)], 1.5, shade(person.hair, -0.4), taper=0.3)
@@ -119,7 +148,9 @@ def hat(canvas: Canvas, person: Person) -> None:
 
 
 def beard(canvas: Canvas, person: Person) -> None:
-    """Shadow, sideburns, goatee, mustache, and a beard on the chin where ``No_Beard`` is false and none of them is named."""
+    """Shadow, sideburns, goatee, mustache, and a beard on the chin where ``No_Beard`` is false and none of them is
+    named.
+    """
     has = person.has
     edge = outline(person, 0.5)
     colour = shade(person.hair, -0.25)
@@ -136,11 +167,19 @@ def beard(canvas: Canvas, person: Person) -> None:
         for side in (-1, 1):
             reach = np.abs(edge[:, 0]).max()
             canvas.polygon(
-                [(side * reach, -18), (side * (reach - 9), -16), (side * (reach - 11), 17), (side * (reach - 4), 22), (side * reach, 6)],
+                [
+                    (side * reach, -18),
+                    (side * (reach - 9), -16),
+                    (side * (reach - 11), 17),
+                    (side * (reach - 4), 22),
+                    (side * reach, 6),
+                ],
                 colour,
             )
     if has["Goatee"]:
         canvas.blob([(-11, 33), (0, 35), (11, 33), (9, chin + 2), (0, chin + 7), (-9, chin + 2)], colour)
     if has["Mustache"]:
         for side in (-1, 1):
-            canvas.blob([(0, 15.5), (side * 8, 15), (side * 16, 21), (side * 17, 25), (side * 8, 21.5), (0, 21)], colour)
+            canvas.blob(
+                [(0, 15.5), (side * 8, 15), (side * 16, 21), (side * 17, 25), (side * 8, 21.5), (0, 21)], colour
+            )

@@ -12,7 +12,9 @@ _COS, _SIN = (f(np.arange(60) * np.pi / 30) for f in (np.cos, np.sin))
 
 
 def outline(person: Person, grow: float = 0.0) -> np.ndarray:
-    """Points ``[60, 2]`` around the face, clockwise from its right side: a superellipse, angular below for men, tapered for women."""
+    """Points ``[60, 2]`` around the face, clockwise from its right side: a superellipse, angular below for men, tapered
+    for women.
+    """
     has = person.has
     rx, ry = 33.0 + 1.5 * has["Male"], 42.0
     power, taper = (2.7, 0.1) if has["Male"] else (2.15, 0.24)
@@ -63,7 +65,11 @@ def complexion(canvas: Canvas, person: Person) -> None:
             canvas.ellipse(side * 20, 14, 7, 6, ROSE, 0.6)
         if has["Bags_Under_Eyes"]:
             purple = mix(shade(skin, -0.4), (96, 60, 120), 0.45)
-            canvas.blob([(side * 6, 1), (side * 14, 3), (side * 22, 0), (side * 20, 7), (side * 14, 9), (side * 8, 7)], purple, 0.8)
+            canvas.blob(
+                [(side * 6, 1), (side * 14, 3), (side * 22, 0), (side * 20, 7), (side * 14, 9), (side * 8, 7)],
+                purple,
+                0.8,
+            )
             canvas.stroke([(side * 7, 6), (side * 14, 9), (side * 21, 6)], 1.8, shade(purple, -0.2), taper=0.6)
         if not has["Young"]:
             canvas.stroke([(side * 10, 11), (side * 16, 19), (side * 15, 29)], 2.0, dark, 0.9, taper=0.5)
@@ -71,7 +77,13 @@ def complexion(canvas: Canvas, person: Person) -> None:
                 canvas.stroke([(side * 25, -2 + y * 0.2), (side * 30, y * 1.5 - 2)], 1.5, dark, 0.9)
     if not has["Young"]:
         for y, reach in ((-22.0, 15), (-26.5, 17), (-31.0, 14)):
-            canvas.stroke([(-reach, y), (-reach / 2, y - 1.6), (0, y), (reach / 2, y - 1.6), (reach, y)], 1.5, dark, 0.8, taper=0.5)
+            canvas.stroke(
+                [(-reach, y), (-reach / 2, y - 1.6), (0, y), (reach / 2, y - 1.6), (reach, y)],
+                1.5,
+                dark,
+                0.8,
+                taper=0.5,
+            )
 
 
 def earrings(canvas: Canvas, person: Person) -> None:

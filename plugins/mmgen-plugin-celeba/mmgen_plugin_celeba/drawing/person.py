@@ -1,4 +1,6 @@
-"""Who is drawn: attributes with the frequencies and dependencies that one would expect, and everything about a picture that they do not say."""
+"""Who is drawn: attributes with the frequencies and dependencies that one would expect, and everything about a picture
+that they do not say.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ HATS = ("beanie", "cap", "brim")
 def draw_attributes(draw: np.random.Generator) -> dict[str, bool]:
     """The forty attributes of one person.
 
-    Frequencies are near those of CelebA; what is rare there (hats, bald heads, grey hair, pale skin) is a little more frequent, so that a few thousand
-    drawings have enough of it. Beards, ties and receding hair go with ``Male``, make-up and long earrings without; nobody has two hair colours,
-    two kinds of hair, or a beard and ``No_Beard``.
+    Frequencies are near those of CelebA; what is rare there (hats, bald heads, grey hair, pale skin) is a little more
+    frequent, so that a few thousand drawings have enough of it. Beards, ties and receding hair go with ``Male``,
+    make-up and long earrings without; nobody has two hair colours, two kinds of hair, or a beard and ``No_Beard``.
     """
 
     def yes(probability: float) -> bool:
@@ -42,7 +44,9 @@ def draw_attributes(draw: np.random.Generator) -> dict[str, bool]:
     beard = male and yes(0.45)
     has["No_Beard"] = not beard
     if beard:
-        style = draw.choice(("shadow", "goatee", "mustache", "sideburns", "full", "chin"), p=(0.35, 0.16, 0.12, 0.1, 0.17, 0.1))
+        style = draw.choice(
+            ("shadow", "goatee", "mustache", "sideburns", "full", "chin"), p=(0.35, 0.16, 0.12, 0.1, 0.17, 0.1)
+        )
         has["5_o_Clock_Shadow"] = style == "shadow" or (style in ("goatee", "sideburns") and yes(0.3))
         has["Goatee"] = style in ("goatee", "full")
         has["Mustache"] = style in ("mustache", "full") or (style == "goatee" and yes(0.5))
@@ -69,14 +73,25 @@ def draw_attributes(draw: np.random.Generator) -> dict[str, bool]:
     has["Bags_Under_Eyes"] = yes((0.25 if male else 0.1) + (0.0 if young else 0.2))
     has["Eyeglasses"] = yes((0.1 if male else 0.03) + (0.0 if young else 0.1))
     has["Blurry"] = yes(0.06)
-    charm = 1.8 * young + 0.9 * makeup + 0.5 * has["Oval_Face"] - 1.5 * chubby - 0.7 * big - 0.7 * has["Bags_Under_Eyes"] - 0.5 * male - 1.2
+    charm = (
+        1.8 * young
+        + 0.9 * makeup
+        + 0.5 * has["Oval_Face"]
+        - 1.5 * chubby
+        - 0.7 * big
+        - 0.7 * has["Bags_Under_Eyes"]
+        - 0.5 * male
+        - 1.2
+    )
     has["Attractive"] = yes(1 / (1 + np.exp(-1.7 * charm)))
     return has
 
 
 @dataclass(frozen=True)
 class Person:
-    """Attributes, and the private factors of one picture: colours within their class, pose, background, light, clothes, styles."""
+    """Attributes, and the private factors of one picture: colours within their class, pose, background, light, clothes,
+    styles.
+    """
 
     has: dict[str, bool]
     seed: int
@@ -115,7 +130,9 @@ def draw_person(draw: np.random.Generator, has: dict[str, bool] | None = None) -
     has = draw_attributes(draw) if has is None else has
 
     def vivid() -> Colour:
-        red, green, blue = draw.permutation([draw.integers(20, 90), draw.integers(60, 190), draw.integers(130, 235)]).tolist()
+        red, green, blue = draw.permutation(
+            [draw.integers(20, 90), draw.integers(60, 190), draw.integers(130, 235)]
+        ).tolist()
         return red, green, blue
 
     tone = draw.random() * (len(TONES) - 1)

@@ -11,7 +11,10 @@ from .hair import above, beard, behind, hat
 from .head import complexion, earrings, ears, face
 from .person import Person
 
-CENTRE = (89.0, 106.0)  # of the head: the published crop of 148×148 from row 35, column 15 then shows it from the hat to the tie
+CENTRE = (
+    89.0,
+    106.0,
+)  # of the head: the published crop of 148×148 from row 35, column 15 then shows it from the hat to the tie
 ZOOM = 2  # pixels drawn per pixel
 
 

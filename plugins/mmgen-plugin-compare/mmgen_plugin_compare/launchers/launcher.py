@@ -12,8 +12,8 @@ from ..worker import Job
 class Launcher(ABC):
     """Executes :func:`mmgen_plugin_compare.worker.work` for jobs, somewhere.
 
-    A job's own state says how it went; a launcher says only that it has ended, and why in case that it could not say so itself. Files of jobs and runs must be the
-    same ones here and where the job is executed.
+    A job's own state says how it went; a launcher says only that it has ended, and why in case that it could not say so
+    itself. Files of jobs and runs must be the same ones here and where the job is executed.
 
     Args:
         folder: Where it may keep files of its own.
@@ -32,7 +32,9 @@ class Launcher(ABC):
 
     @abstractmethod
     def poll(self) -> dict[str, str]:
-        """The names of jobs that have ended since the last call, each with how the process ended, as the end of a sentence. It does not wait."""
+        """The names of jobs that have ended since the last call, each with how the process ended, as the end of a
+        sentence. It does not wait.
+        """
 
     @abstractmethod
     def cancel(self) -> None:

@@ -40,7 +40,9 @@ class LocalLauncher(Launcher):
                     stdout=log,
                     stderr=log,
                     env=self.environment,
-                    start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on once: a second one would not wait for a checkpoint
+                    # Ctrl-C reaches this process alone, which passes it on once: a second one would not wait for a
+                    # checkpoint
+                    start_new_session=True,
                 )
 
     def poll(self) -> dict[str, str]:
@@ -66,4 +68,8 @@ class LocalLauncher(Launcher):
 
 
 def _said(code: int) -> str:
-    return f"its process was ended by {signal.Signals(-code).name}" if code < 0 else f"its process ended with exit code {code}"
+    return (
+        f"its process was ended by {signal.Signals(-code).name}"
+        if code < 0
+        else f"its process ended with exit code {code}"
+    )

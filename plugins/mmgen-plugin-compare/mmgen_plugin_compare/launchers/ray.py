@@ -17,11 +17,15 @@ STORE = 128 * 2**20  # bytes of Ray's object store where it is started here; not
 
 
 class RayLauncher(Launcher):
-    """Each run is a task with so many cores and GPUs; one whose worker is lost is submitted again and goes on from its last checkpoint."""
+    """Each run is a task with so many cores and GPUs; one whose worker is lost is submitted again and goes on from its
+    last checkpoint.
+    """
 
     options = ("jobs", "cpus", "gpus", "ray_address")
 
-    def __init__(self, folder: Path, *, ray_address: str | None = None, jobs: int | None = None, cpus: float = 1, gpus: float = 0) -> None:
+    def __init__(
+        self, folder: Path, *, ray_address: str | None = None, jobs: int | None = None, cpus: float = 1, gpus: float = 0
+    ) -> None:
         address = ray_address
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
         try:
@@ -31,11 +35,17 @@ class RayLauncher(Launcher):
                 "--launcher ray needs the extra mmgen-plugin-compare[ray]: pip install 'mmgen-plugin-compare[ray]'."
             ) from error
         if address is not None and jobs is not None:
-            raise MmgenError("--jobs is for a Ray that is started here; on a cluster as many run at a time as its cores and GPUs allow.")
+            raise MmgenError(
+                "--jobs is for a Ray that is started here; on a cluster as many run at a time as its cores and GPUs "
+                "allow."
+            )
         self.ray = ray
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(cpus))))
         passed = {name: value for name, value in os.environ.items() if name.startswith("MMGEN_")}
-        options: dict[str, Any] = {"runtime_env": {"env_vars": {**passed, "OMP_NUM_THREADS": threads}}, "log_to_driver": False}
+        options: dict[str, Any] = {
+            "runtime_env": {"env_vars": {**passed, "OMP_NUM_THREADS": threads}},
+            "log_to_driver": False,
+        }
         if address is None:
             options |= {
                 "num_cpus": None if jobs is None else max(1, round(jobs * cpus)),
@@ -46,7 +56,9 @@ class RayLauncher(Launcher):
         try:
             ray.init(address=address, logging_level=logging.ERROR, **options)
         except Exception as error:
-            raise MmgenError(f"--ray-address {address!r}: there is no Ray to work with: {str(error).splitlines()[0]}") from error
+            raise MmgenError(
+                f"--ray-address {address!r}: there is no Ray to work with: {str(error).splitlines()[0]}"
+            ) from error
         self.parallel = jobs
         # A worker makes one run and ends, so that every run has a fresh process, as with the other launchers.
         self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=1)(work)

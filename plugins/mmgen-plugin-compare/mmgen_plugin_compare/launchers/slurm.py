@@ -13,12 +13,17 @@ from mmgen.yaml_files import parse_yaml
 from ..worker import Job, work
 from .launcher import Launcher
 
-MINUTES, TIMEOUTS = 240, 20  # of a job, unless --slurm time says otherwise, and how often one whose time is up is queued again
+MINUTES, TIMEOUTS = (
+    240,
+    20,
+)  # of a job, unless --slurm time says otherwise, and how often one whose time is up is queued again
 NAMES = {"gpus": "gpus_per_node", "cpus": "cpus_per_task"}  # shorter words for what submitit calls otherwise
 
 
 class Resumable:
-    """The work on one job; on preemption, or when the time is up, Slurm queues it again and it goes on from its last checkpoint."""
+    """The work on one job; on preemption, or when the time is up, Slurm queues it again and it goes on from its last
+    checkpoint.
+    """
 
     def __call__(self, file: str) -> str:
         """Do it."""
@@ -34,9 +39,9 @@ class Resumable:
 class SlurmLauncher(Launcher):
     """A job of Slurm for each run.
 
-    Options are those of ``sbatch`` as submitit knows them (``partition``, ``time`` in minutes, ``mem``, ``qos``, ``account`` …), with ``gpus`` and ``cpus`` per
-    run. A job takes 240 minutes unless ``time`` says otherwise; one whose time is up is queued again. ``cluster=local`` runs them as processes here, to try things
-    out.
+    Options are those of ``sbatch`` as submitit knows them (``partition``, ``time`` in minutes, ``mem``, ``qos``,
+    ``account`` …), with ``gpus`` and ``cpus`` per run. A job takes 240 minutes unless ``time`` says otherwise; one
+    whose time is up is queued again. ``cluster=local`` runs them as processes here, to try things out.
     """
 
     options = ("slurm",)
@@ -47,21 +52,29 @@ class SlurmLauncher(Launcher):
             from submitit.slurm.slurm import SlurmExecutor
         except ImportError as error:
             raise MmgenError(
-                "--launcher slurm needs the extra mmgen-plugin-compare[slurm]: pip install 'mmgen-plugin-compare[slurm]'."
+                "--launcher slurm needs the extra mmgen-plugin-compare[slurm]: pip install "
+                "'mmgen-plugin-compare[slurm]'."
             ) from error
         given = {NAMES.get(name, name): parse_yaml(value, f"--slurm {name}") for name, value in (slurm or {}).items()}
         cluster = given.pop("cluster", "slurm")
         known = sorted(SlurmExecutor._valid_parameters())
         for name in given:
             if name not in known:
-                raise MmgenError(f"--slurm {name}: there is no such option; there are {listed([*NAMES, *known])}{nearest(name, known)}.")
+                raise MmgenError(
+                    f"--slurm {name}: there is no such option; there are "
+                    f"{listed([*NAMES, *known])}{nearest(name, known)}."
+                )
         if cluster not in ("slurm", "local"):
             raise MmgenError(f"--slurm cluster: {cluster!r} is not right; it should be slurm or local.")
         try:
-            self.executor = submitit.AutoExecutor(folder=folder / "slurm", cluster=cluster, slurm_max_num_timeout=TIMEOUTS)
+            self.executor = submitit.AutoExecutor(
+                folder=folder / "slurm", cluster=cluster, slurm_max_num_timeout=TIMEOUTS
+            )
         except RuntimeError as error:
             raise MmgenError(f"--launcher slurm: {str(error).splitlines()[0]}") from error
-        self.executor.update_parameters(name="mmgen", **{f"slurm_{name}": value for name, value in {"time": MINUTES, **given}.items()})
+        self.executor.update_parameters(
+            name="mmgen", **{f"slurm_{name}": value for name, value in {"time": MINUTES, **given}.items()}
+        )
         threads = given.get("cpus_per_task")
         if threads is not None:
             os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # jobs inherit the environment

@@ -1,4 +1,6 @@
-"""The model card of an exported run: what the model is, on what data, how well, and what it should not be trusted with."""
+"""The model card of an exported run: what the model is, on what data, how well, and what it should not be trusted
+with.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,17 @@ def model_card(
     tags = ["mmgen", "multimodal", "variational-autoencoder", objective]
     front = dump_yaml({"library_name": "mmgen", "license": "unknown", "tags": tags})
     modalities = ", ".join(
-        f"`{name}` ({spec.get('kind', '?')}, {spec.get('shape', '?')})" for name, spec in config.get("modalities", {}).items()
+        f"`{name}` ({spec.get('kind', '?')}, {spec.get('shape', '?')})"
+        for name, spec in config.get("modalities", {}).items()
     )
     model, training = config["model"], config["training"]
     parts = [
         f"# {_plain(objective)} on {_plain(dataset)}",
-        f"A multimodal variational autoencoder, trained with [mmgen](https://github.com/mmgen-core/mmgen). {_plain(said.summary)}",
+        "A multimodal variational autoencoder, trained with [mmgen](https://github.com/mmgen-core/mmgen). "
+        f"{_plain(said.summary)}",
         f"Equation: {_plain(said.source)}" if said.source else "",
-        f"Modalities: {modalities}. Latent dimension {model.get('latent_dim', '?')}, β = {model['beta']:g}, seed {training['seed']}, {len(history)} epochs.",
+        f"Modalities: {modalities}. Latent dimension {model.get('latent_dim', '?')}, β = {model['beta']:g}, seed "
+        f"{training['seed']}, {len(history)} epochs.",
         "## Data",
         f"`{dataset}`: {data.meaning} {_plain(data.summary)}" + (f" {data.rows}." if data.rows else ""),
         "\n".join(f"- {name}: {_plain(value)}" for name, value in data.facts),
@@ -54,8 +59,11 @@ def model_card(
         "## Limits",
         "\n".join(f"- {limit}" for limit in _limits(config, data.kind, said.bound, results)),
         "## Licence",
-        "No licence has been chosen for these weights: `license: unknown` above is for whoever publishes them to replace."
-        + "".join(f" The data have one of their own: {_plain(value)}." for name, value in data.facts if name == "Licence"),
+        "No licence has been chosen for these weights: `license: unknown` above is for whoever publishes them to "
+        "replace."
+        + "".join(
+            f" The data have one of their own: {_plain(value)}." for name, value in data.facts if name == "Licence"
+        ),
         "## Made with",
         ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items())
         or "The run does not say with which versions.",
@@ -64,23 +72,31 @@ def model_card(
 
 
 def _loading(config: Mapping[str, Any], environment: Mapping[str, Any], folders: Sequence[str], address: str) -> str:
-    parts = {part["distribution"]: part["version"] for part in environment.get("components", []) if part.get("distribution")}
+    parts = {
+        part["distribution"]: part["version"] for part in environment.get("components", []) if part.get("distribution")
+    }
     install = " ".join(
         f"{name}=={version}" if version else name
         for name, version in sorted({"mmgen-core": "", "mmgen-plugin-report": "", **parts}.items())
     )
     names = list(config.get("modalities", {}))
     given, options = names[:1], [name.removeprefix("dataset.") for name in folders if name.startswith("dataset.")]
-    code = [f"run = mmgen.load_run({address!r})", "model = run.model  # rebuilt from config.json and model.safetensors; no data are needed"]
+    code = [
+        f"run = mmgen.load_run({address!r})",
+        "model = run.model  # rebuilt from config.json and model.safetensors; no data are needed",
+    ]
     code += [f"samples = model.generate(batch, given={given!r})  # batch: an mmgen.Batch of your rows"] if given else []
     text = (
-        f"```\npip install {install}\n```\n\n```python\nimport mmgen\n\n" + "\n".join(code) + "\n```\n\nNothing in this repository is code."
+        f"```\npip install {install}\n```\n\n```python\nimport mmgen\n\n"
+        + "\n".join(code)
+        + "\n```\n\nNothing in this repository is code."
     )
     if options:
         places = ", ".join(f'"{name}": ...' for name in options)
         text += (
-            f"\n\nThe data are not part of it. {_listed([f'`dataset.{name}`' for name in options])} named a place on the machine of training, of which "
-            f"`config.json` keeps the last part only; `mmgen.load_run({address!r}, dataset={{{places}}})` says where the data are now, for `run.data` and evaluations."
+            f"\n\nThe data are not part of it. {_listed([f'`dataset.{name}`' for name in options])} named a place on "
+            f"the machine of training, of which `config.json` keeps the last part only; `mmgen.load_run({address!r}, "
+            f"dataset={{{places}}})` says where the data are now, for `run.data` and evaluations."
         )
     return text
 
@@ -91,7 +107,14 @@ def _metrics(results: Sequence[Mapping[str, Any]]) -> str:
     for row in results:
         key = Key(*(str(row.get(part, "")) for part in ("metric", "measure", "given", "target", "label", "split")))
         if key.in_headline(kept):
-            cells = [key.metric, key.said(), key.split, number(float(row["value"])), f"{int(row.get('n', 0)):,}", row.get("note", "")]
+            cells = [
+                key.metric,
+                key.said(),
+                key.split,
+                number(float(row["value"])),
+                f"{int(row.get('n', 0)):,}",
+                row.get("note", ""),
+            ]
             lines.append("| " + " | ".join(_plain(cell) for cell in cells) + " |")
     if not lines:
         return "None have been computed."
@@ -99,7 +122,10 @@ def _metrics(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _limits(config: Mapping[str, Any], kind: str, bound: str, results: Sequence[Mapping[str, Any]]) -> list[str]:
-    limits = [f"One training with seed {config['training']['seed']}: nothing is known from it about the variation between seeds."]
+    limits = [
+        f"One training with seed {config['training']['seed']}: nothing is known from it about the variation between "
+        "seeds."
+    ]
     if kind != "real":
         what = {"simulated": "simulated data", "stand-in": "a stand-in"}.get(kind, "data of unknown origin")
         limits.append(f"Trained on {what}: not for statements about real measurements.")
@@ -110,7 +136,8 @@ def _limits(config: Mapping[str, Any], kind: str, bound: str, results: Sequence[
     if any(str(row.get("note", "")).startswith("untrustworthy") for row in results):
         limits.append("What is noted as untrustworthy is judged by classifiers that are weak on real data.")
     limits.append(
-        "What it generates are expectations learned from the training rows, not measurements: look at held-out numbers before filling in missing ones."
+        "What it generates are expectations learned from the training rows, not measurements: look at held-out "
+        "numbers before filling in missing ones."
     )
     return limits
 

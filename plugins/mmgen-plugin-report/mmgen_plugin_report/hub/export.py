@@ -18,8 +18,8 @@ from .layout import CARD, HUB_CONFIG, HUB_FILES, REPOSITORY, HubFolder, hidden, 
 def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> Path:
     """Write a finished run as ``config.json``, ``model.safetensors`` and a model card, with its history and results.
 
-    Only data are written, and nothing of the machine: local paths in options and in the words about the data are shortened to their last parts, and the command
-    line and the platform stay behind.
+    Only data are written, and nothing of the machine: local paths in options and in the words about the data are
+    shortened to their last parts, and the command line and the platform stay behind.
 
     Args:
         run: The run, or its folder.
@@ -59,8 +59,8 @@ def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> P
 def push(path: Path | str, repository: str) -> str:
     """Upload a run, or a folder that :func:`export_run` made, to the Hugging Face Hub.
 
-    A repository that is not there yet is made, and is private: who publishes decides that on its page. Only the files of the layout are uploaded, whatever else lies in
-    the folder.
+    A repository that is not there yet is made, and is private: who publishes decides that on its page. Only the files
+    of the layout are uploaded, whatever else lies in the folder.
 
     Returns:
         The repository's address.
@@ -75,17 +75,25 @@ def push(path: Path | str, repository: str) -> str:
     token = get_token()
     if not token:
         raise MmgenError(
-            "Uploading needs a token of the Hugging Face Hub with the right to write: hf auth login, or the variable HF_TOKEN."
+            "Uploading needs a token of the Hugging Face Hub with the right to write: hf auth login, or the variable "
+            "HF_TOKEN."
         )
     with tempfile.TemporaryDirectory() as temporary:
         exported = not RunFolder(path).holds_a_run and (Path(path) / HUB_CONFIG).is_file()
-        folder = Path(path) if exported else export_run(Path(path), Path(temporary) / repository.partition("/")[2], repository)
+        folder = (
+            Path(path)
+            if exported
+            else export_run(Path(path), Path(temporary) / repository.partition("/")[2], repository)
+        )
         HubFolder(folder).config()
         api = HfApi(token=token)
         try:
             api.create_repo(repository, private=True, exist_ok=True)
             api.upload_folder(
-                repo_id=repository, folder_path=str(folder), allow_patterns=list(HUB_FILES), commit_message="Upload of an mmgen run"
+                repo_id=repository,
+                folder_path=str(folder),
+                allow_patterns=list(HUB_FILES),
+                commit_message="Upload of an mmgen run",
             )
         except Exception as error:  # of the client, of its transport, or what the server answered
             reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -1,4 +1,6 @@
-"""The layout of the Hugging Face Hub: a run as ``config.json``, ``model.safetensors`` and a card, without anything of the machine that it was made on."""
+"""The layout of the Hugging Face Hub: a run as ``config.json``, ``model.safetensors`` and a card, without anything of
+the machine that it was made on.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ def is_local_path(text: str) -> bool:
     """Whether a string is a file or folder of some machine: absolute, below the home folder, or a ``file:`` address."""
     if "\n" in text or len(text) < 2:
         return False
-    return PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute() or text.startswith(("~/", "~\\", "file:"))
+    return (
+        PurePosixPath(text).is_absolute()
+        or PureWindowsPath(text).is_absolute()
+        or text.startswith(("~/", "~\\", "file:"))
+    )
 
 
 def last_part(path: str) -> str:
@@ -32,10 +38,11 @@ def last_part(path: str) -> str:
 
 
 def without_paths(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A run's configuration with ``./`` and the last part of each local path in its place, and the options that had one, by their dotted names.
+    """A run's configuration with ``./`` and the last part of each local path in its place, and the options that had
+    one, by their dotted names.
 
-    An option is kept, not dropped: without its folder a dataset might quietly simulate instead. With a file that is nowhere it says what is missing; and ``./`` keeps
-    the name from being read as that of a data set on the Hub.
+    An option is kept, not dropped: without its folder a dataset might quietly simulate instead. With a file that is
+    nowhere it says what is missing; and ``./`` keeps the name from being read as that of a data set on the Hub.
     """
     found: list[str] = []
 
@@ -49,7 +56,9 @@ def without_paths(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
             return f"./{last_part(value)}"
         return value
 
-    shown = {section: cleaned(value, section) if section in _WITH_FOLDERS else value for section, value in config.items()}
+    shown = {
+        section: cleaned(value, section) if section in _WITH_FOLDERS else value for section, value in config.items()
+    }
     return shown, list(dict.fromkeys(found))
 
 
@@ -72,7 +81,9 @@ def hidden(value: Any) -> Any:
 
 
 class HubFolder(RunFolder):
-    """A run's folder in the layout of the Hub: ``config.json`` holds the configuration and what the run was made with."""
+    """A run's folder in the layout of the Hub: ``config.json`` holds the configuration and what the run was made
+    with.
+    """
 
     @property
     def holds_a_run(self) -> bool:
@@ -91,8 +102,15 @@ class HubFolder(RunFolder):
             content = json.loads((self.path / HUB_CONFIG).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise MmgenError(f"The file {str(self.path / HUB_CONFIG)!r} is damaged: {error}.") from error
-        if not isinstance(content, dict) or content.get("model_type") != "mmgen" or not isinstance(content.get("run"), dict):
-            raise MmgenError(f"The file {str(self.path / HUB_CONFIG)!r} is not that of an mmgen model; mmgen export writes such folders.")
+        if (
+            not isinstance(content, dict)
+            or content.get("model_type") != "mmgen"
+            or not isinstance(content.get("run"), dict)
+        ):
+            raise MmgenError(
+                f"The file {str(self.path / HUB_CONFIG)!r} is not that of an mmgen model; mmgen export writes such "
+                "folders."
+            )
         return content
 
     def config(self) -> dict[str, Any]:
@@ -105,7 +123,9 @@ class HubFolder(RunFolder):
 
 
 def open_run(path: str | Path) -> HubFolder | None:
-    """What ``mmgen.load_run`` opens beside the folders of runs: an exported folder, or a repository on the Hub by its name."""
+    """What ``mmgen.load_run`` opens beside the folders of runs: an exported folder, or a repository on the Hub by its
+    name.
+    """
     folder = HubFolder(path)
     if folder.holds_a_run:
         return folder
@@ -121,5 +141,6 @@ def download(repository: str) -> HubFolder:
     except Exception as error:  # of the client, of its transport, or of the repository
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise MmgenError(
-            f"There is no run in the folder {repository!r}, and the repository of that name could not be read from the Hub: {reason}."
+            f"There is no run in the folder {repository!r}, and the repository of that name could not be read from "
+            f"the Hub: {reason}."
         ) from error
