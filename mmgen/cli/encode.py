@@ -10,8 +10,8 @@ import torch
 
 from ..errors import MmgenError
 from ..runs.folder import write_arrays, write_atomically
-from .names import checked, ids_of, opened, rows_of, split_names
-from .tables import console
+from .arguments import checked, ids_of, opened, rows_of, split_names
+from .screen import console
 
 
 def command(

@@ -11,8 +11,8 @@ from ..evaluation.figures import check_view, save_figures
 from ..evaluation.headline import in_headline
 from ..options import merge
 from ..registry import load
-from .names import opened, rows_of, split_names
-from .tables import console, show, show_json
+from .arguments import opened, rows_of, split_names
+from .screen import console, show, show_json
 
 
 def command(

@@ -15,8 +15,8 @@ from ..evaluation.drawing import save
 from ..evaluation.grids import conditional_grid, spread_rows
 from ..runs import Run
 from ..runs.folder import write_arrays, write_atomically
-from .names import checked, ids_of, opened, rows_of, split_names
-from .tables import console
+from .arguments import checked, ids_of, opened, rows_of, split_names
+from .screen import console
 
 KINDS = (".png", ".npz", ".csv")
 SEPARATOR = ", "  # of the names of tags in a cell

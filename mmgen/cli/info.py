@@ -13,7 +13,7 @@ from ..registry import KINDS, Entry, entries, load_entry
 from ..registry.components import singular
 from ..runs.config import read_recipe, recipes
 from ..yaml_files import dump_yaml
-from .tables import console, show, show_json
+from .screen import console, show, show_json
 
 
 def command(name: str, as_json: bool) -> None:

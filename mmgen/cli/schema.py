@@ -15,7 +15,7 @@ from ..registry.components import singular
 from ..runs import TrainingConfig
 from ..runs.config import Recipe, RunConfig
 from ..runs.folder import write_text
-from .tables import console, show_json
+from .screen import console, show_json
 
 
 def schemas(distribution: str | None = None) -> dict[str, dict[str, Any]]:

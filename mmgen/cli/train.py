@@ -9,7 +9,7 @@ from ..runs import RunFolder, layered
 from ..runs.config import from_assignments, over
 from ..runs.opening import located
 from ..training.single import train_run
-from .tables import console
+from .screen import console
 
 
 def command(

@@ -24,7 +24,7 @@ from ..data.describing import describe_modality
 from ..data.transforms import Transform
 from ..optimizers import Adam
 from ..runs.folder import write_atomically
-from .parts import rows_at_once
+from .chunks import rows_at_once
 
 FORMAT = 4
 STEPS = 600  # by default

@@ -18,8 +18,8 @@ from ..distributions import random_strata
 from ..errors import DataError
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
+from .chunks import rows_at_once
 from .metric import Metric
-from .parts import rows_at_once
 
 T = TypeVar("T")
 Subset = tuple[str, ...]

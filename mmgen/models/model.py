@@ -19,8 +19,8 @@ from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata
 from ..errors import MmgenError, listed, nearest
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
+from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
-from ..networks.together import in_groups
 from ..options import validated
 from .building import ModelConfig, likelihood_weights, make_objective
 from .objective import Objective

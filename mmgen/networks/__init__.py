@@ -4,6 +4,7 @@ from .classifiers import ImageClassifierTrunk, TextClassifierTrunk
 from .codes import OneHot
 from .conv import ConvDecoder, ConvTrunk
 from .conv4 import CharacterDecoder, CharacterTrunk, Conv4Decoder, Conv4Trunk, text_channels
+from .grouped import each
 from .heads import Encoder, GaussianHead, SigmoidLocation, Spread, Uninformed
 from .mlp import ACTIVATIONS, MLPDecoder, MLPTrunk
 from .resnet import ResidualBlock, ResNetDecoder, ResNetTrunk
@@ -18,7 +19,6 @@ from .resnet_bn import (
 from .sentence import SentenceDecoder, SentenceTrunk
 from .sizes import most_halves
 from .text import SequenceDecoder, SequenceTrunk
-from .together import each
 
 __all__ = [
     "ACTIVATIONS",

@@ -15,9 +15,9 @@ import pyarrow.parquet as parquet
 import pytest
 
 from mmgen.data.own_table import OwnTable, OwnTableConfig
-from mmgen.data.own_table.numbers import read_numbers
+from mmgen.data.own_table.number_columns import read_numbers
 from mmgen.data.own_table.opening import open_source
-from mmgen.data.own_table.words import read_categories, read_text
+from mmgen.data.own_table.text_columns import read_categories, read_text
 from mmgen.errors import MmgenError
 
 # pandas.read_csv's documentation, in its order

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mmgen.networks import Encoder, MLPDecoder, MLPTrunk, each
-from mmgen.networks.together import LARGEST
+from mmgen.networks.grouped import LARGEST
 
 
 def encoders(

@@ -20,14 +20,14 @@ from ..table import Table
 from .config import OwnTableConfig
 from .images import read_images
 from .known_rows import group_keys, names_of_run, notes_on_rows, row_names, sides_of_run, with_absent
-from .numbers import read_numbers
+from .number_columns import read_numbers
 from .opening import open_source
 from .picture_column import picture_files
 from .request import Request
 from .source import Source
 from .split_notes import split_notes
+from .text_columns import group_names, label_codes, read_categories, read_text, side_codes
 from .toy import toy_options
-from .words import group_names, label_codes, read_categories, read_text, side_codes
 
 Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (

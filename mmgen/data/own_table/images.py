@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import DataError
 from ..modalities import ImageModality
 from ..modality import Modality
-from .numbers import number_columns
+from .number_columns import number_columns
 from .picture_column import lacks_picture, read_pictures
 from .request import Request
 from .source import Source

@@ -38,7 +38,7 @@ __getattr__, __dir__ = lazily(
         ".launchers": ("Launcher", "make_launcher"),
         ".runner": ("Outcome", "make_runs"),
         ".worker": ("Job",),
-        ".table": ("Choice", "chosen_betas", "results", "summarise"),
+        ".summary": ("Choice", "chosen_betas", "results", "summarise"),
     },
 )
 
@@ -48,5 +48,5 @@ if TYPE_CHECKING:
     from .grid import Grid, Member, expand
     from .launchers import Launcher, make_launcher
     from .runner import Outcome, make_runs
-    from .table import Choice, chosen_betas, results, summarise
+    from .summary import Choice, chosen_betas, results, summarise
     from .worker import Job

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mmgen.cli.names import numbers, split_names
-from mmgen.cli.tables import console
+from mmgen.cli.arguments import numbers, split_names
+from mmgen.cli.screen import console
 
 from .comparison import Comparison, run_comparison
 from .grid import said
-from .table import COLUMN, direction
+from .summary import COLUMN, direction
 
 WIDTH = 6  # columns of a table; more go into another one below it
 

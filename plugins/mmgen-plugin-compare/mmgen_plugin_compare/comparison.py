@@ -21,7 +21,7 @@ from .figure import save_figure, tradeoff_figure
 from .grid import GRID, Grid, Member, expand
 from .launchers import make_launcher
 from .runner import Outcome, claimed, finished, make_runs
-from .table import Choice, provenance, results, summarise
+from .summary import Choice, provenance, results, summarise
 
 RESULTS, SUMMARY = "results.csv", "summary.csv"
 USUAL = (

@@ -15,7 +15,7 @@ from mmgen.evaluation.drawing import COLOURS
 from mmgen.runs.folder import write_atomically
 
 from .grid import said
-from .table import Choice, chosen_betas, equal_sums, single_modalities
+from .summary import Choice, chosen_betas, equal_sums, single_modalities
 
 RECONSTRUCTION = Choice("reconstruction", "loss")
 

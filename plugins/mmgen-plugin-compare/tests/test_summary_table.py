@@ -13,7 +13,7 @@ import pytest
 from mmgen import MmgenError
 from mmgen_plugin_compare import Choice, chosen_betas, summarise, tradeoff_figure
 from mmgen_plugin_compare.figure import save_figure, tradeoff
-from mmgen_plugin_compare.table import RESULT
+from mmgen_plugin_compare.summary import RESULT
 
 COHERENCE = Choice("coherence", "cross")
 

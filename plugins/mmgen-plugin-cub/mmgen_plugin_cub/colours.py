@@ -42,8 +42,8 @@ _LABEL_OF = {word: label for label, words in PARTS.items() for word in words.spl
 _ENDING = """
 that which who has have having with is are was covered by its it it's his the on in over of at near around under to from
 except excepting but as this a an
-beak bill ring eyering eyerings eye eyes tail tails throat neck nape face back rump side sides flank flanks leg legs feet foot
-tarsus rectrices wingbars wingbar
+beak bill ring eyering eyerings eye eyes tail tails throat neck nape face back rump side sides flank flanks leg legs
+feet foot tarsus rectrices wingbars wingbar
 wingspan eyebrow eyebrows superciliary vent cheek patch patches stripe stripes spot spots underneath edge edges tip tips
 """
 _ENDS = frozenset(_ENDING.split())

@@ -14,7 +14,7 @@ from .config import CubConfig
 from .files import CAPTIONS, MARKER, SIDE, URL, fetch, find_folder, find_pictures, is_there, read_captions
 from .rows import read_rows
 from .standin import Bird, imagine_birds, stand_in_captions, stand_in_folder
-from .words import END, LENGTH, PAD, UNKNOWN, tokens, vocabulary
+from .tokens import END, LENGTH, PAD, UNKNOWN, tokens, vocabulary
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from .parts import BODY, Shades, bar, draw_body, draw_head, draw_wing
+from .anatomy import BODY, Shades, bar, draw_body, draw_head, draw_wing
 from .pen import Colour, Pen
 from .scenery import paint_perch, paint_scene
 from .species import Photograph, Species

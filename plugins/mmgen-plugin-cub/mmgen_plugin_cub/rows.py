@@ -15,7 +15,7 @@ from mmgen import Indexed, Table, split_rows
 from .colours import label_captions
 from .config import CubConfig
 from .files import CAPTIONS, PER_IMAGE, check_pairs, find_pictures, read_pictures
-from .words import encode
+from .tokens import encode
 
 
 @dataclass(frozen=True)

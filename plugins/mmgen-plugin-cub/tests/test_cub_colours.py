@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmgen_plugin_cub.colours import COLOURS, label_captions, named_colours
-from mmgen_plugin_cub.words import tokens
+from mmgen_plugin_cub.tokens import tokens
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 import mmgen
 from mmgen_plugin_cub import files
 from mmgen_plugin_cub.cub import Cub, CubConfig
-from mmgen_plugin_cub.words import tokens
+from mmgen_plugin_cub.tokens import tokens
 
 CLASSES = {  # as a file system may list them: in no order
     "train": {

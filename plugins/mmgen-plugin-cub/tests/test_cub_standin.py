@@ -15,7 +15,7 @@ from mmgen_plugin_cub.cub import Cub, CubConfig
 from mmgen_plugin_cub.drawing import RGB, draw_bird
 from mmgen_plugin_cub.species import Photograph, Species, make_species
 from mmgen_plugin_cub.standin import imagine_birds, stand_in_captions, write_folder
-from mmgen_plugin_cub.words import LENGTH, tokens
+from mmgen_plugin_cub.tokens import LENGTH, tokens
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmgen_plugin_cub.words import encode, tokens, vocabulary
+from mmgen_plugin_cub.tokens import encode, tokens, vocabulary
 
 
 @pytest.mark.parametrize(

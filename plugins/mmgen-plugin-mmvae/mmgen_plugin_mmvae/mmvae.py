@@ -60,7 +60,8 @@ class MMVAE(Objective):
         \tfrac1M \sum_r \big\{ \mathbb E_{q_r} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_r \| p) \big\} \\
         \text{iwae:} \quad & \mathbb E \log \tfrac{1}{MK} \sum_r \sum_k w_r^k, \qquad
         \text{looser:} \quad \tfrac1M \sum_r \mathbb E \log \tfrac1K \sum_k w_r^k \\
-        & \log w_r^k = \sum_m \log p(x_m|z_r^k) + \beta \big[ \log p(z_r^k) - \log \tfrac1M \sum_m q(z_r^k|x_m) \big], \quad
+        & \log w_r^k = \sum_m \log p(x_m|z_r^k) + \beta \big[
+        \log p(z_r^k) - \log \tfrac1M \sum_m q(z_r^k|x_m) \big], \quad
         z_r^k \sim q(z|x_r)
 
     ``dreg`` has the value of ``looser`` (or ``iwae``) and other gradients: the parameters of q are constants in log w,

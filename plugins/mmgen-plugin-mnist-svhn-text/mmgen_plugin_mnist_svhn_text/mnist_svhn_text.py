@@ -12,10 +12,10 @@ from mmgen_plugin_vision.digits import Digits, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import StreetNumbers, load_street_numbers, street_number_files
 
 from .config import DESK, MnistSvhnTextConfig
+from .digit_names import ALPHABET, LENGTH, WORDS, written_words
 from .index_files import find_index_files
 from .pairing import Pairing
 from .sides import make_sides, thin_sides
-from .words import ALPHABET, LENGTH, WORDS, written_words
 
 
 class MnistSvhnText(Dataset):

@@ -15,8 +15,8 @@ import mmgen
 from mmgen import DataError
 from mmgen.runs.config import read_recipe
 from mmgen.testing import check_dataset
+from mmgen_plugin_mnist_svhn_text.digit_names import ALPHABET, WORDS
 from mmgen_plugin_mnist_svhn_text.mnist_svhn_text import MnistSvhnText, MnistSvhnTextConfig
-from mmgen_plugin_mnist_svhn_text.words import ALPHABET, WORDS
 
 IDX = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from mmgen import DataError
 from mmgen_plugin_mnist_svhn_text import pairing as pairing_module
+from mmgen_plugin_mnist_svhn_text.digit_names import ALPHABET, BLANK, LENGTH, WORDS, written_words
 from mmgen_plugin_mnist_svhn_text.index_files import find_index_files, read_pairing
 from mmgen_plugin_mnist_svhn_text.pairing import draw_pairing, thinned
 from mmgen_plugin_mnist_svhn_text.sides import make_sides, thin_sides
-from mmgen_plugin_mnist_svhn_text.words import ALPHABET, BLANK, LENGTH, WORDS, written_words
 
 digits_of_images = st.lists(st.integers(0, 9), min_size=10, max_size=80).map(lambda more: np.array([*range(10), *more]))
 

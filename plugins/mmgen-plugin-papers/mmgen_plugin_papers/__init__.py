@@ -27,15 +27,15 @@ __getattr__, __dir__ = lazily(
     {
         ".costs": ("listing",),
         ".estimate": ("Estimate",),
-        ".numbers": ("table_of_numbers",),
+        ".answers": ("table_of_numbers",),
         ".paper": ("Paper", "papers", "read_paper"),
         ".reproduction": ("Reproduction", "dry_run", "reproduce", "run_reproduction"),
     },
 )
 
 if TYPE_CHECKING:
+    from .answers import table_of_numbers
     from .costs import listing
     from .estimate import Estimate
-    from .numbers import table_of_numbers
     from .paper import Paper, papers, read_paper
     from .reproduction import Reproduction, dry_run, reproduce, run_reproduction

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mmgen.cli.names import numbers as parsed_numbers
-from mmgen.cli.tables import console, show, show_json
+from mmgen.cli.arguments import numbers as parsed_numbers
+from mmgen.cli.screen import console, show, show_json
 from mmgen.errors import MmgenError
 
 from . import Estimate, Reproduction, listing, read_paper, run_reproduction

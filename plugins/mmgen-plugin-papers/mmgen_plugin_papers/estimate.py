@@ -21,8 +21,8 @@ from mmgen.optimizers import Adam
 from mmgen.runs import Plan
 from mmgen.training.stages import Stages
 
+from .experiment_grids import Part
 from .paper import Experiment, Scale
-from .parts import Part
 
 TIMED = 3  # steps, of which the median counts
 ENOUGH = 10.0  # seconds after which no further step is timed

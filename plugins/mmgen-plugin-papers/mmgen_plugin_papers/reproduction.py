@@ -21,14 +21,14 @@ from mmgen_plugin_compare.comparison import RESULTS, ComparisonWarning
 from mmgen_plugin_compare.grid import Grid, Member
 from mmgen_plugin_compare.launchers import Launcher, make_launcher
 from mmgen_plugin_compare.runner import claimed, finished, make_runs
-from mmgen_plugin_compare.table import provenance, results
-from mmgen_plugin_report.words import KINDS
+from mmgen_plugin_compare.summary import provenance, results
+from mmgen_plugin_report.descriptions import KINDS
 
+from .answers import COLUMNS, table_of_numbers
 from .estimate import Estimate, estimates
-from .numbers import COLUMNS, table_of_numbers
+from .experiment_grids import Part, parts_of
 from .page import page
 from .paper import SCALES, Layout, Paper, Scale, read_paper
-from .parts import Part, parts_of
 
 ASKED, NUMBERS, PAGE = "reproduce.yaml", "reproduction.csv", "reproduction.md"
 

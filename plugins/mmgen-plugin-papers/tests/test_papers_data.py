@@ -11,8 +11,8 @@ from mmgen.options import validated
 from mmgen.registry import entries, load
 from mmgen.runs import TrainingConfig
 from mmgen_plugin_papers import papers, read_paper
+from mmgen_plugin_papers.experiment_grids import parts_of
 from mmgen_plugin_papers.paper import SCALES, missing_plugins
-from mmgen_plugin_papers.parts import parts_of
 
 NAMES = ("cmmd", "crmvae", "mmvamp", "smvae")
 # how many numbers each paper prints, their sum, and the sum of the printed deviations, as the papers have them

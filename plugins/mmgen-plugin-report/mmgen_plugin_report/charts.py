@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .numbers import Cell, Key, beta_curves, number
+from .result_cells import Cell, Key, beta_curves, number
 from .runs import Group, ReportedRun
 
 COLOURS = ("#3f7fd0", "#e0792f", "#3a9a62", "#cc5470", "#8667cf", "#159aa8", "#b58b1f", "#808790", "#c85fb0", "#6f8f2a")

@@ -20,12 +20,12 @@ from mmgen.runs.folder import write_text
 from mmgen.yaml_files import dump_yaml
 
 from .charts import Chart, along_beta, learning_curves
+from .descriptions import DataInWords, ObjectiveInWords, data_in_words, objective_in_words
 from .hub.layout import hide_paths, without_paths
 from .latents import LatentPoints, latent_points, opened
-from .numbers import Cell, Key, summary, table
 from .pictures import Picture, pictures
+from .result_cells import Cell, Key, summary, table
 from .runs import Found, Group, ReportedRun, find
-from .words import DataInWords, ObjectiveInWords, data_in_words, objective_in_words
 
 IN_DETAIL = 6  # runs whose pictures and latents are shown
 PICTURE_BYTES = 2_500_000  # of all pictures together, as they are in the page

@@ -16,7 +16,7 @@ from mmgen.errors import MmgenError
 from mmgen.registry.hooks import Hooks, HookWarning
 from mmgen_plugin_report import page as pages_module
 from mmgen_plugin_report import write_report
-from mmgen_plugin_report.numbers import Cell, Key, beta_curves, number, summary, table
+from mmgen_plugin_report.result_cells import Cell, Key, beta_curves, number, summary, table
 from mmgen_plugin_report.runs import find
 
 

@@ -32,7 +32,8 @@ class GradientOrigin(nn.Module):
     .. math::
         q_{\lambda,z_0}(z) = \mathcal N(\mu_\lambda(z_0), \sigma^2_\lambda(z_0)), \qquad
         \hat z_0 = s\, \nabla_{z_0}
-        \Big\{ \mathbb E_{q_{\lambda,z_0}} \sum_m \log p(x_m|z) - \mathrm{KL}(q_{\lambda,z_0} \| p) \Big\} \Big|_{z_0 = 0}
+        \Big\{ \mathbb E_{q_{\lambda,z_0}} \sum_m \log p(x_m|z) - \mathrm{KL}(q_{\lambda,z_0} \| p) \Big\}
+        \Big|_{z_0 = 0}
 
     A row's gradient is that of its own bound (that of the sum over rows, which do not see each other), so its posterior
     does not depend on the rest of its batch. Released code of VGON differentiates the mean over a batch of B rows, so

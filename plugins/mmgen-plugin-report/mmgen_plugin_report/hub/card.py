@@ -11,8 +11,8 @@ from typing import Any
 from mmgen.evaluation.metric import Metric
 from mmgen.yaml_files import dump_yaml
 
-from ..numbers import Key, number
-from ..words import data_in_words, objective_in_words
+from ..descriptions import data_in_words, objective_in_words
+from ..result_cells import Key, number
 
 
 def model_card(

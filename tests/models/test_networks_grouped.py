@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmgen import Data, MultimodalVAE, Provenance, Table, VectorModality
-from mmgen.networks import together
+from mmgen.networks import grouped
 from mmgen.testing import ToyDataset
 
 CASES = {
@@ -42,10 +42,10 @@ def test_terms_and_gradients(case, monkeypatch):
     batch = data.train[:]
     found = {}
     passes = []
-    real = together._together
-    monkeypatch.setattr(together, "_together", lambda networks, x: passes.append(len(networks)) or real(networks, x))
+    real = grouped._together
+    monkeypatch.setattr(grouped, "_together", lambda networks, x: passes.append(len(networks)) or real(networks, x))
     for fewest in (3, 99):
-        monkeypatch.setattr(together, "FEWEST", fewest)
+        monkeypatch.setattr(grouped, "FEWEST", fewest)
         passes.clear()
         torch.manual_seed(0)
         terms = model(batch)
