@@ -148,15 +148,12 @@ class PosteriorCollapse(Collapse):
         """KL of every dimension, ``[N, D]``, by how it is written; of distributions whose variance is not 0."""
 
         def make() -> dict[str, Tensor]:
-            model = evaluation.model
             parts: dict[str, list[Tensor]] = {}
             table = evaluation.rows(evaluation.split)
             table = table.select(_complete(evaluation).nonzero().squeeze(1))
             with evaluation.seeded():
-                for raw in table.batches(evaluation.batch_size):
-                    for name, divergence in _pairs(
-                        model.objective.gaussians(model, model.prepare(raw.to(evaluation.device)))
-                    ):
+                for batch in evaluation.batches(table):
+                    for name, divergence in _pairs(evaluation.model.gaussians(batch)):
                         parts.setdefault(name, []).append(divergence.cpu())
             return {name: torch.cat(each) for name, each in parts.items()}
 
@@ -232,7 +229,6 @@ def _variances(evaluation: Evaluation, target: str, likelihood: Likelihood) -> I
     model, given = evaluation.model, evaluation.subsets[-1]
     table = evaluation.latents().table.select(evaluation.latents().complete[-1].nonzero().squeeze(1))
     with evaluation.seeded():
-        for raw in table.batches(evaluation.batch_size):
-            batch = model.prepare(raw.to(evaluation.device))
-            (taken,) = model.sample_latents(batch, model.mask(batch, given), [target])
+        for batch in evaluation.batches(table):
+            (taken,) = model.sample_latents(batch, given, [target])
             yield likelihood.variance(model.decode(taken[0], target)).flatten(1)

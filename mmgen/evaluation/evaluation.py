@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Data, Table, track
+from ..data import Batch, Data, Table, track
 from ..distributions import random_strata
 from ..errors import DataError
 from ..memory import keep_freed_memory
@@ -125,7 +125,7 @@ class Evaluation:
         if not len(data.split(split)):
             raise DataError(_no_rows(data, split))
         self.considered = self._considered() if subsets is None else [tuple(subset) for subset in subsets]
-        self.subsets = [subset for subset in self.considered if model.objective.infers(model, subset)]
+        self.subsets = [subset for subset in self.considered if model.infers(subset)]
         self._kept: dict[Any, Any] = {}
         self._latents: dict[str, Latents] = {}
 
@@ -181,21 +181,23 @@ class Evaluation:
             torch.manual_seed(self.seed + number)
             yield
 
+    def batches(self, table: Table, rows: int | None = None) -> Iterator[Batch]:
+        """Some rows of a table after others, on the model's device and in the units that its networks see."""
+        for batch in table.batches(self.batch_size if rows is None else rows):
+            yield self.model.prepare(batch.to(self.device))
+
     def _encode(self, table: Table) -> Latents:
-        masks = torch.tensor([[name in subset for name in self.names] for subset in self.subsets], device=self.device)
+        masks = self.model.subset_masks(self.subsets)
         means, samples, own = [], [], []
         with self.seeded():
-            for raw in table.batches(self.batch_size):
-                batch = self.model.prepare(raw.to(self.device))
+            for batch in self.batches(table):
                 experts = self.model.experts(batch)
-                given = masks[:, None] & batch.available
-                posterior = self.model.objective.posterior(self.model, batch, experts, given)
+                posterior = self.model.posterior(batch, masks, experts=experts)
                 means.append(posterior.mean.cpu())
                 samples.append(self.model.latents(posterior)[0].cpu())
-                if not self.model.objective.aggregate.shared:
+                if not self.model.shares_latent:
                     own.append(experts.rsample().cpu())
-        wanted = masks.cpu()[:, None]
-        complete = (table.available | ~wanted).all(-1)
+        complete = (table.available | ~masks.cpu()).all(-1)
         return Latents(
             self.subsets,
             torch.cat(means, 1),
@@ -215,12 +217,11 @@ class Evaluation:
         with self.seeded(2_000_003) if more else torch.no_grad():
             numbers = math.prod(self.model.modalities[target].shape)
             for part in index.split(rows_at_once(numbers, self.batch_size)):
-                z, batch = latents[part].to(self.device), None
+                batch = mask = None
                 if more and given:
                     batch = self.model.prepare(self.latents().table[part].to(self.device))
-                yield self.model.decoder_input(
-                    z, target, batch, None if batch is None else self.model.mask(batch, given)
-                )
+                    mask = self.model.mask(batch, given)
+                yield self.model.decoder_input(latents[part].to(self.device), target, batch, mask)
 
     def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
@@ -229,11 +230,11 @@ class Evaluation:
         own latents.
         """
         if not given:
-            own = 0 if self.model.objective.aggregate.shared else 1 + self.names.index(target)
-            with self.seeded(1_000_003 + own):
+            stream = 0 if self.model.shares_latent else 1 + self.names.index(target)
+            with self.seeded(1_000_003 + stream):
                 return self.model.sample_prior(self.max_rows).cpu()
         latents = self.latents()
-        if latents.own is not None and target in given:
+        if latents.own is not None and self.model.decodes_own(target, given):
             return latents.own[self.names.index(target)]
         return latents.samples[latents.index(given)]
 
@@ -296,7 +297,7 @@ class Evaluation:
 
     def judged(self, metrics: Sequence[Metric]) -> list[dict[Pair, Any]]:
         """What each metric keeps of every pair that it wants; each pair is decoded once."""
-        nothing: list[Subset] = [()] if self.model.objective.infers(self.model, ()) else []
+        nothing: list[Subset] = [()] if self.model.infers(()) else []
         pairs: list[Pair] = [(given, target) for target in self.targets for given in [*nothing, *self.subsets]]
         wanted = {pair: [i for i, metric in enumerate(metrics) if metric.wants(self, pair)] for pair in pairs}
         kept: list[dict[Pair, Any]] = [{} for _ in metrics]

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..data import Batch
-from ..distributions import Gaussian, Mixture
+from ..distributions import Gaussian
 from ..errors import listed
 from .evaluation import Evaluation, Pair, Subset
 from .metric import Metric, MetricConfig, Row, row
@@ -96,13 +96,12 @@ class LogLikelihood(Metric):
         if self.config.conditional:
             given += [(name,) for name in names if len(names) > 1]
             given += [tuple(name for name in names if name != left) for left in names if len(names) > 2]
-        given = [subset for subset in given if evaluation.model.objective.infers(evaluation.model, subset)]
+        given = [subset for subset in given if evaluation.model.infers(subset)]
         table = evaluation.rows(evaluation.split)
         table = table.select(evaluation.draw(len(table), self.config.rows))
         found: dict[tuple[str, str, str], list[Tensor]] = {}
         with evaluation.seeded():
-            for raw in table.batches(64):
-                batch = evaluation.model.prepare(raw.to(evaluation.device))
+            for batch in evaluation.batches(table, 64):
                 experts = evaluation.model.experts(batch)
                 whole = batch.available.all(-1)
                 if whole.any():
@@ -111,7 +110,7 @@ class LogLikelihood(Metric):
                 for subset in given:
                     for (measure, target), values in self._conditional(evaluation, batch, experts, subset).items():
                         found.setdefault((measure, "+".join(subset), target), []).append(values)
-        prior = "the prior depends on data: under N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
+        prior = "the prior depends on data: under N(0, I)" if evaluation.model.has_dynamic_prior else ""
         rows: list[Row] = []
         sizes: dict[tuple[str, int], list[Row]] = {}
         few = min(FEW, self.config.samples / 2)
@@ -146,15 +145,9 @@ class LogLikelihood(Metric):
 
     def _joint(self, evaluation: Evaluation, batch: Batch, experts: Gaussian) -> Tensor:
         """log p(X) of each row, ``[B]``."""
-        model, names = evaluation.model, evaluation.names
-        prior = model.unconditional_prior(len(batch))
-        proposals: list[tuple[list[str], Gaussian | Mixture]]
-        if model.objective.aggregate.shared:
-            proposals = [(names, model.objective.posterior(model, batch, experts, batch.available))]
-        else:
-            proposals = [([name], experts[m]) for m, name in enumerate(names)]
+        prior = evaluation.model.unconditional_prior(len(batch))
         total = torch.zeros(len(batch), device=batch.available.device, dtype=experts.mean.dtype)
-        for targets, proposal in proposals:
+        for targets, proposal in evaluation.model.joint_latents(batch, experts):
             weights = []
             for count in self._chunks(evaluation, len(batch)):
                 z = proposal.rsample((count,))
@@ -171,11 +164,10 @@ class LogLikelihood(Metric):
         Beside them, under ``WEIGHTS``, the effective number of samples (Σ w)²/Σ w² of the rows that have what is given.
         """
         model, names = evaluation.model, evaluation.names
-        mask = torch.tensor([name in given for name in names], device=batch.available.device)
-        posterior = model.objective.posterior(model, batch, experts, mask & batch.available)
+        posterior = model.posterior(batch, given, experts=experts)
         prior = model.unconditional_prior(len(batch))
-        complete = (batch.available | ~mask).all(-1)
-        weighted = "importance" in self.config.conditional and model.objective.aggregate.shared
+        complete = (batch.available | ~model.subset_masks([given])[0]).all(-1)
+        weighted = "importance" in self.config.conditional and model.shares_latent
         each: dict[str, list[Tensor]] = {name: [] for name in names if name not in given}
         log_w: list[Tensor] = []
         for count in self._chunks(evaluation, len(batch)):

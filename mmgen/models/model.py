@@ -23,8 +23,10 @@ from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
 from ..options import validated
 from .building import ModelConfig, likelihood_weights, make_objective
-from .objective import Objective
+from .objective import Objective, ObjectiveConfig
 from .terms import Terms
+
+Given = Sequence[str] | Tensor | None  # names of modalities, masks that broadcast to [..., B, M], or all that rows have
 
 
 class MultimodalVAE(nn.Module):
@@ -133,9 +135,70 @@ class MultimodalVAE(nn.Module):
         """Where the model is."""
         return self.objective.step.device
 
+    @property
+    def name(self) -> str:
+        """What its objective is called."""
+        return str(self.description.get("objective", {}).get("name", type(self.objective).__name__))
+
+    @property
+    def shares_latent(self) -> bool:
+        """Whether all modalities are decoded from one latent; otherwise each has its own."""
+        return self.objective.aggregate.shared
+
+    @property
+    def has_dynamic_prior(self) -> bool:
+        """Whether the prior depends on the data of a row, so that drawing from N(0, I) is a picture rather than the
+        model's own claim.
+        """
+        return self.objective.prior_for.dynamic
+
     def forward(self, batch: Batch) -> Terms:
         """The objective's terms for a batch."""
         return self.objective.terms(self, self.prepare(batch))
+
+    # What a training uses --------------------------------------------------------------------------------------------
+
+    @property
+    def options(self) -> ObjectiveConfig:
+        """The options of the objective; a stage of a training may set others."""
+        return cast(ObjectiveConfig, self.objective.config)
+
+    @options.setter
+    def options(self, options: ObjectiveConfig) -> None:
+        self.objective.config = options
+
+    @property
+    def staged(self) -> tuple[str, ...]:
+        """The options that may change from one stage of a training to the next."""
+        return self.objective.staged
+
+    @property
+    def supports_missing(self) -> bool:
+        """Whether rows that lack modalities can be trained on."""
+        return self.objective.supports_missing
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether training needs labels, of some training rows at least."""
+        return self.objective.needs_labels
+
+    @property
+    def whole_batch(self) -> bool:
+        """Whether the rows of a batch depend on each other, so that it stays in one piece."""
+        return self.objective.whole_batch
+
+    def networks(self) -> list[nn.Module]:
+        """All encoders, those of the objective too, and all decoders."""
+        joint = [module for module in self.objective.modules() if isinstance(module, Encoder)]
+        return [*self.encoders, *joint, *self.decoders]
+
+    def count_step(self) -> None:
+        """One more optimiser step, for what depends on how many there were."""
+        self.objective.step += 1
+
+    def solve(self, train: Table) -> None:
+        """Find what the objective finds in closed form from the training rows, after the last optimiser step."""
+        self.objective.solve(self, train)
 
     # What objectives use ----------------------------------------------------------------------------------------------
 
@@ -219,7 +282,7 @@ class MultimodalVAE(nn.Module):
         """
         with self._inference():
             self._check_given(given)
-            return self.posterior(batch, self.mask(batch, given))
+            return self.posterior(batch, given)
 
     def generate(
         self,
@@ -252,7 +315,7 @@ class MultimodalVAE(nn.Module):
             if batch is None:
                 z = self.sample_prior(samples)
                 return {name: self.output(self.decoder_input(z, name), name, draw=draw) for name in names}
-            latents = self.sample_latents(batch, self.mask(batch, given), names, samples)
+            latents = self.sample_latents(batch, given, names, samples)
             return {name: self.output(z, name, draw=draw) for name, z in zip(names, latents, strict=True)}
 
     def classify(self, batch: Batch) -> dict[str, Tensor]:
@@ -262,31 +325,64 @@ class MultimodalVAE(nn.Module):
         with self._inference():
             return dict(self.objective.classify(self, self.prepare(batch)))
 
-    def posterior(self, batch: Batch, given: Bool[Tensor, "*lead B M"]) -> Mixture:
-        """The objective's test-time posterior for subsets as masks, ``[..., C, B, D]``; each encoder runs once for all
-        of them.
+    def infers(self, given: Sequence[str]) -> bool:
+        """Whether the objective says what z is given these modalities, by name; given nothing: whether it has a prior
+        to draw z from.
+        """
+        return self.objective.infers(self, given)
+
+    def posterior(self, batch: Batch, given: Given = None, *, experts: Gaussian | None = None) -> Mixture:
+        """q(z | x_S) as the objective has it after training: ``[..., C, B, D]``.
+
+        Args:
+            batch: The rows.
+            given: The modalities S that are given, by name, or as masks ``[..., B, M]`` (``[S, 1, M]`` for S subsets
+                at once); what each row has by default. What a row lacks is never given.
+            experts: :meth:`experts` of the batch, where they are known already; each encoder runs once otherwise.
         """
         batch = self.prepare(batch)
-        return self.objective.posterior(self, batch, self.experts(batch), given & batch.available)
+        experts = self.experts(batch) if experts is None else experts
+        return self.objective.posterior(self, batch, experts, self.mask(batch, given))
+
+    def gaussians(self, batch: Batch) -> dict[str, Gaussian]:
+        """The Gaussians over z ``[B, D]`` that the objective has for rows with every modality, by how they are
+        written, such as ``q(z|x_1,x_2)``.
+        """
+        return dict(self.objective.gaussians(self, self.prepare(batch)))
+
+    def joint_latents(self, batch: Batch, experts: Gaussian) -> list[tuple[list[str], Gaussian | Mixture]]:
+        """The independent latents of rows given all that they have: the modalities that are decoded from one, and its
+        posterior.
+
+        One for all modalities; where these keep their own latents, one for each, whose posterior is its expert.
+        """
+        if self.shares_latent:
+            return [(list(self.modalities), self.posterior(batch, experts=experts))]
+        return [([name], experts[m]) for m, name in enumerate(self.modalities)]
+
+    def decodes_own(self, target: str, given: Sequence[str]) -> bool:
+        """Whether a modality is decoded from its own expert: where modalities keep their own latents and it is
+        given.
+        """
+        return not self.shares_latent and target in given
 
     def sample_latents(
-        self, batch: Batch, given: Bool[Tensor, "*lead B M"], targets: Sequence[str], samples: int = 1
-    ) -> list[Tensor]:
-        """What to decode each target from, z ~ q(z | x_S) (its mean where the objective decodes that) and what its
-        decoder takes besides: ``[samples, ..., B, D]``.
+        self, batch: Batch, given: Given, targets: Sequence[str], samples: int = 1
+    ) -> list[Float[Tensor, "samples *lead B _"]]:
+        """What to decode each target from: z ~ q(z | x_S) (its mean where the objective decodes that), and what its
+        decoder takes besides.
 
-        One latent serves all targets; where modalities keep their own latents, a target that is given is decoded from
-        its own expert.
+        One latent serves all targets, but for those of rows of which :meth:`decodes_own` is true.
         """
         batch = self.prepare(batch)
         experts = self.experts(batch)
-        given = given & batch.available
-        shared = self.latents(self.objective.posterior(self, batch, experts, given), samples)
-        if self.objective.aggregate.shared:
-            return [self.decoder_input(shared, target, batch, given) for target in targets]
+        mask = self.mask(batch, given)
+        shared = self.latents(self.posterior(batch, mask, experts=experts), samples)
+        if self.shares_latent:
+            return [self.decoder_input(shared, target, batch, mask) for target in targets]
         own = experts.rsample((samples,))
-        seen = given[..., None]
-        lead = given.dim() - 2
+        seen = mask[..., None]
+        lead = mask.dim() - 2
         return [
             torch.where(seen[..., m, :], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared)
             for m in (self._index(target) for target in targets)
@@ -326,9 +422,9 @@ class MultimodalVAE(nn.Module):
         parameter = next(floating, self.objective.step.new_zeros((), dtype=torch.get_default_dtype()))
         shape = (len(self.modalities), count, self.config.latent_dim)
         nothing = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
-        unit, prior = Gaussian(nothing, nothing), self.objective.prior_for
+        unit = Gaussian(nothing, nothing)
         everything = torch.ones(count, len(self.modalities), dtype=torch.bool, device=parameter.device)
-        return unit[0] if prior.dynamic else prior(self, unit, everything)
+        return unit[0] if self.has_dynamic_prior else self.objective.prior_for(self, unit, everything)
 
     def output(self, z: Float[Tensor, "*lead _"], target: str, *, draw: bool = False) -> Tensor:
         """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``, for what the decoder takes
@@ -340,13 +436,21 @@ class MultimodalVAE(nn.Module):
         ((_, parameters, _),) = self._decode({m: z})
         return self._transforms()[m].inverse(likelihood.sample(parameters) if draw else likelihood.mean(parameters))
 
-    def mask(self, batch: Batch, given: Sequence[str] | None) -> Bool[Tensor, "B M"]:
-        """Names of modalities as a mask of what each row has of them."""
+    def subset_masks(self, subsets: Sequence[Sequence[str]]) -> Bool[Tensor, "S 1 M"]:
+        """Subsets of modalities, by name, as masks for all rows, on the model's device."""
+        masks = torch.zeros(len(subsets), 1, len(self.modalities), dtype=torch.bool, device=self.device)
+        for mask, subset in zip(masks, subsets, strict=True):
+            mask[0, [self._index(name) for name in subset]] = True
+        return masks
+
+    def mask(self, batch: Batch, given: Given = None) -> Bool[Tensor, "*lead B M"]:
+        """What each row has of the given modalities: of those that are named, or of masks that broadcast to
+        ``[..., B, M]``; of all by default.
+        """
         if given is None:
             return batch.available
-        wanted = torch.zeros(len(self.modalities), dtype=torch.bool, device=batch.available.device)
-        wanted[[self._index(name) for name in given]] = True
-        return batch.available & wanted
+        masks = given if isinstance(given, Tensor) else self.subset_masks([given])[0].to(batch.available.device)
+        return masks & batch.available
 
     # Inside -----------------------------------------------------------------------------------------------------------
 
@@ -373,32 +477,29 @@ class MultimodalVAE(nn.Module):
 
     def _check_given(self, given: Sequence[str] | None) -> None:
         """Refuse what the objective does not infer from, where somebody asks for it by name."""
-        if given is None or self.objective.infers(self, given):
+        if given is None or self.infers(given):
             return
-        called = self.description.get("objective", {}).get("name", type(self.objective).__name__)
         if not given:
-            raise MmgenError(f"The objective {called!r} has no prior to generate from; say which modalities are given.")
+            raise MmgenError(
+                f"The objective {self.name!r} has no prior to generate from; say which modalities are given."
+            )
         sizes = range(1, len(self.modalities) + 1)
         subsets = chain.from_iterable(combinations(self.modalities, size) for size in sizes)
-        possible = [
-            "+".join(subset)
-            for subset in islice((subset for subset in subsets if self.objective.infers(self, subset)), 3)
-        ]
+        possible = ["+".join(subset) for subset in islice((subset for subset in subsets if self.infers(subset)), 3)]
         raise MmgenError(
-            f"The objective {called!r} infers nothing from {'+'.join(given)} alone; it can from {listed(possible)}."
+            f"The objective {self.name!r} infers nothing from {'+'.join(given)} alone; it can from {listed(possible)}."
         )
 
     def _check_target(self, name: str) -> None:
         """Refuse a modality that the model cannot generate."""
         self._index(name)
         if name not in self.decoder_sizes:
-            called = self.description.get("objective", {}).get("name", type(self.objective).__name__)
             can = (
                 f"it generates {listed(self.decoder_sizes)}"
                 if self.decoder_sizes
                 else "it generates nothing: it has no decoders"
             )
-            raise MmgenError(f"The objective {called!r} does not generate {name!r}; {can}.")
+            raise MmgenError(f"The objective {self.name!r} does not generate {name!r}; {can}.")
 
     def _index(self, name: str) -> int:
         names = list(self.modalities)

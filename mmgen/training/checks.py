@@ -17,15 +17,14 @@ from ..runs import TrainingConfig
 def check_data(model: MultimodalVAE, data: Data) -> None:
     """Refuse rows that the objective cannot be trained on, and modalities or labels that no training row has."""
     _check_modalities(data)
-    name = model.description["objective"]["name"]
-    for side in (
-        () if model.objective.supports_missing else ("train", "val")
-    ):  # what it learns from, and what chooses the model
+    name = model.name
+    needed = () if model.supports_missing else ("train", "val")  # what it learns from, and what chooses the model
+    for side in needed:
         table = data.split(side)
         if lacking := int((~table.available.all(-1)).sum()):
             who = f"The objective {name!r} needs every modality in every {SPLITS[side]} row"
             raise MmgenError(f"{who}, and {lacking} of {len(table)} rows of {data.name!r} lack some.")
-    if model.objective.needs_labels:
+    if model.needs_labels:
         _check_labels(model, data, name)
 
 
@@ -47,7 +46,7 @@ def _check_modalities(data: Data) -> None:
 
 def _check_labels(model: MultimodalVAE, data: Data, name: str) -> None:
     """At least one training row has the label that the objective predicts: the one that it names, or any."""
-    chosen = getattr(model.objective.config, "label", None)
+    chosen = getattr(model.options, "label", None)
     labels = [label for label in data.train.labels if label == chosen] or list(data.train.labels)
     if not any(bool((data.train.labels[label] >= 0).any()) for label in labels):
         none = f"no training row of {data.name!r} has a known {listed(labels)}"
@@ -57,9 +56,9 @@ def _check_labels(model: MultimodalVAE, data: Data, name: str) -> None:
 
 def check_batches(model: MultimodalVAE, config: TrainingConfig) -> None:
     """Refuse to cut a batch into parts whose rows must see each other."""
-    if not model.objective.whole_batch:
+    if not model.whole_batch:
         return
-    compares = f"The objective {model.description['objective']['name']!r} compares the rows of a batch with each other"
+    compares = f"The objective {model.name!r} compares the rows of a batch with each other"
     if config.microbatches > 1:
         raise MmgenError(f"{compares}, so training.microbatches must be 1.")
     if PartialState().num_processes > 1:

@@ -92,7 +92,7 @@ def latent_use(
         batch_size: Rows at a time.
         seed: Of the draw of rows, and of posteriors that are drawn.
     """
-    usable = table.available.any(-1) if model.objective.supports_missing else table.available.all(-1)
+    usable = table.available.any(-1) if model.supports_missing else table.available.all(-1)
     rows = usable.cpu().nonzero().squeeze(1)
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:ROWS]].sort().values
     if len(rows) < 2:
@@ -103,7 +103,7 @@ def latent_use(
         torch.manual_seed(seed)
         for some in rows.split(batch_size):
             batch = gather(some)
-            posterior = model.posterior(batch, batch.available)
+            posterior = model.posterior(batch)
             components = posterior.components
             parts.append(tuple(value.cpu() for value in (components.mean, components.variance, posterior.log_weights)))
     share = informed_share(parts)

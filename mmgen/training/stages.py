@@ -25,20 +25,20 @@ class Stages:
     def __init__(self, model: MultimodalVAE, plan: Sequence[Stage]) -> None:
         self.model, self.plan = model, plan
         self.parameters = {_part(model, name): p for name, p in model.named_parameters() if p.requires_grad}
-        self.options = model.objective.config
-        kind, name = type(model.objective), model.description["objective"]["name"]
+        self.options = model.options
+        kind, name = type(self.options), model.name
         self.stage_options = []
         for number, stage in enumerate(plan):
             where = f"training.stages.{number}"
             for option in stage.objective:
-                if option in kind.Config.model_fields and option not in kind.staged:
-                    can = f"it can change {listed(kind.staged)}" if kind.staged else "it can change none"
+                if option in kind.model_fields and option not in model.staged:
+                    can = f"it can change {listed(model.staged)}" if model.staged else "it can change none"
                     raise MmgenError(
                         f"{where}.objective: the objective {name!r} cannot change its option {option!r} between "
                         f"stages; {can}."
                     )
             self.stage_options.append(
-                validated(kind.Config, {**self.options.model_dump(), **stage.objective}, f"{where}.objective")
+                validated(kind, {**self.options.model_dump(), **stage.objective}, f"{where}.objective")
             )
             for part in stage.train:
                 if not any(_within(name, part) for name in self.parameters):
@@ -60,7 +60,7 @@ class Stages:
         stage = self.plan[number]
         for name, parameter in self.parameters.items():
             parameter.requires_grad_(not stage.train or any(_within(name, part) for part in stage.train))
-        self.model.objective.config = self.stage_options[number]
+        self.model.options = self.stage_options[number]
         return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
 
     def train_mode(self, wrapped: nn.Module) -> None:
@@ -75,7 +75,7 @@ class Stages:
         """The model as it was before the first stage."""
         for parameter in self.parameters.values():
             parameter.requires_grad_(True)
-        self.model.objective.config = self.options
+        self.model.options = self.options
 
 
 def _part(model: MultimodalVAE, name: str) -> str:

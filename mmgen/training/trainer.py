@@ -17,7 +17,6 @@ from ..data.census import census
 from ..distributions import share_of_batch
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE, Terms
-from ..networks import Encoder
 from ..optimizers import Adam, AdamW
 from ..options import validated
 from ..registry.hooks import Hooks
@@ -144,8 +143,7 @@ class _Session:
         device = accelerator.device
         self.train_table, self.val_table = _place(data.train, device), _place(data.val, device)
         if config.compile:
-            joint = [module for module in model.objective.modules() if isinstance(module, Encoder)]
-            for network in (*model.encoders, *joint, *model.decoders):
+            for network in model.networks():
                 network.compile()
         model.to(device)
         self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))
@@ -316,7 +314,7 @@ class _Session:
         assert self.guard is not None
         self.guard.watch(sums[:-1], step)
         self._update()
-        self.model.objective.step += 1
+        self.model.count_step()
         self.progress.step += 1
         return sums
 
@@ -458,7 +456,7 @@ class _Session:
             self.model.load_state_dict(self.best_weights)
         self.model.eval()
         with torch.no_grad():
-            self.model.objective.solve(self.model, self.train_table)
+            self.model.solve(self.train_table)
         self.accelerator.wait_for_everyone()
         if self.writer:
             self.writer.write_tensors(MODEL, {name: value.cpu() for name, value in self.model.state_dict().items()})

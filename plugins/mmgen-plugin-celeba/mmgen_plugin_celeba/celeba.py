@@ -167,8 +167,10 @@ class CelebA(Dataset):
             cut = split_rows(len(tables["train"]), test=0, val=0.1, seed=config.seed)
             tables |= {side: tables["train"].select(torch.from_numpy(cut[side])) for side in ("val", "train")}
         return Splits(
-            **tables,
-            provenance=self._provenance(files, source, tables),
+            tables["train"],
+            tables["val"],
+            tables["test"],
+            self._provenance(files, source, tables),
             labels={"attributes": ATTRIBUTES},
             facts={
                 "text": "made from the attributes" if files.text is None else files.text.name,

@@ -115,8 +115,10 @@ class Cub(Dataset):
         captions = {side: self._captions(folder, side) for side in CAPTIONS}
         tables, facts = read_rows(folder, self.config, captions, self._alphabet())
         return Splits(
-            **tables,
-            provenance=self._provenance(folder, sum(facts["pictures"].values())),
+            tables["train"],
+            tables["val"],
+            tables["test"],
+            self._provenance(folder, sum(facts["pictures"].values())),
             labels=dict.fromkeys(PARTS, COLOURS),
             facts=facts,
         )

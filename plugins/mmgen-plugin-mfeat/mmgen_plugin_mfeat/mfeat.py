@@ -80,9 +80,12 @@ class MultipleFeatures(Dataset):
         )
         simulated = (root / MARKER).exists()
         what = "made-up digits in the layout of" if simulated else "handwritten digits,"
+        train, val, test = (table.select(torch.from_numpy(sides[side])) for side in ("train", "val", "test"))
         return Splits(
-            **{side: table.select(torch.from_numpy(rows)) for side, rows in sides.items()},
-            provenance=Provenance(
+            train,
+            val,
+            test,
+            Provenance(
                 "simulated" if simulated else "real",
                 f"{len(table)} {what} UCI Multiple Features, six feature sets",
                 str(root),

@@ -124,8 +124,10 @@ class MirFlickr(Dataset):
         )
         concepts = tuple(f"concept {number}" for number in range(1, CONCEPTS + 1))
         return Splits(
-            **tables,
-            provenance=provenance,
+            tables["train"],
+            tables["val"],
+            tables["test"],
+            provenance,
             labels={"concept": concepts},
             facts={"split": config.split, "unlabelled": len(further)},
         )

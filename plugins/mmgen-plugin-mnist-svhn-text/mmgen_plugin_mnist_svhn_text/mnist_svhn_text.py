@@ -109,8 +109,10 @@ class MnistSvhnText(Dataset):
         summary = f"{digits.summary}; {numbers.summary}; English words, generated; pairing {facts['pairing']}"
         source = "; ".join(dict.fromkeys((digits.source, numbers.source)))
         return Splits(
-            **tables,
-            provenance=Provenance("real" if real else "stand-in", summary, source),
+            tables["train"],
+            tables["val"],
+            tables["test"],
+            Provenance("real" if real else "stand-in", summary, source),
             labels={"digit": WORDS},
             facts=facts,
         )

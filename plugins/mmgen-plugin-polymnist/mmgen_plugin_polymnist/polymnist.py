@@ -59,7 +59,9 @@ class PolyMNIST(Dataset):
         for side in ("train", "val", "test"):
             tables[side] = self._table(sides[side], first)
             first += len(tables[side])
-        return Splits(**tables, provenance=provenance, labels={"digit": CLASSES}, facts=facts)
+        return Splits(
+            tables["train"], tables["val"], tables["test"], provenance, labels={"digit": CLASSES}, facts=facts
+        )
 
     def _official(self, root: Path) -> tuple[dict[str, Tuples], Provenance, dict[str, Any]]:
         config, names = self.config, folder_names(self.config.digit_scale)

@@ -93,7 +93,9 @@ class Rats(Dataset):
             "tuples_per_odour": dict(zip(ODOURS, tuples.tolist())),
             "recorded_trials": {name: len(recording.odour) for name, recording in recordings.items()},
         }
-        return Splits(**sides, provenance=self._provenance(), labels={"odour": ODOURS}, facts=facts)
+        return Splits(
+            sides["train"], sides["val"], sides["test"], self._provenance(), labels={"odour": ODOURS}, facts=facts
+        )
 
     def sources(self) -> list[Path]:
         """The files of all rats; none when the recordings are simulated."""

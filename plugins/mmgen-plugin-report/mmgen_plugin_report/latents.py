@@ -48,11 +48,7 @@ def opened(reported: ReportedRun, max_rows: int = 10_000) -> Evaluation | str:
     try:
         model, data = reported.run.model, reported.run.data
         everything = tuple(model.modalities)
-        subsets = [
-            s
-            for s in dict.fromkeys([*((name,) for name in everything), everything])
-            if model.objective.infers(model, s)
-        ]
+        subsets = [s for s in dict.fromkeys([*((name,) for name in everything), everything]) if model.infers(s)]
         if not len(data.split(SPLIT)):
             return "its data have no test rows."
         return Evaluation(
@@ -137,7 +133,7 @@ def _sentences(reported: ReportedRun, evaluation: Evaluation, plane: str, points
         f"Posterior means of {len(evaluation.latents().table):,} test rows given each modality alone and all of "
         f"them: {points:,} points. {plane}"
     ]
-    if not evaluation.model.objective.aggregate.shared:
+    if not evaluation.model.shares_latent:
         said.append("Each modality keeps its own latent; the points given all modalities are means over theirs.")
     if not labelled:
         said.append("The rows have no label with classes to colour or filter them by.")

@@ -63,8 +63,8 @@ def grid_lines(model: MultimodalVAE, batch: Batch) -> list[Line]:
         if name not in model.decoder_sizes:
             continue
         others = [other for other in names if other != name]
-        given = others if others and model.objective.infers(model, others) else names
-        if not model.objective.infers(model, given):
+        given = others if others and model.infers(others) else names
+        if not model.infers(given):
             continue
         modality = model.modalities[name]
         values = model.generate(batch.to(model.device), given, [name])[name][0].cpu()

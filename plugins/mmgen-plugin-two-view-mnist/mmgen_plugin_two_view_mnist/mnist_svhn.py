@@ -95,9 +95,12 @@ class MnistSvhn(Dataset):
         else:
             sides = drawn_sides(pools, counts, config.val_fraction, config.repeats, config.seed)
         how = "index files" if folder else f"drawn with seed {config.seed}, {config.repeats} repetitions"
+        tables = make_tables(pools, sides)
         return Splits(
-            **make_tables(pools, sides),
-            provenance=Provenance(
+            tables["train"],
+            tables["val"],
+            tables["test"],
+            Provenance(
                 "real" if real else "stand-in",
                 f"{'/'.join(f'{len(sides[side][0]):,}' for side in SIDES)} tuples; {summary}; {numbers.summary}; "
                 f"pairing {how}",

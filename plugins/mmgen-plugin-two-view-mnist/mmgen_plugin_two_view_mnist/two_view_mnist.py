@@ -78,7 +78,9 @@ class TwoViewMnist(Dataset):
         for side in SIDES:
             tables[side] = _table(sides[side], start)
             start += len(tables[side])
-        return Splits(**tables, provenance=provenance, labels={"digit": CLASSES}, facts=facts)
+        return Splits(
+            tables["train"], tables["val"], tables["test"], provenance, labels={"digit": CLASSES}, facts=facts
+        )
 
     def _made(self) -> tuple[dict[str, TwoViews], Provenance]:
         config = self.config

@@ -141,8 +141,10 @@ class XRMB(Dataset):
             else Provenance("simulated", f"{summary}, seed {config.seed}")
         )
         return Splits(
-            **tables,
-            provenance=provenance,
+            tables["train"],
+            tables["val"],
+            tables["test"],
+            provenance,
             labels={"phone": tuple(str(code) for code in range(PHONES))},
             facts={"protocol": which, "speakers": speakers},
         )
