@@ -14,7 +14,7 @@ from cases import CASES
 from ours import random_data, with_labels
 from protocol import peak, report, wait
 
-from mmgen import MultimodalVAE, Trainer, evaluate
+from mmgen import MultimodalVAE, Trainer
 
 
 def main() -> None:
@@ -33,11 +33,11 @@ def main() -> None:
             encoder.register_forward_hook(lambda *_: calls.__setitem__(0, calls[0] + 1))
         run = Trainer(epochs=1, batch_size=case.batch_size).fit(model, data)
         before = peak()
-        evaluate(run, [metric], **{metric: options[metric]})
+        run.evaluate([metric], **{metric: options[metric]})
         report(parameters=0)
         while wait():
             calls[0], start = 0, time.perf_counter()
-            evaluate(run, [metric], **{metric: options[metric]})
+            run.evaluate([metric], **{metric: options[metric]})
             report(seconds=time.perf_counter() - start, memory=peak() - before, encodings=calls[0])
 
 

@@ -47,9 +47,10 @@ _PUBLIC = {
         "Terms",
     ),
     ".runs": ("Run", "load_run"),
-    ".training": ("Trainer", "TrainingConfig"),
+    ".training": ("Trainer", "TrainingConfig", "train"),
     ".evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
     ".errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
+    ".registry": ("register",),
     ".registry.hookspecs": ("ReportSection", "hookimpl"),
 }
 __all__ = sorted(name for names in _PUBLIC.values() for name in names)
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from .errors import *
     from .evaluation import *
     from .models import *
+    from .registry import register
     from .registry.hookspecs import ReportSection, hookimpl
     from .runs import *
     from .training import *

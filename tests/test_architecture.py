@@ -12,13 +12,14 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 PLUGIN_FILES = sorted(ROOT.glob("*/*/mmgen_plugin_*/**/*.py"))
 FLOORS = [
-    {"errors", "lazy"},
-    {"options", "yaml_files", "memory", "optimizers", "bounds", "vision"},
+    {"errors", "lazy", "processes"},
+    {"options", "yaml_files", "memory", "optimizers", "bounds", "vision", "files", "screen"},
     {"distributions", "networks", "registry"},
     {"data"},
     {"models"},
+    {"evaluation"},
     {"runs"},
-    {"training", "evaluation"},
+    {"training"},
     {"cli"},
 ]
 # Plugins that several commands or datasets are made of: their files may be longer.
@@ -85,7 +86,7 @@ def required(folder):
 @pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: "/".join(path.relative_to(ROOT).parts[2:]))
 def test_plugins_are_short_and_use_public_names(path):
     text, own = path.read_text(), path.relative_to(ROOT).parts[2]
-    longest = 270 if own.removeprefix("mmgen_plugin_") in TOOLS else 150
+    longest = 300 if own.removeprefix("mmgen_plugin_") in TOOLS else 200
     assert len(text.splitlines()) <= longest, "a plugin's file fits in the head"
     there = {own, "mmgen", *required(ROOT.joinpath(*path.relative_to(ROOT).parts[:2]))}
     for node in ast.walk(ast.parse(text)):
@@ -190,7 +191,7 @@ def test_the_search_for_circles_finds_them():
     ],
 )
 def test_interfaces_are_short(name):
-    assert len((ROOT / "mmgen" / f"{name}.py").read_text().splitlines()) <= 150
+    assert len((ROOT / "mmgen" / f"{name}.py").read_text().splitlines()) <= 180
 
 
 def test_schemas_are_current():

@@ -68,8 +68,8 @@ def train(
     from .train import command
 
     training = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    model = {"latent_dim": latent_dim, "beta": beta}
-    command(objective, dataset, recipe, config, assignments or [], aggregator, prior, output, resume, training, model)
+    model = {"latent_dim": latent_dim, "beta": beta, "aggregator": aggregator, "prior": prior}
+    command(objective, dataset, recipe, config, assignments or [], output, resume, {**training, **model})
 
 
 def evaluate(

@@ -6,9 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..data import Table
 from ..errors import MmgenError, listed, nearest
 from ..runs import Run, load_run
 from ..runs.config import from_assignments
@@ -53,19 +50,6 @@ def opened(
     if data is not None:
         changes[location_option(run.config["dataset"]["name"])] = str(Path(data).expanduser().resolve())
     return (load_run(path, dataset=changes) if changes else run), options
-
-
-def rows_of(run: Run, split: str | None, otherwise: str = "test") -> str:
-    """The split that was asked for, else ``otherwise``; new rows where a run reads nothing but those."""
-    if split is not None:
-        return split
-    data = run.data
-    return "new" if otherwise == "test" and data.new is not None and not len(data.test) else otherwise
-
-
-def ids_of(table: Table) -> dict[str, np.ndarray]:
-    """What the rows are called, as a column, where something calls them."""
-    return {} if table.identity is None or table.identity.ids is None else {"id": table.identity.ids.astype(str)}
 
 
 def numbers(text: str | None, kind: type, option: str) -> list[Any] | None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import MmgenError
-from ..evaluation import Evaluation
-from ..evaluation import evaluate as compute
 from ..evaluation.figures import check_view, save_figures
 from ..evaluation.headline import in_headline
 from ..options import merge
 from ..registry import load
-from .arguments import opened, rows_of, split_names
-from .screen import console, show, show_json
+from ..screen import console, show, show_json
+from .arguments import opened, split_names
 
 
 def command(
@@ -35,11 +33,11 @@ def command(
         load("metrics", name)
     if split not in (None, "train", "val", "test", "new"):
         raise MmgenError(f"--split: there is no split {split!r}; there are train, val, test and new.")
-    split = rows_of(run, split)
-    evaluation = Evaluation(run.model, run.data_to_evaluate(), split=split, seed=run.config["training"]["seed"])
+    split = run.split(split)
+    evaluation = run.evaluation(split)
     screen = console()
     notify = None if as_json else lambda sentence: screen.print(sentence, highlight=False)
-    rows = compute(run, names, split, notify=notify, evaluation=evaluation, **options.get("metrics", {}))
+    rows = run.evaluate(names, notify=notify, evaluation=evaluation, **options.get("metrics", {}))
     of_metrics = merge(run.config.get("metrics", {}), options.get("metrics", {}))
     figures = figures and not run.reads_other_data
     made = save_figures(evaluation, run.history, path / "figures", view=latents, options=of_metrics) if figures else []

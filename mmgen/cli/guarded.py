@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..processes import is_main_process
+
 if TYPE_CHECKING:
     import typer
 
@@ -49,7 +51,7 @@ def say_namesakes() -> None:
     """Say on the error output that another distribution's files are mixed with these."""
     from ..registry.namesakes import namesakes
 
-    if _is_main_process():
+    if is_main_process():
         for sentence in namesakes():
             print(f"mmgen: {sentence}", file=sys.stderr)  # noqa: T201
 
@@ -66,13 +68,9 @@ def _usage(error: Any) -> int:
 def _fail(error: object, debug: bool, code: int) -> int:
     if debug and isinstance(error, BaseException):
         raise error
-    if _is_main_process():
+    if is_main_process():
         print(f"mmgen: {error}", file=sys.stderr)  # noqa: T201 - rich would wrap it, and scripts read it
     return code
-
-
-def _is_main_process() -> bool:
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _one_line(
@@ -84,5 +82,5 @@ def _one_line(
     line: str | None = None,
 ) -> None:
     """Warnings as a sentence, without the source line that caused them."""
-    if _is_main_process() and category.__module__.startswith("mmgen"):
+    if is_main_process() and category.__module__.startswith("mmgen"):
         print(f"mmgen: {message}", file=sys.stderr)  # noqa: T201

@@ -12,8 +12,8 @@ from ..options import condition_in_words, type_in_words
 from ..registry import KINDS, Entry, entries, load_entry
 from ..registry.components import singular
 from ..runs.config import read_recipe, recipes
+from ..screen import console, show, show_json
 from ..yaml_files import dump_yaml
-from .screen import console, show, show_json
 
 
 def command(name: str, as_json: bool) -> None:

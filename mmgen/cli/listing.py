@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import MmgenError, PluginError, listed, nearest
 from ..registry import Entry, declared_files, entries, listable, load_entry, summary
 from ..registry.namesakes import namesakes
+from ..screen import console, show, show_json
 from ..yaml_files import read_mapping
-from .screen import console, show, show_json
 
 
 def list_command(kind: str | None, as_json: bool) -> None:

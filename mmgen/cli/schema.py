@@ -9,13 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..errors import MmgenError, listed, nearest
+from ..files import write_text
 from ..models import ModelConfig
 from ..registry import CORE, KINDS, entries, load_entry
 from ..registry.components import singular
 from ..runs import TrainingConfig
 from ..runs.config import Recipe, RunConfig
-from ..runs.folder import write_text
-from .screen import console, show_json
+from ..screen import console, show_json
 
 
 def schemas(distribution: str | None = None) -> dict[str, dict[str, Any]]:

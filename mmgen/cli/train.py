@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..runs import RunFolder, layered
-from ..runs.config import from_assignments, over
-from ..runs.opening import located
-from ..training.single import train_run
-from .screen import console
+from ..runs import RunFolder
+from ..screen import console
+from ..training.train import configured, train_run
 
 
 def command(
@@ -18,34 +16,23 @@ def command(
     recipe: str | None,
     config: Path | None,
     assignments: list[str],
-    aggregator: str | None,
-    prior: str | None,
     output: Path | None,
     resume: bool,
-    training: dict[str, Any],
-    model: dict[str, Any],
+    settings: dict[str, Any],
 ) -> None:
     """Resolve the configuration, train, and say where the run is."""
     screen = console()
-    options: dict[str, Any] = {
-        "training": {key: value for key, value in training.items() if value is not None},
-        "model": {key: value for key, value in model.items() if value is not None},
-    }
-    options |= {
-        key: {"name": value} for key, value in (("aggregator", aggregator), ("prior", prior)) if value is not None
-    }
-    options = {key: value for key, value in options.items() if value}
-    begun = RunFolder(output) if resume and output is not None and RunFolder(output).holds_a_run else None
-    if begun is not None and not any((objective, dataset, recipe, config)):
-        written = begun.config()
-        written["dataset"] = located(written["dataset"], begun)
-        wanted = over(written, over(from_assignments(assignments), options))
-    else:
-        wanted = layered(
-            objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=assignments, options=options
-        )
-    folder = RunFolder(output if output is not None else _default_output(wanted, resume))
-    run = train_run(wanted, folder, resume=resume, screen=screen)
+    resolved = configured(
+        objective,
+        dataset,
+        recipe=recipe,
+        config=config,
+        resumed=RunFolder(output) if resume and output is not None else None,
+        assignments=assignments,
+        settings={name: value for name, value in settings.items() if value is not None},
+    )
+    folder = RunFolder(output if output is not None else _default_output(resolved, resume))
+    run = train_run(resolved, folder, resume=resume, screen=screen)
     screen.print(f"Run: {run.path}", highlight=False)
     screen.print(f"Next: mmgen evaluate {run.path}", highlight=False)
 

@@ -20,8 +20,9 @@ from typing import Any
 from filelock import FileLock
 
 from ..errors import MmgenError
+from ..registry import entry_of, is_local
 from .dataset import Dataset, Provenance, Splits
-from .describing import describe_modality, described, is_declared
+from .describing import describe_modality, described
 from .missing import OPTIONS
 from .schema import Schema
 from .table import Table
@@ -57,7 +58,8 @@ def is_recognised(dataset: Dataset) -> bool:
     be another one tomorrow under the same name: such a dataset is prepared anew each time.
     """
     kind = type(dataset)
-    return is_declared("datasets", kind) and kind.__init__ is Dataset.__init__
+    entry = entry_of("datasets", kind)
+    return entry is not None and not is_local(entry) and kind.__init__ is Dataset.__init__
 
 
 def cache_key(dataset: Dataset) -> str:

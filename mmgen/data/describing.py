@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import MmgenError, PluginError, listed, nearest
+from ..errors import MmgenError, listed, nearest
 from ..options import validated, without_idle
-from ..registry import entries, load
+from ..registry import load, name_of
 from .modality import Modality
 from .schema import brief, differing_vocabulary
 
@@ -65,23 +65,6 @@ def described(modalities: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality
     return change_modalities({}, modalities)
 
 
-def is_declared(kind: str, cls: type) -> bool:
-    """Whether a class is a component of an installed distribution."""
-    package = cls.__module__.partition(".")[0]
-    return any(
-        entry.point.load() is cls
-        for entry in entries(kind)
-        if entry.point.value.partition(":")[0].partition(".")[0] == package
-    )
-
-
 def describe_modality(modality: Modality) -> dict[str, Any]:
     """A modality as its kind and all its fields: what a run keeps, and :func:`change_modalities` reads."""
-    value = f"{type(modality).__module__}:{type(modality).__qualname__}"
-    for entry in entries("modalities"):
-        if entry.point.value == value:
-            return {"kind": entry.name, **modality.model_dump(mode="json")}
-    raise PluginError(
-        f"The modality class {value} is not declared under the entry-point group mmgen.modalities of any installed "
-        "distribution."
-    )
+    return {"kind": name_of("modalities", type(modality)), **modality.model_dump(mode="json")}

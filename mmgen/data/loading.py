@@ -11,7 +11,7 @@ import torch
 
 from ..errors import DataError, MmgenError, listed
 from ..options import validated
-from ..registry import load
+from ..registry import load_component, name_of
 from .cache import cached_splits, prepared_splits
 from .dataset import Dataset, Provenance, Splits
 from .describing import ALL, change_modalities
@@ -73,23 +73,41 @@ class Data:
         return getattr(self, name)
 
 
-def load_dataset(name: str, **options: Any) -> Data:
-    """Load a dataset by its name (``mmgen list datasets``).
+def load_dataset(dataset: str | type[Dataset] | Dataset, **options: Any) -> Data:
+    """Load a dataset: one that is installed, by its name (``mmgen list datasets``), a class, or a dataset as it is.
 
     Args:
-        name: Of an installed dataset.
-        **options: Fields of the dataset's configuration (``mmgen info NAME``).
+        dataset: A name, a subclass of :class:`mmgen.Dataset`, or an instance of one.
+        **options: Fields of the dataset's configuration (``mmgen info NAME``); none with an instance, which has its
+            own.
 
     Raises:
         MmgenError: An unknown name or option, or files that are missing or damaged: one sentence that says which.
+
+    >>> import mmgen
+    >>> data = mmgen.load_dataset("mfeat", simulate=True)
+    >>> list(data.modalities)
+    ['fourier', 'profile', 'karhunen', 'pixels', 'zernike', 'morphology']
     """
-    return open_dataset(name, make_dataset(name, options))
+    return open_dataset(name_of_dataset(dataset), make_dataset(dataset, options))
 
 
-def make_dataset(name: str, options: Mapping[str, Any]) -> Dataset:
-    """The dataset called ``name`` with its options checked; nothing is read yet."""
-    kind = load("datasets", name)
+def make_dataset(dataset: str | type[Dataset] | Dataset, options: Mapping[str, Any]) -> Dataset:
+    """A dataset with its options checked; nothing is read yet."""
+    if isinstance(dataset, Dataset):
+        if options:
+            raise MmgenError(
+                f"The dataset {name_of_dataset(dataset)!r} has its options already; leave out {listed(options)}, or "
+                "give its class."
+            )
+        return dataset
+    kind: type[Dataset] = load_component("datasets", dataset)
     return kind(validated(kind.Config, options, "dataset"))
+
+
+def name_of_dataset(dataset: str | type[Dataset] | Dataset) -> str:
+    """What it is called in runs."""
+    return name_of("datasets", type(dataset) if isinstance(dataset, Dataset) else dataset)
 
 
 def open_dataset(

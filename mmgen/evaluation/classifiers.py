@@ -22,8 +22,8 @@ from ..data import Data, Modality, Table, track
 from ..data.cache import cache_root, writable
 from ..data.describing import describe_modality
 from ..data.transforms import Transform
+from ..files import write_atomically
 from ..optimizers import Adam
-from ..runs.folder import write_atomically
 from .chunks import rows_at_once
 
 FORMAT = 4

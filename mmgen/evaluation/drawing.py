@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..data import Rendering
-from ..runs.folder import write_atomically
+from ..files import write_atomically
 
 COLOURS = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]
 Limits = tuple[float, float]

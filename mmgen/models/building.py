@@ -11,7 +11,7 @@ from pydantic import Field
 from ..data import Data, Modality
 from ..errors import MmgenError, listed
 from ..options import Options, default_of, validated
-from ..registry import load
+from ..registry import load, load_component, name_of
 from .objective import Objective
 
 
@@ -61,21 +61,20 @@ class Chosen:
         return validated(ModelConfig, {**defaults, **given}, "model")
 
 
-def named(section: str | Mapping[str, Any] | None, default: str) -> tuple[str, dict[str, Any]]:
-    """A name, or a mapping of name and options, as both; without a name the default one is meant."""
-    if section is None:
-        return default, {}
-    if isinstance(section, str):
-        return section, {}
-    options = dict(section)
-    return str(options.pop("name", None) or default), options
+Component = str | type | Mapping[str, Any]  # a name, a class, or a mapping with one of them as ``name`` beside options
+
+
+def named(kind: str, component: Component | None, default: str | type) -> tuple[str, dict[str, Any]]:
+    """The name of a component and its options; without a name the default one is meant."""
+    options = dict(component) if isinstance(component, Mapping) else {"name": component}
+    return name_of(kind, options.pop("name", None) or default), options
 
 
 def make_objective(
-    name: str,
+    objective: str | type[Objective],
     options: Mapping[str, Any],
-    aggregator: str | Mapping[str, Any] | None,
-    prior: str | Mapping[str, Any] | None,
+    aggregator: Component | None,
+    prior: Component | None,
     data: Data | None = None,
 ) -> Chosen:
     """Load and validate an objective with its aggregator and prior.
@@ -84,12 +83,13 @@ def make_objective(
         MmgenError: An unknown name or option, a combination that the objective cannot mean, more modalities than it is
             for, or labels that it needs and the data lack.
     """
-    kind: type[Objective] = load("objectives", name)
+    name = name_of("objectives", objective)
+    kind: type[Objective] = load_component("objectives", objective)
     config = validated(kind.Config, options, "objective")
     chosen = {}
     description: dict[str, Any] = {"objective": {"name": name, **config.model_dump(mode="json")}}
     for part, section, default in (("aggregator", aggregator, kind.aggregator), ("prior", prior, kind.prior)):
-        wanted, given = named(section, default)
+        wanted, given = named(f"{part}s", section, default)
         component = load(f"{part}s", wanted)
         usual = {
             key: value

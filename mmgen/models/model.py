@@ -22,7 +22,7 @@ from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
 from ..options import validated
-from .building import ModelConfig, likelihood_weights, make_objective
+from .building import Component, ModelConfig, likelihood_weights, make_objective
 from .objective import Objective, ObjectiveConfig
 from .terms import Terms
 
@@ -69,14 +69,14 @@ class MultimodalVAE(nn.Module):
     @classmethod
     def create(
         cls,
-        objective: str,
+        objective: str | type[Objective],
         data: Data,
         *,
         latent_dim: int | None = None,
         beta: float | None = None,
         likelihood_weights: str | None = None,
-        aggregator: str | Mapping[str, Any] | None = None,
-        prior: str | Mapping[str, Any] | None = None,
+        aggregator: Component | None = None,
+        prior: Component | None = None,
         modalities: Mapping[str, Mapping[str, Any]] | None = None,
         seed: int = 0,
         **options: Any,
@@ -84,12 +84,12 @@ class MultimodalVAE(nn.Module):
         """A new model for a dataset, with statistics fitted on its training rows.
 
         Args:
-            objective: Name of an installed objective (``mmgen list objectives``).
+            objective: Name of an installed objective (``mmgen list objectives``), or a class.
             data: What :func:`mmgen.load_dataset` returned.
             latent_dim: Dimensions of z; the objective's or dataset's default otherwise.
             beta: Weight of the divergence; the objective's or dataset's default otherwise.
             likelihood_weights: ``official``, ``dimension`` or ``none``: see :class:`ModelConfig`.
-            aggregator: Name, or name and options as a mapping, where the objective leaves a choice.
+            aggregator: Name or class, or a mapping of that (``name``) and options, where the objective leaves a choice.
             prior: The same for the prior.
             modalities: Changes to modalities: name to fields.
             seed: Of the initial weights.

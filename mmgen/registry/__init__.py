@@ -19,6 +19,7 @@ from .components import (
     summary,
 )
 from .known import KNOWN, not_installed
+from .registered import entry_of, is_local, load_component, name_of, register
 
 __all__ = [
     "CORE",
@@ -29,14 +30,19 @@ __all__ = [
     "brief",
     "declared_files",
     "entries",
+    "entry_of",
     "find",
     "incompatible",
+    "is_local",
     "listable",
     "load",
+    "load_component",
     "load_entry",
+    "name_of",
     "not_installed",
     "package_folder",
     "refresh",
+    "register",
     "singular",
     "summary",
 ]

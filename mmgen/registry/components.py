@@ -29,6 +29,7 @@ from .known import KNOWN, not_installed
 CORE = "mmgen-core"
 KINDS = ("objectives", "aggregators", "priors", "modalities", "datasets", "metrics")
 FUNCTIONS = ("commands", "openers")  # groups whose entries are functions
+LOCAL: dict[tuple[str, str, str], Entry] = {}  # by kind, name and module: classes that were registered in this process
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,15 @@ def refresh() -> None:
 
 
 def entries(kind: str) -> list[Entry]:
-    """All that is declared of one kind (or in the groups ``recipes``, ``hooks``, ``commands`` …), in order of name;
-    metadata only.
+    """All that is declared of one kind (or in the groups ``recipes``, ``hooks``, ``commands`` …) or registered in this
+    process, in order of name; metadata only.
     """
     group = "mmgen" if kind == "hooks" else f"mmgen.{kind}"
     found = {
         (point.name, _normal(name)): Entry(kind, point.name, name, version, point)
         for declared, point, name, version in _all_points()
         if declared == group and allowed(name)
-    }
+    } | {(name, module): entry for (of, name, module), entry in LOCAL.items() if of == kind}
     return [found[key] for key in sorted(found)]
 
 
@@ -105,6 +106,7 @@ def find(kind: str, name: str) -> Entry:
     hits = [
         entry for entry in table if entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))
     ]
+    hits = [entry for entry in hits if entry not in LOCAL.values()] or hits  # a local class hides no declared one
     one = singular(kind)
     if not hits:
         if (kind, short) in KNOWN:
@@ -219,6 +221,8 @@ def declared_files(kind: str) -> list[tuple[Entry, Path]]:
 
 def summary(entry: Entry) -> str:
     """First line of the docstring of a component or command, read from the source text: nothing is imported."""
+    if (entry.kind, entry.name, entry.distribution) in LOCAL:
+        return brief(inspect.getdoc(entry.point.load()))
     module, _, attribute = entry.point.value.partition(":")
     path = _source_of(module)
     return "" if path is None else _first_lines(path).get(attribute.split("[")[0].strip(), "")

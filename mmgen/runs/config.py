@@ -7,22 +7,23 @@ options of the command line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..data import Data, make_dataset, open_dataset
-from ..data.describing import ALL
+from ..data import Data, Dataset, make_dataset, open_dataset
+from ..data.describing import ALL, change_modalities
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated, without_idle
-from ..registry import declared_files, load
+from ..registry import declared_files, find, is_local, load
 from ..yaml_files import parse_yaml, read_mapping
 from .training_config import TrainingConfig
 
 Section = dict[str, Any]
+COMPONENT_SECTIONS = {"objective": "objectives", "aggregator": "aggregators", "prior": "priors", "dataset": "datasets"}
 
 
 class RunConfig(BaseModel):
@@ -50,6 +51,11 @@ class RunConfig(BaseModel):
     )
     training: Section = Field(default_factory=dict, description="Options of the training.")
     metrics: dict[str, Section] = Field(default_factory=dict, description="Options of metrics: name to fields.")
+    classes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Components that no distribution declares, such as objectives/my-method, and the classes that they "
+        "were; written by a run.",
+    )
 
 
 class Recipe(RunConfig):
@@ -185,14 +191,17 @@ class Plan:
     training: TrainingConfig
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Plan:
-        """Check every section, open the data and build the model."""
+    def of(cls, config: Mapping[str, Any], dataset: Dataset | Data | None = None) -> Plan:
+        """Check every section, open the data and build the model.
+
+        Args:
+            config: What :func:`layered` returns.
+            dataset: The dataset that it names, where it is at hand; with the options that the configuration has.
+        """
         training = validated(TrainingConfig, config.get("training", {}), "training")
         for name, options in config.get("metrics", {}).items():
             validated(load("metrics", name).Config, options, f"metrics.{name}")
-        dataset = dict(config["dataset"])
-        name = dataset.pop("name")
-        data = open_dataset(name, make_dataset(name, dataset), config.get("modalities", {}))
+        data = _opened(config, dataset)
         validated(ModelConfig, config.get("model", {}), "model")
         objective = dict(config["objective"])
         wanted = objective.pop("name")
@@ -210,6 +219,25 @@ class Plan:
         return cls(resolved(model, data, training, **extra), data, model, training)
 
 
+def _opened(config: Mapping[str, Any], given: Dataset | Data | None) -> Data:
+    """The data of a configuration, with its changes to modalities."""
+    options, changes = dict(config["dataset"]), config.get("modalities", {})
+    name = options.pop("name")
+    if given is None:
+        return open_dataset(name, make_dataset(name, options), changes)
+    dataset = given if isinstance(given, Dataset) else given.dataset
+    chosen = validated(type(dataset).Config, options, "dataset")
+    for option in type(dataset).Config.model_fields:
+        if getattr(chosen, option) != getattr(dataset.config, option):
+            raise MmgenError(
+                f"dataset.{option}: the dataset is given as an object, whose option is "
+                f"{getattr(dataset.config, option)!r}; make it with the one that you want."
+            )
+    if isinstance(given, Dataset):
+        return open_dataset(name, given, changes)
+    return replace(given, modalities=change_modalities(given.modalities, changes))
+
+
 def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra: Any) -> dict[str, Any]:
     """The content of ``config.yaml``: everything that was decided, enough to repeat the run."""
     dataset = {"name": data.name, **data.dataset.config.model_dump(mode="json")}
@@ -219,4 +247,17 @@ def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra
         **model.description,
         "training": training.model_dump(mode="json"),
     }
-    return {**found, "metrics": extra.get("metrics") or {}}
+    found["metrics"] = extra.get("metrics") or {}
+    classes = {
+        f"{kind}/{name}": entry.point.value
+        for kind, name in named_components(found)
+        if (entry := find(kind, name)) and is_local(entry)
+    }
+    return {**found, "classes": classes} if classes else found
+
+
+def named_components(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Kind and name of every component that a resolved configuration names."""
+    named = [(kind, config[section]["name"]) for section, kind in COMPONENT_SECTIONS.items() if config.get(section)]
+    named += [("modalities", fields["kind"]) for fields in config.get("modalities", {}).values()]
+    return list(dict.fromkeys(named))

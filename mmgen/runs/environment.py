@@ -16,7 +16,8 @@ import torch
 from ..data import Data
 from ..data.census import SPLITS, modality_counts
 from ..errors import MmgenError, PluginError
-from ..registry import find
+from ..registry import find, is_local, singular
+from .config import named_components
 
 PACKAGES = ("mmgen-core", "torch", "numpy", "accelerate", "safetensors", "datasets", "scikit-learn", "pydantic")
 
@@ -27,17 +28,9 @@ def component_record(kind: str, name: str) -> dict[str, str]:
         entry = find(kind, name)
     except PluginError:
         return {"kind": kind, "name": name, "distribution": "", "version": ""}
+    if is_local(entry):
+        return {"kind": kind, "name": name, "distribution": "", "version": "", "class": entry.point.value}
     return {"kind": kind, "name": name, "distribution": entry.distribution, "version": entry.version}
-
-
-def used_components(config: dict[str, Any]) -> list[dict[str, str]]:
-    """Every component that a resolved configuration names."""
-    used = [(kind, config[section]["name"]) for section, kind in SECTIONS.items() if config.get(section)]
-    used += [("modalities", spec["kind"]) for spec in config.get("modalities", {}).values()]
-    return [component_record(kind, name) for kind, name in dict.fromkeys(used)]
-
-
-SECTIONS = {"objective": "objectives", "aggregator": "aggregators", "prior": "priors", "dataset": "datasets"}
 
 
 def describe_environment(
@@ -60,7 +53,7 @@ def describe_environment(
         else f"{device} ({platform.processor() or platform.machine()})",
         "threads": torch.get_num_threads(),
         "processes": processes,
-        "components": used_components(config),
+        "components": [component_record(kind, name) for kind, name in named_components(config)],
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
@@ -85,6 +78,8 @@ def check_components(components: Iterable[dict[str, str]]) -> None:
                 f"{record['distribution']}:{record['name']}" if record["distribution"] else record["name"],
             )
         except PluginError:
+            if "class" in record:
+                raise MmgenError(_not_registered(record)) from None
             missing[record["distribution"] or record["name"]] = record["version"]
     if missing:
         line = " ".join(f"{name}=={number}" if number else name for name, number in missing.items())
@@ -92,3 +87,13 @@ def check_components(components: Iterable[dict[str, str]]) -> None:
             "This run used components that are not installed (or not allowed by MMGEN_LOAD_PLUGINS): pip install "
             f"{line}"
         )
+
+
+def _not_registered(record: dict[str, str]) -> str:
+    """That a run needs a class, and how to give it one."""
+    one, (module, _, name) = singular(record["kind"]), record["class"].partition(":")
+    return (
+        f"The {one} {record['name']!r} of this run was the class {name} of {module}, which no distribution declares; "
+        f"define it and call mmgen.register({one!r}, {record['name']!r}, {name.rpartition('.')[2]}) before opening the "
+        "run."
+    )

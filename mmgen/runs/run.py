@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..data import Data
+import torch
+
+from ..data import Data, Table
 from ..errors import MmgenError
+from ..evaluation import Evaluation, Metric, evaluate
+from ..evaluation.grids import spread_rows
 from ..models import MultimodalVAE
+from ..options import merge
+from .encoding import Encoding, encode
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
+from .generation import Generation, generate
+from .notebook import run_as_html
 from .openers import find_folder
 from .opening import open_data
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ITEMS = 8  # from the prior, where nobody says how many
 
 
 class Run:
@@ -85,6 +98,142 @@ class Run:
             return False
         trained = self.folder.environment().get("data", {}).get("fingerprint", self.data.fingerprint)
         return self.data.fingerprint != trained
+
+    # What people ask of it --------------------------------------------------------------------------------------------
+
+    def encode(self, given: Sequence[str] | None = None, split: str | None = None) -> pd.DataFrame:
+        """The latents of rows: a line per row, indexed by what rows are called, else by their numbers.
+
+        Args:
+            given: Modalities to infer from, by name; what each row has by default.
+            split: ``train``, ``val``, ``test``, ``new`` or ``all``; test rows by default, new ones where a run reads
+                nothing else.
+
+        Returns:
+            Columns ``given`` (how many of the given modalities a row has), the labels, and means ``z0`` … and standard
+            deviations ``z0_scale`` … of q(z | x_given).
+
+        Raises:
+            MmgenError: An unknown modality or split, or no such rows.
+
+        >>> import mmgen
+        >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
+        >>> run.encode(["pixels"]).columns.tolist()
+        ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
+        """
+        frame = self.encoding(given, split).frame()
+        if "id" in frame:
+            return frame.drop(columns="row").set_index("id")
+        return frame.set_index("row")
+
+    def encoding(self, given: Sequence[str] | None = None, split: str | None = None) -> Encoding:
+        """What :meth:`encode` gives, as arrays."""
+        names = list(self.model.modalities) if given is None else list(given)
+        return encode(self.model, self.rows(split), names, self.data.labels)
+
+    def generate(
+        self,
+        given: Sequence[str] = (),
+        targets: Sequence[str] | None = None,
+        *,
+        n: int | None = None,
+        samples: int = 1,
+        split: str | None = None,
+        spread: bool = False,
+        seed: int = 0,
+    ) -> Generation:
+        """Generate modalities from others, or from the prior.
+
+        Args:
+            given: What to condition on, by name; nothing: from the prior.
+            targets: What to generate, by name; everything that the model can by default.
+            n: The first ``n`` rows, or items from the prior; by default all rows, and 8 items.
+            samples: Draws of z per row or item.
+            split: The rows, as in :meth:`encode`.
+            spread: Whether the ``n`` rows are of different classes instead of the first ones.
+            seed: Of the draws.
+
+        Returns:
+            ``.values`` (name to ``[samples, N, *shape]`` in data units), ``.frame()``, ``.arrays()`` and ``.figure()``.
+
+        Raises:
+            MmgenError: An unknown modality or split, or what the objective does not infer or generate.
+        """
+        names = list(targets or self.model.decoder_sizes or self.model.modalities)
+        table = None
+        if given:
+            table = self.rows(split)
+            if n is not None and spread:
+                table = table.select(torch.tensor(spread_rows(table, n, seed)))
+            elif n is not None:
+                table = table.select(torch.arange(min(n, len(table))))
+        origin = f"given {'+'.join(given)}" if given else "from the prior"
+        title = f"{self.config['objective']['name']} on {self.data.name}, {origin}\n({self.data.provenance.kind} data)"
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return generate(self.model, table, list(given), names, n or ITEMS, samples, title)
+
+    def evaluation(self, split: str | None = None) -> Evaluation:
+        """The model on the rows of a split, for metrics and figures."""
+        seed = self.config["training"]["seed"]
+        return Evaluation(self.model, self.data_to_evaluate(), split=self.split(split), seed=seed)
+
+    def evaluate(
+        self,
+        metrics: Sequence[str | type[Metric]] | None = None,
+        split: str | None = None,
+        *,
+        notify: Callable[[str], None] | None = None,
+        evaluation: Evaluation | None = None,
+        **options: Mapping[str, Any],
+    ) -> list[dict[str, Any]]:
+        """Compute metrics, and keep them among the results of the run, unless it reads other data than its own.
+
+        Args:
+            metrics: Names (``mmgen list metrics``) or classes; by default all installed ones that the data allow, but
+                for the costly ones.
+            split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw.
+            notify: Called with a sentence for each metric that is left out or leaves something out, and why.
+            evaluation: What :meth:`evaluation` gave, where it holds latents already.
+            **options: Of metrics, by name: ``coherence={"classifier_steps": 200}``; over those of the run.
+
+        Returns:
+            Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
+
+        Raises:
+            MmgenError: An unknown metric, option or split, or no such rows.
+        """
+        evaluation = self.evaluation(split) if evaluation is None else evaluation
+        merged = merge(self.config.get("metrics", {}), options)
+        rows = evaluate(evaluation, metrics, notify=notify, options=merged)
+        if not self.reads_other_data:
+            self.add_results(rows)
+        return rows
+
+    def split(self, name: str | None = None) -> str:
+        """The name of a split; by default test rows, and new ones where the run reads nothing else."""
+        if name is not None:
+            return name
+        return "new" if self.data.new is not None and not len(self.data.test) else "test"
+
+    def rows(self, split: str | None = None) -> Table:
+        """The rows of a split, by :meth:`split`; none of them is an error that says what there is."""
+        name = self.split(split)
+        table = self.data.split(name)
+        if not len(table):
+            raise MmgenError(f"The data have no {name} rows; the split all takes every one.")
+        return table
+
+    # Inside -----------------------------------------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        place = "in memory" if self.path is None else str(self.path)
+        return run_as_html(self.config, place, self.history, self.results)
+
+    def __repr__(self) -> str:
+        place = "in memory" if self.path is None else f"in {self.path}"
+        return f"Run({self.config['objective']['name']} on {self.config['dataset']['name']}, {place})"
 
     def _rebuilt(self) -> MultimodalVAE:
         if self.folder is None:

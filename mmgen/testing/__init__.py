@@ -26,7 +26,7 @@ _PUBLIC = {
         "check_objective",
         "installed_contracts",
     ),
-    ".models": ("findable", "make_model"),
+    ".models": ("make_model",),
     ".strategies": ("experts", "experts_and_masks", "masks"),
     ".toys": ("ToyDataset", "toy_data", "with_long_texts", "world_batch", "world_model"),
     ".worlds": ("LinearGaussianWorld",),
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from .contracts import check_dataset as check_dataset
     from .contracts import check_objective as check_objective
     from .contracts import installed_contracts as installed_contracts
-    from .models import findable as findable
     from .models import make_model as make_model
     from .strategies import experts as experts
     from .strategies import experts_and_masks as experts_and_masks

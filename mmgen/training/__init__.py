@@ -2,6 +2,7 @@
 
 from ..runs.training_config import TrainingConfig
 from .signals import TrainingStopped
+from .train import train
 from .trainer import Trainer
 
-__all__ = ["Trainer", "TrainingConfig", "TrainingStopped"]
+__all__ = ["Trainer", "TrainingConfig", "TrainingStopped", "train"]

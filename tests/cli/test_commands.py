@@ -185,7 +185,7 @@ def test_ten_lines_of_python(home):
     batch = data.test[:10]
     assert model.encode(batch, given=["genes"]).mean.shape == (10, 2)
     assert model.generate(batch, given=["genes"], targets=["proteins"], samples=8)["proteins"].shape == (8, 10, 2)
-    assert library.evaluate(run, metrics=["latent-classification", "coherence"])
+    assert run.evaluate(metrics=["latent-classification", "coherence"])
     again = library.load_run("runs/mine")
     assert again.model.encode(batch).mean.tolist() == model.encode(batch).mean.tolist()
     assert len(again.history) == 2

@@ -24,8 +24,8 @@ from mmgen.errors import DataWarning
 from mmgen.evaluation.classifiers import Budget
 from mmgen.registry import refresh
 from mmgen.runs import Plan
-from mmgen.training.single import train_run
 from mmgen.training.stages import Stages
+from mmgen.training.train import train_run
 from mmgen_plugin_compare import Outcome
 
 OWN = """path: my.csv
@@ -106,7 +106,7 @@ def a_run(tmp_path_factory, cache_folder):
     data = mmgen.load_dataset("table", config=str(folder / "my.yaml"))
     model = mmgen.MultimodalVAE.create("mmvamp", data, latent_dim=2)
     run = mmgen.Trainer(epochs=1).fit(model, data, output=str(folder / "run"))
-    mmgen.evaluate(run, metrics=["reconstruction"])
+    run.evaluate(metrics=["reconstruction"])
     return folder / "run"
 
 

@@ -30,7 +30,7 @@ from mmgen.registry import entries, listable, load, load_entry
 from mmgen.registry.hooks import Hooks
 from mmgen.runs import Stage, TrainingConfig
 from mmgen.runs.config import Recipe, RunConfig, normal_form
-from mmgen.testing import findable, toy_data
+from mmgen.testing import toy_data
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -133,9 +133,8 @@ class Page:
     def use(self, name, value):
         """Do with what a block defines what its reader would: train an objective, call a hook."""
         if isinstance(value, type) and issubclass(value, mmgen.Objective) and value.__module__ == "page":
-            with findable("objectives", value) as found:
-                data = toy_data()
-                mmgen.Trainer().fit(mmgen.MultimodalVAE.create(found, data, latent_dim=2), data)
+            data = toy_data()
+            mmgen.Trainer().fit(mmgen.MultimodalVAE.create(value, data, latent_dim=2), data)
         elif name.startswith("mmgen_"):
             run = mmgen.load_run(self.world.run)
             hooks = Hooks({"page": types.SimpleNamespace(**{name: value})})

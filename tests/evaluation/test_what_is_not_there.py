@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmgen import Evaluation, MmgenError, Table, Trainer, evaluate
+from mmgen import Evaluation, MmgenError, Table, Trainer
 from mmgen.evaluation.classification import Classification
 from mmgen.evaluation.coherence import Coherence, CoherenceConfig
 from mmgen.evaluation.figures import latent_scatter
@@ -184,8 +184,7 @@ def test_one_row_is_evaluated_and_drawn_and_what_cannot_be_is_said():
     run = Trainer(epochs=1).fit(MultimodalVAE.create("elbo", data, latent_dim=3), data)
     few = Evaluation(run.model, replace(data, test=data.test.select(torch.arange(1)), fingerprint="one row"))
     said = []
-    rows = evaluate(
-        run,
+    rows = run.evaluate(
         ["reconstruction", "fd-classifier"],
         notify=said.append,
         evaluation=few,

@@ -9,7 +9,7 @@ from torch import nn
 
 from mmgen import MmgenError, MultimodalVAE, Objective, Terms, Trainer
 from mmgen.distributions import Gaussian, Mixture
-from mmgen.evaluation import Evaluation, evaluate
+from mmgen.evaluation import Evaluation
 from mmgen.evaluation.grids import generation_grids
 from mmgen.runs import Run
 from mmgen.testing import toy_data
@@ -163,8 +163,7 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     monkeypatch.setenv("MMGEN_CACHE", str(tmp_path))
     model, sentences = model_of(Conditional, data), []
     run = Run({"training": {"seed": 0}}, None, model=model, data=data)
-    rows = evaluate(
-        run,
+    rows = run.evaluate(
         ["reconstruction", "coherence", "log-likelihood"],
         notify=sentences.append,
         coherence={"classifier_steps": 5},
@@ -176,7 +175,7 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     ]
     nothing = Run({"training": {"seed": 0}}, None, model=model_of(ClosedForm, data), data=data)
     sentences.clear()
-    assert evaluate(nothing, ["reconstruction", "coherence", "text", "fd-classifier"], notify=sentences.append) == []
+    assert nothing.evaluate(["reconstruction", "coherence", "text", "fd-classifier"], notify=sentences.append) == []
     assert len(sentences) == 4
 
 

@@ -6,10 +6,8 @@ import sys
 import pytest
 
 from mmgen import MmgenError
-from mmgen.errors import PluginError
-from mmgen.models import ELBO
 from mmgen.models.aggregators import ProductOfExperts
-from mmgen.registry import entries, load
+from mmgen.registry import entries
 from mmgen.testing import (
     AggregatorContract,
     Contract,
@@ -19,7 +17,6 @@ from mmgen.testing import (
     check_aggregator,
     check_dataset,
     check_objective,
-    findable,
     installed_contracts,
 )
 
@@ -87,18 +84,6 @@ def test_options_and_instances_can_be_checked():
     assert AggregatorContract.of(ProductOfExperts(), exact=True).failures() == {}
     with pytest.raises(MmgenError, match="there is no such option"):
         AggregatorContract.of("poe", options={"prior": "none"})().make()
-
-
-def test_a_class_is_findable_for_a_moment():
-    class Mine(ELBO):
-        pass
-
-    before = [entry.full_name for entry in entries("objectives")]
-    with findable("objectives", Mine) as name:
-        assert load("objectives", name) is Mine
-    assert [entry.full_name for entry in entries("objectives")] == before
-    with pytest.raises(PluginError, match="no objective"):
-        load("objectives", name)
 
 
 def test_the_functions_name_the_checks_that_fail():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mmgen import MmgenError, MultimodalVAE, NonFiniteError, Trainer, evaluate, hookimpl, load_run
+from mmgen import MmgenError, MultimodalVAE, NonFiniteError, Trainer, hookimpl, load_run
 from mmgen.registry import hooks as hooks_module
 from mmgen.testing import toy_data
 from mmgen.training import TrainingStopped
@@ -265,6 +265,6 @@ def test_rows_that_lack_modalities_are_refused_by_objectives_that_need_them(monk
 def test_training_without_a_folder_and_evaluating_it(data):
     run = train(data)
     assert run.path is None
-    rows = evaluate(run, ["reconstruction"])
+    rows = run.evaluate(["reconstruction"])
     assert rows == run.results
     assert {row["data"] for row in rows} == {"simulated"}

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from ...data import Data, Modality, Provenance, Rendering, Table
 from ...distributions import Gaussian, Likelihood, central_noise, kl_gaussians, standard_normal
 from ...models import MultimodalVAE
-from ..models import findable
 from ..toys import ToyDataset
 from .contract import Contract, does_not_apply, same_global_randomness, seed_everything
 from .densities import check_normalised, entries, last_bias
@@ -338,8 +337,7 @@ class ModalityContract(Contract):
         """
         for modality, _, _, _, values in self.parts():
             model, table = self._beside_another(modality, values, [row for row in range(ROWS) if row % 3])
-            with findable("modalities", self.component):
-                again = MultimodalVAE.rebuild(json.loads(json.dumps(model.description))).eval()
+            again = MultimodalVAE.rebuild(json.loads(json.dumps(model.description))).eval()
             again.load_state_dict(model.state_dict())
             with central_noise(), torch.no_grad():
                 one, two = model(table[:ROWS]), again(table[:ROWS])
@@ -385,8 +383,7 @@ class ModalityContract(Contract):
         modalities = {"it": modality, **vector.modalities()}
         provenance = Provenance("simulated", "Drawn from itself.")
         data = Data("toy", vector, modalities, whole, table, table, {}, provenance, "modality")
-        with findable("modalities", self.component):
-            return MultimodalVAE.create("elbo", data, latent_dim=2).eval(), table
+        return MultimodalVAE.create("elbo", data, latent_dim=2).eval(), table
 
 
 def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | None:

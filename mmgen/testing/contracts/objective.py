@@ -19,7 +19,7 @@ from ...errors import MmgenError
 from ...models import MultimodalVAE
 from ...models.terms import Terms
 from ...networks import GaussianHead
-from ..models import findable, make_model
+from ..models import make_model
 from ..toys import toy_data, world_batch, world_model
 from ..worlds import LinearGaussianWorld
 from .contract import Contract, does_not_apply, same_global_randomness, seed_others
@@ -383,7 +383,7 @@ class ObjectiveContract(Contract):
     def test_saving_and_loading(self) -> None:
         """A model rebuilt from its description and its saved tensors is the same model."""
         model = self.shared_model()
-        with tempfile.TemporaryDirectory() as folder, findable("objectives", self.component):
+        with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.safetensors"
             save_file(model.state_dict(), path)
             again = MultimodalVAE.rebuild(model.description).double().eval()

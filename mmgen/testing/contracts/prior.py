@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...distributions import Gaussian, Mixture, Reference, central_noise
 from ...models import MultimodalVAE
-from ..models import findable, make_model
+from ..models import make_model
 from ..toys import toy_data
 from .contract import Contract, does_not_apply, same_global_randomness
 from .numerics import cumulated, ks_limit, largest_distance
@@ -170,7 +170,7 @@ class PriorContract(Contract):
     def test_saving_and_loading(self) -> None:
         """A model rebuilt from its description and its saved tensors has the same prior, and the same terms."""
         model = self.model()
-        with tempfile.TemporaryDirectory() as folder, findable("priors", self.component):
+        with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.safetensors"
             save_file(model.state_dict(), path)
             again = MultimodalVAE.rebuild(model.description).double().eval()

@@ -359,7 +359,7 @@ def test_from_a_run_to_its_results(tmp_path, capfd):
     run = load_run(tmp_path / "run")
     batch = data.test[slice(None)]
     assert torch.equal(run.model.encode(batch, ["b"]).mean, model.encode(batch, ["b"]).mean)
-    rows = mmgen.evaluate(run, ["latent-classification"])
+    rows = run.evaluate(["latent-classification"])
     scores = {
         row["given"]: row["value"] for row in rows if row["measure"] == "per_subset" and " of " not in row["given"]
     }

@@ -166,10 +166,11 @@ class CelebA(Dataset):
         if config.test_partition == 1:
             cut = split_rows(len(tables["train"]), test=0, val=0.1, seed=config.seed)
             tables |= {side: tables["train"].select(torch.from_numpy(cut[side])) for side in ("val", "train")}
+        train, val, test = (tables[side] for side in ("train", "val", "test"))
         return Splits(
-            tables["train"],
-            tables["val"],
-            tables["test"],
+            train,
+            val,
+            test,
             self._provenance(files, source, tables),
             labels={"attributes": ATTRIBUTES},
             facts={

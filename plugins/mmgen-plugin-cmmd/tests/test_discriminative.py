@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mmgen import Batch, MmgenError, MultimodalVAE, Trainer, load_run
-from mmgen.evaluation import Evaluation, evaluate
+from mmgen.evaluation import Evaluation
 from mmgen.testing import central_noise, check_objective, make_model, toy_data
 
 KINDS = ("vector", "counts", "tags")
@@ -383,8 +383,8 @@ def test_a_run_is_trained_loaded_evaluated_and_answers(objective, tmp_path, monk
     logits = again.classify(batch)["class"]
     torch.testing.assert_close(logits, model.classify(batch)["class"], rtol=0, atol=0)
     assert (logits.argmax(1) == batch.labels["class"]).double().mean() > 0.9
-    rows = evaluate(
-        run, ["reconstruction", "latent-classification"], **{"latent-classification": {"probes": ["per_subset"]}}
+    rows = run.evaluate(
+        ["reconstruction", "latent-classification"], **{"latent-classification": {"probes": ["per_subset"]}}
     )
     given = {row["given"] for row in rows}
     assert {"vector", "vector+counts", "vector+tags", "vector+counts+tags"} <= given

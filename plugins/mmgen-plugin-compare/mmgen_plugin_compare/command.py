@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmgen.cli.arguments import numbers, split_names
-from mmgen.cli.screen import console
+from mmgen.screen import console
 
 from .comparison import Comparison, run_comparison
 from .grid import said

@@ -13,9 +13,9 @@ import pandas as pd
 from rich.console import Console
 
 from mmgen.errors import MmgenError
+from mmgen.files import write_atomically
 from mmgen.registry import entries, load
 from mmgen.runs import Plan
-from mmgen.runs.folder import write_atomically
 
 from .figure import save_figure, tradeoff_figure
 from .grid import GRID, Grid, Member, expand

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from mmgen.evaluation.drawing import COLOURS
-from mmgen.runs.folder import write_atomically
+from mmgen.files import write_atomically
 
 from .grid import said
 from .summary import Choice, chosen_betas, equal_sums, single_modalities

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mmgen.errors import MmgenError, listed, nearest
+from mmgen.files import write_text
 from mmgen.models import ModelConfig
 from mmgen.options import merge, validated
 from mmgen.runs import TrainingConfig, layered
-from mmgen.runs.folder import write_text
-from mmgen.training.single import differing
+from mmgen.training.train import differing
 from mmgen.yaml_files import dump_yaml, read_mapping
 
 from .worker import Job

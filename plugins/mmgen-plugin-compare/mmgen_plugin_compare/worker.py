@@ -20,12 +20,11 @@ from filelock import FileLock
 from rich.console import Console
 
 from mmgen.errors import MmgenError
-from mmgen.evaluation import evaluate
+from mmgen.files import write_text
 from mmgen.options import validated
 from mmgen.runs import HISTORY, MODEL, RunFolder, load_run
-from mmgen.runs.folder import write_text
 from mmgen.training import TrainingConfig, TrainingStopped
-from mmgen.training.single import train_run
+from mmgen.training.train import train_run
 from mmgen.yaml_files import dump_yaml, read_mapping
 
 FINISHED, FAILED, STOPPED, RUNNING = "finished", "failed", "stopped", "running"
@@ -134,7 +133,7 @@ def _locked(job: Job, screen: Console) -> str:
             _train(config, RunFolder(run), screen)
         for split, names in missing_metrics(run, {"evaluated": evaluated}, wanted["metrics"]).items():
             if names:
-                evaluate(load_run(run), names, split, notify=lambda sentence: screen.print(sentence, highlight=False))
+                load_run(run).evaluate(names, split, notify=lambda sentence: screen.print(sentence, highlight=False))
                 evaluated[split] = [*evaluated.get(split, []), *names]
                 job.keep(state=RUNNING, **facts)
     except (TrainingStopped, KeyboardInterrupt) as stop:

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mmgen.cli.arguments import numbers as parsed_numbers
-from mmgen.cli.screen import console, show, show_json
 from mmgen.errors import MmgenError
+from mmgen.screen import console, show, show_json
 
 from . import Estimate, Reproduction, listing, read_paper, run_reproduction
 from .layout import BETTER, lines, notes

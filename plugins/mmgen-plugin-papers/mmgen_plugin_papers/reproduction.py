@@ -14,8 +14,8 @@ import pandas as pd
 from rich.console import Console
 
 from mmgen.errors import MmgenError, listed, nearest
+from mmgen.files import write_atomically, write_text
 from mmgen.runs import MODEL, Plan
-from mmgen.runs.folder import write_atomically, write_text
 from mmgen.yaml_files import dump_yaml, read_mapping
 from mmgen_plugin_compare.comparison import RESULTS, ComparisonWarning
 from mmgen_plugin_compare.grid import Grid, Member

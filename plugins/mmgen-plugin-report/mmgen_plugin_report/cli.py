@@ -19,7 +19,7 @@ def report(
     max_points: Annotated[int, typer.Option(help="Most points in the scatter of each run's latents.", min=1)] = 4000,
 ) -> None:
     """Write one page about runs that can be sent to anybody: it needs no network."""
-    from mmgen.cli.screen import console
+    from mmgen.screen import console
 
     from .page import write_report
 
@@ -32,7 +32,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", help="A folder to make.", show_default=False)],
 ) -> None:
     """Write a run in the layout of the Hugging Face Hub: config.json, model.safetensors and a model card."""
-    from mmgen.cli.screen import console
+    from mmgen.screen import console
 
     from .hub.export import export_run
 
@@ -56,7 +56,7 @@ def push(
     ],
 ) -> None:
     """Upload a run to the Hugging Face Hub."""
-    from mmgen.cli.screen import console
+    from mmgen.screen import console
 
     from .hub import export
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mmgen.errors import MmgenError
+from mmgen.files import write_text
 from mmgen.registry.hooks import Hooks
 from mmgen.registry.hookspecs import ReportSection
-from mmgen.runs.folder import write_text
 from mmgen.yaml_files import dump_yaml
 
 from .charts import Chart, along_beta, learning_curves

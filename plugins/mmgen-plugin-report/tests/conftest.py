@@ -30,7 +30,7 @@ class Made:
 def train(data, folder, beta, seed, metrics):
     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=3, beta=beta, seed=seed)
     run = mmgen.Trainer(epochs=2, seed=seed, device="cpu").fit(model, data, output=str(folder))
-    mmgen.evaluate(run, metrics=metrics)
+    run.evaluate(metrics=metrics)
     return run
 
 

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-import mmgen
 from mmgen import MmgenError, Trainer
 from mmgen.distributions import Gaussian
 from mmgen.testing import central_noise, make_model, toy_data, with_long_texts
@@ -322,7 +321,7 @@ def test_vgon_infers_nothing_where_anything_is_missing():
 def test_a_run_is_evaluated(objective):
     data = toy_data()
     run = Trainer(epochs=1, batch_size=16).fit(make_model(objective, data).float(), data)
-    rows = mmgen.evaluate(run, ["reconstruction", "latent-classification"])
+    rows = run.evaluate(["reconstruction", "latent-classification"])
     assert len(rows) and all(math.isfinite(row["value"]) for row in rows)
 
 

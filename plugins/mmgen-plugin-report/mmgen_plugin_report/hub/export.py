@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mmgen.errors import MmgenError
+from mmgen.files import write_atomically, write_text
 from mmgen.runs import HISTORY, MODEL, RESULTS, Run, RunFolder, load_run
-from mmgen.runs.folder import write_atomically, write_text
 
 from .card import model_card
 from .layout import CARD, HUB_CONFIG, HUB_FILES, REPOSITORY, HubFolder, hidden, without_paths

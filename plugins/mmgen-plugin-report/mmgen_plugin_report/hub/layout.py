@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from mmgen.errors import MmgenError
-from mmgen.runs.folder import HISTORY, MODEL, RESULTS, RunFolder, write_text
+from mmgen.files import write_text
+from mmgen.runs.folder import HISTORY, MODEL, RESULTS, RunFolder
 
 HUB_CONFIG, CARD = "config.json", "README.md"
 HUB_FILES = (HUB_CONFIG, CARD, MODEL, HISTORY, RESULTS)  # all that is written, read and uploaded

@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .guarded import _is_main_process
+from .processes import is_main_process
 
 
-def console() -> Console:
+def console(*, quiet: bool = False) -> Console:
     """The console for what people read: as wide as the terminal, wide enough for a line elsewhere; silent in all
     processes but the first.
     """
     return Console(
         markup=False,
-        quiet=not _is_main_process(),
+        quiet=quiet or not is_main_process(),
         width=None if sys.stdout.isatty() else 160,
         soft_wrap=not sys.stdout.isatty(),
     )

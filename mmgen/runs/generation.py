@@ -1,0 +1,147 @@
+"""Generated values, with the rows that they were generated from: what ``Run.generate`` and ``mmgen generate`` give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..data import Modality, Table, TagsModality
+from ..evaluation.grids import conditional_grid
+from ..models import MultimodalVAE
+from .encoding import ROWS_AT_ONCE, ids_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATOR = ", "  # of the names of tags in a cell
+MOST_COLUMNS = 24  # of a picture
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a model generates for ``N`` rows, or ``N`` times from the prior.
+
+    Attributes:
+        modalities: All of the model's, by name.
+        given: What the values were generated from, by name; empty: from the prior.
+        values: Target to values in data units, ``[samples, N, *shape]``.
+        table: The rows; None from the prior.
+        title: Above the picture.
+    """
+
+    modalities: Mapping[str, Modality]
+    given: tuple[str, ...]
+    values: Mapping[str, Tensor]
+    table: Table | None
+    title: str
+
+    def __len__(self) -> int:
+        return next(iter(self.values.values())).shape[1]
+
+    def arrays(self) -> dict[str, Any]:
+        """Target to values ``[samples, N, *shape]`` in the units of the source, and numbers and ids of the rows."""
+        arrays = {name: self.modalities[name].in_source_units(value.numpy()) for name, value in self.values.items()}
+        if self.table is None or self.table.rows is None:
+            return arrays
+        return {"row": self.table.rows.numpy(), **ids_of(self.table), **arrays}
+
+    def figure(self, top: int | None = None) -> Figure:
+        """Given values above generated ones, a column per row, at most 24; tags by the names of the ``top`` most
+        probable ones.
+        """
+        shown = {name: value[:, :MOST_COLUMNS] for name, value in self.values.items()}
+        batch = None if self.table is None else self.table[:MOST_COLUMNS]
+        modalities = dict(self.modalities)
+        for name, modality in modalities.items() if top is not None else ():
+            if isinstance(modality, TagsModality):
+                modalities[name] = modality.model_copy(update={"top": top})
+        return conditional_grid(modalities, self.given, shown, batch, self.title)
+
+    def frame(self, top: int | None = None) -> pd.DataFrame:
+        """A line per row: its number and id, which of the given modalities it has, and the generated values.
+
+        Several samples are one value: their mean, or the most frequent code.
+
+        Args:
+            top: Name so many of the most probable tags in one cell, the row's own beside them; their probabilities
+                otherwise.
+        """
+        import pandas as pd
+
+        header, *lines = self.lines(top)
+        return pd.DataFrame(lines, columns=header)
+
+    def lines(self, top: int | None = None) -> list[list[Any]]:
+        """The header and the lines of :meth:`frame`."""
+        ids = {} if self.table is None else ids_of(self.table)
+        columns = {name: self._column(name, value, top) for name, value in self.values.items()}
+        header: list[Any] = ["row", *ids, *(["given"] if self.table is not None else [])]
+        lines = [header + [word for words, _ in columns.values() for word in words]]
+        for i in range(len(self)):
+            number = i if self.table is None or self.table.rows is None else int(self.table.rows[i])
+            line: list[Any] = [number, *(words[i] for words in ids.values())]
+            if self.table is not None:
+                line.append("+".join(name for name in self.given if self._has(i, name)))
+            lines.append(line + [cell for _, cells in columns.values() for cell in cells[i]])
+        return lines
+
+    def _column(self, name: str, values: Tensor, top: int | None) -> tuple[list[str], list[list[Any]]]:
+        """The headings of a target, and its cells of every row."""
+        modality = self.modalities[name]
+        single = _single(values)
+        if top is None or not isinstance(modality, TagsModality):
+            return modality.value_names(name), [modality.cells(value) for value in single]
+        named = [[SEPARATOR.join(modality.named(value, top))] for value in single]
+        if self.table is None:
+            return [name], named
+        originals = [
+            SEPARATOR.join(modality.named(self.table.data[name][i].numpy())) if self._has(i, name) else ""
+            for i in range(len(self))
+        ]
+        return [name, f"{name}_original"], [
+            [*cells, original] for cells, original in zip(named, originals, strict=True)
+        ]
+
+    def _has(self, row: int, name: str) -> bool:
+        assert self.table is not None
+        return bool(self.table.available[row, list(self.modalities).index(name)])
+
+
+def generate(
+    model: MultimodalVAE,
+    table: Table | None,
+    given: list[str],
+    targets: list[str],
+    count: int,
+    samples: int,
+    title: str,
+) -> Generation:
+    """Generate modalities of every row of a table given others, or ``count`` times from the prior.
+
+    Args:
+        model: The model.
+        table: The rows; None: from the prior.
+        given: What to condition on, by name.
+        targets: What to generate, by name.
+        count: Items from the prior.
+        samples: Draws of z per row or item.
+        title: Above a picture.
+    """
+    if table is not None:
+        parts = [model.generate(batch, given, targets, samples) for batch in table.batches(ROWS_AT_ONCE)]
+        values = {name: torch.cat([part[name] for part in parts], 1) for name in targets}
+    else:
+        drawn = model.generate(targets=targets, samples=count * samples)
+        values = {name: value.unflatten(0, (samples, count)) for name, value in drawn.items()}
+    return Generation(model.modalities, tuple(given), values, table, title)
+
+
+def _single(values: Tensor) -> np.ndarray:
+    """Several samples of an item as one value ``[N, *shape]``: their mean, or the most frequent code."""
+    return (values.mean(0) if values.is_floating_point() else values.mode(0).values).numpy()

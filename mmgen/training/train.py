@@ -1,0 +1,212 @@
+"""``train``: from names and settings to a trained run, as ``mmgen train`` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..data import Data, Dataset
+from ..errors import MmgenError
+from ..models import Objective
+from ..runs import Plan, Run, RunFolder, layered
+from ..runs.config import from_assignments, normal_form, over
+from ..runs.opening import located
+from ..runs.settings import dataset_section, in_sections, objective_section
+from ..screen import console
+from .trainer import Trainer
+
+
+def train(
+    objective: str | type[Objective] | Mapping[str, Any] | None = None,
+    dataset: str | type[Dataset] | Dataset | Data | Mapping[str, Any] | None = None,
+    *,
+    recipe: str | None = None,
+    config: str | Path | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    assignments: Iterable[str] = (),
+    quiet: bool = False,
+    **settings: Any,
+) -> Run:
+    """Train a model as ``mmgen train`` does it: with the same recipes and layers of defaults.
+
+    Defaults, weakest first: the dataset's, the objective's, the recipe's, those of ``config``, ``assignments``, and the
+    arguments. Without ``recipe`` and ``config`` the desk recipe for the objective and the dataset is taken where a
+    plugin has one.
+
+    Args:
+        objective: Name of an installed objective (``mmgen list objectives``), a class, or a mapping of one (``name``)
+            and options.
+        dataset: The same of a dataset (``mmgen list datasets``); also a dataset that is made already, or what
+            :func:`mmgen.load_dataset` returned.
+        recipe: Name of a recipe to start from (``mmgen list recipes``).
+        config: A YAML file with sections like those of a run's ``config.yaml``.
+        output: The run's folder; None: nothing is written.
+        resume: Whether to go on with the run that ``output`` holds; objective and dataset may then be left out.
+        assignments: What ``--set`` takes: ``["training.epochs=5"]``.
+        quiet: Whether to say nothing and to draw no progress.
+        **settings: Options of the training (``epochs``, ``batch_size``, ``seed``, …: :class:`mmgen.TrainingConfig`), of
+            the model (``latent_dim``, ``beta``, ``likelihood_weights``), of the objective and of the dataset
+            (``mmgen info NAME``), by name; ``aggregator`` and ``prior`` (a name, a class, or a mapping with options);
+            and the sections ``training``, ``model``, ``modalities`` and ``metrics`` as mappings.
+
+    Returns:
+        The run, with ``.model``, ``.data``, ``.history``, ``.encode()``, ``.generate()`` and ``.evaluate()``.
+
+    Raises:
+        MmgenError: What cannot be resolved or trained, in a sentence; a folder that cannot be used, or one that holds a
+            run with other settings.
+        NonFiniteError: A loss that is not a number any more.
+        TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
+
+    >>> import mmgen
+    >>> run = mmgen.train("mmvamp", "rats", epochs=1, latent_dim=2, quiet=True)
+    >>> len(run.history)
+    1
+    """
+    folder = None if output is None else RunFolder(output)
+    configuration = configured(
+        objective,
+        dataset,
+        recipe=recipe,
+        config=config,
+        resumed=folder if resume else None,
+        assignments=assignments,
+        settings=settings,
+    )
+    given = dataset if isinstance(dataset, Dataset | Data) else None
+    return train_run(configuration, folder, resume=resume, screen=console(quiet=quiet), dataset=given)
+
+
+def configured(
+    objective: str | type[Objective] | Mapping[str, Any] | None,
+    dataset: str | type[Dataset] | Dataset | Data | Mapping[str, Any] | None,
+    *,
+    recipe: str | None = None,
+    config: str | Path | None = None,
+    resumed: RunFolder | None = None,
+    assignments: Iterable[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The configuration that the arguments of :func:`train` mean; that of the run in ``resumed``, where they name
+    nothing else and it holds one.
+    """
+    assignments, settings = list(assignments), dict(settings or {})
+    named = {}
+    if objective is not None:
+        named["objective"] = objective_section(objective)
+    if dataset is not None:
+        named["dataset"] = dataset_section(dataset)
+    if resumed is not None and resumed.holds_a_run and not (named or recipe or config):
+        base = resumed.config()
+        base["dataset"] = located(base["dataset"], resumed)
+        strong = over(from_assignments(assignments), _sorted(settings, base))
+        return over(base, normal_form(strong, "The settings"))
+    layers: dict[str, Any] = {
+        "recipe": recipe,
+        "config": None if config is None else Path(config),
+        "assignments": assignments,
+    }
+    sections = _sorted(settings, layered(**layers, options=named)) if settings else {}
+    return layered(**layers, options=over(named, sections))
+
+
+def _sorted(settings: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    return in_sections(settings, config["objective"]["name"], config["dataset"]["name"])
+
+
+def train_run(
+    config: Mapping[str, Any],
+    folder: RunFolder | None,
+    *,
+    resume: bool,
+    screen: Console,
+    dataset: Dataset | Data | None = None,
+) -> Run:
+    """Resolve a configuration, train in a folder or go on with the run that it holds, and say on what.
+
+    Args:
+        config: What :func:`configured` returns.
+        folder: Of the run; None: nothing is written.
+        resume: Whether to go on where the folder holds a run already.
+        screen: Where sentences and progress go.
+        dataset: The dataset of the configuration where it is at hand, opened or not.
+
+    Raises:
+        MmgenError: What cannot be resolved or trained, a folder that cannot be used, or one that holds a run with other
+            settings.
+    """
+    begun = folder is not None and folder.holds_a_run
+    if folder is not None and begun and not resume:
+        folder.claim()  # refuses, before anything is loaded
+    plan = Plan.of(config, dataset)
+    if folder is not None and begun:
+        _check_same(folder.config(), plan.config)
+    for sentence in _introduction(plan):
+        screen.print(sentence, highlight=False)
+    if folder is not None and resume and not begun:
+        screen.print(f"There is no run in {folder.path} yet; this one starts from the beginning.", highlight=False)
+    return Trainer(plan.training, console=screen).fit(
+        plan.model,
+        plan.data,
+        None if folder is None else str(folder.path),
+        resume=begun,
+        recipe=plan.config["recipe"],
+        metrics=plan.config["metrics"],
+    )
+
+
+def _introduction(plan: Plan) -> list[str]:
+    """What is trained on what, in sentences."""
+    sentences = []
+    if recipe := plan.config.get("recipe"):
+        sentences.append(f"Recipe: {recipe} (mmgen info {recipe} shows it; --set changes it)")
+    data, model = plan.data, plan.model
+    rows = ", ".join(f"{len(data.split(name))} {name}" for name in ("train", "val", "test"))
+    sentences.append(f"Data: {data.name}, {data.provenance.kind}: {data.provenance.summary} ({rows} rows)")
+    parameters = sum(p.numel() for p in model.parameters())
+    size = f"latent_dim {model.config.latent_dim}, beta {model.config.beta:g}, {parameters:,} parameters"
+    return [*sentences, f"Model: {model.name}, {size}"]
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> tuple[str, Any, Any] | None:
+    """The first setting in which two configurations differ, as dotted path and both values; recipes' names do not
+    count.
+    """
+    for key in {**old, **new}:
+        here, there, where = old.get(key), new.get(key), f"{path}{key}"
+        one, two = ({} if value is None else value for value in (here, there))
+        if here != there and isinstance(one, Mapping) and isinstance(two, Mapping):
+            difference = differing(one, two, f"{where}.")
+            if difference is not None:
+                return difference
+        elif here != there and where != "recipe":
+            return where, here, there
+    return None
+
+
+def _check_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """What is resumed must be what was started; only the number of epochs, the metrics, and where the data are may
+    differ.
+    """
+    difference = differing(_essential(old), _essential(new))
+    if difference is not None:
+        where, here, there = difference
+        raise MmgenError(
+            f"--resume: the run was started with {where}={here!r}, and now it would be {there!r}; leave it out, or "
+            "choose another --output."
+        )
+
+
+def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
+    training = {key: value for key, value in config.get("training", {}).items() if key != "epochs"}
+    dataset = {key: value for key, value in config.get("dataset", {}).items() if not _is_place(value)}
+    kept = {key: value for key, value in config.items() if key != "metrics"}
+    return {**kept, "training": training, "dataset": dataset}  # the fingerprint says which data
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, str | Path) and Path(value).is_absolute()
