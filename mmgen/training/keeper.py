@@ -1,0 +1,132 @@
+"""What a training keeps: its progress and history, the best model so far, and checkpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelerate import Accelerator
+from torch import Tensor
+
+from ..data import Data
+from ..models import MultimodalVAE
+from ..runs import MODEL, Run, RunFolder, describe_environment
+from ..runs.opening import write_sides
+from .checkpoint import BEST, LAST, Checkpoint, Progress, save_checkpoint
+
+
+class Keeper:
+    """Keeps a training in memory and, in the one process that writes, in the run's folder.
+
+    Attributes:
+        progress: Where the training is.
+    """
+
+    def __init__(self, run: Run, model: MultimodalVAE, accelerator: Accelerator, *, select_best: bool) -> None:
+        self.run, self.model, self.accelerator, self.select_best = run, model, accelerator, select_best
+        self.progress = Progress()
+        self._best: dict[str, Tensor] | None = None
+        self._best_is_written = True
+
+    @property
+    def writer(self) -> RunFolder | None:
+        """The folder, in the one process that writes."""
+        return self.run.folder if self.accelerator.is_main_process else None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the trained model is where it belongs."""
+        return self.run.folder is None or (self.run.folder.path / MODEL).exists()
+
+    def begin(self, data: Data, notices: list[str]) -> None:
+        """Write what is known before the first step."""
+        if self.writer is None:
+            return
+        self.writer.write_config(self.run.config)
+        device, processes = self.accelerator.device.type, self.accelerator.num_processes
+        environment = describe_environment(self.run.config, data, device, processes, self.writer.path)
+        environment["data"]["notes"] += notices
+        self.writer.write_environment(environment)
+        write_sides(self.writer, data)
+
+    # Checkpoints ------------------------------------------------------------------------------------------------------
+
+    def last(self) -> Checkpoint | None:
+        """The last checkpoint, whose progress is that of the training from now on; None where there is none."""
+        folder = self.run.folder
+        if folder is None or not (folder.path / LAST).exists():
+            return None
+        checkpoint = Checkpoint.read(folder)
+        self.progress = checkpoint.progress
+        return checkpoint
+
+    def restore(self, checkpoint: Checkpoint, optimizer: Any, epochs: int) -> dict[str, Tensor]:
+        """Put model, optimiser and best model back; what else was kept within an epoch.
+
+        Args:
+            checkpoint: What :meth:`last` gave.
+            optimizer: Of the stage that is under way.
+            epochs: Of the whole training; more than the checkpoint has had, and the training is not finished.
+        """
+        within_epoch = checkpoint.restore(self.model, optimizer)
+        if checkpoint.scaler is not None and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(checkpoint.scaler)
+        folder = self.run.folder
+        if folder is not None and self.progress.best < float("inf") and (folder.path / BEST).exists():
+            self._best = folder.tensors(BEST)[0]
+        if self.progress.epoch < epochs:
+            self.progress.finished = False
+        if self.writer:
+            self.writer.sweep()
+            self.run.add_history(self.progress.history)
+            self.writer.write_config(self.run.config)
+        return within_epoch
+
+    def checkpoint(self, optimizer: Any, totals: Tensor | None = None) -> None:
+        """Write a checkpoint; within an epoch with the sums ``totals`` so far."""
+        if self.writer is None:
+            return
+        if self._best is not None and not self._best_is_written:
+            self.writer.write_tensors(BEST, self._best)
+            self._best_is_written = True
+        scaler = None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()
+        save_checkpoint(self.writer, self.model, optimizer, self.progress, totals, scaler)
+
+    # The best model and the history -----------------------------------------------------------------------------------
+
+    def compare(self, loss: float) -> None:
+        """Remember the model where its validation loss is the smallest of the stage so far."""
+        if not loss < self.progress.best:
+            self.progress.stale += 1
+            return
+        self.progress.best, self.progress.stale = loss, 0
+        if self.select_best:
+            self._best = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+            self._best_is_written = False
+
+    def choose(self) -> None:
+        """Let the model be the best one, where that is wanted and there was a validation."""
+        if self.select_best and self._best is not None:
+            self.model.load_state_dict(self._best)
+
+    def next_stage(self) -> None:
+        """Begin another stage with the chosen model; its best one is yet to be found."""
+        self.choose()
+        progress = self.progress
+        progress.stage, progress.stage_epoch, progress.stage_step = progress.stage + 1, progress.epoch, progress.step
+        progress.best, progress.stale, self._best = float("inf"), 0, None
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Add an epoch to the history."""
+        self.progress.history.append(record)
+        if self.writer or self.run.folder is None:
+            self.run.add_history(self.progress.history)
+
+    def write_model(self) -> None:
+        """Write the model as it is: the one that the run has."""
+        if self.writer:
+            self.writer.write_tensors(MODEL, {name: value.cpu() for name, value in self.model.state_dict().items()})
+
+    def add_facts(self, **facts: Any) -> None:
+        """Add to ``environment.json``."""
+        if self.writer:
+            self.writer.write_environment({**self.writer.environment(), **facts})

@@ -1,0 +1,359 @@
+"""One training from its first step to its last: the loop."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from rich.console import Console
+from torch import Tensor
+
+from ..data import Batch, Data, Table
+from ..data.census import census
+from ..distributions import share_of_batch
+from ..models import MultimodalVAE, Terms
+from ..optimizers import Adam, AdamW
+from ..registry.hooks import Hooks
+from ..runs import Run, TrainingConfig
+from .batching import batches, derived_seed, epoch_order, shares
+from .checkpoint import Progress, restore_random_state
+from .checks import notices
+from .display import Display
+from .keeper import Keeper
+from .latents import latent_use
+from .schedule import beta_factor, learning_rate
+from .signals import StopRequest, TrainingStopped
+from .stages import Stages
+from .term_sums import TermSums
+from .trackers import Trackers
+
+
+class Session:
+    """One call of ``fit``: everything that the loop keeps between its steps."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        accelerator: Accelerator,
+        model: MultimodalVAE,
+        data: Data,
+        stages: Stages,
+        run: Run,
+        console: Console | None,
+    ) -> None:
+        self.config, self.accelerator, self.model, self.data = config, accelerator, model, data
+        self.stages, self.run = stages, run
+        self.hooks = Hooks()
+        self.trackers = Trackers(accelerator)
+        self.notices = notices(data, config)
+        self.beta = model.config.beta
+        device = accelerator.device
+        self.train_table, self.val_table = _place(data.train, device), _place(data.val, device)
+        if config.compile:
+            for network in model.networks():
+                network.compile()
+        model.to(device)
+        self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))
+        self.keeper = Keeper(run, model, accelerator, select_best=config.select == "best")
+        self.sums = TermSums(accelerator, model.modalities)
+        self.wrapped: Any = None
+        self.optimizer: Any = None
+        self.started, self.seen = time.monotonic(), 0  # of the epoch under way: when it began here, and rows since then
+        self.display = Display(console, config.epochs, config.epochs * self.steps_per_epoch, 0)
+        self.console = console
+
+    @property
+    def progress(self) -> Progress:
+        """Where the training is."""
+        return self.keeper.progress
+
+    # The loop ---------------------------------------------------------------------------------------------------------
+
+    def train(self, request: StopRequest, *, resume: bool) -> None:
+        """All epochs, from the start or from the last checkpoint."""
+        within_epoch = self._start(resume)
+        plan = self.stages.plan
+        if self.progress.finished and self.progress.epoch >= self.config.epochs and self.keeper.is_written:
+            self._say("This run is already finished.")
+            return
+        if (
+            self.config.precision == "bfloat16"
+            and self.accelerator.device.type == "cpu"
+            and not _computes_in_bfloat16()
+        ):
+            self._say(
+                "This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is "
+                "much quicker here."
+            )
+        for line in (*census(self.data), *self.data.notes, *self.notices):
+            self._say(line)
+        self._call_hooks("mmgen_train_start")
+        self.display = Display(
+            self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step
+        )
+        saved = time.monotonic()
+        with self.display:
+            while self.optimizer is not None:
+                while not self._stage_is_over():
+                    totals = self._epoch(request, within_epoch)
+                    within_epoch = {}
+                    self._finish_epoch(totals)
+                    if time.monotonic() - saved >= self.config.checkpoint_seconds:
+                        self.keeper.checkpoint(self.optimizer)
+                        saved = time.monotonic()
+                if self.progress.stage == len(plan) - 1:
+                    break
+                self._next_stage()
+        self._finish()
+
+    def _start(self, resume: bool) -> dict[str, Tensor]:
+        """Write what is known before the first step, or read the last checkpoint."""
+        self.trackers.start(self.run.config)
+        checkpoint = self.keeper.last() if resume else None
+        if checkpoint is None:
+            self.keeper.begin(self.data, self.notices)
+            self._enter_stage()
+            return {}
+        self._enter_stage()
+        return self.keeper.restore(checkpoint, self.optimizer, self.config.epochs)
+
+    def _enter_stage(self) -> None:
+        """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
+        if self.wrapped is not None:
+            self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
+            self.accelerator.free_memory()
+        learning, config = self.stages.enter(self.progress.stage), self.config
+        if not learning:  # all of the model is found in closed form
+            return
+        options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
+        optimizer = (
+            AdamW(learning, weight_decay=config.weight_decay, **options)
+            if config.weight_decay
+            else Adam(learning, **options)
+        )
+        placed = [True]  # or Accelerate looks for sharded parameters, and imports a second of PyTorch to know them
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, device_placement=placed), optimizer
+        self.sums.reset()
+
+    def _stage_is_over(self) -> bool:
+        """Whether the stage has had its epochs, or stopped early."""
+        epochs = self.stages.plan[self.progress.stage].epochs
+        assert epochs is not None
+        return self.progress.epoch - self.progress.stage_epoch >= epochs or self._exhausted()
+
+    def _next_stage(self) -> None:
+        """Keep the chosen model of the stage that is over, and begin the next one."""
+        self.keeper.next_stage()
+        self._enter_stage()
+        self.keeper.checkpoint(self.optimizer)
+
+    def _epoch(self, request: StopRequest, within_epoch: dict[str, Tensor]) -> Tensor:
+        """The (remaining) batches of one epoch; the sums of all terms ``[T]`` and, last, the rows."""
+        self.stages.train_mode(self.wrapped)
+        self.started, self.seen = time.monotonic(), 0
+        seed, epoch = self.config.seed, self.progress.epoch
+        torch.manual_seed(derived_seed("noise", seed, epoch))
+        if within_epoch:
+            restore_random_state(within_epoch)
+        totals = within_epoch["totals"].to(self.accelerator.device) if within_epoch else None
+        index = batches(epoch_order(len(self.data.train), seed, epoch), self.config.batch_size)
+        for rows in index[self.progress.batch :]:
+            sums = self._step(rows)
+            totals = sums if totals is None else totals + sums
+            self.progress.batch += 1
+            self.seen += len(rows)
+            self.display.advance()
+            self._stop_if_asked(request, totals)
+        assert totals is not None
+        return totals
+
+    def _step(self, rows: Tensor) -> Tensor:
+        """One optimiser step; the sums of the terms over this process's rows."""
+        accelerator = self.accelerator
+        step = self.progress.step
+        beta = self.beta * beta_factor(self.config, step, self.steps_per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate(step)
+        parts = shares(len(rows), accelerator.process_index, accelerator.num_processes, self.config.microbatches)
+        state = _RandomState() if len(parts) > 1 else None
+        sums: Tensor | None = None
+        for part, share in enumerate(parts):
+            if state is not None:
+                state.restore()  # each part draws the noise of the whole batch and keeps its own rows
+            batch = _gather(self.train_table, rows[share.start : share.stop], accelerator.device)
+            last = part == len(parts) - 1
+            with (
+                share_of_batch(share.start, share.stop, share.total),
+                nullcontext() if last else accelerator.no_sync(self.wrapped),
+            ):
+                terms: Terms = self.wrapped(batch)
+                value = terms.value(beta)
+                accelerator.backward(-value.sum() * (accelerator.num_processes / len(rows)))
+            part_sums = self.sums.of(terms, value)
+            sums = part_sums if sums is None else sums + part_sums
+        assert sums is not None
+        self.sums.watch(sums, step)
+        self._update()
+        self.model.count_step()
+        self.progress.step += 1
+        return sums
+
+    def _update(self) -> None:
+        """One step of the optimiser; Accelerate's own wrapper of it looks for a package in all of ``sys.path`` twice a
+        step.
+        """
+        optimizer, scaler = self.optimizer, self.accelerator.scaler
+        if self.config.gradient_clip is not None:
+            if scaler is not None:
+                scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)
+        if scaler is None:
+            optimizer.step()
+        else:
+            scaler.step(optimizer)
+            scaler.update()
+        optimizer.zero_grad()
+
+    def _validate(self) -> dict[str, float]:
+        """Means of all terms over the validation rows, with noise that is the same at every epoch."""
+        self.wrapped.eval()
+        torch.manual_seed(derived_seed("validation", self.config.seed))
+        totals = self.sums.zero()
+        with torch.no_grad():
+            for rows in torch.arange(len(self.data.val)).split(self.config.batch_size):
+                (share,) = shares(len(rows), self.accelerator.process_index, self.accelerator.num_processes, 1)
+                batch = _gather(self.val_table, rows[share.start : share.stop], self.accelerator.device)
+                with share_of_batch(share.start, share.stop, share.total):
+                    terms: Terms = self.wrapped(batch)
+                totals += self.sums.of(terms, terms.value(self.beta))
+        return self.sums.means(totals)
+
+    # Between epochs ---------------------------------------------------------------------------------------------------
+
+    def _finish_epoch(self, totals: Tensor) -> None:
+        """Validate, remember the best model, and write the epoch's record."""
+        self.sums.check()
+        progress, config = self.progress, self.config
+        seconds = time.monotonic() - self.started
+        progress.epoch += 1
+        progress.batch = 0
+        progress.seconds += seconds
+        record: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "train": self.sums.means(totals)}
+        if config.stages:
+            record["stage"] = progress.stage + 1
+        stage = self.stages.plan[progress.stage]
+        due = progress.epoch % config.validate_every == 0 or progress.epoch - progress.stage_epoch == stage.epochs
+        if due and len(self.data.val):
+            record["val"] = self._validate()
+            self.keeper.compare(record["val"]["loss"])
+        record["learning_rate"] = self._learning_rate(progress.step - 1)
+        record["samples_per_second"] = round(self.seen / max(seconds, 1e-9), 1)
+        record["seconds"] = round(progress.seconds, 3)
+        self.keeper.add(record)
+        if self.accelerator.is_main_process:
+            parts = {
+                f"{part}/{name}": value for part in ("train", "val") for name, value in record.get(part, {}).items()
+            }
+            self.trackers.log(parts, step=progress.step)
+        self.display.epoch(record)
+        self._call_hooks("mmgen_epoch_end", record=record)
+
+    def _learning_rate(self, step: int) -> float:
+        """Of an optimiser step of the whole training, which lies in the stage under way."""
+        stage = self.stages.plan[self.progress.stage]
+        return learning_rate(self.config, stage, step - self.progress.stage_step, self.steps_per_epoch)
+
+    def _exhausted(self) -> bool:
+        patience = self.config.early_stopping
+        return patience is not None and self.progress.stale >= patience
+
+    def _stop_if_asked(self, request: StopRequest, totals: Tensor) -> None:
+        """Once every process knows of a signal that reached one of them, write a checkpoint and stop."""
+        number = request.number
+        if self.accelerator.num_processes > 1:
+            number = int(self.accelerator.gather(torch.tensor([number], device=self.accelerator.device)).max())
+        if number:
+            if self.progress.batch == self.steps_per_epoch:
+                self._finish_epoch(totals)
+                self.keeper.checkpoint(self.optimizer)
+            else:
+                self.sums.check()
+                shared = self.accelerator.reduce(totals, "sum") / self.accelerator.num_processes
+                self.keeper.checkpoint(self.optimizer, shared)
+            raise TrainingStopped(number, str(self.run.path) if self.run.path else None)
+
+    def _finish(self) -> None:
+        """Keep the chosen model and write it."""
+        self.progress.finished = True
+        if self.optimizer is not None:
+            self.keeper.checkpoint(self.optimizer)  # of the last weights: an extended training goes on from them
+        self.keeper.choose()
+        self.model.eval()
+        with torch.no_grad():
+            self.model.solve(self.train_table)
+        self.accelerator.wait_for_everyone()
+        self.keeper.write_model()
+        self._look_at_latents()
+        self._call_hooks("mmgen_train_end")
+
+    def _look_at_latents(self) -> None:
+        """Say which latent dimensions carry nothing, and write it into ``environment.json``."""
+        if not self.accelerator.is_main_process:
+            return
+        split = "val" if len(self.data.val) > 1 else "train"
+        table, device = self.val_table if split == "val" else self.train_table, self.accelerator.device
+        size, seed = self.config.batch_size, self.config.seed
+        try:
+            use = latent_use(self.model, table, split, lambda rows: _gather(table, rows, device), size, seed)
+        except Exception as error:  # of an objective's own posterior
+            self._say(f"Which latent dimensions are in use could not be seen: {type(error).__name__}: {error}")
+            return
+        if use is not None:
+            self.keeper.add_facts(latents=use.record())
+        if use is not None and (sentence := use.sentence()):
+            self._say(sentence)
+
+    def _call_hooks(self, name: str, **arguments: Any) -> None:
+        """Hooks run in the one process that writes."""
+        if self.accelerator.is_main_process:
+            self.hooks.call(name, run=self.run.folder, model=self.model, data=self.data, **arguments)
+
+    def _say(self, sentence: str) -> None:
+        if self.console is not None:
+            self.console.print(sentence, highlight=False)
+
+
+class _RandomState:
+    """The state of the random numbers, to draw the same ones again."""
+
+    def __init__(self) -> None:
+        self.cpu = torch.get_rng_state()
+        self.cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+
+    def restore(self) -> None:
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda)
+
+
+def _computes_in_bfloat16() -> bool:
+    """Whether the processor has instructions for it, as far as torch can tell."""
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return True
+
+
+def _place(table: Table, device: torch.device) -> Table:
+    """On a GPU a table that takes less than a quarter of its free memory lives there; gathering is then a kernel."""
+    if device.type == "cuda" and table.nbytes < torch.cuda.mem_get_info(device)[0] / 4:
+        return table.to(device)
+    return table
+
+
+def _gather(table: Table, rows: Tensor, device: torch.device) -> Batch:
+    """Rows of a table on the device."""
+    return table[rows].to(device)
