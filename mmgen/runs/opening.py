@@ -31,24 +31,20 @@ def read_sides(folder: RunFolder | None) -> Sides | None:
     return Sides(**folder.tensors(SIDES_OF_ROWS)[0])
 
 
-def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Data:
+def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any] | Dataset) -> Data:
     """The data of a run, or others that are read by its schema; what is new or gone is a :class:`DataWarning`.
 
     Args:
         config: Of the run.
         folder: Of the run; None for one in memory.
-        changes: Options of the dataset that are different now, such as where its files are.
+        changes: Options of the dataset that are different now, such as where its files are; or a dataset, as it is.
 
     Raises:
         MmgenError: Files that are not there, or that the run cannot read.
     """
     environment = folder.environment() if folder is not None else {}
-    options = {**located(config["dataset"], folder), **changes}
-    name = options.pop("name")
-    if options.get("download") and "download" not in changes:
-        options["download"] = False  # only whoever opens a run may say that something is fetched
-    dataset = make_dataset(name, options)
-    check_files(dataset, name)
+    name = config["dataset"]["name"]
+    dataset = changes if isinstance(changes, Dataset) else _made_again(config["dataset"], folder, changes)
     labels = {label: tuple(classes) for label, classes in config.get("labels", {}).items()}
     schema = Schema(described(config["modalities"]), labels, read_sides(folder))
     fingerprint = environment.get("data", {}).get("fingerprint", "")
@@ -56,6 +52,21 @@ def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapp
     if fingerprint and data.fingerprint != fingerprint:
         warnings.warn(" ".join(data.notes), DataWarning, stacklevel=2)
     return data
+
+
+def _made_again(section: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Dataset:
+    """The dataset of a run from its options."""
+    options = {**located(section, folder), **changes}
+    name = options.pop("name")
+    if load("datasets", name).__init__ is not Dataset.__init__:
+        raise MmgenError(
+            f"The dataset {name!r} of this run is made from more than its options; give it: load_run(RUN, dataset=…)."
+        )
+    if options.get("download") and "download" not in changes:
+        options["download"] = False  # only whoever opens a run may say that something is fetched
+    dataset = make_dataset(name, options)
+    check_files(dataset, name)
+    return dataset
 
 
 def check_same_data(folder: RunFolder, data: Data) -> None:

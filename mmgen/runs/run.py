@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..data import Data, Table
+from ..data import Data, Dataset, Table
 from ..errors import MmgenError
 from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
@@ -39,11 +39,11 @@ class Run:
         *,
         model: MultimodalVAE | None = None,
         data: Data | None = None,
-        dataset: Mapping[str, Any] | None = None,
+        dataset: Mapping[str, Any] | Dataset | None = None,
     ) -> None:
         self.config = config
         self.folder = folder
-        self._dataset = dict(dataset or {})
+        self._dataset: Mapping[str, Any] | Dataset = {} if dataset is None else dataset
         self._model = model
         self._data = data
         self._history: list[dict[str, Any]] = []
@@ -273,7 +273,7 @@ class Run:
         self._history = records
 
 
-def load_run(path: str | Path, dataset: Mapping[str, Any] | None = None) -> Run:
+def load_run(path: str | Path, dataset: Mapping[str, Any] | Dataset | None = None) -> Run:
     """Open a run: ``.config``, ``.model``, ``.data``, ``.history`` and ``.results``.
 
     Args:
@@ -281,7 +281,7 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | None = None) -> Run:
             the name of a repository on the Hugging Face Hub (``user/name``), of which data files alone are read.
         dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained
             on another machine, or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and
-            units.
+            units. Or a dataset as it is, where it cannot be made from options alone.
 
     Raises:
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).
