@@ -13,6 +13,7 @@ from ..lazy import lazily
 _PUBLIC = {
     "..distributions": ("central_noise",),
     ".absence": ("check_absence", "check_absence_in_model"),
+    ".bounds": ("sampled_value",),
     ".contracts": (
         "AggregatorContract",
         "CommandContract",
@@ -27,7 +28,7 @@ _PUBLIC = {
         "check_objective",
         "installed_contracts",
     ),
-    ".files": ("all_rows", "edit_array", "edit_matlab", "edit_text", "exchange_files", "write_idx"),
+    ".files": ("all_rows", "edit_array", "edit_matlab", "edit_text", "exchange_files", "set_entry", "write_idx"),
     ".gradients": ("check_gradients", "finite_differences"),
     ".installation": ("install_distribution",),
     ".models": ("findable", "make_model"),
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from ..distributions import central_noise as central_noise
     from .absence import check_absence as check_absence
     from .absence import check_absence_in_model as check_absence_in_model
+    from .bounds import sampled_value as sampled_value
     from .contracts import AggregatorContract as AggregatorContract
     from .contracts import CommandContract as CommandContract
     from .contracts import Contract as Contract
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from .files import edit_matlab as edit_matlab
     from .files import edit_text as edit_text
     from .files import exchange_files as exchange_files
+    from .files import set_entry as set_entry
     from .files import write_idx as write_idx
     from .gradients import check_gradients as check_gradients
     from .gradients import finite_differences as finite_differences

@@ -39,7 +39,14 @@ def edit_text(path: Path, old: str, new: str) -> None:
 
 def edit_array(path: Path, function: Callable[[NDArray[Any]], Any]) -> None:
     """Save what a function makes of the array of an ``.npy`` file."""
-    np.save(path, function(np.load(path)))
+    np.save(path, function(np.load(path, allow_pickle=False)))
+
+
+def set_entry(path: Path, index: Any, value: Any) -> None:
+    """Change what the array of an ``.npy`` file has at an index, which may be a slice or a tuple."""
+    array = np.load(path, allow_pickle=False)
+    array[index] = value
+    np.save(path, array)
 
 
 def edit_matlab(path: Path, **values: Any) -> None:

@@ -53,7 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def command_line(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process, and gives its exit code and what it wrote.
 
-    As in ``code, out, err = command_line("list", "datasets")``. Words may be paths and numbers. What was written before is left out of the two texts.
+    As in ``code, out, err = command_line("list", "datasets")``. Words may
+    be paths and numbers. What was written before is left out of the two texts.
     """
     from ..cli.app import app
     from ..cli.guarded import run_guarded

@@ -5,9 +5,6 @@ import csv
 import numpy as np
 import pytest
 
-from mmgen.cli.app import app
-from mmgen.cli.guarded import run_guarded
-
 YAML = """
 path: my.csv
 label: diagnosis
@@ -36,21 +33,9 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def mmgen(capfd):
-    """Run a command in this process: ``code, out, err = mmgen("list", "datasets")``."""
-
-    def run(*words):
-        code = run_guarded(app, [str(word) for word in words])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture
-def trained(home, mmgen):
+def trained(home, command_line):
     """The folder of a small run on that data."""
-    code, _, err = mmgen(
+    code, _, err = command_line(
         "train",
         "--objective",
         "elbo",

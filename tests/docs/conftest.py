@@ -24,6 +24,7 @@ from mmgen.errors import DataWarning
 from mmgen.evaluation.classifiers import Budget
 from mmgen.registry import refresh
 from mmgen.runs import Plan
+from mmgen.testing import install_distribution
 from mmgen.training.single import train_run
 from mmgen.training.stages import Stages
 from mmgen_plugin_compare import Outcome
@@ -131,18 +132,9 @@ class World:
         """What ``pip install -e source`` would tell this process: where the package is, and its entry points."""
         project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
         site = self.folder / "site"
-        info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-        )
-        groups = project["entry-points"].items()
-        (info / "entry_points.txt").write_text(
-            "".join(f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups)
-        )
         for path in (site, source.resolve()):
             self.monkeypatch.syspath_prepend(str(path))
-        refresh()
+        install_distribution(site, project["name"], project["entry-points"], version=project["version"])
 
 
 def _resolved(config, folder, *, resume, screen):

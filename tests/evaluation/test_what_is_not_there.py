@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmgen import Evaluation, MmgenError, Table, Trainer, evaluate
+from mmgen import Evaluation, MmgenError, Table, evaluate
 from mmgen.evaluation.classification import Classification
 from mmgen.evaluation.coherence import Coherence, CoherenceConfig
 from mmgen.evaluation.figures import latent_scatter
@@ -14,7 +14,7 @@ from mmgen.evaluation.grids import generation_grids
 from mmgen.evaluation.latent_classification import LatentClassification, LatentClassificationConfig
 from mmgen.evaluation.latent_geometry import Clustering, CosineSimilarity
 from mmgen.evaluation.reconstruction import Reconstruction
-from mmgen.models import ELBO, MultimodalVAE
+from mmgen.models import ELBO
 from mmgen.testing import make_model, toy_data
 
 QUICK = Coherence(CoherenceConfig(classifier_steps=2))
@@ -171,7 +171,7 @@ def test_a_modality_that_one_class_alone_has_judges_nothing():
 @pytest.mark.parametrize("split", ["test", "val"])
 def test_a_split_without_rows_is_a_sentence(split):
     data = toy_data()
-    run = Trainer(epochs=1).fit(MultimodalVAE.create("elbo", data, latent_dim=2), data)
+    run = toy_run(data)
     empty = replace(data, **{split: data.test.select(torch.arange(0))})
     other = "val" if split == "test" else "test"
     sentence = rf"'toy' have no {split} rows to evaluate on; --split {other} \(rows: 24\) or --split train \(rows: 48\)"
@@ -181,7 +181,7 @@ def test_a_split_without_rows_is_a_sentence(split):
 
 def test_one_row_is_evaluated_and_drawn_and_what_cannot_be_is_said():
     data = toy_data()
-    run = Trainer(epochs=1).fit(MultimodalVAE.create("elbo", data, latent_dim=3), data)
+    run = toy_run(data, options={"latent_dim": 3})
     few = Evaluation(run.model, replace(data, test=data.test.select(torch.arange(1)), fingerprint="one row"))
     said = []
     rows = evaluate(

@@ -125,9 +125,10 @@ def test_joint_and_own_latents_have_noise_of_their_own():
     seen, log_likelihood_of = [], model.log_likelihood
     torch.manual_seed(0)
     batch = toy_data().train[:6]
-    with substitute(
-        model, log_likelihood=lambda z, *rest, **more: seen.append(z) or log_likelihood_of(z, *rest, **more)
-    ):
+    record = substitute(
+        model, log_likelihood=lambda z, *rest, **options: seen.append(z) or log_likelihood_of(z, *rest, **options)
+    )
+    with record:
         model(batch)
     ((together, alone),) = (z.unbind(1) for z in seen)
     assert (together == together[:1]).all(), "all modalities are decoded from one joint latent"

@@ -240,8 +240,8 @@ def test_a_missing_modality_is_as_if_it_did_not_exist(options, aggregator):
         return model_of(aggregator, weights={kind: WEIGHTS[kind] for kind in kinds}, **options)
 
     one_gaussian = aggregator in ("poe", "mean")  # otherwise a row's component is drawn
-    terms = ("log_likelihood", "divergence") if one_gaussian else ("divergence",)
-    check_absence_in_model(make(KINDS), make, toy_data().train[:4], terms)
+    terms = ("value", "log_likelihood", "divergence") if one_gaussian else ("divergence",)
+    check_absence_in_model(make(KINDS), make, toy_data().train[:4], terms=terms)
 
 
 @pytest.mark.parametrize("prior_expert", ["none", "all"])
