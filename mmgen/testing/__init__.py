@@ -34,6 +34,7 @@ _PUBLIC = {
     ".models": ("findable", "make_model"),
     ".strategies": ("experts", "experts_and_masks", "masks"),
     ".substitutes": ("ConstantNetwork", "recorded_calls", "substitute"),
+    ".tables": ("write_toy_table",),
     ".toys": (
         "ToyDataset",
         "set_exact_joint_encoder",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from .substitutes import ConstantNetwork as ConstantNetwork
     from .substitutes import recorded_calls as recorded_calls
     from .substitutes import substitute as substitute
+    from .tables import write_toy_table as write_toy_table
     from .toys import ToyDataset as ToyDataset
     from .toys import set_exact_joint_encoder as set_exact_joint_encoder
     from .toys import toy_data as toy_data

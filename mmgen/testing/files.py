@@ -16,6 +16,7 @@ from ..data import Splits, Table
 def all_rows(splits: Splits) -> Table:
     """The rows of all three sides as one table, in the order of the files that they come from."""
     table = Table.concatenate([splits.train, splits.val, splits.test])
+    assert table.rows is not None, "the rows have no numbers"
     return table.select(table.rows.argsort())
 
 

@@ -15,7 +15,7 @@ from mmgen.evaluation.latent_classification import LatentClassification, LatentC
 from mmgen.evaluation.latent_geometry import Clustering, CosineSimilarity
 from mmgen.evaluation.reconstruction import Reconstruction
 from mmgen.models import ELBO
-from mmgen.testing import make_model, toy_data
+from mmgen.testing import make_model, toy_data, toy_run
 
 QUICK = Coherence(CoherenceConfig(classifier_steps=2))
 

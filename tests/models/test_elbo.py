@@ -8,7 +8,15 @@ import torch
 
 from mmgen.distributions import Gaussian
 from mmgen.models import elbo_terms
-from mmgen.testing import LinearGaussianWorld, central_noise, make_model, toy_data, world_batch, world_model
+from mmgen.testing import (
+    LinearGaussianWorld,
+    central_noise,
+    make_model,
+    sampled_value,
+    toy_data,
+    world_batch,
+    world_model,
+)
 from mmgen.testing.literal import average, kl, log_normal, product, unit
 
 AGGREGATORS = ("poe", "moe", "mopoe", "mean", "none")

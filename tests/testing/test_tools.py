@@ -37,6 +37,7 @@ from mmgen.testing import (
     world_batch,
     world_model,
     write_idx,
+    write_toy_table,
 )
 
 # Gradients ------------------------------------------------------------------------------------------------------------
@@ -221,6 +222,19 @@ def test_all_rows_are_in_the_order_of_their_files():
     assert rows.rows.tolist() == list(range(16))
     values = torch.cat([side.data["vector"][:] for side in sides])
     assert torch.equal(rows.data["vector"][:], values[order.argsort()])
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_toy_table_is_one_that_is_read(tmp_path, gaps):
+    data = mmgen.load_dataset("table", config=str(write_toy_table(tmp_path, rows=40, gaps=gaps)))
+    assert list(data.modalities) == ["genes", "proteins"] and data.labels == {"diagnosis": ("ill", "well")}
+    table = all_rows(Splits(data.train, data.val, data.test, data.provenance, {}))
+    assert table.available.all() == (not gaps)
+    if not gaps:
+        assert len(table) == 40
+        ill = table.labels["diagnosis"] == 0
+        genes = table.data["genes"][:]
+        assert float(genes[ill].mean() - genes[~ill].mean()) == pytest.approx(5, abs=0.6)
 
 
 def test_files_are_exchanged_and_edited(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 from safetensors.torch import load_file
 
-from mmgen import MmgenError, MultimodalVAE, Trainer
-from mmgen.testing import toy_data
+from mmgen import MmgenError
+from mmgen.testing import toy_run
 from mmgen.training.trackers import TrackerWarning, usable_trackers
 
 
@@ -94,8 +94,8 @@ def test_a_tracker_gets_the_configuration_and_every_epoch(recorder, tmp_path):
 
 @pytest.mark.parametrize("place", ["start", "configuration", "log", "finish"])
 def test_a_tracker_that_fails_is_a_sentence_and_the_training_is_the_same(recorder, place, tmp_path, monkeypatch):
-    toy_run(output=tmp_path / "whole")
-    monkeypatch.setattr(recorder, epochs=2, "fails", place)
+    toy_run(output=tmp_path / "whole", epochs=2)
+    monkeypatch.setattr(recorder, "fails", place)
     sentence = rf"The tracker recorder failed \(no login in {place}\)\. The training goes on without it"
     with pytest.warns(TrackerWarning, match=sentence):
         run = toy_run(output=tmp_path / "run", epochs=2, log_with="recorder")

@@ -24,6 +24,7 @@ from mmgen.testing import (
     LinearGaussianWorld,
     check_objective,
     make_model,
+    sampled_value,
     substitute,
     toy_data,
     toy_model,

@@ -19,6 +19,7 @@ from mmgen.testing import (
     experts,
     make_model,
     recorded_calls,
+    sampled_value,
     set_exact_joint_encoder,
     substitute,
     toy_data,

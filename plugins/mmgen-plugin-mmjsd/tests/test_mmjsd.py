@@ -17,6 +17,7 @@ from mmgen.testing import (
     experts_and_masks,
     make_model,
     masks,
+    sampled_value,
     toy_data,
     world_batch,
     world_model,

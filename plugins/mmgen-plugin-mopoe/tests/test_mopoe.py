@@ -15,6 +15,7 @@ from mmgen.testing import (
     check_gradients,
     experts_and_masks,
     make_model,
+    sampled_value,
     toy_data,
     world_batch,
     world_model,

@@ -16,6 +16,7 @@ from mmgen.testing import (
     check_absence_in_model,
     make_model,
     masks,
+    sampled_value,
     toy_data,
     toy_model,
     world_batch,
