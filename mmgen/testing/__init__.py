@@ -31,7 +31,9 @@ _PUBLIC = {
     ".files": ("all_rows", "edit_array", "edit_matlab", "edit_text", "exchange_files", "set_entry", "write_idx"),
     ".gradients": ("check_gradients", "finite_differences"),
     ".installation": ("install_distribution",),
+    ".metrics": ("matching_rows", "row_value", "set_latents", "with_labels"),
     ".models": ("findable", "make_model"),
+    ".sentences": ("raises_sentence",),
     ".strategies": ("experts", "experts_and_masks", "masks"),
     ".substitutes": ("ConstantNetwork", "recorded_calls", "substitute"),
     ".tables": ("write_toy_table",),
@@ -77,8 +79,13 @@ if TYPE_CHECKING:
     from .gradients import check_gradients as check_gradients
     from .gradients import finite_differences as finite_differences
     from .installation import install_distribution as install_distribution
+    from .metrics import matching_rows as matching_rows
+    from .metrics import row_value as row_value
+    from .metrics import set_latents as set_latents
+    from .metrics import with_labels as with_labels
     from .models import findable as findable
     from .models import make_model as make_model
+    from .sentences import raises_sentence as raises_sentence
     from .strategies import experts as experts
     from .strategies import experts_and_masks as experts_and_masks
     from .strategies import masks as masks

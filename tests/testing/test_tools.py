@@ -13,6 +13,7 @@ from torch import nn
 import mmgen
 from mmgen.data import Splits
 from mmgen.distributions import Gaussian, product_of_experts
+from mmgen.evaluation import Evaluation
 from mmgen.registry import entries
 from mmgen.testing import (
     ConstantNetwork,
@@ -27,13 +28,18 @@ from mmgen.testing import (
     exchange_files,
     finite_differences,
     make_model,
+    matching_rows,
+    raises_sentence,
     recorded_calls,
+    row_value,
     set_entry,
     set_exact_joint_encoder,
+    set_latents,
     substitute,
     toy_data,
     toy_model,
     toy_run,
+    with_labels,
     world_batch,
     world_model,
     write_idx,
@@ -267,6 +273,60 @@ def test_bytes_in_the_format_of_mnist(tmp_path):
         range(24)
     )
     assert (tmp_path / "codes").read_bytes() == struct.pack(">2i", 2049, 2) + bytes([7, 9])
+
+
+# Metrics and sentences -----------------------------------------------------------------------------------------------
+
+
+def test_rows_latents_and_labels_are_those_that_were_asked_for():
+    rows = [{"measure": "a", "given": "x", "value": 1.0}, {"measure": "a", "given": "y", "value": 2.0}]
+    assert row_value(rows, given="y") == 2.0 and matching_rows(rows, measure="a") == rows
+    for fields, count in (({"measure": "a"}, 2), ({"given": "z"}, 0)):
+        with pytest.raises(AssertionError, match=f"{count} rows have"):
+            row_value(rows, **fields)
+    data = toy_data(("vector", "counts"), rows=8)
+    evaluation = Evaluation(make_model("elbo", data).float(), data)
+    means = torch.arange(2 * 4 * 3.0).reshape(2, 4, 3)
+    set_latents(evaluation, "test", means)
+    assert torch.equal(evaluation.latents("test").means, means)
+    named = with_labels(
+        data, lambda table, side: {"side": torch.full((len(table),), len(side))}, {"side": tuple("abcdef")}
+    )
+    assert [getattr(named, side).labels["side"].unique().tolist() for side in ("train", "val", "test")] == [
+        [5],
+        [3],
+        [4],
+    ]
+    assert named.fingerprint != data.fingerprint and torch.equal(
+        named.test.data["vector"][:], data.test.data["vector"][:]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "complaint"),
+    [
+        ("There is no file a.csv.", {}, None),
+        ("There is no file a.csv.", {"naming": "a.csv"}, None),
+        ("There is no file a.csv.", {"naming": "b.csv"}, "'b.csv' is not named"),
+        ("There is no file a.csv", {}, "this is no sentence"),
+        ("There is no file\na.csv.", {}, "more than one line"),
+        ("There is a file a.csv.", {}, "is not found in"),
+        (None, {}, "there was no DataError; it should say 'no file'"),
+    ],
+)
+def test_a_sentence_is_asked_for(text, options, complaint):
+    def check():
+        with raises_sentence("no file", mmgen.DataError, **options):
+            if text is not None:
+                raise mmgen.DataError(text)
+
+    if complaint is None:
+        check()
+    else:
+        with pytest.raises(AssertionError, match=complaint):
+            check()
+    with pytest.raises(mmgen.MmgenError, match="another class"), raises_sentence("no file", mmgen.DataError):
+        raise mmgen.MmgenError("another class.")
 
 
 # Fixtures -------------------------------------------------------------------------------------------------------------

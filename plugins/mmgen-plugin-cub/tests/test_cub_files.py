@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import mmgen
-from mmgen.testing import all_rows
+from mmgen.testing import all_rows, raises_sentence
 from mmgen_plugin_cub import files
 from mmgen_plugin_cub.cub import Cub, CubConfig
 from mmgen_plugin_cub.tokens import tokens
@@ -242,10 +242,8 @@ DEFECTS = {
 def test_each_defect_is_one_sentence(folder, defect):
     spoil, sentence = DEFECTS[defect]
     spoil(folder)
-    with pytest.raises(mmgen.DataError, match=sentence) as caught:
+    with raises_sentence(sentence, mmgen.DataError):
         dataset(folder).splits()
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith(".")
 
 
 def test_a_folder_without_the_archive(tmp_path):
@@ -288,13 +286,12 @@ def test_the_archive_is_fetched_once(written, tmp_path, monkeypatch):
 
 def test_a_refused_download_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("mmgen_plugin_vision.torchvision", lambda: FakeVision(None))
-    with pytest.raises(
-        mmgen.DataError,
-        match=r"could not be fetched \(name or service not known\); "
+    with raises_sentence(
+        r"could not be fetched \(name or service not known\); "
         r"download it with a browser, unpack it in .*new, and leave",
-    ) as caught:
+        mmgen.DataError,
+    ):
         dataset(tmp_path / "new", download=True).splits()
-    assert "\n" not in str(caught.value)
 
 
 def test_a_download_needs_a_folder():

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 import mmgen
 from mmgen import CountsModality, DataError, Splits, TagsModality
 from mmgen.runs.config import read_recipe
-from mmgen.testing import check_dataset, edit_array, exchange_files
+from mmgen.testing import check_dataset, edit_array, exchange_files, raises_sentence
 from mmgen_plugin_mirflickr.mirflickr import MirFlickr, MirFlickrConfig
 from mmgen_plugin_mirflickr.simulation import simulate
 
@@ -303,10 +303,8 @@ DEFECTS = {
 def test_every_defect_is_one_sentence(root, name):
     spoil, sentence = DEFECTS[name]
     spoil(root)
-    with pytest.raises(DataError, match=sentence) as caught:
+    with raises_sentence(sentence, DataError, naming=root):
         splits(root=root)
-    text = str(caught.value)
-    assert str(root) in text and "\n" not in text and text.endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgen import DataError
-from mmgen.testing import edit_array, exchange_files, set_entry
+from mmgen.testing import edit_array, exchange_files, raises_sentence, set_entry
 from mmgen_plugin_mnist_svhn_text import pairing as pairing_module
 from mmgen_plugin_mnist_svhn_text.digit_names import ALPHABET, BLANK, LENGTH, WORDS, written_words
 from mmgen_plugin_mnist_svhn_text.index_files import find_index_files, read_pairing
@@ -273,7 +273,5 @@ DEFECTS = {
 def test_every_defect_of_index_files_is_one_sentence(root, labels, name):
     spoil, sentence = DEFECTS[name]
     spoil(root / "MNIST_SVHN")
-    with pytest.raises(DataError, match=sentence) as caught:
+    with raises_sentence(sentence, DataError, naming=root):
         read_pairing(find_index_files(root), "test", {half: parts["test"] for half, parts in labels.items()})
-    text = str(caught.value)
-    assert str(root) in text and text.endswith(".") and "\n" not in text

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import mmgen
 from mmgen import DataError, Splits
 from mmgen.runs.config import read_recipe
-from mmgen.testing import check_dataset, edit_matlab, exchange_files
+from mmgen.testing import check_dataset, edit_matlab, exchange_files, raises_sentence
 from mmgen_plugin_xrmb.files import LABELS, SPEAKERS, VIEWS, find_files, read_files
 from mmgen_plugin_xrmb.protocols import FOLDS, HELD_OUT
 from mmgen_plugin_xrmb.simulation import TRAINING, simulate
@@ -238,10 +238,8 @@ def shorten(path: Path) -> None:
 def test_every_defect_is_one_sentence(root, name):
     spoil, sentence = DEFECTS[name]
     spoil(root / "XRMBf2KALDI_window7_single1.mat", root / "XRMBf2KALDI_window7_single2.mat")
-    with pytest.raises(DataError, match=sentence) as caught:
+    with raises_sentence(sentence, DataError, naming=root):
         splits(root=root)
-    text = str(caught.value)
-    assert str(root) in text and "\n" not in text and text.endswith(".")
 
 
 @pytest.mark.parametrize(
