@@ -12,6 +12,8 @@ from ..lazy import lazily
 
 _PUBLIC = {
     "..distributions": ("central_noise",),
+    ".absence": ("check_absence", "check_absence_in_model"),
+    ".bounds": ("sampled_value",),
     ".contracts": (
         "AggregatorContract",
         "CommandContract",
@@ -26,9 +28,25 @@ _PUBLIC = {
         "check_objective",
         "installed_contracts",
     ),
+    ".files": ("all_rows", "edit_array", "edit_matlab", "edit_text", "exchange_files", "set_entry", "write_idx"),
+    ".gradients": ("check_gradients", "finite_differences"),
+    ".installation": ("install_distribution",),
+    ".metrics": ("matching_rows", "row_value", "set_latents", "with_labels"),
     ".models": ("make_model",),
+    ".sentences": ("raises_sentence",),
     ".strategies": ("experts", "experts_and_masks", "masks"),
-    ".toys": ("ToyDataset", "toy_data", "with_long_texts", "world_batch", "world_model"),
+    ".substitutes": ("ConstantNetwork", "recorded_calls", "substitute"),
+    ".tables": ("write_toy_table",),
+    ".toys": (
+        "ToyDataset",
+        "set_exact_joint_encoder",
+        "toy_data",
+        "toy_model",
+        "toy_run",
+        "with_long_texts",
+        "world_batch",
+        "world_model",
+    ),
     ".worlds": ("LinearGaussianWorld",),
 }
 __all__ = sorted(name for names in _PUBLIC.values() for name in names)
@@ -36,6 +54,9 @@ __getattr__, __dir__ = lazily(__name__, _PUBLIC)
 
 if TYPE_CHECKING:
     from ..distributions import central_noise as central_noise
+    from .absence import check_absence as check_absence
+    from .absence import check_absence_in_model as check_absence_in_model
+    from .bounds import sampled_value as sampled_value
     from .contracts import AggregatorContract as AggregatorContract
     from .contracts import CommandContract as CommandContract
     from .contracts import Contract as Contract
@@ -48,12 +69,34 @@ if TYPE_CHECKING:
     from .contracts import check_dataset as check_dataset
     from .contracts import check_objective as check_objective
     from .contracts import installed_contracts as installed_contracts
+    from .files import all_rows as all_rows
+    from .files import edit_array as edit_array
+    from .files import edit_matlab as edit_matlab
+    from .files import edit_text as edit_text
+    from .files import exchange_files as exchange_files
+    from .files import set_entry as set_entry
+    from .files import write_idx as write_idx
+    from .gradients import check_gradients as check_gradients
+    from .gradients import finite_differences as finite_differences
+    from .installation import install_distribution as install_distribution
+    from .metrics import matching_rows as matching_rows
+    from .metrics import row_value as row_value
+    from .metrics import set_latents as set_latents
+    from .metrics import with_labels as with_labels
     from .models import make_model as make_model
+    from .sentences import raises_sentence as raises_sentence
     from .strategies import experts as experts
     from .strategies import experts_and_masks as experts_and_masks
     from .strategies import masks as masks
+    from .substitutes import ConstantNetwork as ConstantNetwork
+    from .substitutes import recorded_calls as recorded_calls
+    from .substitutes import substitute as substitute
+    from .tables import write_toy_table as write_toy_table
     from .toys import ToyDataset as ToyDataset
+    from .toys import set_exact_joint_encoder as set_exact_joint_encoder
     from .toys import toy_data as toy_data
+    from .toys import toy_model as toy_model
+    from .toys import toy_run as toy_run
     from .toys import with_long_texts as with_long_texts
     from .toys import world_batch as world_batch
     from .toys import world_model as world_model

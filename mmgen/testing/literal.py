@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..distributions import Gaussian
+from .substitutes import substitute
 
 if TYPE_CHECKING:
     from ..data import Batch
@@ -122,24 +123,16 @@ def world_log_likelihood(world: LinearGaussianWorld, m: int, z: Sequence[float],
 @contextmanager
 def constant_noise(epsilon: float) -> Iterator[None]:
     """Every sample of a Gaussian is μ + ε σ."""
-    sample = Gaussian.rsample
 
-    def known(self: Gaussian, samples: tuple[int, ...] = ()) -> torch.Tensor:
+    def sample(self: Gaussian, samples: tuple[int, ...] = ()) -> torch.Tensor:
         return (self.mean + epsilon * self.scale).expand(*samples, *self.mean.shape)
 
-    Gaussian.rsample = known  # type: ignore[method-assign]
-    try:
+    with substitute(Gaussian, rsample=sample):
         yield
-    finally:
-        Gaussian.rsample = sample  # type: ignore[method-assign]
 
 
 @contextmanager
 def known_experts(model: MultimodalVAE, experts: Gaussian) -> Iterator[None]:
     """The encoders' Gaussians ``[M, B, D]`` are ``experts``, whatever the batch."""
-    held: Any = model
-    held.experts = lambda batch: experts
-    try:
+    with substitute(model, experts=lambda batch: experts):
         yield
-    finally:
-        del held.experts

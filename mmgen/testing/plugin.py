@@ -1,12 +1,15 @@
-"""The pytest plugin: ``pytest --mmgen-contracts[=DISTRIBUTION,…]`` also runs the contracts of what is installed.
+"""The pytest plugin: ``pytest --mmgen-contracts[=DISTRIBUTION,…]`` also runs the contracts of what is installed, and
+every test has the fixtures ``command_line`` and ``install``.
 
 pytest loads this module in every run of an environment that has mmgen, so nothing here imports more than pytest itself
-until the option is given.
+until the option is given or a fixture is used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,3 +47,47 @@ def pytest_configure(config: pytest.Config) -> None:
             )
     if str(COLLECTED) not in config.args:
         config.args.append(str(COLLECTED))
+
+
+@pytest.fixture
+def command_line(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process, and gives its exit code and what it wrote.
+
+    As in ``code, out, err = command_line("list", "datasets")``. Words may
+    be paths and numbers. What was written before is left out of the two texts.
+    """
+    from ..cli.app import app
+    from ..cli.guarded import run_guarded
+
+    def run(*words: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = run_guarded(app, [str(word) for word in words])
+        return code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Puts a distribution with modules on the path, as pip would: :func:`mmgen.testing.install_distribution` with a
+    folder of the test's own, which is given back.
+    """
+    from ..registry import refresh
+    from .installation import install_distribution
+
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+
+    def put(
+        name: str,
+        entry_points: Mapping[str, Mapping[str, str]],
+        modules: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Path:
+        install_distribution(site, name, entry_points, modules, **options)
+        return site
+
+    yield put
+    monkeypatch.undo()
+    refresh()

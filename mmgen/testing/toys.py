@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,9 @@ from ..data import (
 from ..models import MultimodalVAE
 from .models import make_model
 from .worlds import LinearGaussianWorld
+
+if TYPE_CHECKING:
+    from ..runs import Run
 
 
 class ToyDataset(Dataset):
@@ -102,6 +106,54 @@ def toy_data(
     return Data("toy", dataset, dataset.modalities(), *tables, splits.labels, splits.provenance, fingerprint)
 
 
+_MODELS: dict[str, MultimodalVAE] = {}
+
+
+def toy_model(objective: str | type, weights: Mapping[str, float], **options: Any) -> MultimodalVAE:
+    """A model of toy data with weights of its likelihoods, for equations that are written out.
+
+    It is that of :func:`mmgen.testing.make_model`; its parameters have no gradients, so that those of what a test
+    holds it at are all that is computed. The same arguments give the same object, which Hypothesis asks for often: a
+    test that changes a model makes one with :func:`mmgen.testing.make_model`.
+
+    Args:
+        objective: Name of an installed objective, or a class.
+        weights: Weight of the log-likelihood by the kind of modality; the kinds are those of the data.
+        **options: Of :func:`mmgen.testing.make_model`.
+    """
+    key = repr((objective, dict(weights), sorted(options.items())))
+    if key not in _MODELS:
+        modalities = {kind: {"weight": weight} for kind, weight in weights.items()}
+        model = make_model(objective, toy_data(tuple(weights)), modalities=modalities, **options)
+        _MODELS[key] = model.requires_grad_(False)
+    return _MODELS[key]
+
+
+def toy_run(
+    data: Data | None = None,
+    output: str | Path | None = None,
+    *,
+    objective: str = "elbo",
+    options: Mapping[str, Any] | None = None,
+    **training: Any,
+) -> Run:
+    """A model after one epoch, which takes a moment: for tests of what is done with runs.
+
+    Args:
+        data: What it is trained on; by default 20 rows of :func:`mmgen.testing.toy_data`.
+        output: Folder of the run; none where it is left out.
+        objective: Name of an installed objective.
+        options: Of :meth:`mmgen.MultimodalVAE.create`; two latent dimensions unless they say otherwise.
+        **training: Of :class:`mmgen.Trainer`; one epoch unless they say otherwise.
+    """
+    from ..training import Trainer
+
+    data = toy_data(rows=20) if data is None else data
+    model = MultimodalVAE.create(objective, data, **{"latent_dim": 2, **(options or {})})
+    trainer = Trainer(**{"epochs": 1, **training})
+    return trainer.fit(model, data, output=None if output is None else str(output))
+
+
 def with_long_texts(data: Data, length: int = 32) -> Data:
     """Toy data whose texts are padded to a length that deep networks of text take."""
     modality = data.modalities["text"].model_copy(update={"shape": (length,)})
@@ -145,6 +197,18 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
             _set(head.mean, inverse, -inverse @ world.offsets[m])
             _set(head.spread, torch.zeros_like(inverse), (world.scales[m] ** 2 / squared).log())
     return model
+
+
+def set_exact_joint_encoder(encoder: nn.Module, world: LinearGaussianWorld) -> None:
+    """Give a linear :class:`mmgen.models.JointEncoder` the true posterior of an ``orthogonal`` world,
+    N(Λ⁻¹ Σ_m W_mᵀ(x_m − b_m)/s_m², Λ⁻¹), which is diagonal there.
+    """
+    precision = 1 + sum(w.square().sum(0) / s**2 for w, s in zip(world.loadings, world.scales, strict=True))
+    pulls = [(w / s**2).T / precision[:, None] for w, s in zip(world.loadings, world.scales, strict=True)]
+    head: Any = encoder.get_submodule("encoder.head")
+    with torch.no_grad():
+        _set(head.mean, torch.cat(pulls, 1), -sum(p @ b for p, b in zip(pulls, world.offsets, strict=True)))
+        _set(head.spread, torch.zeros_like(head.spread.weight), -precision.log())
 
 
 def world_table(x: Sequence[Tensor]) -> Table:

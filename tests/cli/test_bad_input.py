@@ -108,10 +108,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_is_one_sentence_and_exit_code_two(case, home, mmgen):
+def test_is_one_sentence_and_exit_code_two(case, home, command_line):
     words, sentence = CASES[case]
     before = sorted(os.listdir(home))
-    code, _, err = mmgen(*words)
+    code, _, err = command_line(*words)
     assert code == 2, err
     assert len(err.strip().splitlines()) == 1, err
     import re
@@ -142,18 +142,20 @@ def test_is_one_sentence_and_exit_code_two(case, home, mmgen):
         ),
     ],
 )
-def test_on_a_run(words, sentence, trained, mmgen):
+def test_on_a_run(words, sentence, trained, command_line):
     import re
 
-    code, _, err = mmgen(*words)
+    code, _, err = command_line(*words)
     assert code == 2, err
     assert re.search(sentence, err), err
     assert len(err.strip().splitlines()) == 1, err
 
 
-def test_a_csv_with_an_empty_column_and_a_wrong_column(home, mmgen):
+def test_a_csv_with_an_empty_column_and_a_wrong_column(home, command_line):
     for columns, sentence in (("[g0, empty]", "empty"), ("[g0, g9]", "g9.*g0")):
-        code, _, err = mmgen(*replaced("--set", f"dataset.modalities.genes={{columns: {columns}, kind: vector}}"))
+        code, _, err = command_line(
+            *replaced("--set", f"dataset.modalities.genes={{columns: {columns}, kind: vector}}")
+        )
         import re
 
         assert code == 2
@@ -161,44 +163,44 @@ def test_a_csv_with_an_empty_column_and_a_wrong_column(home, mmgen):
         assert not (home / "out").exists()
 
 
-def test_a_damaged_cache_is_made_again(home, mmgen, monkeypatch):
+def test_a_damaged_cache_is_made_again(home, command_line, monkeypatch):
     monkeypatch.setenv("MMGEN_CACHE", str(home / "cache"))
-    assert mmgen(*TRAIN)[0] == 0
+    assert command_line(*TRAIN)[0] == 0
     (prepared,) = (path for path in (home / "cache" / "datasets").iterdir() if path.is_dir())
     whole = (prepared / "train.safetensors").read_bytes()
     for damage in (whole[: len(whole) // 2], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
         (prepared / "train.safetensors").write_bytes(damage)
-        assert mmgen(*replaced(output=f"again{len(damage)}"))[0] == 0
+        assert command_line(*replaced(output=f"again{len(damage)}"))[0] == 0
         assert (prepared / "train.safetensors").read_bytes() == whole
     (prepared / "facts.json").write_text("{")
-    assert mmgen(*replaced(output="last"))[0] == 0
+    assert command_line(*replaced(output="last"))[0] == 0
 
 
-def test_a_cache_folder_that_cannot_be_written(home, mmgen, monkeypatch):
+def test_a_cache_folder_that_cannot_be_written(home, command_line, monkeypatch):
     monkeypatch.setenv("MMGEN_CACHE", str(home / "my.csv" / "cache"))
-    code, _, err = mmgen(*TRAIN)
+    code, _, err = command_line(*TRAIN)
     assert code == 2
     assert "set MMGEN_CACHE to one that can" in err
 
 
-def test_a_run_whose_plugin_is_missing_says_what_to_install(trained, mmgen):
+def test_a_run_whose_plugin_is_missing_says_what_to_install(trained, command_line):
     text = (trained / "environment.json").read_text()
     (trained / "environment.json").write_text(
         text.replace('"distribution": "mmgen-core"', '"distribution": "mmgen-plugin-gone"')
     )
-    code, _, err = mmgen("evaluate", "run")
+    code, _, err = command_line("evaluate", "run")
     assert code == 2
     assert "pip install mmgen-plugin-gone==" in err
 
 
-def test_a_damaged_run_says_which_file(trained, mmgen):
+def test_a_damaged_run_says_which_file(trained, command_line):
     model = trained / "model.safetensors"
     model.write_bytes(model.read_bytes()[:100])
-    code, _, err = mmgen("evaluate", "run")
+    code, _, err = command_line("evaluate", "run")
     assert code == 2
     assert "model.safetensors' is damaged" in err
     model.unlink()
-    code, _, err = mmgen("evaluate", "run")
+    code, _, err = command_line("evaluate", "run")
     assert "its training has not finished; go on with it by --resume" in err
 
 

@@ -11,14 +11,14 @@ from PIL import Image
 import mmgen as library
 
 
-def test_train_evaluate_generate_and_encode(trained, mmgen, home):
+def test_train_evaluate_generate_and_encode(trained, command_line, home):
     assert {path.name for path in trained.iterdir()} >= {
         "config.yaml",
         "environment.json",
         "model.safetensors",
         "history.jsonl",
     }
-    code, out, err = mmgen("evaluate", "run")
+    code, out, err = command_line("evaluate", "run")
     assert code == 0, err
     assert "coherence" in out
     assert "latent-classification" in out
@@ -37,7 +37,7 @@ def test_train_evaluate_generate_and_encode(trained, mmgen, home):
     for name in ("latents", "generations", "learning-curves"):
         with Image.open(trained / "figures" / f"{name}.png") as picture:
             assert picture.width > 300
-    code, out, err = mmgen("encode", "run", "--given", "genes", "--split", "all", "--out", "latents.npz")
+    code, out, err = command_line("encode", "run", "--given", "genes", "--split", "all", "--out", "latents.npz")
     assert code == 0, err
     with np.load("latents.npz", allow_pickle=False) as arrays:
         assert arrays["mean"].shape == (58, 16)
@@ -46,16 +46,16 @@ def test_train_evaluate_generate_and_encode(trained, mmgen, home):
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_encode_into_a_table(trained, mmgen, ending):
+def test_encode_into_a_table(trained, command_line, ending):
     import pandas as pd
 
-    assert mmgen("encode", "run", "--out", f"z.{ending}")[0] == 0
+    assert command_line("encode", "run", "--out", f"z.{ending}")[0] == 0
     frame = pd.read_csv("z.csv") if ending == "csv" else pd.read_parquet("z.parquet")
     assert {"row", "given", "diagnosis", "z0", "z15", "z0_scale"} <= set(frame.columns)
 
 
-def test_imputation_is_one_line_per_row_in_the_units_of_the_table(trained, mmgen):
-    code, out, err = mmgen(
+def test_imputation_is_one_line_per_row_in_the_units_of_the_table(trained, command_line):
+    code, out, err = command_line(
         "generate", "run", "--given", "genes", "--targets", "proteins,genes", "--out", "imputed.csv", "--samples", "4"
     )
     assert code == 0, err
@@ -73,12 +73,12 @@ def test_imputation_is_one_line_per_row_in_the_units_of_the_table(trained, mmgen
     assert min(genes) < 100 < max(genes) + 100, "not in the units of the table"
 
 
-def test_generate_pictures_and_arrays(trained, mmgen):
-    assert mmgen("generate", "run")[0] == 0
+def test_generate_pictures_and_arrays(trained, command_line):
+    assert command_line("generate", "run")[0] == 0
     assert (trained / "figures" / "generated.png").exists()
-    assert mmgen("generate", "run", "--given", "genes", "-n", "3", "--samples", "2", "--out", "x.png")[0] == 0
+    assert command_line("generate", "run", "--given", "genes", "-n", "3", "--samples", "2", "--out", "x.png")[0] == 0
     assert (
-        mmgen(
+        command_line(
             "generate",
             "run",
             "--given",
@@ -99,15 +99,15 @@ def test_generate_pictures_and_arrays(trained, mmgen):
         assert arrays["row"].tolist() == [1, 2, 3, 4, 5]
 
 
-def test_the_written_configuration_repeats_the_run(trained, mmgen, home):
-    assert mmgen("train", "--config", "run/config.yaml", "--output", "again")[0] == 0
+def test_the_written_configuration_repeats_the_run(trained, command_line, home):
+    assert command_line("train", "--config", "run/config.yaml", "--output", "again")[0] == 0
     assert (home / "again" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
     written = yaml.safe_load((trained / "config.yaml").read_text())
     assert written["modalities"]["proteins"]["likelihood"] == "poisson"
     assert written["dataset"]["label"] == "diagnosis"
 
 
-def test_the_same_keys_as_options_are_the_same_data(trained, mmgen):
+def test_the_same_keys_as_options_are_the_same_data(trained, command_line):
     words = [
         "path=my.csv",
         "label=diagnosis",
@@ -116,19 +116,18 @@ def test_the_same_keys_as_options_are_the_same_data(trained, mmgen):
     ]
     words += ["modalities.proteins={columns: [p0, p1], kind: counts, likelihood: poisson, hidden: [8]}"]
     sets = [part for word in words for part in ("--set", f"dataset.{word}")]
-    assert (
-        mmgen("train", "--objective", "elbo", "--dataset", "table", *sets, "--epochs", "3", "--output", "run2")[0] == 0
-    )
+    words = ["train", "--objective", "elbo", "--dataset", "table", *sets, "--epochs", "3", "--output", "run2"]
+    assert command_line(*words)[0] == 0
     assert (trained.parent / "run2" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
-def test_options_are_stronger_than_set_the_file_and_defaults(home, mmgen):
+def test_options_are_stronger_than_set_the_file_and_defaults(home, command_line):
     (home / "c.yaml").write_text(
         "objective: elbo\ndataset: {name: table, config: my.yaml}\ntraining: {epochs: 2, batch_size: 7}\nmodel: "
         "{latent_dim: 3}\n"
     )
     assert (
-        mmgen(
+        command_line(
             "train",
             "--config",
             "c.yaml",
@@ -149,33 +148,33 @@ def test_options_are_stronger_than_set_the_file_and_defaults(home, mmgen):
     assert written["model"] == {"latent_dim": 3, "beta": 0.001, "likelihood_weights": "official"}
 
 
-def test_a_second_run_gets_a_folder_of_its_own_and_resume_finds_the_last(home, mmgen):
+def test_a_second_run_gets_a_folder_of_its_own_and_resume_finds_the_last(home, command_line):
     words = ("train", "--objective", "elbo", "--dataset", "table", "--set", "dataset.config=my.yaml", "--epochs", "1")
-    assert mmgen(*words)[0] == 0
-    assert mmgen(*words)[0] == 0
+    assert command_line(*words)[0] == 0
+    assert command_line(*words)[0] == 0
     assert {path.name for path in (home / "runs").iterdir()} == {"table-elbo", "table-elbo-2"}
-    code, out, _ = mmgen(*words, "--resume")
+    code, out, _ = command_line(*words, "--resume")
     assert code == 0
     assert "already finished" in out
     assert "table-elbo-2" in out
 
 
-def test_lists_and_descriptions(mmgen):
-    code, out, _ = mmgen("list")
+def test_lists_and_descriptions(command_line):
+    code, out, _ = command_line("list")
     assert code == 0
     assert all(word in out for word in ("elbo", "poe", "normal", "vector", "table", "coherence"))
-    assert json.loads(mmgen("list", "priors", "--json")[1])["priors"][0]["name"] == "geometric"
-    code, out, _ = mmgen("info", "elbo")
+    assert json.loads(command_line("list", "priors", "--json")[1])["priors"][0]["name"] == "geometric"
+    code, out, _ = command_line("info", "elbo")
     assert code == 0
     assert all(word in out for word in ("KL", "mixture_sampling", "Kingma", "any of mean, moe", "log p(X)"))
-    assert json.loads(mmgen("info", "table", "--json")[1])["options"][0]["description"]
-    code, out, _ = mmgen("info", "metric/coherence")
+    assert json.loads(command_line("info", "table", "--json")[1])["options"][0]["description"]
+    code, out, _ = command_line("info", "metric/coherence")
     assert "metrics.coherence.trustworthy" in out
-    code, out, _ = mmgen("plugins")
+    code, out, _ = command_line("plugins")
     assert code == 0
     assert "mmgen-core" in out
-    assert "run\n" in mmgen("schema")[1]
-    assert json.loads(mmgen("schema", "training")[1])["properties"]["epochs"]["description"]
+    assert "run\n" in command_line("schema")[1]
+    assert json.loads(command_line("schema", "training")[1])["properties"]["epochs"]["description"]
 
 
 def test_ten_lines_of_python(home):

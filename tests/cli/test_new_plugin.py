@@ -85,8 +85,8 @@ def test_its_tests_pass(written):
 
 
 @pytest.mark.usefixtures("installed")
-def test_it_is_listed(mmgen):
-    found = json.loads(mmgen("list", "--json")[1])
+def test_it_is_listed(command_line):
+    found = json.loads(command_line("list", "--json")[1])
     for kind in KINDS_OF_PLUGIN:
         name = NAMES[singular(kind)]
         entry = next(item for item in found[kind] if item["name"] == name)
@@ -96,19 +96,19 @@ def test_it_is_listed(mmgen):
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_command_is_in_the_help_and_runs(trained, mmgen):
-    code, out, _ = mmgen("--help")
+def test_a_command_is_in_the_help_and_runs(trained, command_line):
+    code, out, _ = command_line("--help")
     assert code == 0 and "Trial command: the mean loss of the last epochs of a run" in " ".join(out.split())
-    code, out, err = mmgen("trial-command", "run", "--last", "1")
+    code, out, err = command_line("trial-command", "run", "--last", "1")
     assert code == 0 and out.startswith("train: "), err
 
 
 @pytest.mark.usefixtures("installed")
-def test_its_recipes_train(home, mmgen):
-    code, _, err = mmgen("train", "--recipe", "elbo-trial-dataset-desk", "--epochs", "1", "--output", "run")
+def test_its_recipes_train(home, command_line):
+    code, _, err = command_line("train", "--recipe", "elbo-trial-dataset-desk", "--epochs", "1", "--output", "run")
     assert code == 0, err
     words = ("--set", "dataset.config=my.yaml", "--aggregator", "poe", "--epochs", "1", "--output", "own")
-    code, _, err = mmgen("train", "--recipe", "trial-objective-table-desk", *words)
+    code, _, err = command_line("train", "--recipe", "trial-objective-table-desk", *words)
     assert code == 0, err
     assert (home / "run" / "model.safetensors").exists() and (home / "own" / "model.safetensors").exists()
 
@@ -173,12 +173,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_a_sentence_and_leaves_nothing(case, tmp_path, monkeypatch, mmgen):
+def test_what_is_wrong_is_a_sentence_and_leaves_nothing(case, tmp_path, monkeypatch, command_line):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mmgen-plugin-there").mkdir()
     (tmp_path / "file").write_text("x")
     words, expected = WRONG[case]
-    code, out, err = mmgen("new-plugin", *words)
+    code, out, err = command_line("new-plugin", *words)
     assert code == 2
     assert re.search(expected, err.replace("\n", " ")), err
     assert not out
@@ -186,7 +186,7 @@ def test_what_is_wrong_is_a_sentence_and_leaves_nothing(case, tmp_path, monkeypa
     assert not list((tmp_path / "mmgen-plugin-there").iterdir())
 
 
-def test_an_interrupted_writing_leaves_nothing(tmp_path, monkeypatch, mmgen):
+def test_an_interrupted_writing_leaves_nothing(tmp_path, monkeypatch, command_line):
     write = Path.write_text
 
     def full(self, *words, **more):
@@ -195,6 +195,6 @@ def test_an_interrupted_writing_leaves_nothing(tmp_path, monkeypatch, mmgen):
         return write(self, *words, **more)
 
     monkeypatch.setattr(Path, "write_text", full)
-    code, _, err = mmgen("new-plugin", "mine", "--kind", "objective", "--output", tmp_path)
+    code, _, err = command_line("new-plugin", "mine", "--kind", "objective", "--output", tmp_path)
     assert (code, list(tmp_path.iterdir())) == (2, [])
     assert "No space left on device" in err

@@ -19,7 +19,7 @@ modalities:
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch, mmgen):
+def pictures(tmp_path, monkeypatch, command_line):
     """A run on 40 pictures, of which every seventh has no tags at hand."""
     monkeypatch.chdir(tmp_path)
     lines = [["a", "b", "sky", "sea", "night"]]
@@ -41,7 +41,7 @@ def pictures(tmp_path, monkeypatch, mmgen):
         "--output",
         "run",
     )
-    code, _, err = mmgen("train", "--objective", "elbo", *options)
+    code, _, err = command_line("train", "--objective", "elbo", *options)
     assert code == 0, err
     return lines[1:]
 
@@ -51,9 +51,11 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_a_table_names_the_most_probable_tags_beside_the_given_ones(pictures, mmgen):
+def test_a_table_names_the_most_probable_tags_beside_the_given_ones(pictures, command_line):
     for out, more in (("numbers.csv", ()), ("names.csv", ("--top", "2"))):
-        code, _, err = mmgen("generate", "run", "--given", "picture", "--targets", "tags,picture", "--out", out, *more)
+        code, _, err = command_line(
+            "generate", "run", "--given", "picture", "--targets", "tags,picture", "--out", out, *more
+        )
         assert code == 0, err
     numbers, names = read("numbers.csv"), read("names.csv")
     assert list(names[0]) == ["row", "given", "tags", "tags_original", "a", "b"]
@@ -69,18 +71,18 @@ def test_a_table_names_the_most_probable_tags_beside_the_given_ones(pictures, mm
         assert line["a"] == number["a"]
 
 
-def test_a_table_from_the_prior_has_no_tags_to_set_beside(pictures, mmgen):
-    assert mmgen("generate", "run", "--targets", "tags", "-n", "3", "--top", "1", "--out", "drawn.csv")[0] == 0
+def test_a_table_from_the_prior_has_no_tags_to_set_beside(pictures, command_line):
+    assert command_line("generate", "run", "--targets", "tags", "-n", "3", "--top", "1", "--out", "drawn.csv")[0] == 0
     drawn = read("drawn.csv")
     assert list(drawn[0]) == ["row", "tags"]
     assert {line["tags"] for line in drawn} <= {"sky", "sea", "night"}
 
 
-def test_a_picture_shows_names(pictures, mmgen):
+def test_a_picture_shows_names(pictures, command_line):
     drawn = []
     for more in ((), ("--top", "3")):
         assert (
-            mmgen(
+            command_line(
                 "generate", "run", "--given", "picture,tags", "--targets", "tags", "-n", "4", "--out", "x.png", *more
             )[0]
             == 0
@@ -91,24 +93,24 @@ def test_a_picture_shows_names(pictures, mmgen):
     assert blue[1] < blue[0] / 2, "letters need less ink than bars"
 
 
-def test_what_cannot_be_named_is_refused(pictures, mmgen):
+def test_what_cannot_be_named_is_refused(pictures, command_line):
     for words, sentence in (
         (("--targets", "picture", "--out", "x.csv"), "none of picture has tags; modalities with tags: tags."),
         (("--targets", "tags", "--out", "x.npz"), "arrays have no names of tags"),
     ):
-        code, _, err = mmgen("generate", "run", "--top", "2", *words)
+        code, _, err = command_line("generate", "run", "--top", "2", *words)
         assert code == 2
         assert sentence in " ".join(err.split())
 
 
-def test_a_run_whose_tags_are_named_in_pictures_still_has_numbers_in_tables(pictures, mmgen):
+def test_a_run_whose_tags_are_named_in_pictures_still_has_numbers_in_tables(pictures, command_line):
     model = load_run("run").model
     model.modalities["tags"] = model.modalities["tags"].model_copy(update={"top": 2})
     assert model.modalities["tags"].render(load_run("run").data.test.data["tags"][0].numpy()).kind == "text"
     config = Path("run/config.yaml")
     assert "top: null" in config.read_text()
     config.write_text(config.read_text().replace("top: null", "top: 2"))
-    assert mmgen("generate", "run", "--given", "picture", "--targets", "tags", "--out", "numbers.csv")[0] == 0
+    assert command_line("generate", "run", "--given", "picture", "--targets", "tags", "--out", "numbers.csv")[0] == 0
     assert list(read("numbers.csv")[0]) == ["row", "given", "sky", "sea", "night"]
 
 
@@ -121,11 +123,11 @@ def test_names_are_in_order_and_only_of_what_is_possible():
     assert TagsModality(shape=(2,)).render(np.array([0.0, 1.0])).kind == "bars"
 
 
-def test_latents_are_drawn_as_asked_for(pictures, mmgen):
-    code, out, err = mmgen("evaluate", "run", "--metrics", "posterior-collapse", "--latents", "tsne")
+def test_latents_are_drawn_as_asked_for(pictures, command_line):
+    code, out, err = command_line("evaluate", "run", "--metrics", "posterior-collapse", "--latents", "tsne")
     assert code == 0, err
     assert "collapsed" in out
     assert "collapse.png" in " ".join(out.split())
-    code, _, err = mmgen("evaluate", "run", "--latents", "isomap")
+    code, _, err = command_line("evaluate", "run", "--latents", "isomap")
     assert code == 2
     assert "There is no view 'isomap' of latents" in " ".join(err.split())

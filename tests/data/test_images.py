@@ -26,11 +26,6 @@ WIDE = (BYTES.astype(np.uint16) * 256 + 255 - BYTES).astype(np.uint16)
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # the package leaves the table of a folder open
 
 
-@pytest.fixture(autouse=True)
-def no_bars():
-    datasets.disable_progress_bars()
-
-
 def read(path: Path, **described):
     """What is stored ``[N, C, H, W]``, the modality, and the notes."""
     options = {"photo": {"array": "image", "kind": "image", **described}, "g": {"columns": "g", "kind": "vector"}}

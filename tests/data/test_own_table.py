@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import mmgen
 from mmgen.data.own_table import OwnTable, OwnTableConfig
+from mmgen.testing import all_rows
 
 CSV = """subject,diagnosis,g0,g1,group,p0,p1
 a,ill,0.5,1.5,9,3,4
@@ -38,15 +39,9 @@ def table(path: Path, **options) -> OwnTable:
     return OwnTable(OwnTableConfig.model_validate({"path": path, "modalities": described, **options}))
 
 
-def everything(dataset: OwnTable) -> mmgen.Table:
-    splits = dataset.splits()
-    together = mmgen.Table.concatenate([splits.train, splits.val, splits.test])
-    return together.select(together.rows.argsort())
-
-
 def test_values_availability_and_labels(tmp_path):
     dataset = table(write(tmp_path), label="diagnosis", group="group")
-    rows, splits = everything(dataset), dataset.splits()
+    rows, splits = all_rows(dataset.splits()), dataset.splits()
     assert rows.rows.tolist() == [0, 1, 2, 3, 5]  # row 4 has neither
     assert rows.available.tolist() == [[True, True], [False, True], [True, False], [True, True], [True, True]]
     assert rows.data["genes"].tolist() == pytest.approx(
@@ -140,7 +135,7 @@ def test_classes_are_in_order(tmp_path, cells, classes):
     path = write(tmp_path, "y,g0,p0,p1\n" + "".join(f"{cell},1,2,3\n" for cell in cells))
     dataset = table(path, label="y")
     assert dataset.splits().labels == {"y": classes}
-    codes = everything(dataset).labels["y"].tolist()
+    codes = all_rows(dataset.splits()).labels["y"].tolist()
     assert [classes[code] if code >= 0 else "" for code in codes] == [
         str(int(float(c))) if "." in c else c for c in cells
     ]
@@ -156,7 +151,7 @@ def test_tags_labels_and_text(tmp_path):
             "note": {"columns": "note", "kind": "text"},
         },
     )
-    rows, modalities = everything(dataset), dataset.modalities()
+    rows, modalities = all_rows(dataset.splits()), dataset.modalities()
     assert rows.available.tolist() == [[True, True, True], [True, False, True], [False, True, False]]
     assert rows.data["tags"].tolist() == [[1, 1], [0, 0], [0, 0]]
     assert modalities["codes"].categories == ("x", "y", "z")
@@ -171,14 +166,17 @@ def test_text_of_words_and_of_a_given_length(tmp_path):
     dataset = table(path, modalities={"note": {"columns": "note", "kind": "text", "joiner": " ", "shape": [2]}})
     modality = dataset.modalities()["note"]
     assert modality.alphabet == ("", "cat", "dog", "sat", "the")
-    assert [modality.cells(value.numpy()) for value in everything(dataset).data["note"]] == [["the cat"], ["the dog"]]
+    assert [modality.cells(value.numpy()) for value in all_rows(dataset.splits()).data["note"]] == [
+        ["the cat"],
+        ["the dog"],
+    ]
 
 
 def test_pixels_in_columns_are_an_image_of_the_given_shape(tmp_path):
     path = write(tmp_path, "x0,x1,x2,x3\n0,128,255,1\n4,3,2,1\n")
     dataset = table(path, modalities={"scan": {"columns": "x*", "kind": "image", "shape": [1, 2, 2]}})
-    assert everything(dataset).data["scan"].tolist() == [[[[0, 128], [255, 1]]], [[[4, 3], [2, 1]]]]
-    assert everything(dataset).data["scan"].dtype == torch.uint8
+    assert all_rows(dataset.splits()).data["scan"].tolist() == [[[[0, 128], [255, 1]]], [[[4, 3], [2, 1]]]]
+    assert all_rows(dataset.splits()).data["scan"].dtype == torch.uint8
 
 
 def test_the_cache_serves_the_same_and_notices_a_change(tmp_path, monkeypatch):

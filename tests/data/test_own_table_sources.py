@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from mmgen.data.own_table import OwnTable, OwnTableConfig
-from mmgen.data.table import Table
+from mmgen.testing import all_rows
 
 COLUMNS = {
     "g0": [0.5, None, 1.25, -3.0],
@@ -27,19 +27,8 @@ COLUMNS = {
 MODALITIES = {"genes": {"columns": "g*", "kind": "vector"}, "proteins": {"columns": "p*", "kind": "counts"}}
 
 
-@pytest.fixture(autouse=True)
-def no_bars():
-    datasets.disable_progress_bars()
-
-
 def table(path: Path | str, modalities=MODALITIES, **options) -> OwnTable:
     return OwnTable(OwnTableConfig.model_validate({"path": path, "modalities": modalities, **options}))
-
-
-def everything(dataset: OwnTable) -> Table:
-    splits = dataset.splits()
-    together = Table.concatenate([splits.train, splits.val, splits.test])
-    return together.select(together.rows.argsort())
 
 
 def write_all(folder: Path) -> dict[str, Path]:
@@ -82,7 +71,7 @@ def files(tmp_path_factory) -> dict[str, Path]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_file_gives_the_same(files, kind):
     dataset = table(files[kind], label="y", group="who")
-    rows, splits = everything(dataset), dataset.splits()
+    rows, splits = all_rows(dataset.splits()), dataset.splits()
     assert rows.data["genes"].tolist() == [[0.5, 1], [0, 0], [1.25, 3], [-3, 4]]
     assert rows.data["proteins"].tolist() == [[0], [1], [2], [3]]
     assert rows.available.tolist() == [[True, True], [False, True], [True, True], [True, True]]
@@ -135,7 +124,7 @@ def test_the_hub_is_asked_for_a_name(monkeypatch):
     )
     monkeypatch.setattr(datasets, "load_dataset", lambda *names: asked.append(names) or found)
     dataset = table("owner/name", {"genes": {"columns": "g0", "kind": "vector"}}, label="y", subset="small")
-    assert everything(dataset).labels["y"].tolist() == [1, 0, -1]
+    assert all_rows(dataset.splits()).labels["y"].tolist() == [1, 0, -1]
     assert dataset.splits().labels == {"y": ("no", "yes")}
     assert set(asked) == {("owner/name", "small")}
     assert dataset.sources() == []
@@ -171,7 +160,7 @@ def test_arrays_keep_their_type_and_say_what_is_missing(tmp_path, ending):
             "counts": {"array": "counts", "kind": "counts"},
         },
     )
-    rows = everything(dataset)
+    rows = all_rows(dataset.splits())
     assert rows.available.T.tolist() == [(np.arange(6) > 0).tolist(), (np.arange(6) != 2).tolist(), there.tolist()]
     assert rows.data["seen"].dtype == torch.uint8
     assert rows.data["genes"].dtype == torch.float32
@@ -198,7 +187,7 @@ def test_images_in_any_usual_layout(tmp_path, shape, given, expected):
     path = save_arrays(tmp_path / "my.npz", scan=values)
     dataset = table(path, {"scan": {"array": "scan", "kind": "image", **({"shape": given} if given else {})}})
     assert dataset.modalities()["scan"].shape == expected
-    stored = everything(dataset).data["scan"].numpy()
+    stored = all_rows(dataset.splits()).data["scan"].numpy()
     assert np.array_equal(np.moveaxis(stored, 1, -1) if shape == (4, 8, 6, 3) else stored.reshape(shape), values)
 
 
@@ -206,7 +195,7 @@ def test_pixels_that_are_not_bytes(tmp_path):
     path = save_arrays(
         tmp_path / "my.npz", unit=np.random.default_rng(0).random((3, 4, 4)), whole=np.arange(48).reshape(3, 4, 4)
     )
-    rows = everything(table(path, {name: {"array": name, "kind": "image"} for name in ("unit", "whole")}))
+    rows = all_rows(table(path, {name: {"array": name, "kind": "image"} for name in ("unit", "whole")}).splits())
     assert (rows.data["unit"].dtype, rows.data["whole"].dtype) == (torch.float32, torch.uint8)
 
 
@@ -218,7 +207,7 @@ def test_a_column_of_images(tmp_path, modes, channels, key):
     datasets.Dataset.from_dict({"photo": [*pictures, None]}, features=features).save_to_disk(tmp_path / "photos")
     dataset = table(tmp_path / "photos", {"photo": {key: "photo", "kind": "image"}})
     assert dataset.modalities()["photo"].shape == (channels, 8, 6)
-    rows = everything(dataset)
+    rows = all_rows(dataset.splits())
     assert rows.rows.tolist() == [0, 1]
     assert rows.data["photo"].dtype == torch.uint8
     assert rows.data["photo"][0].unique().tolist() == [200 if modes[0] != "RGBA" else 212]  # on white
@@ -226,7 +215,7 @@ def test_a_column_of_images(tmp_path, modes, channels, key):
 
 def test_a_column_of_lists_is_an_array(tmp_path):
     datasets.Dataset.from_dict({"embedding": [[1.0, 2.0], None, [3.0, None]]}).to_parquet(tmp_path / "my.parquet")
-    rows = everything(table(tmp_path / "my.parquet", {"embedding": {"array": "embedding", "kind": "vector"}}))
+    rows = all_rows(table(tmp_path / "my.parquet", {"embedding": {"array": "embedding", "kind": "vector"}}).splits())
     assert rows.data["embedding"].tolist() == [[1, 2]]
     assert rows.rows.tolist() == [0]
 
@@ -236,7 +225,7 @@ def test_text_and_categories_from_arrays(tmp_path):
         tmp_path / "my.npz", note=np.array([b"ab", b"", b"ba"]), code=np.array([[2, 10], [10, 2], [2, 2]])
     )
     dataset = table(path, {"note": {"array": "note", "kind": "text"}, "code": {"array": "code", "kind": "labels"}})
-    rows = everything(dataset)
+    rows = all_rows(dataset.splits())
     assert rows.available[:, 0].tolist() == [True, False, True]
     assert dataset.modalities()["code"].categories == ("2", "10")
     assert rows.data["code"].tolist() == [[0, 1], [1, 0], [0, 0]]
@@ -246,7 +235,7 @@ def test_a_half_precision_array(tmp_path):
     from safetensors.torch import save_file as save_tensors
 
     save_tensors({"genes": torch.tensor([[0.5], [2.0]], dtype=torch.bfloat16)}, tmp_path / "my.safetensors")
-    assert everything(table(tmp_path / "my.safetensors", {"genes": {"array": "genes", "kind": "vector"}})).data[
+    assert all_rows(table(tmp_path / "my.safetensors", {"genes": {"array": "genes", "kind": "vector"}}).splits()).data[
         "genes"
     ].tolist() == [
         [0.5],

@@ -39,6 +39,16 @@ def log_density(x, mean, scale):
     return -abs(x - mean) / scale - math.log(2 * scale)
 
 
+def kl_integrand(q, p):
+    """q(x) log q(x)/p(x) of two distributions of one number, as a function of x ``[n]``."""
+
+    def integrand(x):
+        log_q, log_p = (each.log_prob(x[:, None, None])[:, 0] for each in (q, p))
+        return log_q.exp() * (log_q - log_p)
+
+    return integrand
+
+
 def integral(function, *kinks, width=60.0, steps=40_000):
     """∫ by the midpoint rule between the kinks and far beyond them."""
     edges = [min(kinks) - width, *sorted(kinks), max(kinks) + width]
@@ -101,11 +111,8 @@ def test_the_closed_form_is_the_integral(m0, s0, m1, s1):
         Laplace(torch.tensor([[m]], dtype=float64), torch.tensor([[s]], dtype=float64)) for m, s in ((m0, s0), (m1, s1))
     )
 
-    def integrand(x):
-        log_q, log_p = (each.log_prob(x[:, None, None])[:, 0] for each in (q, p))
-        return log_q.exp() * (log_q - log_p)
-
-    assert float(kl_laplaces(q, p)) == pytest.approx(integral(integrand, m0, m1), rel=1e-4, abs=1e-5)
+    expected = integral(kl_integrand(q, p), m0, m1)
+    assert float(kl_laplaces(q, p)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
 @given(experts(modalities=(2, 2)))
@@ -136,14 +143,11 @@ def test_divergences_across_families_are_the_integral(q_family, p_family):
     q = q_family(torch.tensor([[0.5]], dtype=float64), torch.tensor([[0.2]], dtype=float64))
     p = p_family(torch.tensor([[-0.3]], dtype=float64), torch.tensor([[0.4]], dtype=float64))
 
-    def integrand(x):
-        log_q, log_p = (each.log_prob(x[:, None, None])[:, 0] for each in (q, p))
-        return log_q.exp() * (log_q - log_p)
-
     torch.manual_seed(0)
     samples = q.rsample((200_000,))
     got = float(kl_divergence(q, p, samples))
-    assert got == pytest.approx(integral(integrand, 0.5, -0.3), abs=0.0 if q_family is p_family else 0.01, rel=1e-5)
+    expected = integral(kl_integrand(q, p), 0.5, -0.3)
+    assert got == pytest.approx(expected, abs=0.0 if q_family is p_family else 0.01, rel=1e-5)
     assert torch.equal(kl_divergence(q, p, samples), kl_divergence(q, p, samples[:3])) == (q_family is p_family)
 
 

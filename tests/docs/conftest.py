@@ -24,40 +24,20 @@ from mmgen.errors import DataWarning
 from mmgen.evaluation.classifiers import Budget
 from mmgen.registry import refresh
 from mmgen.runs import Plan
+from mmgen.testing import install_distribution, write_toy_table
 from mmgen.training.stages import Stages
 from mmgen.training.train import train_run
 from mmgen_plugin_compare import Outcome
-
-OWN = """path: my.csv
-label: diagnosis
-group: subject
-modalities:
-  genes: {columns: "g*", kind: vector, hidden: [8]}
-  proteins: {columns: "p*", kind: counts, likelihood: poisson, hidden: [8]}
-"""
 
 
 def own_files(folder):
     """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
     more;
     my.npz and photos.csv, with pictures."""
-    random = np.random.default_rng(0)
-    header = ["subject", "diagnosis", "g0", "g1", "g2", "p0", "p1"]
-    with (folder / "my.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        for i in range(60):
-            ill = i % 2
-            writer.writerow(
-                [
-                    f"s{i // 2}",
-                    "ill" if ill else "well",
-                    *(random.normal(5 * ill, 1, 3).round(3)),
-                    *random.poisson(1 + 5 * ill, 2),
-                ]
-            )
+    write_toy_table(folder)
+    random = np.random.default_rng(1)  # other rows than those of my.csv
     new = [
-        header[2:],
+        ["g0", "g1", "g2", "p0", "p1"],
         *([*random.normal(5 * (i % 2), 1, 3).round(3), *random.poisson(1 + 5 * (i % 2), 2)] for i in range(12)),
     ]
     with (folder / "new.csv").open("w", newline="") as file:
@@ -67,7 +47,6 @@ def own_files(folder):
         random.integers(0, 256, (60, 1, 8, 8)).astype(np.uint8),
     )
     np.savez(folder / "my.npz", genes=genes, scan=scan, diagnosis=np.array(["ill", "well"] * 30))
-    (folder / "my.yaml").write_text(OWN)
     (folder / "imgs").mkdir()
     for i, picture in enumerate(scan):
         Image.fromarray(picture[0]).save(folder / "imgs" / f"{i}.png")
@@ -131,18 +110,9 @@ class World:
         """What ``pip install -e source`` would tell this process: where the package is, and its entry points."""
         project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
         site = self.folder / "site"
-        info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-        )
-        groups = project["entry-points"].items()
-        (info / "entry_points.txt").write_text(
-            "".join(f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups)
-        )
         for path in (site, source.resolve()):
             self.monkeypatch.syspath_prepend(str(path))
-        refresh()
+        install_distribution(site, project["name"], project["entry-points"], version=project["version"])
 
 
 def _resolved(config, folder, *, resume, screen):

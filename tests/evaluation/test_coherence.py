@@ -15,34 +15,9 @@ from mmgen.evaluation.frechet import FDClassifier, FDClassifierConfig
 from mmgen.evaluation.latent_classification import LatentClassification
 from mmgen.evaluation.reconstruction import Reconstruction
 from mmgen.evaluation.scores import average_precisions
-from mmgen.testing import toy_data
+from mmgen.testing import row_value, toy_data, with_labels
 
 FEW = CoherenceConfig(classifier_steps=20)
-
-
-def value(rows, measure, given, target, label=None):
-    (found,) = [
-        r["value"]
-        for r in rows
-        if (r["measure"], r["given"], r["target"]) == (measure, given, target) and label in (None, r["label"])
-    ]
-    return found
-
-
-def with_labels(data, labels, names):
-    """The same rows with other labels."""
-
-    def table(part: Table, side: str) -> Table:
-        return Table.of(part.data, available=part.available, labels={"answers": labels(part, side)})
-
-    return replace(
-        data,
-        train=table(data.train, "train"),
-        val=table(data.val, "val"),
-        test=table(data.test, "test"),
-        labels={"answers": names},
-        fingerprint=data.fingerprint + "-answers",
-    )
 
 
 @pytest.fixture
@@ -55,9 +30,9 @@ def answers():
         if side == "test":
             made[:, 3] = 1
             made[::7, 2] = -1
-        return made
+        return {"answers": made}
 
-    return with_labels(toy_data(("vector", "counts"), rows=90), labels, ("nought", "one", "more", "often"))
+    return with_labels(toy_data(("vector", "counts"), rows=90), labels, {"answers": ("nought", "one", "more", "often")})
 
 
 def evaluation_of(data, **options):
@@ -69,10 +44,17 @@ def test_several_answers_are_scored_by_average_precision(answers, generating):
     table = evaluation.latents().table
     generating(evaluation, lambda given, target: table.data[target])
     rows = Coherence(CoherenceConfig(classifier_steps=300)).compute(evaluation)
-    best = value(rows, "classifier_map", "real data", "vector")
+    best = row_value(rows, measure="classifier_map", given="real data", target="vector")
     assert best > 0.95
-    assert value(rows, "cross_map", "counts", "vector") == value(rows, "self_map", "vector", "vector") == best
-    each = [value(rows, "cross_ap", "counts", "vector", f"answers: {name}") for name in ("nought", "one", "more")]
+    assert (
+        row_value(rows, measure="cross_map", given="counts", target="vector")
+        == row_value(rows, measure="self_map", given="vector", target="vector")
+        == best
+    )
+    each = [
+        row_value(rows, measure="cross_ap", given="counts", target="vector", label=f"answers: {name}")
+        for name in ("nought", "one", "more")
+    ]
     assert np.mean(each) == pytest.approx(best)
     assert not [row for row in rows if row["label"] == "answers: often"], (
         "an answer that is always yes has nothing to rank"
@@ -88,10 +70,12 @@ def test_probes_for_several_answers(answers):
         codes = torch.from_numpy(truth[split][:, :2]).float().clamp(min=0)
         evaluation._latents[split] = replace(latents, means=codes.expand(3, *codes.shape))
     rows = LatentClassification().compute(evaluation)
-    assert value(rows, "per_subset_map", "vector", "") == pytest.approx(1.0)
-    assert value(rows, "per_subset_map_hard", "vector", "") == pytest.approx(1.0)
+    assert row_value(rows, measure="per_subset_map", given="vector", target="") == pytest.approx(1.0)
+    assert row_value(rows, measure="per_subset_map_hard", given="vector", target="") == pytest.approx(1.0)
     scores = np.zeros(truth["test"].shape)
-    assert value(rows, "chance_map", "", "") == pytest.approx(np.nanmean(average_precisions(scores, truth["test"])))
+    assert row_value(rows, measure="chance_map", given="", target="") == pytest.approx(
+        np.nanmean(average_precisions(scores, truth["test"]))
+    )
 
 
 def test_joint_coherence_is_how_often_all_classifiers_agree(generating):
@@ -106,8 +90,10 @@ def test_joint_coherence_is_how_often_all_classifiers_agree(generating):
     for made, expected in ((dict(table.data), 1.0), (turned, 0.0)):
         generating(evaluation, lambda given, target, made=made: made[target])
         rows = Coherence(CoherenceConfig(classifier_steps=300)).compute(evaluation)
-        both = value(rows, "classifier", "real data", "mean")
-        assert value(rows, "joint", "prior", "all") == pytest.approx(expected, abs=2 * (1 - both) + 1e-9)
+        both = row_value(rows, measure="classifier", given="real data", target="mean")
+        assert row_value(rows, measure="joint", given="prior", target="all") == pytest.approx(
+            expected, abs=2 * (1 - both) + 1e-9
+        )
 
 
 def test_draws_from_the_prior_are_shared_unless_latents_are_own():
@@ -129,9 +115,11 @@ def test_text_can_be_judged_by_the_nearest_name_of_a_class(generating):
     made[0] = torch.tensor([1, 1, 2, 2, 0, 0], dtype=torch.uint8)  # between two names
     generating(evaluation, lambda given, target: made if target == "text" and given else None)
     rows = Coherence(CoherenceConfig(classifier_steps=10, text="words")).compute(evaluation)
-    assert value(rows, "cross", "vector", "text") == pytest.approx(1 - 1 / len(codes))
+    assert row_value(rows, measure="cross", given="vector", target="text") == pytest.approx(1 - 1 / len(codes))
     by_classifier = Coherence(FEW).compute(evaluation)
-    assert value(by_classifier, "cross", "vector", "text") != value(rows, "cross", "vector", "text")
+    assert row_value(by_classifier, measure="cross", given="vector", target="text") != row_value(
+        rows, measure="cross", given="vector", target="text"
+    )
 
 
 def test_what_weak_classifiers_judge_is_marked():

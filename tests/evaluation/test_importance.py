@@ -10,7 +10,7 @@ from mmgen.distributions import Gaussian, standard_normal
 from mmgen.evaluation.importance import LogLikelihood, LogLikelihoodConfig
 from mmgen.evaluation.reconstruction import Reconstruction
 from mmgen.models import ELBO
-from mmgen.testing import LinearGaussianWorld, central_noise, make_model, toy_data, world_batch, world_model
+from mmgen.testing import LinearGaussianWorld, central_noise, make_model, row_value, toy_data, world_batch, world_model
 from mmgen.testing.literal import at, log_normal, row_of, unit, world_log_likelihood
 from mmgen.testing.toys import ToyDataset, world_table
 
@@ -35,17 +35,12 @@ def rows_of(world, samples, rows=64, conditional=BOTH, **options):
     return x, LogLikelihood(LogLikelihoodConfig(samples=samples, conditional=conditional)).compute(evaluation)
 
 
-def value(rows, measure, given, target):
-    (found,) = [
-        row["value"] for row in rows if (row["measure"], row["given"], row["target"]) == (measure, given, target)
-    ]
-    return found
-
-
 @pytest.mark.parametrize("samples", [1, 7])
 def test_with_the_true_posterior_every_sample_gives_the_evidence(world, samples):
     x, rows = rows_of(world, samples, aggregator="poe")
-    assert value(rows, "joint", "m0+m1+m2", "all") == pytest.approx(float(world.log_evidence(x).mean()), abs=1e-9)
+    assert row_value(rows, measure="joint", given="m0+m1+m2", target="all") == pytest.approx(
+        float(world.log_evidence(x).mean()), abs=1e-9
+    )
 
 
 def test_a_wrong_proposal_gives_a_bound_that_tightens(world):
@@ -54,7 +49,7 @@ def test_a_wrong_proposal_gives_a_bound_that_tightens(world):
         for samples in (1, 20, 2000)
     ]
     exact = float(world.log_evidence(found[0][0]).mean())
-    joints = [value(rows, "joint", "m0+m1+m2", "all") for _, rows in found]
+    joints = [row_value(rows, measure="joint", given="m0+m1+m2", target="all") for _, rows in found]
     assert joints[0] < joints[1] < joints[2] <= exact + 0.05
     assert joints[2] == pytest.approx(exact, abs=0.1)
 
@@ -72,7 +67,7 @@ def test_conditionals_are_those_of_the_world(world):
     x, rows = rows_of(world, 20_000, rows=16, aggregator="poe")
     for measure in (PREDICTIVE, IMPORTANCE):
         for given, target in GIVEN:
-            assert value(rows, measure, given, f"m{target}") == pytest.approx(
+            assert row_value(rows, measure=measure, given=given, target=f"m{target}") == pytest.approx(
                 exact_conditional(world, x, given, target), abs=0.1
             )
         singles = [
@@ -81,7 +76,7 @@ def test_conditionals_are_those_of_the_world(world):
             if row["measure"] == measure and row["target"] != "mean" and "+" not in row["given"]
         ]
         assert len(singles) == 6
-        assert value(rows, measure, "1 of 3", "mean") == pytest.approx(sum(singles) / 6)
+        assert row_value(rows, measure=measure, given="1 of 3", target="mean") == pytest.approx(sum(singles) / 6)
 
 
 def test_only_weights_give_the_models_conditional_where_its_posterior_is_a_wrong_one(world):
@@ -89,8 +84,8 @@ def test_only_weights_give_the_models_conditional_where_its_posterior_is_a_wrong
     x, rows = rows_of(world, 20_000, rows=16, aggregator="mean")
     for given, target in GIVEN:
         exact = exact_conditional(world, x, given, target)
-        assert value(rows, IMPORTANCE, given, f"m{target}") == pytest.approx(exact, abs=0.02)
-    assert abs(value(rows, PREDICTIVE, "m0+m1", "m2") - exact) > 0.1
+        assert row_value(rows, measure=IMPORTANCE, given=given, target=f"m{target}") == pytest.approx(exact, abs=0.02)
+    assert abs(row_value(rows, measure=PREDICTIVE, given="m0+m1", target="m2") - exact) > 0.1
 
 
 @pytest.mark.parametrize("aggregator", ["poe", "mean"])
@@ -119,8 +114,12 @@ def test_both_conditionals_are_their_equations_written_literally(world, aggregat
                 densities.append(math.exp(world_log_likelihood(world, target, z, x[target][b].tolist())))
             predictive += math.log(sum(densities) / 4) / 3
             importance += math.log(sum(w * p for w, p in zip(weights, densities, strict=True)) / sum(weights)) / 3
-        assert value(rows, PREDICTIVE, given, f"m{target}") == pytest.approx(predictive, rel=1e-9)
-        assert value(rows, IMPORTANCE, given, f"m{target}") == pytest.approx(importance, rel=1e-9)
+        assert row_value(rows, measure=PREDICTIVE, given=given, target=f"m{target}") == pytest.approx(
+            predictive, rel=1e-9
+        )
+        assert row_value(rows, measure=IMPORTANCE, given=given, target=f"m{target}") == pytest.approx(
+            importance, rel=1e-9
+        )
 
 
 def test_few_samples_with_all_the_weight_are_said_to_be_few(world):
@@ -185,7 +184,7 @@ def test_the_joint_alone_on_demand(world):
 def test_own_latents_give_the_sum_of_the_modalities_own_evidence(world):
     x, rows = rows_of(world, 4000, aggregator="none")
     alone = sum(float(world.log_evidence(x, [m]).mean()) for m in range(3))
-    assert value(rows, "joint", "m0+m1+m2", "all") == pytest.approx(alone, abs=0.2)
+    assert row_value(rows, measure="joint", given="m0+m1+m2", target="all") == pytest.approx(alone, abs=0.2)
     assert {row["measure"] for row in rows} == {"joint", PREDICTIVE}, (
         "there is no density of several modalities at once"
     )
@@ -209,5 +208,7 @@ def test_memory_is_bounded_by_chunks_that_change_nothing_but_the_noise(world, mo
     _, parts = rows_of(LinearGaussianWorld((3, 4, 2), 2, orthogonal=True), 300, rows=8, aggregator="poe")
     assert max(sizes) == 64
     assert sum(sizes[: 3 * math.ceil(300 / 64) : 3]) == 300
-    assert value(parts, "joint", "m0+m1+m2", "all") == pytest.approx(value(whole, "joint", "m0+m1+m2", "all"), abs=1e-9)
+    assert row_value(parts, measure="joint", given="m0+m1+m2", target="all") == pytest.approx(
+        row_value(whole, measure="joint", given="m0+m1+m2", target="all"), abs=1e-9
+    )
     assert torch.isfinite(torch.tensor([row["value"] for row in parts])).all()

@@ -10,10 +10,9 @@ from mmgen import Evaluation, MultimodalVAE, Trainer
 from mmgen.data.cache import cache_root
 from mmgen.evaluation.classifiers import Budget, classifier_for
 from mmgen.evaluation.coherence import Coherence
-from mmgen.evaluation.evaluation import Latents
 from mmgen.evaluation.latent_classification import LatentClassification
 from mmgen.evaluation.reconstruction import Reconstruction
-from mmgen.testing import toy_data
+from mmgen.testing import matching_rows, set_latents, toy_data
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def evaluation_of(data, objective="elbo", epochs=0, subsets=None, **options):
 
 
 def values(rows, **wanted):
-    return [row["value"] for row in rows if all(row[key] == value for key, value in wanted.items())]
+    return [row["value"] for row in matching_rows(rows, **wanted)]
 
 
 def test_all_subsets_are_derived_from_one_encoding_of_each_batch(data):
@@ -110,20 +109,13 @@ def test_independent_vaes_are_not_coherent_across_modalities_and_coherent_ones_a
     assert values(apart, measure="self", given="1 of 3")[0] > 0.45
 
 
-def with_latents(evaluation, means, split):
-    """Puts posterior means ``[S, N, D]`` in place of those of the model."""
-    table = evaluation.rows(split)
-    complete = torch.ones(len(means), len(table), dtype=torch.bool)
-    evaluation._latents[split] = Latents(evaluation.subsets[: len(means)], means, means, None, complete, table)
-
-
 def test_probes_on_latents_that_are_known(data):
     evaluation = evaluation_of(data, subsets=[("vector",), ("counts",), ("vector", "counts", "tags")])
     for split in ("train", "test"):
         label = evaluation.rows(split).labels["class"].double()
         along = torch.stack([label, torch.zeros_like(label)], -1)
         away = torch.stack([-label, torch.zeros_like(label)], -1)
-        with_latents(evaluation, torch.stack([along, away, along]), split)
+        set_latents(evaluation, split, torch.stack([along, away, along]))
     rows = LatentClassification().compute(evaluation)
     assert values(rows, measure="per_subset", given="counts") == [1.0]
     assert values(rows, measure="joint_transfer", given="vector") == [1.0]
@@ -140,7 +132,7 @@ def test_probes_never_see_what_they_are_scored_on(data):
     random = torch.Generator().manual_seed(0)
     for split in ("train", "test"):
         rows = len(evaluation.rows(split))
-        with_latents(evaluation, torch.randn(2, rows, 40, generator=random), split)
+        set_latents(evaluation, split, torch.randn(2, rows, 40, generator=random))
     assert values(LatentClassification().compute(evaluation), measure="per_subset", given="vector")[0] < 0.6
 
 

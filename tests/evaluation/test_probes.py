@@ -10,10 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from mmgen import Evaluation, MultimodalVAE, Table
-from mmgen.evaluation.evaluation import Latents
+from mmgen import Evaluation, MultimodalVAE
 from mmgen.evaluation.latent_classification import LatentClassification, LatentClassificationConfig
-from mmgen.testing import toy_data
+from mmgen.testing import row_value, set_latents, toy_data, with_labels
 
 GRID = (10.0, 0.0001, 0.1)
 SVM = LatentClassificationConfig(classifier="svm", C=GRID, probes=("per_subset",))
@@ -28,14 +27,8 @@ def with_noisy_latents(data, split="test", dimensions=20):
         table = evaluation.rows(part)
         means = torch.randn(2, len(table), dimensions, generator=random)
         means[:, :, 0] += torch.arange(len(table)) % 3
-        complete = torch.ones(2, len(table), dtype=torch.bool)
-        evaluation._latents[part] = Latents(evaluation.subsets, means, means, None, complete, table)
+        set_latents(evaluation, part, means)
     return evaluation
-
-
-def value(rows, measure, given):
-    (found,) = [row["value"] for row in rows if (row["measure"], row["given"]) == (measure, given)]
-    return found
 
 
 def machine(penalty, latents, codes):
@@ -52,23 +45,22 @@ def test_the_penalty_is_the_best_one_on_validation_rows():
         on_val = {penalty: (each.predict(x["val"]) == y["val"]).mean() for penalty, each in fitted.items()}
         assert len(set(on_val.values())) > 1, "the choice must matter here"
         best = max(on_val, key=on_val.get)
-        assert value(rows, "per_subset_C", given) == best
-        assert value(rows, "per_subset", given) == pytest.approx((fitted[best].predict(x["test"]) == y["test"]).mean())
+        assert row_value(rows, measure="per_subset_C", given=given) == best
+        assert row_value(rows, measure="per_subset", given=given) == pytest.approx(
+            (fitted[best].predict(x["test"]) == y["test"]).mean()
+        )
     assert {row["n"] for row in rows if row["measure"] == "per_subset_C"} == {45}
     assert {row["note"] for row in rows} == {""}
 
 
 def with_answers(data):
-    def table(part):
+    def answers(part, side):
         codes = part.labels["class"]
         made = torch.stack([codes == 0, codes > 0, codes == 1, codes >= 0], 1).long()
         made[::6, 1] = -1
-        return Table.of(part.data, available=part.available, labels={"answers": made})
+        return {"answers": made}
 
-    names = {"answers": ("nought", "more", "one", "always")}
-    return replace(
-        data, train=table(data.train), val=table(data.val), test=table(data.test), labels=names, fingerprint="answers"
-    )
+    return with_labels(data, answers, {"answers": ("nought", "more", "one", "always")})
 
 
 def test_several_answers_have_a_machine_each_and_are_ranked_by_the_distance_from_its_boundary():
@@ -88,10 +80,12 @@ def test_several_answers_have_a_machine_each_and_are_ranked_by_the_distance_from
             each = [average_precision_score(truth[split][known[:, i], i], scores[known[:, i], i]) for i in range(3)]
             found[penalty, split] = np.mean(each), average_precision_score(truth[split][:, :3][known], scores[known])
     best = max(sorted(GRID), key=lambda penalty: found[penalty, "val"][0])
-    assert value(rows, "per_subset_C", "vector") == best
-    assert value(rows, "per_subset_map", "vector") == pytest.approx(found[best, "test"][0])
-    assert value(rows, "per_subset_map_micro", "vector") == pytest.approx(found[best, "test"][1])
-    assert value(rows, "chance_map_micro", "") == pytest.approx((truth["test"] > 0).sum() / (truth["test"] >= 0).sum())
+    assert row_value(rows, measure="per_subset_C", given="vector") == best
+    assert row_value(rows, measure="per_subset_map", given="vector") == pytest.approx(found[best, "test"][0])
+    assert row_value(rows, measure="per_subset_map_micro", given="vector") == pytest.approx(found[best, "test"][1])
+    assert row_value(rows, measure="chance_map_micro", given="") == pytest.approx(
+        (truth["test"] > 0).sum() / (truth["test"] >= 0).sum()
+    )
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

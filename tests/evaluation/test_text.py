@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mmgen import Evaluation, MultimodalVAE, TextModality
 from mmgen.evaluation.text import TextConfig, TextDistance, nearest_words
-from mmgen.testing import toy_data
+from mmgen.testing import row_value, toy_data
 
 LETTERS = (" ", *"abcdefghijklmnopqrstuvwxyz")
 
@@ -47,11 +47,6 @@ def evaluation():
     return Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), data)
 
 
-def found(rows, measure, given):
-    (value,) = [row["value"] for row in rows if (row["measure"], row["given"]) == (measure, given)]
-    return value
-
-
 def test_distance_similarity_and_exact_matches_by_hand(evaluation, generating):
     table = evaluation.latents().table
     alphabet = evaluation.model.modalities["text"].alphabet
@@ -66,11 +61,11 @@ def test_distance_similarity_and_exact_matches_by_hand(evaluation, generating):
     }
     distances = [levenshtein(a, b) for a, b in zip(strings, texts)]
     similarities = [1 - d / max(len(a), len(b), 1) for d, a, b in zip(distances, strings, texts)]
-    assert found(rows, "distance", "vector") == pytest.approx(np.mean(distances))
-    assert found(rows, "similarity", "vector") == pytest.approx(np.mean(similarities))
+    assert row_value(rows, measure="distance", given="vector") == pytest.approx(np.mean(distances))
+    assert row_value(rows, measure="similarity", given="vector") == pytest.approx(np.mean(similarities))
     exact = np.mean([a == b for a, b in zip(strings, texts)])
     assert exact > 0
-    assert found(rows, "exact", "1 of 2") == pytest.approx(exact)
+    assert row_value(rows, measure="exact", given="1 of 2") == pytest.approx(exact)
 
 
 def test_blanks_can_be_taken_out(evaluation, generating):
@@ -80,7 +75,10 @@ def test_blanks_can_be_taken_out(evaluation, generating):
         kept = row[row > 0]
         spaced[i, -len(kept) :] = kept  # the same letters, elsewhere in the line
     generating(evaluation, lambda given, target: spaced)
-    assert found(TextDistance(TextConfig(remove_blanks=True)).compute(evaluation), "exact", "vector") == 1.0
+    assert (
+        row_value(TextDistance(TextConfig(remove_blanks=True)).compute(evaluation), measure="exact", given="vector")
+        == 1.0
+    )
 
 
 def test_without_text_it_is_left_out():

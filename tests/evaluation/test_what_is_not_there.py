@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmgen import Evaluation, MmgenError, Table, Trainer
+from mmgen import Evaluation, MmgenError, Table
 from mmgen.evaluation.classification import Classification
 from mmgen.evaluation.coherence import Coherence, CoherenceConfig
 from mmgen.evaluation.figures import latent_scatter
@@ -14,8 +14,8 @@ from mmgen.evaluation.grids import generation_grids
 from mmgen.evaluation.latent_classification import LatentClassification, LatentClassificationConfig
 from mmgen.evaluation.latent_geometry import Clustering, CosineSimilarity
 from mmgen.evaluation.reconstruction import Reconstruction
-from mmgen.models import ELBO, MultimodalVAE
-from mmgen.testing import make_model, toy_data
+from mmgen.models import ELBO
+from mmgen.testing import make_model, matching_rows, toy_data, toy_run, with_labels
 
 QUICK = Coherence(CoherenceConfig(classifier_steps=2))
 
@@ -45,26 +45,9 @@ def evaluation_of(objective, data, **options):
     return Evaluation(make_model(objective, data).float(), data, **options)
 
 
-def found(rows, **wanted):
-    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
-
-
-def relabelled(data, change):
-    def table(part):
-        return Table.of(part.data, available=part.available, labels=change(part))
-
-    return replace(
-        data,
-        train=table(data.train),
-        val=table(data.val),
-        test=table(data.test),
-        fingerprint=f"relabelled-{change.__name__}",
-    )
-
-
 def test_there_is_no_loss_where_nothing_is_inferred_from_itself():
     rows = Reconstruction().compute(evaluation_of(AllOrNothing, toy_data()))
-    (loss,) = found(rows, measure="loss")
+    (loss,) = matching_rows(rows, measure="loss")
     assert (loss["given"], loss["target"], loss["n"]) == ("vector+counts+tags", "all", 24)
 
 
@@ -72,8 +55,8 @@ def test_there_is_no_loss_where_nothing_is_inferred_from_itself():
 def test_a_sum_over_fewer_modalities_names_them(objective, target):
     rows = Reconstruction().compute(evaluation_of(objective, toy_data()))
     everything = "vector+counts+tags"
-    (loss,) = found(rows, measure="loss")
-    parts = {row["target"]: row["value"] for row in found(rows, measure="log_likelihood", given=everything)}
+    (loss,) = matching_rows(rows, measure="loss")
+    parts = {row["target"]: row["value"] for row in matching_rows(rows, measure="log_likelihood", given=everything)}
     assert loss["value"] == pytest.approx(-sum(parts[name] for name in target.split("+")))
     assert (loss["given"], loss["target"]) == (everything, target)
     assert Reconstruction.in_headline("loss", everything, target)
@@ -82,12 +65,14 @@ def test_a_sum_over_fewer_modalities_names_them(objective, target):
 def test_classifiers_agree_with_another_one_or_say_nothing():
     for objective, targets in (("elbo", ["all"]), (Fewer, ["counts+tags"]), (One, [])):  # one agrees with itself always
         rows = QUICK.compute(evaluation_of(objective, toy_data()))
-        assert [row["target"] for row in found(rows, measure="joint")] == targets
+        assert [row["target"] for row in matching_rows(rows, measure="joint")] == targets
 
 
 def test_means_over_fewer_subsets_or_targets_say_so():
     rows = QUICK.compute(evaluation_of(Fewer, toy_data()))
-    notes = {row["given"]: row["note"].partition("; ")[2] for row in found(rows, measure="cross", target="mean")}
+    notes = {
+        row["given"]: row["note"].partition("; ")[2] for row in matching_rows(rows, measure="cross", target="mean")
+    }
     fewer = "it generates 2 of 3 modalities"
     assert notes == {
         "1 of 3": f"the model infers from 1 of 3 such subsets; {fewer}",
@@ -104,27 +89,32 @@ def test_counts_are_of_the_rows_behind_a_number():
     rows = QUICK.compute(evaluation)
     alone = sum(any(row.values()) for row in has)
     pairs = sum(sum(row.values()) >= 2 for row in has)
-    assert {row["n"] for row in found(rows, target="mean", given="1 of 3")} == {alone}
-    assert {row["n"] for row in found(rows, target="mean", given="2 of 3")} == {pairs} != {alone}
-    assert {row["n"] for row in found(rows, target="mean", given="3 of 3")} == {sum(all(row.values()) for row in has)}
+    assert {row["n"] for row in matching_rows(rows, target="mean", given="1 of 3")} == {alone}
+    assert {row["n"] for row in matching_rows(rows, target="mean", given="2 of 3")} == {pairs} != {alone}
+    assert {row["n"] for row in matching_rows(rows, target="mean", given="3 of 3")} == {
+        sum(all(row.values()) for row in has)
+    }
     rows = CosineSimilarity().compute(evaluation)
-    assert {row["n"] for row in found(rows, target="mean")} == {pairs}
+    assert {row["n"] for row in matching_rows(rows, target="mean")} == {pairs}
     rows = LatentClassification().compute(evaluation)
-    assert {row["n"] for row in found(rows, measure="per_subset", given="2 of 3")} == {pairs}
+    assert {row["n"] for row in matching_rows(rows, measure="per_subset", given="2 of 3")} == {pairs}
     rows = Reconstruction().compute(evaluation)
-    assert {row["given"]: row["n"] for row in found(rows, measure="loss")} == {"vector+counts+tags": 45, "self": alone}
+    assert {row["given"]: row["n"] for row in matching_rows(rows, measure="loss")} == {
+        "vector+counts+tags": 45,
+        "self": alone,
+    }
 
 
-def single(part):
+def single(part, side):
     return {"class": torch.zeros(len(part), dtype=torch.int64), "other": torch.arange(len(part)) % 2}
 
 
-def unknown(part):
+def unknown(part, side):
     return {"class": torch.full((len(part),), -1)}
 
 
 def test_a_label_of_one_class_is_nothing_to_find(monkeypatch):
-    data = relabelled(toy_data(), single)
+    data = with_labels(toy_data(), single)
     data = replace(data, labels={"class": ("x", "y"), "other": ("even", "odd")})
     evaluation = evaluation_of("elbo", data)
     metrics = [
@@ -137,7 +127,7 @@ def test_a_label_of_one_class_is_nothing_to_find(monkeypatch):
         assert {row["label"] for row in metric.compute(evaluation)} <= {"other", ""}
         said = [f"{who} need two classes, and the training rows know only 'x' of 'class'"]
         assert metric.omits(evaluation) == ([] if metric is metrics[2] else said)
-    bare = relabelled(data, lambda part: {"class": single(part)["class"]})
+    bare = with_labels(data, lambda part, side: {"class": single(part, side)["class"]})
     for metric, who in zip(metrics, ("classifiers", "probes", "classifiers"), strict=True):
         said = f"{who} need two classes, and the training rows know only 'x' of 'class'"
         assert metric.lacks(evaluation_of("elbo", bare)) == said
@@ -148,7 +138,7 @@ def test_a_label_of_one_class_is_nothing_to_find(monkeypatch):
 
 
 def test_a_label_that_no_training_row_has():
-    data = replace(relabelled(toy_data(), unknown))
+    data = with_labels(toy_data(), unknown)
     evaluation = evaluation_of("elbo", data)
     assert QUICK.lacks(evaluation) == "classifiers need two classes, and the training rows know no class of 'class'"
     lacking = LatentClassification().lacks(evaluation)
@@ -171,7 +161,7 @@ def test_a_modality_that_one_class_alone_has_judges_nothing():
 @pytest.mark.parametrize("split", ["test", "val"])
 def test_a_split_without_rows_is_a_sentence(split):
     data = toy_data()
-    run = Trainer(epochs=1).fit(MultimodalVAE.create("elbo", data, latent_dim=2), data)
+    run = toy_run(data)
     empty = replace(data, **{split: data.test.select(torch.arange(0))})
     other = "val" if split == "test" else "test"
     sentence = rf"'toy' have no {split} rows to evaluate on; --split {other} \(rows: 24\) or --split train \(rows: 48\)"
@@ -181,7 +171,7 @@ def test_a_split_without_rows_is_a_sentence(split):
 
 def test_one_row_is_evaluated_and_drawn_and_what_cannot_be_is_said():
     data = toy_data()
-    run = Trainer(epochs=1).fit(MultimodalVAE.create("elbo", data, latent_dim=3), data)
+    run = toy_run(data, options={"latent_dim": 3})
     few = Evaluation(run.model, replace(data, test=data.test.select(torch.arange(1)), fingerprint="one row"))
     said = []
     rows = run.evaluate(
@@ -197,4 +187,4 @@ def test_one_row_is_evaluated_and_drawn_and_what_cannot_be_is_said():
     nothing = few.data.test.available & False
     bare = Evaluation(run.model, replace(few.data, test=replace(few.data.test, available=nothing)))
     latent_scatter(bare)
-    assert not found(Reconstruction().compute(bare), measure="loss")
+    assert not matching_rows(Reconstruction().compute(bare), measure="loss")

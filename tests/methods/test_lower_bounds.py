@@ -3,13 +3,11 @@ contract.
 """
 
 import pytest
-import torch
 
 from mmgen.registry import entries, load
-from mmgen.testing import LinearGaussianWorld, world_batch, world_model
+from mmgen.testing import LinearGaussianWorld, sampled_value, world_batch, world_model
 
 CLAIMS = {entry.name: load("objectives", entry.name).bound for entry in entries("objectives")}
-DRAWS = 400
 
 
 def gap(objective, seed, **options):
@@ -17,10 +15,8 @@ def gap(objective, seed, **options):
     world = LinearGaussianWorld((3, 4, 3), 2, orthogonal=True, seed=seed)
     x = world.sample(16)[1]
     model, batch = world_model(world, objective, **options), world_batch(x)
-    torch.manual_seed(seed)
-    with torch.no_grad():
-        values = torch.stack([model(batch).value(1.0) for _ in range(DRAWS)])
-    return world.log_evidence(x) - values.mean(0), values.std(0) / DRAWS**0.5
+    value, error = sampled_value(model, batch, draws=400, seed=seed)
+    return world.log_evidence(x) - value, error
 
 
 @pytest.mark.parametrize("estimator", ["iwae", "looser", "dreg"])

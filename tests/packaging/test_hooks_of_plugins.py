@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mmgen import MultimodalVAE, Trainer
-from mmgen.registry import hookspecs, refresh
+from mmgen.registry import hookspecs
 from mmgen.registry.hooks import Hooks, HookWarning
-from mmgen.testing import toy_data
+from mmgen.testing import toy_run
 
 ROOT = Path(__file__).parents[2]
 NAMES = {name: function for name, function in vars(hookspecs).items() if name.startswith("mmgen_")}
@@ -31,29 +30,13 @@ ONE_FAILS = (
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
-    """A distribution ``mmgen-plugin-broken`` with one module of hooks, as pip would install it."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(site)
+def install_hooks(install):
+    """Puts a distribution ``mmgen-plugin-broken`` with one module of hooks on the path."""
 
     def put(module, source):
-        info = site / "mmgen_plugin_broken-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mmgen-plugin-broken\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[mmgen]\nbroken = {module}\n")
-        (site / f"{module}.py").write_text(source)
-        refresh()
+        install("mmgen-plugin-broken", {"mmgen": {"broken": module}}, {module: source})
 
-    yield put
-    monkeypatch.undo()
-    refresh()
-
-
-def train(output):
-    data = toy_data(rows=20)
-    model = MultimodalVAE.create("elbo", data, latent_dim=2)
-    return Trainer(epochs=3).fit(model, data, output=str(output))
+    return put
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,30 +57,30 @@ def test_every_hook_is_used_by_a_shipped_plugin(name):
     assert users & shipped
 
 
-def test_a_plugin_of_which_every_hook_fails_costs_a_training_nothing(install, tmp_path):
-    plain = train(tmp_path / "plain")
-    install("every_hook_fails", FAILING)
+def test_a_plugin_of_which_every_hook_fails_costs_a_training_nothing(install_hooks, tmp_path):
+    plain = toy_run(output=tmp_path / "plain", epochs=3)
+    install_hooks("every_hook_fails", FAILING)
     with pytest.warns(
         HookWarning,
         match="mmgen-plugin-broken:broken failed in mmgen_train_start: ValueError: mmgen_train_start is broken",
     ) as caught:
-        broken = train(tmp_path / "broken")
+        broken = toy_run(output=tmp_path / "broken", epochs=3)
     assert len(caught) == 1, "once is enough"
     assert len(broken.history) == 3
     assert (broken.path / "model.safetensors").read_bytes() == (plain.path / "model.safetensors").read_bytes()
 
 
-def test_a_plugin_that_failed_is_not_called_again(install, tmp_path):
-    install("one_hook_fails", ONE_FAILS)
+def test_a_plugin_that_failed_is_not_called_again(install_hooks, tmp_path):
+    install_hooks("one_hook_fails", ONE_FAILS)
     with pytest.warns(HookWarning, match="mmgen-plugin-broken:broken failed in mmgen_epoch_end: AssertionError"):
-        run = train(tmp_path / "run")
+        run = toy_run(output=tmp_path / "run", epochs=3)
     assert len(run.history) == 3
     import one_hook_fails
 
     assert one_hook_fails.CALLED == ["start", 1, 2]
 
 
-def test_hooks_of_plugins_that_are_not_allowed_are_not_imported(install, tmp_path, monkeypatch):
-    install("never_imported", "raise SystemExit('imported')")
+def test_hooks_of_plugins_that_are_not_allowed_are_not_imported(install_hooks, tmp_path, monkeypatch):
+    install_hooks("never_imported", "raise SystemExit('imported')")
     monkeypatch.setenv("MMGEN_LOAD_PLUGINS", "mmgen-plugin-samples")
-    assert len(train(tmp_path / "run").history) == 3
+    assert len(toy_run(output=tmp_path / "run", epochs=3).history) == 3

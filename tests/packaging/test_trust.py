@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from mmgen import MmgenError, MultimodalVAE, Trainer, load_run
-from mmgen.cli.app import app
-from mmgen.cli.guarded import run_guarded
 from mmgen.registry import refresh
-from mmgen.testing import toy_data
+from mmgen.testing import edit_text, install_distribution, toy_data, toy_run
 
 ROOT = Path(__file__).parents[2]
 # What can execute the content of a file (or of a string), and why each place that has it is safe.
@@ -143,14 +141,7 @@ def test_the_search_finds_what_it_should(source):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    data = toy_data(rows=20)
-    return (
-        Trainer(epochs=1)
-        .fit(
-            MultimodalVAE.create("elbo", data, latent_dim=2), data, output=str(tmp_path_factory.mktemp("runs") / "run")
-        )
-        .path
-    )
+    return toy_run(output=tmp_path_factory.mktemp("runs") / "run").path
 
 
 @pytest.fixture
@@ -172,24 +163,13 @@ def evil(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "evil_module", raising=False)
 
     def declare():
-        info = site / "mmgen_plugin_evil-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mmgen-plugin-evil\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(
-            "[mmgen.objectives]\nevil = evil_module:Mine\n[mmgen]\nevil = evil_module\n"
-        )
-        refresh()
+        entry_points = {"mmgen.objectives": {"evil": "evil_module:Mine"}, "mmgen": {"evil": "evil_module"}}
+        install_distribution(site, "mmgen-plugin-evil", entry_points)
 
     yield declare, trace
     monkeypatch.undo()
     sys.modules.pop("evil_module", None)
     refresh()
-
-
-def change(run, old, new, name="config.yaml"):
-    text = (run / name).read_text(encoding="utf-8")
-    assert old in text
-    (run / name).write_text(text.replace(old, new), encoding="utf-8")
 
 
 NAMED = [
@@ -208,7 +188,7 @@ NAMED = [
     [("objective", "name: elbo"), ("aggregator", "name: poe"), ("prior", "name: normal"), ("modality", "kind: vector")],
 )
 def test_a_run_that_names_what_is_not_installed_imports_nothing(section, old, name, run, evil):
-    change(run, old, f"{old.split(':')[0]}: '{name}'")
+    edit_text(run / "config.yaml", old, f"{old.split(':')[0]}: '{name}'")
     for components in (True, False):  # also where the record of what was used is missing
         if not components:
             (run / "environment.json").unlink()
@@ -228,16 +208,16 @@ def test_what_a_record_of_components_names_is_not_imported(run, evil):
     assert not evil[1].exists()
 
 
-def test_a_plugin_is_imported_only_where_it_is_allowed(run, evil, monkeypatch):
+def test_a_plugin_is_imported_only_where_it_is_allowed(run, evil, monkeypatch, command_line):
     declare, trace = evil
     declare()
-    change(run, "name: elbo", "name: evil")
+    edit_text(run / "config.yaml", "name: elbo", "name: evil")
     (run / "environment.json").unlink()
     monkeypatch.setenv("MMGEN_LOAD_PLUGINS", "mmgen-plugin-other")
     with pytest.raises(MmgenError, match="There is no objective 'evil'"):
         _ = load_run(run).model
-    for words in (["list"], ["--help"], ["plugins"], ["no-such-command"]):
-        run_guarded(app, words)
+    for word in ("list", "--help", "plugins", "no-such-command"):
+        command_line(word)
     assert not trace.exists()
     monkeypatch.setenv("MMGEN_LOAD_PLUGINS", "mmgen-plugin-evil")
     assert type(load_run(run).model.objective).__name__ == "Mine"
@@ -247,7 +227,7 @@ def test_a_plugin_is_imported_only_where_it_is_allowed(run, evil, monkeypatch):
 def test_opening_a_run_without_its_model_imports_no_plugin(run, evil):
     declare, trace = evil
     declare()
-    change(run, "name: elbo", "name: evil")
+    edit_text(run / "config.yaml", "name: elbo", "name: evil")
     opened = load_run(run)
     assert opened.config["objective"]["name"] == "evil" and len(opened.history) == 1
     assert not trace.exists()
@@ -287,11 +267,15 @@ def test_a_pickle_in_the_place_of_tensors_is_damaged_and_not_executed(file, run,
 @pytest.mark.parametrize(
     "tag", ["!!python/object/apply:pathlib.Path.touch", "!!python/name:evil_module.Mine", "!!python/module:evil_module"]
 )
-def test_tags_of_python_in_yaml_are_errors(tag, run, evil, tmp_path, capsys):
-    change(run, "name: elbo", f"name: {tag} ['{tmp_path / 'executed'}']" if "apply" in tag else f"name: {tag} ''")
+def test_tags_of_python_in_yaml_are_errors(tag, run, evil, tmp_path, command_line):
+    edit_text(
+        run / "config.yaml",
+        "name: elbo",
+        f"name: {tag} ['{tmp_path / 'executed'}']" if "apply" in tag else f"name: {tag} ''",
+    )
     with pytest.raises(MmgenError, match="is not valid YAML"):
         load_run(run)
     (tmp_path / "mine.yaml").write_text(f"objective: {tag} []\n")
-    assert run_guarded(app, ["train", "--config", str(tmp_path / "mine.yaml"), "--dataset", "table"]) == 2
-    assert "is not valid YAML" in capsys.readouterr().err
+    code, _, err = command_line("train", "--config", tmp_path / "mine.yaml", "--dataset", "table")
+    assert code == 2 and "is not valid YAML" in err
     assert not evil[1].exists() and not (tmp_path / "executed").exists()

@@ -9,9 +9,7 @@ import pytest
 
 import mmgen
 from mmgen import PluginError
-from mmgen.cli.app import app
-from mmgen.cli.guarded import run_guarded
-from mmgen.registry import namesakes, refresh
+from mmgen.registry import namesakes
 from mmgen.testing import CommandContract
 
 GOOD = '''"""A module."""
@@ -25,58 +23,44 @@ def hello(name: str = typer.Option("you", help="Who is greeted.")) -> int:
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Puts a distribution with commands and a module on the path, as pip would."""
-    monkeypatch.syspath_prepend(tmp_path)
+def install_command(install):
+    """Puts a distribution with a command, and perhaps the module that has it, on the path."""
 
-    def put(name, value, source=None, group="mmgen.commands", called="hello"):
-        info = tmp_path / f"{name.replace('-', '_')}-1.2.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[{group}]\n{called} = {value}\n")
-        if source is not None:
-            (tmp_path / f"{value.partition(':')[0]}.py").write_text(source)
-        refresh()
+    def put(name, value, source=None, command="hello"):
+        modules = {} if source is None else {value.partition(":")[0]: source}
+        install(name, {"mmgen.commands": {command: value}}, modules)
 
-    yield put
-    monkeypatch.undo()
-    refresh()
+    return put
 
 
-def said(words, capsys):
-    code = run_guarded(app, words)
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
-def test_a_command_of_a_plugin_is_in_the_help_and_runs(install, capsys):
-    install("mmgen-plugin-x", "hello_mod:hello", "STARTED = True\n" + GOOD)
-    code, out, _ = said(["--help"], capsys)
+def test_a_command_of_a_plugin_is_in_the_help_and_runs(install_command, command_line):
+    install_command("mmgen-plugin-x", "hello_mod:hello", "STARTED = True\n" + GOOD)
+    code, out, _ = command_line("--help")
     lines = " ".join(out.split())
     assert code == 0 and "hello Say hello, in one line." in lines and "train Train a model" in lines
     assert "hello_mod" not in sys.modules
-    assert said(["hello"], capsys) == (0, "hello you\n", "")
-    assert said(["hello", "--name", "Ada"], capsys) == (3, "hello Ada\n", ""), "what a command returns is the exit code"
-    code, _, err = said(["hello", "--nome", "Ada"], capsys)
+    assert command_line("hello") == (0, "hello you\n", "")
+    assert command_line("hello", "--name", "Ada") == (3, "hello Ada\n", ""), "what a command returns is the exit code"
+    code, _, err = command_line("hello", "--nome", "Ada")
     assert code == 2 and err.startswith("mmgen: No such option") and "See mmgen hello --help." in err
 
 
-def test_two_commands_of_one_name(install, capsys):
+def test_two_commands_of_one_name(install_command, command_line):
     for name in ("x", "y"):
-        install(f"mmgen-plugin-{name}", f"hello_{name}:hello", GOOD.replace("hello {", name + " {"))
-    out = said(["--help"], capsys)[1]
+        install_command(f"mmgen-plugin-{name}", f"hello_{name}:hello", GOOD.replace("hello {", name + " {"))
+    out = command_line("--help")[1]
     assert "mmgen-plugin-x:hello" in out and "mmgen-plugin-y:hello" in out
-    code, _, err = said(["hello"], capsys)
+    code, _, err = command_line("hello")
     sentence = "The command 'hello' is declared by mmgen-plugin-x and mmgen-plugin-y; write 'mmgen-plugin-x:hello'"
     assert code == 2 and sentence in err
-    assert said(["mmgen-plugin-y:hello"], capsys)[:2] == (0, "y you\n")
+    assert command_line("mmgen-plugin-y:hello")[:2] == (0, "y you\n")
 
 
-def test_a_command_of_the_core_is_not_replaced_in_silence(install, capsys):
-    install("mmgen-plugin-x", "hello_list:hello", GOOD, called="list")
-    code, _, err = said(["list"], capsys)
+def test_a_command_of_the_core_is_not_replaced_in_silence(install_command, command_line):
+    install_command("mmgen-plugin-x", "hello_list:hello", GOOD, command="list")
+    code, _, err = command_line("list")
     assert code == 2 and "mmgen-core:list" in err
-    assert said(["mmgen-core:list", "priors"], capsys)[0] == 0
+    assert command_line("mmgen-core:list", "priors")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -87,24 +71,24 @@ def test_a_command_of_the_core_is_not_replaced_in_silence(install, capsys):
         (None, "cannot be imported: ModuleNotFoundError"),
     ],
 )
-def test_a_broken_command_costs_that_command(source, sentence, install, capsys):
-    install("mmgen-plugin-x", f"broken_{abs(hash(sentence + str(source)))}:hello", source)
-    assert said(["--help"], capsys)[0] == 0
-    code, _, err = said(["hello"], capsys)
+def test_a_broken_command_costs_that_command(source, sentence, install_command, command_line):
+    install_command("mmgen-plugin-x", f"broken_{abs(hash(sentence + str(source)))}:hello", source)
+    assert command_line("--help")[0] == 0
+    code, _, err = command_line("hello")
     assert code == 2 and sentence in err and err.count("\n") == 1
-    assert said(["list", "priors"], capsys)[0] == 0
-    assert sentence in " ".join(said(["plugins"], capsys)[1].split())
+    assert command_line("list", "priors")[0] == 0
+    assert sentence in " ".join(command_line("plugins")[1].split())
 
 
-def test_what_is_not_installed_is_answered_by_the_line_that_installs_it(monkeypatch, capsys):
+def test_what_is_not_installed_is_answered_by_the_line_that_installs_it(monkeypatch, command_line):
     monkeypatch.setenv("MMGEN_LOAD_PLUGINS", "")
     line = "pip install mmgen-plugin-compare"
-    code, _, err = said(["compare", "--objectives", "elbo"], capsys)
+    code, _, err = command_line("compare", "--objectives", "elbo")
     assert code == 2 and line in err
     assert "The command 'compare' is part of mmgen-plugin-compare, which is not installed" in err
-    code, _, err = said(["comprae"], capsys)
+    code, _, err = command_line("comprae")
     assert code == 2 and "There is no command 'comprae'; installed are: encode, evaluate" in err and "pip" not in err
-    assert said(["trian"], capsys)[2].endswith("did you mean 'train'?.\n")
+    assert command_line("trian")[2].endswith("did you mean 'train'?.\n")
     for name, distribution in (("compare", "compare"), ("report", "report"), ("reproduce", "papers")):
         with pytest.raises(PluginError, match=rf"mmgen\.{name} is part of mmgen-plugin-{distribution}, .*pip install"):
             getattr(mmgen, name)
@@ -131,7 +115,7 @@ def test_help_of_a_command_imports_neither_torch_nor_what_the_command_needs():
     assert json.loads(result.stdout.strip().splitlines()[-1]) == [[0] * 5, []]
 
 
-def test_another_distribution_that_has_a_package_of_the_same_name_is_named(tmp_path, monkeypatch, capsys):
+def test_another_distribution_that_has_a_package_of_the_same_name_is_named(tmp_path, monkeypatch, command_line, capfd):
     assert namesakes.namesakes() == []
     monkeypatch.syspath_prepend(tmp_path)
     for name, record in (
@@ -145,13 +129,13 @@ def test_another_distribution_that_has_a_package_of_the_same_name_is_named(tmp_p
     assert "mmgen" in importlib.metadata.packages_distributions()["mmgen"]
     (sentence,) = namesakes.namesakes()
     assert "'mmgen'" in sentence and "pip uninstall mmgen" in sentence
-    assert sentence in " ".join(said(["plugins"], capsys)[1].split())
+    assert sentence in " ".join(command_line("plugins")[1].split())
     from mmgen.cli import main
 
     monkeypatch.setattr(sys, "argv", ["mmgen", "schema"])
     with pytest.raises(SystemExit):
         main()
-    assert f"mmgen: {sentence}" in capsys.readouterr().err
+    assert f"mmgen: {sentence}" in capfd.readouterr().err
 
 
 def undescribed(run: str = "x") -> None:

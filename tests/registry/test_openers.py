@@ -2,9 +2,8 @@
 
 import pytest
 
-from mmgen import MmgenError, MultimodalVAE, Trainer, load_run
-from mmgen.registry import refresh
-from mmgen.testing import toy_data
+from mmgen import MmgenError, load_run
+from mmgen.testing import toy_run
 
 OPENER = """
 from pathlib import Path
@@ -17,42 +16,30 @@ def open_link(path):
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Puts a distribution with an opener on the path, as pip would."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(site)
+def install_opener(install):
+    """Puts a distribution with an opener, and the module that has it, on the path."""
 
     def put(module, source):
-        info = site / "mmgen_plugin_links-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mmgen-plugin-links\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[mmgen.openers]\nlink = {module}:open_link\n")
-        (site / f"{module}.py").write_text(source)
-        refresh()
+        install("mmgen-plugin-links", {"mmgen.openers": {"link": f"{module}:open_link"}}, {module: source})
 
-    yield put
-    monkeypatch.undo()
-    refresh()
+    return put
 
 
 @pytest.fixture
 def run(tmp_path):
-    data = toy_data(rows=20)
-    model = MultimodalVAE.create("elbo", data, latent_dim=2)
-    return Trainer(epochs=1).fit(model, data, output=str(tmp_path / "run"))
+    return toy_run(output=tmp_path / "run")
 
 
-def test_a_plugin_opens_what_is_no_run_folder(run, install, tmp_path):
+def test_a_plugin_opens_what_is_no_run_folder(run, install_opener, tmp_path):
     (tmp_path / "mine.link").write_text(str(run.path))
-    install("opening_links", OPENER)
+    install_opener("opening_links", OPENER)
     assert load_run(tmp_path / "mine.link").config == run.config
     with pytest.raises(MmgenError, match=r"There is no run in .*nothing"):
         load_run(tmp_path / "nothing")
 
 
-def test_a_broken_opener_costs_what_it_would_open(run, install, tmp_path):
-    install("opening_nothing", "import nothing_like_this\n")
+def test_a_broken_opener_costs_what_it_would_open(run, install_opener, tmp_path):
+    install_opener("opening_nothing", "import nothing_like_this\n")
     assert load_run(run.path).config == run.config
     with pytest.raises(MmgenError, match=r"mmgen-plugin-links .* cannot be imported"):
         load_run(tmp_path / "nothing")

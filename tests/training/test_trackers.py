@@ -8,20 +8,14 @@ import pytest
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 from safetensors.torch import load_file
 
-from mmgen import MmgenError, MultimodalVAE, Trainer
-from mmgen.testing import toy_data
+from mmgen import MmgenError
+from mmgen.testing import toy_run
 from mmgen.training.trackers import TrackerWarning, usable_trackers
 
 
 @pytest.fixture
 def nothing_installed(monkeypatch):
     monkeypatch.setattr(accelerate.tracking, "_available_trackers", [])
-
-
-def train(output, **options):
-    data = toy_data(rows=20)
-    model = MultimodalVAE.create("elbo", data, latent_dim=2)
-    return Trainer(epochs=2, **options).fit(model, data, None if output is None else str(output))
 
 
 @pytest.mark.usefixtures("nothing_installed")
@@ -34,7 +28,7 @@ def test_what_is_not_installed_or_unknown_is_a_sentence_before_anything_is_writt
         "aim": "aim is not installed; pip install 'aim<4', or leave out",
     }.get(name, f"training.log_with={name}: {name} is not installed; pip install {name}, or leave out")
     with pytest.raises(MmgenError, match=sentence):
-        train(tmp_path / "run", log_with=name)
+        toy_run(output=tmp_path / "run", epochs=2, log_with=name)
     assert list(tmp_path.iterdir()) == [], "the folder was claimed"
 
 
@@ -50,7 +44,7 @@ def test_a_tracker_that_keeps_files_needs_a_folder_and_all_does_without_it(monke
 def test_tensorboard_gets_the_terms(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        train(tmp_path / "run", log_with="tensorboard")
+        toy_run(output=tmp_path / "run", epochs=2, log_with="tensorboard")
     assert [name for _, _, files in os.walk(tmp_path / "run") for name in files if "tfevents" in name]
 
 
@@ -90,7 +84,7 @@ def recorder(monkeypatch):
 
 
 def test_a_tracker_gets_the_configuration_and_every_epoch(recorder, tmp_path):
-    train(tmp_path / "run", log_with="recorder")
+    toy_run(output=tmp_path / "run", epochs=2, log_with="recorder")
     assert [what for what, _ in recorder.got] == ["start", "configuration", "log", "log", "finish"]
     assert recorder.got[1][1]["training.epochs"] == 2
     step, names = recorder.got[3][1]
@@ -100,11 +94,11 @@ def test_a_tracker_gets_the_configuration_and_every_epoch(recorder, tmp_path):
 
 @pytest.mark.parametrize("place", ["start", "configuration", "log", "finish"])
 def test_a_tracker_that_fails_is_a_sentence_and_the_training_is_the_same(recorder, place, tmp_path, monkeypatch):
-    train(tmp_path / "whole")
+    toy_run(output=tmp_path / "whole", epochs=2)
     monkeypatch.setattr(recorder, "fails", place)
     sentence = rf"The tracker recorder failed \(no login in {place}\)\. The training goes on without it"
     with pytest.warns(TrackerWarning, match=sentence):
-        run = train(tmp_path / "run", log_with="recorder")
+        run = toy_run(output=tmp_path / "run", epochs=2, log_with="recorder")
     assert sum(what == "log" for what, _ in recorder.got) == (2 if place == "finish" else 0)
     one, two = (load_file(folder / "model.safetensors") for folder in (tmp_path / "whole", run.path))
     assert all((one[key] == two[key]).all() for key in one)

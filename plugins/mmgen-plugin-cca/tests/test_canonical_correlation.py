@@ -2,7 +2,6 @@
 known canonical correlations.
 """
 
-import functools
 import math
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn import cross_decomposition
 from torch import nn
 
 from mmgen import Data, MmgenError, Provenance, Table, Trainer, VectorModality
-from mmgen.testing import ToyDataset, make_model, toy_data
+from mmgen.testing import ConstantNetwork, ToyDataset, check_gradients, make_model, substitute, toy_data, toy_model
 from mmgen_plugin_cca.correlation import Projection, find_projections, total_correlation
 
 NUMBERS = st.floats(-3, 3).map(lambda x: round(x, 3))
@@ -86,14 +85,7 @@ def unequally_correlated():
 def test_gradients_are_finite_differences_also_where_eigenvalues_are_repeated(views):
     x, y = (side.clone().requires_grad_() for side in views())
     total_correlation(x, y, 0.05).backward()
-    for side in (x, y):
-        for index in [(0, 0), (3, 1), (7, side.shape[1] - 1), (11, 0)]:
-            ends = []
-            for step in (1e-5, -1e-5):
-                moved = [part.detach().clone() for part in (x, y)]
-                moved[0 if side is x else 1][index] += step
-                ends.append(literal(moved[0].numpy(), moved[1].numpy(), 0.05))
-            assert float(side.grad[index]) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-7)
+    check_gradients(lambda x, y: literal(x.numpy(), y.numpy(), 0.05), (x, y), absolute=1e-7)
 
 
 def test_the_total_correlation_is_that_of_an_iterative_cca():
@@ -214,23 +206,9 @@ def test_more_dimensions_than_columns_are_refused():
         make_model("cca", vectors([torch.rand(9, 5), torch.rand(9, 2)]))
 
 
-class Given(nn.Module):
-    """In the place of a network."""
-
-    def __init__(self, output):
-        super().__init__()
-        self.output = output
-
-    def forward(self, x):
-        return self.output
-
-
-@functools.cache
 def model_of(objective, kinds, reconstruction):
     options = {} if objective == "dcca" else {"reconstruction": reconstruction, "reconstruction_weight": 0.25}
-    return make_model(
-        objective, toy_data(kinds), ridge=0.01, modalities={kinds[0]: {"weight": 2.0}}, **options
-    ).requires_grad_(False)
+    return toy_model(objective, dict(zip(kinds, (2.0, 1.0))), ridge=0.01, **options)
 
 
 def error(kind, likelihood, output, x, reconstruction):
@@ -271,13 +249,10 @@ CASES = [
 @given(outputs=arrays(np.float64, (2, 5, 3), elements=NUMBERS))
 def test_dcca_and_dccae_are_their_equations(objective, kinds, reconstruction, outputs):
     model, data = model_of(objective, kinds, reconstruction), toy_data(kinds)
-    networks = model.objective.networks
     batch = model.prepare(data.train[:5])
-    try:
-        model.objective.networks = nn.ModuleList(Given(torch.from_numpy(side)) for side in outputs)
+    networks = nn.ModuleList(ConstantNetwork(torch.from_numpy(side)) for side in outputs)
+    with substitute(model.objective, networks=networks):
         terms = model(batch)
-    finally:
-        model.objective.networks = networks
     correlation = literal(outputs[0], outputs[1], 0.01)
     torch.testing.assert_close(
         terms.others["correlation"], torch.full((5,), correlation, dtype=torch.float64), rtol=1e-7, atol=1e-7

@@ -31,7 +31,7 @@ class Official:
     texts: list[str]
 
 
-def told(row: np.ndarray) -> str:
+def text_by_the_rule(row: np.ndarray) -> str:
     """The published rule, literally: take the last attribute away as long as there are more than 256 characters."""
     words = []
     for name, is_there in zip(NAMES, row):
@@ -42,6 +42,12 @@ def told(row: np.ndarray) -> str:
         words = words[: len(words) - 1]
         joined = ", ".join(words)
     return joined.replace("_", " ").lower()
+
+
+@pytest.fixture(scope="session")
+def published_text():
+    """The text of one row of attributes, by the published rule."""
+    return text_by_the_rule
 
 
 def write_csv(path: Path, header: list[str], rows: list[list[object]]) -> None:
@@ -68,7 +74,7 @@ def official(tmp_path: Path):
         for image in images:
             coarse = Image.fromarray(draw.integers(0, 256, (28, 23, 3), dtype=np.uint8))
             coarse.resize((178, 218), Image.Resampling.BILINEAR).save(home / "img_align_celeba" / image, quality=90)
-        texts = [told(row) for row in present]
+        texts = [text_by_the_rule(row) for row in present]
         texts = [
             "*" * (k % 3) + said + "*" * (256 - k % 3 - len(said)) if len(said) < 250 else said.ljust(256, "*")
             for k, said in enumerate(texts)

@@ -19,12 +19,6 @@ LETTERS_71 = [*string.ascii_lowercase, *"0123456789", *"-,;.!?:'\"/\\|_@#$%^&*~`
 LETTERS_41 = [*string.ascii_lowercase, *"0123456789", ",", '"', " ", "*", "\n"]
 
 
-def told(row):
-    words = [name for name, is_there in zip(ATTRIBUTES, row) if is_there]
-    fitting = [", ".join(words[:k]) for k in range(len(words) + 1) if len(", ".join(words[:k])) <= 256]
-    return fitting[-1].replace("_", " ").lower()
-
-
 def splits(official, **options) -> mmgen.Splits:
     return CelebA(CelebAConfig(root=official.root, **options)).splits()
 
@@ -67,7 +61,7 @@ def test_the_csv_layout_is_read_back_identical(official, alphabet):
 
 @pytest.mark.parametrize("absent", [-1, 0])
 @pytest.mark.parametrize("folder", ["", "celeba", "CelebA"])
-def test_the_text_files_of_the_authors_and_other_folders(official, absent, folder):
+def test_the_text_files_of_the_authors_and_other_folders(official, absent, folder, published_text):
     made = official(layout="txt", text=False, absent=absent, folder=folder)
     result = CelebA(CelebAConfig(root=made.root.parent if folder else made.root, seed=4)).splits()
     for number, table in enumerate((result.train, result.val, result.test)):
@@ -77,7 +71,7 @@ def test_the_text_files_of_the_authors_and_other_folders(official, absent, folde
         for place, row in enumerate(wanted):
             text = written(table.data["text"][place], LETTERS_71)
             assert len(text) == 256
-            assert text.strip("*") == told(made.present[row])
+            assert text.strip("*") == published_text(made.present[row])
     assert "texts made from their attributes by the published rule" in result.provenance.summary
     assert result.facts["text"] == "made from the attributes"
 

@@ -1,6 +1,5 @@
 """CMMD against its equation in loops, its identities, what it infers, generates and answers, and its options."""
 
-import functools
 import math
 from contextlib import contextmanager
 
@@ -11,21 +10,28 @@ from hypothesis import strategies as st
 
 from mmgen import Batch
 from mmgen.distributions import Gaussian, kl_gaussians
-from mmgen.testing import central_noise, check_objective, experts, make_model, toy_data
+from mmgen.testing import (
+    central_noise,
+    check_gradients,
+    check_objective,
+    experts,
+    make_model,
+    substitute,
+    toy_data,
+    toy_model,
+)
 from mmgen_plugin_cmmd import cmmd
 from mmgen_plugin_cmmd.divergences import kl_of_released_code, maximum_mean_discrepancy
 
-KINDS = ("vector", "counts", "tags")
 WEIGHTS = {"vector": 2.5, "counts": 1.0, "tags": 0.5}
+KINDS = tuple(WEIGHTS)
 D = 3
 CASES = experts(modalities=(2, 2), rows=(1, 4), latent_dim=(D, D), mean=2.0, log_variance=(-2.0, 2.0))  # p and q
 CHOICES = [(("vector",), ("counts", "tags")), (("counts",), ("vector", "tags")), (("tags", "vector"), ("counts",))]
 
 
-@functools.cache
 def model_of(**options):
-    weights = {kind: {"weight": weight} for kind, weight in WEIGHTS.items()}
-    return make_model("cmmd", toy_data(KINDS), modalities=weights, **options).requires_grad_(False)
+    return toy_model("cmmd", WEIGHTS, **options)
 
 
 def with_labels(batch, codes):
@@ -35,14 +41,9 @@ def with_labels(batch, codes):
 @contextmanager
 def known(model, p, q, noise):
     """The conditional prior, the encoder's posterior and ε as given."""
-    objective, drawn = model.objective, cmmd.normal_noise
-    objective.latent, objective.encoded = lambda context: p, lambda batch, context, codes: q
-    cmmd.normal_noise = lambda shape, like: noise
-    try:
+    distributions = {"latent": lambda context: p, "encoded": lambda batch, context, codes: q}
+    with substitute(model.objective, **distributions), substitute(cmmd, normal_noise=lambda shape, like: noise):
         yield
-    finally:
-        cmmd.normal_noise = drawn
-        del objective.latent, objective.encoded
 
 
 def kl(q, p, of_variances=0.5):
@@ -240,7 +241,7 @@ def test_gradients_are_those_of_the_equation(options):
     with known(model, Gaussian(*parts[:2]), Gaussian(*parts[2:]), noise):
         model(batch).value(0.6).mean().backward()
 
-    def value(parts):
+    def value(*parts):
         p, q = Gaussian(*parts[:2]), Gaussian(*parts[2:])
         z_p, z_q, total = drawn(p, noise), drawn(q, noise), 0.0
         for b in range(3):
@@ -252,14 +253,7 @@ def test_gradients_are_those_of_the_equation(options):
             total += options["alpha"] * log_softmax(answer(model, z), int(batch.labels["class"][b]))
         return total / 3 - (1 - options["omega"]) * 1000 * mmd(z_p, z_q)
 
-    for which, parameter in enumerate(parts):
-        for b, d in [(0, 0), (1, 2), (2, 1)]:
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = [part.detach().clone() for part in parts]
-                moved[which][b, d] += step
-                sides.append(value(moved))
-            assert float(parameter.grad[b, d]) == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-4, abs=1e-5)
+    check_gradients(value, parts, absolute=1e-5)
 
 
 def test_both_samples_have_one_noise():

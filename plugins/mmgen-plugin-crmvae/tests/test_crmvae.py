@@ -1,6 +1,5 @@
 """CRMVAE against its equation in loops, its ablation against MVTCAE's equation, and how often its networks run."""
 
-import functools
 import itertools
 
 import pytest
@@ -11,18 +10,22 @@ from mmgen import MmgenError
 from mmgen.distributions import Gaussian
 from mmgen.testing import (
     LinearGaussianWorld,
-    central_noise,
+    check_absence_in_model,
+    check_gradients,
     experts_and_masks,
     make_model,
+    recorded_calls,
+    substitute,
     toy_data,
+    toy_model,
     world_batch,
     world_model,
 )
 from mmgen.testing.literal import at, average, constant_noise, kl, known_experts, product, row_of, unit
 from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
-KINDS = ("vector", "counts", "tags")
-WEIGHTS = (2.5, 1.0, 0.5)
+WEIGHTS = {"vector": 2.5, "counts": 1.0, "tags": 0.5}
+KINDS = tuple(WEIGHTS)
 EPSILON = 0.7
 CASES = experts_and_masks(modalities=(3, 3), rows=(1, 3), latent_dim=(3, 3), mean=2.0, log_variance=(-2.0, 2.0))
 OPTIONS = [
@@ -35,11 +38,9 @@ OPTIONS = [
 UNIT = unit(3)
 
 
-@functools.cache
-def model_of(aggregator="poe", prior_expert=None, **options):
+def model_of(aggregator="poe", prior_expert=None, weights=WEIGHTS, **options):
     section = {"name": aggregator} | ({"prior_expert": prior_expert} if prior_expert else {})
-    weights = {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)}
-    return make_model("crmvae", toy_data(), aggregator=section, modalities=weights, **options).requires_grad_(False)
+    return toy_model("crmvae", weights, aggregator=section, **options)
 
 
 def rows_of(model, available):
@@ -48,7 +49,7 @@ def rows_of(model, available):
 
 def log_likelihood(model, batch, b, m, q):
     """w_m log p(x_m | z) of row b at z = μ + ε σ of q."""
-    return WEIGHTS[m] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
+    return WEIGHTS[KINDS[m]] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
 
 
 def literal(model, batch, row, b, seen, aggregator="poe", prior_expert="all", reconstruction="pi", unimodal=True):
@@ -116,26 +117,19 @@ def test_gradients_are_those_of_the_equation(unimodal):
         likelihoods, total = literal(model, batch, row, 0, seen, unimodal=unimodal)
         return sum(likelihoods) - 0.6 * total
 
-    for which, parameter in enumerate((mean, log_variance)):
-        for index in itertools.product(range(3), [0], range(3)):
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = [mean.detach().clone(), log_variance.detach().clone()]
-                moved[which][index] += step
-                sides.append(value(*moved))
-            assert float(parameter.grad[index]) == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-4, abs=1e-6)
+    check_gradients(value, (mean, log_variance))
 
 
 def test_joint_and_own_latents_have_noise_of_their_own():
     model = model_of()
     seen, log_likelihood_of = [], model.log_likelihood
-    model.log_likelihood = lambda z, *rest, **options: seen.append(z) or log_likelihood_of(z, *rest, **options)
     torch.manual_seed(0)
     batch = toy_data().train[:6]
-    try:
+    record = substitute(
+        model, log_likelihood=lambda z, *rest, **options: seen.append(z) or log_likelihood_of(z, *rest, **options)
+    )
+    with record:
         model(batch)
-    finally:
-        del model.log_likelihood
     ((together, alone),) = (z.unbind(1) for z in seen)
     assert (together == together[:1]).all(), "all modalities are decoded from one joint latent"
     experts = model.experts(batch)
@@ -157,38 +151,19 @@ def product_with_unit(expert):
 
 @pytest.mark.parametrize("unimodal", [True, False])
 def test_every_network_runs_once(unimodal):
-    model, calls = model_of(unimodal=unimodal), []
-    networks = [*model.encoders, *model.decoders]
-    handles = [
-        network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network)))
-        for network in networks
-    ]
-    model(toy_data().train[:6])
-    for handle in handles:
-        handle.remove()
+    model = model_of(unimodal=unimodal)
+    with recorded_calls([*model.encoders, *model.decoders]) as calls:
+        model(toy_data().train[:6])
     assert sorted(calls) == list(range(6))
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize(("aggregator", "prior_expert"), [("poe", "all"), ("poe", "none"), ("mean", None)])
 def test_a_missing_modality_is_as_if_it_did_not_exist(options, aggregator, prior_expert):
-    whole = model_of(aggregator, prior_expert, **options)
-    section = {"name": aggregator} | ({"prior_expert": prior_expert} if prior_expert else {})
-    for kinds in [subset for size in (1, 2) for subset in itertools.combinations(KINDS, size)]:
-        weights = {kind: {"weight": WEIGHTS[KINDS.index(kind)]} for kind in kinds}
-        part = make_model("crmvae", toy_data(kinds), aggregator=section, modalities=weights, **options).requires_grad_(
-            False
-        )
-        for m, kind in enumerate(kinds):
-            for name in ("transforms", "encoders", "decoders", "likelihoods"):
-                getattr(part, name)[m].load_state_dict(getattr(whole, name)[KINDS.index(kind)].state_dict())
-        batch = toy_data().train[:4]
-        available = torch.tensor([kind in kinds for kind in KINDS]).expand(4, -1)
-        alone = type(batch)({kind: batch.data[kind] for kind in kinds}, torch.ones(4, len(kinds), dtype=torch.bool))
-        with central_noise():
-            masked, expected = whole(batch.restrict(available)), part(alone)
-        torch.testing.assert_close(masked.divergence, expected.divergence)
-        torch.testing.assert_close(masked.log_likelihood[available[0]], expected.log_likelihood)
+    def make(kinds):
+        return model_of(aggregator, prior_expert, {kind: WEIGHTS[kind] for kind in kinds}, **options)
+
+    check_absence_in_model(make(KINDS), make, toy_data().train[:4])
 
 
 @pytest.mark.parametrize("prior_expert", ["all", "none"])

@@ -2,7 +2,6 @@
 subset.
 """
 
-import functools
 import itertools
 from contextlib import contextmanager
 
@@ -10,16 +9,30 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from mmgen import Batch, MmgenError, Trainer
 from mmgen.distributions import Gaussian, powerset
-from mmgen.testing import LinearGaussianWorld, experts, make_model, toy_data, with_long_texts, world_batch, world_model
+from mmgen.testing import (
+    ConstantNetwork,
+    LinearGaussianWorld,
+    check_gradients,
+    experts,
+    make_model,
+    recorded_calls,
+    sampled_value,
+    set_exact_joint_encoder,
+    substitute,
+    toy_data,
+    toy_model,
+    with_long_texts,
+    world_batch,
+    world_model,
+)
 from mmgen.testing.literal import at, constant_noise, kl, known_experts, product, row_of, unit
 from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
-KINDS = ("vector", "counts", "tags")
-WEIGHTS = (2.5, 1.0, 0.5)
+WEIGHTS = {"vector": 2.5, "counts": 1.0, "tags": 0.5}
+KINDS = tuple(WEIGHTS)
 UNIT = unit(3)
 EPSILON = 0.7
 LAMBDA, GAMMA = {"vector": 0.3, "tags": 7.0}, {"counts": 4.0, "tags": 0.0}
@@ -28,38 +41,25 @@ CASES = experts(
 )  # q_Λ and three experts
 
 
-@functools.cache
 def model_of(objective, weighted=False):
-    weights = {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)}
     options = {"joint_weights": LAMBDA, "unimodal_weights": GAMMA} if weighted else {}
-    return make_model(objective, toy_data(), modalities=weights, **options).requires_grad_(False)
-
-
-class Given(nn.Module):
-    """In the place of a joint encoder."""
-
-    def __init__(self, posterior):
-        super().__init__()
-        self.posterior = posterior
-
-    def forward(self, batch):
-        return self.posterior
+    return toy_model(objective, WEIGHTS, **options)
 
 
 @contextmanager
 def known(model, experts, joint):
     """Experts and q_Λ as given, and constant noise."""
-    encoder, model.objective.joint = model.objective.joint, Given(joint)
-    try:
-        with known_experts(model, experts), constant_noise(EPSILON):
-            yield
-    finally:
-        model.objective.joint = encoder
+    with (
+        known_experts(model, experts),
+        substitute(model.objective, joint=ConstantNetwork(joint)),
+        constant_noise(EPSILON),
+    ):
+        yield
 
 
 def log_likelihood(model, batch, b, m, q):
     """w_m log p(x_m | z) of row b at z = μ + ε σ of q."""
-    return WEIGHTS[m] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
+    return WEIGHTS[KINDS[m]] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
 
 
 def literal(objective, model, batch, b, q, row, weighted):
@@ -112,14 +112,7 @@ def test_gradients_are_those_of_the_equation(objective):
         likelihoods, divergence, rest = literal(objective, model, batch, 0, q, row, False)
         return sum(likelihoods) + rest - 0.6 * divergence
 
-    for which, parameter in enumerate((mean, log_variance)):
-        for index in itertools.product(range(4), [0], range(3)):
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = [mean.detach().clone(), log_variance.detach().clone()]
-                moved[which][index] += step
-                sides.append(value(*moved))
-            assert float(parameter.grad[index]) == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-4, abs=1e-6)
+    check_gradients(value, (mean, log_variance))
 
 
 @settings(max_examples=15)
@@ -131,7 +124,7 @@ def test_of_two_modalities_with_the_product_as_joint_posterior_is_mvtcae_up_to_c
     """JMVAE's 1 · KL(q ‖ p) + β Σ_m KL(q ‖ q_m) is MVTCAE's b π [KL(q ‖ p) + Σ_m KL(q ‖ q_m)], π = 1/3, at β = 1 and b
     = 3; else the weights are 1 : β.
     """
-    model, rows = two_modalities(), case.mean.shape[1]
+    model, rows = toy_model("jmvae", dict.fromkeys(KINDS[:2], 1.0)), case.mean.shape[1]
     batch = model.prepare(toy_data(KINDS[:2]).train[:rows])
     made = [product(row_of(case, b)) for b in range(rows)]
     joint = Gaussian(*(torch.tensor([q[part] for q in made], dtype=torch.float64) for part in (0, 1)))
@@ -139,16 +132,11 @@ def test_of_two_modalities_with_the_product_as_joint_posterior_is_mvtcae_up_to_c
         terms = model(batch)
     for b, q in enumerate(made):
         to_prior, to_unimodal = kl(q, UNIT), sum(kl(q, expert) for expert in row_of(case, b))
-        likelihoods = [log_likelihood(model, batch, b, m, q) / WEIGHTS[m] for m in range(2)]
+        likelihoods = [log_likelihood(model, batch, b, m, q) / WEIGHTS[KINDS[m]] for m in range(2)]
         torch.testing.assert_close(terms.log_likelihood[:, b].tolist(), likelihoods, rtol=1e-8, atol=1e-8)
         mvtcae = sum(likelihoods) - 3 * (1 / 3) * (to_prior + to_unimodal)
         assert float(terms.value(1.0)[b]) == pytest.approx(mvtcae, rel=1e-8, abs=1e-8)
         assert float(terms.value(beta)[b]) == pytest.approx(mvtcae - (beta - 1) * to_unimodal, rel=1e-8, abs=1e-8)
-
-
-@functools.cache
-def two_modalities():
-    return make_model("jmvae", toy_data(KINDS[:2])).requires_grad_(False)
 
 
 def gradients(model, value):
@@ -270,35 +258,19 @@ def test_with_a_mixture_for_several_modalities_everything_still_has_the_joint_en
     torch.testing.assert_close(one.variance, experts.variance[1])
 
 
-def exact_joint_encoder(model, world):
-    """Give q_Λ the true posterior Λ⁻¹ Σ_m W_mᵀ(x_m − b_m)/s_m², which is diagonal in an orthogonal world."""
-    head = model.objective.joint.encoder.head
-    precision = 1 + sum(w.square().sum(0) / s**2 for w, s in zip(world.loadings, world.scales))
-    pulls = [(w / s**2).T / precision[:, None] for w, s in zip(world.loadings, world.scales)]
-    with torch.no_grad():
-        head.mean.weight.copy_(torch.cat(pulls, 1))
-        head.mean.bias.copy_(-sum(pull @ offset for pull, offset in zip(pulls, world.offsets)))
-        head.spread.weight.zero_()
-        head.spread.bias.copy_(-precision.log())
-
-
 @pytest.mark.parametrize("exact", [False, True])
 def test_jmvae_is_a_lower_bound_of_the_exact_evidence_and_tight_without_its_unimodal_terms(exact):
     world = LinearGaussianWorld((3, 4, 3), 2, orthogonal=True, seed=3)
     model = world_model(world, "jmvae")
     if exact:
-        exact_joint_encoder(model, world)
+        set_exact_joint_encoder(model.objective.joint, world)
     _, x = world.sample(16)
     batch, evidence = world_batch(x), world.log_evidence(x)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        terms = [model(batch) for _ in range(300)]
     for beta in (0.0, 0.4, 1.0):
-        values = torch.stack([each.value(beta) for each in terms])
-        error = values.std(0) / 300**0.5
-        assert (values.mean(0) <= evidence + 5 * error + 1e-9).all()
+        value, error = sampled_value(model, batch, beta=beta)
+        assert (value <= evidence + 5 * error + 1e-9).all()
         if exact and beta == 0:
-            assert ((values.mean(0) - evidence).abs() < 5 * error + 1e-9).all()
+            assert ((value - evidence).abs() < 5 * error + 1e-9).all()
 
 
 def test_the_plain_joint_vae_is_jmvae_without_its_unimodal_terms():
@@ -357,14 +329,8 @@ def test_works_for_any_number_of_modalities(objective, count):
 
 @pytest.mark.parametrize("objective", ["jmvae", "telbo", "joint"])
 def test_every_encoder_runs_once(objective):
-    model, calls = model_of(objective), []
-    networks = [*model.encoders, model.objective.joint, *model.decoders]
-    handles = [
-        network.register_forward_hook(lambda network, *rest: calls.append(networks.index(network)))
-        for network in networks
-    ]
-    model(toy_data().train[:6])
-    for handle in handles:
-        handle.remove()
+    model = model_of(objective)
+    with recorded_calls([*model.encoders, model.objective.joint, *model.decoders]) as calls:
+        model(toy_data().train[:6])
     decodings = [4, 4, 5, 5, 6, 6] if objective == "telbo" else [4, 5, 6]
     assert sorted(calls) == ([3] if objective == "joint" else [0, 1, 2, 3]) + decodings

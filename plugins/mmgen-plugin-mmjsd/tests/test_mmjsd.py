@@ -13,14 +13,16 @@ from mmgen.distributions import Gaussian
 from mmgen.testing import (
     LinearGaussianWorld,
     central_noise,
+    check_gradients,
     experts_and_masks,
     make_model,
     masks,
+    sampled_value,
     toy_data,
     world_batch,
     world_model,
 )
-from mmgen.testing.literal import at, constant_noise, kl, product, row_of, world_log_likelihood
+from mmgen.testing.literal import at, constant_noise, kl, known_experts, product, row_of, world_log_likelihood
 
 WORLD = LinearGaussianWorld((2, 3, 1), 2, seed=1)
 X = WORLD.sample(3)[1]
@@ -76,8 +78,8 @@ def literal(objective, weights, experts, present, x, prior_component=False):
 
 def terms_of(model, experts, available):
     """The terms with given experts in place of the encoders'."""
-    model.experts = lambda batch: experts
-    return model(world_batch([values[: available.shape[0]] for values in X], available))
+    with known_experts(model, experts):
+        return model(world_batch([values[: available.shape[0]] for values in X], available))
 
 
 @pytest.mark.parametrize("weights", [EQUAL, UNEQUAL])
@@ -107,7 +109,7 @@ def test_gradients_are_those_of_the_equation(objective, options, present):
     model = model_of(objective, UNEQUAL, **every_component(objective), **options)
     with constant_noise(0.5):
         value = terms_of(model, Gaussian(*parameters), available).value(0.7)
-    (gradient,) = torch.autograd.grad(value.sum(), parameters)
+    gradients = torch.autograd.grad(value.sum(), parameters)
 
     def equation(values):
         terms = literal(
@@ -115,11 +117,7 @@ def test_gradients_are_those_of_the_equation(objective, options, present):
         )
         return sum(terms[0]) - 0.7 * terms[1]
 
-    for index in itertools.product(range(2), range(3), range(1), range(2)):
-        step = torch.zeros_like(parameters)
-        step[index] = 1e-5
-        expected = (equation(parameters.detach() + step) - equation(parameters.detach() - step)) / 2e-5
-        assert float(gradient[index]) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+    check_gradients(equation, [parameters], gradients, relative=1e-5, absolute=1e-7)
 
 
 @pytest.mark.parametrize("objective", ["mmjsd", "mmjsd-poe"])
@@ -204,10 +202,10 @@ def test_a_known_subset_has_its_posterior(objective, options, weights):
     model = model_of(objective, weights, **options)
     torch.manual_seed(0)
     experts = Gaussian(*torch.randn(2, 3, 3, 2, dtype=torch.float64))
-    model.experts = lambda batch: experts
     subsets = [subset for size in (1, 2, 3) for subset in itertools.combinations(range(3), size)]
     given_ = torch.tensor([[[m in subset for m in range(3)]] * 3 for subset in subsets])
-    posterior = model.posterior(world_batch(X), given_)  # all subsets at once, [7, C, B, D]
+    with known_experts(model, experts):
+        posterior = model.posterior(world_batch(X), given_)  # all subsets at once, [7, C, B, D]
     for s, subset in enumerate(subsets):
         for b in range(3):
             expected = literal_posterior(
@@ -292,10 +290,8 @@ def test_mmjsd_can_lie_above_the_evidence():
     z = torch.full((1, 2), 6.0, dtype=torch.float64)
     x = [z @ w.T + b for w, b in zip(world.loadings, world.offsets)]
     model = world_model(world, "mmjsd", mixture_sampling="all")
-    torch.manual_seed(0)
-    with torch.no_grad():
-        values = torch.stack([model(world_batch(x)).value(1.0) for _ in range(200)])
-    assert (values.mean(0) - 5 * values.std(0) / 200**0.5 > world.log_evidence(x)).all()
+    value, error = sampled_value(model, world_batch(x), draws=200)
+    assert (value - 5 * error > world.log_evidence(x)).all()
     assert model.objective.bound is None
 
 

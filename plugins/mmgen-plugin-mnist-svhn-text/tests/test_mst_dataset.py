@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from scipy.io import savemat
 import mmgen
 from mmgen import DataError
 from mmgen.runs.config import read_recipe
-from mmgen.testing import check_dataset
+from mmgen.testing import check_dataset, write_idx
 from mmgen_plugin_mnist_svhn_text.digit_names import ALPHABET, WORDS
 from mmgen_plugin_mnist_svhn_text.mnist_svhn_text import MnistSvhnText, MnistSvhnTextConfig
 
@@ -55,8 +54,8 @@ def root(tmp_path, content) -> Path:
     svhn.mkdir()
     for part, (first, second) in IDX.items():
         images, digits = content["mnist"][part]
-        (raw / f"{first}.gz").write_bytes(gzip.compress(header(2051, len(images), 28, 28) + images.tobytes()))
-        (raw / second).write_bytes(header(2049, len(digits)) + digits.astype(np.uint8).tobytes())
+        write_idx(raw / f"{first}.gz", images)
+        write_idx(raw / second, digits)
         images, digits = content["svhn"][part]
         labels = np.where(digits == 0, 10, digits).astype(np.uint8)[:, None]
         savemat(svhn / f"{part}_32x32.mat", {"X": images.transpose(2, 3, 1, 0), "y": labels}, do_compression=True)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgen import DataError
+from mmgen.testing import edit_array, exchange_files, raises_sentence, set_entry
 from mmgen_plugin_mnist_svhn_text import pairing as pairing_module
 from mmgen_plugin_mnist_svhn_text.digit_names import ALPHABET, BLANK, LENGTH, WORDS, written_words
 from mmgen_plugin_mnist_svhn_text.index_files import find_index_files, read_pairing
@@ -204,20 +205,7 @@ def test_without_index_files(tmp_path):
 
 
 def swap(folder, part):
-    one, other = folder / f"idx_mnist_{part}.npy", folder / f"idx_svhn_{part}.npy"
-    one.rename(folder / "kept")
-    other.rename(one)
-    (folder / "kept").rename(other)
-
-
-def change(folder, name, function):
-    np.save(folder / name, function(np.load(folder / name)))
-
-
-def put(folder, name, entry, value):
-    values = np.load(folder / name)
-    values[entry] = value
-    np.save(folder / name, values)
+    exchange_files(folder / f"idx_mnist_{part}.npy", folder / f"idx_svhn_{part}.npy")
 
 
 def archive(path):
@@ -250,25 +238,28 @@ DEFECTS = {
     ),
     "archive": (lambda f: archive(f / TEST), r"idx_mnist_test.npy holds an archive"),
     "numbers with a point": (
-        lambda f: change(f, TEST, lambda x: x + 0.5),
+        lambda f: edit_array(f / TEST, lambda x: x + 0.5),
         r"idx_mnist_test.npy holds \[270\] of float64; .*whole numbers",
     ),
-    "two columns": (lambda f: change(f, TEST, lambda x: x[:, None]), r"idx_mnist_test.npy holds \[270, 1\] of int64"),
-    "nothing": (lambda f: change(f, TEST, lambda x: x[:0]), r"idx_mnist_test.npy holds \[0\]"),
+    "two columns": (
+        lambda f: edit_array(f / TEST, lambda x: x[:, None]),
+        r"idx_mnist_test.npy holds \[270, 1\] of int64",
+    ),
+    "nothing": (lambda f: edit_array(f / TEST, lambda x: x[:0]), r"idx_mnist_test.npy holds \[0\]"),
     "shorter": (
-        lambda f: change(f, TEST, lambda x: x[:-1]),
+        lambda f: edit_array(f / TEST, lambda x: x[:-1]),
         r"idx_mnist_test.npy has 269 tuples and .*idx_svhn_test.npy has 270",
     ),
     "beyond": (
-        lambda f: put(f, TEST, 3, 90),
+        lambda f: set_entry(f / TEST, 3, 90),
         r"idx_mnist_test.npy points at image 90 in entry 3, and there are 90 images",
     ),
     "negative": (
-        lambda f: put(f, "idx_svhn_test.npy", 5, -1),
+        lambda f: set_entry(f / "idx_svhn_test.npy", 5, -1),
         r"idx_svhn_test.npy points at image -1 in entry 5, and there are 120 images",
     ),
     "mis-paired": (
-        lambda f: change(f, TEST, lambda x: x[::-1]),
+        lambda f: edit_array(f / TEST, lambda x: x[::-1]),
         r"idx_mnist_test.npy and .*idx_svhn_test.npy join a 9 with a 0 in entry 0",
     ),
     "of the other part": (
@@ -282,7 +273,5 @@ DEFECTS = {
 def test_every_defect_of_index_files_is_one_sentence(root, labels, name):
     spoil, sentence = DEFECTS[name]
     spoil(root / "MNIST_SVHN")
-    with pytest.raises(DataError, match=sentence) as caught:
+    with raises_sentence(sentence, DataError, naming=root):
         read_pairing(find_index_files(root), "test", {half: parts["test"] for half, parts in labels.items()})
-    text = str(caught.value)
-    assert str(root) in text and text.endswith(".") and "\n" not in text

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from PIL import Image
 
 import mmgen
 from mmgen.options import validated
-from mmgen.testing import check_dataset
+from mmgen.testing import check_dataset, raises_sentence, write_idx
 from mmgen_plugin_polymnist.backgrounds import EMBEDDED, SHORTER, photograph_files, read_photograph
 from mmgen_plugin_polymnist.construction import furthest, interleaved, make_images, make_plan, scaled_side
 from mmgen_plugin_polymnist.polymnist import PolyMNIST, TranslatedPolyMNIST
@@ -28,7 +26,7 @@ def sides(splits: mmgen.Splits) -> list[mmgen.Table]:
     return [getattr(splits, side) for side in SIDES]
 
 
-def write_idx(folder: Path, train: int, test: int) -> Path:
+def write_digits(folder: Path, train: int, test: int) -> Path:
     """MNIST's layout: noise in which the first pixel tells the part and the next two the number of the image; all ten
     labels.
     """
@@ -42,11 +40,8 @@ def write_idx(folder: Path, train: int, test: int) -> Path:
             np.arange(len(labels)) // 256,
             np.arange(len(labels)) % 256,
         )
-        for kind, content in (
-            ("images-idx3", struct.pack(">IIII", 2051, *images.shape) + images.tobytes()),
-            ("labels-idx1", struct.pack(">II", 2049, len(labels)) + labels.tobytes()),
-        ):
-            (folder / f"{name}-{kind}-ubyte.gz").write_bytes(gzip.compress(content))
+        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
     return folder
 
 
@@ -62,7 +57,7 @@ def write_photographs(folder: Path, count: int, size: tuple[int, int] = (40, 33)
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory) -> Path:
-    return write_idx(tmp_path_factory.mktemp("mnist") / "mnist", 12, 5)
+    return write_digits(tmp_path_factory.mktemp("mnist") / "mnist", 12, 5)
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.75, 0.7, 0.5])
@@ -303,9 +298,8 @@ def test_the_embedded_photographs():
 def test_defects_of_photographs_are_one_sentence(digits, tmp_path, spoil, sentence):
     folder = write_photographs(tmp_path / "photographs", 2)
     spoil(folder)
-    with pytest.raises(mmgen.DataError, match=sentence) as caught:
+    with raises_sentence(sentence, mmgen.DataError):
         PolyMNIST(PolyMNIST.Config(digits=digits, backgrounds=folder, modalities=2)).splits()
-    assert "\n" not in str(caught.value)
 
 
 def test_missing_folders_are_one_sentence(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from PIL import Image
 
 import mmgen
 from mmgen import DataError
+from mmgen.testing import raises_sentence
 from mmgen_plugin_polymnist import decoding, official
 from mmgen_plugin_polymnist.polymnist import PolyMNIST, TranslatedPolyMNIST
 
@@ -212,9 +213,8 @@ PNG_DEFECTS = [
 def test_each_defect_of_png_files_is_one_sentence(tmp_path, spoil, sentence):
     folder = write_png(tmp_path / "png")
     spoil(folder)
-    with pytest.raises(mmgen.DataError, match=sentence) as caught:
+    with raises_sentence(sentence, mmgen.DataError):
         read(folder)
-    assert "\n" not in str(caught.value)
 
 
 def test_train_and_test_must_differ(tmp_path):
@@ -290,9 +290,8 @@ TENSOR_DEFECTS = [
 def test_each_defect_of_tensors_is_one_sentence(tmp_path, spoil, sentence):
     folder = write_tensors(tmp_path / "pt")
     spoil(folder)
-    with pytest.raises(mmgen.DataError, match=sentence) as caught:
+    with raises_sentence(sentence, mmgen.DataError):
         read(folder)
-    assert "\n" not in str(caught.value)
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
@@ -339,13 +338,12 @@ def test_downloads(tmp_path, monkeypatch):
     utils = SimpleNamespace(download_and_extract_archive=refuses)
     monkeypatch.setattr(official, "torchvision", lambda: SimpleNamespace(datasets=SimpleNamespace(utils=utils)))
     root = tmp_path / "new"
-    with pytest.raises(
-        mmgen.DataError,
-        match=r"^PolyMNIST could not be downloaded \(<urlopen error .*\); "
+    with raises_sentence(
+        r"^PolyMNIST could not be downloaded \(<urlopen error .*\); "
         r"fetch https://zenodo\.org/.* and unpack it into",
-    ) as caught:
+        mmgen.DataError,
+    ):
         read(root, download=True)
-    assert "\n" not in str(caught.value)
     assert list(root.iterdir()) == [], "a broken download leaves nothing behind"
     utils.download_and_extract_archive = works
     check_read_back(read(root, download=True))

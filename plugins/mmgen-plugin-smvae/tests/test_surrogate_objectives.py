@@ -1,7 +1,6 @@
 """SMVAE, SMVGON and VGON against their equations in loops, exact evidence, and their posteriors for every subset."""
 
 import copy
-import functools
 import itertools
 import math
 from contextlib import contextmanager
@@ -9,16 +8,30 @@ from contextlib import contextmanager
 import pytest
 import torch
 from hypothesis import given, settings
-from torch import nn
 
 from mmgen import MmgenError, Trainer
 from mmgen.distributions import Gaussian, powerset
-from mmgen.testing import LinearGaussianWorld, check_objective, experts, make_model, toy_data, world_batch, world_model
+from mmgen.testing import (
+    ConstantNetwork,
+    LinearGaussianWorld,
+    check_gradients,
+    check_objective,
+    experts,
+    make_model,
+    recorded_calls,
+    sampled_value,
+    set_exact_joint_encoder,
+    substitute,
+    toy_data,
+    toy_model,
+    world_batch,
+    world_model,
+)
 from mmgen.testing.literal import at, constant_noise, kl, known_experts, product, row_of, unit
 from mmgen.testing.literal import log_likelihood as literal_log_likelihood
 
-KINDS = ("vector", "counts", "tags")
-WEIGHTS = (2.5, 1.0, 0.5)
+WEIGHTS = {"vector": 2.5, "counts": 1.0, "tags": 0.5}
+KINDS = tuple(WEIGHTS)
 UNIT = unit(3)
 EPSILON = 0.7
 CASES = experts(
@@ -26,42 +39,24 @@ CASES = experts(
 )  # q_Λ and three experts
 
 
-@functools.cache
 def model_of(expert="all", **options):
-    modalities, aggregator = (
-        {kind: {"weight": weight} for kind, weight in zip(KINDS, WEIGHTS)},
-        {"name": "poe", "prior_expert": expert},
-    )
-    return make_model("smvae", toy_data(), modalities=modalities, aggregator=aggregator, **options).requires_grad_(
-        False
-    )
-
-
-class Given(nn.Module):
-    """In the place of a joint encoder."""
-
-    def __init__(self, posterior):
-        super().__init__()
-        self.posterior = posterior
-
-    def forward(self, batch):
-        return self.posterior
+    return toy_model("smvae", WEIGHTS, aggregator={"name": "poe", "prior_expert": expert}, **options)
 
 
 @contextmanager
 def known(model, experts, joint):
     """Experts and q_Λ as given, and constant noise."""
-    encoder, model.objective.joint = model.objective.joint, Given(joint)
-    try:
-        with known_experts(model, experts), constant_noise(EPSILON):
-            yield
-    finally:
-        model.objective.joint = encoder
+    with (
+        known_experts(model, experts),
+        substitute(model.objective, joint=ConstantNetwork(joint)),
+        constant_noise(EPSILON),
+    ):
+        yield
 
 
 def log_likelihood(model, batch, b, m, q):
     """w_m log p(x_m | z) of row b at z = μ + ε σ of q."""
-    return WEIGHTS[m] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
+    return WEIGHTS[KINDS[m]] * literal_log_likelihood(model, batch, b, KINDS[m], at(q, EPSILON))
 
 
 def subset_terms(q, row, *, prior=True, forward=False):
@@ -122,14 +117,7 @@ def test_gradients_of_smvae_are_those_of_the_equation(beta):
         likelihoods = sum(log_likelihood(model, batch, 0, m, q) for m in range(3))
         return likelihoods - kl(q, UNIT) - beta * subset_terms(q, row)
 
-    for which, parameter in enumerate((mean, log_variance)):
-        for index in itertools.product(range(4), [0], range(3)):
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = [mean.detach().clone(), log_variance.detach().clone()]
-                moved[which][index] += step
-                sides.append(value(*moved))
-            assert float(parameter.grad[index]) == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-4, abs=1e-6)
+    check_gradients(value, (mean, log_variance))
 
 
 def test_drawn_subsets_leave_the_sum_as_it_is_in_expectation():
@@ -155,15 +143,13 @@ def test_drawn_subsets_leave_the_sum_as_it_is_in_expectation():
 def test_without_subsets_no_encoder_runs_and_the_elbo_is_that_of_the_surrogate():
     data = toy_data()
     whole, alone = make_model("smvae", data), make_model("smvae", data, subset_weight=0.0)
-    ran = []
-    for encoder in alone.encoders:
-        encoder.register_forward_hook(lambda *call: ran.append(call))
     values = []
-    for model in (whole, alone):
-        torch.manual_seed(0)
-        values.append(model(data.train[:8]))
+    with recorded_calls(alone.encoders) as calls:
+        for model in (whole, alone):
+            torch.manual_seed(0)
+            values.append(model(data.train[:8]))
     torch.testing.assert_close(values[1].value(1.0), values[0].value(0.0))
-    assert not ran
+    assert not calls
     assert not torch.allclose(values[0].value(1.0), values[0].value(0.0))
 
 
@@ -208,22 +194,12 @@ def test_parameters_are_as_many_as_the_paper_says(kinds):
     assert size(vgon) == size(plain) - size(plain.encoders) + 2 * (3 * 3 + 3)
 
 
-def exact_joint_encoder(model, world):
-    """Give q_Λ the true posterior Λ⁻¹ Σ_m W_mᵀ(x_m − b_m)/s_m², which is diagonal in an orthogonal world."""
-    head, precision = model.objective.joint.encoder.head, true_precision(world)
-    pulls = [(w / s**2).T / precision[:, None] for w, s in zip(world.loadings, world.scales)]
-    with torch.no_grad():
-        head.mean.weight.copy_(torch.cat(pulls, 1))
-        head.mean.bias.copy_(-sum(pull @ offset for pull, offset in zip(pulls, world.offsets)))
-        head.spread.weight.zero_()
-        head.spread.bias.copy_(-precision.log())
+def set_exact_origin(origin, world):
+    """Give a gradient origin the true posterior of an orthogonal world.
 
-
-def exact_origin(model, world):
-    """The same for a gradient origin: at z = 0 the gradient is A Σ_m W_mᵀ(x_m − b_m)/s_m², and A = Λ^−½ maps it to the
-    mean and makes it.
+    At z = 0 the gradient is A Σ_m W_mᵀ(x_m − b_m)/s_m², and A = Λ^−½ maps it to the mean and makes it.
     """
-    maps, precision = model.objective.origin.maps, true_precision(world)
+    maps, precision = origin.maps, 1 + sum(w.square().sum(0) / s**2 for w, s in zip(world.loadings, world.scales))
     with torch.no_grad():
         maps.mean.weight.copy_(torch.diag(precision.rsqrt()))
         maps.mean.bias.zero_()
@@ -231,29 +207,23 @@ def exact_origin(model, world):
         maps.spread.bias.copy_(-precision.log())
 
 
-def true_precision(world):
-    return 1 + sum(w.square().sum(0) / s**2 for w, s in zip(world.loadings, world.scales))
-
-
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("objective", ["smvae", "smvgon"])
 def test_is_a_lower_bound_of_the_exact_evidence_and_tight_with_the_true_posterior(objective, exact):
     world = LinearGaussianWorld((3, 4, 3), 2, orthogonal=True, seed=3)
     model = world_model(world, objective)
-    if exact:
-        exact_joint_encoder(model, world) if objective == "smvae" else exact_origin(model, world)
+    if exact and objective == "smvae":
+        set_exact_joint_encoder(model.objective.joint, world)
+    elif exact:
+        set_exact_origin(model.objective.origin, world)
     _, x = world.sample(16)
     batch, evidence = world_batch(x), world.log_evidence(x)
     for training in (False, True):
         model.train(training)
-        torch.manual_seed(0)
-        with torch.no_grad():
-            terms = [model(batch) for _ in range(200)]
         for beta in (0.0, 0.4, 1.0):
-            values = torch.stack([each.value(beta) for each in terms])
-            error = values.std(0) / 200**0.5
-            assert (values.mean(0) <= evidence + 5 * error + 1e-9).all()
-            tight = (values.mean(0) - evidence).abs() < 5 * error + 1e-9
+            value, error = sampled_value(model, batch, draws=200, beta=beta)
+            assert (value <= evidence + 5 * error + 1e-9).all()
+            tight = (value - evidence).abs() < 5 * error + 1e-9
             if exact and beta == 0 and (objective == "smvae" or not training):
                 assert tight.all()
             if not exact:
@@ -281,16 +251,14 @@ def test_works_for_any_number_of_modalities(objective, count):
     [("smvae", [0, 1, 2, 3, 4, 5, 6]), ("smvgon", [0, 1, 2, 4, 4, 5, 5, 6, 6]), ("vgon", [4, 4, 5, 5, 6, 6])],
 )
 def test_every_encoder_runs_once_and_decoders_once_per_pass(objective, expected):
-    model, calls = make_model(objective, toy_data()), []
+    model = make_model(objective, toy_data())
     networks = [
         *(model.encoders if objective != "vgon" else [None] * 3),
         getattr(model.objective, "joint", None),
         *model.decoders,
     ]
-    for place, network in enumerate(networks):
-        if network is not None:
-            network.register_forward_hook(lambda *call, place=place: calls.append(place))
-    model(toy_data().train[:6])
+    with recorded_calls(networks) as calls:
+        model(toy_data().train[:6])
     assert sorted(calls) == expected
 
 
