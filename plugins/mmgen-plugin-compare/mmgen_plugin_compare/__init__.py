@@ -12,18 +12,21 @@ from mmgen.lazy import lazily
 __all__ = [
     "Choice",
     "Comparison",
+    "ComparisonRequest",
     "ComparisonWarning",
+    "Execution",
     "Grid",
+    "GridRequest",
     "Job",
     "Launcher",
     "Member",
     "Outcome",
     "chosen_betas",
+    "collect_results",
     "compare",
     "expand",
     "make_launcher",
     "make_runs",
-    "results",
     "run_comparison",
     "summarise",
     "tradeoff_figure",
@@ -38,7 +41,9 @@ __getattr__, __dir__ = lazily(
         ".launchers": ("Launcher", "make_launcher"),
         ".runner": ("Outcome", "make_runs"),
         ".worker": ("Job",),
-        ".summary": ("Choice", "chosen_betas", "results", "summarise"),
+        ".measures": ("Choice",),
+        ".request": ("ComparisonRequest", "Execution", "GridRequest"),
+        ".summary": ("chosen_betas", "collect_results", "summarise"),
     },
 )
 
@@ -47,6 +52,8 @@ if TYPE_CHECKING:
     from .figure import tradeoff_figure
     from .grid import Grid, Member, expand
     from .launchers import Launcher, make_launcher
+    from .measures import Choice
+    from .request import ComparisonRequest, Execution, GridRequest
     from .runner import Outcome, make_runs
-    from .summary import Choice, chosen_betas, results, summarise
+    from .summary import chosen_betas, collect_results, summarise
     from .worker import Job
