@@ -1,4 +1,4 @@
-"""Makes the runs of a grid through a launcher: finished ones are skipped, interrupted ones go on, failures are listed."""
+"""Makes the runs of a grid through a launcher: finished ones are skipped, interrupted ones go on, failures listed."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ class Outcome:
     skipped: list[Member] = field(default_factory=list)
     failed: dict[Member, str] = field(default_factory=dict)
     signal: int = 0
+
+    def add(self, other: Outcome) -> None:
+        """Take the runs of another grid, which was made after this one."""
+        self.skipped += other.skipped
+        self.failed |= other.failed
+        self.signal = other.signal
 
     @property
     def exit_code(self) -> int:

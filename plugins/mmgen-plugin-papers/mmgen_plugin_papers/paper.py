@@ -1,6 +1,4 @@
-"""A paper as data: its experiments (grids of runs), its tables and figures (which numbers of those runs answer which
-printed ones), and where papers are found.
-"""
+"""A paper as data: its experiments (grids of runs), and its tables and figures (which numbers answer printed ones)."""
 
 from __future__ import annotations
 
@@ -20,13 +18,13 @@ SCALES: tuple[Scale, ...] = ("desk", "paper")
 NAME = r"^[a-z0-9][a-z0-9.-]*$"  # of everything that becomes a folder, or a word of the command line
 
 
-class _Part(BaseModel):
+class _Description(BaseModel):
     """Base of everything that the file of a paper has: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MethodScale(_Part):
+class MethodScale(_Description):
     """What a method has of its own at one scale."""
 
     set: tuple[str, ...] = Field(
@@ -37,7 +35,7 @@ class MethodScale(_Part):
     )
 
 
-class Method(_Part):
+class Method(_Description):
     """A row of tables: an objective with its settings."""
 
     name: str = Field(description="As the paper prints it.")
@@ -56,8 +54,12 @@ class Method(_Part):
             raise ValueError(f"{self.name} needs an objective, or a reason why it has none")
         return self
 
+    def at(self, scale: Scale) -> MethodScale:
+        """What it has of its own at one scale."""
+        return self.desk if scale == "desk" else self.paper
 
-class ExperimentScale(_Part):
+
+class ExperimentScale(_Description):
     """What all methods of an experiment have at one scale."""
 
     set: tuple[str, ...] = Field((), description="Settings, as --set has them.")
@@ -68,7 +70,7 @@ class ExperimentScale(_Part):
     )
 
 
-class Experiment(_Part):
+class Experiment(_Description):
     """Methods on one dataset: the runs that tables are made of."""
 
     dataset: str = Field(description="Name of the dataset.")
@@ -88,7 +90,7 @@ class Experiment(_Part):
         return self.desk if scale == "desk" else self.paper
 
 
-class Answer(_Part):
+class Answer(_Description):
     """The number of ours that answers a printed one: a row of results.csv, times a factor, plus a constant."""
 
     metric: str = Field(description="Name of the metric.")
@@ -100,7 +102,7 @@ class Answer(_Part):
     plus: float = Field(0.0, description="Constant, such as 100 for an error rate from an accuracy (times -100).")
 
 
-class Column(_Part):
+class Column(_Description):
     """A column of a table."""
 
     name: str = Field(description="As the paper has it, or near that.")
@@ -117,14 +119,14 @@ class Column(_Part):
         return self
 
 
-class Printed(_Part):
+class Printed(_Description):
     """A printed number."""
 
     value: float = Field(description="As printed.")
     std: float | None = Field(None, description="The printed standard deviation, where there is one.")
 
 
-class Layout(_Part):
+class PaperTable(_Description):
     """A table or a figure."""
 
     id: str = Field(pattern=NAME, description="Such as table-1.")
@@ -167,6 +169,11 @@ class Layout(_Part):
             raise ValueError(f"{self.id} needs an experiment, or a reason why it is not run")
         if self.experiment is not None and not self.columns:
             raise ValueError(f"{self.id} has no columns")
+        self._check_columns()
+        self._check_printed()
+        return self
+
+    def _check_columns(self) -> None:
         names = [column.name for column in self.columns]
         if len(set(names)) < len(names):
             raise ValueError(f"{self.id}: two columns have the same name")
@@ -176,13 +183,18 @@ class Layout(_Part):
                     raise ValueError(
                         f"{self.id}: the column {column.name!r} is a mean of {name!r}, which is not a column before it"
                     )
+
+    def _check_printed(self) -> None:
         for row, cells in self.printed.items():
             if len(cells) != len(self.columns):
                 raise ValueError(f"{self.id}: {row} has {len(cells)} printed cells for {len(self.columns)} columns")
         complete = self.printed and all(cell is not None for cells in self.printed.values() for cell in cells)
         if self.experiment is not None and not complete and not self.empty:
             raise ValueError(f"{self.id}: some printed cells are empty, and `empty` does not say why")
-        return self
+
+    def printed_row(self, method: str) -> tuple[Printed | None, ...]:
+        """The printed numbers of a method, one per column."""
+        return self.printed.get(method, (None,) * len(self.columns))
 
     @property
     def metrics(self) -> list[str]:
@@ -190,7 +202,7 @@ class Layout(_Part):
         return list(dict.fromkeys(answer.metric for column in self.columns for answer in column.answers))
 
 
-class Paper(_Part):
+class Paper(_Description):
     """A paper: what it is, its experiments and its tables."""
 
     title: str = Field(description="Its title.")
@@ -203,7 +215,7 @@ class Paper(_Part):
         description="Which distribution has an objective or dataset, for those that do not have it.",
     )
     experiments: dict[str, Experiment] = Field(default_factory=dict, description="Its experiments by name.")
-    tables: tuple[Layout, ...] = Field(
+    tables: tuple[PaperTable, ...] = Field(
         min_length=1, description="Its tables and figures with results, in the paper's order."
     )
 
@@ -213,31 +225,38 @@ class Paper(_Part):
         if len(set(ids)) < len(ids):
             raise ValueError("two tables have the same id")
         for table in self.tables:
-            if table.experiment is None:
-                continue
-            if table.experiment not in self.experiments:
-                raise ValueError(f"{table.id} names the experiment {table.experiment!r}, which the paper does not have")
-            experiment = self.experiments[table.experiment]
-            for row in (*table.rows, *table.printed):
-                if row not in experiment.methods:
+            if table.experiment is not None:
+                if table.experiment not in self.experiments:
                     raise ValueError(
-                        f"{table.id} names the method {row!r}, which the experiment {table.experiment!r} does not have"
+                        f"{table.id} names the experiment {table.experiment!r}, which the paper does not have"
                     )
-            if set(table.printed) - set(self.rows(table)):
-                raise ValueError(f"{table.id} has printed numbers of a method that is not among its rows")
-            for column in table.columns:
-                if column.answers and (column.variant is None) != (not experiment.variants):
-                    raise ValueError(
-                        f"{table.id}: the column {column.name!r} needs a variant exactly where the experiment has some"
-                    )
-                if column.variant is not None and column.variant not in experiment.variants:
-                    raise ValueError(
-                        f"{table.id}: the column {column.name!r} names the variant {column.variant!r}, which there "
-                        "is not"
-                    )
+                self._check_methods(table)
+                self._check_variants(table)
         return self
 
-    def table(self, name: str) -> Layout:
+    def _check_methods(self, table: PaperTable) -> None:
+        methods = self.experiments[str(table.experiment)].methods
+        for row in (*table.rows, *table.printed):
+            if row not in methods:
+                raise ValueError(
+                    f"{table.id} names the method {row!r}, which the experiment {table.experiment!r} does not have"
+                )
+        if set(table.printed) - set(self.rows(table)):
+            raise ValueError(f"{table.id} has printed numbers of a method that is not among its rows")
+
+    def _check_variants(self, table: PaperTable) -> None:
+        variants = self.experiments[str(table.experiment)].variants
+        for column in table.columns:
+            if column.answers and (column.variant is None) != (not variants):
+                raise ValueError(
+                    f"{table.id}: the column {column.name!r} needs a variant exactly where the experiment has some"
+                )
+            if column.variant is not None and column.variant not in variants:
+                raise ValueError(
+                    f"{table.id}: the column {column.name!r} names the variant {column.variant!r}, which there is not"
+                )
+
+    def table(self, name: str) -> PaperTable:
         """A table by its id."""
         for table in self.tables:
             if table.id == name:
@@ -245,7 +264,7 @@ class Paper(_Part):
         ids = [table.id for table in self.tables]
         raise MmgenError(f"The paper has no {name!r} with results; it has {listed(ids)}{nearest(name, ids)}.")
 
-    def rows(self, table: Layout) -> tuple[str, ...]:
+    def rows(self, table: PaperTable) -> tuple[str, ...]:
         """The methods that a table shows."""
         return table.rows or (tuple(self.experiments[table.experiment].methods) if table.experiment else ())
 
@@ -256,8 +275,9 @@ class Paper(_Part):
 
 
 def papers() -> dict[str, Path]:
-    """The files of all papers of installed plugins, by name: ``papers/NAME.yaml`` in the packages under the entry
-    points ``mmgen.papers``. Nothing is imported.
+    """The files of all papers of installed plugins, by name; nothing is imported.
+
+    They are ``papers/NAME.yaml`` in the packages under the entry points ``mmgen.papers``.
     """
     return dict(sorted((path.stem, path) for _, path in declared_files("papers")))
 
@@ -275,20 +295,21 @@ def read_paper(name: str) -> Paper:
     return validated(Paper, read_mapping(known[name]), f"paper {name}")
 
 
-def missing_plugins(paper: Paper, tables: Iterable[Layout]) -> dict[str, str]:
-    """The objectives and datasets that these tables need and that are not installed, each with the distribution that
-    has it ('' where that is not known).
+def missing_plugins(paper: Paper, tables: Iterable[PaperTable]) -> dict[str, str]:
+    """The objectives and datasets that these tables need and that are not installed, each with its distribution.
+
+    The distribution is '' where it is not known.
     """
-    there = {kind: {entry.name for entry in entries(kind)} for kind in ("objectives", "datasets")}
-    wanted: dict[str, str] = {}
+    installed = {kind: {entry.name for entry in entries(kind)} for kind in ("objectives", "datasets")}
+    missing: list[str] = []
     for table in tables:
         if table.experiment is None:
             continue
         experiment = paper.experiments[table.experiment]
-        if experiment.dataset not in there["datasets"]:
-            wanted[experiment.dataset] = "datasets"
+        if experiment.dataset not in installed["datasets"]:
+            missing.append(experiment.dataset)
         for row in paper.rows(table):
             objective = experiment.methods[row].objective
-            if objective is not None and objective not in there["objectives"]:
-                wanted[objective] = "objectives"
-    return {name: paper.plugins.get(name, "") for name in wanted}
+            if objective is not None and objective not in installed["objectives"]:
+                missing.append(objective)
+    return {name: paper.plugins.get(name, "") for name in missing}
