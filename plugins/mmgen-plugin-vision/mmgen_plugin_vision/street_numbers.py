@@ -1,5 +1,4 @@
-"""House-number digits: the official SVHN files of cropped digits, or digits rendered from the fonts that matplotlib
-ships.
+"""House-number digits: the official SVHN files of cropped digits, or digits rendered from matplotlib's fonts.
 
 SVHN: Netzer, Wang, Coates, Bissacco, Wu and Ng 2011, "Reading Digits in Natural Images with Unsupervised Feature
 Learning", cropped digits (format 2).
@@ -81,24 +80,33 @@ def load_street_numbers(
         _download(folder)
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}; it should hold train_32x32.mat and test_32x32.mat of SVHN.")
+    return _official(folder)
+
+
+def _official(folder: Path) -> StreetNumbers:
+    """The official files of a folder.
+
+    Raises:
+        DataError: A file is missing or damaged, or the two are swapped or the same.
+    """
     paths = {part: _file(folder, part) for part in PARTS}
     if missing := [f"{part}_32x32.mat" for part, path in paths.items() if path is None]:
         raise DataError(
             f"There is no {' and no '.join(missing)} in {folder} or in its folder SVHN; both come from "
             "http://ufldl.stanford.edu/housenumbers (format 2)."
         )
-    read = {part: read_street_numbers(path) for part, path in paths.items() if path}
-    sizes = {part: len(images) for part, (images, _) in read.items()}
+    pairs = {part: read_street_numbers(path) for part, path in paths.items() if path}
+    sizes = {part: len(images) for part, (images, _) in pairs.items()}
     if sizes["train"] == OFFICIAL["test"] or sizes["test"] == OFFICIAL["train"]:
         raise DataError(
             f"{paths['train']} has {sizes['train']:,} images and {paths['test']} has {sizes['test']:,}; the official "
             f"files have {OFFICIAL['train']:,} and {OFFICIAL['test']:,}, so they seem to be swapped or one of them "
             "twice."
         )
-    if np.array_equal(read["train"][0], read["test"][0]):
+    if np.array_equal(pairs["train"][0], pairs["test"][0]):
         raise DataError(f"{paths['test']} holds the same images as {paths['train']}; copy the test file again.")
     summary = f"{sizes['train']:,}/{sizes['test']:,} SVHN street-number digits"
-    return StreetNumbers(read["train"], read["test"], "real", summary, str(folder))
+    return StreetNumbers(pairs["train"], pairs["test"], "real", summary, str(folder))
 
 
 def street_number_files(folder: Path | None) -> list[Path]:
@@ -107,8 +115,13 @@ def street_number_files(folder: Path | None) -> list[Path]:
 
 
 def read_street_numbers(path: Path) -> Pair:
-    """One official file: images uint8 ``[n, 3, 32, 32]`` and digits int64 ``[n]``; the label 10 of the file means the
-    digit 0.
+    """One official file; the label 10 of the file means the digit 0.
+
+    Returns:
+        Images uint8 ``[n, 3, 32, 32]`` and digits int64 ``[n]``.
+
+    Raises:
+        DataError: The file is damaged, or not one of SVHN's cropped digits.
     """
     content = read_matlab(path)
     if missing := [key for key in ("X", "y") if key not in content]:
@@ -188,11 +201,9 @@ def _font(face: str) -> Any:
 def _outlines(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Where the digits and their neighbours are: float32 ``[n, 32, 32]`` in [0, 1].
 
-    A number of up to three digits in one face is drawn with the wanted one in the middle, then scaled, slanted, turned
-    and moved a little, so that the border cuts the neighbours, as in SVHN.
+    A number of up to three digits in one face is drawn with its digit in the middle, then scaled, slanted, turned and
+    moved a little, so that the border cuts the neighbours, as in SVHN.
     """
-    from PIL import Image, ImageDraw
-
     n = len(digits)
     faces = draw.integers(len(FACES), size=n)
     neighbours = np.where(draw.random((n, 2)) < 0.55, draw.integers(10, size=(n, 2)), -1)
@@ -201,76 +212,107 @@ def _outlines(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     width = height * draw.uniform(0.8, 1.2, n)
     angle, slant = draw.normal(0, 0.09, n), draw.normal(0, 0.12, n)
     shift = draw.normal(0, 0.045, (n, 2)).clip(-0.09, 0.09) * 2 * SIDE
-    placed = []
+    outlines = []
     for i in range(n):
-        font, canvas = _font(FACES[faces[i]]), Image.new("L", (CANVAS, CANVAS))
-        pen, text = ImageDraw.Draw(canvas), str(digits[i])
-        left, top, right, bottom = font.getbbox(text, anchor="ms", stroke_width=int(stroke[i]))
-        x, y = CANVAS / 2 - (left + right) / 2, CANVAS / 2 - (top + bottom) / 2
-        pen.text((x, y), text, font=font, fill=255, anchor="ms", stroke_width=int(stroke[i]))
-        for side, other in zip((-1, 1), neighbours[i]):
-            if other >= 0:
-                step = (font.getlength(text) + font.getlength(str(other))) / 2 + gap[i]
-                pen.text(
-                    (x + side * step, y), str(other), font=font, fill=255, anchor="ms", stroke_width=int(stroke[i])
-                )
-        grown = 2 * SIDE / (bottom - top)  # a digit of this scale is as high as the picture of twice the side
-        c, s = math.cos(angle[i]), math.sin(angle[i])
-        forward = (
-            np.array([[c, -s], [s, c]]) @ np.array([[1, slant[i]], [0, 1]]) * (grown * np.array([width[i], height[i]]))
+        canvas, pixels = _number_on_canvas(
+            FACES[faces[i]], digits[i], neighbours[i], stroke=int(stroke[i]), gap=float(gap[i])
         )
-        (a, b), (d, e) = np.linalg.inv(forward)
-        u, v = SIDE + shift[i]  # where the middle of the digit goes
-        inverse = (a, b, CANVAS / 2 - a * u - b * v, d, e, CANVAS / 2 - d * u - e * v)
-        turned = canvas.transform((2 * SIDE, 2 * SIDE), Image.Transform.AFFINE, inverse, Image.Resampling.BILINEAR)
-        placed.append(np.asarray(turned.reduce(2)))
-    return np.stack(placed).astype(np.float32) / 255
+        grown = 2 * SIDE / pixels  # a digit of this scale is as high as the picture of twice the side
+        scale = grown * np.array([width[i], height[i]])
+        outlines.append(np.asarray(_placed(canvas, scale, angle[i], slant[i], shift[i]).reduce(2)))
+    return np.stack(outlines).astype(np.float32) / 255
+
+
+def _number_on_canvas(face: str, digit: int, neighbours: np.ndarray, *, stroke: int, gap: float) -> tuple[Any, float]:
+    """A digit in the middle of a canvas, its neighbours (−1: none) left and right of it, and its height in pixels."""
+    from PIL import Image, ImageDraw
+
+    font, canvas = _font(face), Image.new("L", (CANVAS, CANVAS))
+    pen, text = ImageDraw.Draw(canvas), str(digit)
+    left, top, right, bottom = font.getbbox(text, anchor="ms", stroke_width=stroke)
+    x, y = CANVAS / 2 - (left + right) / 2, CANVAS / 2 - (top + bottom) / 2
+    pen.text((x, y), text, font=font, fill=255, anchor="ms", stroke_width=stroke)
+    for side, other in zip((-1, 1), neighbours):
+        if other >= 0:
+            step = (font.getlength(text) + font.getlength(str(other))) / 2 + gap
+            pen.text((x + side * step, y), str(other), font=font, fill=255, anchor="ms", stroke_width=stroke)
+    return canvas, bottom - top
+
+
+def _placed(canvas: Any, scale: np.ndarray, angle: float, slant: float, shift: np.ndarray) -> Any:
+    """A picture of twice the side: the canvas scaled, slanted, turned, and moved away from the middle."""
+    from PIL import Image
+
+    c, s = math.cos(angle), math.sin(angle)
+    forward = np.array([[c, -s], [s, c]]) @ np.array([[1, slant], [0, 1]]) * scale
+    (a, b), (d, e) = np.linalg.inv(forward)
+    u, v = SIDE + shift  # where the middle of the digit goes
+    inverse = (a, b, CANVAS / 2 - a * u - b * v, d, e, CANVAS / 2 - d * u - e * v)
+    return canvas.transform((2 * SIDE, 2 * SIDE), Image.Transform.AFFINE, inverse, Image.Resampling.BILINEAR)
+
+
+@dataclass(frozen=True)
+class _Brush:
+    """Random numbers for ``n`` images at once, in the order in which they are asked for."""
+
+    draw: np.random.Generator
+    n: int
+
+    def uniform(self, low: float, high: float) -> np.ndarray:
+        """A number per image, ``[n, 1, 1, 1]``."""
+        return self.draw.uniform(low, high, (self.n, 1, 1, 1)).astype(np.float32)
+
+    def sometimes(self, share: float) -> np.ndarray:
+        """1 for a share of the images and 0 for the others, ``[n, 1, 1, 1]``."""
+        return (self.draw.random((self.n, 1, 1, 1)) < share).astype(np.float32)
+
+    def tint(self, strength: float) -> np.ndarray:
+        """A colour without brightness, ``[n, 3, 1, 1]``."""
+        colour = self.draw.normal(0, strength, (self.n, 3)).astype(np.float32)
+        return (colour - (colour * LUMA).sum(1, keepdims=True))[..., None, None]
+
+    def along(self) -> np.ndarray:
+        """The coordinate in a random direction, ``[n, 1, 32, 32]``, in about [-1, 1]."""
+        angle = self.uniform(0, 2 * math.pi)
+        axis = np.linspace(-1, 1, SIDE, dtype=np.float32)
+        return np.cos(angle) * axis + np.sin(angle) * axis[:, None]
 
 
 def _paint(mask: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Walls, digits, clutter, light, blur and noise: uint8 ``[n, 3, 32, 32]`` from outlines ``[n, 32, 32]``."""
-    n = len(mask)
-
-    def uniform(low: float, high: float) -> np.ndarray:
-        return draw.uniform(low, high, (n, 1, 1, 1)).astype(np.float32)
-
-    def sometimes(share: float) -> np.ndarray:
-        return (draw.random((n, 1, 1, 1)) < share).astype(np.float32)
-
-    def tint(strength: float) -> np.ndarray:
-        """A colour without brightness, ``[n, 3, 1, 1]``."""
-        colour = draw.normal(0, strength, (n, 3)).astype(np.float32)
-        return (colour - (colour * LUMA).sum(1, keepdims=True))[..., None, None]
-
-    def along() -> np.ndarray:
-        """The coordinate in a random direction, ``[n, 1, 32, 32]``, in about [-1, 1]."""
-        angle = uniform(0, 2 * math.pi)
-        axis = np.linspace(-1, 1, SIDE, dtype=np.float32)
-        return np.cos(angle) * axis + np.sin(angle) * axis[:, None]
-
-    digit = mask[:, None]
-    contrast = uniform(0.3, 0.75) * (1 - 2 * sometimes(0.5))
+    brush, digit = _Brush(draw, len(mask)), mask[:, None]
+    contrast = brush.uniform(0.3, 0.75) * (1 - 2 * brush.sometimes(0.5))
     room = 0.9 - np.abs(contrast)  # the darker of the two is between 0.05 and 0.05 + room
-    brightness = 0.05 + np.maximum(-contrast, 0) + room * uniform(0, 1)
+    brightness = 0.05 + np.maximum(-contrast, 0) + room * brush.uniform(0, 1)
+    wall = _with_shadow(_wall(brightness, brush), digit, brush)
+    paint = brightness + contrast + brush.tint(0.08) + 0.06 * brush.uniform(-1, 1) * brush.along()
+    image = wall * (1 - digit) + digit * paint
+    image = _blurred(image * (1 + 0.25 * brush.uniform(-1, 1) * brush.along()), brush.uniform(0.2, 1.1))
+    image = image + brush.uniform(0, 0.04) * draw.standard_normal(image.shape, dtype=np.float32)
+    return np.round(image.clip(0, 1) * 255).astype(np.uint8)
+
+
+def _wall(brightness: np.ndarray, brush: _Brush) -> np.ndarray:
+    """A plain of one colour under uneven light and clouds, sometimes with an edge and a bar: ``[n, 3, 32, 32]``."""
     wall = (
         brightness
-        + tint(0.08)
-        + 0.1 * uniform(-1, 1) * along()
-        + uniform(0, 0.07) * _clouds(draw.normal(size=(n, 1, 5, 5)))
+        + brush.tint(0.08)
+        + 0.1 * brush.uniform(-1, 1) * brush.along()
+        + brush.uniform(0, 0.07) * _clouds(brush.draw.normal(size=(brush.n, 1, 5, 5)))
     )
-    edge = np.clip((along() - uniform(0.45, 1.2)) * SIDE / 2, 0, 1)  # of a plate, a door or a brick
-    wall = wall + edge * sometimes(0.5) * (uniform(-0.25, 0.25) + tint(0.06))
+    edge = np.clip((brush.along() - brush.uniform(0.45, 1.2)) * SIDE / 2, 0, 1)  # of a plate, a door or a brick
+    wall = wall + edge * brush.sometimes(0.5) * (brush.uniform(-0.25, 0.25) + brush.tint(0.06))
     bar = np.clip(
-        (uniform(0.03, 0.15) - np.abs(along() - uniform(0.5, 1.1))) * SIDE / 2, 0, 1
+        (brush.uniform(0.03, 0.15) - np.abs(brush.along() - brush.uniform(0.5, 1.1))) * SIDE / 2, 0, 1
     )  # a cable, a frame, a joint
-    wall = wall + bar * sometimes(0.4) * uniform(-0.35, 0.35)
+    return wall + bar * brush.sometimes(0.4) * brush.uniform(-0.35, 0.35)
+
+
+def _with_shadow(wall: np.ndarray, digit: np.ndarray, brush: _Brush) -> np.ndarray:
+    """The wall, sometimes darker one pixel right of and below the digits."""
     shadow = np.zeros_like(digit)
     shadow[..., 1:, 1:] = digit[..., :-1, :-1]
-    wall = wall * (1 - uniform(0.2, 0.6) * sometimes(0.3) * shadow)
-    image = wall * (1 - digit) + digit * (brightness + contrast + tint(0.08) + 0.06 * uniform(-1, 1) * along())
-    image = _blurred(image * (1 + 0.25 * uniform(-1, 1) * along()), uniform(0.2, 1.1))
-    image = image + uniform(0, 0.04) * draw.standard_normal(image.shape, dtype=np.float32)
-    return np.round(image.clip(0, 1) * 255).astype(np.uint8)
+    return wall * (1 - brush.uniform(0.2, 0.6) * brush.sometimes(0.3) * shadow)
 
 
 def _clouds(values: np.ndarray) -> np.ndarray:
@@ -285,9 +327,7 @@ def _clouds(values: np.ndarray) -> np.ndarray:
 
 
 def _blurred(images: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Images ``[n, 3, 32, 32]`` under a Gaussian of ``width`` pixels each, ``[n, 1, 1, 1]``; the border is repeated
-    outwards.
-    """
+    """Images ``[n, 3, 32, 32]`` under a Gaussian of ``width`` pixels, ``[n, 1, 1, 1]``; borders repeat outwards."""
     taps = np.arange(-4, 5)
     weights = [np.exp(-(tap**2) / (2 * width**2)) for tap in taps]
     total = np.sum(weights, axis=0)
