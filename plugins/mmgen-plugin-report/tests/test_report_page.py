@@ -16,8 +16,8 @@ from mmgen.errors import MmgenError
 from mmgen.registry.hooks import Hooks, HookWarning
 from mmgen_plugin_report import page as pages_module
 from mmgen_plugin_report import write_report
-from mmgen_plugin_report.result_cells import Cell, Key, beta_curves, number, summary, table
-from mmgen_plugin_report.runs import find
+from mmgen_plugin_report.result_cells import Cell, Key, beta_curves, format_number, headline_cells, result_cells
+from mmgen_plugin_report.runs import find_runs
 
 
 class Reader(HTMLParser):
@@ -129,12 +129,12 @@ def test_same_runs_same_bytes(made, pages, tmp_path):
 
 
 def test_means_and_deviations_over_seeds(made, pages):
-    found = find([made.folder / "grid"])
-    assert [(group.name, [run.name for run in group.runs]) for group in found.groups] == [
+    reported = find_runs([made.folder / "grid"])
+    assert [(group.name, [run.name for run in group.runs]) for group in reported.groups] == [
         ("elbo, β 0.1", ["b0.1-s0"]),
         ("elbo, β 1", ["b1-s0", "b1-s1"]),
     ]
-    numbers = summary(table(found.groups))
+    numbers = headline_cells(result_cells(reported.groups))
     values = {}
     for name in ("b1-s0", "b1-s1"):
         for line in (made.folder / "grid" / name / "results.jsonl").read_text().splitlines():
@@ -149,12 +149,12 @@ def test_means_and_deviations_over_seeds(made, pages):
         assert both.deviation == pytest.approx(statistics.stdev([one, two]))
         assert (both.runs, alone.runs, alone.deviation) == (2, 1, None)
     assert "mean ± standard deviation between seeds" in Reader(pages["grid"]).words
-    curves = beta_curves(found.groups, next(iter(numbers.values())))
+    curves = beta_curves(reported.groups, next(iter(numbers.values())))
     assert [(curve.name, curve.betas) for curve in curves] == [("elbo", [0.1, 1.0])]
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "text"),
     [
         (Cell(0.77412, 0.0123, 3, 10), "0.774 ± 0.012"),
         (Cell(827.51, 12.3, 3, 10), "828 ± 12"),
@@ -163,10 +163,10 @@ def test_means_and_deviations_over_seeds(made, pages):
         (Cell(float("nan"), None, 2, 10), "not a number"),
     ],
 )
-def test_numbers_in_words(cell, said):
-    assert cell.said() == said
-    assert cell.said(of=4) == f"{said} (n = {cell.runs})"
-    assert number(12345.6) == "1.235e+04"
+def test_numbers_as_text(cell, text):
+    assert cell.format() == text
+    assert cell.format(of=4) == f"{text} (n = {cell.runs})"
+    assert format_number(12345.6) == "1.235e+04"
 
 
 def test_summary_rows():
@@ -215,9 +215,9 @@ def test_runs_that_are_left_out(made, tmp_path):
     (tmp_path / "all" / "c" / "config.yaml").write_text("nothing: 1\n")
     (tmp_path / "all" / ".hidden").mkdir()
     (tmp_path / "all" / ".hidden" / "config.yaml").write_text("nothing: 1\n")
-    found = find([tmp_path / "all", tmp_path / "all" / "a"])
-    assert [run.name for run in found.runs] == ["a"]
-    assert found.left_out == [
+    reported = find_runs([tmp_path / "all", tmp_path / "all" / "a"])
+    assert [run.name for run in reported.runs] == ["a"]
+    assert reported.left_out == [
         "c: Its configuration has no section 'objective'; mmgen train writes complete ones.",
         "b: it repeats a with the same configuration and seed",
     ]
@@ -226,9 +226,9 @@ def test_runs_that_are_left_out(made, tmp_path):
 def test_names_of_runs_are_distinct(made, tmp_path):
     for parent in ("x", "y"):
         shutil.copytree(made.one, tmp_path / parent / "run")
-    found = find([tmp_path / "x" / "run", tmp_path / "y" / "run"])
-    assert [run.name for run in found.runs] == ["x/run"]
-    assert found.left_out == ["y/run: it repeats x/run with the same configuration and seed"]
+    reported = find_runs([tmp_path / "x" / "run", tmp_path / "y" / "run"])
+    assert [run.name for run in reported.runs] == ["x/run"]
+    assert reported.left_out == ["y/run: it repeats x/run with the same configuration and seed"]
 
 
 def test_what_cannot_be_reported(made, tmp_path, command):
@@ -308,4 +308,4 @@ def test_the_hook_is_declared_as_its_specification_says():
 def test_find_says_what_is_wrong_when_nothing_can_be_read(tmp_path):
     (tmp_path / "config.yaml").write_text("objective: {name: elbo}\n")
     with pytest.raises(MmgenError, match="None of the 1 runs can be read; the first one is"):
-        find([tmp_path])
+        find_runs([tmp_path])

@@ -67,8 +67,17 @@ def load_street_numbers(
             fonts.
         count: How many training and test images to render.
 
+    Returns:
+        Training and held-out images with their digits.
+
     Raises:
         DataError: A file is missing or damaged, or the download is refused; the sentence names it.
+
+    >>> from mmgen_plugin_vision import load_street_numbers
+    >>> numbers = load_street_numbers(None, count=(20, 10))
+    >>> images, labels = numbers.train
+    >>> numbers.kind, images.shape, labels.shape
+    ('stand-in', (20, 3, 32, 32), (20,))
     """
     if folder is None:
         if download:
