@@ -37,10 +37,11 @@ __getattr__, __dir__ = lazily(
     {
         ".comparison": ("Comparison", "ComparisonWarning", "compare", "run_comparison"),
         ".figure": ("tradeoff_figure",),
-        ".grid": ("Grid", "Member", "expand"),
+        ".grid": ("Grid", "expand"),
         ".launchers": ("Launcher", "make_launcher"),
         ".runner": ("Outcome", "make_runs"),
         ".worker": ("Job",),
+        ".member": ("Member",),
         ".measures": ("Choice",),
         ".request": ("ComparisonRequest", "Execution", "GridRequest"),
         ".summary": ("chosen_betas", "collect_results", "summarise"),
@@ -50,9 +51,10 @@ __getattr__, __dir__ = lazily(
 if TYPE_CHECKING:
     from .comparison import Comparison, ComparisonWarning, compare, run_comparison
     from .figure import tradeoff_figure
-    from .grid import Grid, Member, expand
+    from .grid import Grid, expand
     from .launchers import Launcher, make_launcher
     from .measures import Choice
+    from .member import Member
     from .request import ComparisonRequest, Execution, GridRequest
     from .runner import Outcome, make_runs
     from .summary import chosen_betas, collect_results, summarise

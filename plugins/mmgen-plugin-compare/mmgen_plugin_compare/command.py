@@ -14,8 +14,8 @@ from rich.text import Text
 from mmgen.cli.screen import console
 
 from .comparison import RESULTS, SUMMARY, Comparison, run_comparison
-from .grid import format_beta
 from .measures import direction
+from .member import format_beta
 from .request import ComparisonRequest
 from .runner import Outcome
 from .summary import COLUMN

@@ -16,8 +16,9 @@ from mmgen.errors import MmgenError
 from mmgen.runs.folder import write_atomically
 
 from .figure import save_figure, tradeoff_figure
-from .grid import GRID, Grid, Member, expand
+from .grid import GRID, Grid, expand
 from .measures import Choice
+from .member import Member
 from .request import ComparisonRequest, Execution, GridRequest, metric_names
 from .runner import Outcome, check_configurations, check_output, claim_folder, is_finished, make_runs
 from .summary import collect_results, describe_data, summarise

@@ -14,8 +14,8 @@ from matplotlib.transforms import Bbox
 from mmgen.evaluation.drawing import COLOURS
 from mmgen.runs.folder import write_atomically
 
-from .grid import format_beta
 from .measures import Choice
+from .member import format_beta
 from .summary import chosen_betas, equal_sums, single_modalities
 
 RECONSTRUCTION = Choice("reconstruction", "loss")

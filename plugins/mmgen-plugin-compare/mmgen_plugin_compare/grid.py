@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,59 +16,10 @@ from mmgen.runs.folder import write_text
 from mmgen.training.single import differing
 from mmgen.yaml_files import dump_yaml, read_mapping
 
+from .member import Member
 from .request import GridRequest
-from .worker import Job
 
 GRID = "compare.yaml"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of the grid.
-
-    Attributes:
-        objective: What it is called in the comparison.
-        beta: Its β.
-        seed: Its seed.
-        config: Its configuration, as :func:`mmgen.runs.layered` returns it.
-        folder: Of the comparison.
-    """
-
-    objective: str
-    beta: float
-    seed: int
-    config: Mapping[str, Any] = field(compare=False, hash=False)
-    folder: Path
-
-    @property
-    def key(self) -> tuple[str, float, int]:
-        """What it is in the grid."""
-        return self.objective, self.beta, self.seed
-
-    @property
-    def path(self) -> Path:
-        """The run's folder."""
-        return self.folder / self.objective / f"beta-{format_beta(self.beta)}" / f"seed-{self.seed}"
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.objective}, β {format_beta(self.beta)}, seed {self.seed}"
-
-    @property
-    def job(self) -> Job:
-        """The files of the work on it."""
-        return Job(f"{self.objective}_beta-{format_beta(self.beta)}_seed-{self.seed}", self.folder / "jobs")
-
-    @property
-    def epochs(self) -> int:
-        """Of its training."""
-        return validated(TrainingConfig, self.config.get("training", {}), "training").epochs
-
-
-def format_beta(beta: float) -> str:
-    """A β as folders and tables have it: ``0.01``, ``1``, ``1e-05``."""
-    return f"{beta:.12g}"
 
 
 @dataclass

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as ScreenTable
 from rich.text import Text
 
-from .grid import Member
+from .member import Member
 from .worker import RUNNING, share_trained
 
 

@@ -15,8 +15,8 @@ from mmgen.errors import MmgenError
 from mmgen.runs import Plan, RunFolder
 from mmgen.training.signals import StopRequest, listening
 
-from .grid import Member
 from .launchers import Launcher
+from .member import Member
 from .progress import View
 from .worker import FINISHED, RUNNING, missing_metrics
 

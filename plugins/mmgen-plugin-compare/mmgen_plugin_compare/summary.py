@@ -12,8 +12,8 @@ from mmgen.evaluation.headline import in_headline
 from mmgen.registry import load
 from mmgen.runs import RESULTS, RunFolder
 
-from .grid import Member
 from .measures import Choice, direction
+from .member import Member
 
 COLUMN = ["metric", "measure", "given", "target", "label"]  # what names a column of the summary
 RESULT = ["objective", "beta", "seed", *COLUMN, "value", "n", "note", "split", "data"]

@@ -6,7 +6,7 @@ import pytest
 
 from mmgen import MmgenError
 from mmgen_plugin_compare import Grid, GridRequest, expand
-from mmgen_plugin_compare.grid import format_beta
+from mmgen_plugin_compare.member import format_beta
 
 FOLDER = Path("somewhere")
 

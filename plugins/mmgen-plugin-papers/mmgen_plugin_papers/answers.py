@@ -10,7 +10,7 @@ import pandas as pd
 
 from mmgen_plugin_compare import Grid
 
-from .paper import Answer, Column, PaperTable, Printed
+from .paper_tables import Answer, Column, PaperTable, Printed
 from .request import ReproductionRequest
 
 COLUMNS = [

@@ -18,8 +18,9 @@ from mmgen_plugin_compare.command import WIDTH, print_ending, print_skipped
 
 from .costs import listing
 from .estimate import Estimate
-from .paper import PaperTable, read_paper
-from .reproduction import NUMBERS, PAGE, Reproduction, each_estimate, run_reproduction
+from .paper import read_paper
+from .paper_tables import PaperTable
+from .reproduction import NUMBERS, PAGE, Reproduction, iterate_estimates, run_reproduction
 from .request import ReproductionRequest
 from .table_lines import BETTER, TableLine, table_lines, table_notes
 
@@ -145,7 +146,7 @@ def run_dry(request: ReproductionRequest, as_json: bool) -> int:
     """Print each estimate when it is there, and what they come to; the exit code."""
     estimates = []
     screen = console()
-    for estimate in each_estimate(request):
+    for estimate in iterate_estimates(request):
         estimates.append(estimate)
         if not as_json:
             screen.print(_describe_estimate(estimate), highlight=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .paper import SCALES, Paper, PaperTable, Scale, papers, read_paper
+from .experiments import SCALES, Scale
+from .paper import Paper, papers, read_paper
+from .paper_tables import PaperTable
 
 
 def listing(paper: str | None = None) -> list[dict[str, Any]]:

@@ -11,10 +11,13 @@ from pathlib import Path
 
 from mmgen.errors import MmgenError, listed, nearest
 from mmgen.runs import find_recipe
-from mmgen_plugin_compare.grid import Grid, Member, expand
+from mmgen_plugin_compare.grid import Grid, expand
+from mmgen_plugin_compare.member import Member
 from mmgen_plugin_compare.request import GridRequest
 
-from .paper import Experiment, Paper, PaperTable, Scale, missing_plugins
+from .experiments import Experiment, Scale
+from .paper import Paper, missing_plugins
+from .paper_tables import PaperTable
 from .request import ReproductionRequest
 
 

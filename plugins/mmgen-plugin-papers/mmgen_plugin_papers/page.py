@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from .paper import Paper, PaperTable
+from .paper import Paper
+from .paper_tables import PaperTable
 from .request import ReproductionRequest
 from .table_lines import BETTER, table_lines, table_notes
 

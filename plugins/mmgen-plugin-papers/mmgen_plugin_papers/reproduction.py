@@ -24,8 +24,9 @@ from mmgen_plugin_report.descriptions import KINDS
 from .answers import COLUMNS, ExperimentResults, reproduced_numbers
 from .estimate import Estimate, estimates
 from .experiment_grids import ExperimentGrid, experiment_grids
+from .experiments import Scale
 from .page import page
-from .paper import PaperTable, Scale
+from .paper_tables import PaperTable
 from .request import ReproductionRequest
 
 TABLES, NUMBERS, PAGE = "reproduce.yaml", "reproduction.csv", "reproduction.md"
@@ -89,7 +90,7 @@ def reproduce(
     >>> numbers = mmgen.reproduce("cmmd", "table-4", seeds=[0])
     >>> for row in numbers.itertuples():
     ...     print(f"{row.method}: {row.column}, printed {row.printed} ± {row.printed_std}, ours of {row.n} seed")
-    CMMD, x_M = (x_2, x_3): accuracy %, printed 97.5 ± 0.1, ours of 1 seed
+    CMMD, x_M = (x_2, x_3): accuracy %, printed 97.5 ± 0.25, ours of 1 seed
     CMMD, x_M = x_3: accuracy %, printed 98.9 ± 0.13, ours of 1 seed
     """
     request = ReproductionRequest.of(
@@ -168,10 +169,10 @@ def dry_run(
     >>> [(estimate.method, estimate.runs, estimate.problem) for estimate in estimates]
     [('cmmd-one', 1, ''), ('cmmd-two', 1, '')]
     """
-    return list(each_estimate(ReproductionRequest.of(paper, table, scale, seeds, assignments=assignments)))
+    return list(iterate_estimates(ReproductionRequest.of(paper, table, scale, seeds, assignments=assignments)))
 
 
-def each_estimate(request: ReproductionRequest) -> Iterator[Estimate]:
+def iterate_estimates(request: ReproductionRequest) -> Iterator[Estimate]:
     """Estimates, one after the other as they are made; variants of one experiment are timed once."""
     timed: dict[str, dict[str, Estimate]] = {}
     for one in experiment_grids(request, Path("runs")):

@@ -12,7 +12,9 @@ from pathlib import Path
 from mmgen.errors import MmgenError, listed, nearest
 from mmgen_plugin_compare import Execution
 
-from .paper import SCALES, ExperimentScale, Paper, PaperTable, Scale, read_paper
+from .experiments import SCALES, ExperimentScale, Scale
+from .paper import Paper, read_paper
+from .paper_tables import PaperTable
 
 
 @dataclass(frozen=True)

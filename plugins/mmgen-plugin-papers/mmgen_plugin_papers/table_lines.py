@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from mmgen_plugin_compare.grid import format_beta
+from mmgen_plugin_compare.member import format_beta
 
-from .paper import PaperTable
+from .paper_tables import PaperTable
 
 NOTHING = "–"
 BETTER = {"higher": "more is better", "lower": "less is better", "neither": ""}

@@ -12,7 +12,8 @@ from mmgen.registry import entries, load
 from mmgen.runs import TrainingConfig
 from mmgen_plugin_papers import papers, read_paper
 from mmgen_plugin_papers.experiment_grids import experiment_grids
-from mmgen_plugin_papers.paper import SCALES, missing_plugins
+from mmgen_plugin_papers.experiments import SCALES
+from mmgen_plugin_papers.paper import missing_plugins
 from mmgen_plugin_papers.request import ReproductionRequest
 
 NAMES = ("cmmd", "crmvae", "mmvamp", "smvae")

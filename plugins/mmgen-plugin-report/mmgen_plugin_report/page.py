@@ -15,21 +15,19 @@ from mmgen.errors import MmgenError
 from mmgen.registry.hooks import Hooks
 from mmgen.registry.hookspecs import ReportSection
 from mmgen.runs.folder import write_text
-from mmgen.yaml_files import dump_yaml
 
 from .charts import Chart, along_beta, learning_curves
 from .descriptions import (
     DataDescription,
     ObjectiveDescription,
-    component_versions,
     describe_data,
     describe_objective,
     enumerate_words,
-    requirements,
 )
-from .hub.layout import hide_paths, without_paths
+from .hub.layout import hide_paths
 from .latents import LatentPoints, latent_points, open_evaluation
 from .pictures import Picture, pictures
+from .repetition import describe_setting, distinct_versions
 from .result_cells import Cell, Key, headline_cells, result_cells
 from .runs import Group, ReportedRun, RunCollection, find_runs
 
@@ -49,19 +47,6 @@ class Detail:
     missing_pictures: str
     latents: LatentPoints | str
     sections: list[ReportSection]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How to repeat one run."""
-
-    reported: ReportedRun
-    file: str
-    yaml: str
-    uri: str
-    command: str
-    install: str
-    folders: list[str]
 
 
 def write_report(paths: Sequence[Path | str], output: Path | str = "report.html", max_points: int = 4000) -> Path:
@@ -136,13 +121,13 @@ def content(reported: RunCollection, max_points: int) -> dict[str, Any]:
         "details": details,
         "not_shown": len(reported.groups) - len(details),
         "hook_failures": [f"The plugin {name} {hide_paths(reason)}." for name, reason in hooks.failures.items()],
-        "settings": [_setting(group.first) for group in reported.groups],
+        "settings": [describe_setting(group.first) for group in reported.groups],
         "scatter": {
             f"latents-{i}": detail.latents.content
             for i, detail in enumerate(details)
             if isinstance(detail.latents, LatentPoints)
         },
-        "versions": _versions(reported.runs),
+        "versions": distinct_versions(reported.runs),
     }
 
 
@@ -236,44 +221,8 @@ def _notes(numbers: dict[Key, list[Cell | None]]) -> list[str]:
     return list(dict.fromkeys(cell.note for cells in numbers.values() for cell in cells if cell and cell.note))
 
 
-def _setting(reported: ReportedRun) -> Setting:
-    shown, folders = without_paths(reported.config)
-    text = dump_yaml(shown)
-    file = f"{reported.name.replace('/', '-')}.yaml"
-    changes = "".join(f" --set {name}=FOLDER" for name in folders)
-    core = reported.environment.get("versions", {}).get("mmgen-core", "")
-    return Setting(
-        reported,
-        file,
-        text,
-        "data:text/yaml;charset=utf-8;base64," + base64.b64encode(text.encode()).decode(),
-        f"mmgen train --config {_quoted(file)} --output {_quoted('runs/' + file.removesuffix('.yaml'))}{changes}",
-        "pip install " + requirements({"mmgen-core": core, **component_versions(reported.environment)}),
-        folders,
-    )
-
-
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
-
-
 def _description(chart: Chart) -> dict[str, Any]:
     return {**chart.figure, "choices": chart.choices}
-
-
-def _versions(runs: Sequence[ReportedRun]) -> list[tuple[str, str]]:
-    """What the runs were made with; where they differ, all of it."""
-    versions: dict[str, list[str]] = {}
-    for run in runs:
-        environment = run.environment
-        facts = {**environment.get("versions", {}), **component_versions(environment)}
-        facts |= {key: str(environment[key]) for key in ("platform", "device", "processes") if key in environment}
-        for name, value in facts.items():
-            if value not in versions.setdefault(name, []):
-                versions[name].append(value)
-    return [(name, ", ".join(values)) for name, values in versions.items()]
 
 
 __all__ = ["DataDescription", "ObjectiveDescription", "content", "render", "write_report"]
