@@ -65,7 +65,7 @@ def write_report(paths: Sequence[Path | str], output: Path | str = "report.html"
 
     >>> import mmgen
     >>> data = mmgen.load_dataset("mfeat")
-    >>> for beta in (0.1, 1):
+    >>> for beta in (0.1, 1.0):
     ...     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2, beta=beta)
     ...     run = mmgen.Trainer(epochs=1).fit(model, data, output=f"runs/beta-{beta:g}")
     >>> page = mmgen.report(["runs"], "report.html")

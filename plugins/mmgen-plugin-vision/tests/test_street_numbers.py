@@ -12,13 +12,8 @@ from scipy.io import savemat
 
 from mmgen import DataError, MmgenError
 from mmgen_plugin_vision import rendered_numbers, street_numbers
-from mmgen_plugin_vision.street_numbers import (
-    FACES,
-    LUMA,
-    load_street_numbers,
-    read_street_numbers,
-    street_number_files,
-)
+from mmgen_plugin_vision.rendered_numbers import FACES, LUMA
+from mmgen_plugin_vision.street_numbers import load_street_numbers, read_street_numbers, street_number_files
 
 
 def official(count: int, seed: int) -> dict[str, np.ndarray]:
@@ -238,6 +233,6 @@ def test_the_faces_have_ten_different_digits():
 
 
 def test_a_font_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(street_numbers, "FACES", ("NoSuchFace",))
+    monkeypatch.setattr(rendered_numbers, "FACES", ("NoSuchFace",))
     with pytest.raises(DataError, match=r"There is no font .*NoSuchFace.ttf, which matplotlib ships"):
         load_street_numbers(None, count=(10, 10))
