@@ -12,18 +12,21 @@ from mmgen.lazy import lazily
 __all__ = [
     "Choice",
     "Comparison",
+    "ComparisonRequest",
     "ComparisonWarning",
+    "Execution",
     "Grid",
+    "GridRequest",
     "Job",
     "Launcher",
     "Member",
     "Outcome",
     "chosen_betas",
+    "collect_results",
     "compare",
     "expand",
     "make_launcher",
     "make_runs",
-    "results",
     "run_comparison",
     "summarise",
     "tradeoff_figure",
@@ -34,19 +37,25 @@ __getattr__, __dir__ = lazily(
     {
         ".comparison": ("Comparison", "ComparisonWarning", "compare", "run_comparison"),
         ".figure": ("tradeoff_figure",),
-        ".grid": ("Grid", "Member", "expand"),
+        ".grid": ("Grid", "expand"),
         ".launchers": ("Launcher", "make_launcher"),
         ".runner": ("Outcome", "make_runs"),
         ".worker": ("Job",),
-        ".summary": ("Choice", "chosen_betas", "results", "summarise"),
+        ".member": ("Member",),
+        ".measures": ("Choice",),
+        ".request": ("ComparisonRequest", "Execution", "GridRequest"),
+        ".summary": ("chosen_betas", "collect_results", "summarise"),
     },
 )
 
 if TYPE_CHECKING:
     from .comparison import Comparison, ComparisonWarning, compare, run_comparison
     from .figure import tradeoff_figure
-    from .grid import Grid, Member, expand
+    from .grid import Grid, expand
     from .launchers import Launcher, make_launcher
+    from .measures import Choice
+    from .member import Member
+    from .request import ComparisonRequest, Execution, GridRequest
     from .runner import Outcome, make_runs
-    from .summary import Choice, chosen_betas, results, summarise
+    from .summary import chosen_betas, collect_results, summarise
     from .worker import Job

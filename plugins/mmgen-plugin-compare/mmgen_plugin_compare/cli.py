@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .engine import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, engine
+from .launcher_options import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, execution
 
 
 def compare(
@@ -58,9 +58,22 @@ def compare(
     """Train and evaluate objectives over β and seeds: one table with error bars, and a figure. The same command goes
     on.
     """
-    from .command import command
+    from mmgen.cli.arguments import numbers, split_names
 
-    where = engine(jobs, ray_address, cpus, gpus, slurm)
-    return command(
-        objectives, dataset, betas, seeds, recipe, config, assignments or [], metrics, metric, output, launcher, where
+    from .command import run_command
+    from .measures import Choice
+    from .request import ComparisonRequest, GridRequest, metric_names
+
+    choice = None if metric is None else Choice.parse(metric)
+    grid = GridRequest(
+        objectives=split_names(objectives) or [],
+        metrics=metric_names(split_names(metrics), choice),
+        dataset=dataset,
+        betas=numbers(betas, float, "--betas"),
+        seeds=numbers(seeds, int, "--seeds"),
+        recipe=recipe,
+        config=config,
+        assignments=assignments or [],
     )
+    where = execution(launcher, jobs, ray_address, cpus, gpus, slurm)
+    return run_command(ComparisonRequest(grid, choice, output, where))

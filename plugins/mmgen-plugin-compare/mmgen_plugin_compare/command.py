@@ -1,4 +1,4 @@
-"""``mmgen compare``."""
+"""``mmgen compare``: what it prints."""
 
 from __future__ import annotations
 
@@ -8,101 +8,99 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as ScreenTable
 from rich.text import Text
 
-from mmgen.cli.arguments import numbers, split_names
 from mmgen.screen import console
 
-from .comparison import Comparison, run_comparison
-from .grid import said
-from .summary import COLUMN, direction
+from .comparison import RESULTS, SUMMARY, Comparison, run_comparison
+from .measures import direction
+from .member import format_beta
+from .request import ComparisonRequest
+from .runner import Outcome
+from .summary import COLUMN
 
 WIDTH = 6  # columns of a table; more go into another one below it
 
 
-def command(
-    objectives: str,
-    dataset: str | None,
-    betas: str | None,
-    seeds: str | None,
-    recipe: str | None,
-    config: Path | None,
-    assignments: list[str],
-    metrics: str | None,
-    metric: str | None,
-    output: Path | None,
-    launcher: str,
-    engine: dict[str, Any],
-) -> int:
+def run_command(request: ComparisonRequest) -> int:
     """Make the grid's runs, print the tables, and say where everything is; the exit code."""
     screen = console()
-    found = run_comparison(
-        split_names(objectives) or [],
-        dataset,
-        numbers(betas, float, "--betas"),
-        numbers(seeds, int, "--seeds"),
-        output,
-        launcher,
-        recipe=recipe,
-        config=config,
-        assignments=assignments,
-        metrics=split_names(metrics),
-        metric=metric,
-        console=screen,
-        engine=engine,
-    )
-    _print(found, screen)
-    if found.outcome.signal:
-        screen.print(f"Stopped. The same command goes on with what is in {found.folder}.", highlight=False)
-        return 128 + found.outcome.signal
-    return 1 if found.outcome.failed else 0
+    comparison = run_comparison(request, screen)
+    print_skipped(len(comparison.outcome.skipped), screen)
+    _print_tables(comparison, screen)
+    _print_legend(comparison, screen)
+    _print_places(comparison, screen)
+    return print_ending(comparison.outcome, comparison.folder, screen)
 
 
-def _print(found: Comparison, screen: Console) -> None:
-    if found.outcome.skipped:
-        screen.print(f"Finished before, and not made again: {len(found.outcome.skipped)}.", highlight=False)
-    for _, rows in found.summary.groupby("metric", sort=False):
+def print_skipped(count: int, screen: Console) -> None:
+    """How many runs were finished before."""
+    if count:
+        screen.print(f"Finished before, and not made again: {count}.", highlight=False)
+
+
+def print_ending(outcome: Outcome, folder: Path, screen: Console) -> int:
+    """What failed or stopped, and the exit code that this means."""
+    if outcome.failed:
+        screen.print("Failed:", highlight=False)
+    for member, reason in outcome.failed.items():
+        screen.print(f"  {member.name}: {reason}", highlight=False)
+    if outcome.signal:
+        screen.print(f"Stopped. The same command goes on with what is in {folder}.", highlight=False)
+    return outcome.exit_code
+
+
+def _print_tables(comparison: Comparison, screen: Console) -> None:
+    """The summary, a table per metric and six columns."""
+    for _, rows in comparison.summary.groupby("metric", sort=False):
         columns = list(rows[COLUMN].drop_duplicates().itertuples(index=False, name=None))
         for start in range(0, len(columns), WIDTH):
-            screen.print(_table(rows, columns[start : start + WIDTH], plain=not screen.is_terminal))
-    if not found.summary.empty:
+            screen.print(_screen_table(rows, columns[start : start + WIDTH], plain=not screen.is_terminal))
+
+
+def _print_legend(comparison: Comparison, screen: Console) -> None:
+    """What the numbers and marks of the tables mean, and what the data are."""
+    summary = comparison.summary
+    if not summary.empty:
         screen.print(
             "Test rows: mean ± sample standard deviation over seeds (how many, where not all).", highlight=False
         )
-        if found.choice is not None and found.summary.groupby("objective")["beta"].nunique().max() > 1:
+        if comparison.choice is not None and summary.groupby("objective")["beta"].nunique().max() > 1:
             screen.print(
-                f"→ marks the β that validation rows chose for each objective, by {found.choice}.", highlight=False
+                f"→ marks the β that validation rows chose for each objective, by {comparison.choice}.",
+                highlight=False,
             )
-        if found.summary.best.any():
+        if summary.best.any():
             mark = "Bold" if screen.is_terminal else "*"
             screen.print(
                 f"{mark}: better than the second best at a chosen β by more than the standard error of the "
                 "difference (Welch).",
                 highlight=False,
             )
-    for sentence in found.data:
+    for sentence in comparison.data:
         screen.print(f"Data: {sentence}", highlight=False)
-    if not found.table.empty:
+
+
+def _print_places(comparison: Comparison, screen: Console) -> None:
+    """Where the numbers and figures are, and what the folder still lacks."""
+    folder = comparison.folder
+    if not comparison.results.empty:
         screen.print(
-            f"All {len(found.table)} numbers: {found.folder / 'results.csv'}; in short: {found.folder / 'summary.csv'}",
+            f"All {len(comparison.results)} numbers: {folder / RESULTS}; in short: {folder / SUMMARY}",
             highlight=False,
         )
-    for path in found.figures:
+    for path in comparison.figures:
         screen.print(f"Figure: {path}", highlight=False)
-    if found.others:
+    if comparison.unrequested:
         screen.print(
-            f"Not finished, and not asked for now: {found.others} of the grid in {found.folder}.", highlight=False
+            f"Not finished, and not asked for now: {comparison.unrequested} of the grid in {folder}.", highlight=False
         )
-    if found.outcome.failed:
-        screen.print("Failed:", highlight=False)
-    for member, reason in found.outcome.failed.items():
-        screen.print(f"  {member.name}: {reason}", highlight=False)
 
 
-def _table(rows: pd.DataFrame, columns: list[tuple[str, ...]], *, plain: bool) -> Table:
+def _screen_table(rows: pd.DataFrame, columns: list[tuple[str, ...]], *, plain: bool) -> ScreenTable:
     """One metric: a line per objective and β, a column per measure, subset, target and label."""
-    table = Table(box=box.SIMPLE_HEAD, title=columns[0][0], title_justify="left", pad_edge=False)
+    table = ScreenTable(box=box.SIMPLE_HEAD, title=columns[0][0], title_justify="left", pad_edge=False)
     table.add_column("objective")
     table.add_column("β")
     for metric, measure, given, target, label in columns:
@@ -116,7 +114,7 @@ def _table(rows: pd.DataFrame, columns: list[tuple[str, ...]], *, plain: bool) -
         chosen = bool(line.chosen.any())
         cells = {tuple(row[name] for name in COLUMN): row for row in line.to_dict("records")}
         shown = [_cell(cells.get(column), seeds, plain) for column in columns]
-        table.add_row(Text(str(objective)), Text(f"{'→ ' if chosen else '  '}{said(beta)}"), *shown)
+        table.add_row(Text(str(objective)), Text(f"{'→ ' if chosen else '  '}{format_beta(beta)}"), *shown)
     return table
 
 

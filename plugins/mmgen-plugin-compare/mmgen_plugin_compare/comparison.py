@@ -14,17 +14,17 @@ from rich.console import Console
 
 from mmgen.errors import MmgenError
 from mmgen.files import write_atomically
-from mmgen.registry import entries, load
-from mmgen.runs import Plan
 
 from .figure import save_figure, tradeoff_figure
-from .grid import GRID, Grid, Member, expand
-from .launchers import make_launcher
-from .runner import Outcome, claimed, finished, make_runs
-from .summary import Choice, provenance, results, summarise
+from .grid import GRID, Grid, expand
+from .measures import Choice
+from .member import Member
+from .request import ComparisonRequest, Execution, GridRequest, metric_names
+from .runner import Outcome, check_configurations, check_output, claim_folder, is_finished, make_runs
+from .summary import collect_results, describe_data, summarise
 
 RESULTS, SUMMARY = "results.csv", "summary.csv"
-USUAL = (
+USUAL_CHOICES = (
     Choice("coherence", "cross"),
     Choice("coherence", "cross_map"),
     Choice("latent-classification", "per_subset"),
@@ -37,27 +37,27 @@ class ComparisonWarning(UserWarning):
 
 @dataclass
 class Comparison:
-    """What a comparison found.
+    """A comparison that was made.
 
     Attributes:
         folder: Where everything is.
         outcome: How the runs went.
-        table: All numbers of all finished runs in the folder (:func:`mmgen_plugin_compare.results`).
+        results: All numbers of all finished runs in the folder (:func:`mmgen_plugin_compare.collect_results`).
         summary: Headline measures over seeds (:func:`mmgen_plugin_compare.summarise`).
         choice: The measure that β was chosen by; None where there was none.
-        data: What the data are, in words.
+        data: Sentences about the data.
         figures: The files of the figure; none where it had no point.
-        others: How many runs of the folder's grid are not finished and were not asked for.
+        unrequested: How many runs of the folder's grid are not finished and were not asked for.
     """
 
     folder: Path
     outcome: Outcome
-    table: pd.DataFrame
+    results: pd.DataFrame
     summary: pd.DataFrame
     choice: Choice | None
     data: list[str]
     figures: list[Path]
-    others: int
+    unrequested: int
 
 
 def compare(
@@ -92,152 +92,156 @@ def compare(
         metric: ``NAME:measure`` that β is chosen by on validation rows, and that the figure shows.
         console: Where the progress is shown.
         **engine: Of the launcher: ``jobs``, ``ray_address``, ``cpus``, ``gpus``, ``slurm``
-            (:func:`mmgen_plugin_compare.launchers.make_launcher`).
+            (:func:`mmgen_plugin_compare.make_launcher`).
 
     Returns:
-        The tidy table: ``objective, beta, seed, metric, measure, given, target, label, value, n, note, split, data``.
-            :func:`mmgen_plugin_compare.summarise` sums it up.
+        The tidy results: ``objective, beta, seed, metric, measure, given, target, label, value, n, note, split, data``.
+            :func:`mmgen_plugin_compare.summarise` sums them up.
 
     Raises:
         MmgenError: Names, settings or a folder that cannot be used.
         KeyboardInterrupt: SIGINT; the same call goes on.
+
+    >>> import mmgen
+    >>> results = mmgen.compare(["elbo"], "mfeat", betas=[0.1, 1], seeds=[0, 1], metrics=["reconstruction"])
+    >>> sorted(set(zip(results.beta, results.seed)))
+    [(0.1, 0), (0.1, 1), (1.0, 0), (1.0, 1)]
+    >>> losses = results[(results.measure == "loss") & (results.target == "all") & (results.split == "test")]
+    >>> losses.groupby("beta").value.mean().index.tolist()
+    [0.1, 1.0]
     """
-    found = run_comparison(
-        objectives,
-        dataset,
-        betas,
-        seeds,
-        output,
-        launcher,
-        recipe=recipe,
-        config=config,
-        assignments=assignments,
-        metrics=metrics,
-        metric=metric,
-        console=console,
-        engine=engine,
-    )
-    for member, reason in found.outcome.failed.items():
-        warnings.warn(f"{member.name}: {reason}", ComparisonWarning, stacklevel=2)
-    if found.outcome.signal == signal.SIGINT:
-        raise KeyboardInterrupt
-    if found.outcome.signal:
-        raise SystemExit(128 + found.outcome.signal)
-    return found.table
-
-
-def run_comparison(
-    objectives: Sequence[str],
-    dataset: str | None,
-    betas: Sequence[float] | None,
-    seeds: Sequence[int] | None,
-    output: str | Path | None,
-    launcher: str,
-    *,
-    recipe: str | None,
-    config: str | Path | None,
-    assignments: Iterable[str],
-    metrics: Sequence[str] | None,
-    metric: str | None,
-    console: Console | None,
-    engine: Mapping[str, Any],
-) -> Comparison:
-    """What :func:`compare` does, with everything that it found."""
-    chosen = Choice.parse(metric) if metric is not None else None
-    names = _metrics(metrics, chosen)
-    file = Path(config) if config is not None else None
-    asked = expand(
-        objectives,
-        metrics=names,
+    choice = None if metric is None else Choice.parse(metric)
+    grid = GridRequest(
+        objectives=tuple(objectives),
+        metrics=metric_names(metrics, choice),
         dataset=dataset,
         betas=betas,
         seeds=seeds,
         recipe=recipe,
-        config=file,
-        assignments=list(assignments),
+        config=None if config is None else Path(config),
+        assignments=tuple(assignments),
     )
-    first = next(iter(asked.series.values())).config["dataset"]["name"].rpartition(":")[2]
-    folder = Path(output) if output is not None else Path("runs") / f"compare-{first}"
-    before = _grid_in(folder)
-    grid = asked if before is None else before.extended(asked, folder)
-    members = [
-        member for member in grid.members(folder) if member.key in {wanted.key for wanted in asked.members(folder)}
-    ]
-    judges = {
-        "val": [chosen.metric] if chosen else list(dict.fromkeys(c.metric for c in USUAL if c.metric in names))[:1],
-        "test": grid.metrics,
-    }
-    todo = [member for member in members if not finished(member, judges)]
-    started = [name for name in asked.series if any(member.objective == name for member in todo)]
-    for name in started:
-        Plan.of(
-            next(member for member in todo if member.objective == name).config
-        )  # what does not fit is said before anything is written
-    # Where there is nothing to do, no engine is started.
-    launched = make_launcher(launcher, folder / "jobs", **engine) if todo else None
-    try:
-        with claimed(folder, "compare"):
-            grid.write(folder)
-            outcome = Outcome(skipped=members) if launched is None else make_runs(members, judges, launched, console)
-            return _found(folder, grid, members, outcome, chosen, judges)
-    finally:
-        if launched is not None:
-            launched.close()
+    folder = None if output is None else Path(output)
+    comparison = run_comparison(ComparisonRequest(grid, choice, folder, Execution(launcher, engine)), console)
+    raise_unless_complete(comparison.outcome)
+    return comparison.results
 
 
-def _metrics(metrics: Sequence[str] | None, chosen: Choice | None) -> list[str]:
-    """The metrics of test rows by name, so that a folder says what was computed whatever is installed later."""
-    names = (
-        [entry.name for entry in entries("metrics") if not load("metrics", entry.name).costly]
-        if metrics is None
-        else list(dict.fromkeys(metrics))
-    )
-    if not names:
-        raise MmgenError("--metrics: say at least one (mmgen list metrics shows them), or leave it out for all.")
-    names += [chosen.metric] if chosen and chosen.metric not in names else []
-    for name in names:
-        load("metrics", name)
-    return names
+def raise_unless_complete(outcome: Outcome) -> None:
+    """Warn of runs that failed, and end as a signal ends a program.
+
+    Raises:
+        KeyboardInterrupt: SIGINT stopped it.
+        SystemExit: Another signal did.
+    """
+    for member, reason in outcome.failed.items():
+        warnings.warn(f"{member.name}: {reason}", ComparisonWarning, stacklevel=3)
+    if outcome.signal == signal.SIGINT:
+        raise KeyboardInterrupt
+    if outcome.signal:
+        raise SystemExit(128 + outcome.signal)
 
 
-def _grid_in(folder: Path) -> Grid | None:
+def run_comparison(request: ComparisonRequest, console: Console | None = None) -> Comparison:
+    """What :func:`compare` does, with everything that comes of it.
+
+    Args:
+        request: Which comparison.
+        console: Where the progress is shown; None: nowhere.
+
+    Raises:
+        MmgenError: Names, settings or a folder that cannot be used.
+    """
+    requested = expand(request.grid)
+    folder = request.output or _usual_folder(requested)
+    grid = _extended_grid(requested, folder)
+    keys = {member.key for member in requested.members(folder)}
+    members = [member for member in grid.members(folder) if member.key in keys]
+    metrics = _metrics_by_split(request, grid)
+    pending = [member for member in members if not is_finished(member, metrics)]
+    check_configurations(pending)
+    with (
+        request.execution.started(folder / "jobs", needed=bool(pending)) as launcher,
+        claim_folder(folder, "compare"),
+    ):
+        grid.write(folder)
+        outcome = Outcome(skipped=members) if launcher is None else make_runs(members, metrics, launcher, console)
+        return _comparison(folder, grid, members, outcome, request.choice, metrics)
+
+
+def _usual_folder(grid: Grid) -> Path:
+    dataset = next(iter(grid.series.values())).config["dataset"]["name"].rpartition(":")[2]
+    return Path("runs") / f"compare-{dataset}"
+
+
+def _extended_grid(requested: Grid, folder: Path) -> Grid:
+    """The grid that the folder has already, with the requested runs.
+
+    Raises:
+        MmgenError: A folder of something else, or of a comparison with other settings.
+    """
     grid = Grid.read(folder)
-    if grid is None and folder.is_dir() and any(path.name != "jobs" for path in folder.iterdir()):
-        raise MmgenError(
-            f"The folder {str(folder)!r} holds something, and it is no comparison (it has no {GRID}); choose another "
-            "--output."
-        )
-    if grid is None and folder.exists() and not folder.is_dir():
-        raise MmgenError(f"--output: {str(folder)!r} is a file; choose a folder.")
-    return grid
+    if grid is not None:
+        return grid.extended(requested, folder)
+    check_output(folder, "comparison", GRID)
+    return requested
 
 
-def _found(
+def _metrics_by_split(request: ComparisonRequest, grid: Grid) -> dict[str, list[str]]:
+    """What runs are evaluated by: all metrics on test rows, and on validation rows the one that chooses β."""
+    if request.choice is not None:
+        choosing = [request.choice.metric]
+    else:
+        choosing = [choice.metric for choice in USUAL_CHOICES if choice.metric in request.grid.metrics][:1]
+    return {"val": choosing, "test": grid.metrics}
+
+
+def _comparison(
     folder: Path,
     grid: Grid,
     members: Sequence[Member],
     outcome: Outcome,
-    chosen: Choice | None,
-    judges: Mapping[str, list[str]],
+    choice: Choice | None,
+    metrics: Mapping[str, list[str]],
 ) -> Comparison:
-    """Tables and figure of all runs of the folder that are finished."""
+    """Tables and figure of all runs of the folder that are finished, written where there is any."""
     order = list(grid.series)
     every = sorted(grid.members(folder), key=lambda member: (order.index(member.objective), member.beta, member.seed))
-    done = [member for member in every if finished(member, judges)]
-    table = results(done)
-    measured = set(zip(table.metric, table.measure, strict=True))
-    choice = chosen or next((usual for usual in USUAL if (usual.metric, usual.measure) in measured), None)
-    if chosen and done and (chosen.metric, chosen.measure) not in measured:
+    finished = [member for member in every if is_finished(member, metrics)]
+    results = collect_results(finished)
+    if choice is None:
+        choice = _usual_choice(results)
+    elif finished:
+        _check_measured(choice, results)
+    summary, data = summarise(results, choice), describe_data(finished)
+    unrequested = sum(1 for member in every if member not in members and member not in finished)
+    figures = _write(folder, results, summary, choice, data) if finished else []
+    return Comparison(folder, outcome, results, summary, choice, data, figures, unrequested)
+
+
+def _measures(results: pd.DataFrame) -> set[tuple[str, str]]:
+    return set(zip(results.metric, results.measure, strict=True))
+
+
+def _usual_choice(results: pd.DataFrame) -> Choice | None:
+    """The first usual measure that the results have."""
+    measures = _measures(results)
+    return next((choice for choice in USUAL_CHOICES if (choice.metric, choice.measure) in measures), None)
+
+
+def _check_measured(choice: Choice, results: pd.DataFrame) -> None:
+    if (choice.metric, choice.measure) not in _measures(results):
         raise MmgenError(
-            f"--metric {chosen.metric}:{chosen.measure}: there is no such number in the results; {RESULTS} was not "
+            f"--metric {choice.metric}:{choice.measure}: there is no such number in the results; {RESULTS} was not "
             "written."
         )
-    summary = summarise(table, choice)
-    figures: list[Path] = []
-    if done:
-        write_atomically(folder / RESULTS, lambda path: table.to_csv(path, index=False))
-        write_atomically(folder / SUMMARY, lambda path: summary.to_csv(path, index=False))
-        figure = None if choice is None else tradeoff_figure(table, choice, provenance(done))
-        figures = [] if figure is None else save_figure(figure, folder)
-    others = sum(1 for member in every if member not in members and member not in done)
-    return Comparison(folder, outcome, table, summary, choice, provenance(done), figures, others)
+
+
+def _write(
+    folder: Path, results: pd.DataFrame, summary: pd.DataFrame, choice: Choice | None, data: Sequence[str]
+) -> list[Path]:
+    """``results.csv``, ``summary.csv`` and the figure; the files of the figure."""
+    write_atomically(folder / RESULTS, lambda path: results.to_csv(path, index=False))
+    write_atomically(folder / SUMMARY, lambda path: summary.to_csv(path, index=False))
+    figure = None if choice is None else tradeoff_figure(results, choice, data)
+    return [] if figure is None else save_figure(figure, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,58 +16,10 @@ from mmgen.runs import TrainingConfig, layered
 from mmgen.training.train import differing
 from mmgen.yaml_files import dump_yaml, read_mapping
 
-from .worker import Job
+from .member import Member
+from .request import GridRequest
 
 GRID = "compare.yaml"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of the grid.
-
-    Attributes:
-        objective: What it is called in the comparison.
-        beta: Its β.
-        seed: Its seed.
-        config: Its configuration, as :func:`mmgen.runs.layered` returns it.
-        folder: Of the comparison.
-    """
-
-    objective: str
-    beta: float
-    seed: int
-    config: Mapping[str, Any] = field(compare=False, hash=False)
-    folder: Path
-
-    @property
-    def key(self) -> tuple[str, float, int]:
-        """What it is in the grid."""
-        return self.objective, self.beta, self.seed
-
-    @property
-    def path(self) -> Path:
-        """The run's folder."""
-        return self.folder / self.objective / f"beta-{said(self.beta)}" / f"seed-{self.seed}"
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.objective}, β {said(self.beta)}, seed {self.seed}"
-
-    @property
-    def job(self) -> Job:
-        """The files of the work on it."""
-        return Job(f"{self.objective}_beta-{said(self.beta)}_seed-{self.seed}", self.folder / "jobs")
-
-    @property
-    def epochs(self) -> int:
-        """Of its training."""
-        return validated(TrainingConfig, self.config.get("training", {}), "training").epochs
-
-
-def said(beta: float) -> str:
-    """A β as folders and tables have it: ``0.01``, ``1``, ``1e-05``."""
-    return f"{beta:.12g}"
 
 
 @dataclass
@@ -98,13 +50,16 @@ class Grid:
 
     def members(self, folder: Path) -> list[Member]:
         """The runs: seed by seed and β by β, so that a comparison which is interrupted has something of everything."""
-        found = [
-            (seed, beta, number, Member(name, beta, seed, _with(one.config, beta, seed), folder))
-            for number, (name, one) in enumerate(self.series.items())
-            for beta, seeds in one.runs.items()
+        places = sorted(
+            (seed, beta, place, name)
+            for place, (name, series) in enumerate(self.series.items())
+            for beta, seeds in series.runs.items()
             for seed in seeds
+        )
+        return [
+            Member(name, beta, seed, _with_beta_and_seed(self.series[name].config, beta, seed), folder)
+            for seed, beta, _, name in places
         ]
-        return [member for *_, member in sorted(found, key=lambda item: item[:3])]
 
     def write(self, folder: Path) -> None:
         """``compare.yaml``."""
@@ -139,73 +94,63 @@ class Grid:
             if name not in series:
                 series[name] = one
                 continue
-            found = differing(series[name].config, one.config)
-            if found is not None:
-                where, here, there = found
+            difference = differing(series[name].config, one.config)
+            if difference is not None:
+                where, here, there = difference
                 raise MmgenError(
-                    f"The comparison in {str(folder)!r} has {name} with {where}={_value(here)}, and now it would be "
-                    f"{_value(there)}; choose another --output, or leave it out."
+                    f"The comparison in {str(folder)!r} has {name} with {where}={_format_value(here)}, and now it "
+                    f"would be {_format_value(there)}; choose another --output, or leave it out."
                 )
             series[name].join(one)
-        _one_dataset(series)
+        _check_same_dataset(series)
         return Grid(series, [*self.metrics, *(name for name in new.metrics if name not in self.metrics)])
 
 
-def expand(
-    objectives: Sequence[str],
-    *,
-    metrics: Sequence[str],
-    dataset: str | None = None,
-    betas: Sequence[float] | None = None,
-    seeds: Sequence[int] | None = None,
-    recipe: str | None = None,
-    config: Path | None = None,
-    assignments: Iterable[str] = (),
-) -> Grid:
+def expand(request: GridRequest) -> Grid:
     """Resolve every objective's configuration, and cross it with β and seeds.
 
     Args:
-        objectives: Names, or ``CALLED=NAME`` for one that is to be called otherwise, such as the same objective with
-            other options.
-        metrics: What the runs are judged by.
-        dataset: Its name, unless the recipe or the file has one.
-        betas: The values of β; by default each objective's own.
-        seeds: The seeds; by default the configuration's own.
-        recipe: To start from; by default each objective's desk recipe for the dataset, where a plugin has one.
-        config: A file to start from.
-        assignments: ``key.path=value`` for all objectives, ``CALLED:key.path=value`` for one.
+        request: Which objectives, on what, and with which settings.
+
+    Returns:
+        A series per objective, in the order of the request.
 
     Raises:
         MmgenError: Names or settings that do not resolve, or data that are not the same for all.
     """
-    names = _named(objectives)
-    everywhere, alone = _sorted(assignments, names)
-    for option, values in (("--betas", betas), ("--seeds", seeds)):
+    names = _objective_names(request.objectives)
+    shared, of_one = _assignments_by_objective(request.assignments, names)
+    for option, values in (("--betas", request.betas), ("--seeds", request.seeds)):
         if values is not None and not values:
             raise MmgenError(f"{option}: say at least one value, such as {option} 1.")
     series = {}
     for name, objective in names.items():
-        own = layered(
-            objective=objective, dataset=dataset, recipe=recipe, config=config, assignments=[*everywhere, *alone[name]]
+        config = layered(
+            objective=objective,
+            dataset=request.dataset,
+            recipe=request.recipe,
+            config=request.config,
+            assignments=[*shared, *of_one[name]],
         )
-        model, training = (
-            validated(ModelConfig, own.get("model", {}), "model"),
-            validated(TrainingConfig, own.get("training", {}), "training"),
-        )
-        runs = {
-            float(beta): sorted({*(seeds or [training.seed])})
-            for beta in sorted({*([model.beta] if betas is None else betas)})
-        }
-        for beta, each in runs.items():
-            validated(ModelConfig, {**own.get("model", {}), "beta": beta}, "--betas")
-            for seed in each:
-                validated(TrainingConfig, {"seed": seed}, "--seeds")
-        series[name] = Series(_without(own), runs)
-    _one_dataset(series)
-    return Grid(series, list(metrics))
+        series[name] = Series(_without_beta_and_seed(config), _seeds_by_beta(config, request))
+    _check_same_dataset(series)
+    return Grid(series, list(request.metrics))
 
 
-def _named(objectives: Sequence[str]) -> dict[str, str]:
+def _seeds_by_beta(config: Mapping[str, Any], request: GridRequest) -> dict[float, list[int]]:
+    """The runs of one objective: β and seeds of the request, or what its configuration has; all of them checked."""
+    model = validated(ModelConfig, config.get("model", {}), "model")
+    training = validated(TrainingConfig, config.get("training", {}), "training")
+    betas = sorted({*([model.beta] if request.betas is None else request.betas)})
+    seeds = sorted({*(request.seeds or [training.seed])})
+    for beta in betas:
+        validated(ModelConfig, {**config.get("model", {}), "beta": float(beta)}, "--betas")
+        for seed in seeds:
+            validated(TrainingConfig, {"seed": seed}, "--seeds")
+    return {float(beta): list(seeds) for beta in betas}
+
+
+def _objective_names(objectives: Sequence[str]) -> dict[str, str]:
     """What each objective is called, and its name."""
     names: dict[str, str] = {}
     for text in objectives:
@@ -228,28 +173,30 @@ def _named(objectives: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _sorted(assignments: Iterable[str], names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+def _assignments_by_objective(
+    assignments: Iterable[str], names: Iterable[str]
+) -> tuple[list[str], dict[str, list[str]]]:
     """Assignments for all, and those for single objectives."""
-    everywhere: list[str] = []
-    alone: dict[str, list[str]] = {name: [] for name in names}
+    shared: list[str] = []
+    of_one: dict[str, list[str]] = {name: [] for name in names}
     for text in assignments:
         called, colon, _ = text.partition("=")[0].rpartition(":")
         if not colon:
-            everywhere.append(text)
-        elif called in alone:
-            alone[called].append(text[len(called) + 1 :])
+            shared.append(text)
+        elif called in of_one:
+            of_one[called].append(text[len(called) + 1 :])
         else:
             raise MmgenError(
-                f"--set {text!r}: {called!r} is not among the objectives {listed(alone)}{nearest(called, alone)}."
+                f"--set {text!r}: {called!r} is not among the objectives {listed(of_one)}{nearest(called, of_one)}."
             )
-    return everywhere, alone
+    return shared, of_one
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "the default" if value is None else repr(value)
 
 
-def _without(config: dict[str, Any]) -> dict[str, Any]:
+def _without_beta_and_seed(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration without β and seed, which the grid has."""
     drop = {"model": "beta", "training": "seed"}
     return {
@@ -258,18 +205,18 @@ def _without(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with(config: dict[str, Any], beta: float, seed: int) -> dict[str, Any]:
+def _with_beta_and_seed(config: dict[str, Any], beta: float, seed: int) -> dict[str, Any]:
     return merge(config, {"model": {"beta": beta}, "training": {"seed": seed}})
 
 
-def _one_dataset(series: Mapping[str, Series]) -> None:
+def _check_same_dataset(series: Mapping[str, Series]) -> None:
     """Numbers can be compared only where the data are the same."""
     first = next(iter(series))
     for name, one in series.items():
-        found = differing(series[first].config["dataset"], one.config["dataset"], "dataset.")
-        if found is not None:
-            where, here, there = found
+        difference = differing(series[first].config["dataset"], one.config["dataset"], "dataset.")
+        if difference is not None:
+            where, here, there = difference
             raise MmgenError(
-                f"{where} would be {_value(here)} for {first} and {_value(there)} for {name}; a comparison needs the "
-                f"same data for all: --set {where}=VALUE."
+                f"{where} would be {_format_value(here)} for {first} and {_format_value(there)} for {name}; a "
+                f"comparison needs the same data for all: --set {where}=VALUE."
             )

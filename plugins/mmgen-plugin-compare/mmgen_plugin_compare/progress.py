@@ -1,6 +1,4 @@
-"""What a person sees while a grid of runs is made: on a terminal a live view, elsewhere a line per run that has
-ended.
-"""
+"""What a person sees while a grid of runs is made: a live view on a terminal, elsewhere a line per run that ended."""
 
 from __future__ import annotations
 
@@ -11,10 +9,10 @@ from types import TracebackType
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Table as ScreenTable
 from rich.text import Text
 
-from .grid import Member
+from .member import Member
 from .worker import RUNNING, share_trained
 
 
@@ -36,24 +34,29 @@ def time_left(
         waiting: Objectives of runs that wait.
         parallel: How many run at a time.
     """
-    times: dict[str, list[float]] = {}
-    for objective, seconds in finished:
-        times.setdefault(objective, []).append(seconds)
-    known = {objective: sum(each) / len(each) for objective, each in times.items()}
+    means = _mean_seconds(finished)
     paces = [seconds / share for _, seconds, share in running if share > 0]
-    guesses = list(known.values()) or paces
+    guesses = list(means.values()) or paces
     if not guesses:
         return None if running or waiting else 0.0
     usual = sum(guesses) / len(guesses)
-    left = [
-        max(0.0, (seconds / share if share > 0 else known.get(objective, usual)) - seconds)
+    remaining = [
+        max(0.0, (seconds / share if share > 0 else means.get(objective, usual)) - seconds)
         for objective, seconds, share in running
     ]
-    rest = sum(known.get(objective, usual) for objective in waiting)
-    return max((sum(left) + rest) / max(1, parallel), max(left, default=0.0))
+    rest = sum(means.get(objective, usual) for objective in waiting)
+    return max((sum(remaining) + rest) / max(1, parallel), max(remaining, default=0.0))
 
 
-def in_words(seconds: float | None) -> str:
+def _mean_seconds(finished: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Of each objective."""
+    times: dict[str, list[float]] = {}
+    for objective, seconds in finished:
+        times.setdefault(objective, []).append(seconds)
+    return {objective: sum(seconds) / len(seconds) for objective, seconds in times.items()}
+
+
+def format_time_left(seconds: float | None) -> str:
     """``40 s``, ``12 min``, ``3 h 05 min``."""
     if seconds is None:
         return "time left not known yet"
@@ -104,17 +107,17 @@ class View:
     def update(self) -> None:
         """Look at the running ones again."""
         if self.live:
-            self.live.update(self._drawn())
+            self.live.update(self._render())
 
     def _running(self) -> list[tuple[Member, float, float, float]]:
         """Member, seconds so far, the share that is done, and the share that was done in those seconds."""
-        found = []
+        rows = []
         for name, member in self.members.items():
             state = {} if name in self.ended else member.job.state()
             if state.get("state") == RUNNING:
                 share = share_trained(member.path, member.epochs)
-                found.append((member, time.time() - state["started"], share, share - state.get("share", 0.0)))
-        return found
+                rows.append((member, time.time() - state["started"], share, share - state.get("share", 0.0)))
+        return rows
 
     def summary(self) -> str:
         """All runs in one line."""
@@ -125,14 +128,16 @@ class View:
         ]
         pace = [(member.objective, seconds, gained) for member, seconds, _, gained in running]
         failed = sum(1 for reason in self.ended.values() if reason)
-        said = f"{len(self.ended) - failed} of {len(self.members)} finished" + (f", {failed} failed" if failed else "")
+        counts = f"{len(self.ended) - failed} of {len(self.members)} finished" + (
+            f", {failed} failed" if failed else ""
+        )
         if not running and not waiting:
-            return said
+            return counts
         left = time_left(self.times, pace, waiting, self.parallel or max(1, len(running)))
-        return f"{said}, {in_words(left)}"
+        return f"{counts}, {format_time_left(left)}"
 
-    def _drawn(self) -> RenderableType:
-        grid = Table.grid(padding=(0, 2))
+    def _render(self) -> RenderableType:
+        grid = ScreenTable.grid(padding=(0, 2))
         for member, seconds, share, _ in self._running():
             epoch = "evaluation" if share >= 1 else f"epoch {round(share * member.epochs)} of {member.epochs}"
             grid.add_row(

@@ -1,11 +1,9 @@
-"""Makes the runs of a grid through a launcher: what is finished is skipped, what was interrupted goes on, what fails is
-listed.
-"""
+"""Makes the runs of a grid through a launcher: finished ones are skipped, interrupted ones go on, failures listed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,11 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from mmgen.errors import MmgenError
-from mmgen.runs import RunFolder
-from mmgen.training.signals import listening
+from mmgen.runs import Plan, RunFolder
+from mmgen.training.signals import StopRequest, listening
 
-from .grid import Member
 from .launchers import Launcher
+from .member import Member
 from .progress import View
 from .worker import FINISHED, RUNNING, missing_metrics
 
@@ -39,12 +37,36 @@ class Outcome:
     failed: dict[Member, str] = field(default_factory=dict)
     signal: int = 0
 
+    def add(self, other: Outcome) -> None:
+        """Take the runs of another grid, which was made after this one."""
+        self.skipped += other.skipped
+        self.failed |= other.failed
+        self.signal = other.signal
 
-def finished(member: Member, metrics: Mapping[str, list[str]]) -> bool:
+    @property
+    def exit_code(self) -> int:
+        """128 and the signal, 1 where a run failed, otherwise 0."""
+        return 128 + self.signal if self.signal else int(bool(self.failed))
+
+
+def is_finished(member: Member, metrics: Mapping[str, list[str]]) -> bool:
     """Whether a run is trained, and evaluated by all these metrics on their splits."""
     return RunFolder(member.path).holds_a_run and not any(
         missing_metrics(member.path, member.job.state(), dict(metrics)).values()
     )
+
+
+def check_configurations(members: Iterable[Member]) -> None:
+    """Open the data and build the model of the first run of each objective, before anything is written.
+
+    Raises:
+        MmgenError: What does not fit together.
+    """
+    first: dict[tuple[Path, str], Member] = {}
+    for member in members:
+        first.setdefault((member.folder, member.objective), member)
+    for member in first.values():
+        Plan.of(member.config)
 
 
 def make_runs(
@@ -61,29 +83,37 @@ def make_runs(
         launcher: Where they are made.
         console: Where the progress is shown; None: nowhere.
     """
-    outcome = Outcome(skipped=[member for member in members if finished(member, metrics)])
-    left = {member.job.name: member for member in members if member not in outcome.skipped}
-    with listening() as request, View(console, left, launcher.parallel) as view:
-        for member in left.values():
+    skipped = [member for member in members if is_finished(member, metrics)]
+    pending = {member.job.name: member for member in members if member not in skipped}
+    with listening() as request, View(console, pending, launcher.parallel) as view:
+        for member in pending.values():
             if not request.number:
                 _prepare(member, metrics)
                 launcher.submit(member.job)
-        open_jobs, cancelled = set(left), False
-        while open_jobs:
-            for name, ending in launcher.poll().items():
-                open_jobs.discard(name)
-                reason = _reason(left[name], ending)
-                if not (cancelled and reason):
-                    view.end(name, reason)
-                    if reason:
-                        outcome.failed[left[name]] = reason
-            if request.number and not cancelled:
-                cancelled, outcome.signal = True, request.number
-                launcher.cancel()
-            if cancelled:
-                open_jobs = {name for name in open_jobs if left[name].job.state().get("state") == RUNNING}
-            view.update()
-            time.sleep(PAUSE)
+        outcome = _wait_for(pending, launcher, request, view)
+    outcome.skipped = skipped
+    return outcome
+
+
+def _wait_for(pending: Mapping[str, Member], launcher: Launcher, request: StopRequest, view: View) -> Outcome:
+    """Look at jobs until all have ended, or those that run have stopped after a signal."""
+    outcome, open_jobs = Outcome(), set(pending)
+    while open_jobs:
+        for name, ending in launcher.poll().items():
+            open_jobs.discard(name)
+            reason = _reason(pending[name], ending)
+            if outcome.signal and reason:
+                continue  # it was asked to stop
+            view.end(name, reason)
+            if reason:
+                outcome.failed[pending[name]] = reason
+        if request.number and not outcome.signal:
+            outcome.signal = request.number
+            launcher.cancel()
+        if outcome.signal:
+            open_jobs = {name for name in open_jobs if pending[name].job.state().get("state") == RUNNING}
+        view.update()
+        time.sleep(PAUSE)
     return outcome
 
 
@@ -105,7 +135,22 @@ def _reason(member: Member, ending: str) -> str:
     )
 
 
-def claimed(folder: Path, command: str) -> Any:
+def check_output(folder: Path, what: str, file: str) -> None:
+    """Refuse a folder without ``file`` that holds something else than jobs.
+
+    Raises:
+        MmgenError: A file, or a folder of something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise MmgenError(f"--output: {str(folder)!r} is a file; choose a folder.")
+    if folder.is_dir() and any(path.name != "jobs" for path in folder.iterdir()):
+        raise MmgenError(
+            f"The folder {str(folder)!r} holds something, and it is no {what} (it has no {file}); choose another "
+            "--output."
+        )
+
+
+def claim_folder(folder: Path, command: str) -> Any:
     """The folder, for one ``mmgen compare`` or ``reproduce`` at a time."""
     try:
         (folder / "jobs").mkdir(parents=True, exist_ok=True)

@@ -40,12 +40,14 @@ class InThisProcess(Launcher):
         """Nothing is left open."""
 
 
-def run_here(patch: Any, *modules: str) -> list[InThisProcess]:
-    """Let the code of some modules make its runs in this process; the launchers that it will have used.
+def run_here(patch: Any) -> list[InThisProcess]:
+    """Let comparisons and reproductions make their runs in this process.
 
     Args:
         patch: pytest's ``monkeypatch``.
-        modules: The modules that call :func:`mmgen_plugin_compare.make_launcher`.
+
+    Returns:
+        The launchers that were used, one more with each call that makes runs.
     """
     used: list[InThisProcess] = []
 
@@ -53,7 +55,6 @@ def run_here(patch: Any, *modules: str) -> list[InThisProcess]:
         used.append(InThisProcess(folder))
         return used[-1]
 
-    for module in modules:
-        patch.setattr(f"{module}.make_launcher", make)
+    patch.setattr("mmgen_plugin_compare.request.make_launcher", make)
     patch.setattr("mmgen_plugin_compare.runner.PAUSE", 0)
     return used

@@ -76,8 +76,10 @@ class Job:
         write_text(self.file, dump_yaml(content))
 
     def state(self) -> dict[str, Any]:
-        """How far it is: ``state``, ``reason``, ``started`` and ``seconds`` (of the last attempt), ``share`` (at its
-        start), ``evaluated``.
+        """How far it is.
+
+        ``state``, ``reason``, ``started`` and ``seconds`` (of the last attempt), ``share`` (at its start),
+        ``evaluated``.
         """
         try:
             return json.loads((self.folder / f"{self.name}.json").read_text(encoding="utf-8"))
@@ -89,10 +91,10 @@ class Job:
         write_text(self.folder / f"{self.name}.json", json.dumps(state, ensure_ascii=False) + "\n")
 
 
-def missing_metrics(run: Path, state: dict[str, Any], wanted: dict[str, list[str]]) -> dict[str, list[str]]:
+def missing_metrics(run: Path, state: dict[str, Any], metrics: dict[str, list[str]]) -> dict[str, list[str]]:
     """What is still to be computed on each split of a run that is trained; everything where it is not."""
     done = state.get("evaluated", {}) if (run / MODEL).exists() else {}
-    return {split: [name for name in names if name not in done.get(split, [])] for split, names in wanted.items()}
+    return {split: [name for name in names if name not in done.get(split, [])] for split, names in metrics.items()}
 
 
 def share_trained(run: Path, epochs: int) -> float:
@@ -115,14 +117,14 @@ def work(file: Path | str) -> str:
     """
     job = Job.of(Path(file).resolve())
     job.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(job.lock), _written_to(job.log) as screen:
-        return _locked(job, screen)
+    with FileLock(job.lock), _log_screen(job.log) as screen:
+        return _train_and_evaluate(job, screen)
 
 
-def _locked(job: Job, screen: Console) -> str:
-    wanted = read_mapping(job.file)
-    os.chdir(wanted["directory"])
-    run, config, before = Path(wanted["run"]), wanted["config"], job.state()
+def _train_and_evaluate(job: Job, screen: Console) -> str:
+    description = read_mapping(job.file)
+    os.chdir(description["directory"])
+    run, config, before = Path(description["run"]), description["config"], job.state()
     evaluated = before.get("evaluated", {}) if (run / MODEL).exists() else {}
     facts: dict[str, Any] = {"started": time.time(), "evaluated": evaluated, "share": 0.0}
     outcome, reason = FINISHED, ""
@@ -131,7 +133,7 @@ def _locked(job: Job, screen: Console) -> str:
         job.keep(state=RUNNING, **facts)
         if not (run / MODEL).exists():
             _train(config, RunFolder(run), screen)
-        for split, names in missing_metrics(run, {"evaluated": evaluated}, wanted["metrics"]).items():
+        for split, names in missing_metrics(run, {"evaluated": evaluated}, description["metrics"]).items():
             if names:
                 load_run(run).evaluate(names, split, notify=lambda sentence: screen.print(sentence, highlight=False))
                 evaluated[split] = [*evaluated.get(split, []), *names]
@@ -156,7 +158,7 @@ def _train(config: dict[str, Any], folder: RunFolder, screen: Console) -> None:
 
 
 @contextmanager
-def _written_to(path: Path) -> Iterator[Console]:
+def _log_screen(path: Path) -> Iterator[Console]:
     with path.open("a", encoding="utf-8") as file:
         yield Console(file=file, markup=False, width=160, soft_wrap=True)
 

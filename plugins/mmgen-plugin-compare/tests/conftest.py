@@ -47,4 +47,4 @@ def asked():
 @pytest.fixture
 def here(monkeypatch):
     """Runs are made in this process; the launchers that were used."""
-    return run_here(monkeypatch, "mmgen_plugin_compare.comparison")
+    return run_here(monkeypatch)

@@ -10,8 +10,8 @@ import mmgen
 from mmgen import MmgenError
 from mmgen.cli.app import app
 from mmgen.cli.guarded import run_guarded
-from mmgen_plugin_compare import ComparisonWarning, run_comparison
-from mmgen_plugin_compare.progress import in_words, time_left
+from mmgen_plugin_compare import Choice, ComparisonRequest, ComparisonWarning, GridRequest, run_comparison
+from mmgen_plugin_compare.progress import format_time_left, time_left
 
 
 def names(here):
@@ -72,21 +72,11 @@ def test_more_seeds_and_metrics_extend_and_other_settings_are_refused(home, aske
     assert names(here) == ["elbo_beta-1_seed-1"]
     assert set(table.seed) == {0, 1}, "the table has all of the folder"
     more = {**asked, "metrics": [*asked["metrics"], "clustering"]}
-    found = run_comparison(
-        ["elbo"],
-        seeds=[0],
-        betas=None,
-        output="c",
-        launcher="local",
-        recipe=None,
-        config=None,
-        console=None,
-        engine={},
-        **more,
-    )
+    grid = GridRequest(objectives=["elbo"], seeds=[0], **{key: more[key] for key in more if key != "metric"})
+    comparison = run_comparison(ComparisonRequest(grid, Choice.parse(more["metric"]), home / "c"))
     assert names(here) == ["elbo_beta-1_seed-0"]
-    assert "clustering" in set(found.table.metric)
-    assert found.others == 1, "seed 1 has no clustering, and was not asked for"
+    assert "clustering" in set(comparison.results.metric)
+    assert comparison.unrequested == 1, "seed 1 has no clustering, and was not asked for"
     assert (home / "c" / "elbo" / "beta-1" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before, (
         "it was only evaluated"
     )
@@ -174,7 +164,7 @@ def test_time_left():
     assert time_left([("a", 10.0)], [("a", 4.0, 0.0)], [], 4) == pytest.approx(6), "no less than the longest"
     assert time_left([], [("a", 10.0, 0.0)], ["a"], 1) is None
     assert time_left([("a", 10.0)], [], [], 1) == 0
-    assert [in_words(s) for s in (40, 600, 11_100, None)] == [
+    assert [format_time_left(s) for s in (40, 600, 11_100, None)] == [
         "about 40 s left",
         "about 10 min left",
         "about 3 h 05 min left",

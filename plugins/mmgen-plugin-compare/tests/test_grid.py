@@ -5,20 +5,22 @@ from pathlib import Path
 import pytest
 
 from mmgen import MmgenError
-from mmgen_plugin_compare import Grid, expand
-from mmgen_plugin_compare.grid import said
+from mmgen_plugin_compare import Grid, GridRequest, expand
+from mmgen_plugin_compare.member import format_beta
 
 FOLDER = Path("somewhere")
 
 
 def grid(objectives=("elbo",), betas=(0.1, 1.0), seeds=(0, 1), assignments=(), metrics=("reconstruction",)):
     return expand(
-        objectives,
-        metrics=metrics,
-        dataset="table",
-        betas=betas,
-        seeds=seeds,
-        assignments=["dataset.config=my.yaml", *assignments],
+        GridRequest(
+            objectives=objectives,
+            metrics=metrics,
+            dataset="table",
+            betas=betas,
+            seeds=seeds,
+            assignments=["dataset.config=my.yaml", *assignments],
+        )
     )
 
 
@@ -49,9 +51,9 @@ def test_without_betas_and_seeds_the_configuration_has_them():
 
 
 def test_two_values_of_beta_have_two_names():
-    assert said(0.1) == "0.1"
-    assert said(1 / 3) != said(1 / 3 + 1e-9)
-    assert said(1e-4) == "0.0001"
+    assert format_beta(0.1) == "0.1"
+    assert format_beta(1 / 3) != format_beta(1 / 3 + 1e-9)
+    assert format_beta(1e-4) == "0.0001"
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ __all__ = [
     "Estimate",
     "Paper",
     "Reproduction",
+    "ReproductionRequest",
     "dry_run",
     "listing",
     "papers",
     "read_paper",
     "reproduce",
+    "reproduced_numbers",
     "run_reproduction",
-    "table_of_numbers",
 ]
 
 __getattr__, __dir__ = lazily(
@@ -27,15 +28,17 @@ __getattr__, __dir__ = lazily(
     {
         ".costs": ("listing",),
         ".estimate": ("Estimate",),
-        ".answers": ("table_of_numbers",),
+        ".answers": ("reproduced_numbers",),
         ".paper": ("Paper", "papers", "read_paper"),
+        ".request": ("ReproductionRequest",),
         ".reproduction": ("Reproduction", "dry_run", "reproduce", "run_reproduction"),
     },
 )
 
 if TYPE_CHECKING:
-    from .answers import table_of_numbers
+    from .answers import reproduced_numbers
     from .costs import listing
     from .estimate import Estimate
     from .paper import Paper, papers, read_paper
     from .reproduction import Reproduction, dry_run, reproduce, run_reproduction
+    from .request import ReproductionRequest

@@ -3,149 +3,204 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from mmgen_plugin_compare.grid import Grid
+from mmgen_plugin_compare import Grid
 
-from .paper import Answer, Column, Layout, Paper, Scale
+from .paper_tables import Answer, Column, PaperTable, Printed
+from .request import ReproductionRequest
 
 COLUMNS = [
-    *(
-        "paper",
-        "table",
-        "page",
-        "scale",
-        "experiment",
-        "dataset",
-        "variant",
-        "method",
-        "objective",
-        "beta",
-        "column",
-        "better",
-    ),
-    *(
-        "metric",
-        "measure",
-        "given",
-        "target",
-        "label",
-        "ours",
-        "std",
-        "n",
-        "printed",
-        "printed_std",
-        "difference",
-        "data",
-        "note",
-    ),
+    "paper",
+    "table",
+    "page",
+    "scale",
+    "experiment",
+    "dataset",
+    "variant",
+    "method",
+    "objective",
+    "beta",
+    "column",
+    "better",
+    "metric",
+    "measure",
+    "given",
+    "target",
+    "label",
+    "ours",
+    "std",
+    "n",
+    "printed",
+    "printed_std",
+    "difference",
+    "data",
+    "note",
 ]
+MEASURE = ("metric", "measure", "given", "target", "label")  # which number of ours it is
+NOT_A_NUMBER = float("nan")
 
 
-def table_of_numbers(
-    name: str,
-    paper: Paper,
-    table: Layout,
-    scale: Scale,
-    grids: Mapping[tuple[str, str], Grid],
-    results: Mapping[tuple[str, str], pd.DataFrame],
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class ExperimentResults:
+    """What there is of an experiment under one variant.
+
+    Attributes:
+        grid: Its runs.
+        results: :func:`mmgen_plugin_compare.collect_results` of those that are finished.
+    """
+
+    grid: Grid
+    results: pd.DataFrame
+
+
+Experiments = Mapping[tuple[str, str], ExperimentResults]  # by experiment and variant, '' where it has none
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """Our values of one column, for one method and β.
+
+    Attributes:
+        answer: Which of the column's answers they are; the first one where no run has any.
+        values: By seed.
+        kinds: What kind the data are.
+        notes: What the metric has against the numbers.
+    """
+
+    answer: Answer | None
+    values: pd.Series[float] = field(default_factory=lambda: pd.Series(dtype=float))
+    kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def reproduced_numbers(request: ReproductionRequest, table: PaperTable, experiments: Experiments) -> pd.DataFrame:
     """One row per method, β and column of a table.
 
     Args:
-        name: Of the paper.
-        paper: The paper.
-        table: Of it.
-        scale: What the runs are.
-        grids: Of each experiment and variant ('' where it has none), as far as there are any.
-        results: :func:`mmgen_plugin_compare.results` of each of them.
+        request: Of which paper, at which scale.
+        table: Of the paper.
+        experiments: As far as there are any runs.
 
     Returns:
         ``ours`` is the mean over seeds of test rows, ``std`` the sample standard deviation (empty for one seed), ``n``
         the number of seeds, ``difference`` = ``ours`` − ``printed``. What has no number has a ``note`` that says why.
     """
-    rows = []
-    for key in paper.rows(table):
-        method = paper.experiments[str(table.experiment)].methods[key]
-        printed = table.printed.get(key, (None,) * len(table.columns))
-        betas = {
-            beta
-            for (experiment, _), grid in grids.items()
-            if experiment == table.experiment
-            for beta in _betas(grid, key)
-        }
-        for beta in sorted(betas) or (None,):
-            found: dict[str, pd.Series[float]] = {}
-            for column, cell in zip(table.columns, printed, strict=True):
-                frame = results.get((str(table.experiment), column.variant or ""))
-                mine = (
-                    None
-                    if frame is None
-                    else frame[(frame.objective == key) & (frame.beta == beta) & (frame.split == "test")]
-                )
-                answer, values, kinds, notes = _answered(column, mine)
-                if column.mean_of and all(other in found for other in column.mean_of):
-                    values = pd.concat([found[other] for other in column.mean_of], axis=1).dropna().mean(axis=1)
-                found[column.name] = values
-                ours = values.mean() if len(values) else float("nan")
-                made = mine is not None and not mine.empty
-                missing = "its runs do not give it" if made else "none of its runs is finished"
-                reason = method.reason or column.reason or ("" if len(values) or column.mean_of else missing)
-                rows.append(
-                    {
-                        "paper": name,
-                        "table": table.id,
-                        "page": table.page,
-                        "scale": scale,
-                        "experiment": table.experiment,
-                        "dataset": paper.experiments[str(table.experiment)].dataset,
-                        "variant": column.variant or "",
-                        "method": method.name,
-                        "objective": method.objective or "",
-                        "beta": beta,
-                        "column": column.name,
-                        "better": column.better,
-                        **{
-                            field: getattr(answer, field) or "" if answer else ""
-                            for field in ("metric", "measure", "given", "target", "label")
-                        },
-                        "ours": ours,
-                        "std": values.std() if len(values) > 1 else float("nan"),
-                        "n": len(values),
-                        "printed": cell.value if cell else float("nan"),
-                        "printed_std": cell.std if cell and cell.std is not None else float("nan"),
-                        "difference": ours - cell.value if cell else float("nan"),
-                        "data": "; ".join(kinds),
-                        "note": "; ".join(filter(None, [reason, *notes])),
-                    }
-                )
+    rows = [
+        row
+        for key in request.paper.rows(table)
+        for beta in _betas(table, key, experiments)
+        for row in _rows(request, table, key, beta, experiments)
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _answered(
-    column: Column, mine: pd.DataFrame | None
-) -> tuple[Answer | None, pd.Series[float], list[str], list[str]]:
-    """The answer that counts, its value by seed, what kind the data are, and what the metric has against the
-    numbers.
-    """
-    nothing: Any = pd.Series(dtype=float)
-    for answer in column.answers if mine is not None else ():
-        assert mine is not None
-        keep = (
-            (mine.metric == answer.metric)
-            & (mine.measure == answer.measure)
-            & (mine.given == answer.given)
-            & (mine.target == answer.target)
+def _betas(table: PaperTable, key: str, experiments: Experiments) -> list[float] | list[None]:
+    """The β of a method in all variants; a single None where it has no runs."""
+    betas = {
+        beta
+        for (experiment, _), one in experiments.items()
+        if experiment == table.experiment and key in one.grid.series
+        for beta in one.grid.series[key].runs
+    }
+    return sorted(betas) or [None]
+
+
+def _rows(
+    request: ReproductionRequest, table: PaperTable, key: str, beta: float | None, experiments: Experiments
+) -> list[dict[str, Any]]:
+    """A row for each column of the table, for one method and β."""
+    experiment = request.paper.experiments[str(table.experiment)]
+    method = experiment.methods[key]
+    common = {
+        "paper": request.name,
+        "table": table.id,
+        "page": table.page,
+        "scale": request.scale,
+        "experiment": table.experiment,
+        "dataset": experiment.dataset,
+        "method": method.name,
+        "objective": method.objective or "",
+        "beta": beta,
+    }
+    rows = []
+    values_by_column: dict[str, pd.Series[float]] = {}
+    for column, printed in zip(table.columns, table.printed_row(key), strict=True):
+        results = _test_results(table, column, key, beta, experiments)
+        ours = _column_values(column, results)
+        values = _mean_of_columns(column, values_by_column) if column.mean_of else ours.values
+        values_by_column[column.name] = values
+        reason = method.reason or column.reason or _missing_reason(column, values, results)
+        rows.append(
+            {
+                **common,
+                "variant": column.variant or "",
+                "column": column.name,
+                "better": column.better,
+                **{name: (getattr(ours.answer, name) or "") if ours.answer else "" for name in MEASURE},
+                **_mean_beside_printed(values, printed),
+                "data": "; ".join(ours.kinds),
+                "note": "; ".join(filter(None, [reason, *ours.notes])),
+            }
         )
-        hits = mine[keep if answer.label is None else keep & (mine.label == answer.label)]
-        if len(hits):
-            values = hits.groupby("seed")["value"].mean() * answer.times + answer.plus
-            return answer, values, sorted({*hits.data}), sorted({*hits.note} - {""})
-    return (column.answers[0] if column.answers else None), nothing, [], []
+    return rows
 
 
-def _betas(grid: Grid, key: str) -> list[float]:
-    """The β of a method."""
-    return list(grid.series[key].runs) if key in grid.series else []
+def _test_results(
+    table: PaperTable, column: Column, key: str, beta: float | None, experiments: Experiments
+) -> pd.DataFrame | None:
+    """The results on test rows of one method and β; None where there are no runs of the column's variant."""
+    one = experiments.get((str(table.experiment), column.variant or ""))
+    if one is None:
+        return None
+    results = one.results
+    return results[(results.objective == key) & (results.beta == beta) & (results.split == "test")]
+
+
+def _column_values(column: Column, results: pd.DataFrame | None) -> ColumnValues:
+    """The values of the first answer that the runs have."""
+    for answer in column.answers if results is not None else ():
+        assert results is not None
+        rows = _rows_of_answer(answer, results)
+        if len(rows):
+            values = rows.groupby("seed")["value"].mean() * answer.times + answer.plus
+            return ColumnValues(answer, values, tuple(sorted({*rows.data})), tuple(sorted({*rows.note} - {""})))
+    return ColumnValues(column.answers[0] if column.answers else None)
+
+
+def _rows_of_answer(answer: Answer, results: pd.DataFrame) -> pd.DataFrame:
+    keep = (
+        (results.metric == answer.metric)
+        & (results.measure == answer.measure)
+        & (results.given == answer.given)
+        & (results.target == answer.target)
+    )
+    return results[keep if answer.label is None else keep & (results.label == answer.label)]
+
+
+def _mean_of_columns(column: Column, values_by_column: Mapping[str, pd.Series[float]]) -> pd.Series[float]:
+    """Seed by seed, of the seeds that all these columns have."""
+    return pd.concat([values_by_column[name] for name in column.mean_of], axis=1).dropna().mean(axis=1)
+
+
+def _missing_reason(column: Column, values: pd.Series[float], results: pd.DataFrame | None) -> str:
+    """Why there is no number; '' where there is one."""
+    if len(values) or column.mean_of:
+        return ""
+    return "none of its runs is finished" if results is None or results.empty else "its runs do not give it"
+
+
+def _mean_beside_printed(values: pd.Series[float], printed: Printed | None) -> dict[str, Any]:
+    """Mean and deviation over seeds, what is printed, and the difference."""
+    ours = values.mean() if len(values) else NOT_A_NUMBER
+    return {
+        "ours": ours,
+        "std": values.std() if len(values) > 1 else NOT_A_NUMBER,
+        "n": len(values),
+        "printed": printed.value if printed else NOT_A_NUMBER,
+        "printed_std": printed.std if printed and printed.std is not None else NOT_A_NUMBER,
+        "difference": ours - printed.value if printed else NOT_A_NUMBER,
+    }

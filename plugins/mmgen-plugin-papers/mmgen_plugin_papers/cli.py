@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from mmgen.cli.app import Json
-from mmgen_plugin_compare.engine import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, engine
+from mmgen_plugin_compare.launcher_options import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, execution
 
 
 def reproduce(
@@ -51,9 +51,24 @@ def reproduce(
     as_json: Json = False,
 ) -> int:
     """Make the runs behind a paper's table, and set our numbers beside the printed ones. The same command goes on."""
-    from .command import command
+    from mmgen.cli.arguments import numbers
+    from mmgen.errors import MmgenError
 
-    where = engine(jobs, ray_address, cpus, gpus, slurm)
-    return command(
-        what, list_all, cast(Any, scale), seeds, assignments or [], output, dry_run, launcher, where, as_json
+    from .command import list_tables, run_command, run_dry
+    from .request import ReproductionRequest
+
+    paper, _, table = (what or "").partition("/")
+    if list_all:
+        return list_tables(paper or None, table or None, as_json)
+    if what is None:
+        raise MmgenError("Say what: mmgen reproduce PAPER or PAPER/TABLE (mmgen reproduce --list shows them).")
+    request = ReproductionRequest.of(
+        paper,
+        table or None,
+        cast(Any, scale),
+        numbers(seeds, int, "--seeds"),
+        assignments=assignments or (),
+        output=output,
+        execution=execution(launcher, jobs, ray_address, cpus, gpus, slurm),
     )
+    return run_dry(request, as_json) if dry_run else run_command(request, as_json)

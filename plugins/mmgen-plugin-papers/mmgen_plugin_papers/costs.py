@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from .paper import SCALES, Layout, Paper, Scale, papers, read_paper
+from .experiments import SCALES, Scale
+from .paper import Paper, papers, read_paper
+from .paper_tables import PaperTable
 
 
 def listing(paper: str | None = None) -> list[dict[str, Any]]:
-    """Every table and figure of the installed papers, or of one: what it shows, its methods, how many numbers are
-    printed, and what it costs at both scales.
+    """Every table and figure of the installed papers, or of one, and what it costs at both scales.
 
-    ``cost`` has for ``desk`` and ``paper`` how many ``runs`` it takes, and the ``minutes`` of training all of them one
-    after the other, by the estimates that the paper's file has; None where some have none. Nothing is imported or
-    built.
+    Nothing is imported or built.
+
+    Args:
+        paper: Its name; all installed ones by default.
+
+    Returns:
+        For each what it shows, its ``methods``, and how many numbers are ``printed``. ``cost`` has for ``desk`` and
+            ``paper`` how many ``runs`` it takes, and the ``minutes`` of training all of them one after the other, by
+            the estimates that the paper's file has; None where some have none.
 
     Raises:
         MmgenError: There is no such paper, or its file does not describe one.
+
+    >>> from mmgen_plugin_papers import listing
+    >>> entry = listing("crmvae")[0]
+    >>> entry["table"], entry["printed"]
+    ('table-1', 1)
     """
     names = papers() if paper is None else (paper,)
     return [
@@ -24,7 +36,7 @@ def listing(paper: str | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def _entry(name: str, paper: Paper, table: Layout) -> dict[str, Any]:
+def _entry(name: str, paper: Paper, table: PaperTable) -> dict[str, Any]:
     printed = [cell for cells in table.printed.values() for cell in cells if cell is not None]
     entry: dict[str, Any] = {
         "paper": name,
@@ -49,12 +61,13 @@ def _entry(name: str, paper: Paper, table: Layout) -> dict[str, Any]:
     }
 
 
-def _cost(paper: Paper, table: Layout, scale: Scale) -> dict[str, Any]:
+def _cost(paper: Paper, table: PaperTable, scale: Scale) -> dict[str, Any]:
     experiment = paper.experiments[str(table.experiment)]
     shared = experiment.at(scale)
     variants = len({column.variant for column in table.columns if column.answers})
-    each = shared.seeds * len(shared.betas or (None,)) * variants
+    runs_per_method = shared.seeds * len(shared.betas or (None,)) * variants
     methods = [experiment.methods[row] for row in paper.rows(table) if experiment.methods[row].objective is not None]
-    minutes = [(method.desk if scale == "desk" else method.paper).minutes for method in methods]
+    minutes = [method.at(scale).minutes for method in methods]
     known = [minute for minute in minutes if minute is not None]
-    return {"runs": each * len(methods), "minutes": round(each * sum(known), 1) if len(known) == len(minutes) else None}
+    total = round(runs_per_method * sum(known), 1) if len(known) == len(minutes) else None
+    return {"runs": runs_per_method * len(methods), "minutes": total}

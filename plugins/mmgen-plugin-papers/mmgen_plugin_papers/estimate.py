@@ -1,6 +1,4 @@
-"""What runs would take: every configuration checked, every model built on the data's real shapes, and a few steps of
-each timed; nothing is written.
-"""
+"""What runs would take: configurations checked, models built on the data's real shapes, a few steps timed."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -21,13 +19,12 @@ from mmgen.optimizers import Adam
 from mmgen.runs import Plan
 from mmgen.training.stages import Stages
 
-from .experiment_grids import Part
-from .paper import Experiment, Scale
+from .experiment_grids import ExperimentGrid
 
 TIMED = 3  # steps, of which the median counts
 ENOUGH = 10.0  # seconds after which no further step is timed
-LONG = 4.0  # seconds that a step of a whole batch may be expected to take before a part of the batch is timed instead
-SHARE = 8  # the part: a batch divided by this
+LONG = 4.0  # seconds that a step of a whole batch may be expected to take before a share of the batch is timed instead
+SHARE = 8  # the share: a batch divided by this
 FEWEST = 16  # rows of it at least
 
 
@@ -53,9 +50,9 @@ class Estimate:
         device: Where the step was timed.
     """
 
-    experiment: str
-    method: str
-    runs: int
+    experiment: str = ""
+    method: str = ""
+    runs: int = 0
     problem: str = ""
     data: str = ""
     parameters: int = 0
@@ -74,59 +71,54 @@ class Estimate:
 
 
 def estimates(
-    part: Part, experiment: Experiment, scale: Scale, timed: Mapping[str, Estimate] | None = None
+    experiment: ExperimentGrid, published_rows: int | None, timed: Mapping[str, Estimate] | None = None
 ) -> Iterator[Estimate]:
-    """Of every method of a part, one after the other.
+    """Of every method of an experiment, one after the other; nothing is written.
 
     Args:
-        part: The runs.
-        experiment: What they are of.
-        scale: At which scale; the published number of training rows counts where data are not real.
+        experiment: The runs.
+        published_rows: Training rows of the published data: what counts where data are not real.
         timed: Estimates of another variant of the experiment: its steps are not timed again.
     """
-    for key, series in part.grid.series.items():
+    for key, series in experiment.grid.series.items():
         runs = sum(len(seeds) for seeds in series.runs.values())
-        member = next(member for member in part.members if member.objective == key)
+        member = next(member for member in experiment.members if member.objective == key)
         try:
             plan = Plan.of(member.config)
             Stages(plan.model, plan.training.plan)
-            published = None if plan.data.provenance.kind == "real" else experiment.at(scale).rows
-            rows = published or len(plan.data.train)
-            batch = plan.training.batch_size
-            learns = any(parameter.requires_grad for parameter in plan.model.parameters())
-            steps = plan.training.epochs * math.ceil(rows / batch) if learns else 0
-            before = (timed or {}).get(key)
-            step = (
-                _Step(0, 0.0, 0)
-                if not learns
-                else _Step(before.timed_rows, before.step_seconds, before.memory)
-                if before and not before.problem
-                else _timed(plan)
-            )
-            yield Estimate(
-                experiment=part.name,
-                method=key,
-                runs=runs,
-                data=plan.data.provenance.kind,
-                parameters=sum(parameter.numel() for parameter in plan.model.parameters()),
-                rows=rows,
-                steps=steps,
-                batch=batch,
-                timed_rows=step.rows,
-                step_seconds=step.seconds,
-                memory=step.memory,
-                device=_device(plan).type,
-            )
+            estimate = _estimate(plan, published_rows, (timed or {}).get(key))
         except MmgenError as error:
-            yield Estimate(part.name, key, runs, problem=str(error))
+            estimate = Estimate(problem=str(error))
         except torch.OutOfMemoryError:
-            yield Estimate(
-                part.name,
-                key,
-                runs,
-                problem="A batch does not fit in the memory of the GPU; --set training.microbatches=8 cuts it in "
-                "parts.",
+            estimate = Estimate(
+                problem="A batch does not fit in the memory of the GPU; --set training.microbatches=8 cuts it in parts."
             )
+        yield replace(estimate, experiment=experiment.name, method=key, runs=runs)
+
+
+def _estimate(plan: Plan, published_rows: int | None, before: Estimate | None) -> Estimate:
+    """Of one run, whose step is not timed where one like it has been ``before``."""
+    kind = plan.data.provenance.kind
+    rows = (None if kind == "real" else published_rows) or len(plan.data.train)
+    batch = plan.training.batch_size
+    learns = any(parameter.requires_grad for parameter in plan.model.parameters())
+    if not learns:
+        step = _Step(0, 0.0, 0)
+    elif before and not before.problem:
+        step = _Step(before.timed_rows, before.step_seconds, before.memory)
+    else:
+        step = _timed_step(plan)
+    return Estimate(
+        data=kind,
+        parameters=sum(parameter.numel() for parameter in plan.model.parameters()),
+        rows=rows,
+        steps=plan.training.epochs * math.ceil(rows / batch) if learns else 0,
+        batch=batch,
+        timed_rows=step.rows,
+        step_seconds=step.seconds,
+        memory=step.memory,
+        device=_device(plan).type,
+    )
 
 
 @dataclass(frozen=True)
@@ -142,41 +134,44 @@ def _device(plan: Plan) -> torch.device:
     return torch.device("cuda" if plan.training.device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _timed(plan: Plan) -> _Step:
-    """A warm-up on a part of a batch, then the median of a few steps, of the whole batch where that does not take too
-    long.
-    """
+def _timed_step(plan: Plan) -> _Step:
+    """A warm-up on a share of a batch, then the median of a few steps, of the whole batch unless it takes too long."""
     device, model, table = _device(plan), plan.model, plan.data.train
     model.to(device).train()
     optimizer = Adam([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-6)
     whole = min(plan.training.batch_size, len(table))
-    part = min(whole, max(FEWEST, whole // SHARE))
-    _step(model, table[torch.arange(part)].to(device), optimizer)  # the first one pays for what is set up once
-    seconds, _ = _step(model, table[torch.arange(part)].to(device), optimizer)
-    rows = whole if seconds * whole / part <= LONG else part
+    share = min(whole, max(FEWEST, whole // SHARE))
+    _step(model, table[torch.arange(share)].to(device), optimizer)  # the first one pays for what is set up once
+    seconds, _ = _step(model, table[torch.arange(share)].to(device), optimizer)
+    rows = whole if seconds * whole / share <= LONG else share
     batch = table[torch.arange(rows)].to(device)
-    found = [_step(model, batch, optimizer)]
-    while len(found) < TIMED and sum(second for second, _ in found) < ENOUGH:
-        found.append(_step(model, batch, optimizer))
-    times, factor = statistics.median(second for second, _ in found), plan.training.batch_size / rows
-    fixed = sum(
+    steps = [_step(model, batch, optimizer)]
+    while len(steps) < TIMED and sum(second for second, _ in steps) < ENOUGH:
+        steps.append(_step(model, batch, optimizer))
+    factor = plan.training.batch_size / rows
+    per_batch = sum(values.numel() * values.element_size() for values in batch.data.values()) + steps[-1][1]
+    memory = round(_bytes_of_weights(model) + per_batch * factor)
+    return _Step(rows, statistics.median(second for second, _ in steps) * factor, memory)
+
+
+def _bytes_of_weights(model: MultimodalVAE) -> int:
+    """With the gradient and Adam's two moments of those that learn."""
+    return sum(
         parameter.numel() * parameter.element_size() * (4 if parameter.requires_grad else 1)
         for parameter in model.parameters()
     )
-    per_batch = sum(values.numel() * values.element_size() for values in batch.data.values()) + found[-1][1]
-    return _Step(rows, times * factor, round(fixed + per_batch * factor))
 
 
 def _step(model: MultimodalVAE, batch: Any, optimizer: torch.optim.Optimizer) -> tuple[float, int]:
     """Seconds of one step, and the bytes that it keeps for its backward pass."""
-    kept = _Kept({parameter.untyped_storage().data_ptr() for parameter in model.parameters()})
+    saved = _SavedTensors({parameter.untyped_storage().data_ptr() for parameter in model.parameters()})
     start = _now()
-    with kept.counting():
+    with saved.counting():
         loss = -model(batch).value(model.config.beta).mean()
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
-    return _now() - start, kept.size
+    return _now() - start, saved.size
 
 
 def _now() -> float:
@@ -186,7 +181,7 @@ def _now() -> float:
 
 
 @dataclass
-class _Kept:
+class _SavedTensors:
     """Tensors that autograd keeps for the backward pass; parameters and views of one storage do not count twice.
 
     Attributes:

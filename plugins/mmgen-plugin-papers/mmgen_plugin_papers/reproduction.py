@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,55 +11,44 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from mmgen.errors import MmgenError, listed, nearest
+from mmgen.errors import MmgenError
 from mmgen.files import write_atomically, write_text
-from mmgen.runs import MODEL, Plan
+from mmgen.runs import MODEL
 from mmgen.yaml_files import dump_yaml, read_mapping
-from mmgen_plugin_compare.comparison import RESULTS, ComparisonWarning
-from mmgen_plugin_compare.grid import Grid, Member
-from mmgen_plugin_compare.launchers import Launcher, make_launcher
-from mmgen_plugin_compare.runner import claimed, finished, make_runs
-from mmgen_plugin_compare.summary import provenance, results
+from mmgen_plugin_compare import Execution, Grid, Launcher, Outcome, collect_results
+from mmgen_plugin_compare.comparison import RESULTS, raise_unless_complete
+from mmgen_plugin_compare.runner import check_configurations, check_output, claim_folder, is_finished, make_runs
+from mmgen_plugin_compare.summary import describe_data
 from mmgen_plugin_report.descriptions import KINDS
 
-from .answers import COLUMNS, table_of_numbers
+from .answers import COLUMNS, ExperimentResults, reproduced_numbers
 from .estimate import Estimate, estimates
-from .experiment_grids import Part, parts_of
+from .experiment_grids import ExperimentGrid, experiment_grids
+from .experiments import Scale
 from .page import page
-from .paper import SCALES, Layout, Paper, Scale, read_paper
+from .paper_tables import PaperTable
+from .request import ReproductionRequest
 
-ASKED, NUMBERS, PAGE = "reproduce.yaml", "reproduction.csv", "reproduction.md"
+TABLES, NUMBERS, PAGE = "reproduce.yaml", "reproduction.csv", "reproduction.md"
 
 
 @dataclass
 class Reproduction:
-    """What a reproduction found.
+    """A reproduction that was made.
 
     Attributes:
+        request: What was asked for.
         folder: Where everything is.
-        name: Of the paper.
-        paper: The paper.
-        scale: ``desk`` or ``paper``.
-        tables: Those that were asked for and have runs.
-        left_out: Those that were asked for and have none, because mmgen has nothing to run.
         numbers: Of all tables of the folder, one row per method, β and column.
-        data: What the data of each experiment are, in words, and what that means for the numbers.
-        skipped: How many runs were finished before.
-        failed: What is wrong with each run that is not finished.
-        signal: The number of the signal that stopped it, 0 if none did.
+        data: Of each experiment: sentences about its data, and what that means for the numbers.
+        outcome: How the runs went.
     """
 
+    request: ReproductionRequest
     folder: Path
-    name: str
-    paper: Paper
-    scale: Scale
-    tables: list[Layout]
-    left_out: list[Layout]
     numbers: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
     data: dict[str, list[str]] = field(default_factory=dict)
-    skipped: int = 0
-    failed: dict[Member, str] = field(default_factory=dict)
-    signal: int = 0
+    outcome: Outcome = field(default_factory=Outcome)
 
 
 def reproduce(
@@ -76,8 +63,9 @@ def reproduce(
     console: Console | None = None,
     **engine: Any,
 ) -> pd.DataFrame:
-    """Make the runs behind a table of a paper, and set our numbers beside the printed ones: ``mmgen reproduce`` from
-    Python.
+    """Make the runs behind a table of a paper, and set our numbers beside the printed ones.
+
+    This is ``mmgen reproduce`` from Python.
 
     Args:
         paper: Its name (``mmgen reproduce --list``).
@@ -91,83 +79,64 @@ def reproduce(
         **engine: Of the launcher, as for :func:`mmgen.compare`.
 
     Returns:
-        The tidy table of everything that was reproduced in the folder (:func:`mmgen_plugin_papers.table_of_numbers`).
+        The tidy numbers of everything that was reproduced in the folder
+            (:func:`mmgen_plugin_papers.reproduced_numbers`).
 
     Raises:
         MmgenError: Names, settings or a folder that cannot be used, or a plugin that is not installed.
         KeyboardInterrupt: SIGINT; the same call goes on.
+
+    >>> import mmgen
+    >>> numbers = mmgen.reproduce("cmmd", "table-4", seeds=[0])
+    >>> for row in numbers.itertuples():
+    ...     print(f"{row.method}: {row.column}, printed {row.printed} ± {row.printed_std}, ours of {row.n} seed")
+    CMMD, x_M = (x_2, x_3): accuracy %, printed 97.5 ± 0.25, ours of 1 seed
+    CMMD, x_M = x_3: accuracy %, printed 98.9 ± 0.13, ours of 1 seed
     """
-    found = run_reproduction(
-        paper, table, scale, seeds, output, launcher, assignments=assignments, console=console, engine=engine
+    request = ReproductionRequest.of(
+        paper,
+        table,
+        scale,
+        seeds,
+        assignments=assignments,
+        output=output,
+        execution=Execution(launcher, engine),
     )
-    for member, reason in found.failed.items():
-        warnings.warn(f"{member.name}: {reason}", ComparisonWarning, stacklevel=2)
-    if found.signal == signal.SIGINT:
-        raise KeyboardInterrupt
-    if found.signal:
-        raise SystemExit(128 + found.signal)
-    return found.numbers
+    reproduction = run_reproduction(request, console)
+    raise_unless_complete(reproduction.outcome)
+    return reproduction.numbers
 
 
-def run_reproduction(
-    name: str,
-    table: str | None,
-    scale: Scale,
-    seeds: Sequence[int] | None,
-    output: str | Path | None,
-    launcher: str,
-    *,
-    assignments: Iterable[str],
-    console: Console | None,
-    engine: Mapping[str, Any],
-) -> Reproduction:
-    """What :func:`reproduce` does, with everything that it found."""
-    paper, asked = asked_for(name, table, scale, seeds)
-    folder = Path(output) if output is not None else Path("runs") / f"reproduce-{name}-{scale}"
-    found = Reproduction(folder, name, paper, scale, *divided(asked))
-    if not found.tables:
-        return found
-    before = _tables_in(folder, name, scale)
-    parts = parts_of(paper, found.tables, scale, folder, seeds, assignments)
-    grids = {part: _whole(part) for part in parts}
-    todo = [member for part in parts for member in part.members if not finished(member, _judges(part))]
-    for first in {(member.folder, member.objective): member for member in todo}.values():
-        Plan.of(first.config)  # what does not fit is said before anything is written
-    engines = make_launcher(launcher, folder / "jobs", **engine) if todo else None
-    try:
-        with claimed(folder, "reproduce"):
-            shown = [one for one in paper.tables if one.id in before or one in found.tables]
-            write_text(folder / ASKED, dump_yaml({"paper": name, "scale": scale, "tables": [one.id for one in shown]}))
-            for part, grid in grids.items():
-                if not found.signal:
-                    _make(part, grid, engines, console, found)
-            _write(found, shown)
-    finally:
-        if engines is not None:
-            engines.close()
-    return found
+def run_reproduction(request: ReproductionRequest, console: Console | None = None) -> Reproduction:
+    """What :func:`reproduce` does, with everything that comes of it.
 
-
-def asked_for(name: str, table: str | None, scale: str, seeds: Sequence[int] | None) -> tuple[Paper, list[Layout]]:
-    """The paper, and the tables of it that are meant.
+    Args:
+        request: Which tables.
+        console: Where the progress is shown; None: nowhere.
 
     Raises:
-        MmgenError: A paper, table or scale that there is not, or no seed.
+        MmgenError: Settings or a folder that cannot be used, or a plugin that is not installed.
     """
-    if scale not in SCALES:
-        raise MmgenError(f"--scale: there is no scale {scale!r}; there are {listed(SCALES)}{nearest(scale, SCALES)}.")
-    if seeds is not None and not seeds:
-        raise MmgenError("--seeds: say at least one value, such as --seeds 0.")
-    paper = read_paper(name)
-    return paper, [paper.table(table)] if table is not None else list(paper.tables)
-
-
-def divided(tables: Iterable[Layout]) -> tuple[list[Layout], list[Layout]]:
-    """Those that have runs, and those that have none."""
-    tables = list(tables)
-    return [table for table in tables if table.experiment is not None], [
-        table for table in tables if table.experiment is None
-    ]
+    folder = request.folder
+    reproduction = Reproduction(request, folder)
+    if not request.tables_with_runs:
+        return reproduction
+    earlier = _earlier_tables(request, folder)
+    experiments = experiment_grids(request, folder)
+    grids = {experiment: experiment.with_earlier_runs() for experiment in experiments}
+    pending = [member for one in experiments for member in one.members if not is_finished(member, one.metrics)]
+    check_configurations(pending)
+    with (
+        request.execution.started(folder / "jobs", needed=bool(pending)) as launcher,
+        claim_folder(folder, "reproduce"),
+    ):
+        shown = [one for one in request.paper.tables if one.id in earlier or one in request.tables_with_runs]
+        _write_tables(request, folder, shown)
+        for experiment, grid in grids.items():
+            if not reproduction.outcome.signal:
+                reproduction.outcome.add(_make(experiment, grid, launcher, console))
+        _write_numbers(reproduction, shown)
+    return reproduction
 
 
 def dry_run(
@@ -178,8 +147,9 @@ def dry_run(
     *,
     assignments: Iterable[str] = (),
 ) -> list[Estimate]:
-    """Check every configuration behind a table, build every model on the data's real shapes, and estimate time and
-    memory; nothing is made or written.
+    """Check every configuration behind a table, build every model, and estimate time and memory.
+
+    Models are built on the data's real shapes; nothing is made or written.
 
     Args:
         paper: Its name.
@@ -188,93 +158,99 @@ def dry_run(
         seeds: As for :func:`reproduce`.
         assignments: As for :func:`reproduce`.
 
+    Returns:
+        An estimate per method, experiment and variant; one that cannot be run has a ``problem``.
+
     Raises:
         MmgenError: Names or settings that do not resolve, or a plugin that is not installed.
+
+    >>> from mmgen_plugin_papers import dry_run
+    >>> estimates = dry_run("cmmd", "table-4", seeds=[0])
+    >>> [(estimate.method, estimate.runs, estimate.problem) for estimate in estimates]
+    [('cmmd-one', 1, ''), ('cmmd-two', 1, '')]
     """
-    return list(each_estimate(*asked_for(paper, table, scale, seeds), scale, seeds, assignments))
+    return list(iterate_estimates(ReproductionRequest.of(paper, table, scale, seeds, assignments=assignments)))
 
 
-def each_estimate(
-    paper: Paper, tables: Sequence[Layout], scale: Scale, seeds: Sequence[int] | None, assignments: Iterable[str]
-) -> Iterator[Estimate]:
+def iterate_estimates(request: ReproductionRequest) -> Iterator[Estimate]:
     """Estimates, one after the other as they are made; variants of one experiment are timed once."""
     timed: dict[str, dict[str, Estimate]] = {}
-    for part in parts_of(paper, divided(tables)[0], scale, Path("runs"), seeds, assignments):
-        known = timed.setdefault(part.experiment, {})
-        for estimate in estimates(part, paper.experiments[part.experiment], scale, known):
+    for one in experiment_grids(request, Path("runs")):
+        known = timed.setdefault(one.experiment, {})
+        published_rows = request.paper.experiments[one.experiment].at(request.scale).rows
+        for estimate in estimates(one, published_rows, known):
             known.setdefault(estimate.method, estimate)
             yield estimate
 
 
-def _judges(part: Part) -> dict[str, list[str]]:
-    """Tables are of test rows; nothing is chosen, so validation rows are not looked at."""
-    return {"test": part.grid.metrics}
-
-
-def _whole(part: Part) -> Grid:
-    """The grid of a part's folder, with what is there already."""
-    read = Grid.read(part.folder)
-    return part.grid if read is None else read.extended(part.grid, part.folder)
-
-
-def _tables_in(folder: Path, name: str, scale: Scale) -> list[str]:
+def _earlier_tables(request: ReproductionRequest, folder: Path) -> list[str]:
     """The tables that a folder was asked for before; none where it is new.
 
     Raises:
         MmgenError: A folder of something else.
     """
-    if (folder / ASKED).exists():
-        content = read_mapping(folder / ASKED)
-        if (content.get("paper"), content.get("scale")) != (name, scale):
-            raise MmgenError(
-                f"The folder {str(folder)!r} reproduces {content.get('paper')} at the scale "
-                f"{content.get('scale')!r}; choose another --output."
-            )
-        return [str(one) for one in content.get("tables", [])]
-    if folder.exists() and not folder.is_dir():
-        raise MmgenError(f"--output: {str(folder)!r} is a file; choose a folder.")
-    if folder.is_dir() and any(path.name != "jobs" for path in folder.iterdir()):
+    if not (folder / TABLES).exists():
+        check_output(folder, "reproduction", TABLES)
+        return []
+    content = read_mapping(folder / TABLES)
+    if (content.get("paper"), content.get("scale")) != (request.name, request.scale):
         raise MmgenError(
-            f"The folder {str(folder)!r} holds something, and it is no reproduction (it has no {ASKED}); choose "
-            "another --output."
+            f"The folder {str(folder)!r} reproduces {content.get('paper')} at the scale "
+            f"{content.get('scale')!r}; choose another --output."
         )
-    return []
+    return [str(one) for one in content.get("tables", [])]
 
 
-def _make(part: Part, grid: Grid, launcher: Launcher | None, console: Console | None, found: Reproduction) -> None:
-    """The runs of one part, and its table of all numbers."""
-    (part.folder / "jobs").mkdir(parents=True, exist_ok=True)
-    grid.write(part.folder)
+def _write_tables(request: ReproductionRequest, folder: Path, shown: Sequence[PaperTable]) -> None:
+    """``reproduce.yaml``."""
+    content = {"paper": request.name, "scale": request.scale, "tables": [one.id for one in shown]}
+    write_text(folder / TABLES, dump_yaml(content))
+
+
+def _make(experiment: ExperimentGrid, grid: Grid, launcher: Launcher | None, console: Console | None) -> Outcome:
+    """The runs of one experiment."""
+    (experiment.folder / "jobs").mkdir(parents=True, exist_ok=True)
+    grid.write(experiment.folder)
     if launcher is None:
-        found.skipped += len(part.members)
-        return
+        return Outcome(skipped=experiment.members)
     if console is not None:
-        console.print(f"{part.name}: {len(part.members)} runs", highlight=False)
-    outcome = make_runs(part.members, _judges(part), launcher, console)
-    found.skipped += len(outcome.skipped)
-    found.failed |= outcome.failed
-    found.signal = outcome.signal
+        console.print(f"{experiment.name}: {len(experiment.members)} runs", highlight=False)
+    return make_runs(experiment.members, experiment.metrics, launcher, console)
 
 
-def _write(found: Reproduction, shown: Sequence[Layout]) -> None:
+def _write_numbers(reproduction: Reproduction, shown: Sequence[PaperTable]) -> None:
     """Our numbers of every table that the folder was asked for, from everything that is finished in it."""
-    grids: dict[tuple[str, str], Grid] = {}
-    frames: dict[tuple[str, str], pd.DataFrame] = {}
+    request, folder = reproduction.request, reproduction.folder
+    experiments: dict[tuple[str, str], ExperimentResults] = {}
     for name in dict.fromkeys(str(table.experiment) for table in shown):
-        said: list[str] = []
-        for variant in found.paper.experiments[name].variants or ("",):
-            folder = found.folder / name / variant
-            grid = Grid.read(folder)
-            if grid is None:
-                continue
-            members = [member for member in grid.members(folder) if (member.path / MODEL).exists()]
-            grids[name, variant], frames[name, variant] = grid, results(members)
-            said += provenance(members)
-            if members:
-                write_atomically(folder / RESULTS, partial(frames[name, variant].to_csv, index=False))
-        kinds = {kind for (one, _), frame in frames.items() if one == name for kind in frame.data}
-        found.data[name] = [*dict.fromkeys(said), *(KINDS[kind] for kind in sorted(kinds & {"simulated", "stand-in"}))]
-    tables = [table_of_numbers(found.name, found.paper, table, found.scale, grids, frames) for table in shown]
-    found.numbers = pd.concat([table for table in tables if len(table)], ignore_index=True)
-    write_atomically(found.folder / NUMBERS, lambda path: found.numbers.to_csv(path, index=False))
-    write_text(found.folder / PAGE, page(found.name, found.paper, shown, found.scale, found.numbers, found.data))
+        of_variants, reproduction.data[name] = _read_experiment(request, folder, name)
+        experiments |= {(name, variant): one for variant, one in of_variants.items()}
+    frames = [reproduced_numbers(request, table, experiments) for table in shown]
+    reproduction.numbers = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    write_atomically(folder / NUMBERS, partial(reproduction.numbers.to_csv, index=False))
+    write_text(folder / PAGE, page(request, shown, reproduction.numbers, reproduction.data))
+
+
+def _read_experiment(
+    request: ReproductionRequest, folder: Path, name: str
+) -> tuple[dict[str, ExperimentResults], list[str]]:
+    """The finished runs of an experiment by variant, and sentences about its data; ``results.csv`` of each."""
+    of_variants: dict[str, ExperimentResults] = {}
+    sentences: list[str] = []
+    for variant in request.paper.experiments[name].variants or ("",):
+        grid = Grid.read(folder / name / variant)
+        if grid is None:
+            continue
+        members = [member for member in grid.members(folder / name / variant) if (member.path / MODEL).exists()]
+        of_variants[variant] = ExperimentResults(grid, collect_results(members))
+        sentences += describe_data(members)
+        if members:
+            to_csv = partial(of_variants[variant].results.to_csv, index=False)
+            write_atomically(folder / name / variant / RESULTS, to_csv)
+    return of_variants, [*dict.fromkeys(sentences), *_warnings(of_variants)]
+
+
+def _warnings(of_variants: Mapping[str, ExperimentResults]) -> list[str]:
+    """What it means for the numbers that data are no measurements."""
+    kinds = {kind for one in of_variants.values() for kind in one.results.data}
+    return [KINDS[kind] for kind in sorted(kinds & {"simulated", "stand-in"})]

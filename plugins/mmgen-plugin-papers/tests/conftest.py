@@ -137,4 +137,4 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def here(monkeypatch):
     """Runs are made in this process; the launchers that were used."""
-    return run_here(monkeypatch, "mmgen_plugin_compare.comparison", "mmgen_plugin_papers.reproduction")
+    return run_here(monkeypatch)

@@ -11,7 +11,7 @@ from mmgen.cli.app import app
 from mmgen.cli.guarded import run_guarded
 from mmgen.runs import Plan, layered
 from mmgen_plugin_papers import dry_run, listing, read_paper
-from mmgen_plugin_papers.estimate import _Kept
+from mmgen_plugin_papers.estimate import _SavedTensors
 
 
 def changed(home, change):
@@ -123,8 +123,8 @@ def test_variants_are_built_and_not_timed_again(home):
 
 def test_what_is_kept_for_the_backward_pass_counts_once_and_without_parameters():
     weight, values = torch.ones(6, 5, requires_grad=True), torch.ones(4, 6)
-    kept = _Kept({weight.untyped_storage().data_ptr()})
-    with kept.counting():
+    saved = _SavedTensors({weight.untyped_storage().data_ptr()})
+    with saved.counting():
         hidden = values @ weight  # keeps values (4·6), and the weight, which is known
         (hidden.exp() * values[:, :1]).sum()  # keeps the exponential (4·5) once for both, and values again
-    assert kept.size == 4 * (4 * 6 + 4 * 5)
+    assert saved.size == 4 * (4 * 6 + 4 * 5)

@@ -11,8 +11,10 @@ from mmgen.options import validated
 from mmgen.registry import entries, load
 from mmgen.runs import TrainingConfig
 from mmgen_plugin_papers import papers, read_paper
-from mmgen_plugin_papers.experiment_grids import parts_of
-from mmgen_plugin_papers.paper import SCALES, missing_plugins
+from mmgen_plugin_papers.experiment_grids import experiment_grids
+from mmgen_plugin_papers.experiments import SCALES
+from mmgen_plugin_papers.paper import missing_plugins
+from mmgen_plugin_papers.request import ReproductionRequest
 
 NAMES = ("cmmd", "crmvae", "mmvamp", "smvae")
 # how many numbers each paper prints, their sum, and the sum of the printed deviations, as the papers have them
@@ -87,14 +89,12 @@ def test_what_columns_ask_for_is_a_measure_of_a_metric(read, name):
 def test_every_objective_and_dataset_has_a_distribution_to_install(read, name):
     paper = read[name]
     for experiment in paper.experiments.values():
-        for wanted in {
-            experiment.dataset,
-            *(method.objective for method in experiment.methods.values() if method.objective),
-        }:
-            assert paper.plugins[wanted].startswith("mmgen-plugin-")
-    there = {entry.name: entry.distribution for kind in ("objectives", "datasets") for entry in entries(kind)}
-    for wanted, distribution in paper.plugins.items():
-        assert there.get(wanted, distribution) == distribution
+        objectives = {method.objective for method in experiment.methods.values() if method.objective}
+        for component in {experiment.dataset, *objectives}:
+            assert paper.plugins[component].startswith("mmgen-plugin-")
+    installed = {entry.name: entry.distribution for kind in ("objectives", "datasets") for entry in entries(kind)}
+    for component, distribution in paper.plugins.items():
+        assert installed.get(component, distribution) == distribution
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -104,10 +104,10 @@ def test_every_run_has_a_recipe_and_a_valid_configuration_where_its_plugins_are_
     tables = [table for table in paper.tables if table.experiment is not None and not missing_plugins(paper, [table])]
     if not tables:
         pytest.skip("none of its plugins are installed")
-    for part in parts_of(paper, tables, scale, tmp_path):
-        for key, series in part.grid.series.items():
-            config, where = series.config, f"{part.name}: {key}"
-            objective = paper.experiments[part.experiment].methods[key].objective
+    for one in experiment_grids(ReproductionRequest(name, paper, tuple(tables), scale), tmp_path):
+        for key, series in one.grid.series.items():
+            config, where = series.config, f"{one.name}: {key}"
+            objective = paper.experiments[one.experiment].methods[key].objective
             assert config["recipe"] == f"{objective}-{config['dataset']['name']}-{scale}", where
             validated(TrainingConfig, config["training"], where)
             validated(ModelConfig, config["model"], where)

@@ -23,8 +23,8 @@ def report(
 
     from .page import write_report
 
-    made = write_report(runs, out, max_points)
-    console().print(f"Report: {made} ({made.stat().st_size / 1e6:.1f} MB)", highlight=False)
+    page = write_report(runs, out, max_points)
+    console().print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)", highlight=False)
 
 
 def export(

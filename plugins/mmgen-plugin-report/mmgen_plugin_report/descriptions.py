@@ -1,10 +1,10 @@
-"""What a report and a model card say in words: the data, the objective, and what limits the numbers."""
+"""Sentences of a report and a model card: about the data, the objective, and the versions of a run."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class DataInWords:
+class DataDescription:
     """The data of a run.
 
     Attributes:
@@ -43,20 +43,20 @@ class DataInWords:
     facts: tuple[tuple[str, str], ...]
 
 
-def data_in_words(config: Mapping[str, Any], environment: Mapping[str, Any]) -> DataInWords:
+def describe_data(config: Mapping[str, Any], environment: Mapping[str, Any]) -> DataDescription:
     """From a run's configuration and environment; local paths are shortened to their last parts."""
     data = hidden(environment.get("data", {}))
     provenance, rows = data.get("provenance", {}), data.get("rows", {})
     kind = provenance.get("kind", "unknown")
     meaning = KINDS.get(kind, "The run does not say where its data come from.")
-    said = {"train": "training", "val": "validation", "test": "test"}
-    counts = ", ".join(f"{rows[name]:,} {words}" for name, words in said.items() if name in rows)
+    splits = {"train": "training", "val": "validation", "test": "test"}
+    counts = ", ".join(f"{rows[name]:,} {word}" for name, word in splits.items() if name in rows)
     facts = (
         ("Source", provenance.get("source", "")),
         ("Licence", data.get("licence", "")),
         ("Citation", data.get("citation", "")),
     )
-    return DataInWords(
+    return DataDescription(
         config["dataset"]["name"],
         kind,
         meaning,
@@ -67,7 +67,7 @@ def data_in_words(config: Mapping[str, Any], environment: Mapping[str, Any]) -> 
 
 
 @dataclass(frozen=True)
-class ObjectiveInWords:
+class ObjectiveDescription:
     """What was maximised: the first line of the objective's documentation, and where its equation is published."""
 
     name: str
@@ -77,12 +77,12 @@ class ObjectiveInWords:
     installed: bool
 
 
-def objective_in_words(name: str) -> ObjectiveInWords:
+def describe_objective(name: str) -> ObjectiveDescription:
     """From the docstring of an objective; a sentence that says so where it is not installed here."""
     try:
         kind = load("objectives", name)
     except PluginError:
-        return ObjectiveInWords(
+        return ObjectiveDescription(
             name, f"The objective {name!r} is not installed here, so its description is missing.", "", "", False
         )
     text = inspect.getdoc(kind) or ""
@@ -91,9 +91,25 @@ def objective_in_words(name: str) -> ObjectiveInWords:
         "joint": "a lower bound of log p(X) at β = 1 and weights 1",
         "own": "a lower bound of Σ log p(xₘ) at β = 1 and weights 1",
     }
-    return ObjectiveInWords(
+    return ObjectiveDescription(
         name, _plain(brief(text)), _plain(source.removeprefix("Source:")), bounds.get(kind.bound, ""), True
     )
+
+
+def component_versions(environment: Mapping[str, Any]) -> dict[str, str]:
+    """The version of each distribution that a run has components of."""
+    components = environment.get("components", [])
+    return {one["distribution"]: one["version"] for one in components if one.get("distribution")}
+
+
+def requirements(versions: Mapping[str, str]) -> str:
+    """What follows ``pip install``: distributions in their order, with their versions where these are known."""
+    return " ".join(f"{name}=={version}" if version else name for name, version in sorted(versions.items()))
+
+
+def enumerate_words(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _plain(text: str) -> str:

@@ -27,22 +27,20 @@ class LatentPoints:
         content: What the page's script reads: ``x`` and ``y`` of every point, ``row`` (into the rows) and ``given``
             (into the subsets); ``givens``, the subsets' names; ``rows``, numbers of the rows in the data; ``labels``,
             name to ``classes`` and ``codes`` of the rows (−1: unknown); ``axes``, two titles.
-        said: What the points are, in sentences.
+        description: What the points are, in sentences.
         centres: A row per class of the first label (or per subset where there is none): name, points, and means of x
             and y.
         grouping: What the rows of ``centres`` are.
     """
 
     content: dict[str, Any]
-    said: str
+    description: str
     centres: list[tuple[str, int, float, float]]
     grouping: str
 
 
-def opened(reported: ReportedRun, max_rows: int = 10_000) -> Evaluation | str:
-    """An evaluation of the run's test rows on single modalities and on all; or why there is none, as the end of a
-    sentence.
-    """
+def open_evaluation(reported: ReportedRun, max_rows: int = 10_000) -> Evaluation | str:
+    """An evaluation of the run's test rows on single modalities and on all; or why not, as the end of a sentence."""
     if not reported.finished:
         return "the training has not finished."
     try:
@@ -64,41 +62,59 @@ def opened(reported: ReportedRun, max_rows: int = 10_000) -> Evaluation | str:
 
 
 def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) -> LatentPoints | str:
-    """The points; or a sentence that says why there are none."""
-    found = evaluation()
-    if isinstance(found, str):
-        return f"There is no scatter of latents: {found}"
-    latents = found.latents()
-    names = list(latents.subsets)
-    keep = [latents.complete[s].numpy() for s in range(len(names))]
-    points = np.concatenate([latents.means[s].numpy()[k] for s, k in enumerate(keep)]).astype(np.float64)
+    """The points; or a sentence that says why there are none.
+
+    Args:
+        reported: The run.
+        evaluation: Makes an evaluation, or the reason why there is none.
+    """
+    opened = evaluation()
+    if isinstance(opened, str):
+        return f"There is no scatter of latents: {opened}"
+    points, row, given = _points(opened)
     if not len(points):
         return "There is no scatter of latents: no test row has what one of the model's posteriors needs."
-    row = np.concatenate([np.flatnonzero(k) for k in keep])
-    given = np.repeat(np.arange(len(names)), [int(k.sum()) for k in keep])
-    plane, axes, said = _plane(points)
-    numbers = latents.table.rows
-    labels = {
-        label: {"classes": list(found.data.labels.get(label, ())), "codes": codes.tolist()}
-        for label, codes in found.labels(SPLIT).items()
-        if codes.ndim == 1 and found.data.labels.get(label)
-    }
-    givens = ["all modalities" if len(subset) == len(found.names) > 1 else "+".join(subset) for subset in names]
+    plane, axes, projection = _plane(points)
+    table = opened.latents().table
+    subsets = _subset_names(opened)
+    labels = _labels(opened)
     content = {
         "x": [_short(v) for v in plane[:, 0]],
         "y": [_short(v) for v in plane[:, 1]],
         "row": row.tolist(),
         "given": given.tolist(),
-        "givens": givens,
-        "rows": numbers.tolist() if numbers is not None else list(range(len(latents.table))),
+        "givens": subsets,
+        "rows": table.rows.tolist() if table.rows is not None else list(range(len(table))),
         "labels": labels,
         "axes": axes,
     }
-    return LatentPoints(
-        content,
-        _sentences(reported, found, said, len(points), bool(labels)),
-        *_centres(plane, row, given, givens, labels),
-    )
+    description = _describe(reported, opened, projection, len(points), bool(labels))
+    return LatentPoints(content, description, *_centres(plane, row, given, subsets, labels))
+
+
+def _points(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Posterior means ``[N, D]`` under all subsets, and the row and the subset ``[N]`` of each."""
+    latents = evaluation.latents()
+    keep = [latents.complete[s].numpy() for s in range(len(latents.subsets))]
+    points = np.concatenate([latents.means[s].numpy()[k] for s, k in enumerate(keep)]).astype(np.float64)
+    row = np.concatenate([np.flatnonzero(k) for k in keep])
+    return points, row, np.repeat(np.arange(len(keep)), [int(k.sum()) for k in keep])
+
+
+def _subset_names(evaluation: Evaluation) -> list[str]:
+    complete = len(evaluation.names)
+    subsets = evaluation.latents().subsets
+    return ["all modalities" if len(subset) == complete > 1 else "+".join(subset) for subset in subsets]
+
+
+def _labels(evaluation: Evaluation) -> dict[str, Any]:
+    """Labels with one class per row, with the codes of all test rows."""
+    classes = evaluation.data.labels
+    return {
+        label: {"classes": list(classes.get(label, ())), "codes": codes.tolist()}
+        for label, codes in evaluation.labels(SPLIT).items()
+        if codes.ndim == 1 and classes.get(label)
+    }
 
 
 def _plane(points: np.ndarray) -> tuple[np.ndarray, list[str], str]:
@@ -121,37 +137,38 @@ def _plane(points: np.ndarray) -> tuple[np.ndarray, list[str], str]:
     pca = PCA(2, svd_solver="full").fit(points)
     shares = [f"{100 * share:.1f} %" for share in np.nan_to_num(pca.explained_variance_ratio_)]
     axes = [f"principal component {i + 1} ({share})" for i, share in enumerate(shares)]
-    said = (
+    projection = (
         f"The {dimensions} dimensions of the latent space are reduced to their first two principal components (PCA), "
         f"which explain {shares[0]} and {shares[1]} of the variance of these points."
     )
-    return pca.transform(points), axes, said
+    return pca.transform(points), axes, projection
 
 
-def _sentences(reported: ReportedRun, evaluation: Evaluation, plane: str, points: int, labelled: bool) -> str:
-    said = [
+def _describe(reported: ReportedRun, evaluation: Evaluation, projection: str, points: int, labelled: bool) -> str:
+    sentences = [
         f"Posterior means of {len(evaluation.latents().table):,} test rows given each modality alone and all of "
-        f"them: {points:,} points. {plane}"
+        f"them: {points:,} points. {projection}"
     ]
     if not evaluation.model.shares_latent:
-        said.append("Each modality keeps its own latent; the points given all modalities are means over theirs.")
+        sentences.append("Each modality keeps its own latent; the points given all modalities are means over theirs.")
     if not labelled:
-        said.append("The rows have no label with classes to colour or filter them by.")
+        sentences.append("The rows have no label with classes to colour or filter them by.")
     if evaluation.data.fingerprint != reported.environment.get("data", {}).get(
         "fingerprint", evaluation.data.fingerprint
     ):
-        said.append("The data are not the same as when the model was trained: their content has changed since.")
-    return " ".join(said)
+        sentences.append("The data are not the same as when the model was trained: their content has changed since.")
+    return " ".join(sentences)
 
 
 def _centres(
-    plane: np.ndarray, row: np.ndarray, given: np.ndarray, givens: Sequence[str], labels: dict[str, Any]
+    plane: np.ndarray, row: np.ndarray, given: np.ndarray, subsets: Sequence[str], labels: dict[str, Any]
 ) -> tuple[list[tuple[str, int, float, float]], str]:
+    """Name, points and means of each class of the first label, or of each subset; and what they are."""
     if labels:
         name, first = next(iter(labels.items()))
         codes, names = np.array(first["codes"])[row], first["classes"]
     else:
-        name, codes, names = "given", given, givens
+        name, codes, names = "given", given, subsets
     present = [(str(names[c]), codes == c) for c in range(len(names)) if (codes == c).any()]
     return [
         (group, int(here.sum()), float(plane[here, 0].mean()), float(plane[here, 1].mean())) for group, here in present

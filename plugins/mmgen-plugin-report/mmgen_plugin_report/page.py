@@ -1,6 +1,4 @@
-"""The page: everything about some runs in one HTML file that needs no network, and that is the same whenever it is made
-from the same runs.
-"""
+"""The page: everything about some runs in one HTML file that needs no network, and that only depends on the runs."""
 
 from __future__ import annotations
 
@@ -17,15 +15,21 @@ from mmgen.errors import MmgenError
 from mmgen.files import write_text
 from mmgen.registry.hooks import Hooks
 from mmgen.registry.hookspecs import ReportSection
-from mmgen.yaml_files import dump_yaml
 
 from .charts import Chart, along_beta, learning_curves
-from .descriptions import DataInWords, ObjectiveInWords, data_in_words, objective_in_words
-from .hub.layout import hide_paths, without_paths
-from .latents import LatentPoints, latent_points, opened
+from .descriptions import (
+    DataDescription,
+    ObjectiveDescription,
+    describe_data,
+    describe_objective,
+    enumerate_words,
+)
+from .hub.layout import hide_paths
+from .latents import LatentPoints, latent_points, open_evaluation
 from .pictures import Picture, pictures
-from .result_cells import Cell, Key, summary, table
-from .runs import Found, Group, ReportedRun, find
+from .repetition import describe_setting, distinct_versions
+from .result_cells import Cell, Key, headline_cells, result_cells
+from .runs import Group, ReportedRun, RunCollection, find_runs
 
 IN_DETAIL = 6  # runs whose pictures and latents are shown
 PICTURE_BYTES = 2_500_000  # of all pictures together, as they are in the page
@@ -45,19 +49,6 @@ class Detail:
     sections: list[ReportSection]
 
 
-@dataclass(frozen=True)
-class Setting:
-    """How to repeat one run."""
-
-    reported: ReportedRun
-    file: str
-    yaml: str
-    uri: str
-    command: str
-    install: str
-    folders: list[str]
-
-
 def write_report(paths: Sequence[Path | str], output: Path | str = "report.html", max_points: int = 4000) -> Path:
     """Write the report of some runs as one HTML file.
 
@@ -71,11 +62,20 @@ def write_report(paths: Sequence[Path | str], output: Path | str = "report.html"
 
     Raises:
         MmgenError: No run that can be read, or a file that cannot be written.
+
+    >>> import mmgen
+    >>> data = mmgen.load_dataset("mfeat")
+    >>> for beta in (0.1, 1.0):
+    ...     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2, beta=beta)
+    ...     run = mmgen.Trainer(epochs=1).fit(model, data, output=f"runs/beta-{beta:g}")
+    >>> page = mmgen.report(["runs"], "report.html")
+    >>> page.name, page.stat().st_size > 1_000_000  # plotly.js is in it
+    ('report.html', True)
     """
     output = Path(output)
     if output.is_dir():
         raise MmgenError(f"--out: {str(output)!r} is a folder; name a file, such as report.html.")
-    text = render(find([Path(path) for path in paths]), max_points)
+    text = render(find_runs([Path(path) for path in paths]), max_points)
     try:
         write_text(output, text)
     except OSError as error:
@@ -83,7 +83,7 @@ def write_report(paths: Sequence[Path | str], output: Path | str = "report.html"
     return output
 
 
-def render(found: Found, max_points: int = 4000) -> str:
+def render(reported: RunCollection, max_points: int = 4000) -> str:
     """The page about these runs."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -98,109 +98,122 @@ def render(found: Found, max_points: int = 4000) -> str:
     )
     folder = files("mmgen_plugin_report") / "page"
     own = {
-        part: Markup((folder / f"page.{part}").read_text(encoding="utf-8")) for part in ("css", "js")
+        kind: Markup((folder / f"page.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js")
     }  # ours, and not data
     library = base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
-    return environment.get_template("page.html").render(**content(found, max_points), **own, library=library)
+    return environment.get_template("page.html").render(**content(reported, max_points), **own, library=library)
 
 
-def content(found: Found, max_points: int) -> dict[str, Any]:
+def content(reported: RunCollection, max_points: int) -> dict[str, Any]:
     """All that the template shows."""
-    groups, runs = found.groups, found.runs
     hooks = Hooks()
-    details = _details(groups, max_points, hooks)
-    numbers = table(groups)
-    headline = summary(numbers)
+    details = _details(reported.groups, max_points, hooks)
+    return {
+        "title": _title(reported.groups),
+        "lead": _lead(reported),
+        "groups": reported.groups,
+        "runs": reported.runs,
+        "left_out": reported.left_out,
+        "data": _distinct_data(reported.runs),
+        "objectives": [describe_objective(name) for name in _distinct_names(reported.runs, "objective")],
+        "unfinished": [run for run in reported.runs if not run.finished],
+        **_numbers_and_charts(reported),
+        "details": details,
+        "not_shown": len(reported.groups) - len(details),
+        "hook_failures": [f"The plugin {name} {hide_paths(reason)}." for name, reason in hooks.failures.items()],
+        "settings": [describe_setting(group.first) for group in reported.groups],
+        "scatter": {
+            f"latents-{i}": detail.latents.content
+            for i, detail in enumerate(details)
+            if isinstance(detail.latents, LatentPoints)
+        },
+        "versions": distinct_versions(reported.runs),
+    }
+
+
+def _numbers_and_charts(reported: RunCollection) -> dict[str, Any]:
+    """Of the template: learning curves, tables of metrics, and the chart along β."""
+    groups, runs = reported.groups, reported.runs
     all_seeds = len(runs) <= MOST_CURVES
     curves = learning_curves(groups, all_seeds)
+    numbers = result_cells(groups)
+    headline = headline_cells(numbers)
     beta = along_beta(groups, headline)
-    scatter = {
-        f"latents-{i}": each.latents.content for i, each in enumerate(details) if isinstance(each.latents, LatentPoints)
-    }
+    shows_all = len(headline) < len(numbers) <= MOST_NUMBERS and len(groups) == 1
     return {
-        "title": _title(groups),
-        "lead": _lead(found),
-        "groups": groups,
-        "runs": runs,
-        "left_out": found.left_out,
-        "data": _distinct_data(runs),
-        "objectives": [
-            objective_in_words(name) for name in dict.fromkeys(run.config["objective"]["name"] for run in runs)
-        ],
         "curves": curves,
         "one_of_each": not all_seeds and len(runs) > len(groups),
-        "unfinished": [run for run in runs if not run.finished],
         "headline": _by_metric(headline),
-        "everything": _by_metric(numbers) if len(headline) < len(numbers) <= MOST_NUMBERS and len(groups) == 1 else {},
+        "everything": _by_metric(numbers) if shows_all else {},
         "count": len(numbers),
         "splits": sorted({key.split for key in numbers}),
         "notes": _notes(headline),
         "beta": beta,
-        "details": details,
-        "not_shown": len(groups) - len(details),
-        "hook_failures": [f"The plugin {name} {hide_paths(reason)}." for name, reason in hooks.failures.items()],
-        "settings": [_setting(group.first) for group in groups],
         "charts": {chart.name: _description(chart) for chart in [*curves, *([beta] if beta else [])]},
-        "scatter": scatter,
-        "versions": _versions(runs),
     }
 
 
+def _distinct_names(runs: Sequence[ReportedRun], section: str) -> list[str]:
+    """The objectives, or datasets, of some runs."""
+    return list(dict.fromkeys(run.config[section]["name"] for run in runs))
+
+
 def _title(groups: Sequence[Group]) -> str:
-    objectives = list(dict.fromkeys(group.first.config["objective"]["name"] for group in groups))
-    datasets = list(dict.fromkeys(group.first.config["dataset"]["name"] for group in groups))
-    return f"{_enumerated(objectives)} on {_enumerated(datasets)}"
+    first = [group.first for group in groups]
+    return f"{_shortened(_distinct_names(first, 'objective'))} on {_shortened(_distinct_names(first, 'dataset'))}"
 
 
-def _lead(found: Found) -> str:
-    groups, runs = found.groups, found.runs
+def _lead(reported: RunCollection) -> str:
+    groups, runs = reported.groups, reported.runs
     if len(runs) == 1:
         run = runs[0]
         model = f"latent dimension {run.config['model'].get('latent_dim', '?')}, β = {run.beta:g}, seed {run.seed}"
         return f"One training: {run.state}; {model}."
     seeds, betas = len({run.seed for run in runs}), len({run.beta for run in runs})
-    said = [f"{len(runs)} trainings of {len(groups)} {'settings' if len(groups) > 1 else 'setting'}"]
-    said += [f"{seeds} seeds"] if seeds > 1 else []
-    said += [f"{betas} values of β"] if betas > 1 else []
-    return ", ".join(said) + "."
+    counts = [f"{len(runs)} trainings of {len(groups)} {'settings' if len(groups) > 1 else 'setting'}"]
+    counts += [f"{seeds} seeds"] if seeds > 1 else []
+    counts += [f"{betas} values of β"] if betas > 1 else []
+    return ", ".join(counts) + "."
 
 
-def _enumerated(words: Sequence[str]) -> str:
+def _shortened(words: Sequence[str]) -> str:
+    """Enumerated; of more than five the first four."""
     if len(words) > 5:
         return f"{', '.join(words[:4])} and {len(words) - 4} more"
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return enumerate_words(words)
 
 
-def _distinct_data(runs: Sequence[ReportedRun]) -> list[DataInWords]:
-    return list(dict.fromkeys(data_in_words(run.config, run.environment) for run in runs))
+def _distinct_data(runs: Sequence[ReportedRun]) -> list[DataDescription]:
+    return list(dict.fromkeys(describe_data(run.config, run.environment) for run in runs))
 
 
 def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Detail]:
     """The first run of each group, up to a number of groups; pictures as long as there is room for them."""
     details, room = [], PICTURE_BYTES
     for group in groups[:IN_DETAIL]:
-        evaluation = functools.cache(lambda reported=group.first: opened(reported, max_points))
+        evaluation = functools.cache(lambda reported=group.first: open_evaluation(reported, max_points))
         drawn, missing = pictures(group.first, evaluation)
-        kept = []
+        fitting = []
         for picture in drawn:
             room -= len(picture.uri)
             if room >= 0:
-                kept.append(picture)
-        if len(kept) < len(drawn):
+                fitting.append(picture)
+        if len(fitting) < len(drawn):
             missing = (
-                f"{missing} {len(drawn) - len(kept)} more pictures are in the run's folder; they are left out to "
+                f"{missing} {len(drawn) - len(fitting)} more pictures are in the run's folder; they are left out to "
                 "keep this page small."
             ).strip()
         sections = hooks.call("mmgen_report_section", returns=ReportSection, run=group.first.run)
-        details.append(Detail(group.first, group.name, kept, missing, latent_points(group.first, evaluation), sections))
+        latents = latent_points(group.first, evaluation)
+        details.append(Detail(group.first, group.name, fitting, missing, latents, sections))
     return details
 
 
 def _by_metric(numbers: dict[Key, list[Cell | None]]) -> dict[str, list[tuple[Key, list[Cell | None]]]]:
-    found: dict[str, list[tuple[Key, list[Cell | None]]]] = {}
+    by_metric: dict[str, list[tuple[Key, list[Cell | None]]]] = {}
     for key, cells in numbers.items():
-        found.setdefault(key.metric, []).append((key, cells))
-    return found
+        by_metric.setdefault(key.metric, []).append((key, cells))
+    return by_metric
 
 
 def _notes(numbers: dict[Key, list[Cell | None]]) -> list[str]:
@@ -208,57 +221,8 @@ def _notes(numbers: dict[Key, list[Cell | None]]) -> list[str]:
     return list(dict.fromkeys(cell.note for cells in numbers.values() for cell in cells if cell and cell.note))
 
 
-def _setting(reported: ReportedRun) -> Setting:
-    shown, folders = without_paths(reported.config)
-    text = dump_yaml(shown)
-    file = f"{reported.name.replace('/', '-')}.yaml"
-    changes = "".join(f" --set {name}=FOLDER" for name in folders)
-    environment = reported.environment
-    parts = {
-        part["distribution"]: part["version"] for part in environment.get("components", []) if part.get("distribution")
-    }
-    needed = {"mmgen-core": environment.get("versions", {}).get("mmgen-core", ""), **parts}
-    return Setting(
-        reported,
-        file,
-        text,
-        "data:text/yaml;charset=utf-8;base64," + base64.b64encode(text.encode()).decode(),
-        f"mmgen train --config {_quoted(file)} --output {_quoted('runs/' + file.removesuffix('.yaml'))}{changes}",
-        "pip install " + " ".join(f"{name}=={number}" if number else name for name, number in sorted(needed.items())),
-        folders,
-    )
-
-
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
-
-
 def _description(chart: Chart) -> dict[str, Any]:
     return {**chart.figure, "choices": chart.choices}
 
 
-def _versions(runs: Sequence[ReportedRun]) -> list[tuple[str, str]]:
-    """What the runs were made with; where they differ, all of it."""
-    found: dict[str, list[str]] = {}
-    for run in runs:
-        environment = run.environment
-        facts = dict(environment.get("versions", {}))
-        facts |= {
-            part["distribution"]: part["version"]
-            for part in environment.get("components", [])
-            if part.get("distribution")
-        }
-        facts |= {
-            name: str(environment[key])
-            for name, key in (("platform", "platform"), ("device", "device"), ("processes", "processes"))
-            if key in environment
-        }
-        for name, value in facts.items():
-            if value not in found.setdefault(name, []):
-                found[name].append(value)
-    return [(name, ", ".join(values)) for name, values in found.items()]
-
-
-__all__ = ["DataInWords", "ObjectiveInWords", "content", "render", "write_report"]
+__all__ = ["DataDescription", "ObjectiveDescription", "content", "render", "write_report"]

@@ -1,6 +1,4 @@
-"""The pictures of a run, small enough for a page: those that an evaluation drew, or drawn now where data and model are
-at hand.
-"""
+"""The pictures of a run, small enough for a page: those that an evaluation drew, or drawn now where possible."""
 
 from __future__ import annotations
 
@@ -47,31 +45,32 @@ def pictures(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) 
         reported: The run.
         evaluation: Makes an evaluation, or the reason why there is none; asked only where the run has no figures.
     """
-    folder = reported.run.path / "figures" if reported.run.path else None
-    drawn = (
-        {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
-        if folder is not None and folder.is_dir()
-        else {}
-    )
-    wanted = [
-        name for name in (*GRIDS, *sorted(name for name in drawn if name.startswith("subsets-"))) if name in drawn
-    ]
-    if not wanted:
-        found = evaluation()
-        if isinstance(found, str):
-            return [], f"There are no pictures of what the model generates: the run has no figures, and {found}"
-        drawn, wanted = _draw(found), list(GRIDS)
-        if not drawn:
+    files = _figures(reported)
+    subsets = sorted(name for name in files if name.startswith("subsets-"))
+    names = [name for name in (*GRIDS, *subsets) if name in files]
+    if not names:
+        opened = evaluation()
+        if isinstance(opened, str):
+            return [], f"There are no pictures of what the model generates: the run has no figures, and {opened}"
+        files = _draw(opened)
+        if not files:
             return [], "There are no pictures of what the model generates: it generates nothing."
+        names = [name for name in GRIDS if name in files]
     shown, damaged = [], []
-    for name in wanted:
-        if name not in drawn:
-            continue
+    for name in names:
         try:
-            shown.append(_picture(name, drawn[name], reported))
+            shown.append(_picture(name, files[name], reported))
         except (UnidentifiedImageError, OSError):
             damaged.append(name)
     return shown, f"These pictures are damaged and left out: {', '.join(damaged)}." if damaged else ""
+
+
+def _figures(reported: ReportedRun) -> dict[str, bytes]:
+    """The PNG files that an evaluation drew, by name."""
+    folder = reported.run.path / "figures" if reported.run.path else None
+    if folder is None or not folder.is_dir():
+        return {}
+    return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
 
 def _draw(evaluation: Evaluation) -> dict[str, bytes]:
@@ -89,11 +88,11 @@ def _picture(name: str, content: bytes, reported: ReportedRun) -> Picture:
         image = image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-    title, alt = _said(name, reported)
+    title, alt = _caption(name, reported)
     return Picture(title, alt, "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(), *image.size)
 
 
-def _said(name: str, reported: ReportedRun) -> tuple[str, str]:
+def _caption(name: str, reported: ReportedRun) -> tuple[str, str]:
     """Title and text alternative of a grid."""
     modalities = list(reported.config.get("modalities", {}))
     listed = ", ".join(modalities[:10]) + (f" and {len(modalities) - 10} more" if len(modalities) > 10 else "")

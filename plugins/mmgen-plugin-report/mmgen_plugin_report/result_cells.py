@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,23 +24,28 @@ class Key:
     label: str
     split: str
 
-    def in_headline(self, kept: dict[str, type[Metric] | None]) -> bool:
-        """Whether a summary shows it, as its metric (kept by name in ``kept``) says.
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Key:
+        """Of a row of results."""
+        return cls(*(str(row.get(name, "")) for name in ("metric", "measure", "given", "target", "label", "split")))
+
+    def in_headline(self, metrics: dict[str, type[Metric] | None]) -> bool:
+        """Whether a summary shows it, as its metric (which ``metrics`` keeps by name) says.
 
         Any mean over subsets, where that is not installed or has no headline.
         """
-        metric = metric_of(self.metric, kept)
+        metric = metric_of(self.metric, metrics)
         if metric is None or not metric.headline:
             return is_summary(self.given, self.target)
         return metric.in_headline(self.measure, self.given, self.target)
 
-    def said(self, splits: int = 1) -> str:
-        """In words, without the metric."""
-        parts = [self.measure.replace("_", " ")]
-        parts += [f"given {self.given}"] if self.given else []
-        parts += [f"→ {self.target}"] if self.target else []
-        parts += [f"({self.label})"] if self.label else []
-        return " ".join(parts + ([f"[{self.split}]"] if splits > 1 else []))
+    def describe(self, splits: int = 1) -> str:
+        """In words, without the metric; with its split where there are several."""
+        words = [self.measure.replace("_", " ")]
+        words += [f"given {self.given}"] if self.given else []
+        words += [f"→ {self.target}"] if self.target else []
+        words += [f"({self.label})"] if self.label else []
+        return " ".join(words + ([f"[{self.split}]"] if splits > 1 else []))
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,17 @@ class Cell:
     rows: int
     note: str = ""
 
-    def said(self, of: int | None = None) -> str:
+    def format(self, of: int | None = None) -> str:
         """``0.774 ± 0.012``; with the number of runs where that is not ``of``."""
         if self.deviation is None or not math.isfinite(self.deviation):
-            text = number(self.mean)
+            text = format_number(self.mean)
         else:
             digits = _decimals(self.deviation, self.mean)
             text = f"{self.mean:.{digits}f} ± {self.deviation:.{digits}f}".replace("-", "−")
         return text if of is None or self.runs == of else f"{text} (n = {self.runs})"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Four significant digits, with a true minus sign."""
     text = f"{value:.4g}" if math.isfinite(value) else "not a number"
     return text.replace("-", "−") if math.isfinite(value) and "e" not in text else text
@@ -83,19 +88,16 @@ def _decimals(deviation: float, mean: float) -> int:
     return min(max(1 - math.floor(math.log10(size)), 0), 8) if size > 0 else 3
 
 
-def table(groups: Sequence[Group]) -> dict[Key, list[Cell | None]]:
+def result_cells(groups: Sequence[Group]) -> dict[Key, list[Cell | None]]:
     """Every number that a run of a group has, by metric and measure; a cell per group."""
-    found: dict[Key, list[list[dict[str, Any]]]] = {}
+    rows: dict[Key, list[list[dict[str, Any]]]] = {}
     for place, group in enumerate(groups):
         for run in group.runs:
             for row in run.results:
-                key = Key(
-                    *(str(row.get(part, "")) for part in ("metric", "measure", "given", "target", "label", "split"))
-                )
-                found.setdefault(key, [[] for _ in groups])[place].append(row)
-    measures = list(dict.fromkeys((key.metric, key.measure) for key in found))
-    ordered = sorted(found, key=lambda key: (key.metric, measures.index((key.metric, key.measure))))
-    return {key: [_cell(rows) for rows in found[key]] for key in ordered}
+                rows.setdefault(Key.of(row), [[] for _ in groups])[place].append(row)
+    measures = list(dict.fromkeys((key.metric, key.measure) for key in rows))
+    ordered = sorted(rows, key=lambda key: (key.metric, measures.index((key.metric, key.measure))))
+    return {key: [_cell(of_group) for of_group in rows[key]] for key in ordered}
 
 
 def _cell(rows: Sequence[dict[str, Any]]) -> Cell | None:
@@ -109,10 +111,10 @@ def _cell(rows: Sequence[dict[str, Any]]) -> Cell | None:
     return Cell(mean, deviation, len(values), int(rows[0].get("n", 0)), notes)
 
 
-def summary(numbers: dict[Key, list[Cell | None]]) -> dict[Key, list[Cell | None]]:
+def headline_cells(numbers: dict[Key, list[Cell | None]]) -> dict[Key, list[Cell | None]]:
     """The headline measures of each metric, as means over subsets or of several targets at once."""
-    kept: dict[str, type[Metric] | None] = {}
-    return {key: cells for key, cells in numbers.items() if key.in_headline(kept)}
+    metrics: dict[str, type[Metric] | None] = {}
+    return {key: cells for key, cells in numbers.items() if key.in_headline(metrics)}
 
 
 @dataclass(frozen=True)

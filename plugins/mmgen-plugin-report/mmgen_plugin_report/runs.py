@@ -80,7 +80,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Found:
+class RunCollection:
     """All runs of a report, and why others are left out."""
 
     groups: list[Group]
@@ -92,7 +92,7 @@ class Found:
         return [run for group in self.groups for run in group.runs]
 
 
-def find(paths: Sequence[Path]) -> Found:
+def find_runs(paths: Sequence[Path]) -> RunCollection:
     """The runs in some folders: each a run itself, or a folder that has runs somewhere below it.
 
     Raises:
@@ -100,34 +100,33 @@ def find(paths: Sequence[Path]) -> Found:
     """
     folders: dict[Path, str] = {}
     for path in paths:
-        if not path.is_dir():
-            raise MmgenError(f"There is no folder {str(path)!r}; name the folder of a run, or one that has runs in it.")
-        below = (
-            [path]
-            if _is_run(path)
-            else sorted(folder for folder in path.rglob("*") if _is_run(folder) and not _is_hidden(folder, path))
-        )
-        if not below:
-            raise MmgenError(f"There is no run in {str(path)!r} or below it: a run's folder has a config.yaml.")
-        for folder in below:
-            folders.setdefault(
-                folder.resolve(), folder.relative_to(path).as_posix() if folder != path else path.resolve().name
-            )
+        for folder in _run_folders(path):
+            name = folder.relative_to(path).as_posix() if folder != path else path.resolve().name
+            folders.setdefault(folder.resolve(), name)
     runs, left_out = [], []
     for folder, name in zip(folders, _distinct(folders), strict=True):
         try:
-            runs.append(_opened(folder, name))
-        except (MmgenError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = (
-                str(error)
-                if isinstance(error, MmgenError)
-                else f"its files are damaged ({type(error).__name__}: {error})"
-            )
-            left_out.append(f"{name}: {hide_paths(reason)}")
+            runs.append(_open_run(folder, name))
+        except MmgenError as error:
+            left_out.append(f"{name}: {hide_paths(str(error))}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            left_out.append(f"{name}: {hide_paths(f'its files are damaged ({type(error).__name__}: {error})')}")
     if not runs:
         raise MmgenError(f"None of the {len(folders)} runs can be read; the first one is {left_out[0]}")
-    groups, repeated = grouped(runs)
-    return Found(groups, left_out + repeated)
+    groups, repeated = group_runs(runs)
+    return RunCollection(groups, left_out + repeated)
+
+
+def _run_folders(path: Path) -> list[Path]:
+    """The folder itself, or those of the runs below it."""
+    if not path.is_dir():
+        raise MmgenError(f"There is no folder {str(path)!r}; name the folder of a run, or one that has runs in it.")
+    if _is_run(path):
+        return [path]
+    below = sorted(folder for folder in path.rglob("*") if _is_run(folder) and not _is_hidden(folder, path))
+    if not below:
+        raise MmgenError(f"There is no run in {str(path)!r} or below it: a run's folder has a config.yaml.")
+    return below
 
 
 def _is_run(folder: Path) -> bool:
@@ -147,7 +146,7 @@ def _distinct(folders: Mapping[Path, str]) -> list[str]:
     ]
 
 
-def _opened(folder: Path, name: str) -> ReportedRun:
+def _open_run(folder: Path, name: str) -> ReportedRun:
     run = load_run(folder)
     for section in ("objective", "dataset", "model", "training"):
         if not isinstance(run.config.get(section), Mapping):
@@ -158,36 +157,29 @@ def _opened(folder: Path, name: str) -> ReportedRun:
     return reported
 
 
-def grouped(runs: Iterable[ReportedRun]) -> tuple[list[Group], list[str]]:
-    """Runs by everything but the seed, in a stable order, and a sentence about each that repeats a seed of its
-    group.
-    """
+def group_runs(runs: Iterable[ReportedRun]) -> tuple[list[Group], list[str]]:
+    """Runs by everything but the seed, in a stable order, and a sentence about each that repeats a seed."""
     by_settings: dict[str, list[ReportedRun]] = {}
-    for run in sorted(
-        runs,
-        key=lambda run: (
-            run.config["dataset"]["name"],
-            run.config["objective"]["name"],
-            _family(run),
-            run.beta,
-            run.seed,
-        ),
-    ):
+    for run in sorted(runs, key=_order):
         by_settings.setdefault(f"{_family(run)} {run.beta}", []).append(run)
-    repeated, kept = [], []
+    repeated, members_of_groups = [], []
     for members in by_settings.values():
         by_seed: dict[int, ReportedRun] = {}
         for run in members:
             if run.seed in by_seed:
                 repeated.append(f"{run.name}: it repeats {by_seed[run.seed].name} with the same configuration and seed")
             by_seed.setdefault(run.seed, run)
-        kept.append(tuple(by_seed.values()))
-    names, family_names = _names([members[0] for members in kept]), _names([members[0] for members in kept], beta=False)
+        members_of_groups.append(tuple(by_seed.values()))
+    first = [members[0] for members in members_of_groups]
     groups = [
         Group(name, members, _family(members[0]), family_name)
-        for name, family_name, members in zip(names, family_names, kept, strict=True)
+        for name, family_name, members in zip(_names(first), _names(first, beta=False), members_of_groups, strict=True)
     ]
     return groups, repeated
+
+
+def _order(run: ReportedRun) -> tuple[str, str, str, float, int]:
+    return run.config["dataset"]["name"], run.config["objective"]["name"], _family(run), run.beta, run.seed
 
 
 def _family(run: ReportedRun) -> str:
@@ -199,32 +191,36 @@ def _family(run: ReportedRun) -> str:
 
 
 def _names(runs: Sequence[ReportedRun], *, beta: bool = True) -> list[str]:
-    """What each run is called among the others: its objective, its dataset where there are several, and the settings in
-    which it differs.
-    """
+    """What each run is called among the others: its objective, its dataset where there are several, and differences."""
     several = len({run.config["dataset"]["name"] for run in runs}) > 1
-    flat = [
-        _flat({key: value for key, value in run.config.items() if key not in ("recipe", "metrics", "labels")})
-        for run in runs
-    ]
+    settings = [_settings(run) for run in runs]
     names = []
-    for run, own in zip(runs, flat, strict=True):
-        alike = [other for one, other in zip(runs, flat, strict=True) if _same_kind(one, run)]
-        keys = [
-            key
-            for key in own
-            if key not in ("training.seed", "model.beta") and any(other.get(key) != own[key] for other in alike)
-        ]
-        keys = [key for key in keys if key.endswith(".name") or f"{key.rpartition('.')[0]}.name" not in keys]
-        if beta and any(other["model.beta"] != own["model.beta"] for other in alike):
-            keys.insert(0, "model.beta")
-        base = (
-            f"{run.config['objective']['name']} on {run.config['dataset']['name']}"
-            if several
-            else run.config["objective"]["name"]
-        )
-        names.append(", ".join([base, *(_said(key, own[key]) for key in keys[:NAMED_DIFFERENCES])]))
+    for run, own in zip(runs, settings, strict=True):
+        alike = [other for one, other in zip(runs, settings, strict=True) if _same_kind(one, run)]
+        differences = _differences(own, alike, beta=beta)
+        base = run.config["objective"]["name"]
+        if several:
+            base = f"{base} on {run.config['dataset']['name']}"
+        names.append(", ".join([base, *(_describe_setting(key, own[key]) for key in differences[:NAMED_DIFFERENCES])]))
     return names
+
+
+def _settings(run: ReportedRun) -> dict[str, Any]:
+    """The configuration by dotted keys, without what is no setting."""
+    return _flat({key: value for key, value in run.config.items() if key not in ("recipe", "metrics", "labels")})
+
+
+def _differences(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]], *, beta: bool) -> list[str]:
+    """The settings in which a run differs from some others; of a component that is another one its name alone."""
+    keys = [
+        key
+        for key in own
+        if key not in ("training.seed", "model.beta") and any(other.get(key) != own[key] for other in others)
+    ]
+    keys = [key for key in keys if key.endswith(".name") or f"{key.rpartition('.')[0]}.name" not in keys]
+    if beta and any(other["model.beta"] != own["model.beta"] for other in others):
+        keys.insert(0, "model.beta")
+    return keys
 
 
 def _same_kind(one: ReportedRun, two: ReportedRun) -> bool:
@@ -238,17 +234,17 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _said(key: str, value: Any) -> str:
+def _describe_setting(key: str, value: Any) -> str:
     name = "β" if key == "model.beta" else key.removesuffix(".name").rpartition(".")[2]
     text = f"{value:g}" if isinstance(value, float) else hide_paths(str(value))
     return f"{name} {text if len(text) <= 24 else text[:23] + '…'}"
 
 
-def metric_of(name: str, kept: dict[str, type[Metric] | None]) -> type[Metric] | None:
-    """A metric by its name; None where it is not installed."""
-    if name not in kept:
+def metric_of(name: str, metrics: dict[str, type[Metric] | None]) -> type[Metric] | None:
+    """A metric by its name, which ``metrics`` keeps; None where it is not installed."""
+    if name not in metrics:
         try:
-            kept[name] = load("metrics", name)
+            metrics[name] = load("metrics", name)
         except PluginError:
-            kept[name] = None
-    return kept[name]
+            metrics[name] = None
+    return metrics[name]

@@ -15,7 +15,7 @@ LABELS = ("well & good", "</script><img src=x onerror=alert(1)>")
 
 
 @dataclass(frozen=True)
-class Made:
+class ExampleRuns:
     """A folder with runs: seeds 0 and 1 with β = 1, seed 0 with β = 0.1, and one that stopped early."""
 
     folder: Path
@@ -35,7 +35,7 @@ def train(data, folder, beta, seed, metrics):
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory):
+def example_runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reported runs")
     random = np.random.default_rng(0)
     table = folder / "private" / "my table.csv"
@@ -61,7 +61,7 @@ def made(tmp_path_factory):
     metrics = ["reconstruction", "latent-classification"]
     for beta, seed in ((1.0, 0), (1.0, 1), (0.1, 0)):
         train(data, folder / "grid" / f"b{beta:g}-s{seed}", beta, seed, metrics)
-    return Made(folder, table)
+    return ExampleRuns(folder, table)
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def command(capfd):
 
 
 @pytest.fixture(scope="session")
-def pages(made, tmp_path_factory):
+def pages(example_runs, tmp_path_factory):
     """The report of one run and of all of them."""
     from mmgen_plugin_report import write_report
 
     folder = tmp_path_factory.mktemp("pages")
     return {
-        "one": write_report([made.one], folder / "one.html"),
-        "grid": write_report([made.folder / "grid"], folder / "grid.html", max_points=60),
+        "one": write_report([example_runs.one], folder / "one.html"),
+        "grid": write_report([example_runs.folder / "grid"], folder / "grid.html", max_points=60),
     }

@@ -19,24 +19,31 @@ FILES = {"config.json", "model.safetensors", "README.md", "history.jsonl", "resu
 
 
 @pytest.fixture
-def exported(made, tmp_path):
-    return export_run(made.one, tmp_path / "elbo-on-mine")
+def exported(example_runs, tmp_path):
+    return export_run(example_runs.one, tmp_path / "elbo-on-mine")
 
 
-def test_an_exported_run_is_the_same_run(made, exported):
-    before, after = mmgen.load_run(made.one), mmgen.load_run(exported)
+def test_an_exported_run_is_the_same_run(example_runs, exported):
+    before, after = mmgen.load_run(example_runs.one), mmgen.load_run(exported)
     batch = before.data.test[:5]
     assert torch.equal(after.model.encode(batch).mean, before.model.encode(batch).mean)
     assert after.results == before.results and after.history == before.history
     assert {**after.config, "dataset": None} == {**before.config, "dataset": None}
-    assert len(mmgen.load_run(str(exported), dataset={"path": str(made.data)}).data.test) == len(before.data.test)
+    assert len(mmgen.load_run(str(exported), dataset={"path": str(example_runs.data)}).data.test) == len(
+        before.data.test
+    )
 
 
-def test_nothing_but_data_and_nothing_of_this_machine(made, exported):
+def test_nothing_but_data_and_nothing_of_this_machine(example_runs, exported):
     assert {path.name for path in exported.iterdir()} == FILES
     for path in exported.iterdir():
         content = path.read_bytes()
-        for place in (str(made.folder), str(made.folder.parent), str(Path.home()) + "/", str(Path.cwd()) + "/"):
+        for place in (
+            str(example_runs.folder),
+            str(example_runs.folder.parent),
+            str(Path.home()) + "/",
+            str(Path.cwd()) + "/",
+        ):
             assert place.encode() not in content, (path.name, place)
     config = json.loads((exported / "config.json").read_text())
     assert config["run"]["dataset"]["path"] == "./my table.csv", (
@@ -77,17 +84,17 @@ def test_the_card(exported):
     compile(code, "card", "exec")
 
 
-def test_what_cannot_be_exported(made, exported, tmp_path, command):
-    assert command("export", made.one, "--to", exported)[0] == 2, "it is there already"
-    code, _, err = command("export", made.folder, "--to", tmp_path / "new")
+def test_what_cannot_be_exported(example_runs, exported, tmp_path, command):
+    assert command("export", example_runs.one, "--to", exported)[0] == 2, "it is there already"
+    code, _, err = command("export", example_runs.folder, "--to", tmp_path / "new")
     assert code == 2 and "There is no run" in err
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
-    (unfinished / "config.yaml").write_text((made.one / "config.yaml").read_text())
+    (unfinished / "config.yaml").write_text((example_runs.one / "config.yaml").read_text())
     code, _, err = command("export", unfinished, "--to", tmp_path / "new")
     assert code == 2 and "has not finished" in err
     assert not (tmp_path / "new").exists()
-    code, out, _ = command("export", made.one, "--to", tmp_path / "good")
+    code, out, _ = command("export", example_runs.one, "--to", tmp_path / "good")
     assert code == 0 and "mmgen.load_run" in out
 
 
@@ -101,23 +108,23 @@ def test_a_config_of_something_else(tmp_path):
 
 
 def test_loading_from_the_hub(exported, monkeypatch, tmp_path):
-    asked = {}
+    download = {}
 
     def snapshot(repository, allow_patterns):
-        asked.update(repository=repository, patterns=set(allow_patterns))
+        download.update(repository=repository, patterns=set(allow_patterns))
         return str(exported)
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     assert mmgen.load_run("somebody/model").config["objective"]["name"] == "elbo"
-    assert asked == {"repository": "somebody/model", "patterns": FILES}
-    asked.clear()
+    assert download == {"repository": "somebody/model", "patterns": FILES}
+    download.clear()
     with pytest.raises(MmgenError, match="There is no run in"):
         mmgen.load_run(Path("somebody/model"))
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     with pytest.raises(MmgenError, match="There is no run in"):
         mmgen.load_run("runs/mine")
-    assert not asked, "a path, and a folder that is there, are never looked for elsewhere"
+    assert not download, "a path, and a folder that is there, are never looked for elsewhere"
 
     def fails(*_, **__):
         raise OSError("no network\nmore")
@@ -147,16 +154,16 @@ class FakeHub:
         )
 
 
-def test_push(made, exported, monkeypatch, command):
+def test_push(example_runs, exported, monkeypatch, command):
     monkeypatch.setattr("huggingface_hub.HfApi", FakeHub)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    code, _, err = command("push", made.one, "--repo", "me/model")
+    code, _, err = command("push", example_runs.one, "--repo", "me/model")
     assert code == 2 and "needs a token" in err
-    code, _, err = command("push", made.one, "--repo", "model")
+    code, _, err = command("push", example_runs.one, "--repo", "model")
     assert code == 2 and "user/name" in err
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")
     (exported / "notes.py").write_text("code")
-    for source in (made.one, exported):
+    for source in (example_runs.one, exported):
         code, out, err = command("push", source, "--repo", "me/model")
         assert code == 0 and "https://huggingface.co/me/model" in out and "secret" not in out + err
         token, create, upload = FakeHub.calls
@@ -202,9 +209,9 @@ def test_only_paths_in_options_are_changed():
         "modalities": {"text": {"alphabet": ["/", "/a"]}},
         "metrics": {"fid": {"weights": "/w/inception.pth"}},
     }
-    shown, found = without_paths(config)
+    shown, options = without_paths(config)
     assert shown["dataset"] == {"root": "./a", "files": ["./b", "c"], "name": "x", "ratio": 0.5}
     assert shown["modalities"] == config["modalities"], "the letters of a text are not paths"
-    assert found == ["dataset.root", "dataset.files", "metrics.fid.weights"]
+    assert options == ["dataset.root", "dataset.files", "metrics.fid.weights"]
     assert config["dataset"]["root"] == "/data/a", "the original stays"
     assert not is_local_path("/") and last_part("/") == "/"

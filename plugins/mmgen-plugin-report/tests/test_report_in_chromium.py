@@ -102,7 +102,7 @@ def test_the_scatter_is_hovered(page):
     assert "diagnosis" in label and "given" in label and "row" in label
 
 
-def test_the_scatter_is_filtered_and_coloured(page, made):
+def test_the_scatter_is_filtered_and_coloured(page, example_runs):
     everything = shown(page)
     assert everything > 20
     status = page.find_element(By.ID, "scatter-status")
@@ -113,7 +113,7 @@ def test_the_scatter_is_filtered_and_coloured(page, made):
     assert alone * 3 == everything, "genes, proteins and both have the same rows"
     assert status.text == f"{alone} of {everything} points shown"
     label = Select(page.find_element(By.ID, "scatter-label-0"))
-    label.select_by_visible_text(made.labels[1])  # the class that tries to be markup
+    label.select_by_visible_text(example_runs.labels[1])  # the class that tries to be markup
     until(page, lambda: 0 < shown(page) < alone)
     assert not page.find_elements(By.CSS_SELECTOR, "img[src=x]")
     label.select_by_index(0)

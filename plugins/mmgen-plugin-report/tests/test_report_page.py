@@ -16,8 +16,8 @@ from mmgen.errors import MmgenError
 from mmgen.registry.hooks import Hooks, HookWarning
 from mmgen_plugin_report import page as pages_module
 from mmgen_plugin_report import write_report
-from mmgen_plugin_report.result_cells import Cell, Key, beta_curves, number, summary, table
-from mmgen_plugin_report.runs import find
+from mmgen_plugin_report.result_cells import Cell, Key, beta_curves, format_number, headline_cells, result_cells
+from mmgen_plugin_report.runs import find_runs
 
 
 class Reader(HTMLParser):
@@ -63,7 +63,7 @@ def test_a_page_is_complete_in_itself(pages):
         assert "@import" not in reader.scripts["style"] and "url(" not in reader.scripts["style"]
 
 
-def test_what_a_page_says_of_one_run(pages, made):
+def test_what_a_page_says_of_one_run(pages, example_runs):
     words = Reader(pages["one"]).words
     assert "elbo on table" in words
     assert "Real data, measured." in words
@@ -72,7 +72,7 @@ def test_what_a_page_says_of_one_run(pages, made):
     assert "nothing is known of the variation between seeds" in words
     assert "mmgen train --config b1-s0.yaml --output runs/b1-s0 --set dataset.path=FOLDER" in words
     assert "first two principal components (PCA)" in words
-    assert str(made.folder) not in pages["one"].read_text(), "no folder of this machine"
+    assert str(example_runs.folder) not in pages["one"].read_text(), "no folder of this machine"
 
 
 def test_accessible_structure(pages):
@@ -97,8 +97,8 @@ def test_accessible_structure(pages):
         assert reader.all("html")[0]["lang"] == "en"
 
 
-def test_names_from_data_are_text(pages, made):
-    evil = made.labels[1]
+def test_names_from_data_are_text(pages, example_runs):
+    evil = example_runs.labels[1]
     for path in pages.values():
         reader = Reader(path)
         assert evil not in path.read_text()
@@ -121,23 +121,23 @@ def test_charts_are_what_plotly_reads(pages):
             plotly.graph_objects.Figure({"data": choice["data"]})
 
 
-def test_same_runs_same_bytes(made, pages, tmp_path):
-    moved = shutil.copytree(made.folder / "grid", tmp_path / "elsewhere")
+def test_same_runs_same_bytes(example_runs, pages, tmp_path):
+    moved = shutil.copytree(example_runs.folder / "grid", tmp_path / "elsewhere")
     assert write_report([moved], tmp_path / "moved.html", max_points=60).read_bytes() == pages["grid"].read_bytes(), (
         "wherever the runs are"
     )
 
 
-def test_means_and_deviations_over_seeds(made, pages):
-    found = find([made.folder / "grid"])
-    assert [(group.name, [run.name for run in group.runs]) for group in found.groups] == [
+def test_means_and_deviations_over_seeds(example_runs, pages):
+    reported = find_runs([example_runs.folder / "grid"])
+    assert [(group.name, [run.name for run in group.runs]) for group in reported.groups] == [
         ("elbo, β 0.1", ["b0.1-s0"]),
         ("elbo, β 1", ["b1-s0", "b1-s1"]),
     ]
-    numbers = summary(table(found.groups))
+    numbers = headline_cells(result_cells(reported.groups))
     values = {}
     for name in ("b1-s0", "b1-s1"):
-        for line in (made.folder / "grid" / name / "results.jsonl").read_text().splitlines():
+        for line in (example_runs.folder / "grid" / name / "results.jsonl").read_text().splitlines():
             row = json.loads(line)
             values.setdefault(
                 (row["metric"], row["measure"], row["given"], row["target"], row["label"], row["split"]), []
@@ -149,12 +149,12 @@ def test_means_and_deviations_over_seeds(made, pages):
         assert both.deviation == pytest.approx(statistics.stdev([one, two]))
         assert (both.runs, alone.runs, alone.deviation) == (2, 1, None)
     assert "mean ± standard deviation between seeds" in Reader(pages["grid"]).words
-    curves = beta_curves(found.groups, next(iter(numbers.values())))
+    curves = beta_curves(reported.groups, next(iter(numbers.values())))
     assert [(curve.name, curve.betas) for curve in curves] == [("elbo", [0.1, 1.0])]
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "text"),
     [
         (Cell(0.77412, 0.0123, 3, 10), "0.774 ± 0.012"),
         (Cell(827.51, 12.3, 3, 10), "828 ± 12"),
@@ -163,10 +163,10 @@ def test_means_and_deviations_over_seeds(made, pages):
         (Cell(float("nan"), None, 2, 10), "not a number"),
     ],
 )
-def test_numbers_in_words(cell, said):
-    assert cell.said() == said
-    assert cell.said(of=4) == f"{said} (n = {cell.runs})"
-    assert number(12345.6) == "1.235e+04"
+def test_numbers_as_text(cell, text):
+    assert cell.format() == text
+    assert cell.format(of=4) == f"{text} (n = {cell.runs})"
+    assert format_number(12345.6) == "1.235e+04"
 
 
 def test_summary_rows():
@@ -180,8 +180,8 @@ def test_summary_rows():
     assert shown("reconstruction", "loss", "a+b", "b"), "a sum over what is generated, if that is one modality"
 
 
-def test_missing_pieces_are_said_in_place(made, tmp_path):
-    run = shutil.copytree(made.one, tmp_path / "bare")
+def test_missing_pieces_are_said_in_place(example_runs, tmp_path):
+    run = shutil.copytree(example_runs.one, tmp_path / "bare")
     for name in ("results.jsonl", "environment.json", "history.jsonl", "model.safetensors"):
         (run / name).unlink()
     words = Reader(write_report([run], tmp_path / "bare.html")).words
@@ -197,54 +197,54 @@ def test_missing_pieces_are_said_in_place(made, tmp_path):
         assert sentence in words
 
 
-def test_data_that_are_not_at_hand(made, tmp_path, monkeypatch):
-    run = shutil.copytree(made.one, tmp_path / "moved")
+def test_data_that_are_not_at_hand(example_runs, tmp_path, monkeypatch):
+    run = shutil.copytree(example_runs.one, tmp_path / "moved")
     monkeypatch.setenv("MMGEN_CACHE", str(tmp_path / "empty"))
     config = yaml.safe_load((run / "config.yaml").read_text())
-    config["dataset"]["path"] = str(made.data.with_name("gone.csv"))
+    config["dataset"]["path"] = str(example_runs.data.with_name("gone.csv"))
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     path = write_report([run], tmp_path / "moved.html")
     assert "There is no scatter of latents: the model or its data cannot be opened here" in Reader(path).words
-    assert "gone.csv" in Reader(path).words and str(made.folder) not in path.read_text()
+    assert "gone.csv" in Reader(path).words and str(example_runs.folder) not in path.read_text()
 
 
-def test_runs_that_are_left_out(made, tmp_path):
-    shutil.copytree(made.one, tmp_path / "all" / "a")
-    shutil.copytree(made.one, tmp_path / "all" / "b")
+def test_runs_that_are_left_out(example_runs, tmp_path):
+    shutil.copytree(example_runs.one, tmp_path / "all" / "a")
+    shutil.copytree(example_runs.one, tmp_path / "all" / "b")
     (tmp_path / "all" / "c").mkdir()
     (tmp_path / "all" / "c" / "config.yaml").write_text("nothing: 1\n")
     (tmp_path / "all" / ".hidden").mkdir()
     (tmp_path / "all" / ".hidden" / "config.yaml").write_text("nothing: 1\n")
-    found = find([tmp_path / "all", tmp_path / "all" / "a"])
-    assert [run.name for run in found.runs] == ["a"]
-    assert found.left_out == [
+    reported = find_runs([tmp_path / "all", tmp_path / "all" / "a"])
+    assert [run.name for run in reported.runs] == ["a"]
+    assert reported.left_out == [
         "c: Its configuration has no section 'objective'; mmgen train writes complete ones.",
         "b: it repeats a with the same configuration and seed",
     ]
 
 
-def test_names_of_runs_are_distinct(made, tmp_path):
+def test_names_of_runs_are_distinct(example_runs, tmp_path):
     for parent in ("x", "y"):
-        shutil.copytree(made.one, tmp_path / parent / "run")
-    found = find([tmp_path / "x" / "run", tmp_path / "y" / "run"])
-    assert [run.name for run in found.runs] == ["x/run"]
-    assert found.left_out == ["y/run: it repeats x/run with the same configuration and seed"]
+        shutil.copytree(example_runs.one, tmp_path / parent / "run")
+    reported = find_runs([tmp_path / "x" / "run", tmp_path / "y" / "run"])
+    assert [run.name for run in reported.runs] == ["x/run"]
+    assert reported.left_out == ["y/run: it repeats x/run with the same configuration and seed"]
 
 
-def test_what_cannot_be_reported(made, tmp_path, command):
+def test_what_cannot_be_reported(example_runs, tmp_path, command):
     for words, sentence in (
         ([tmp_path / "nowhere"], "There is no folder"),
         ([tmp_path], "There is no run in"),
-        ([made.one, "--out", tmp_path], "is a folder; name a file"),
-        ([made.one, "--out", made.data / "x.html"], "cannot be written"),
+        ([example_runs.one, "--out", tmp_path], "is a folder; name a file"),
+        ([example_runs.one, "--out", example_runs.data / "x.html"], "cannot be written"),
     ):
         code, _, err = command("report", *words)
         assert code == 2 and sentence in err and err.count("\n") == 1
     assert not list(tmp_path.iterdir()), "nothing half-written"
 
 
-def test_the_command_says_what_it_wrote(made, tmp_path, command):
-    code, out, _ = command("report", made.one, "--out", tmp_path / "page.html", "--max-points", 30)
+def test_the_command_says_what_it_wrote(example_runs, tmp_path, command):
+    code, out, _ = command("report", example_runs.one, "--out", tmp_path / "page.html", "--max-points", 30)
     assert code == 0 and "page.html" in out and "MB" in out
     content = json.loads(Reader(tmp_path / "page.html").scripts["points"])["latents-0"]
     assert 0 < len(content["x"]) <= 30
@@ -274,11 +274,11 @@ class Wrong:
         return "<p>HTML</p>"
 
 
-def test_sections_of_plugins(made, tmp_path, monkeypatch):
+def test_sections_of_plugins(example_runs, tmp_path, monkeypatch):
     plugins = {"notes": Notes(), "broken": Broken(), "wrong": Wrong()}
     monkeypatch.setattr(pages_module, "Hooks", lambda: Hooks(plugins))
     with pytest.warns(HookWarning) as warned:
-        path = write_report([made.one], tmp_path / "page.html")
+        path = write_report([example_runs.one], tmp_path / "page.html")
     assert {str(w.message).split()[2] for w in warned} == {"broken", "wrong"}
     words = Reader(path).words
     assert "Notes <b> First of 3. Second & <i> Notes <b> what how many a<b 2" in words
@@ -308,4 +308,4 @@ def test_the_hook_is_declared_as_its_specification_says():
 def test_find_says_what_is_wrong_when_nothing_can_be_read(tmp_path):
     (tmp_path / "config.yaml").write_text("objective: {name: elbo}\n")
     with pytest.raises(MmgenError, match="None of the 1 runs can be read; the first one is"):
-        find([tmp_path])
+        find_runs([tmp_path])

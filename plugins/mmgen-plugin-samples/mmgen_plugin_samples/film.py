@@ -24,15 +24,26 @@ def make_film(path: Path, out: Path | None, seconds: float) -> Path:
 
     Raises:
         MmgenError: No run, no or damaged grids, another ending than ``.gif``, or a file that cannot be written.
+
+    >>> import os
+    >>> import mmgen
+    >>> from mmgen_plugin_samples.film import make_film
+    >>> os.environ["MMGEN_SAMPLES_EVERY"] = "1"
+    >>> data = mmgen.load_dataset("mfeat")
+    >>> model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
+    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/elbo")
+    >>> make_film(run.path, None, seconds=0.5).name
+    'samples.gif'
+    >>> del os.environ["MMGEN_SAMPLES_EVERY"]
     """
     folder = samples_folder(load_run(path))
-    drawn = grids(folder) if folder is not None else []
-    if folder is None or not drawn:
+    files = grids(folder) if folder is not None else []
+    if folder is None or not files:
         raise MmgenError(f"The run {str(path)!r} has no grids; train with {VARIABLE}=10 to draw one every ten epochs.")
     out = folder.with_suffix(".gif") if out is None else out
     if out.suffix != ".gif":
         raise MmgenError(f"--out {str(out)!r}: a film is a .gif file.")
-    frames = [_frame(each) for each in drawn]
+    frames = [_frame(file) for file in files]
     partial = out.with_name(f".{out.name}.tmp")
     try:
         frames[0].save(

@@ -1,5 +1,7 @@
-"""A grid of real and generated values: a column per row of the data, the originals of a modality above what is
-generated from the others.
+"""A grid of real and generated values: the originals of a modality above what is generated from the others.
+
+It has a column per row of the data. All values of a line share one pair of axes: a grid is drawn while a model trains,
+and a figure with axes for each value takes several times as long.
 """
 
 from __future__ import annotations
@@ -21,8 +23,15 @@ Line = tuple[str, list[Rendering | None]]
 
 
 def draw_grid(model: MultimodalVAE, data: Data, path: Path, title: str) -> None:
-    """Draw what a model generates now, the same rows and draws each time; the training's random numbers stay as they
-    are.
+    """Draw what a model generates now, the same rows and draws each time.
+
+    The training's random numbers stay as they are.
+
+    Args:
+        model: That is trained.
+        data: Of the training.
+        path: The PNG file.
+        title: What to say of the model.
 
     Raises:
         MmgenError: A model that generates nothing.
@@ -34,12 +43,10 @@ def draw_grid(model: MultimodalVAE, data: Data, path: Path, title: str) -> None:
     width, height = WIDE * len(lines[0][1]) + LEFT, HIGH * len(lines) + TOP
     figure = Figure(figsize=(width, height))
     for n, (label, cells) in enumerate(lines):
-        both = [
-            cell for _, line in lines[n - n % 2 : n - n % 2 + 2] for cell in line
-        ]  # originals and generated values on one scale
+        pair = lines[n - n % 2 : n - n % 2 + 2]  # originals and generated values on one scale
         bottom = (height - TOP - HIGH * (n + 1)) / height
         axes = figure.add_axes((LEFT / width, bottom, 1 - LEFT / width, 0.9 * HIGH / height))
-        draw_line(axes, label, cells, limits_of(both))
+        draw_line(axes, label, cells, limits_of([cell for _, line in pair for cell in line]))
     figure.suptitle(f"{data.name}, {title} ({data.provenance.kind} data)", fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.tmp")  # mmgen sweeps up such names after a process that was killed
@@ -54,11 +61,15 @@ def shown_rows(data: Data) -> Batch:
 
 
 def grid_lines(model: MultimodalVAE, batch: Batch) -> list[Line]:
-    """For every modality the originals, and what is generated from all others, or from everything where the objective
-    cannot do that.
+    """For every modality the originals, and what is generated from all others.
+
+    It is generated from everything where the objective cannot infer from the others alone.
+
+    Raises:
+        MmgenError: A model that generates nothing.
     """
     names = list(model.modalities)
-    found: list[Line] = []
+    lines: list[Line] = []
     for m, name in enumerate(names):
         if name not in model.decoder_sizes:
             continue
@@ -72,13 +83,12 @@ def grid_lines(model: MultimodalVAE, batch: Batch) -> list[Line]:
             modality.render(x.numpy()) if there else None
             for x, there in zip(batch.data[name], batch.available[:, m], strict=True)
         ]
-        found.append((f"{name}\noriginal", real))
-        found.append(
-            (f"{name}\nfrom {'the rest' if given is others else 'all'}", [modality.render(x.numpy()) for x in values])
-        )
-    if not found:
+        lines.append((f"{name}\noriginal", real))
+        source = "the rest" if given is others else "all"
+        lines.append((f"{name}\nfrom {source}", [modality.render(x.numpy()) for x in values]))
+    if not lines:
         raise MmgenError("there is nothing to draw, since the model generates no modality")
-    return found[: 2 * MODALITIES]
+    return lines[: 2 * MODALITIES]
 
 
 def limits_of(cells: list[Rendering | None]) -> tuple[float, float]:
@@ -88,34 +98,35 @@ def limits_of(cells: list[Rendering | None]) -> tuple[float, float]:
 
 
 def draw_line(axes: Axes, label: str, cells: list[Rendering | None], limits: tuple[float, float]) -> None:
-    """All values of a line in one pair of axes, the n-th from n to n + 1; None is a missing one, and stays empty."""
-    low, high = limits
+    """All values of a line in one pair of axes, the n-th from n to n + 1; None is a missing one, and stays empty.
+
+    Args:
+        axes: Where they are drawn.
+        label: Left of them.
+        cells: The values.
+        limits: The range of bars.
+    """
     for n, cell in enumerate(cells):
-        if cell is None:
-            continue
-        left, right = n + 0.05, n + 0.95
-        if cell.kind == "picture":
-            axes.imshow(
-                cell.content,
-                cmap="gray",
-                vmin=0,
-                vmax=1,
-                extent=(left, right, 0, 1),
-                aspect="auto",
-                interpolation="nearest",
-            )
-        elif cell.kind == "raster":
-            axes.imshow(
-                cell.content, cmap="viridis", extent=(left, right, 0, 1), aspect="auto", interpolation="nearest"
-            )
-        elif cell.kind == "bars":
-            heights = (np.array(cell.content, dtype=float) - low) / (high - low)
-            axes.stairs(
-                heights, np.linspace(left, right, len(heights) + 1), baseline=-low / (high - low), fill=True, color="C0"
-            )
-        else:
-            words = "\n".join(textwrap.wrap(cell.content, 16)[:5]).replace("$", r"\$")
-            axes.text(n + 0.5, 0.5, words, ha="center", va="center", fontsize=7)
+        if cell is not None:
+            draw_value(axes, n, cell, limits)
     axes.set(xlim=(0, len(cells)), ylim=(0, 1))
     axes.axis("off")
     axes.text(-0.05, 0.5, label, ha="right", va="center", fontsize=8)
+
+
+def draw_value(axes: Axes, n: int, cell: Rendering, limits: tuple[float, float]) -> None:
+    """The n-th value of a line."""
+    left, right = n + 0.05, n + 0.95
+    extent = (left, right, 0.0, 1.0)
+    if cell.kind == "picture":
+        axes.imshow(cell.content, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto", interpolation="nearest")
+    elif cell.kind == "raster":
+        axes.imshow(cell.content, cmap="viridis", extent=extent, aspect="auto", interpolation="nearest")
+    elif cell.kind == "bars":
+        low, high = limits
+        heights = (np.array(cell.content, dtype=float) - low) / (high - low)
+        edges = np.linspace(left, right, len(heights) + 1)
+        axes.stairs(heights, edges, baseline=-low / (high - low), fill=True, color="C0")
+    else:
+        text = "\n".join(textwrap.wrap(cell.content, 16)[:5]).replace("$", r"\$")
+        axes.text(n + 0.5, 0.5, text, ha="center", va="center", fontsize=7)

@@ -21,7 +21,8 @@ from mmgen.data import split_rows
 from mmgen.errors import DataError, MmgenError
 from mmgen.vision import torchvision
 
-Pair = tuple[np.ndarray, np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray]  # images and labels
+IdxFiles = dict[str, tuple[Path | None, Path | None]]  # of each part, images and labels; None where one is missing
 
 SIDE = 28
 FILES = {  # parts of a set, each of images and labels
@@ -65,8 +66,17 @@ def load_digits(folder: Path | None, *, download: bool = False, seed: int = 0) -
         download: Fetch MNIST into the folder where files are missing (needs torchvision).
         seed: Of the split, where the digits have to be split here.
 
+    Returns:
+        Training and held-out images with their classes.
+
     Raises:
         DataError: A file is missing or damaged, or the download is refused; the sentence names it.
+
+    >>> from mmgen_plugin_vision import load_digits
+    >>> digits = load_digits(None)
+    >>> images, labels = digits.train
+    >>> digits.kind, images.shape, labels.shape
+    ('stand-in', (1438, 28, 28), (1438,))
     """
     if folder is None:
         if download:
@@ -74,33 +84,38 @@ def load_digits(folder: Path | None, *, download: bool = False, seed: int = 0) -
                 "A download of digits needs a folder to put them in; name the folder of the digits as well."
             )
         return _embedded(seed)
-    if download and _count(_find(folder)) < 4:
+    if download and _count(_idx_files(folder)) < 4:
         _download(folder)
     if not folder.is_dir():
         raise DataError(
             f"There is no folder {folder}; it should hold {FILES['train'][0]}[.gz] and the other three idx files of "
             "MNIST."
         )
-    found = _find(folder)
-    if not _count(found):
+    files = _idx_files(folder)
+    if not _count(files):
         raise DataError(
             f"{folder} holds no idx files; {', '.join(name + '[.gz]' for pair in FILES.values() for name in pair)} "
             "belong there, or into a folder MNIST/raw in it."
         )
-    parts = {part: _read_pair(folder, part, paths) for part, paths in found.items() if part == "test" or any(paths)}
-    name = _set_name(found["test"][0])  # type: ignore[arg-type]
-    if "train" in parts:
+    return _published(folder, files, seed)
+
+
+def _published(folder: Path, files: IdxFiles, seed: int) -> Digits:
+    """The digits of idx files; test files alone are split."""
+    pairs = {part: _read_pair(folder, part, paths) for part, paths in files.items() if part == "test" or any(paths)}
+    name = _set_name(files["test"][0])  # type: ignore[arg-type]
+    if "train" in pairs:
         what = f"{name} {'digits' if name == 'MNIST' else 'images'}" if name else "images of idx files"
-        train, test = parts["train"], parts["test"]
+        train, test = pairs["train"], pairs["test"]
     else:
         what = f"{'digits' if name == 'MNIST' else 'images'} of the {name + ' ' if name else ''}test files"
-        train, test = _halves(parts["test"], seed)
+        train, test = _split(pairs["test"], seed)
     return Digits(train, test, "real", f"{len(train[0]):,}/{len(test[0]):,} {what}", str(folder))
 
 
 def digit_files(folder: Path | None) -> list[Path]:
     """The files that :func:`load_digits` reads from ``folder``, as far as they are there."""
-    return [] if folder is None else [path for pair in _find(folder).values() for path in pair if path]
+    return [] if folder is None else [path for pair in _idx_files(folder).values() for path in pair if path]
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -121,24 +136,22 @@ def read_labels(path: Path) -> np.ndarray:
     return labels
 
 
-def _find(folder: Path) -> dict[str, tuple[Path | None, Path | None]]:
+def _idx_files(folder: Path) -> IdxFiles:
     """The files of each part, from the place that has most of them."""
     places = [folder, folder / "raw", *(folder / name / "raw" for name in SETS)]
-    found = [{part: (_file(place, pair[0]), _file(place, pair[1])) for part, pair in FILES.items()} for place in places]
-    counts = [_count(files) for files in found]
+    files = [{part: (_file(place, pair[0]), _file(place, pair[1])) for part, pair in FILES.items()} for place in places]
+    counts = [_count(of_place) for of_place in files]
     best = counts.index(max(counts))
     if best > 1 and counts.count(counts[best]) > 1 and counts[best]:
         both = " and ".join(
             str(place.relative_to(folder)) for place, count in zip(places, counts) if count == counts[best]
         )
         raise DataError(f"{folder} holds idx files in {both}; name one of these folders.")
-    return found[best]
+    return files[best]
 
 
 def _set_name(path: Path) -> str | None:
-    """Which set a file is of, as far as the folders above it say, the nearest first: the files of all sets have the
-    same names.
-    """
+    """Which set a file is of, by the folders above it, the nearest first: files of all sets have the same names."""
     folders = [part.lower().replace("-", "") for part in reversed(path.parts[:-1])]
     return next((name for part in folders for key, name in SETS.items() if key.lower() in part), None)
 
@@ -147,8 +160,8 @@ def _file(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def _count(found: dict[str, tuple[Path | None, Path | None]]) -> int:
-    return sum(path is not None for pair in found.values() for path in pair)
+def _count(files: IdxFiles) -> int:
+    return sum(path is not None for pair in files.values() for path in pair)
 
 
 def _read_pair(folder: Path, part: str, paths: tuple[Path | None, Path | None]) -> Pair:
@@ -202,7 +215,7 @@ def _body(path: Path, content: bytes, header: int, size: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=header).copy()
 
 
-def _halves(pair: Pair, seed: int) -> tuple[Pair, Pair]:
+def _split(pair: Pair, seed: int) -> tuple[Pair, Pair]:
     """Training and test part, stratified by class, each in the order of the file."""
     images, labels = pair
     sides = split_rows(len(labels), test=TEST_SHARE, val=0, seed=seed, strata=labels)
@@ -222,7 +235,7 @@ def _embedded(seed: int) -> Digits:
     stretched = np.round(np.clip((large - BLACK) / (WHITE - BLACK), 0, 1) * 255).astype(np.uint8)
     margin = (SIDE - BOX) // 2
     images = np.pad(stretched, ((0, 0), (margin, margin), (margin, margin)))
-    train, test = _halves((images, labels.astype(np.int64)), seed)
+    train, test = _split((images, labels.astype(np.int64)), seed)
     summary = (
         f"{len(train[0]):,}/{len(test[0]):,} of scikit-learn's {len(labels):,} real handwritten digits, enlarged "
         "from 8×8"

@@ -11,14 +11,9 @@ import pytest
 from scipy.io import savemat
 
 from mmgen import DataError, MmgenError
-from mmgen_plugin_vision import street_numbers
-from mmgen_plugin_vision.street_numbers import (
-    FACES,
-    LUMA,
-    load_street_numbers,
-    read_street_numbers,
-    street_number_files,
-)
+from mmgen_plugin_vision import rendered_numbers, street_numbers
+from mmgen_plugin_vision.rendered_numbers import FACES, LUMA
+from mmgen_plugin_vision.street_numbers import load_street_numbers, read_street_numbers, street_number_files
 
 
 def official(count: int, seed: int) -> dict[str, np.ndarray]:
@@ -214,8 +209,8 @@ def test_the_test_images_do_not_depend_on_the_number_of_training_images(rendered
 def test_a_digit_stands_in_the_middle_and_against_its_wall():
     draw = np.random.default_rng(5)
     digits = np.arange(300) % 10
-    masks = street_numbers._outlines(digits, draw)
-    images = street_numbers._paint(masks, draw)
+    masks = rendered_numbers.outlines(digits, draw)
+    images = rendered_numbers.paint(masks, draw)
     assert masks.min() == 0 and masks.max() <= 1
     assert (masks[:, 8:24, 8:24].sum((1, 2)) > 15).all()
     brightness = np.tensordot(images.astype(float), LUMA, ((1,), (0,))).reshape(300, -1)
@@ -231,13 +226,13 @@ def test_the_faces_have_ten_different_digits():
         drawn = set()
         for digit in range(10):
             canvas = Image.new("L", (80, 100))
-            ImageDraw.Draw(canvas).text((40, 80), str(digit), font=street_numbers._font(face), fill=255, anchor="ms")
+            ImageDraw.Draw(canvas).text((40, 80), str(digit), font=rendered_numbers.font(face), fill=255, anchor="ms")
             assert np.asarray(canvas).mean() > 5
             drawn.add(canvas.tobytes())
         assert len(drawn) == 10
 
 
 def test_a_font_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(street_numbers, "FACES", ("NoSuchFace",))
+    monkeypatch.setattr(rendered_numbers, "FACES", ("NoSuchFace",))
     with pytest.raises(DataError, match=r"There is no font .*NoSuchFace.ttf, which matplotlib ships"):
         load_street_numbers(None, count=(10, 10))

@@ -38,16 +38,16 @@ def make_launcher(
     kind: type[Launcher] = load("launchers", name)
     if jobs is not None and jobs < 1:
         raise MmgenError(f"--jobs: {jobs} is not right; it should be at least 1.")
-    every = {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": slurm}
-    given = {option: value for option, value in every.items() if value is not None and value != {}}
-    for option in given:
+    options = {"jobs": jobs, "ray_address": ray_address, "cpus": cpus, "gpus": gpus, "slurm": slurm}
+    chosen = {option: value for option, value in options.items() if value is not None and value != {}}
+    for option in chosen:
         if option not in kind.options:
-            has = listed(_written(each) for each in kind.options)
-            raise MmgenError(f"{_written(option)} is not an option of --launcher {name}, which has {has}.")
-    return kind(folder, **given)
+            flags = listed(_flag(known) for known in kind.options)
+            raise MmgenError(f"{_flag(option)} is not an option of --launcher {name}, which has {flags}.")
+    return kind(folder, **chosen)
 
 
-def _written(option: str) -> str:
+def _flag(option: str) -> str:
     return f"--{option.replace('_', '-')}"
 
 

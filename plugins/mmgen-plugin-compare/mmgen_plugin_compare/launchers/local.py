@@ -51,7 +51,7 @@ class LocalLauncher(Launcher):
         for name in ended:
             del self.running[name]
         self._fill()
-        return {name: _said(code) for name, code in ended.items()}
+        return {name: _describe_exit(code) for name, code in ended.items()}
 
     def cancel(self) -> None:
         """SIGINT to each."""
@@ -67,7 +67,7 @@ class LocalLauncher(Launcher):
         self.running.clear()
 
 
-def _said(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return (
         f"its process was ended by {signal.Signals(-code).name}"
         if code < 0

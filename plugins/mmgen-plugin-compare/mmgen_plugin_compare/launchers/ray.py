@@ -26,24 +26,25 @@ class RayLauncher(Launcher):
     def __init__(
         self, folder: Path, *, ray_address: str | None = None, jobs: int | None = None, cpus: float = 1, gpus: float = 0
     ) -> None:
-        address = ray_address
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
-        try:
-            import ray
-        except ImportError as error:
-            raise MmgenError(
-                "--launcher ray needs the extra mmgen-plugin-compare[ray]: pip install 'mmgen-plugin-compare[ray]'."
-            ) from error
-        if address is not None and jobs is not None:
+        self.ray = _import_ray()
+        if ray_address is not None and jobs is not None:
             raise MmgenError(
                 "--jobs is for a Ray that is started here; on a cluster as many run at a time as its cores and GPUs "
                 "allow."
             )
-        self.ray = ray
+        self._connect(ray_address, jobs, cpus)
+        self.parallel = jobs
+        # A worker makes one run and ends, so that every run has a fresh process, as with the other launchers.
+        self.task = self.ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=1)(work)
+        self.running: dict[Any, str] = {}
+
+    def _connect(self, address: str | None, jobs: int | None, cpus: float) -> None:
+        """Join a cluster, or start a Ray here where there is no address."""
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(cpus))))
-        passed = {name: value for name, value in os.environ.items() if name.startswith("MMGEN_")}
+        variables = {name: value for name, value in os.environ.items() if name.startswith("MMGEN_")}
         options: dict[str, Any] = {
-            "runtime_env": {"env_vars": {**passed, "OMP_NUM_THREADS": threads}},
+            "runtime_env": {"env_vars": {**variables, "OMP_NUM_THREADS": threads}},
             "log_to_driver": False,
         }
         if address is None:
@@ -54,15 +55,11 @@ class RayLauncher(Launcher):
             }
             address = "local"
         try:
-            ray.init(address=address, logging_level=logging.ERROR, **options)
+            self.ray.init(address=address, logging_level=logging.ERROR, **options)
         except Exception as error:
             raise MmgenError(
                 f"--ray-address {address!r}: there is no Ray to work with: {str(error).splitlines()[0]}"
             ) from error
-        self.parallel = jobs
-        # A worker makes one run and ends, so that every run has a fresh process, as with the other launchers.
-        self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=1)(work)
-        self.running: dict[Any, str] = {}
 
     def submit(self, job: Job) -> None:
         """Give it to Ray, which starts it when there is room."""
@@ -89,3 +86,13 @@ class RayLauncher(Launcher):
     def close(self) -> None:
         """Leave the cluster, or end the Ray that was started here."""
         self.ray.shutdown()
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise MmgenError(
+            "--launcher ray needs the extra mmgen-plugin-compare[ray]: pip install 'mmgen-plugin-compare[ray]'."
+        ) from error
+    return ray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,8 @@ from mmgen.yaml_files import parse_yaml
 from ..worker import Job, work
 from .launcher import Launcher
 
-MINUTES, TIMEOUTS = (
-    240,
-    20,
-)  # of a job, unless --slurm time says otherwise, and how often one whose time is up is queued again
+MINUTES = 240  # of a job, unless --slurm time says otherwise
+TIMEOUTS = 20  # how often a job whose time is up is queued again
 NAMES = {"gpus": "gpus_per_node", "cpus": "cpus_per_task"}  # shorter words for what submitit calls otherwise
 
 
@@ -55,15 +53,8 @@ class SlurmLauncher(Launcher):
                 "--launcher slurm needs the extra mmgen-plugin-compare[slurm]: pip install "
                 "'mmgen-plugin-compare[slurm]'."
             ) from error
-        given = {NAMES.get(name, name): parse_yaml(value, f"--slurm {name}") for name, value in (slurm or {}).items()}
-        cluster = given.pop("cluster", "slurm")
-        known = sorted(SlurmExecutor._valid_parameters())
-        for name in given:
-            if name not in known:
-                raise MmgenError(
-                    f"--slurm {name}: there is no such option; there are "
-                    f"{listed([*NAMES, *known])}{nearest(name, known)}."
-                )
+        parameters = _parameters(slurm or {}, sorted(SlurmExecutor._valid_parameters()))
+        cluster = parameters.pop("cluster", "slurm")
         if cluster not in ("slurm", "local"):
             raise MmgenError(f"--slurm cluster: {cluster!r} is not right; it should be slurm or local.")
         try:
@@ -73,9 +64,9 @@ class SlurmLauncher(Launcher):
         except RuntimeError as error:
             raise MmgenError(f"--launcher slurm: {str(error).splitlines()[0]}") from error
         self.executor.update_parameters(
-            name="mmgen", **{f"slurm_{name}": value for name, value in {"time": MINUTES, **given}.items()}
+            name="mmgen", **{f"slurm_{name}": value for name, value in {"time": MINUTES, **parameters}.items()}
         )
-        threads = given.get("cpus_per_task")
+        threads = parameters.get("cpus_per_task")
         if threads is not None:
             os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # jobs inherit the environment
         self.running: dict[str, Any] = {}
@@ -98,3 +89,18 @@ class SlurmLauncher(Launcher):
 
     def close(self) -> None:
         """Nothing: what was submitted is Slurm's."""
+
+
+def _parameters(options: Mapping[str, str], known: Sequence[str]) -> dict[str, Any]:
+    """The options under submitit's names, parsed; with ``cluster``, which is not Slurm's.
+
+    Raises:
+        MmgenError: One that there is not.
+    """
+    parameters = {NAMES.get(name, name): parse_yaml(value, f"--slurm {name}") for name, value in options.items()}
+    for name in parameters:
+        if name != "cluster" and name not in known:
+            raise MmgenError(
+                f"--slurm {name}: there is no such option; there are {listed([*NAMES, *known])}{nearest(name, known)}."
+            )
+    return parameters

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ from mmgen.errors import MmgenError
 from mmgen.files import write_atomically, write_text
 from mmgen.runs import HISTORY, MODEL, RESULTS, Run, RunFolder, load_run
 
-from .card import model_card
-from .layout import CARD, HUB_CONFIG, HUB_FILES, REPOSITORY, HubFolder, hidden, without_paths
+from .card import CardContent, model_card
+from .layout import CARD, HUB_CONFIG, HUB_FILES, REPOSITORY, HubFolder, first_line, hidden, without_paths
 
 
 def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> Path:
@@ -31,29 +33,43 @@ def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> P
 
     Raises:
         MmgenError: A run that has not finished or is not in a folder, or a folder that cannot be written.
+
+    >>> import mmgen
+    >>> from mmgen_plugin_report import export_run
+    >>> data = mmgen.load_dataset("mfeat")
+    >>> model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
+    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/elbo")
+    >>> folder = export_run("runs/elbo", "exported")
+    >>> sorted(path.name for path in folder.iterdir())
+    ['README.md', 'config.json', 'history.jsonl', 'model.safetensors']
+    >>> mmgen.load_run("exported").config["objective"]["name"]
+    'elbo'
     """
     run = run if isinstance(run, Run) else load_run(run)
     source, to = run.folder, Path(to)
     if source is None:
         raise MmgenError("This run has no folder to export; train it with an output.")
-    source.tensors(MODEL)  # says what is wrong with the weights before anything is written
+    source.tensors(MODEL)  # tells what is wrong with the weights before anything is written
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise MmgenError(f"--to: {str(to)!r} is there already and not an empty folder; choose another name.")
     config, folders = without_paths(run.config)
-    environment = source.environment()
-    kept: dict[str, Any] = {key: environment[key] for key in ("versions", "components") if key in environment}
-    target = HubFolder(to)
+    environment = _shareable(source.environment())
+    card = CardContent(config, environment, run.results, run.history, folders, repository or to.name)
     try:
-        if "data" in environment:
-            kept["data"] = hidden(environment["data"])
         for name in (MODEL, HISTORY, RESULTS):
             if (source.path / name).exists():
-                write_atomically(to / name, lambda temporary, name=name: shutil.copyfile(source.path / name, temporary))  # type: ignore[misc]
-        write_text(to / CARD, model_card(config, kept, run.results, run.history, folders, repository or to.name))
-        target.write(config, kept)  # last: a folder with a configuration is complete
+                write_atomically(to / name, partial(shutil.copyfile, source.path / name))
+        write_text(to / CARD, model_card(card))
+        HubFolder(to).write(config, environment)  # last: a folder with a configuration is complete
     except OSError as error:
         raise MmgenError(f"--to: the folder {str(to)!r} cannot be written: {error.strerror}.") from error
     return to
+
+
+def _shareable(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions, components, and the data without local paths: what others may know of a run's environment."""
+    shared = {key: environment[key] for key in ("versions", "components") if key in environment}
+    return {**shared, "data": hidden(environment["data"])} if "data" in environment else shared
 
 
 def push(path: Path | str, repository: str) -> str:
@@ -62,13 +78,25 @@ def push(path: Path | str, repository: str) -> str:
     A repository that is not there yet is made, and is private: who publishes decides that on its page. Only the files
     of the layout are uploaded, whatever else lies in the folder.
 
+    Args:
+        path: Folder of a run, or an exported one.
+        repository: ``user/name``.
+
     Returns:
         The repository's address.
 
     Raises:
         MmgenError: A name that is not ``user/name``, no token, or what the Hub answered.
+
+    >>> import mmgen
+    >>> from mmgen_plugin_report import push
+    >>> data = mmgen.load_dataset("mfeat")
+    >>> model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
+    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/elbo")
+    >>> push("runs/elbo", "user/elbo-on-mfeat")
+    'https://huggingface.co/user/elbo-on-mfeat'
     """
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import get_token
 
     if not REPOSITORY.fullmatch(repository):
         raise MmgenError(f"--repo: {repository!r} is not the name of a repository; write it as user/name.")
@@ -79,23 +107,30 @@ def push(path: Path | str, repository: str) -> str:
             "HF_TOKEN."
         )
     with tempfile.TemporaryDirectory() as temporary:
-        exported = not RunFolder(path).holds_a_run and (Path(path) / HUB_CONFIG).is_file()
-        folder = (
-            Path(path)
-            if exported
-            else export_run(Path(path), Path(temporary) / repository.partition("/")[2], repository)
-        )
+        folder = _exported(Path(path), Path(temporary) / repository.partition("/")[2], repository)
         HubFolder(folder).config()
-        api = HfApi(token=token)
-        try:
-            api.create_repo(repository, private=True, exist_ok=True)
-            api.upload_folder(
-                repo_id=repository,
-                folder_path=str(folder),
-                allow_patterns=list(HUB_FILES),
-                commit_message="Upload of an mmgen run",
-            )
-        except Exception as error:  # of the client, of its transport, or what the server answered
-            reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-            raise MmgenError(f"The upload to {repository!r} did not succeed: {reason}.") from error
+        _upload(folder, repository, token)
     return f"https://huggingface.co/{repository}"
+
+
+def _exported(path: Path, to: Path, repository: str) -> Path:
+    """The folder itself where it is an exported one, otherwise an export of its run."""
+    if not RunFolder(path).holds_a_run and (path / HUB_CONFIG).is_file():
+        return path
+    return export_run(path, to, repository)
+
+
+def _upload(folder: Path, repository: str, token: str) -> None:
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=token)
+    try:
+        api.create_repo(repository, private=True, exist_ok=True)
+        api.upload_folder(
+            repo_id=repository,
+            folder_path=str(folder),
+            allow_patterns=list(HUB_FILES),
+            commit_message="Upload of an mmgen run",
+        )
+    except Exception as error:  # of the client, of its transport, or what the server answered
+        raise MmgenError(f"The upload to {repository!r} did not succeed: {first_line(error)}.") from error

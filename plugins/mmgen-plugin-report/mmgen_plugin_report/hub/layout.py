@@ -1,6 +1,4 @@
-"""The layout of the Hugging Face Hub: a run as ``config.json``, ``model.safetensors`` and a card, without anything of
-the machine that it was made on.
-"""
+"""The layout of the Hugging Face Hub: ``config.json``, weights and a card, without anything of the run's machine."""
 
 from __future__ import annotations
 
@@ -39,28 +37,29 @@ def last_part(path: str) -> str:
 
 
 def without_paths(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A run's configuration with ``./`` and the last part of each local path in its place, and the options that had
-    one, by their dotted names.
+    """A run's configuration with local paths shortened, and the dotted names of the options that had one.
+
+    ``./`` and the last part of a path stand in its place.
 
     An option is kept, not dropped: without its folder a dataset might quietly simulate instead. With a file that is
     nowhere it says what is missing; and ``./`` keeps the name from being read as that of a data set on the Hub.
     """
-    found: list[str] = []
+    options: list[str] = []
 
     def cleaned(value: Any, where: str) -> Any:
         if isinstance(value, Mapping):
-            return {key: cleaned(each, f"{where}.{key}") for key, each in value.items()}
+            return {key: cleaned(item, f"{where}.{key}") for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [cleaned(each, where) for each in value]
+            return [cleaned(item, where) for item in value]
         if isinstance(value, str) and is_local_path(value):
-            found.append(where)
+            options.append(where)
             return f"./{last_part(value)}"
         return value
 
     shown = {
         section: cleaned(value, section) if section in _WITH_FOLDERS else value for section, value in config.items()
     }
-    return shown, list(dict.fromkeys(found))
+    return shown, list(dict.fromkeys(options))
 
 
 def hide_paths(text: str) -> str:
@@ -75,16 +74,14 @@ def hide_paths(text: str) -> str:
 def hidden(value: Any) -> Any:
     """The same for every string in nested lists and mappings."""
     if isinstance(value, Mapping):
-        return {key: hidden(each) for key, each in value.items()}
+        return {key: hidden(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [hidden(each) for each in value]
+        return [hidden(item) for item in value]
     return hide_paths(value) if isinstance(value, str) else value
 
 
 class HubFolder(RunFolder):
-    """A run's folder in the layout of the Hub: ``config.json`` holds the configuration and what the run was made
-    with.
-    """
+    """A run's folder in the layout of the Hub: ``config.json`` has the configuration and the environment."""
 
     @property
     def holds_a_run(self) -> bool:
@@ -124,9 +121,7 @@ class HubFolder(RunFolder):
 
 
 def open_run(path: str | Path) -> HubFolder | None:
-    """What ``mmgen.load_run`` opens beside the folders of runs: an exported folder, or a repository on the Hub by its
-    name.
-    """
+    """What ``mmgen.load_run`` opens beside folders of runs: an exported folder, or a repository on the Hub by name."""
     folder = HubFolder(path)
     if folder.holds_a_run:
         return folder
@@ -140,8 +135,13 @@ def download(repository: str) -> HubFolder:
     try:
         return HubFolder(snapshot_download(repository, allow_patterns=list(HUB_FILES)))
     except Exception as error:  # of the client, of its transport, or of the repository
-        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise MmgenError(
             f"There is no run in the folder {repository!r}, and the repository of that name could not be read from "
-            f"the Hub: {reason}."
+            f"the Hub: {first_line(error)}."
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error of others says, as the end of a sentence."""
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__

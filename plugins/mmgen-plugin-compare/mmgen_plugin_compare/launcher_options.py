@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmgen import MmgenError
+
+if TYPE_CHECKING:
+    from .request import Execution
 
 LauncherName = Annotated[str, typer.Option("--launcher", help="Where runs are made: mmgen list launchers.")]
 Jobs = Annotated[int | None, typer.Option(help="Runs at a time on this machine; 1 by default.")]
@@ -21,20 +24,28 @@ Slurm = Annotated[
 ]
 
 
-def engine(
-    jobs: int | None, ray_address: str | None, cpus: float | None, gpus: float | None, slurm: list[str] | None
-) -> dict[str, Any]:
-    """The options as :func:`mmgen_plugin_compare.launchers.make_launcher` takes them."""
-    return {
+def execution(
+    launcher: str,
+    jobs: int | None,
+    ray_address: str | None,
+    cpus: float | None,
+    gpus: float | None,
+    slurm: list[str] | None,
+) -> Execution:
+    """Where runs are made, from the options of a command."""
+    from .request import Execution
+
+    options = {
         "jobs": jobs,
         "ray_address": ray_address,
         "cpus": cpus,
         "gpus": gpus,
-        "slurm": dict(pair(text) for text in slurm or []),
+        "slurm": dict(_key_and_value(text) for text in slurm or []),
     }
+    return Execution(launcher, options)
 
 
-def pair(text: str) -> tuple[str, str]:
+def _key_and_value(text: str) -> tuple[str, str]:
     """``key=value`` of ``--slurm``."""
     key, equals, value = text.partition("=")
     if not key or not equals:
