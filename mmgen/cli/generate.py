@@ -60,7 +60,7 @@ def command(
         table = None
         drawn = model.generate(targets=wanted, samples=(n or 8) * samples)
         values = {name: value.unflatten(0, (samples, n or 8)) for name, value in drawn.items()}
-        if model.objective.prior_for.dynamic:
+        if model.objective.dynamic_prior:
             console().print(
                 "The prior of this objective depends on data; these samples are decoded from N(0, I).", highlight=False
             )

@@ -157,7 +157,7 @@ class Coherence(Metric):
         """How often the classes of everything that is drawn from the prior are the same."""
         first = next(iter(drawn.values()))
         agreed = np.all([(classes == first) & (classes >= 0) for classes in drawn.values()], axis=0)
-        dynamic = "the prior depends on data: from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
+        dynamic = "the prior depends on data: from N(0, I)" if evaluation.model.objective.dynamic_prior else ""
         note = "; ".join(said for said in (doubted, dynamic) if said)
         target = summed_over(drawn, evaluation.names)
         return [row("joint", agreed.mean(), len(agreed), given="prior", target=target, label=label, note=note)]

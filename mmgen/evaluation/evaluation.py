@@ -192,7 +192,7 @@ class Evaluation:
                 posterior = self.model.objective.posterior(self.model, batch, experts, given)
                 means.append(posterior.mean.cpu())
                 samples.append(self.model.latents(posterior)[0].cpu())
-                if not self.model.objective.aggregate.shared:
+                if not self.model.objective.shared:
                     own.append(experts.rsample().cpu())
         wanted = masks.cpu()[:, None]
         complete = (table.available | ~wanted).all(-1)
@@ -229,7 +229,7 @@ class Evaluation:
         own latents.
         """
         if not given:
-            own = 0 if self.model.objective.aggregate.shared else 1 + self.names.index(target)
+            own = 0 if self.model.objective.shared else 1 + self.names.index(target)
             with self.seeded(1_000_003 + own):
                 return self.model.sample_prior(self.max_rows).cpu()
         latents = self.latents()

@@ -81,7 +81,7 @@ def conditional_grid(
 def prior_grid(evaluation: Evaluation, items: int = 10) -> Figure:
     """Draws from the prior: a row per modality, a column per draw."""
     values = {name: evaluation.generated((), name, range(items))[None] for name in evaluation.targets}
-    dynamic = "; the prior depends on data: drawn from N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
+    dynamic = "; the prior depends on data: drawn from N(0, I)" if evaluation.model.objective.dynamic_prior else ""
     return conditional_grid(
         evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{said(evaluation)}"
     )

@@ -86,6 +86,8 @@ class LogLikelihood(Metric):
         scores = [name for name, p in zip(evaluation.names, model.likelihoods, strict=True) if not p.normalised]
         if scores:
             return f"what the model has in the place of log p(x|z) of {listed(scores)} is not normalised"
+        if not model.objective.infers(model, ()):
+            return "the model has no prior p(z)"
         return None
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
@@ -111,7 +113,7 @@ class LogLikelihood(Metric):
                 for subset in given:
                     for (measure, target), values in self._conditional(evaluation, batch, experts, subset).items():
                         found.setdefault((measure, "+".join(subset), target), []).append(values)
-        prior = "the prior depends on data: under N(0, I)" if evaluation.model.objective.prior_for.dynamic else ""
+        prior = "the prior depends on data: under N(0, I)" if evaluation.model.objective.dynamic_prior else ""
         rows: list[Row] = []
         sizes: dict[tuple[str, int], list[Row]] = {}
         few = min(FEW, self.config.samples / 2)
@@ -149,7 +151,7 @@ class LogLikelihood(Metric):
         model, names = evaluation.model, evaluation.names
         prior = model.unconditional_prior(len(batch))
         proposals: list[tuple[list[str], Gaussian | Mixture]]
-        if model.objective.aggregate.shared:
+        if model.objective.shared:
             proposals = [(names, model.objective.posterior(model, batch, experts, batch.available))]
         else:
             proposals = [([name], experts[m]) for m, name in enumerate(names)]
@@ -175,7 +177,7 @@ class LogLikelihood(Metric):
         posterior = model.objective.posterior(model, batch, experts, mask & batch.available)
         prior = model.unconditional_prior(len(batch))
         complete = (batch.available | ~mask).all(-1)
-        weighted = "importance" in self.config.conditional and model.objective.aggregate.shared
+        weighted = "importance" in self.config.conditional and model.objective.shared
         each: dict[str, list[Tensor]] = {name: [] for name in names if name not in given}
         log_w: list[Tensor] = []
         for count in self._chunks(evaluation, len(batch)):

@@ -61,7 +61,8 @@ class MultimodalVAE(nn.Module):
             self.decoders.append(decoder)
             self.likelihoods.append(modality.make_likelihood() if generated else nn.Identity())
         self.objective = objective
-        objective.prior_for.build(self)
+        if objective.prior is not None:
+            objective.prior_for.build(self)
         objective.build(self)
 
     @classmethod
@@ -113,13 +114,14 @@ class MultimodalVAE(nn.Module):
     def rebuild(cls, description: Mapping[str, Any]) -> MultimodalVAE:
         """An untrained model from what :attr:`description` says (a run's configuration), without any data."""
         objective = dict(description["objective"])
-        chosen = make_objective(objective.pop("name"), objective, description["aggregator"], description["prior"])
+        chosen = make_objective(
+            objective.pop("name"), objective, description.get("aggregator"), description.get("prior")
+        )
         modalities = change_modalities({}, description["modalities"])
         labels = {name: tuple(classes) for name, classes in description.get("labels", {}).items()}
         model = cls(modalities, chosen.build(), validated(ModelConfig, description["model"], "model"), labels)
-        model.description = {
-            key: description[key] for key in ("objective", "aggregator", "prior", "model", "modalities", "labels")
-        }
+        sections = ("objective", "aggregator", "prior", "model", "modalities", "labels")
+        model.description = {key: description[key] for key in sections if key in description}
         return model
 
     def fit_transforms(self, train: Table) -> None:
@@ -282,7 +284,7 @@ class MultimodalVAE(nn.Module):
         experts = self.experts(batch)
         given = given & batch.available
         shared = self.latents(self.objective.posterior(self, batch, experts, given), samples)
-        if self.objective.aggregate.shared:
+        if self.objective.shared:
             return [self.decoder_input(shared, target, batch, given) for target in targets]
         own = experts.rsample((samples,))
         seen = given[..., None]
@@ -321,7 +323,12 @@ class MultimodalVAE(nn.Module):
     def unconditional_prior(self, count: int) -> Reference:
         """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row, which is a picture rather than
         the model's own claim.
+
+        Raises:
+            MmgenError: The objective has no prior.
         """
+        if self.objective.prior is None:
+            self._check_given(())
         floating = (value for value in self.state_dict().values() if value.is_floating_point())
         parameter = next(floating, self.objective.step.new_zeros((), dtype=torch.get_default_dtype()))
         shape = (len(self.modalities), count, self.config.latent_dim)
