@@ -94,14 +94,20 @@ class MMVAMP(Objective):
         experts = model.experts(batch)  # [M, B, D]
         z = experts.rsample((self.config.samples,))  # [K, M, B, D]
         log_likelihood = model.log_likelihood(z.transpose(0, 1), batch, own=True).mean(1)  # [M, B]
-        estimator, warmup = self.config.estimator, self.config.warmup_steps
-        divergence = self.divergence(estimator, model, experts, batch.available, z)  # [M, B]
-        if warmup and estimator != "pairwise":
-            pairwise = self.divergence("pairwise", model, experts, batch.available, z)
-            divergence = torch.where(self.step < warmup, pairwise, divergence)
-        return Terms(log_likelihood, divergence.where(batch.available.T, 0.0).sum(0))
+        return Terms(log_likelihood, self.divergence(model, experts, batch.available, z))
 
     def divergence(
+        self, model: MultimodalVAE, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]
+    ) -> Float[Tensor, " B"]:
+        """The chosen estimate of R; rows that have no modality have 0."""
+        estimator, warmup = self.config.estimator, self.config.warmup_steps
+        to_prior = self._estimate(estimator, model, experts, available, z)
+        if warmup and estimator != "pairwise":
+            pairwise = self._estimate("pairwise", model, experts, available, z)
+            to_prior = torch.where(self.step < warmup, pairwise, to_prior)
+        return to_prior.where(available.T, 0.0).sum(0)
+
+    def _estimate(
         self,
         estimator: Estimator,
         model: MultimodalVAE,
@@ -109,7 +115,7 @@ class MMVAMP(Objective):
         available: Bool[Tensor, "B M"],
         z: Float[Tensor, "K M B D"],
     ) -> Float[Tensor, "M B"]:
-        """An estimate of each modality's part of R; it means nothing for modalities that a row lacks."""
+        """Each modality's divergence from the prior; it means nothing for modalities that a row lacks."""
         log_alpha, log_rest = self._log_weights(experts.mean)
         q, prior = experts[:, None], self.prior_for(model, experts, available)  # a mixture of M components
         if estimator == "mc":
