@@ -42,12 +42,12 @@ def replaced(component: Aggregator | Prior) -> Iterator[None]:
 
 
 def results(model: MultimodalVAE, batch: Batch) -> list[Tensor]:
-    """The terms of a batch, with the noise of one seed, and the moments of posteriors given one modality and all."""
+    """Terms of a batch, with the noise of one seed, and moments of the posteriors given one, some and all modalities."""
     torch.manual_seed(0)
     with torch.no_grad():
         terms = model(batch)
         names = list(model.modalities)
-        posteriors = [model.posterior(batch, model.mask(batch, given)) for given in (names[:1], names)]
+        posteriors = [model.posterior(batch, model.mask(batch, given)) for given in (names[:1], names[1:], names)]
     moments = [value for posterior in posteriors for value in (posterior.mean, posterior.variance)]
     return [terms.log_likelihood, terms.divergence, *terms.others.values(), *moments]
 
