@@ -42,7 +42,7 @@ def replaced(component: Aggregator | Prior) -> Iterator[None]:
 
 
 def results(model: MultimodalVAE, batch: Batch) -> list[Tensor]:
-    """Terms of a batch, with the noise of one seed, and moments of the posteriors given one, some and all modalities."""
+    """Terms of a batch, with the noise of one seed, and moments of posteriors given one, some and all modalities."""
     torch.manual_seed(0)
     with torch.no_grad():
         terms = model(batch)
