@@ -83,8 +83,8 @@ def _facts(kind: str, component: Any) -> dict[str, str]:
     if kind == "objectives":
         bounds = {"joint": "of log p(X)", "own": "of the sum of log p(x_m)", None: "none claimed"}
         return {
-            "aggregator": f"{component.aggregator} by default; can be {_any(component.aggregators, 'aggregators')}",
-            "prior": f"{component.prior} by default; can be {_any(component.priors, 'priors')}",
+            "aggregator": _choice(component.aggregator, component.aggregators, "aggregators"),
+            "prior": _choice(component.prior, component.priors, "priors"),
             "lower bound": bounds[component.bound],
             "trains on rows with missing modalities": "yes" if component.supports_missing else "no",
             "needs labels": "yes" if component.needs_labels else "no",
@@ -96,12 +96,12 @@ def _facts(kind: str, component: Any) -> dict[str, str]:
     return {}
 
 
-def _any(names: tuple[str, ...] | None, kind: str) -> str:
-    return (
-        ", ".join(names)
-        if names is not None
-        else "any of " + ", ".join(sorted({entry.name for entry in entries(kind)}))
-    )
+def _choice(default: str | None, names: tuple[str, ...] | None, kind: str) -> str:
+    if default is None:
+        return "none"
+    if names is None:
+        names = ("any of " + ", ".join(sorted({entry.name for entry in entries(kind)})),)
+    return f"{default} by default; can be {', '.join(names)}"
 
 
 def _show_recipe(name: str, as_json: bool) -> None:

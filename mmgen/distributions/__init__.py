@@ -1,11 +1,9 @@
-"""Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods: the only place where
-such algebra lives.
-"""
+"""Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods, all in one place."""
 
 from ..bounds import bounded
-from .divergences import Reference, geometric_jensen_shannon, kl_divergence
+from .divergences import Reference, kl_divergence
 from .experts import everything, geometric_mean, mean_of_experts, over_modalities, product_of_experts, singletons
-from .gaussian import Gaussian, kl_gaussians, pairwise_kl, standard_normal
+from .gaussian import Gaussian, kl_gaussians, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
 from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
 from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
@@ -33,7 +31,6 @@ __all__ = [
     "bounded",
     "central_noise",
     "everything",
-    "geometric_jensen_shannon",
     "geometric_mean",
     "kl_divergence",
     "kl_gaussians",
@@ -44,7 +41,6 @@ __all__ = [
     "mixture_of_experts",
     "normal_noise",
     "over_modalities",
-    "pairwise_kl",
     "powerset",
     "product_of_experts",
     "random_strata",

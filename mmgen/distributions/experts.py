@@ -43,8 +43,9 @@ def product_of_experts(
     *,
     weights: Float[Tensor, "*lead_or_none #M"] | None = None,
     prior: bool | float | Float[Tensor, "*lead_prior #B"] = False,
+    reference: Gaussian | None = None,
 ) -> Products:
-    """The normalised product Π_m q_m^{w_m} · N(0, I)^{w_0} over the given experts: again a Gaussian, ``[..., B, D]``.
+    """The normalised product Π_m q_m^{w_m} · p^{w_0} over the given experts: again a Gaussian, ``[..., B, D]``.
 
     Args:
         experts: ``[M, B, D]``.
@@ -52,14 +53,21 @@ def product_of_experts(
             everything by default.
         weights: Exponents w_m, one per modality or ``[..., B, M]`` (or ``[..., B, 1]``, the same for all); 1 by
             default.
-        prior: Exponent w_0 of the standard normal expert: a number, or one per row and subset ``[..., B]``.
+        prior: Exponent w_0 of p: a number, or one per row and subset ``[..., B]``.
+        reference: p, ``[B, D]``; N(0, I) by default.
     """
     mask = everything(experts) if given is None else given
     exponents = mask.to(experts.mean.dtype) if weights is None else mask * weights.to(experts.mean.dtype)
     standard = torch.as_tensor(prior, dtype=exponents.dtype, device=exponents.device)
-    standard = torch.where(over_modalities(exponents) > 0, standard, 1.0)  # nothing given: N(0, I)
-    with_standard = experts.map(lambda value: F.pad(value, (0, 0, 0, 0, 0, 1)))  # its mean and log-variance are 0
-    return Products(with_standard, torch.cat([exponents.expand(*standard.shape, -1), standard[..., None]], -1))
+    standard = torch.where(over_modalities(exponents) > 0, standard, 1.0)  # nothing given: p
+    if reference is None:
+        with_prior = experts.map(lambda value: F.pad(value, (0, 0, 0, 0, 0, 1)))  # its mean and log-variance are 0
+    else:
+        with_prior = Gaussian(
+            torch.cat([experts.mean, reference.mean[None]]),
+            torch.cat([experts.log_variance, reference.log_variance[None]]),
+        )
+    return Products(with_prior, torch.cat([exponents.expand(*standard.shape, -1), standard[..., None]], -1))
 
 
 def geometric_mean(
@@ -68,24 +76,27 @@ def geometric_mean(
     *,
     weights: Float[Tensor, " M"] | None = None,
     prior: bool | float | Float[Tensor, "*lead_prior B"] = False,
+    reference: Gaussian | None = None,
 ) -> Gaussian:
     """The product of the given experts with exponents that sum to one.
 
-    The "dynamic prior" of Sutter et al. 2020 (MMJSD), Eq. 8.
+    The "dynamic prior" of Sutter et al. 2020 (https://arxiv.org/abs/2006.08242), Eq. 8.
 
     Args:
         experts: ``[M, B, D]``.
         given: Which experts each row may use; all by default.
         weights: Positive weights, in proportion to which the experts have their exponents; equal by default.
-        prior: The weight of N(0, I), as of one more expert: a number, or one per row and subset ``[..., B]``; True is
-            1.
+        prior: The weight of p, as of one more expert: a number, or one per row and subset ``[..., B]``; True is 1.
+        reference: p, ``[B, D]``; N(0, I) by default.
     """
     mask = everything(experts) if given is None else given
-    parts = mask.to(experts.mean.dtype) if weights is None else mask * weights.to(experts.mean.dtype)
-    standard = torch.as_tensor(prior, dtype=parts.dtype, device=parts.device)
-    total = parts.sum(-1) + standard
+    shares = mask.to(experts.mean.dtype) if weights is None else mask * weights.to(experts.mean.dtype)
+    standard = torch.as_tensor(prior, dtype=shares.dtype, device=shares.device)
+    total = shares.sum(-1) + standard
     total = total.where(total > 0, 1.0)
-    return product_of_experts(experts, mask, weights=parts / total[..., None], prior=standard / total)
+    return product_of_experts(
+        experts, mask, weights=shares / total[..., None], prior=standard / total, reference=reference
+    )
 
 
 def mean_of_experts(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .random import normal_noise
@@ -57,6 +57,10 @@ class Gaussian:
     def __getitem__(self, index: Any) -> Gaussian:
         return self.map(lambda value: value[index])
 
+    def where(self, rows: Bool[Tensor, "*lead B"]) -> Gaussian:
+        """The same in ``rows``, N(0, I) in the others: ``[..., B, D]``."""
+        return self.map(lambda value: torch.where(rows[..., None], value, 0.0))
+
     def choose(self, chosen: Int[Tensor, "*any B"]) -> Gaussian:
         """Of Gaussians ``[..., C, B, D]`` one per row: :func:`choose`."""
         return self.map(lambda value: choose(value, chosen))
@@ -94,8 +98,3 @@ def kl_gaussians(q: Gaussian, p: Gaussian) -> Float[Tensor, "*batch"]:
     """
     log_ratio = q.log_variance - p.log_variance
     return 0.5 * (torch.expm1(log_ratio) - log_ratio + (q.mean - p.mean).square() * p.precision).sum(-1)
-
-
-def pairwise_kl(experts: Gaussian) -> Float[Tensor, "M M *batch"]:
-    """KL(q_m ‖ q_j) for all pairs of experts: entry ``[m, j]``."""
-    return kl_gaussians(experts[:, None], experts[None])

@@ -86,6 +86,8 @@ class LogLikelihood(Metric):
         scores = [name for name, p in zip(evaluation.names, model.likelihoods, strict=True) if not p.normalised]
         if scores:
             return f"what the model has in the place of log p(x|z) of {listed(scores)} is not normalised"
+        if not model.infers(()):
+            return "the model has no prior p(z)"
         return None
 
     def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:

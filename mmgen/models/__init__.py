@@ -2,10 +2,11 @@
 
 from .aggregator import Aggregator, AggregatorConfig
 from .building import ModelConfig
+from .declarations import ObjectiveConfig
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
 from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
-from .objective import Objective, ObjectiveConfig
+from .objective import Objective
 from .prior import Prior, PriorConfig
 from .terms import Terms
 

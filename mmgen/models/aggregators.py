@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..distributions import (
+    Component,
     Gaussian,
     Mixture,
     mean_of_experts,
@@ -66,8 +67,8 @@ class MixtureOfExperts(Aggregator):
     Source: Shi et al. 2019 (MMVAE), Eq. 3.
     """
 
-    def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
-        """``[..., M, B, D]``."""
+    def forward(self, experts: Component, given: Bool[Tensor, "*lead B M"]) -> Mixture:
+        """``[..., M, B, D]``, of Gaussian or Laplace experts."""
         return mixture_of_experts(experts, given)
 
 

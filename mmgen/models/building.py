@@ -52,8 +52,9 @@ class Chosen:
     description: dict[str, Any]
 
     def build(self) -> Objective:
-        """A new objective with its aggregator and prior."""
-        return self.objective(self.options, self.aggregator[0](self.aggregator[1]), self.prior[0](self.prior[1]))
+        """A new objective with its aggregator and prior, None where it declares none."""
+        aggregate, prior = (part and part[0](part[1]) for part in (self.aggregator, self.prior))
+        return self.objective(self.options, aggregate, prior)
 
     def model_config(self, data: Data, given: Mapping[str, Any]) -> ModelConfig:
         """Latent dimensions and β: given, else the objective's, else the dataset's defaults."""
@@ -80,15 +81,20 @@ def make_objective(
     """Load and validate an objective with its aggregator and prior.
 
     Raises:
-        MmgenError: An unknown name or option, a combination that the objective cannot mean, more modalities than it is
-            for, or labels that it needs and the data lack.
+        MmgenError: An unknown name or option, a combination that the objective cannot mean, an aggregator or prior for
+            one that declares none, more modalities than it is for, or labels that it needs and the data lack.
     """
     name = name_of("objectives", objective)
     kind: type[Objective] = load_component("objectives", objective)
     config = validated(kind.Config, options, "objective")
-    chosen = {}
+    chosen: dict[str, tuple[Any, Any, str]] = {}
     description: dict[str, Any] = {"objective": {"name": name, **config.model_dump(mode="json")}}
     for part, section, default in (("aggregator", aggregator, kind.aggregator), ("prior", prior, kind.prior)):
+        if default is None:
+            if section:
+                absence = {"aggregator": "aggregates nothing", "prior": "has no prior"}[part]
+                raise MmgenError(f"The objective {name!r} {absence}; leave the {part} out.")
+            continue
         wanted, given = named(f"{part}s", section, default)
         component = load(f"{part}s", wanted)
         usual = {
@@ -99,8 +105,8 @@ def make_objective(
         part_config = validated(component.Config, {**usual, **given}, part)
         chosen[part] = (component, part_config, wanted)
         description[part] = {"name": wanted, **part_config.model_dump(mode="json")}
-    kind.check_components(name, chosen["aggregator"][2], chosen["prior"][2])
-    for option in () if chosen["aggregator"][0].mixes else kind.of_mixtures:
+    kind.check_components(name, {part: wanted for part, (_, _, wanted) in chosen.items()})
+    for option in () if "aggregator" not in chosen or chosen["aggregator"][0].mixes else kind.of_mixtures:
         if getattr(config, option) != default_of(kind.Config, option):
             raise MmgenError(
                 f"objective.{option} does nothing with the aggregator {chosen['aggregator'][2]!r}, which gives no "
@@ -114,4 +120,5 @@ def make_objective(
         )
     if kind.needs_labels and data is not None and not data.labels:
         raise MmgenError(f"The objective {name!r} needs labels, and the dataset {data.name!r} has none.")
-    return Chosen(name, kind, config, chosen["aggregator"][:2], chosen["prior"][:2], description)
+    aggregate, prior_for = (chosen[part][:2] if part in chosen else None for part in ("aggregator", "prior"))
+    return Chosen(name, kind, config, aggregate, prior_for, description)

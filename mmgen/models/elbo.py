@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..data.batch import Batch
 from ..distributions import Mixture, kl_divergence
+from .declarations import ObjectiveConfig
 from .model import MultimodalVAE
-from .objective import Objective, ObjectiveConfig
+from .objective import Objective
 from .terms import Terms
 
 
@@ -56,7 +57,7 @@ def elbo_terms(objective: Objective, model: MultimodalVAE, batch: Batch, *, stra
     """The equation of :class:`ELBO`, for objectives that are it with other defaults."""
     experts = model.experts(batch)
     prior = objective.prior_for(model, experts, batch.available)
-    if not objective.aggregate.shared:
+    if not objective.shared:
         z = experts.rsample()
         divergence = kl_divergence(experts, prior, z)
         return Terms(model.log_likelihood(z, batch, own=True), divergence.where(batch.available.T, 0.0).sum(0))

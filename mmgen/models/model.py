@@ -23,7 +23,8 @@ from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
 from ..options import validated
 from .building import Component, ModelConfig, likelihood_weights, make_objective
-from .objective import Objective, ObjectiveConfig
+from .declarations import ObjectiveConfig
+from .objective import Objective
 from .terms import Terms
 
 Given = Sequence[str] | Tensor | None  # names of modalities, masks that broadcast to [..., B, M], or all that rows have
@@ -63,7 +64,8 @@ class MultimodalVAE(nn.Module):
             self.decoders.append(decoder)
             self.likelihoods.append(modality.make_likelihood() if generated else nn.Identity())
         self.objective = objective
-        objective.prior_for.build(self)
+        if objective.prior is not None:
+            objective.prior_for.build(self)
         objective.build(self)
 
     @classmethod
@@ -115,13 +117,14 @@ class MultimodalVAE(nn.Module):
     def rebuild(cls, description: Mapping[str, Any]) -> MultimodalVAE:
         """An untrained model from what :attr:`description` says (a run's configuration), without any data."""
         objective = dict(description["objective"])
-        chosen = make_objective(objective.pop("name"), objective, description["aggregator"], description["prior"])
+        chosen = make_objective(
+            objective.pop("name"), objective, description.get("aggregator"), description.get("prior")
+        )
         modalities = change_modalities({}, description["modalities"])
         labels = {name: tuple(classes) for name, classes in description.get("labels", {}).items()}
         model = cls(modalities, chosen.build(), validated(ModelConfig, description["model"], "model"), labels)
-        model.description = {
-            key: description[key] for key in ("objective", "aggregator", "prior", "model", "modalities", "labels")
-        }
+        sections = ("objective", "aggregator", "prior", "model", "modalities", "labels")
+        model.description = {key: description[key] for key in sections if key in description}
         return model
 
     def fit_transforms(self, train: Table) -> None:
@@ -143,14 +146,14 @@ class MultimodalVAE(nn.Module):
     @property
     def shares_latent(self) -> bool:
         """Whether all modalities are decoded from one latent; otherwise each has its own."""
-        return self.objective.aggregate.shared
+        return self.objective.shared
 
     @property
     def has_dynamic_prior(self) -> bool:
         """Whether the prior depends on the data of a row, so that drawing from N(0, I) is a picture rather than the
         model's own claim.
         """
-        return self.objective.prior_for.dynamic
+        return self.objective.dynamic_prior
 
     def forward(self, batch: Batch) -> Terms:
         """The objective's terms for a batch."""
@@ -417,7 +420,12 @@ class MultimodalVAE(nn.Module):
     def unconditional_prior(self, count: int) -> Reference:
         """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row, which is a picture rather than
         the model's own claim.
+
+        Raises:
+            MmgenError: The objective has no prior.
         """
+        if self.objective.prior is None:
+            self._check_given(())
         floating = (value for value in self.state_dict().values() if value.is_floating_point())
         parameter = next(floating, self.objective.step.new_zeros((), dtype=torch.get_default_dtype()))
         shape = (len(self.modalities), count, self.config.latent_dim)

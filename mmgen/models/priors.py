@@ -148,6 +148,10 @@ class VampPrior(Prior):
 
     def build(self, model: MultimodalVAE) -> None:
         """One pseudo-input per component and modality."""
+        if model.objective.aggregator is None:
+            raise MmgenError(
+                "The prior 'vamp' is made of aggregated posteriors, and this objective aggregates nothing."
+            )
         for name, modality in model.modalities.items():
             if isinstance(modality.transform(), Codes):
                 raise MmgenError(

@@ -19,15 +19,18 @@ OBJECTIVES = sorted(entry.name for entry in entries("objectives"))
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_combination_trains_or_is_refused(objective):
     data, kind = toy_data(("vector", "counts")), load("objectives", objective)
+    declared = {"aggregator": kind.aggregator, "prior": kind.prior}
+    possible = {"aggregator": kind.aggregators, "prior": kind.priors}
     trained = 0
-    for aggregator, prior in itertools.product(AGGREGATORS, PRIORS):
-        possible = all(
-            chosen is None or name in chosen for chosen, name in ((kind.aggregators, aggregator), (kind.priors, prior))
-        )
-        if not possible:
-            with pytest.raises(MmgenError, match="it can use"):
-                make_model(objective, data, aggregator=aggregator, prior=prior)
+    for names in itertools.product([None, *AGGREGATORS], [None, *PRIORS]):
+        chosen = dict(zip(("aggregator", "prior"), names))
+        absent = [part for part, name in chosen.items() if name and declared[part] is None]
+        refused = [part for part, name in chosen.items() if name and name not in (possible[part] or (name,))]
+        if absent or refused:
+            with pytest.raises(MmgenError, match="aggregates nothing|has no prior" if absent else "it can use"):
+                make_model(objective, data, **chosen)
             continue
+        aggregator, prior = names
         model = make_model(objective, data, aggregator=aggregator, prior=prior).train()
         torch.manual_seed(0)
         value = model(data.train[:8]).value(0.5)
@@ -36,6 +39,10 @@ def test_every_combination_trains_or_is_refused(objective):
             value.mean().backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None and parameter.grad.isfinite().all(), (aggregator, prior, name)
-        assert model.sample_prior(3).shape == (3, 3)
+        if kind.prior is None:
+            with pytest.raises(MmgenError, match="has no prior to generate from"):
+                model.sample_prior(3)
+        else:
+            assert model.sample_prior(3).shape == (3, 3)
         trained += 1
     assert trained

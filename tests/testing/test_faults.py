@@ -46,7 +46,7 @@ from mmgen.testing import (
 
 class Copy(ELBO):
     def terms(self, model, batch):
-        q = self.aggregate(self.experts(model, batch), self.seen(batch)).components[0]
+        q = self.joint(self.experts(model, batch), self.seen(batch))
         z = self.latents(q)
         likelihood = self.likelihood(model, z, batch)
         return Terms(likelihood, self.divergence(model, q))
@@ -57,6 +57,9 @@ class Copy(ELBO):
     def seen(self, batch):
         return batch.available
 
+    def joint(self, experts, given):
+        return self.aggregate(experts, given).components[0]
+
     def latents(self, q):
         return q.rsample()
 
@@ -64,7 +67,27 @@ class Copy(ELBO):
         return model.log_likelihood(z, batch)
 
     def divergence(self, model, q):
+        return kl_gaussians(q, self.prior_for(model, q[None], torch.ones(len(q.mean), 1, dtype=torch.bool)))
+
+
+class PriorIgnored(Copy):
+    def divergence(self, model, q):
         return kl_gaussians(q, standard_normal(q))
+
+
+class AggregatorIgnored(Copy):
+    def joint(self, experts, given):
+        return product_of_experts(experts, given, prior=True)
+
+    def posterior(self, model, batch, experts, given):
+        return Mixture.of(product_of_experts(experts, given, prior=True))
+
+
+class PriorFromNowhere(PriorIgnored):
+    prior = None
+
+    def infers(self, model, given):
+        return True
 
 
 class ReversedKL(Copy):
@@ -626,6 +649,9 @@ GOOD = {
     MeanLength: METRIC,
 }
 FAULTS = [
+    (PriorIgnored, OBJECTIVE, "test_the_prior_is_used"),
+    (AggregatorIgnored, OBJECTIVE, "test_the_aggregator_is_used"),
+    (PriorFromNowhere, OBJECTIVE, "test_the_prior_is_used"),
     (ReversedKL, OBJECTIVE, "test_the_bound_holds"),
     (MaskIgnored, OBJECTIVE, "test_what_is_missing_does_not_matter"),
     (EncodersSeePlaceholders, OBJECTIVE, "test_what_is_missing_does_not_matter"),

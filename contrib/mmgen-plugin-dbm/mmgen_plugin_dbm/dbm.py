@@ -21,11 +21,10 @@ LAYERS = ("image1", "text1", "image2", "text2", "joint")
 
 
 class DBM(Objective):
-    r"""A deep Boltzmann machine of standardised image features and tags: two binary hidden layers above each, and a
-    binary joint layer above both.
+    r"""A deep Boltzmann machine of image features and tags: two hidden layers above each, a joint one above both.
 
-    Energy: :class:`.machine.Machine`. The image path has Gaussian units of variance 1, the text path a replicated
-    softmax: as many draws as a row has tags.
+    Image features are standardised, hidden units binary. Energy: :class:`.machine.Machine`. The image path has Gaussian
+    units of variance 1, the text path a replicated softmax: as many draws as a row has tags.
 
     Training is greedy: each layer is the hidden side of a restricted Boltzmann machine (:class:`.rbm.RBM`) whose data
     are the probabilities of the layer below. ``layer`` says which machine learns, and belongs into ``training.stages``
@@ -46,8 +45,9 @@ class DBM(Objective):
 
     Rows that lack a modality train the layers of the other path; the joint layer learns from rows that have both.
 
-    Source: Srivastava and Salakhutdinov 2012, "Multimodal Learning with Deep Boltzmann Machines" (NIPS; JMLR 15, 2014);
-    doubling as in Salakhutdinov and Hinton 2009, "Deep Boltzmann Machines", section 3.2. Deviations: training ends with
+    Source: Srivastava and Salakhutdinov 2012, "Multimodal Learning with Deep Boltzmann Machines" (NIPS;
+    https://jmlr.org/papers/v15/srivastava14b.html); doubling as in Salakhutdinov and Hinton 2009, "Deep Boltzmann
+    Machines" (https://proceedings.mlr.press/v5/salakhutdinov09a.html), section 3.2. Deviations: training ends with
     the layers, as in the released code (deepnet, a belief network: it doubles nothing), where the paper goes on with
     all layers at once, by mean-field and persistent chains. Adam with ``training.schedule`` replaces momentum and rates
     of 1/t; weights decay decoupled (``training.weight_decay``). No sparsity target, which needs statistics of the
@@ -56,7 +56,7 @@ class DBM(Objective):
     """
 
     Config = DBMConfig
-    aggregators, priors = ("poe",), ("normal",)  # neither is used
+    aggregator, prior = None, None
     supports_missing = True
     decodes_mean = True
     staged = ("layer", "cd_steps")

@@ -70,12 +70,12 @@ def _named(side: str, name: str | None, modalities: Mapping[str, Modality]) -> s
             )
         return name
     for kind in kinds:
-        found = [name for name, modality in modalities.items() if isinstance(modality, kind)]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        candidates = [name for name, modality in modalities.items() if isinstance(modality, kind)]
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
             raise MmgenError(
-                f"The {side} path of the objective 'dbm' takes one modality, and {', '.join(found)} could be it; "
+                f"The {side} path of the objective 'dbm' takes one modality, and {', '.join(candidates)} could be it; "
                 f"name one with objective.{side}."
             )
     raise MmgenError(

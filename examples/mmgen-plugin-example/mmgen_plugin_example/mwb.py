@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Mixture, kl_gaussians, powerset, standard_normal, uniform_log_weights
+from mmgen.distributions import Mixture, kl_gaussians, powerset, uniform_log_weights
 
 
 class MWBConfig(ObjectiveConfig):
@@ -37,7 +37,7 @@ class MWB(Objective):
 
     Config = MWBConfig
     aggregator, prior = "mean", "normal"
-    aggregators, priors = ("mean",), ("normal",)
+    aggregators, priors = ("mean",), ("normal", "scaled-normal")
     component_defaults = {"aggregator": {"average": "scale"}}
     bound = "joint"
     supports_missing = True
@@ -51,5 +51,5 @@ class MWB(Objective):
         q = self.aggregate(experts, subsets & batch.available).components[:, 0]  # [S, B, D]
         mixture = Mixture(q, uniform_log_weights(possible.T, q.mean.dtype))
         z = mixture.rsample((self.config.samples,))  # [samples, B, D]
-        divergence = (mixture.weights * kl_gaussians(q, standard_normal(q))).sum(0)
+        divergence = (mixture.weights * kl_gaussians(q, self.prior_for(model, experts, batch.available))).sum(0)
         return Terms(model.log_likelihood(z, batch).mean(1), divergence)

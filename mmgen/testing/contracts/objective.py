@@ -23,6 +23,7 @@ from ..models import make_model
 from ..toys import toy_data, world_batch, world_model
 from ..worlds import LinearGaussianWorld
 from .contract import Contract, does_not_apply, same_global_randomness, seed_others
+from .declared import check_use
 from .densities import check_normalised
 from .missing import NORMALISED, PLACEHOLDERS, other_experts, outcome, with_placeholders
 
@@ -258,6 +259,18 @@ class ObjectiveContract(Contract):
             )
         for name in (*kind.of_mixtures, *kind.staged):
             assert name in kind.Config.model_fields, f"{self.who}: {name!r} is none of its options"
+
+    def test_the_aggregator_is_used(self) -> None:
+        """Where an aggregator is declared, another one changes a term or a posterior; otherwise there is none."""
+        check_use(self.who, self.shared_model(), "aggregator", self.data.train[:8])
+
+    def test_the_prior_is_used(self) -> None:
+        """Where a prior is declared, another one changes a term or a posterior; otherwise there is none to draw z."""
+        model = self.shared_model()
+        check_use(self.who, model, "prior", self.data.train[:8])
+        assert self.loaded().prior is not None or not model.objective.infers(model, ()), (
+            f"{self.who}: it declares no prior, and says that z can be drawn from one"
+        )
 
     def test_every_subset_has_a_posterior(self) -> None:
         """Every subset, also the empty one, has a posterior ``[B, D]`` with weights that sum to one."""

@@ -1,6 +1,4 @@
-"""Two-view methods for representations of one view: CCA, DCCA, DCCAE, VCCA, VCCA-private, MVCL, and the split
-autoencoder.
-"""
+"""Two-view methods: CCA, DCCA, DCCAE, VCCA, VCCA-private, MVCL, and the split autoencoder."""
 
 from .cca import CCA
 from .dcca import DCCA

@@ -35,8 +35,11 @@ class CCA(Features):
     one-hot. Thanks to the ridge there may be fewer rows than columns, and columns that never vary. ``terms`` are the
     sum of the canonical correlations that the projections of a batch have.
 
-    It generates nothing. Source: Hotelling 1936; with a ridge, Vinod 1976. No paper here says how large the ridge was;
-    the default is our choice.
+    It generates nothing.
+
+    Source: Hotelling 1936 (https://doi.org/10.1093/biomet/28.3-4.321); with a ridge, Vinod 1976
+    (https://doi.org/10.1016/0304-4076(76)90010-5). No paper here says how large the ridge was; the default is our
+    choice.
     """
 
     Config = CCAConfig

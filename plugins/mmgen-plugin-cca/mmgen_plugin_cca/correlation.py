@@ -12,10 +12,10 @@ from mmgen import Batch, MmgenError, MultimodalVAE, Table
 
 
 def total_correlation(x: Float[Tensor, "B D"], y: Float[Tensor, "B E"], ridge: float) -> Float[Tensor, ""]:
-    r"""Sum of all canonical correlations of two sets of columns, in float64: the nuclear norm of T = Σ_xx^{-1/2} Σ_xy
-    Σ_yy^{-1/2}.
+    r"""Sum of all canonical correlations of two sets of columns, in float64.
 
-    Σ_xx and Σ_yy are sample covariances (over B − 1) plus ``ridge`` · I.
+    It is the nuclear norm of T = Σ_xx^{-1/2} Σ_xy Σ_yy^{-1/2}. Σ_xx and Σ_yy are sample covariances (over B − 1) plus
+    ``ridge`` · I.
 
     T is taken as L_x^{-1} Σ_xy L_y^{-T} with Cholesky factors Σ = L Lᵀ. These differ from the square roots by a
     rotation, which the singular values do not see. The derivative of an eigendecomposition divides by differences of
@@ -24,7 +24,7 @@ def total_correlation(x: Float[Tensor, "B D"], y: Float[Tensor, "B E"], ridge: f
     never act; a batch with fewer rows than columns, or with one row, has a finite value and gradient for the same
     reason.
 
-    Source: Andrew et al. 2013.
+    Source: Andrew et al. 2013 (https://proceedings.mlr.press/v28/andrew13.html).
     """
     x, y = (values.double() - values.double().mean(0) for values in (x, y))
     over = max(len(x) - 1, 1)
@@ -40,9 +40,7 @@ def total_correlation(x: Float[Tensor, "B D"], y: Float[Tensor, "B E"], ridge: f
 
 
 class Projection(nn.Module):
-    """(x − mean) W from ``[B, F]`` to ``[B, D]``: buffers, found in closed form. Before that it is what ``start`` ``[F,
-    D]`` says.
-    """
+    """(x − mean) W from ``[B, F]`` to ``[B, D]``: buffers, found in closed form; ``start`` ``[F, D]`` before that."""
 
     mean: Tensor
     weight: Tensor
@@ -58,14 +56,14 @@ class Projection(nn.Module):
 
 
 def find_projections(projections: Sequence[Projection], columns: Sequence[Float[Tensor, "N _"]], ridge: float) -> None:
-    """Let two projections be the linear CCA of two sets of columns: wᵀ(Σ + ridge · I)w = 1, correlations from the
-    highest on.
+    """Let two projections be the linear CCA of two sets of columns, wᵀ(Σ + ridge · I)w = 1, highest correlation first.
 
     The solver is RidgeCCA of cca-zoo, in closed form: singular values of the covariance of whitened columns. It has (1
     − c) Σ + c I in the place of Σ + r I, which for c = r/(1 + r) differs by the factor 1 − c. Directions in which a
     view does not vary at all are left out; where there are fewer than D, the remaining columns of W are zero.
 
-    Source: Hotelling 1936; with a ridge, Vinod 1976.
+    Source: Hotelling 1936 (https://doi.org/10.1093/biomet/28.3-4.321); with a ridge, Vinod 1976
+    (https://doi.org/10.1016/0304-4076(76)90010-5).
 
     Raises:
         MmgenError: A view that never varies, or fewer than two rows.

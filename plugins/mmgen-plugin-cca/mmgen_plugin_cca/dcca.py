@@ -41,8 +41,9 @@ class DCCA(Features):
 
     It generates nothing. β has nothing to multiply.
 
-    Source: Andrew et al. 2013; Wang et al. 2015 for batches. Deviations: no pre-training by restricted Boltzmann
-    machines; the activation is the modality's; Adam.
+    Source: Andrew et al. 2013 (https://proceedings.mlr.press/v28/andrew13.html); Wang et al. 2015 for batches
+    (https://arxiv.org/abs/1602.01024). Deviations: no pre-training by restricted Boltzmann machines; the activation is
+    the modality's; Adam.
     """
 
     Config = DCCAConfig

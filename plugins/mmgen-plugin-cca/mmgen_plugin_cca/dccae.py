@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmgen import Batch, MultimodalVAE
 
 from .dcca import DCCA, DCCAConfig
-from .squared_error import Reconstruction, measured
+from .squared_error import Reconstruction, reconstruction_error
 
 
 class DCCAEConfig(DCCAConfig):
@@ -24,23 +24,23 @@ class DCCAEConfig(DCCAConfig):
 
 
 class DCCAE(DCCA):
-    r"""DCCAE: the canonical correlation of DCCA, less the errors of two decoders p and q, each of which reconstructs
-    its view from that view's own features.
+    r"""DCCAE: the canonical correlation of DCCA, less the errors with which features reconstruct their own views.
 
     .. math::
         \max_{f, g, p, q} \sum_{i=1}^{D} \sigma_i\big(\Sigma_{ff}^{-1/2} \Sigma_{fg} \Sigma_{gg}^{-1/2}\big)
         - \frac{\lambda}{B} \sum_b \Big( \|x_{o,b} - p(f(x_{o,b}))\|^2 + \|x_{M,b} - q(g(x_{M,b}))\|^2 \Big)
 
-    Errors are summed over the values of a view in the units that networks see. p and q are the modalities' decoders,
-    ended by the mean of their likelihood (a sigmoid for Bernoulli ones), so that a reconstruction lies where data do.
-    Integer codes have no squared error and keep their log-probability; ``reconstruction=likelihood`` does so for all.
-    Decoders see features before the linear CCA, and likelihood weights apply.
+    The decoders p and q reconstruct each view from that view's features. Errors are summed over the values of a view in
+    the units that networks see. p and q are the modalities' decoders, ended by the mean of their likelihood (a sigmoid
+    for Bernoulli ones), so that a reconstruction lies where data do. Integer codes have no squared error and keep their
+    log-probability; ``reconstruction=likelihood`` does so for all. Decoders see features before the linear CCA, and
+    likelihood weights apply.
 
     z as in DCCA. No view is decoded from the other's features in training, so p and q are a means of regularisation,
     and it generates nothing.
 
-    Source: Wang et al. 2015, "On deep multi-view representation learning". λ was chosen on validation data there; the
-    default is our choice. Deviations: those of DCCA.
+    Source: Wang et al. 2015, "On deep multi-view representation learning" (https://arxiv.org/abs/1602.01024). λ was
+    chosen on validation data there; the default is our choice. Deviations: those of DCCA.
     """
 
     Config = DCCAEConfig
@@ -53,12 +53,12 @@ class DCCAE(DCCA):
             decoder = modality.decoder(model.config.latent_dim)
             modality.tie(network.trunk, decoder)  # type: ignore[arg-type]
             self.decoders.append(decoder)
-            self.likelihoods.append(measured(modality.make_likelihood(), self.config.reconstruction))
+            self.likelihoods.append(reconstruction_error(modality.make_likelihood(), self.config.reconstruction))
 
     def reconstructed(self, model: MultimodalVAE, batch: Batch, outputs: list[Tensor]) -> Float[Tensor, "M B"]:
         """−λ times the error of each view."""
-        parts = zip(
+        views = zip(
             model.likelihood_weights, self.likelihoods, self.decoders, outputs, batch.data.values(), strict=True
         )
-        values = [weight * likelihood.log_prob(decoder(z), x) for weight, likelihood, decoder, z, x in parts]  # type: ignore[operator]
+        values = [weight * likelihood.log_prob(decoder(z), x) for weight, likelihood, decoder, z, x in views]  # type: ignore[operator]
         return self.config.reconstruction_weight * torch.stack(values)

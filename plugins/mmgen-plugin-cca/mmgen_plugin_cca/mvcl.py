@@ -39,8 +39,8 @@ class MVCL(Features):
     f and g are the modalities' trunks with a linear layer to D features. z is the point f(x_o), not normalised. It
     generates nothing. β has nothing to multiply.
 
-    Source: Hermann and Blunsom 2014; with cosine distances Wang et al. 2015. The margin was tuned there; the default is
-    our choice. Deviation: one contrast per row and step.
+    Source: Hermann and Blunsom 2014; with cosine distances Wang et al. 2015 (https://arxiv.org/abs/1602.01024). The
+    margin was tuned there; the default is our choice. Deviation: one contrast per row and step.
     """
 
     Config = MVCLConfig

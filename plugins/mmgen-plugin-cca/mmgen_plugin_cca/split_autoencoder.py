@@ -12,7 +12,7 @@ from torch import Tensor
 from mmgen import Batch, Modality, MultimodalVAE, Terms
 from mmgen.distributions import Likelihood
 
-from .squared_error import Reconstruction, measured
+from .squared_error import Reconstruction, reconstruction_error
 from .two_view import FeatureNetwork, Features, TwoViewConfig
 
 
@@ -37,9 +37,9 @@ class SplitAutoencoder(Features):
     ended by the mean of their likelihood (a sigmoid for Bernoulli ones). Integer codes have no squared error and keep
     their log-probability; ``reconstruction=likelihood`` does so for all. Likelihood weights apply.
 
-    Source: Ngiam et al. 2011, as a baseline in Wang et al. 2015 (called MVAE there, or split autoencoder; "RBM-MDL" in
-    "Discriminative multimodal learning via conditional priors in generative models", Table 2). No restricted Boltzmann
-    machines are involved.
+    Source: Ngiam et al. 2011, as a baseline in Wang et al. 2015 (https://arxiv.org/abs/1602.01024; called MVAE there,
+    or split autoencoder; "RBM-MDL" in "Discriminative multimodal learning via conditional priors in generative models",
+    Table 2). No restricted Boltzmann machines are involved.
     """
 
     Config = SplitAutoencoderConfig
@@ -56,7 +56,7 @@ class SplitAutoencoder(Features):
         modality.tie(self.network.trunk, model.decoders[place])
         for m, likelihood in enumerate(model.likelihoods):
             assert isinstance(likelihood, Likelihood)
-            model.likelihoods[m] = measured(likelihood, self.config.reconstruction)
+            model.likelihoods[m] = reconstruction_error(likelihood, self.config.reconstruction)
 
     def features(self, model: MultimodalVAE, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """f(x_o)."""

@@ -12,8 +12,7 @@ Reconstruction = Literal["squared-error", "likelihood"]
 
 
 class SquaredErrorOfMean(Likelihood):
-    """−Σ (x − μ)², μ being the mean that another likelihood gives to the decoder's output: a probability, a rate, a
-    location.
+    """−Σ (x − μ)², with the mean μ of another likelihood: a probability, a rate, a location.
 
     What that likelihood learns besides its mean has no part in it, and becomes constant. It is no log-probability.
     """
@@ -40,10 +39,8 @@ class SquaredErrorOfMean(Likelihood):
         return self.mean(parameters)
 
 
-def measured(likelihood: Likelihood, by: Reconstruction) -> Likelihood:
-    """The likelihood, or squared errors of its mean; integer codes have no such thing, and keep their
-    log-probability.
-    """
+def reconstruction_error(likelihood: Likelihood, by: Reconstruction) -> Likelihood:
+    """The likelihood, or squared errors of its mean; integer codes have none, and keep their log-probability."""
     if by == "likelihood" or isinstance(likelihood, LIKELIHOODS["categorical"]):
         return likelihood
     return SquaredErrorOfMean(likelihood)

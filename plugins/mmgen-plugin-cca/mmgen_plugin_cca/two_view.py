@@ -25,15 +25,14 @@ class TwoViewConfig(ObjectiveConfig):
 
 
 class TwoView(Objective):
-    """Two views x_o and x_M of one thing: both in training, x_o alone afterwards. z is inferred from x_o, whatever else
-    is given.
+    """Two views x_o and x_M of one thing: both in training, x_o alone afterwards.
 
-    The aggregator has nothing to aggregate. Rows that lack a view cannot be trained on.
+    z is inferred from x_o, whatever else is given, so there is nothing to aggregate. Rows that lack a view cannot be
+    trained on.
     """
 
     Config = TwoViewConfig
-    aggregator, prior = "moe", "normal"
-    aggregators, priors = ("moe",), ("normal",)
+    aggregator = None
     most_modalities = 2
 
     def views(self, modalities: Mapping[str, Modality]) -> tuple[int, int]:
@@ -74,14 +73,13 @@ class TwoView(Objective):
     ) -> Mixture:
         """q(z | x_o) where x_o is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
         q = self.inferred(model, model.prepare(batch))
-        seen = given[..., self.views(model.modalities)[0], None]  # [..., B, 1]
-        return Mixture.of(q.map(lambda value: torch.where(seen, value, 0.0)))
+        return Mixture.of(q.where(given[..., self.views(model.modalities)[0]]))
 
 
 class Features(TwoView):
-    """Two-view methods whose z is a function of x_o: the posterior is a point, with variance 0. They have no prior, and
-    most have no decoder.
-    """
+    """Two-view methods whose z is a function of x_o: a point, with variance 0; no prior, and mostly no decoder."""
+
+    prior = None
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """Nothing, unless a method says otherwise."""

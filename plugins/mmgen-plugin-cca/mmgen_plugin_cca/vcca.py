@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Terms
-from mmgen.distributions import Gaussian, kl_gaussians, standard_normal
+from mmgen.distributions import Gaussian, kl_divergence
 
 from .two_view import TwoView, TwoViewConfig
 
@@ -28,18 +28,19 @@ class VCCA(TwoView):
 
     .. math:: \mathbb E_{q(z|x_o)} \big[ \log p(x_o|z) + \log p(x_M|z) \big] - \beta\, \mathrm{KL}(q(z|x_o) \| p)
 
-    The KL is posterior ‖ prior, N(0, I); β (``model.beta``), 1 in the paper but for MIR-Flickr, is its weight. At β = 1
+    The KL is posterior ‖ prior; β (``model.beta``), 1 in the paper but for MIR-Flickr, is its weight. At β = 1
     and without dropout it is a lower bound of log p(x_o, x_M), as loose as x_M says something about z that x_o does
     not.
 
     Posterior, in training and afterwards: q(z|x_o), an encoder of the available modality's kind; a classifier sees its
     mean. Both views are generated from draws of it, or from the prior.
 
-    Source: Wang et al. 2017, "Deep variational canonical correlation analysis". Dropout on inputs, which they have too,
-    is not there.
+    Source: Wang et al. 2017, "Deep variational canonical correlation analysis" (https://arxiv.org/abs/1610.03454).
+    Dropout on inputs, which they have too, is not there.
     """
 
     Config = VCCAConfig
+    priors = ("normal", "scaled-normal", "laplace")
     bound: ClassVar[Literal["joint", "own"] | None] = "joint"
     defaults = {"model": {"beta": 1.0}}
 
@@ -61,8 +62,10 @@ class VCCA(TwoView):
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[2, B]`` and divergence ``[B]``."""
         q = self.inferred(model, batch)
-        return Terms(model.log_likelihood(self.drawn(q), batch), kl_gaussians(q, standard_normal(q)))
+        z = q.rsample()
+        prior = self.prior_for(model, q[None], batch.available)
+        return Terms(model.log_likelihood(self.dropout(z), batch), kl_divergence(q, prior, z))
 
-    def drawn(self, q: Gaussian) -> Tensor:
-        """A sample of each row, ``[B, D]``, with dropout in training."""
-        return F.dropout(q.rsample(), self.config.sample_dropout, self.training)
+    def dropout(self, z: Tensor) -> Tensor:
+        """Latents ``[B, D]`` with dropout in training."""
+        return F.dropout(z, self.config.sample_dropout, self.training)

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mmgen import Batch, MmgenError, Modality, MultimodalVAE, Terms
-from mmgen.distributions import Gaussian, kl_gaussians, standard_normal
+from mmgen.distributions import Gaussian, kl_divergence, kl_gaussians, standard_normal
 from mmgen.networks import Encoder
 
 from .vcca import VCCA, VCCAConfig
@@ -36,13 +36,14 @@ class VCCAPrivate(VCCA):
         \mathbb E_{q(z|x_o) q(h_o|x_o) q(h_M|x_M)} \big[ \log p(x_o|z, h_o) + \log p(x_M|z, h_M) \big]
         - \beta \big[ \mathrm{KL}(q(z|x_o) \| p) + \mathrm{KL}(q(h_o|x_o) \| p) + \mathrm{KL}(q(h_M|x_M) \| p) \big]
 
-    All KLs are posterior ‖ prior, N(0, I), and β multiplies all. A decoder takes z and h_m side by side. q(h_m|x_m) has
-    a trunk and a Gaussian head of its own.
+    All KLs are posterior ‖ prior, and β multiplies all; the prior of h_m is N(0, I). A decoder takes z and h_m side by
+    side. q(h_m|x_m) has a trunk and a Gaussian head of its own.
 
     Posterior of z as in VCCA; h has no part in it, nor in what is classified. A view is generated with h_m ~ q(h_m|x_m)
     in rows in which it is given, with h_m ~ N(0, I) in the others: x_M from x_o has a private part at random.
 
-    Source: Wang et al. 2017, "Deep variational canonical correlation analysis". Deviations: those of VCCA.
+    Source: Wang et al. 2017, "Deep variational canonical correlation analysis" (https://arxiv.org/abs/1610.03454).
+    Deviations: those of VCCA.
     """
 
     Config = VCCAPrivateConfig
@@ -78,16 +79,17 @@ class VCCAPrivate(VCCA):
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[2, B]`` and divergence ``[B]``."""
         q = self.inferred(model, batch)
-        z, divergence = self.drawn(q), kl_gaussians(q, standard_normal(q))
-        taken = []
+        prior, sample = self.prior_for(model, q[None], batch.available), q.rsample()
+        z, divergence = self.dropout(sample), kl_divergence(q, prior, sample)
+        inputs = []
         for name, size in self.private_sizes(model.modalities).items():
             if size:
                 private = self.private_posterior(batch, name)
                 divergence = divergence + kl_gaussians(private, standard_normal(private))
-                taken.append(torch.cat([z, self.drawn(private)], -1))
+                inputs.append(torch.cat([z, self.dropout(private.rsample())], -1))
             else:
-                taken.append(z)
-        return Terms(model.log_likelihood(taken, batch, own=True), divergence)
+                inputs.append(z)
+        return Terms(model.log_likelihood(inputs, batch, own=True), divergence)
 
     def decoder_input(
         self,
@@ -101,7 +103,6 @@ class VCCAPrivate(VCCA):
         size = self.private_sizes(model.modalities)[target]
         h = standard_normal(z.new_zeros(*z.shape[:-1], size))
         if batch is not None and given is not None:
-            seen = given[..., list(model.modalities).index(target), None]  # [..., B, 1]
-            posterior = self.private_posterior(batch, target).map(lambda value: torch.where(seen, value, 0.0))
+            posterior = self.private_posterior(batch, target).where(given[..., list(model.modalities).index(target)])
             h = posterior.map(lambda value: value.expand(h.mean.shape))
         return torch.cat([z, h.rsample()], -1)

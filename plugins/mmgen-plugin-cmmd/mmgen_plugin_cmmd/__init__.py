@@ -1,6 +1,4 @@
-"""CMMD, a generative model with a conditional prior that classifies, and the classifier on the observed modalities
-alone.
-"""
+"""CMMD, a classifier with a conditional prior, and the classifier on the observed modalities alone."""
 
 from .available_only import AvailableOnly
 from .cmmd import CMMD

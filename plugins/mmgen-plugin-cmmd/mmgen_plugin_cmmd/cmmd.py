@@ -1,6 +1,4 @@
-"""CMMD: a conditional prior on what is observed, an encoder of everything, and a classifier that is fed from the
-prior.
-"""
+"""CMMD: a conditional prior on what is observed, an encoder of everything, and a classifier fed from the prior."""
 
 from __future__ import annotations
 
@@ -21,8 +19,7 @@ from .inputs import flat_size
 
 
 class CMMD(Discriminative):
-    r"""CMMD (conditional multimodal discriminative model): x_O is always there, x_M is missing at test time, y is a
-    label.
+    r"""CMMD (conditional multimodal discriminative model): x_O is always there, x_M not at test time, y is a label.
 
     .. math::
         \mathbb E_{q} \log p(x_M|x_O,z) + \alpha \log p(y|z_p)
@@ -36,8 +33,7 @@ class CMMD(Discriminative):
     divergence, with all their factors: ``classification``, and ``negative_mmd``, the same in every row.
 
     Posterior in training: q. Afterwards: p(z|x_O), and N(0, I) where not all of x_O is given; its mean is decoded and
-    classified. There is no prior without x_O, so nothing is generated from nothing. The aggregator has nothing to
-    aggregate.
+    classified. There is no prior without x_O, so nothing is generated from nothing.
 
     Labels: a row without one has the ``classification`` 0, and zeros in the encoder's columns of y; of several answers
     the unknown ones do not count, and are 0 in these columns. Two stages, as the paper has on MIR-Flickr:
@@ -126,7 +122,7 @@ class CMMD(Discriminative):
         """[z, x_O], with zeros for x_O where not all of it is given."""
         assert batch is not None
         assert given is not None  # there is no prior to decode from: infers(()) is False
-        context = torch.where(self.seen(given), self.x_o(batch), 0.0)
+        context = torch.where(self.seen(given)[..., None], self.x_o(batch), 0.0)
         return torch.cat([z, context.expand(*z.shape[:-1], -1)], -1)
 
     def gaussians(self, model: MultimodalVAE, batch: Batch) -> dict[str, Gaussian]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 
-import torch
 from jaxtyping import Bool, Float
 from pydantic import Field, field_validator
 from torch import Tensor, nn
@@ -90,8 +89,7 @@ def classifier(inputs: int, hidden: Sequence[int], outputs: int, activation: str
 class Discriminative(Objective):
     """A latent z inferred from x_O alone, and a classifier p(y | z)."""
 
-    aggregator, prior = "moe", "normal"
-    aggregators, priors = ("moe",), ("normal",)
+    aggregator, prior = None, None
     needs_labels = True
     decodes_mean = True
 
@@ -114,9 +112,9 @@ class Discriminative(Objective):
     def latent(self, context: Float[Tensor, "B F"]) -> Gaussian:
         """The law of z given x_O as a row of numbers, ``[B, D]``."""
 
-    def seen(self, given: Bool[Tensor, "*lead B M"]) -> Bool[Tensor, "*lead B 1"]:
-        """Whether all of x_O is given."""
-        return given[..., self.places].all(-1, keepdim=True)
+    def seen(self, given: Bool[Tensor, "*lead B M"]) -> Bool[Tensor, "*lead B"]:
+        """The rows of which all of x_O is given."""
+        return given[..., self.places].all(-1)
 
     def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
         """From x_O, with or without more, which is not looked at; there is no prior to generate from without x_O."""
@@ -126,10 +124,9 @@ class Discriminative(Objective):
         self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
     ) -> Mixture:
         """The law of z given x_O; N(0, I) where not all of x_O is given: ``[..., 1, B, D]``."""
-        seen = self.seen(given)
-        return Mixture.of(self.latent(self.x_o(model.prepare(batch))).map(lambda value: torch.where(seen, value, 0.0)))
+        return Mixture.of(self.latent(self.x_o(model.prepare(batch))).where(self.seen(given)))
 
     def classify(self, model: MultimodalVAE, batch: Batch) -> dict[str, Float[Tensor, "B size"]]:
         """Logits of p(y | z) at the mean of z given x_O; at 0 where a row lacks some of x_O."""
-        z = self.latent(self.x_o(batch)).mean
-        return {self.target.label: self.classifier(torch.where(self.seen(batch.available), z, 0.0))}
+        z = self.latent(self.x_o(batch)).where(self.seen(batch.available)).mean
+        return {self.target.label: self.classifier(z)}

@@ -17,8 +17,8 @@ def maximum_mean_discrepancy(
     The kernel is Gaussian, k(x, y) = exp(−‖x − y‖²/D²), with D the dimensions of the space. Weights of 1/B make it the
     biased estimate (a V-statistic), which is never negative.
 
-    Source: Gretton et al. 2007; "Discriminative multimodal learning via conditional priors in generative models", Eq.
-    4, and the kernel's width of its released code, after Zhao et al. 2017 (InfoVAE).
+    Source: Gretton et al. 2007 (https://arxiv.org/abs/0805.2368); "Discriminative multimodal learning via conditional
+    priors in generative models", Eq. 4, and the kernel's width of its released code, after Zhao et al. 2017 (InfoVAE).
     """
     both, signed = torch.cat([a, b]), torch.cat([weights, -weights])
     kernel = torch.exp(-torch.cdist(both, both).square() / a.shape[-1] ** 2)

@@ -1,6 +1,4 @@
-"""What multilayer perceptrons see of a batch: several modalities as one row of numbers, and a label as columns beside
-them.
-"""
+"""Inputs of multilayer perceptrons: several modalities as one row of numbers, and a label as columns beside them."""
 
 from __future__ import annotations
 
@@ -36,8 +34,7 @@ class Flattened(nn.Module):
 
 
 class Target(nn.Module):
-    """A label ``y`` of ``size`` classes, or of as many yes/no answers: its columns, and log p(y) under logits ``[B,
-    size]``.
+    """A label ``y`` of ``size`` classes, or of as many yes/no answers: its columns, and log p(y) under logits.
 
     Classes are codes ``[B]``, −1 where unknown, under a softmax. Answers are ``[B, size]`` of 0, 1 and −1 (unknown),
     each under a sigmoid of its own.

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import kl_gaussians, singletons, standard_normal
+from mmgen.distributions import kl_divergence, kl_gaussians, singletons
 
 
 class CRMVAEConfig(ObjectiveConfig):
@@ -27,8 +27,7 @@ class CRMVAEConfig(ObjectiveConfig):
 
 
 class CRMVAE(Objective):
-    r"""CRMVAE: a joint posterior held close to the prior and to every unimodal posterior, each of which reconstructs
-    its own modality too.
+    r"""CRMVAE: a joint posterior close to the prior and to every unimodal one, each of which reconstructs its modality.
 
     .. math::
         c \Big[ \mathbb E_{q(z|X)} \sum_m \log p(x_m|z) + \sum_m \mathbb E_{q(z|x_m)} \log p(x_m|z) \Big]
@@ -51,7 +50,7 @@ class CRMVAE(Objective):
 
     Config = CRMVAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean"), ("normal",)
+    aggregators, priors = ("poe", "mean"), ("normal", "scaled-normal", "laplace", "vamp")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     supports_missing = True
 
@@ -62,9 +61,11 @@ class CRMVAE(Objective):
         single = self.aggregate(experts, singletons(batch.available)).components[:, 0]  # [M, B, D]
         pi = 1 / (batch.available.sum(-1, dtype=joint.mean.dtype) + 1)  # [B]
         c = {"pi": pi, "half-pi": pi / 2, "one": torch.ones_like(pi)}[self.config.reconstruction]
-        z = joint.rsample().expand_as(single.mean)[:, None]  # [M, 1, B, D]
+        z = joint.rsample()  # [B, D]
+        latents = z.expand_as(single.mean)[:, None]  # [M, 1, B, D]
         if self.config.unimodal:
-            z = torch.cat([z, single.rsample()[:, None]], 1)  # [M, 2, B, D]
-        log_likelihood = model.log_likelihood(z, batch, own=True).sum(1)  # [M, B]
+            latents = torch.cat([latents, single.rsample()[:, None]], 1)  # [M, 2, B, D]
+        log_likelihood = model.log_likelihood(latents, batch, own=True).sum(1)  # [M, B]
         coordination = kl_gaussians(joint, single).where(batch.available.T, 0.0).sum(0)
-        return Terms(c * log_likelihood, pi * (kl_gaussians(joint, standard_normal(joint)) + coordination))
+        to_prior = kl_divergence(joint, self.prior_for(model, experts, batch.available), z)
+        return Terms(c * log_likelihood, pi * (to_prior + coordination))

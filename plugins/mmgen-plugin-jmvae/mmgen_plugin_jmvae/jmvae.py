@@ -6,24 +6,23 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Objective, Terms
-from mmgen.distributions import Gaussian, Mixture, kl_gaussians, standard_normal
+from mmgen.distributions import Gaussian, Mixture, kl_divergence, kl_gaussians
 from mmgen.models import JointEncoder
 
 from .rows import replaced
 
 
 class JMVAE(Objective):
-    r"""JMVAE (JMVAE-kl): the evidence lower bound of a joint encoder q_Λ, and unimodal encoders held close to it; a
-    forward KL, joint ‖ unimodal.
+    r"""JMVAE (JMVAE-kl): the evidence lower bound of a joint encoder q_Λ, and unimodal encoders held close to it.
 
     .. math::
         \mathbb E_{q_\Lambda(z|X)} \sum_m \log p(x_m|z) - \mathrm{KL}(q_\Lambda(z|X) \| p)
         - \beta \sum_m \mathrm{KL}(q_\Lambda(z|X) \| q(z|x_m))
 
-    β (``model.beta``) multiplies the KLs to the unimodal posteriors alone; it is called α in the original paper, which
-    tries 0.01 to 1. KL(q_Λ ‖ p) keeps the weight 1, and is the further term ``negative_kl_to_prior``. A lower bound of
-    log p(X) for every β ≥ 0. The encoders of single modalities learn from their KL alone: none is decoded from in
-    training.
+    The KLs are forward, joint ‖ unimodal. β (``model.beta``) multiplies the KLs to the unimodal posteriors alone; it is
+    called α in the original paper, which tries 0.01 to 1. KL(q_Λ ‖ p) keeps the weight 1, and is the further term
+    ``negative_kl_to_prior``. A lower bound of log p(X) for every β ≥ 0. The encoders of single modalities learn from
+    their KL alone: none is decoded from in training.
 
     Posterior in training: q_Λ, without any product of experts. Afterwards: q_Λ(z|X) given all modalities, q(z|x_m)
     given one, and in between (outside the papers) the product of the experts of what is given, without N(0, I), as
@@ -31,14 +30,14 @@ class JMVAE(Objective):
 
     The joint encoder needs all modalities, so rows that lack some cannot be trained on.
 
-    Source: Suzuki et al. 2017 (JMVAE), JMVAE-kl; for M modalities "Scalable multimodal VAEs with surrogate joint
-    posterior", Appendix A, whose β = 1 is the default. How the modalities meet in the joint encoder is our choice
-    (:class:`mmgen.models.JointEncoder`). MultiVae's default, β = 0.1 and both KLs warmed up over ten epochs, is not
-    reproduced.
+    Source: Suzuki et al. 2017 (https://arxiv.org/abs/1611.01891), JMVAE-kl; for M modalities "Scalable multimodal VAEs
+    with surrogate joint posterior", Appendix A, whose β = 1 is the default. How the modalities meet in the joint
+    encoder is our choice (:class:`mmgen.models.JointEncoder`). MultiVae's default, β = 0.1 and both KLs warmed up over
+    ten epochs, is not reproduced.
     """
 
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean", "moe"), ("normal",)
+    aggregators, priors = ("poe", "mean", "moe"), ("normal", "scaled-normal", "laplace")
     component_defaults = {"aggregator": {"prior_expert": "none"}}
     bound = "joint"
     defaults = {"model": {"beta": 1.0}}
@@ -51,9 +50,10 @@ class JMVAE(Objective):
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and −KL(q_Λ ‖ p) ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         q = self.joint(batch)  # [B, D]
-        log_likelihood = model.log_likelihood(q.rsample(), batch)
+        z, prior = q.rsample(), self.prior_for(model, experts, batch.available)
+        log_likelihood = model.log_likelihood(z, batch)
         to_unimodal = kl_gaussians(q, experts).sum(0)
-        return Terms(log_likelihood, to_unimodal, {"negative_kl_to_prior": -kl_gaussians(q, standard_normal(q))})
+        return Terms(log_likelihood, to_unimodal, {"negative_kl_to_prior": -kl_divergence(q, prior, z)})
 
     def posterior(
         self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]

@@ -8,10 +8,8 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from mmgen import Batch, Modality, MultimodalVAE, Objective, Terms
-from mmgen.distributions import Gaussian, Mixture, kl_gaussians, standard_normal
+from mmgen.distributions import Gaussian, Mixture, kl_divergence
 from mmgen.models import JointEncoder
-
-from .rows import replaced
 
 
 class Joint(Objective):
@@ -21,17 +19,18 @@ class Joint(Objective):
 
     It reconstructs, and generates from the prior. It has no unimodal encoders, so it infers from all modalities only,
     and refuses to generate from some of them. A row of which anything is missing has the posterior N(0, I): nothing was
-    inferred. The aggregator has nothing to aggregate.
+    inferred.
 
     The joint encoder needs all modalities, so rows that lack some cannot be trained on.
 
-    Source: Kingma & Welling 2014, Eq. 3; the multimodal VAE alone of "Scalable multimodal VAEs with surrogate joint
-    posterior", and Suzuki et al. 2017 without unimodal encoders. How the modalities meet in the joint encoder is our
+    Source: Kingma & Welling 2014 (https://arxiv.org/abs/1312.6114), Eq. 3; the multimodal VAE alone of "Scalable
+    multimodal VAEs with surrogate joint posterior", and Suzuki et al. 2017 (https://arxiv.org/abs/1611.01891) without
+    unimodal encoders. How the modalities meet in the joint encoder is our
     choice (:class:`mmgen.models.JointEncoder`).
     """
 
-    aggregator, prior = "moe", "normal"
-    aggregators, priors = ("moe",), ("normal",)
+    aggregator, prior = None, "normal"
+    priors = ("normal", "scaled-normal", "laplace")
     bound = "joint"
 
     def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
@@ -46,7 +45,8 @@ class Joint(Objective):
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         q = self.joint(batch)  # [B, D]
-        return Terms(model.log_likelihood(q.rsample(), batch), kl_gaussians(q, standard_normal(q)))
+        z, prior = q.rsample(), self.prior_for(model, q[None], batch.available)
+        return Terms(model.log_likelihood(z, batch), kl_divergence(q, prior, z))
 
     def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
         """From everything; and the prior needs nothing."""
@@ -57,4 +57,4 @@ class Joint(Objective):
     ) -> Mixture:
         """q_Λ where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
         q = self.joint(model.prepare(batch))
-        return replaced(Mixture.of(q), ~given.all(-1), standard_normal(q))
+        return Mixture.of(q.where(given.all(-1)))

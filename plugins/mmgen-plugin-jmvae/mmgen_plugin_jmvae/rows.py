@@ -12,9 +12,7 @@ from mmgen.distributions import Gaussian, Mixture
 
 
 def replaced(posterior: Mixture, rows: Bool[Tensor, "*lead B"], by: Gaussian) -> Mixture:
-    """``posterior`` ``[..., C, B, D]`` of Gaussians with the Gaussian ``by`` ``[..., B, D]`` as every component of the
-    chosen ``rows``.
-    """
+    """``posterior`` ``[..., C, B, D]`` of Gaussians with ``by`` ``[..., B, D]`` as every component of the ``rows``."""
     chosen, old = rows[..., None, :, None], cast(Gaussian, posterior.components)
     new = by.map(lambda value: value.unsqueeze(-3))
     components = Gaussian(

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, MmgenError, MultimodalVAE, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Gaussian, Mixture, kl_gaussians, product_of_experts, standard_normal
+from mmgen.distributions import Gaussian, Mixture, kl_divergence, product_of_experts
 from mmgen.models import JointEncoder
 
 from .rows import replaced
@@ -34,8 +34,7 @@ class TELBOConfig(ObjectiveConfig):
 
 
 class TELBO(Objective):
-    r"""TELBO (triple ELBO): the sum of the evidence lower bounds of a joint encoder q_Λ and of the encoder of every
-    modality.
+    r"""TELBO (triple ELBO): the evidence lower bounds of a joint encoder q_Λ and of every modality's encoder, summed.
 
     .. math::
         \mathbb E_{q_\Lambda(z|X)} \sum_m \lambda_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_\Lambda(z|X) \| p)
@@ -57,12 +56,13 @@ class TELBO(Objective):
     The joint encoder needs all modalities, so rows that lack some cannot be trained on. A bound of log p(X) + Σ_m log
     p(x_m) at β = 1 and weights 1.
 
-    Source: Vedantam et al. 2018 (TELBO), who have an image and its attributes; M modalities are the same equation.
+    Source: Vedantam et al. 2018 (https://arxiv.org/abs/1705.10762), who have an image and its attributes; M modalities
+    are the same equation.
     """
 
     Config = TELBOConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean", "moe"), ("normal",)
+    aggregators, priors = ("poe", "mean", "moe"), ("normal", "scaled-normal", "laplace")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     defaults = {"model": {"beta": 1.0}}
 
@@ -73,23 +73,26 @@ class TELBO(Objective):
         """The joint encoder q_Λ, and the weights λ and γ ``[M, 1]``."""
         self.joint = JointEncoder(model.modalities, model.config.latent_dim)
         for option in ("joint_weights", "unimodal_weights"):
-            given: dict[str, float] = getattr(self.config, option)
-            for name in given:
+            factors: dict[str, float] = getattr(self.config, option)
+            for name in factors:
                 if name not in model.modalities:
                     raise MmgenError(
                         f"objective.{option}: there is no modality {name!r}; there are {', '.join(model.modalities)}."
                     )
-            weights = torch.tensor([[given.get(name, 1.0)] for name in model.modalities])
+            weights = torch.tensor([[factors.get(name, 1.0)] for name in model.modalities])
             self.register_buffer(option, weights, persistent=False)
 
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` (joint and unimodal) and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         q = self.joint(batch)  # [B, D]
-        together = self.joint_weights * model.log_likelihood(q.rsample(), batch)
-        alone = self.unimodal_weights * model.log_likelihood(experts.rsample(), batch, own=True, frozen=True)
-        divergence = kl_gaussians(q, standard_normal(q)) + kl_gaussians(experts, standard_normal(experts)).sum(0)
-        return Terms(together + alone, divergence)
+        prior = self.prior_for(model, experts, batch.available)
+        z = q.rsample()
+        joint = self.joint_weights * model.log_likelihood(z, batch)
+        z_m = experts.rsample()
+        unimodal = self.unimodal_weights * model.log_likelihood(z_m, batch, own=True, frozen=True)
+        divergence = kl_divergence(q, prior, z) + kl_divergence(experts, prior, z_m).sum(0)
+        return Terms(joint + unimodal, divergence)
 
     def posterior(
         self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]

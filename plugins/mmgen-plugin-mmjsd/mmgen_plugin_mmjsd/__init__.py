@@ -1,6 +1,4 @@
-"""MMJSD (Sutter et al. 2020) and MMJSD-PoE ("Mitigating the limitations of multimodal VAEs with coordination-based
-approach").
-"""
+"""MMJSD (Sutter et al. 2020) and MMJSD-PoE: a Jensen-Shannon divergence with a dynamic prior."""
 
 from .mmjsd import MMJSD
 from .mmjsd_poe import MMJSDPoE

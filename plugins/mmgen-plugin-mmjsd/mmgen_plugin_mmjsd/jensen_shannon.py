@@ -1,6 +1,4 @@
-"""What MMJSD and MMJSD-PoE share: the Jensen-Shannon divergence of the experts, and the reconstruction from a joint
-posterior.
-"""
+"""What MMJSD and MMJSD-PoE share: the Jensen-Shannon divergence, and the reconstruction from a joint posterior."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from mmgen import Batch, MmgenError, MultimodalVAE, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Gaussian, Mixture, geometric_jensen_shannon
+from mmgen.distributions import Gaussian, Mixture, geometric_mean, kl_gaussians
 from mmgen.models import expected_log_likelihood
 
 
@@ -22,7 +20,7 @@ class JensenShannonConfig(ObjectiveConfig):
 
     weights: tuple[float, ...] | None = Field(
         None,
-        description="Relative weights π of N(0, I) and of each modality, in this order; divided by their sum over "
+        description="Relative weights π of the prior and of each modality, in this order; divided by their sum over "
         "what a row has. None: equal, 1/(M+1); 0.3, 0.35, 0.35 are those of the released script for CelebA.",
     )
     mixture_sampling: Literal["stratified", "all"] = Field(
@@ -41,44 +39,62 @@ class JensenShannonConfig(ObjectiveConfig):
 
 
 class JensenShannon(Objective):
-    r"""Reconstruction from a joint posterior, and the Jensen-Shannon divergence of the M + 1 experts :math:`q_0 =
-    \mathcal N(0, I), q_1, \dots, q_M`.
+    r"""Reconstruction from a joint posterior, and the Jensen-Shannon divergence of the prior and the M experts.
 
     .. math::
         \mathbb E_{q(z|X)} \sum_m \log p(x_m|z) - \beta \sum_{k=0}^M \pi_k\, \mathrm{KL}(q_k \| f), \qquad
-        f \propto \prod_{k=0}^M q_k^{\pi_k}
+        f \propto \prod_{k=0}^M q_k^{\pi_k}, \qquad q_0 = p(z)
     """
 
-    priors = ("normal",)
+    priors = ("normal", "scaled-normal")
     supports_missing = True
     of_mixtures = ("mixture_sampling",)
 
     def build(self, model: MultimodalVAE) -> None:
-        """The K = M + 1 weights of the experts, relative to each other, that of N(0, I) first."""
+        """The K = M + 1 weights of the experts, relative to each other, that of the prior first."""
         modalities = len(model.modalities)
         weights = self.config.weights or (1.0,) * (modalities + 1)
         if len(weights) != modalities + 1:
             raise MmgenError(
-                f"objective.weights: there are {len(weights)} numbers; there should be {modalities + 1}, for N(0, I) "
+                f"objective.weights: there are {len(weights)} numbers; there should be {modalities + 1}, for the prior "
                 f"and each of the {modalities} modalities."
             )
-        self.standard_weight = float(weights[0])
+        self.prior_weight = float(weights[0])
         self.register_buffer("weights", torch.tensor(weights), persistent=False)
 
     weights: Float[Tensor, " K"]
 
     @abstractmethod
-    def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Mixture:
+    def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"], prior: Gaussian) -> Mixture:
         """The joint posterior q(z|X) that training reconstructs from, ``[C, B, D]``."""
-
-    def divergence(self, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Float[Tensor, " B"]:
-        """Σ_k π_k KL(q_k ‖ f) over N(0, I) and what each row has."""
-        return geometric_jensen_shannon(experts, given, weights=self.weights[1:], prior=self.standard_weight)
 
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)
-        posterior = self.mixture(experts, batch.available)
+        prior = self.prior_for(model, experts, batch.available)  # [B, D]
+        posterior = self.mixture(experts, batch.available, prior)
         stratified = self.config.mixture_sampling == "stratified"
         log_likelihood, _ = expected_log_likelihood(model, batch, posterior, stratified=stratified)
-        return Terms(log_likelihood, self.divergence(experts, batch.available))
+        divergence = geometric_jensen_shannon(experts, batch.available, prior, self.weights[1:], self.prior_weight)
+        return Terms(log_likelihood, divergence)
+
+
+def geometric_jensen_shannon(
+    experts: Gaussian, given: Bool[Tensor, "B M"], prior: Gaussian, weights: Float[Tensor, " M"], prior_weight: float
+) -> Float[Tensor, " B"]:
+    """Σ_k π_k KL(q_k ‖ f) over the prior and the given experts, with f their geometric mean with the same π.
+
+    Closed form. Source: Sutter et al. 2020 (https://arxiv.org/abs/2006.08242), Eq. 7.
+
+    Args:
+        experts: ``[M, B, D]``.
+        given: Which of them each row has.
+        prior: q_0, ``[B, D]``.
+        weights: Of the experts; π is in proportion to them, over what a row has.
+        prior_weight: Of the prior.
+    """
+    dynamic = geometric_mean(experts, given, weights=weights, prior=prior_weight, reference=prior)
+    shares = given * weights.to(experts.mean.dtype)
+    total = (torch.where(given.T, kl_gaussians(experts, dynamic), 0.0) * shares.T).sum(0)
+    total = total + prior_weight * kl_gaussians(prior, dynamic)
+    return total / (shares.sum(-1) + prior_weight)

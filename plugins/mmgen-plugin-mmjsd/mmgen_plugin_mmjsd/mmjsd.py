@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE
-from mmgen.distributions import Gaussian, Mixture, geometric_mean, standard_normal
+from mmgen.distributions import Gaussian, Mixture, geometric_mean
 
 from .jensen_shannon import JensenShannon, JensenShannonConfig
 
@@ -20,14 +20,14 @@ class MMJSDConfig(JensenShannonConfig):
 
     prior_component: bool = Field(
         False,
-        description="Whether training also samples from N(0, I), as one more component of the mixture: what the "
+        description="Whether training also samples from the prior, as one more component of the mixture: what the "
         "authors' later code and its descendants do when they train MMJSD as a baseline. 1/(M+1) of the rows then "
         "reconstruct from noise.",
     )
     subset_posterior: Literal["moe", "dynamic-prior"] = Field(
         "moe",
         description="The posterior of several given modalities after training: the mixture of their experts, or the "
-        "geometric mean f of these and N(0, I), as the released code of MVTCAE has it.",
+        "geometric mean f of these and the prior, as the released code of MVTCAE has it.",
     )
 
 
@@ -39,50 +39,49 @@ class MMJSD(JensenShannon):
         - \beta \sum_{k=0}^M \pi_k\, \mathrm{KL}(q_k \| f), \qquad
         f \propto \prod_{k=0}^M q_k^{\pi_k}
 
-    with :math:`q_0 = p(z) = \mathcal N(0, I)`, π_k = 1/(M+1) (``weights``), and :math:`\tilde\pi_m = \pi_m / \sum_{j
-    \geq 1} \pi_j`: N(0, I) is an expert of the dynamic prior f and has a divergence of its own, the term k = 0, but
+    with the prior :math:`q_0 = p(z)`, π_k = 1/(M+1) (``weights``), and :math:`\tilde\pi_m = \pi_m / \sum_{j
+    \geq 1} \pi_j`: the prior is an expert of the dynamic prior f and has a divergence of its own, the term k = 0, but
     nothing is reconstructed from it (``prior_component``). All modalities are reconstructed from every expert. The KL
     is expert ‖ dynamic prior, in closed form, with gradients through both arguments.
 
     Posterior: in training the mixture of the experts. Afterwards a single modality has q_m, and several the mixture of
     theirs with weights in proportion to π, or with ``subset_posterior: dynamic-prior`` the geometric mean of theirs and
-    N(0, I). N(0, I) is no component of a posterior.
+    the prior. The prior is no component of a posterior.
 
     Bound: none is claimed. With ``prior_component`` this is a lower bound of the evidence under f in place of the
-    prior, which depends on the data; under N(0, I) it can lie above log p(X).
+    prior, which depends on the data; under p(z) it can lie above log p(X).
 
     Missing modalities: a row is trained exactly as if those it lacks did not exist, with the π_k of what it has and of
-    N(0, I) divided by their sum.
+    the prior divided by their sum.
 
-    Source: Sutter et al. 2020 (MMJSD), Eqs. 7 and 8. Deviations: weights are equal unless given; there are no
-    modality-specific latents beside the shared one. The components of the mixture share the rows of a batch as in the
-    released code, each with its weight to within one row instead of the last one with the remainder.
+    Source: Sutter et al. 2020 (https://arxiv.org/abs/2006.08242), Eqs. 7 and 8. Deviations: weights are equal unless
+    given; there are no modality-specific latents beside the shared one. The components of the mixture share the rows of
+    a batch as in the released code, each with its weight to within one row instead of the last one with the remainder.
     """
 
     Config = MMJSDConfig
     aggregator, prior = "moe", "normal"
     aggregators = ("moe",)
 
-    def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Mixture:
-        """Σ_m π_m q_m over the given experts, ``[M, B, D]``; with N(0, I) among them, as an expert that is always
-        given, ``[M + 1, B, D]``.
-        """
+    def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"], prior: Gaussian) -> Mixture:
+        """Σ_m π_m q_m over the given experts, ``[M, B, D]``, or over the prior and these, ``[M + 1, B, D]``."""
         if not self.config.prior_component:
             return _weighted(self.aggregate(experts, given), self.weights[1:])
-        standard = standard_normal(experts[:1])
-        every = Gaussian(
-            torch.cat([standard.mean, experts.mean]), torch.cat([standard.log_variance, experts.log_variance])
+        with_prior = Gaussian(
+            torch.cat([prior.mean[None], experts.mean]), torch.cat([prior.log_variance[None], experts.log_variance])
         )
-        return _weighted(self.aggregate(every, torch.cat([torch.ones_like(given[:, :1]), given], 1)), self.weights)
+        always = torch.ones_like(given[:, :1])
+        return _weighted(self.aggregate(with_prior, torch.cat([always, given], 1)), self.weights)
 
     def posterior(
         self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
     ) -> Mixture:
-        """A single modality's expert; of several, their mixture, or their geometric mean with N(0, I)."""
+        """A single modality's expert; of several, their mixture, or their geometric mean with the prior."""
         if self.config.subset_posterior == "moe":
             return _weighted(self.aggregate(experts, given), self.weights[1:])
-        prior = self.standard_weight * (given.sum(-1) > 1).to(experts.mean.dtype)
-        return Mixture.of(geometric_mean(experts, given, weights=self.weights[1:], prior=prior))
+        prior = self.prior_for(model, experts, batch.available)
+        weight = self.prior_weight * (given.sum(-1) > 1).to(experts.mean.dtype)
+        return Mixture.of(geometric_mean(experts, given, weights=self.weights[1:], prior=weight, reference=prior))
 
 
 def _weighted(equal: Mixture, weights: Float[Tensor, " C"]) -> Mixture:

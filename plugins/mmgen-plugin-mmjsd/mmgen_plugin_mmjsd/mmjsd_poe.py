@@ -11,14 +11,13 @@ from .jensen_shannon import JensenShannon, JensenShannonConfig
 
 
 class MMJSDPoE(JensenShannon):
-    r"""MMJSD-PoE: reconstruction from the product of the experts, and the Jensen-Shannon divergence of the experts and
-    the prior.
+    r"""MMJSD-PoE: reconstruction from the product of experts, and the Jensen-Shannon divergence of MMJSD.
 
     .. math::
         \mathbb E_{q(z|X)} \sum_m \log p(x_m|z) - \beta \sum_{k=0}^M \pi_k\, \mathrm{KL}(q_k \| f), \qquad
         q(z|X) \propto p(z) \prod_m q_m(z|x_m), \quad f \propto \prod_{k=0}^M q_k^{\pi_k}
 
-    with :math:`q_0 = p(z) = \mathcal N(0, I)` and π_k = 1/(M+1) (``weights``). Everything is reconstructed from all
+    with the prior :math:`q_0 = p(z)` and π_k = 1/(M+1) (``weights``). Everything is reconstructed from all
     that a row has: training generates nothing from a part of the data. The KL is expert ‖ dynamic prior, in closed
     form, with gradients through both arguments; the joint posterior has none of its own.
 
@@ -30,7 +29,7 @@ class MMJSDPoE(JensenShannon):
     Bound: none is claimed; the divergence is not that of the posterior that is sampled.
 
     Missing modalities: a row is trained exactly as if those it lacks did not exist, with the π_k of what it has and of
-    N(0, I) divided by their sum.
+    the prior divided by their sum.
 
     Source: "Mitigating the limitations of multimodal VAEs with coordination-based approach", Eq. 6 and the text after
     it. Deviations: the paper calls f the mixture of the experts in one sentence and the weighted product in another;
@@ -42,6 +41,6 @@ class MMJSDPoE(JensenShannon):
     aggregator, prior = "poe", "normal"
     aggregators = ("poe", "moe", "mopoe", "mean")
 
-    def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Mixture:
+    def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"], prior: Gaussian) -> Mixture:
         """The aggregator's posterior, one Gaussian for the product."""
         return self.aggregate(experts, given)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgen import MmgenError
-from mmgen.distributions import Gaussian
+from mmgen.distributions import Gaussian, standard_normal
 from mmgen.testing import (
     LinearGaussianWorld,
     central_noise,
@@ -23,6 +23,7 @@ from mmgen.testing import (
     world_model,
 )
 from mmgen.testing.literal import at, constant_noise, kl, known_experts, product, row_of, world_log_likelihood
+from mmgen_plugin_mmjsd.jensen_shannon import geometric_jensen_shannon
 
 WORLD = LinearGaussianWorld((2, 3, 1), 2, seed=1)
 X = WORLD.sample(3)[1]
@@ -40,6 +41,12 @@ def every_component(objective):
 def model_of(objective, weights, **options):
     chosen = options if weights == EQUAL else {"weights": weights, **options}
     return world_model(WORLD, objective, likelihood_weights="dimension", **chosen)
+
+
+def divergence(objective, experts, available):
+    """Of experts and N(0, I), with an objective's weights."""
+    prior, weights = standard_normal(experts[0]), objective.weights[1:]
+    return geometric_jensen_shannon(experts, available, prior, weights, objective.prior_weight)
 
 
 def literal_divergence(weights, experts, present):
@@ -129,7 +136,7 @@ def test_twenty_modalities_with_weights(objective, case, data):
     experts, available = case
     weights = tuple(data.draw(st.lists(st.sampled_from([0.25, 1.0, 3.0]), min_size=21, max_size=21)))
     world = LinearGaussianWorld((1,) * 20, 2)
-    got = world_model(world, objective, weights=weights).objective.divergence(experts, available)
+    got = divergence(world_model(world, objective, weights=weights).objective, experts, available)
     for b in range(2):
         present = [m for m in range(20) if available[b, m]]
         assert float(got[b]) == pytest.approx(
@@ -236,8 +243,9 @@ def test_a_missing_modality_is_as_if_it_did_not_exist(objective, case, data):
         part = make_model(objective, toy_data(kept), weights=part_weights).objective
         there = torch.ones(rows, len(kept), dtype=torch.bool)
         masked = keep.expand(rows, -1)
-        torch.testing.assert_close(whole.divergence(experts, masked), part.divergence(experts[keep], there))
-        got, expected = whole.mixture(experts, masked), part.mixture(experts[keep], there)
+        prior = standard_normal(experts[0])
+        torch.testing.assert_close(divergence(whole, experts, masked), divergence(part, experts[keep], there))
+        got, expected = whole.mixture(experts, masked, prior), part.mixture(experts[keep], there, prior)
         torch.testing.assert_close(got.mean, expected.mean)
         torch.testing.assert_close(got.variance, expected.variance)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Component, Gaussian, Laplace, Mixture, Reference, kl_divergence, mixture_of_experts
+from mmgen.distributions import Component, Gaussian, Laplace, Mixture, Reference, kl_divergence
 from mmgen.models import expected_log_likelihood
 
 
@@ -78,10 +78,10 @@ class MMVAE(Objective):
     m and r run over what a row has, exactly. After training a single modality has the posterior q_m, several a uniform
     mixture.
 
-    Source: Shi et al. 2019, section 3 (mixture and IWAE), with the objectives of the released code; DReG: Tucker et al.
-    2019; ``elbo`` as in Sutter et al. 2021 (MoPoE-VAE). Deviations: the 1e-6 that is added to scales is left out;
-    ``elbo`` decodes across modalities, where that code reweights the samples of the other posteriors, with weights that
-    can explode.
+    Source: Shi et al. 2019 (https://arxiv.org/abs/1911.03393), section 3 (mixture and IWAE), with the objectives of the
+    released code; DReG: Tucker et al. 2019 (https://arxiv.org/abs/1810.04152); ``elbo`` as in Sutter et al. 2021
+    (MoPoE-VAE). Deviations: the 1e-6 that is added to scales is left out; ``elbo`` decodes across modalities, where
+    that code reweights the samples of the other posteriors, with weights that can explode.
     """
 
     Config = MMVAEConfig
@@ -94,7 +94,7 @@ class MMVAE(Objective):
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and ``importance`` ``[B]`` unless it is the ELBO."""
         experts = model.experts(batch)
         prior = self.prior_for(model, experts, batch.available)
-        posterior = mixture_of_experts(self.family(experts), batch.available)  # [M, B, D]
+        posterior = self.aggregate(self.family(experts), batch.available)  # [M, B, D]
         if self.config.estimator == "elbo":
             return self._elbo(model, batch, posterior, prior)
         return self._importance_weighted(model, batch, posterior, prior)
@@ -104,23 +104,19 @@ class MMVAE(Objective):
         log_scale = 0.5 * experts.log_variance
         if self.config.posterior_scale == "normalised":
             log_scale = log_scale.log_softmax(-1) + math.log(log_scale.shape[-1])
-        return (
-            Laplace(experts.mean, log_scale)
-            if self.config.posterior == "laplace"
-            else Gaussian(experts.mean, 2 * log_scale)
-        )
+        if self.config.posterior == "laplace":
+            return Laplace(experts.mean, log_scale)
+        return Gaussian(experts.mean, 2 * log_scale)
 
     def posterior(
         self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
     ) -> Mixture:
         """The uniform mixture of what is given, ``[..., M, B, D]``."""
-        return mixture_of_experts(self.family(experts), given)
+        return self.aggregate(self.family(experts), given)
 
     def _elbo(self, model: MultimodalVAE, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
-        stratified = self.config.mixture_sampling == "stratified"
-        log_likelihood, z = expected_log_likelihood(
-            model, batch, posterior, stratified=stratified, samples=self.config.samples or 1
-        )
+        stratified, samples = self.config.mixture_sampling == "stratified", self.config.samples or 1
+        log_likelihood, z = expected_log_likelihood(model, batch, posterior, stratified=stratified, samples=samples)
         divergence = kl_divergence(posterior.components, prior, z)
         return Terms(log_likelihood, (posterior.weights * divergence).sum(0))
 

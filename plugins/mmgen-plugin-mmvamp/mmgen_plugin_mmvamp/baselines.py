@@ -18,7 +18,7 @@ class Independent(Objective):
     A modality is "generated" from another by decoding the other's latent, which is near chance by construction: the
     floor of every comparison.
 
-    Source: "Unity by Diversity" (arXiv 2403.05300), section 5, Figure 1a.
+    Source: "Unity by Diversity" (https://arxiv.org/abs/2403.05300), section 5, Figure 1a.
     """
 
     aggregator, prior = "none", "normal"
@@ -50,8 +50,9 @@ class Aggregated(Objective):
     After training a subset has the mean of its experts, a single modality its own q_m. Products and mixtures of experts
     instead of the mean (``--aggregator``) come without the prior as an expert, as in the released code.
 
-    Source: "Unity by Diversity" (arXiv 2403.05300), section 5, Figure 1b, Eqs. 15 and 16. Deviation: κ = 1; Eq. 16
-    prints scales, the released image code averages variances and the code for the rats scales (``aggregator.average``).
+    Source: "Unity by Diversity" (https://arxiv.org/abs/2403.05300), section 5, Figure 1b, Eqs. 15 and 16. Deviation: κ
+    = 1; Eq. 16 prints scales, the released image code averages variances and the code for the rats scales
+    (``aggregator.average``).
     """
 
     Config = AggregatedConfig

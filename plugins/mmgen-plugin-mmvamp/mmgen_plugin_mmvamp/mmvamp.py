@@ -16,11 +16,10 @@ from mmgen.distributions import (
     Mixture,
     kl_divergence,
     kl_gaussians,
-    mixture_of_experts,
-    pairwise_kl,
     standard_normal,
-    uniform_log_weights,
 )
+
+Estimator = Literal["pairwise", "mc", "variational"]
 
 
 class MMVAMPConfig(ObjectiveConfig):
@@ -31,7 +30,7 @@ class MMVAMPConfig(ObjectiveConfig):
         "warmup_steps": {"estimator": ("mc", "variational")},
     }
 
-    estimator: Literal["pairwise", "mc", "variational"] = Field(
+    estimator: Estimator = Field(
         "pairwise",
         description="Of the divergence: 'pairwise' is the closed-form upper bound that the released code optimises, "
         "'mc' the KL to the mixture as in the paper, by Monte Carlo, 'variational' a closed-form upper bound between "
@@ -80,9 +79,9 @@ class MMVAMP(Objective):
     have. After training a single modality has the posterior q_m, and several a uniform mixture (which the paper leaves
     undefined).
 
-    Source: "Unity by Diversity" (arXiv 2403.05300), sections 3 and 4. Deviation: the default estimator is the one of
-    the released code, ``pairwise``; ``mc`` costs at most β M log M, reached with disjoint posteriors, where its
-    gradient vanishes (docs/methods/mmvamp.md).
+    Source: "Unity by Diversity" (https://arxiv.org/abs/2403.05300), sections 3 and 4. Deviation: the default estimator
+    is the one of the released code, ``pairwise``; ``mc`` costs at most β M log M, reached with disjoint posteriors,
+    where its gradient vanishes (docs/methods/mmvamp.md).
     """
 
     Config = MMVAMPConfig
@@ -95,39 +94,42 @@ class MMVAMP(Objective):
         experts = model.experts(batch)  # [M, B, D]
         z = experts.rsample((self.config.samples,))  # [K, M, B, D]
         log_likelihood = model.log_likelihood(z.transpose(0, 1), batch, own=True).mean(1)  # [M, B]
-        return Terms(log_likelihood, self.divergence(experts, batch.available, z))
+        return Terms(log_likelihood, self.divergence(model, experts, batch.available, z))
 
     def divergence(
-        self, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]
+        self, model: MultimodalVAE, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]
     ) -> Float[Tensor, " B"]:
         """The chosen estimate of R; rows that have no modality have 0."""
         estimator, warmup = self.config.estimator, self.config.warmup_steps
-        each = self._estimate(estimator, experts, available, z)
+        to_prior = self._estimate(estimator, model, experts, available, z)
         if warmup and estimator != "pairwise":
-            each = torch.where(self.step < warmup, self._estimate("pairwise", experts, available, z), each)
-        return each.where(available.T, 0.0).sum(0)
+            pairwise = self._estimate("pairwise", model, experts, available, z)
+            to_prior = torch.where(self.step < warmup, pairwise, to_prior)
+        return to_prior.where(available.T, 0.0).sum(0)
 
     def _estimate(
-        self, estimator: str, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]
+        self,
+        estimator: Estimator,
+        model: MultimodalVAE,
+        experts: Gaussian,
+        available: Bool[Tensor, "B M"],
+        z: Float[Tensor, "K M B D"],
     ) -> Float[Tensor, "M B"]:
-        """Each modality's divergence from the prior; what it says of modalities that a row lacks means nothing."""
+        """Each modality's divergence from the prior; it means nothing for modalities that a row lacks."""
         log_alpha, log_rest = self._log_weights(experts.mean)
+        q, prior = experts[:, None], self.prior_for(model, experts, available)  # a mixture of M components
         if estimator == "mc":
-            return kl_divergence(
-                experts, _with_standard_normal(mixture_of_experts(experts, available), log_alpha, log_rest), z
-            )
-        to_siblings = pairwise_kl(experts)  # [M, M, B]
+            return kl_divergence(experts, _with_standard_normal(prior, log_alpha, log_rest), z)
+        to_siblings = kl_gaussians(q, prior.components[None])  # [M, M, B]
         to_normal = kl_gaussians(experts, standard_normal(experts))  # [M, B]
-        log_share = log_rest + uniform_log_weights(available, experts.mean.dtype)  # [M, B]
+        log_share = log_rest + prior.log_weights  # [M, B]
         if estimator == "variational":
             exponents = torch.cat([(log_alpha - to_normal)[:, None], log_share - to_siblings], 1)
             return -exponents.logsumexp(1)  # never all of them −∞
         return log_alpha.exp() * to_normal + (log_share.exp() * to_siblings).sum(1)
 
     def _log_weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """log α and log(1 − α), α being the weight of N(0, I) at this step; −∞ for a weight of 0, which takes no
-        part.
-        """
+        """log α and log(1 − α), α being the weight of N(0, I) at this step; −∞ for a weight of 0."""
         if self.config.anneal_steps is None:
             log_alpha = like.new_tensor(self.config.standard_normal_weight, dtype=torch.float64).log()
         else:

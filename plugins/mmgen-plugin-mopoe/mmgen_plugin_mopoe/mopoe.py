@@ -22,8 +22,7 @@ class MoPoEConfig(ObjectiveConfig):
 
 
 class MoPoE(Objective):
-    r"""MoPoE-VAE: the evidence lower bound of the mixture of the products of experts of all K = 2^M − 1 non-empty
-    subsets S.
+    r"""MoPoE-VAE: the evidence lower bound of the mixture of the products of experts of all K = 2^M − 1 subsets S.
 
     .. math::
         \frac1K \sum_S \Big\{ \mathbb E_{q_S} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_S \| p) \Big\}, \qquad
@@ -50,11 +49,11 @@ class MoPoE(Objective):
     if the others did not exist. Only ``full`` speaks of the model's M modalities: a row that lacks some has no full
     subset, and N(0, I) is an expert in none of its products.
 
-    Source: Sutter et al. 2021 (MoPoE-VAE), Eq. 5. Deviations: the paper counts 2^M subsets with the empty one, the
-    released code and this one leave it out. The released code cuts a batch of B rows into K blocks of ⌊B/K⌋ and gives
-    what remains to the last one, the full subset: 16 of 256 rows instead of 8 with five modalities, and every row where
-    K > B. Here blocks have ⌊B/K⌋ or ⌈B/K⌉ rows and begin at a random row, so that each row has each subset with
-    probability 1/K, for any K and B.
+    Source: Sutter et al. 2021 (https://arxiv.org/abs/2105.02470), Eq. 5. Deviations: the paper counts 2^M subsets with
+    the empty one, the released code and this one leave it out. The released code cuts a batch of B rows into K blocks
+    of ⌊B/K⌋ and gives what remains to the last one, the full subset: 16 of 256 rows instead of 8 with five modalities,
+    and every row where K > B. Here blocks have ⌊B/K⌋ or ⌈B/K⌉ rows and begin at a random row, so that each row has each
+    subset with probability 1/K, for any K and B.
     """
 
     Config = MoPoEConfig

@@ -61,9 +61,10 @@ class MVAE(Objective):
     in a model of what it has, exactly for the full set, the single ones and 'all' (if listed), and with subsets of the
     same law otherwise.
 
-    Source: Wu & Goodman 2018, section 2: Eq. 2 (ELBO), Eq. 4 (product), Eq. 5 (sum); all subsets as in "Scalable
-    multimodal VAEs with surrogate joint posterior". Deviations: subsets are drawn independently and per row instead of
-    per batch, which has the same mean and less variance; β is not annealed unless training says so.
+    Source: Wu & Goodman 2018 (https://arxiv.org/abs/1802.05335), section 2: Eq. 2 (ELBO), Eq. 4 (product), Eq. 5 (sum);
+    all subsets as in "Scalable multimodal VAEs with surrogate joint posterior". Deviations: subsets are drawn
+    independently and per row instead of per batch, which has the same mean and less variance; β is not annealed unless
+    training says so.
     """
 
     Config = MVAEConfig

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Gaussian, kl_gaussians, singletons, standard_normal
+from mmgen.distributions import Gaussian, kl_divergence, kl_gaussians, singletons
 
 
 class MVTCAEConfig(ObjectiveConfig):
@@ -38,10 +38,10 @@ class MVTCAEConfig(ObjectiveConfig):
 
 
 class MVTCAE(Objective):
-    r"""MVTCAE: one joint posterior, held close to the prior and to every unimodal posterior; a forward KL, joint ‖
-    unimodal.
+    r"""MVTCAE: one joint posterior, held close to the prior and to every unimodal posterior.
 
-    With q = q(z|X), q_m = q(z|x_m), p = N(0, I) and π = 1/(M+1), ``coefficients=paper`` is
+    The KLs are forward, joint ‖ unimodal. With q = q(z|X), q_m = q(z|x_m), p the prior and π = 1/(M+1),
+    ``coefficients=paper`` is
 
     .. math::
         \mathbb E_q \sum_m \log p(x_m|z) - \beta \pi \Big[ \mathrm{KL}(q \| p) + \sum_m \mathrm{KL}(q \| q_m) \Big]
@@ -73,7 +73,7 @@ class MVTCAE(Objective):
 
     Config = MVTCAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean", "moe", "mopoe"), ("normal",)
+    aggregators, priors = ("poe", "mean", "moe", "mopoe"), ("normal", "scaled-normal", "laplace", "vamp")
     component_defaults = {"aggregator": {"prior_expert": "none"}}
     supports_missing = True
 
@@ -81,29 +81,25 @@ class MVTCAE(Objective):
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         joint = self.aggregate(experts, batch.available)  # C components, [C, B, D]
-        q, weights = joint.components, joint.weights
-        to_prior = kl_gaussians(q, standard_normal(q))  # [C, B]
+        q = Gaussian(joint.components.mean, joint.components.log_variance)
+        to_prior = kl_divergence(q, self.prior_for(model, experts, batch.available))  # [C, B]
         to_unimodal = kl_gaussians(q[:, None], self.unimodal(experts, batch.available))  # [C, M, B]
         to_unimodal = to_unimodal.where(batch.available.T, 0.0).sum(1)
-        likelihood, each, prior = self.coefficients(batch.available.sum(-1, dtype=q.mean.dtype))
+        likelihood, unimodal, prior = self.coefficients(batch.available.sum(-1, dtype=q.mean.dtype))
         log_likelihood = likelihood * model.log_likelihood(joint.rsample(), batch)
-        return Terms(log_likelihood, (weights * (each * to_unimodal + prior * to_prior)).sum(0))
+        return Terms(log_likelihood, (joint.weights * (unimodal * to_unimodal + prior * to_prior)).sum(0))
 
     def coefficients(self, modalities: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the likelihoods, of each KL(q ‖ q_m) and of KL(q ‖ p), for rows that have so many ``modalities``
-        ``[B]``.
-        """
+        """Of the likelihoods, of each KL(q ‖ q_m) and of KL(q ‖ p), for rows with ``modalities`` ``[B]`` of them."""
         count, pi = modalities.clamp(min=1), 1 / (modalities + 1)
         if self.config.coefficients == "paper":
-            likelihood, each, prior = torch.ones_like(pi), pi, pi
+            likelihood, unimodal, prior = torch.ones_like(pi), pi, pi
         else:
             a = modalities * pi if self.config.tc_ratio is None else torch.full_like(pi, self.config.tc_ratio)
-            likelihood, each, prior = 1 - a / count, a / count, 1 - a
-        return likelihood * pi / 2 if self.config.rescale else likelihood, each, prior
+            likelihood, unimodal, prior = 1 - a / count, a / count, 1 - a
+        return likelihood * pi / 2 if self.config.rescale else likelihood, unimodal, prior
 
     def unimodal(self, experts: Gaussian, available: Bool[Tensor, "B M"]) -> Gaussian:
-        """q_m of every modality, ``[M, B, D]``: the aggregator's posterior given it alone, whose one component its
-        moments are.
-        """
+        """q_m of every modality, ``[M, B, D]``: the moments of the aggregator's posterior given it alone."""
         alone = self.aggregate.infer(experts, singletons(available))
         return Gaussian(alone.mean, alone.variance.log())

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from mmgen import Batch, MmgenError, MultimodalVAE, ObjectiveConfig
-from mmgen.distributions import Gaussian, kl_gaussians, standard_normal
+from mmgen import Batch, MmgenError, MultimodalVAE, ObjectiveConfig, Prior
+from mmgen.distributions import Gaussian, kl_divergence
 from mmgen.networks import GaussianHead
 
 
@@ -26,8 +26,7 @@ class OriginConfig(ObjectiveConfig):
 
 
 class GradientOrigin(nn.Module):
-    r"""q_{λ,ẑ0}(z|X): two linear maps, of mean and of log-variance, of the gradient of the evidence lower bound at the
-    origin.
+    r"""q_{λ,ẑ0}(z|X): two linear maps of the gradient of the evidence lower bound at the origin of latent space.
 
     .. math::
         q_{\lambda,z_0}(z) = \mathcal N(\mu_\lambda(z_0), \sigma^2_\lambda(z_0)), \qquad
@@ -53,8 +52,8 @@ class GradientOrigin(nn.Module):
 
     Log-variances are kept within ±15, as those of encoders.
 
-    Source: Bond-Taylor and Willcocks 2021 (gradient origin networks, the variational one); "Scalable multimodal VAEs
-    with surrogate joint posterior", Eqs. 8 and 9.
+    Source: Bond-Taylor and Willcocks 2021 (https://arxiv.org/abs/2007.02798, the variational one); "Scalable multimodal
+    VAEs with surrogate joint posterior", Eqs. 8 and 9.
     """
 
     def __init__(self, latent_dim: int, scale: float) -> None:
@@ -62,7 +61,7 @@ class GradientOrigin(nn.Module):
         self.latent_dim, self.scale = latent_dim, scale
         self.maps = GaussianHead(latent_dim, latent_dim)
 
-    def forward(self, model: MultimodalVAE, batch: Batch, *, noise: bool) -> Gaussian:
+    def forward(self, model: MultimodalVAE, batch: Batch, prior_for: Prior, *, noise: bool) -> Gaussian:
         """A prepared batch to q_{λ,ẑ0}(z|X), ``[B, D]``; with ``noise`` the inner latents are samples."""
         if any(getattr(decoder, "_compiled_call_impl", None) is not None for decoder in model.decoders):
             raise MmgenError(
@@ -73,9 +72,10 @@ class GradientOrigin(nn.Module):
         with torch.enable_grad():
             origin = self.maps.mean.weight.new_zeros(len(batch.available), self.latent_dim).requires_grad_()
             q = Gaussian(*self.maps(origin))
+            z, prior = q.rsample() if noise else q.mean, prior_for(model, q[None], batch.available)
             with _statistics_kept(model.decoders):
-                log_likelihood = model.log_likelihood(q.rsample() if noise else q.mean, batch).sum(0)
-            bound = log_likelihood - kl_gaussians(q, standard_normal(q))
+                log_likelihood = model.log_likelihood(z, batch).sum(0)
+            bound = log_likelihood - kl_divergence(q, prior, z)
             with torch.autocast(origin.device.type, enabled=False):  # which is for forward passes alone
                 (gradient,) = torch.autograd.grad(bound.sum(), origin, create_graph=learns)
         return Gaussian(*self.maps(self.scale * gradient))

@@ -14,10 +14,8 @@ from mmgen.distributions import (
     Gaussian,
     everything,
     kl_divergence,
-    kl_gaussians,
     powerset,
     sampled_subsets,
-    standard_normal,
 )
 from mmgen.models import JointEncoder
 
@@ -40,17 +38,16 @@ class SMVAEConfig(ObjectiveConfig):
 
 
 class SMVAE(Objective):
-    r"""SMVAE: the evidence lower bound of a surrogate joint posterior q_Λ, and a reverse KL, subset ‖ surrogate, for
-    every non-empty subset S.
+    r"""SMVAE: the evidence lower bound of a surrogate joint posterior q_Λ, and KLs of all subsets to the surrogate.
 
     .. math::
         \mathbb E_{q_\Lambda(z|X)} \sum_m \log p(x_m|z) - \mathrm{KL}(q_\Lambda(z|X) \| p)
         - \frac{\beta}{2^M} \sum_S \mathrm{KL}(q_{\phi_S}(z|x_S) \| q_\Lambda(z|X)), \qquad
         q_{\phi_S}(z|x_S) \propto p(z) \prod_{m \in S} q_{\phi_m}(z|x_m)
 
-    β (``model.beta``) multiplies the KLs of the subsets alone. KL(q_Λ ‖ p) keeps the weight 1, and is the further term
-    ``negative_kl_to_prior``. A lower bound of log p(X) for every β ≥ 0. Reconstruction is from q_Λ alone: the unimodal
-    encoders learn from the KLs of the subsets, which move q_Λ as well.
+    Those KLs are reverse, subset ‖ surrogate. β (``model.beta``) multiplies them alone. KL(q_Λ ‖ p) keeps the weight 1,
+    and is the further term ``negative_kl_to_prior``. A lower bound of log p(X) for every β ≥ 0. Reconstruction is from
+    q_Λ alone: the unimodal encoders learn from the KLs of the subsets, which move q_Λ as well.
 
     Posterior in training: q_Λ. Afterwards: the product q_φS of the unimodal encoders for every subset, also for all
     modalities; q_Λ is not needed any more.
@@ -76,7 +73,7 @@ class SMVAE(Objective):
 
     Config = SMVAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe",), ("normal",)
+    aggregators, priors = ("poe",), ("normal", "scaled-normal", "laplace")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     bound = "joint"
     staged = ("subset_weight",)
@@ -93,12 +90,10 @@ class SMVAE(Objective):
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and −KL(q_Λ ‖ p) ``[B]``."""
         q = self.surrogate(model, batch)  # [B, D]
-        log_likelihood = model.log_likelihood(q.rsample(), batch)
-        return Terms(
-            log_likelihood,
-            self.to_surrogate(model, batch, q),
-            {"negative_kl_to_prior": -kl_gaussians(q, standard_normal(q))},
-        )
+        z, prior = q.rsample(), self.prior_for(model, q[None], batch.available)
+        log_likelihood = model.log_likelihood(z, batch)
+        to_surrogate = self.to_surrogate(model, batch, q)
+        return Terms(log_likelihood, to_surrogate, {"negative_kl_to_prior": -kl_divergence(q, prior, z)})
 
     def to_surrogate(self, model: MultimodalVAE, batch: Batch, q: Gaussian) -> Float[Tensor, " B"]:
         """1/2^M Σ_S KL(q_φS ‖ q), times ``subset_weight``."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from mmgen import Batch, Modality, MultimodalVAE, Objective, Terms
-from mmgen.distributions import Gaussian, Mixture, kl_gaussians, standard_normal
+from mmgen.distributions import Gaussian, Mixture, kl_divergence
 
 from .origin import GradientOrigin, OriginConfig
 
 
 class VGON(Objective):
-    r"""VGON: the evidence lower bound of the posterior of a gradient origin (:class:`.origin.GradientOrigin`), and
-    nothing else.
+    r"""VGON: the evidence lower bound of a gradient origin's posterior (:class:`.GradientOrigin`), and nothing else.
 
     .. math:: \mathbb E_{q_{\lambda,\hat z_0}(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_{\lambda,\hat z_0}(z|X)
     \| p)
@@ -27,19 +25,19 @@ class VGON(Objective):
 
     Posterior: q_{λ,ẑ0} where everything is given, after training without noise within. It infers from all modalities
     only, and refuses to generate from some of them; a row of which anything is missing has the posterior N(0, I):
-    nothing was inferred. The aggregator has nothing to aggregate.
+    nothing was inferred.
 
     The gradients of the modalities that are there would define a posterior of part of a row; the papers have none, so
     rows that lack some cannot be trained on.
 
-    Source: Bond-Taylor and Willcocks 2021 (gradient origin networks, the variational one); "Scalable multimodal VAEs
-    with surrogate joint posterior", Eqs. 8 and 9, Tables 5 and 6. Deviations: see :class:`.origin.GradientOrigin`; and
-    a text decoder that would share words with its encoder has its own.
+    Source: Bond-Taylor and Willcocks 2021 (https://arxiv.org/abs/2007.02798, the variational one); "Scalable multimodal
+    VAEs with surrogate joint posterior", Eqs. 8 and 9, Tables 5 and 6. Deviations: see :class:`.origin.GradientOrigin`;
+    and a text decoder that would share words with its encoder has its own.
     """
 
     Config = OriginConfig
-    aggregator, prior = "moe", "normal"
-    aggregators, priors = ("moe",), ("normal",)
+    aggregator, prior = None, "normal"
+    priors = ("normal", "scaled-normal", "laplace")
     bound = "joint"
 
     def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
@@ -52,8 +50,9 @@ class VGON(Objective):
 
     def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
-        q = self.origin(model, batch, noise=self.training)  # [B, D]
-        return Terms(model.log_likelihood(q.rsample(), batch), kl_gaussians(q, standard_normal(q)))
+        q = self.origin(model, batch, self.prior_for, noise=self.training)  # [B, D]
+        z, prior = q.rsample(), self.prior_for(model, q[None], batch.available)
+        return Terms(model.log_likelihood(z, batch), kl_divergence(q, prior, z))
 
     def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
         """From everything; and the prior needs nothing."""
@@ -63,6 +62,5 @@ class VGON(Objective):
         self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
     ) -> Mixture:
         """q_{λ,ẑ0} where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
-        q = self.origin(model, model.prepare(batch), noise=False)
-        partial = ~given.all(-1, keepdim=True)  # [..., B, 1]
-        return Mixture.of(q.map(lambda value: torch.where(partial, 0.0, value)))
+        q = self.origin(model, model.prepare(batch), self.prior_for, noise=False)
+        return Mixture.of(q.where(given.all(-1)))

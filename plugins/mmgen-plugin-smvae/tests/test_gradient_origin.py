@@ -355,7 +355,7 @@ def test_running_statistics_are_those_of_the_outer_pass(objective):
     norms = [module for module in model.decoders.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
     model.train()
     with central_noise():  # the outer latents are then the means of the posterior
-        q = model.objective.origin(model, batch, noise=True)
+        q = model.objective.origin(model, batch, model.objective.prior_for, noise=True)
         assert norms and all(int(norm.num_batches_tracked) == 0 for norm in norms)
         model(batch).value(1.0).sum().backward()
     assert all(int(norm.num_batches_tracked) == 1 and norm.track_running_stats for norm in norms)

@@ -1,0 +1,54 @@
+"""What an objective declares about itself, by which it is built, checked and described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from ..options import Options
+
+
+class ObjectiveConfig(Options):
+    """Base of an objective's options; every field has a description and can be set as ``objective.<field>``."""
+
+
+class Declarations:
+    """Class variables of every :class:`mmgen.Objective`; the contract of objectives checks what they claim.
+
+    Attributes:
+        aggregator: Name of the default aggregator; None where the equation aggregates nothing: it then has a posterior
+            of its own.
+        prior: Name of the default prior p(z); None where the equation has none: nothing is then generated from nothing.
+        component_defaults: Options of the aggregator or prior that differ from their own defaults here, such as
+            ``{"aggregator": {"prior_expert": "none"}}``.
+        aggregators: Names of the aggregators that the equation can mean; None: any.
+        priors: The same for priors.
+        bound: Of which log-evidence the objective is a lower bound at β = 1 and weights 1: ``joint`` (log p(X)),
+            ``own`` (Σ_m log p(x_m)), or None.
+        supports_missing: Whether rows that lack modalities can be trained on, exactly as if these did not exist.
+        needs_labels: Whether training needs labels, of some training rows at least.
+        most_modalities: The largest number of modalities that the equation has a meaning for; None: any.
+        whole_batch: Whether a row's terms depend on the other rows of its batch, as correlations do; batches then stay
+            in one piece, on one process.
+        decodes_mean: Whether a trained model decodes the mean of its posterior; otherwise a draw from it.
+        staged: Names of the options that may change while a model trains, from one stage to the next: ``terms`` reads
+            them anew each time.
+        of_mixtures: Names of the options that say how a mixture is sampled; refused where the aggregator gives none.
+        defaults: Of the run configuration, such as ``{"model": {"beta": 0.1}}``.
+    """
+
+    Config: ClassVar[type[ObjectiveConfig]] = ObjectiveConfig
+    aggregator: ClassVar[str | None] = "poe"
+    prior: ClassVar[str | None] = "normal"
+    component_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    aggregators: ClassVar[tuple[str, ...] | None] = None
+    priors: ClassVar[tuple[str, ...] | None] = None
+    bound: ClassVar[Literal["joint", "own"] | None] = None
+    supports_missing: ClassVar[bool] = False
+    needs_labels: ClassVar[bool] = False
+    most_modalities: ClassVar[int | None] = None
+    whole_batch: ClassVar[bool] = False
+    decodes_mean: ClassVar[bool] = False
+    staged: ClassVar[tuple[str, ...]] = ()
+    of_mixtures: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[Mapping[str, Any]] = {}
