@@ -7,6 +7,7 @@ options of the command line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..data import Data, Dataset, make_dataset, open_dataset
 from ..data.describing import ALL, change_modalities
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, PluginError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated, without_idle
 from ..registry import declared_files, find, is_local, load
@@ -248,12 +249,19 @@ def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra
         "training": training.model_dump(mode="json"),
     }
     found["metrics"] = extra.get("metrics") or {}
-    classes = {
-        f"{kind}/{name}": entry.point.value
-        for kind, name in named_components(found)
-        if (entry := find(kind, name)) and is_local(entry)
-    }
+    classes = _local_classes(found)
     return {**found, "classes": classes} if classes else found
+
+
+def _local_classes(config: Mapping[str, Any]) -> dict[str, str]:
+    """The components that no distribution declares, as ``kind/name``, with their classes."""
+    classes = {}
+    for kind, name in named_components(config):
+        with suppress(PluginError):  # a dataset in memory may have any name
+            entry = find(kind, name)
+            if is_local(entry):
+                classes[f"{kind}/{name}"] = entry.point.value
+    return classes
 
 
 def named_components(config: Mapping[str, Any]) -> list[tuple[str, str]]:
