@@ -39,6 +39,7 @@ _PUBLIC = {
     ".models": (
         "Aggregator",
         "AggregatorConfig",
+        "Model",
         "MultimodalVAE",
         "Objective",
         "ObjectiveConfig",

@@ -1,9 +1,9 @@
 """Aggregators, priors, objectives, and the model that they make."""
 
 from .aggregator import Aggregator, AggregatorConfig
-from .building import ModelConfig
 from .declarations import ObjectiveConfig
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
+from .interface import Model, ModelConfig
 from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
 from .objective import Objective
@@ -15,6 +15,7 @@ __all__ = [
     "Aggregator",
     "AggregatorConfig",
     "JointEncoder",
+    "Model",
     "ModelConfig",
     "MultimodalVAE",
     "Objective",

@@ -4,40 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from ..data import Data, Modality
+from ..data import Data
 from ..errors import MmgenError, listed
-from ..options import Options, default_of, validated
+from ..options import default_of, validated
 from ..registry import load, load_component, name_of
+from .interface import ModelConfig
 from .objective import Objective
-
-
-class ModelConfig(Options):
-    """What every model has, whatever its objective."""
-
-    latent_dim: int = Field(16, ge=1, description="Dimensions D of the latent space.")
-    beta: float = Field(
-        1.0, ge=0, description="Weight β of the divergence; 1 is the evidence lower bound where the objective is one."
-    )
-    likelihood_weights: Literal["official", "dimension", "none"] = Field(
-        "official",
-        description="Weights w_m of the log-likelihoods: the modalities' own (modalities.NAME.weight: what papers "
-        "use on that dataset, 1 otherwise); the largest dimension over the modality's own (for text its length), so "
-        "that the largest modality has weight 1; or 1 for all.",
-    )
-
-
-def likelihood_weights(modalities: Mapping[str, Modality], rule: str) -> list[float]:
-    """w_m of every modality by :attr:`ModelConfig.likelihood_weights`; ``dimension`` as in Sutter et al. 2021 and
-    "Scalable multimodal VAEs", section 4.
-    """
-    if rule == "official":
-        return [modality.weight for modality in modalities.values()]
-    largest = max(modality.dimension for modality in modalities.values())
-    return [largest / modality.dimension if rule == "dimension" else 1.0 for modality in modalities.values()]
 
 
 @dataclass(frozen=True)

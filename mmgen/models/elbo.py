@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data.batch import Batch
 from ..distributions import Mixture, kl_divergence
 from .declarations import ObjectiveConfig
-from .model import MultimodalVAE
+from .model import Model
 from .objective import Objective
 from .terms import Terms
 
@@ -48,19 +48,19 @@ class ELBO(Objective):
     bound = "joint"
     supports_missing = True
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         return elbo_terms(self, model, batch, stratified=self.config.mixture_sampling == "stratified")
 
 
-def elbo_terms(objective: Objective, model: MultimodalVAE, batch: Batch, *, stratified: bool = True) -> Terms:
+def elbo_terms(objective: Objective, model: Model, batch: Batch, *, stratified: bool = True) -> Terms:
     """The equation of :class:`ELBO`, for objectives that are it with other defaults."""
     experts = model.experts(batch)
     prior = objective.prior_for(model, experts, batch.available)
     if not objective.shared:
         z = experts.rsample()
         divergence = kl_divergence(experts, prior, z)
-        return Terms(model.log_likelihood(z, batch, own=True), divergence.where(batch.available.T, 0.0).sum(0))
+        return Terms(model.log_likelihood(z, batch, per_modality=True), divergence.where(batch.available.T, 0.0).sum(0))
     posterior = objective.aggregate(experts, batch.available)
     log_likelihood, drawn = expected_log_likelihood(model, batch, posterior, stratified=stratified)
     divergence = kl_divergence(posterior.components, prior, drawn)
@@ -68,7 +68,7 @@ def elbo_terms(objective: Objective, model: MultimodalVAE, batch: Batch, *, stra
 
 
 def expected_log_likelihood(
-    model: MultimodalVAE, batch: Batch, posterior: Mixture, *, stratified: bool = True, samples: int = 1
+    model: Model, batch: Batch, posterior: Mixture, *, stratified: bool = True, samples: int = 1
 ) -> tuple[Float[Tensor, "M B"], Float[Tensor, "K C B D"] | None]:
     """Σ_c w_c E_{q_c}[log p(x_m | z)] of every modality, ``[M, B]``, by ``samples`` draws.
 

@@ -22,15 +22,14 @@ from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
 from ..options import validated
-from .building import Component, ModelConfig, likelihood_weights, make_objective
+from .building import Component, make_objective
 from .declarations import ObjectiveConfig
+from .interface import Given, Model, ModelConfig, likelihood_weights
 from .objective import Objective
 from .terms import Terms
 
-Given = Sequence[str] | Tensor | None  # names of modalities, masks that broadcast to [..., B, M], or all that rows have
 
-
-class MultimodalVAE(nn.Module):
+class MultimodalVAE(Model):
     """M encoders, M decoders, and an objective.
 
     ``create`` makes one for a dataset. Batches may be in data units (as tables give them) everywhere; results of
@@ -135,7 +134,7 @@ class MultimodalVAE(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """See :meth:`mmgen.Model.device`."""
         return self.objective.step.device
 
     @property
@@ -206,7 +205,7 @@ class MultimodalVAE(nn.Module):
     # What objectives use ----------------------------------------------------------------------------------------------
 
     def prepare(self, batch: Batch) -> Batch:
-        """The batch in the units that the networks see; a prepared one is returned as it is."""
+        """See :meth:`mmgen.Model.prepare`."""
         if batch.prepared:
             return batch
         data = {
@@ -216,17 +215,12 @@ class MultimodalVAE(nn.Module):
         return replace(batch, data=data, prepared=True)
 
     def experts(self, batch: Batch) -> Gaussian:
-        """q(z | x_m) of every modality, ``[M, B, D]``; N(0, I) where a row lacks it.
-
-        Each encoder runs once, on the rows that have its modality; the others do not exist for it.
-        """
+        """See :meth:`mmgen.Model.experts`."""
         batch = self.prepare(batch)
         return self.encode_each([batch.data[name] for name in self.modalities], batch.presence)
 
     def encode_each(self, inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:
-        """The same from prepared inputs, one tensor ``[B, *shape]`` per modality; without ``presence`` rows have
-        all.
-        """
+        """See :meth:`mmgen.Model.encode_each`."""
         encoders = list(self.encoders)
         groups = in_groups(encoders, [x.dim() for x in inputs])
         seen = [WHOLE] * len(encoders)
@@ -243,31 +237,23 @@ class MultimodalVAE(nn.Module):
         return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 0))
 
     def decode(self, z: Float[Tensor, "*lead _"], target: str) -> Tensor:
-        """Decoder output ``[..., outputs, *shape]`` of one modality for what it takes (:meth:`decoder_input`), in one
-        call.
-        """
+        """See :meth:`mmgen.Model.decode`."""
         self._check_target(target)
         ((_, output, _),) = self._decode({self._index(target): z})
         return output
 
     def log_likelihood(
-        self, z: Float[Tensor, "*lead B D"] | Sequence[Tensor], batch: Batch, *, own: bool = False, frozen: bool = False
+        self,
+        z: Float[Tensor, "*lead B D"] | Sequence[Tensor],
+        batch: Batch,
+        *,
+        per_modality: bool = False,
+        frozen: bool = False,
     ) -> Float[Tensor, " M *lead_and_B"]:
-        """w_m log p(x_m | z) of every modality, 0 where a row lacks it or the model does not generate it.
-
-        Args:
-            z: ``[..., B, D]``; each decoder runs once, on those of the rows that have its modality. With ``own``,
-                ``[M, ..., B, D]`` or one tensor per modality: m is decoded from ``z[m]``.
-            batch: The rows.
-            own: Whether each modality has its own latents.
-            frozen: Whether the parameters of decoders and likelihoods are constants here: gradients reach z alone.
-
-        Returns:
-            ``[M, ..., B]``.
-        """
+        """See :meth:`mmgen.Model.log_likelihood`."""
         batch = self.prepare(batch)
         names = list(self.modalities)
-        latents = z if own else [cast(Tensor, z)] * len(names)
+        latents = z if per_modality else [cast(Tensor, z)] * len(names)
         generated = [m for m, name in enumerate(names) if name in self.decoder_sizes]
         values = {m: one.new_zeros(one.shape[:-1]) for m, one in enumerate(latents) if m not in generated}
         with self._frozen(generated) if frozen else nullcontext():
@@ -418,12 +404,7 @@ class MultimodalVAE(nn.Module):
         return self.unconditional_prior(count).rsample()
 
     def unconditional_prior(self, count: int) -> Reference:
-        """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row, which is a picture rather than
-        the model's own claim.
-
-        Raises:
-            MmgenError: The objective has no prior.
-        """
+        """See :meth:`mmgen.Model.unconditional_prior`."""
         if self.objective.prior is None:
             self._check_given(())
         floating = (value for value in self.state_dict().values() if value.is_floating_point())
@@ -452,9 +433,7 @@ class MultimodalVAE(nn.Module):
         return masks
 
     def mask(self, batch: Batch, given: Given = None) -> Bool[Tensor, "*lead B M"]:
-        """What each row has of the given modalities: of those that are named, or of masks that broadcast to
-        ``[..., B, M]``; of all by default.
-        """
+        """See :meth:`mmgen.Model.mask`."""
         if given is None:
             return batch.available
         masks = given if isinstance(given, Tensor) else self.subset_masks([given])[0].to(batch.available.device)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ..data.batch import Batch
+from ..data import Batch, Modality, Table
 from ..distributions import Gaussian, Mixture
 from ..errors import MmgenError, listed
 from .aggregator import Aggregator
 from .declarations import Declarations
+from .interface import Model
 from .prior import Prior
 from .terms import Terms
-
-if TYPE_CHECKING:
-    from ..data import Modality, Table
-    from .model import MultimodalVAE
 
 
 class Objective(Declarations, nn.Module, ABC):
@@ -66,33 +63,31 @@ class Objective(Declarations, nn.Module, ABC):
         """The modalities that the model can generate, each with how many numbers its decoder takes."""
         return dict.fromkeys(modalities, latent_dim)
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """Make the objective's networks; called once, when the model's networks exist.
 
         Raises:
             MmgenError: Options that do not fit the modalities or labels.
         """
 
-    def solve(self, model: MultimodalVAE, train: Table) -> None:
+    def solve(self, model: Model, train: Table) -> None:
         """Find what has a closed form, from the training rows, after the last optimiser step (or in place of them all).
 
         Called without gradients and in evaluation mode; results belong into buffers.
         """
 
     @abstractmethod
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """The terms of the equation for each row of a prepared batch."""
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q(z | x_S) of a trained model for the subsets ``given`` (already only what is available): ``[..., C, B, D]``.
 
-        ``experts`` are ``model.experts(batch)``, computed once for all subsets.
+        ``batch`` is prepared; ``experts`` are ``model.experts(batch)``, computed once for all subsets.
         """
         return self.aggregate.infer(experts, given)
 
-    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+    def infers(self, model: Model, given: Sequence[str]) -> bool:
         """Whether the equation says what z is given these modalities; given nothing: whether there is a prior of z.
 
         Evaluations leave out the subsets for which it does not, and people who ask for them are told.
@@ -101,7 +96,7 @@ class Objective(Declarations, nn.Module, ABC):
 
     def decoder_input(
         self,
-        model: MultimodalVAE,
+        model: Model,
         z: Float[Tensor, "*lead B D"],
         target: str,
         batch: Batch | None,
@@ -113,14 +108,14 @@ class Objective(Declarations, nn.Module, ABC):
         """
         return z
 
-    def classify(self, model: MultimodalVAE, batch: Batch) -> Mapping[str, Float[Tensor, "B _"]]:
+    def classify(self, model: Model, batch: Batch) -> Mapping[str, Float[Tensor, "B _"]]:
         """Answers of the objective's classifier, if it has one: label to logits, of classes or of yes/no answers.
 
         ``batch`` is prepared; labels in it are not looked at.
         """
         return {}
 
-    def gaussians(self, model: MultimodalVAE, batch: Batch) -> Mapping[str, Gaussian]:
+    def gaussians(self, model: Model, batch: Batch) -> Mapping[str, Gaussian]:
         """Distributions of z ``[B, D]`` of each row, by how they are written: of single modalities and of all.
 
         ``batch`` is prepared, and has every modality. A collapsed posterior is one that is N(0, I) for almost every

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Bool
 from torch import Tensor, nn
 
 from ..distributions import Gaussian, Reference
 from ..options import Options
-
-if TYPE_CHECKING:
-    from .model import MultimodalVAE
+from .interface import Model
 
 
 class PriorConfig(Options):
@@ -35,9 +33,9 @@ class Prior(nn.Module, ABC):
         super().__init__()
         self.config: Any = self.Config() if config is None else config
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """Make networks or parameters of its own; called once, when the model's networks exist."""
 
     @abstractmethod
-    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+    def forward(self, model: Model, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """The prior of each row, from its experts ``[M, B, D]`` and what is given to it."""

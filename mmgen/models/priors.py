@@ -5,7 +5,6 @@ and VampPrior.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,16 +23,14 @@ from ..distributions import (
     standard_normal,
 )
 from ..errors import MmgenError
+from .interface import Model
 from .prior import Prior, PriorConfig
-
-if TYPE_CHECKING:
-    from .model import MultimodalVAE
 
 
 class StandardNormal(Prior):
     """N(0, I)."""
 
-    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+    def forward(self, model: Model, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """``[B, D]``."""
         return standard_normal(experts[0])
 
@@ -57,11 +54,11 @@ class LearnedScale(nn.Module):
 class ScaledNormal(Prior):
     """N(0, diag s²) with learned scales s that sum to D."""
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """One number per latent dimension."""
         self.log_scale = LearnedScale(model.config.latent_dim)
 
-    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+    def forward(self, model: Model, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """``[B, D]``."""
         mean = torch.zeros_like(experts.mean[0])
         return Gaussian(mean, (2 * self.log_scale()).expand_as(mean))
@@ -85,11 +82,11 @@ class LaplacePrior(Prior):
 
     Config = LaplaceConfig
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """One number per latent dimension, if they are learned."""
         self.log_scale = LearnedScale(model.config.latent_dim) if self.config.learned else None
 
-    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+    def forward(self, model: Model, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """``[B, D]``."""
         standard = standard_laplace(experts[0])
         return standard if self.log_scale is None else Laplace(standard.mean, self.log_scale().expand_as(standard.mean))
@@ -111,7 +108,7 @@ class GeometricMean(Prior):
     Config = GeometricConfig
     dynamic = True
 
-    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+    def forward(self, model: Model, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """``[B, D]``."""
         return geometric_mean(experts, given, prior=self.config.prior_expert)
 
@@ -124,7 +121,7 @@ class MixtureOfPosteriors(Prior):
 
     dynamic = True
 
-    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+    def forward(self, model: Model, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """``[M, B, D]``."""
         return mixture_of_experts(experts, given)
 
@@ -146,7 +143,7 @@ class VampPrior(Prior):
 
     Config = VampConfig
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """One pseudo-input per component and modality."""
         if model.objective.aggregator is None:
             raise MmgenError(
@@ -161,7 +158,7 @@ class VampPrior(Prior):
             nn.Parameter(torch.randn(self.config.components, *modality.shape)) for modality in model.modalities.values()
         )
 
-    def forward(self, model: MultimodalVAE, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
+    def forward(self, model: Model, experts: Gaussian, given: Bool[Tensor, "B M"]) -> Reference:
         """``[K · C, B, D]``, the same for every row."""
         pseudo = model.encode_each(list(self.pseudo_inputs))
         everything = torch.ones(self.config.components, given.shape[-1], dtype=torch.bool, device=given.device)

@@ -8,8 +8,8 @@ from typing import Any
 from ..data import Data, Dataset
 from ..data.loading import name_of_dataset
 from ..errors import MmgenError, listed, nearest
-from ..models import Objective
-from ..models.building import Component, ModelConfig, named
+from ..models import ModelConfig, Objective
+from ..models.building import Component, named
 from ..registry import load_component
 from .config import over
 from .training_config import TrainingConfig

@@ -57,7 +57,7 @@ def test_other_calls_on_the_same_networks_keep_their_gradients():
     expected = {name: parameter.grad.clone() for name, parameter in constants(model).items()}
     model.zero_grad()
     before = model.log_likelihood(latents(False), batch).sum() / 2
-    frozen = model.log_likelihood(latents(True), batch, own=True, frozen=True).sum()
+    frozen = model.log_likelihood(latents(True), batch, per_modality=True, frozen=True).sum()
     after = model.log_likelihood(latents(False), batch).sum() / 2
     (before + frozen + after).backward()
     for name, parameter in constants(model).items():

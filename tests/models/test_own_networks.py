@@ -39,7 +39,7 @@ class Conditional(Objective):
         z = q.rsample()
         right = -nn.functional.cross_entropy(self.classifier(q.mean), batch.labels["class"], reduction="none")
         return Terms(
-            model.log_likelihood([z, self.taken(z, batch), z], batch, own=True),
+            model.log_likelihood([z, self.taken(z, batch), z], batch, per_modality=True),
             q.mean.square().sum(-1),
             {"class": right},
         )

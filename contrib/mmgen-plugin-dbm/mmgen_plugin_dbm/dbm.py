@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mmgen import Batch, MmgenError, Modality, MultimodalVAE, Objective, Table, TagsModality, Terms
+from mmgen import Batch, MmgenError, Modality, Model, Objective, Table, TagsModality, Terms
 from mmgen.distributions import Gaussian, Mixture, make_likelihood
 
 from .generation import ReplicatedSoftmax, TopDown
@@ -70,7 +70,7 @@ class DBM(Objective):
         """What the two paths take."""
         return dict.fromkeys(paths_of(self.config, modalities), latent_dim)
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The five machines, and what stands in the place of decoders and likelihoods."""
         self.sides, options = paths_of(self.config, model.modalities), self.config
         sizes = [math.prod(model.modalities[side].shape) for side in self.sides]
@@ -92,7 +92,7 @@ class DBM(Objective):
                 make_likelihood("normal", shape) if path is image else ReplicatedSoftmax(shape, binary)
             )
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """For each layer F(v_k) − F(v) ``[B]``: 0 where it does not learn, or a row lacks what it learns from."""
         values, given = self.values(batch), self.given(batch, batch.available)
         learning = LAYERS if self.config.layer == "all" else (self.config.layer,)
@@ -130,23 +130,21 @@ class DBM(Objective):
         image, text = (given[..., m] for m in self.columns)
         return [image, text & (self.values(batch)[1].sum(-1) > 0)]
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """The joint layer's mean-field probabilities, as a point ``[..., 1, B, D]``."""
         options = self.config
         z, _ = self.machine.infer(self.values(batch), self.given(batch, given), options.sweeps, options.clamp)
         return Mixture.of(Gaussian.point(z))
 
-    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+    def infers(self, model: Model, given: Sequence[str]) -> bool:
         """From one of its modalities, or both; there is no prior to draw z from that is not the machine itself."""
         return any(name in self.sides for name in given)
 
-    def gaussians(self, model: MultimodalVAE, batch: Batch) -> Mapping[str, Gaussian]:
+    def gaussians(self, model: Model, batch: Batch) -> Mapping[str, Gaussian]:
         """None: z are probabilities of binary units."""
         return {}
 
-    def solve(self, model: MultimodalVAE, train: Table) -> None:
+    def solve(self, model: Model, train: Table) -> None:
         """The mean number of tags of the training rows that have some."""
         sums = torch.cat([self._tags_of(batch) for batch in train.batches(4096)])
         if (sums > 0).any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import Mixture, kl_gaussians, powerset, uniform_log_weights
 
 
@@ -43,7 +43,7 @@ class MWB(Objective):
     supports_missing = True
     most_modalities = 10
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         subsets = powerset(len(model.modalities), model.device)[:, None]  # [S, 1, M]

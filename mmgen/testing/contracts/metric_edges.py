@@ -9,7 +9,7 @@ import torch
 
 from ...data import Data, Modality, Table
 from ...evaluation import Evaluation, Row
-from ...models import ELBO, MultimodalVAE
+from ...models import ELBO, Model
 from ..models import make_model
 from .contract import does_not_apply
 from .metric_trial import MetricTrial, changed, labelled_toy, own_cache
@@ -18,7 +18,7 @@ from .metric_trial import MetricTrial, changed, labelled_toy, own_cache
 class _AllOrNothing(ELBO):
     """Infers from all modalities or none, and does not generate the first one."""
 
-    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+    def infers(self, model: Model, given: Sequence[str]) -> bool:
         return len(given) in (0, len(model.modalities))
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> dict[str, int]:

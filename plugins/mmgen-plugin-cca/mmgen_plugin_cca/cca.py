@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmgen import Batch, MmgenError, MultimodalVAE, Table, Terms
+from mmgen import Batch, MmgenError, Model, Table, Terms
 from mmgen.data import Columns
 
 from .correlation import Projection, find_projections, over_rows, total_correlation
@@ -45,7 +45,7 @@ class CCA(Features):
     Config = CCAConfig
     whole_batch = True
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """Projections of both views; until they are found, the first D columns of each."""
         latent_dim = model.config.latent_dim
         columns = [Columns(modality) for modality in model.modalities.values()]
@@ -62,17 +62,17 @@ class CCA(Features):
         """The columns of a view of a prepared batch."""
         return self.columns[view](list(batch.data.values())[view])
 
-    def features(self, model: MultimodalVAE, batch: Batch, view: int) -> Float[Tensor, "B D"]:
+    def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """The projection of a view."""
         return self.projections[view](self.values(batch, view))
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """``correlation`` ``[B]``, the same for each row."""
         one, two = (self.features(model, batch, view) for view in (0, 1))
         nothing = one.new_zeros(2, len(batch))
         total = total_correlation(one, two, self.config.ridge).to(one.dtype)
         return Terms(nothing, nothing[0], {"correlation": total.expand(len(batch))})
 
-    def solve(self, model: MultimodalVAE, train: Table) -> None:
+    def solve(self, model: Model, train: Table) -> None:
         """The projections that the training rows have."""
         find_projections(list(self.projections), over_rows(model, train, self.values), self.config.ridge)  # type: ignore[arg-type]

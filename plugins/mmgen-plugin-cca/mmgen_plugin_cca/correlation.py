@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mmgen import Batch, MmgenError, MultimodalVAE, Table
+from mmgen import Batch, MmgenError, Model, Table
 
 
 def total_correlation(x: Float[Tensor, "B D"], y: Float[Tensor, "B E"], ridge: float) -> Float[Tensor, ""]:
@@ -85,7 +85,7 @@ def find_projections(projections: Sequence[Projection], columns: Sequence[Float[
 
 
 def over_rows(
-    model: MultimodalVAE, train: Table, columns: Callable[[Batch, int], Tensor], rows: int = 1024
+    model: Model, train: Table, columns: Callable[[Batch, int], Tensor], rows: int = 1024
 ) -> tuple[Float[Tensor, "N _"], Float[Tensor, "N _"]]:
     """What ``columns`` makes of each view of all rows of a table, ``rows`` at a time."""
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmgen import Batch, MultimodalVAE, Table, Terms
+from mmgen import Batch, Model, Table, Terms
 
 from .correlation import Projection, find_projections, over_rows, total_correlation
 from .two_view import FeatureNetwork, Features, TwoViewConfig
@@ -49,7 +49,7 @@ class DCCA(Features):
     Config = DCCAConfig
     whole_batch = True
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """f, g and their projections, which change nothing until they are found."""
         latent_dim = model.config.latent_dim
         self.networks = nn.ModuleList(FeatureNetwork(modality, latent_dim) for modality in model.modalities.values())
@@ -59,22 +59,22 @@ class DCCA(Features):
         """f(x_o) or g(x_M) of a prepared batch."""
         return self.networks[view](list(batch.data.values())[view])
 
-    def features(self, model: MultimodalVAE, batch: Batch, view: int) -> Float[Tensor, "B D"]:
+    def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """The projection of a network's output."""
         return self.projections[view](self.outputs(batch, view))
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """``correlation`` ``[B]``, the same for each row, and what is reconstructed ``[2, B]``."""
         one, two = (self.outputs(batch, view) for view in (0, 1))
         total = total_correlation(one, two, self.config.ridge).to(one.dtype)
         log_likelihood = self.reconstructed(model, batch, [one, two])
         return Terms(log_likelihood, torch.zeros_like(log_likelihood[0]), {"correlation": total.expand(len(batch))})
 
-    def reconstructed(self, model: MultimodalVAE, batch: Batch, outputs: list[Tensor]) -> Float[Tensor, "M B"]:
+    def reconstructed(self, model: Model, batch: Batch, outputs: list[Tensor]) -> Float[Tensor, "M B"]:
         """How well each view is reconstructed from its own features: 0, since none is."""
         return outputs[0].new_zeros(2, len(batch))
 
-    def solve(self, model: MultimodalVAE, train: Table) -> None:
+    def solve(self, model: Model, train: Table) -> None:
         """The linear CCA of the features of the training rows."""
         if self.config.linear_cca:
             find_projections(list(self.projections), over_rows(model, train, self.outputs), self.config.ridge)  # type: ignore[arg-type]

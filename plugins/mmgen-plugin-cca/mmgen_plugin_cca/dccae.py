@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmgen import Batch, MultimodalVAE
+from mmgen import Batch, Model
 
 from .dcca import DCCA, DCCAConfig
 from .squared_error import Reconstruction, reconstruction_error
@@ -45,7 +45,7 @@ class DCCAE(DCCA):
 
     Config = DCCAEConfig
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """f, g, p and q."""
         super().build(model)
         self.decoders, self.likelihoods = nn.ModuleList(), nn.ModuleList()
@@ -55,7 +55,7 @@ class DCCAE(DCCA):
             self.decoders.append(decoder)
             self.likelihoods.append(reconstruction_error(modality.make_likelihood(), self.config.reconstruction))
 
-    def reconstructed(self, model: MultimodalVAE, batch: Batch, outputs: list[Tensor]) -> Float[Tensor, "M B"]:
+    def reconstructed(self, model: Model, batch: Batch, outputs: list[Tensor]) -> Float[Tensor, "M B"]:
         """−λ times the error of each view."""
         views = zip(
             model.likelihood_weights, self.likelihoods, self.decoders, outputs, batch.data.values(), strict=True

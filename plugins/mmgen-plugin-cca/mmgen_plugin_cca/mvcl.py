@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmgen import Batch, MultimodalVAE, Terms
+from mmgen import Batch, Model, Terms
 from mmgen.distributions import uniform_noise
 
 from .two_view import FeatureNetwork, Features, TwoViewConfig
@@ -46,17 +46,17 @@ class MVCL(Features):
     Config = MVCLConfig
     whole_batch = True
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """f and g."""
         self.networks = nn.ModuleList(
             FeatureNetwork(modality, model.config.latent_dim) for modality in model.modalities.values()
         )
 
-    def features(self, model: MultimodalVAE, batch: Batch, view: int) -> Float[Tensor, "B D"]:
+    def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """f(x_o) or g(x_M)."""
         return self.networks[view](list(batch.data.values())[view])
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """``negative_margin_loss`` ``[B]``."""
         f, g = (self.features(model, batch, view) for view in self.views(model.modalities))
         farther = F.cosine_similarity(f, g) - F.cosine_similarity(f, g[other_rows(f)])  # d(f, g of n(b)) − d(f, g of b)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, Modality, MultimodalVAE, Terms
+from mmgen import Batch, Modality, Model, Terms
 from mmgen.distributions import Likelihood
 
 from .squared_error import Reconstruction, reconstruction_error
@@ -48,7 +48,7 @@ class SplitAutoencoder(Features):
         """Both views, from z."""
         return dict.fromkeys(modalities, latent_dim)
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """f, and errors in the place of the likelihoods."""
         place, _ = self.views(model.modalities)
         modality = list(model.modalities.values())[place]
@@ -58,11 +58,11 @@ class SplitAutoencoder(Features):
             assert isinstance(likelihood, Likelihood)
             model.likelihoods[m] = reconstruction_error(likelihood, self.config.reconstruction)
 
-    def features(self, model: MultimodalVAE, batch: Batch, view: int) -> Float[Tensor, "B D"]:
+    def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """f(x_o)."""
         return self.network(list(batch.data.values())[view])
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Minus the error of each view ``[2, B]``."""
         log_likelihood = model.log_likelihood(self.features(model, batch, self.views(model.modalities)[0]), batch)
         return Terms(log_likelihood, torch.zeros_like(log_likelihood[0]))

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmgen import Batch, MmgenError, Modality, MultimodalVAE, Objective, ObjectiveConfig
+from mmgen import Batch, MmgenError, Modality, Model, Objective, ObjectiveConfig
 from mmgen.distributions import Gaussian, Mixture
 
 
@@ -60,19 +60,17 @@ class TwoView(Objective):
         self.views(modalities)
         return ()
 
-    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+    def infers(self, model: Model, given: Sequence[str]) -> bool:
         """From x_o, alone or not."""
         return self.available(model.modalities) in given
 
     @abstractmethod
-    def inferred(self, model: MultimodalVAE, batch: Batch) -> Gaussian:
+    def inferred(self, model: Model, batch: Batch) -> Gaussian:
         """q(z | x_o) of a prepared batch, ``[B, D]``."""
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q(z | x_o) where x_o is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
-        q = self.inferred(model, model.prepare(batch))
+        q = self.inferred(model, batch)
         return Mixture.of(q.where(given[..., self.views(model.modalities)[0]]))
 
 
@@ -86,14 +84,14 @@ class Features(TwoView):
         return {}
 
     @abstractmethod
-    def features(self, model: MultimodalVAE, batch: Batch, view: int) -> Float[Tensor, "B D"]:
+    def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """What a trained model makes of one view, by its place."""
 
-    def inferred(self, model: MultimodalVAE, batch: Batch) -> Gaussian:
+    def inferred(self, model: Model, batch: Batch) -> Gaussian:
         """A point, ``[B, D]``."""
         return Gaussian.point(self.features(model, batch, self.views(model.modalities)[0]))
 
-    def gaussians(self, model: MultimodalVAE, batch: Batch) -> Mapping[str, Gaussian]:
+    def gaussians(self, model: Model, batch: Batch) -> Mapping[str, Gaussian]:
         """None: a point has no divergence from anything."""
         return {}
 

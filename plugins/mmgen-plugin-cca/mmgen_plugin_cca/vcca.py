@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Terms
+from mmgen import Batch, Model, Terms
 from mmgen.distributions import Gaussian, kl_divergence
 
 from .two_view import TwoView, TwoViewConfig
@@ -44,22 +44,22 @@ class VCCA(TwoView):
     bound: ClassVar[Literal["joint", "own"] | None] = "joint"
     defaults = {"model": {"beta": 1.0}}
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The encoder of x_o."""
         place, _ = self.views(model.modalities)
         modality = list(model.modalities.values())[place]
         self.encoder = modality.encoder(model.config.latent_dim)
         modality.tie(self.encoder.trunk, model.decoders[place])
 
-    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+    def infers(self, model: Model, given: Sequence[str]) -> bool:
         """From x_o, alone or not; and the prior needs nothing."""
         return not given or super().infers(model, given)
 
-    def inferred(self, model: MultimodalVAE, batch: Batch) -> Gaussian:
+    def inferred(self, model: Model, batch: Batch) -> Gaussian:
         """q(z | x_o), ``[B, D]``."""
         return Gaussian(*self.encoder(batch.data[self.available(model.modalities)]))
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[2, B]`` and divergence ``[B]``."""
         q = self.inferred(model, batch)
         z = q.rsample()

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from mmgen import Batch, MmgenError, Modality, MultimodalVAE, Terms
+from mmgen import Batch, MmgenError, Modality, Model, Terms
 from mmgen.distributions import Gaussian, kl_divergence, kl_gaussians, standard_normal
 from mmgen.networks import Encoder
 
@@ -63,7 +63,7 @@ class VCCAPrivate(VCCA):
         """Both views, each from z and its private latents."""
         return {name: latent_dim + size for name, size in self.private_sizes(modalities).items()}
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The encoders of z and of private latents."""
         super().build(model)
         sizes = self.private_sizes(model.modalities)
@@ -76,7 +76,7 @@ class VCCAPrivate(VCCA):
         """q(h_m | x_m) of a prepared batch, ``[B, H_m]``."""
         return Gaussian(*self.private[list(batch.data).index(name)](batch.data[name]))
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[2, B]`` and divergence ``[B]``."""
         q = self.inferred(model, batch)
         prior, sample = self.prior_for(model, q[None], batch.available), q.rsample()
@@ -89,11 +89,11 @@ class VCCAPrivate(VCCA):
                 inputs.append(torch.cat([z, self.dropout(private.rsample())], -1))
             else:
                 inputs.append(z)
-        return Terms(model.log_likelihood(inputs, batch, own=True), divergence)
+        return Terms(model.log_likelihood(inputs, batch, per_modality=True), divergence)
 
     def decoder_input(
         self,
-        model: MultimodalVAE,
+        model: Model,
         z: Float[Tensor, "*lead B D"],
         target: str,
         batch: Batch | None,

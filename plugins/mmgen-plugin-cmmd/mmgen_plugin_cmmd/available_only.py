@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from mmgen import Batch, Modality, MultimodalVAE, Terms
+from mmgen import Batch, Modality, Model, Terms
 from mmgen.distributions import Gaussian
 from mmgen.networks import MLPTrunk
 
@@ -49,7 +49,7 @@ class AvailableOnly(Discriminative):
         """Nothing."""
         return {}
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The hidden layers, and the linear layer that ends the classifier."""
         super().build(model)
         self.hidden = MLPTrunk((self.x_o.features,), (*self.config.hidden, model.config.latent_dim), "tanh")
@@ -59,13 +59,13 @@ class AvailableOnly(Discriminative):
         """A point: the last hidden layer, ``[B, D]``."""
         return Gaussian.point(self.hidden(context))
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Nothing but log p(y | x_O) ``[B]``."""
         logits = self.classifier(self.hidden(self.x_o(batch)))
         right = self.target.log_likelihood(logits, self.target.codes(batch))
         nothing = torch.zeros_like(right)
         return Terms(nothing.expand(len(model.modalities), -1), nothing, {"classification": right})
 
-    def gaussians(self, model: MultimodalVAE, batch: Batch) -> dict[str, Gaussian]:
+    def gaussians(self, model: Model, batch: Batch) -> dict[str, Gaussian]:
         """None: z is a point."""
         return {}

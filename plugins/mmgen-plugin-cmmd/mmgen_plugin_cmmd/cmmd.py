@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from mmgen import Batch, Modality, MultimodalVAE, Terms
+from mmgen import Batch, Modality, Model, Terms
 from mmgen.distributions import Gaussian, kl_gaussians, normal_noise
 from mmgen.networks import Encoder, MLPTrunk
 
@@ -60,7 +60,7 @@ class CMMD(Discriminative):
         observed, missing = split_modalities(self.config, modalities)
         return dict.fromkeys(missing, latent_dim + flat_size(observed))
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The conditional prior, the encoder and the classifier."""
         super().build(model)
         options, dim, x_o = self.config, model.config.latent_dim, self.x_o.features
@@ -89,7 +89,7 @@ class CMMD(Discriminative):
         """q(z | x_O, x_M, y), ``[B, D]``."""
         return Gaussian(*self.encoder(torch.cat([context, self.x_m(batch), self.target.columns(codes)], 1)))
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` (0 for x_O), ω KL ``[B]``, and the two further terms ``[B]``."""
         options, codes, context = self.config, self.codes(batch), self.x_o(batch)
         p, q = self.latent(context), self.encoded(batch, context, codes)  # [B, D]
@@ -102,7 +102,9 @@ class CMMD(Discriminative):
         )
         share = counts / counts.sum().clamp(min=1)  # [B]: sums to 1
         rows = len(batch) * share
-        log_likelihood = model.log_likelihood([torch.cat([z_q, context], 1)] * len(model.modalities), batch, own=True)
+        log_likelihood = model.log_likelihood(
+            [torch.cat([z_q, context], 1)] * len(model.modalities), batch, per_modality=True
+        )
         kl = kl_gaussians(q, p) if options.kl == "correct" else kl_of_released_code(q, p)
         right = self.target.log_likelihood(
             self.classifier(p.mean if options.classifier_input == "mean" else z_p), codes
@@ -113,7 +115,7 @@ class CMMD(Discriminative):
 
     def decoder_input(
         self,
-        model: MultimodalVAE,
+        model: Model,
         z: Float[Tensor, "*lead B D"],
         target: str,
         batch: Batch | None,
@@ -125,7 +127,7 @@ class CMMD(Discriminative):
         context = torch.where(self.seen(given)[..., None], self.x_o(batch), 0.0)
         return torch.cat([z, context.expand(*z.shape[:-1], -1)], -1)
 
-    def gaussians(self, model: MultimodalVAE, batch: Batch) -> dict[str, Gaussian]:
+    def gaussians(self, model: Model, batch: Batch) -> dict[str, Gaussian]:
         """The conditional prior, and the encoder with the true label of each row, as the released code has it."""
         context, names = self.x_o(batch), ",".join(model.modalities)
         encoded = self.encoded(batch, context, self.codes(batch))

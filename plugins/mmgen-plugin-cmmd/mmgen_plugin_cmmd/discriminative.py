@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from mmgen import Batch, MmgenError, Modality, MultimodalVAE, Objective, ObjectiveConfig
+from mmgen import Batch, MmgenError, Modality, Model, Objective, ObjectiveConfig
 from mmgen.distributions import Gaussian, Mixture
 from mmgen.networks import MLPTrunk
 
@@ -99,7 +99,7 @@ class Discriminative(Objective):
         """None: there are no unimodal encoders."""
         return ()
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """Which modalities are x_O and x_M, as rows of numbers, and which label is y."""
         observed, missing = split_modalities(self.config, model.modalities)
         label = chosen_label(self.config, model.labels)
@@ -116,17 +116,15 @@ class Discriminative(Objective):
         """The rows of which all of x_O is given."""
         return given[..., self.places].all(-1)
 
-    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+    def infers(self, model: Model, given: Sequence[str]) -> bool:
         """From x_O, with or without more, which is not looked at; there is no prior to generate from without x_O."""
         return set(self.observed) <= set(given)
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """The law of z given x_O; N(0, I) where not all of x_O is given: ``[..., 1, B, D]``."""
-        return Mixture.of(self.latent(self.x_o(model.prepare(batch))).where(self.seen(given)))
+        return Mixture.of(self.latent(self.x_o(batch)).where(self.seen(given)))
 
-    def classify(self, model: MultimodalVAE, batch: Batch) -> dict[str, Float[Tensor, "B size"]]:
+    def classify(self, model: Model, batch: Batch) -> dict[str, Float[Tensor, "B size"]]:
         """Logits of p(y | z) at the mean of z given x_O; at 0 where a row lacks some of x_O."""
         z = self.latent(self.x_o(batch)).where(self.seen(batch.available)).mean
         return {self.target.label: self.classifier(z)}

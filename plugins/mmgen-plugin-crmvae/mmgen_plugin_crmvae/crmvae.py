@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import kl_divergence, kl_gaussians, singletons
 
 
@@ -54,7 +54,7 @@ class CRMVAE(Objective):
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     supports_missing = True
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         joint = self.aggregate(experts, batch.available).components[0]  # [B, D]
@@ -65,7 +65,7 @@ class CRMVAE(Objective):
         latents = z.expand_as(single.mean)[:, None]  # [M, 1, B, D]
         if self.config.unimodal:
             latents = torch.cat([latents, single.rsample()[:, None]], 1)  # [M, 2, B, D]
-        log_likelihood = model.log_likelihood(latents, batch, own=True).sum(1)  # [M, B]
+        log_likelihood = model.log_likelihood(latents, batch, per_modality=True).sum(1)  # [M, B]
         coordination = kl_gaussians(joint, single).where(batch.available.T, 0.0).sum(0)
         to_prior = kl_divergence(joint, self.prior_for(model, experts, batch.available), z)
         return Terms(c * log_likelihood, pi * (to_prior + coordination))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, Terms
+from mmgen import Batch, Model, Objective, Terms
 from mmgen.distributions import Gaussian, Mixture, kl_divergence, kl_gaussians
 from mmgen.models import JointEncoder
 
@@ -42,11 +42,11 @@ class JMVAE(Objective):
     bound = "joint"
     defaults = {"model": {"beta": 1.0}}
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The joint encoder q_Λ."""
         self.joint = JointEncoder(model.modalities, model.config.latent_dim)
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and −KL(q_Λ ‖ p) ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         q = self.joint(batch)  # [B, D]
@@ -55,8 +55,6 @@ class JMVAE(Objective):
         to_unimodal = kl_gaussians(q, experts).sum(0)
         return Terms(log_likelihood, to_unimodal, {"negative_kl_to_prior": -kl_divergence(q, prior, z)})
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q_Λ where everything is given, what the aggregator makes of the experts elsewhere: ``[..., C, B, D]``."""
-        return replaced(self.aggregate.infer(experts, given), given.all(-1), self.joint(model.prepare(batch)))
+        return replaced(self.aggregate.infer(experts, given), given.all(-1), self.joint(batch))

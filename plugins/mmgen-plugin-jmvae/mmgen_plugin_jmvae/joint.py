@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from jaxtyping import Bool
 from torch import Tensor
 
-from mmgen import Batch, Modality, MultimodalVAE, Objective, Terms
+from mmgen import Batch, Modality, Model, Objective, Terms
 from mmgen.distributions import Gaussian, Mixture, kl_divergence
 from mmgen.models import JointEncoder
 
@@ -37,24 +37,22 @@ class Joint(Objective):
         """None: there are no unimodal encoders."""
         return ()
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The joint encoder q_Λ; what decoders would share with the encoder of their modality, they share with it."""
         self.joint = JointEncoder(model.modalities, model.config.latent_dim)
         self.joint.tie(model.modalities, model.decoders)
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         q = self.joint(batch)  # [B, D]
         z, prior = q.rsample(), self.prior_for(model, q[None], batch.available)
         return Terms(model.log_likelihood(z, batch), kl_divergence(q, prior, z))
 
-    def infers(self, model: MultimodalVAE, given: Sequence[str]) -> bool:
+    def infers(self, model: Model, given: Sequence[str]) -> bool:
         """From everything; and the prior needs nothing."""
         return len(given) in (0, len(model.modalities))
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q_Λ where everything is given, N(0, I) elsewhere: ``[..., 1, B, D]``."""
-        q = self.joint(model.prepare(batch))
+        q = self.joint(batch)
         return Mixture.of(q.where(given.all(-1)))

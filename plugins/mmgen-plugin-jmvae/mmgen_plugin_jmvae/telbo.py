@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, MmgenError, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, MmgenError, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import Gaussian, Mixture, kl_divergence, product_of_experts
 from mmgen.models import JointEncoder
 
@@ -69,7 +69,7 @@ class TELBO(Objective):
     joint_weights: Tensor
     unimodal_weights: Tensor
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The joint encoder q_Λ, and the weights λ and γ ``[M, 1]``."""
         self.joint = JointEncoder(model.modalities, model.config.latent_dim)
         for option in ("joint_weights", "unimodal_weights"):
@@ -82,7 +82,7 @@ class TELBO(Objective):
             weights = torch.tensor([[factors.get(name, 1.0)] for name in model.modalities])
             self.register_buffer(option, weights, persistent=False)
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` (joint and unimodal) and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         q = self.joint(batch)  # [B, D]
@@ -90,16 +90,14 @@ class TELBO(Objective):
         z = q.rsample()
         joint = self.joint_weights * model.log_likelihood(z, batch)
         z_m = experts.rsample()
-        unimodal = self.unimodal_weights * model.log_likelihood(z_m, batch, own=True, frozen=True)
+        unimodal = self.unimodal_weights * model.log_likelihood(z_m, batch, per_modality=True, frozen=True)
         divergence = kl_divergence(q, prior, z) + kl_divergence(experts, prior, z_m).sum(0)
         return Terms(joint + unimodal, divergence)
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q_Λ where everything is given, q(z|x_m) where one modality is, what the aggregator makes of the experts
         elsewhere: ``[..., C, B, D]``.
         """
         several = self.aggregate.infer(experts, given)
         partial = replaced(several, given.sum(-1) == 1, product_of_experts(experts, given))
-        return replaced(partial, given.all(-1), self.joint(model.prepare(batch)))
+        return replaced(partial, given.all(-1), self.joint(batch))

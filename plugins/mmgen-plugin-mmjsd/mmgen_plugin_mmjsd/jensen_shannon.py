@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from mmgen import Batch, MmgenError, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, MmgenError, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import Gaussian, Mixture, geometric_mean, kl_gaussians
 from mmgen.models import expected_log_likelihood
 
@@ -50,7 +50,7 @@ class JensenShannon(Objective):
     supports_missing = True
     of_mixtures = ("mixture_sampling",)
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The K = M + 1 weights of the experts, relative to each other, that of the prior first."""
         modalities = len(model.modalities)
         weights = self.config.weights or (1.0,) * (modalities + 1)
@@ -68,7 +68,7 @@ class JensenShannon(Objective):
     def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"], prior: Gaussian) -> Mixture:
         """The joint posterior q(z|X) that training reconstructs from, ``[C, B, D]``."""
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)
         prior = self.prior_for(model, experts, batch.available)  # [B, D]

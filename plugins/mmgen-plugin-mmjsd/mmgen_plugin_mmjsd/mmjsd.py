@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE
+from mmgen import Batch, Model
 from mmgen.distributions import Gaussian, Mixture, geometric_mean
 
 from .jensen_shannon import JensenShannon, JensenShannonConfig
@@ -73,9 +73,7 @@ class MMJSD(JensenShannon):
         always = torch.ones_like(given[:, :1])
         return _weighted(self.aggregate(with_prior, torch.cat([always, given], 1)), self.weights)
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """A single modality's expert; of several, their mixture, or their geometric mean with the prior."""
         if self.config.subset_posterior == "moe":
             return _weighted(self.aggregate(experts, given), self.weights[1:])

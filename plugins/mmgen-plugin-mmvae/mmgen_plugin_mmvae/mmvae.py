@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import Component, Gaussian, Laplace, Mixture, Reference, kl_divergence
 from mmgen.models import expected_log_likelihood
 
@@ -90,7 +90,7 @@ class MMVAE(Objective):
     bound = "joint"
     supports_missing = True
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and ``importance`` ``[B]`` unless it is the ELBO."""
         experts = model.experts(batch)
         prior = self.prior_for(model, experts, batch.available)
@@ -108,19 +108,17 @@ class MMVAE(Objective):
             return Laplace(experts.mean, log_scale)
         return Gaussian(experts.mean, 2 * log_scale)
 
-    def posterior(
-        self, model: MultimodalVAE, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]
-    ) -> Mixture:
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """The uniform mixture of what is given, ``[..., M, B, D]``."""
         return self.aggregate(self.family(experts), given)
 
-    def _elbo(self, model: MultimodalVAE, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
+    def _elbo(self, model: Model, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
         stratified, samples = self.config.mixture_sampling == "stratified", self.config.samples or 1
         log_likelihood, z = expected_log_likelihood(model, batch, posterior, stratified=stratified, samples=samples)
         divergence = kl_divergence(posterior.components, prior, z)
         return Terms(log_likelihood, (posterior.weights * divergence).sum(0))
 
-    def _importance_weighted(self, model: MultimodalVAE, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
+    def _importance_weighted(self, model: Model, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
         dreg = self.config.estimator == "dreg"
         z = posterior.components.rsample((self.config.samples or 10,))  # [K, M, B, D]
         density = Mixture(posterior.components.map(torch.Tensor.detach), posterior.log_weights) if dreg else posterior

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.models import elbo_terms
 
 
@@ -26,7 +26,7 @@ class Independent(Objective):
     bound = "own"
     supports_missing = True
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         return elbo_terms(self, model, batch)
 
@@ -62,7 +62,7 @@ class Aggregated(Objective):
     bound = "joint"
     supports_missing = True
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         terms = elbo_terms(self, model, batch)
         if self.config.kl_weight == "one":

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import (
     Gaussian,
     Mixture,
@@ -89,15 +89,15 @@ class MMVAMP(Objective):
     aggregators, priors = ("none",), ("mixture",)
     supports_missing = True
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         z = experts.rsample((self.config.samples,))  # [K, M, B, D]
-        log_likelihood = model.log_likelihood(z.transpose(0, 1), batch, own=True).mean(1)  # [M, B]
+        log_likelihood = model.log_likelihood(z.transpose(0, 1), batch, per_modality=True).mean(1)  # [M, B]
         return Terms(log_likelihood, self.divergence(model, experts, batch.available, z))
 
     def divergence(
-        self, model: MultimodalVAE, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]
+        self, model: Model, experts: Gaussian, available: Bool[Tensor, "B M"], z: Float[Tensor, "K M B D"]
     ) -> Float[Tensor, " B"]:
         """The chosen estimate of R; rows that have no modality have 0."""
         estimator, warmup = self.config.estimator, self.config.warmup_steps
@@ -110,7 +110,7 @@ class MMVAMP(Objective):
     def _estimate(
         self,
         estimator: Estimator,
-        model: MultimodalVAE,
+        model: Model,
         experts: Gaussian,
         available: Bool[Tensor, "B M"],
         z: Float[Tensor, "K M B D"],

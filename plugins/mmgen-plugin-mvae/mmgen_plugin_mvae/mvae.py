@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import kl_divergence, powerset, sampled_subsets, singletons, uniform_noise
 
 
@@ -72,7 +72,7 @@ class MVAE(Objective):
     aggregators, priors = ("poe", "mean"), ("normal", "scaled-normal", "laplace", "vamp")
     supports_missing = True
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """What the log-likelihoods in the ELBOs of single modalities are multiplied with; a modality of weight 0 stays
         out.
         """
@@ -81,7 +81,7 @@ class MVAE(Objective):
 
     unimodal_factors: Tensor
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``, each summed over the subsets."""
         experts = model.experts(batch)  # [M, B, D]
         several, factor = self.subsets_of(batch.available)  # [S, B, M], [B]
@@ -92,7 +92,7 @@ class MVAE(Objective):
         own = torch.cat(
             [z[:count].expand(len(experts.mean), *z[:count].shape), z[count:, None]], 1
         )  # [M, S + 1, B, D]: from each of several, and alone
-        log_likelihood = model.log_likelihood(own, batch, own=True)  # [M, S + 1, B]
+        log_likelihood = model.log_likelihood(own, batch, per_modality=True)  # [M, S + 1, B]
         together = log_likelihood[:, :-1].where(several.movedim(-1, 0), 0.0).sum(1) * factor
         alone = log_likelihood[:, -1] * self.unimodal_factors
         divergence = kl_divergence(posterior, self.prior_for(model, experts, batch.available), z).where(

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import Gaussian, kl_divergence, kl_gaussians, singletons
 
 
@@ -77,7 +77,7 @@ class MVTCAE(Objective):
     component_defaults = {"aggregator": {"prior_expert": "none"}}
     supports_missing = True
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         joint = self.aggregate(experts, batch.available)  # C components, [C, B, D]

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from mmgen import Batch, MmgenError, MultimodalVAE, ObjectiveConfig, Prior
+from mmgen import Batch, MmgenError, Model, ObjectiveConfig, Prior
 from mmgen.distributions import Gaussian, kl_divergence
 from mmgen.networks import GaussianHead
 
@@ -61,7 +61,7 @@ class GradientOrigin(nn.Module):
         self.latent_dim, self.scale = latent_dim, scale
         self.maps = GaussianHead(latent_dim, latent_dim)
 
-    def forward(self, model: MultimodalVAE, batch: Batch, prior_for: Prior, *, noise: bool) -> Gaussian:
+    def forward(self, model: Model, batch: Batch, prior_for: Prior, *, noise: bool) -> Gaussian:
         """A prepared batch to q_{λ,ẑ0}(z|X), ``[B, D]``; with ``noise`` the inner latents are samples."""
         if any(getattr(decoder, "_compiled_call_impl", None) is not None for decoder in model.decoders):
             raise MmgenError(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from mmgen import Batch, MultimodalVAE, Objective, ObjectiveConfig, Terms
+from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
 from mmgen.distributions import (
     Gaussian,
     everything,
@@ -79,15 +79,15 @@ class SMVAE(Objective):
     staged = ("subset_weight",)
     defaults = {"model": {"beta": 1.0}}
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The surrogate q_Λ."""
         self.joint = JointEncoder(model.modalities, model.config.latent_dim)
 
-    def surrogate(self, model: MultimodalVAE, batch: Batch) -> Gaussian:
+    def surrogate(self, model: Model, batch: Batch) -> Gaussian:
         """The joint posterior that the modalities are decoded from in training, ``[B, D]``."""
         return self.joint(batch)
 
-    def terms(self, model: MultimodalVAE, batch: Batch) -> Terms:
+    def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and −KL(q_Λ ‖ p) ``[B]``."""
         q = self.surrogate(model, batch)  # [B, D]
         z, prior = q.rsample(), self.prior_for(model, q[None], batch.available)
@@ -95,7 +95,7 @@ class SMVAE(Objective):
         to_surrogate = self.to_surrogate(model, batch, q)
         return Terms(log_likelihood, to_surrogate, {"negative_kl_to_prior": -kl_divergence(q, prior, z)})
 
-    def to_surrogate(self, model: MultimodalVAE, batch: Batch, q: Gaussian) -> Float[Tensor, " B"]:
+    def to_surrogate(self, model: Model, batch: Batch, q: Gaussian) -> Float[Tensor, " B"]:
         """1/2^M Σ_S KL(q_φS ‖ q), times ``subset_weight``."""
         if self.config.subset_weight == 0:
             return torch.zeros_like(q.mean[:, 0])

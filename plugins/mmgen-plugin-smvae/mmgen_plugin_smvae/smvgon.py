@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmgen import Batch, MultimodalVAE
+from mmgen import Batch, Model
 from mmgen.distributions import Gaussian
 
 from .origin import GradientOrigin, OriginConfig
@@ -37,10 +37,10 @@ class SMVGON(SMVAE):
 
     Config = SMVGONConfig
 
-    def build(self, model: MultimodalVAE) -> None:
+    def build(self, model: Model) -> None:
         """The two linear maps λ."""
         self.origin = GradientOrigin(model.config.latent_dim, self.config.inner_scale)
 
-    def surrogate(self, model: MultimodalVAE, batch: Batch) -> Gaussian:
+    def surrogate(self, model: Model, batch: Batch) -> Gaussian:
         """q_{λ,ẑ0}(z|X), ``[B, D]``; the inner noise is off in evaluation."""
         return self.origin(model, batch, self.prior_for, noise=self.training)
