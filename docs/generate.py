@@ -20,12 +20,12 @@ import typer
 from pydantic import BaseModel
 
 from mmgen.cli.app import app
-from mmgen.cli.info import describe
 from mmgen.errors import MmgenError
 from mmgen.models import ModelConfig
 from mmgen.options import type_in_words
-from mmgen.registry import KINDS, Entry, brief, entries, load_entry, singular
-from mmgen.runs import Stage, TrainingConfig, recipes
+from mmgen.registry import KINDS, Entry, brief, entries, load_entry, recipes, singular
+from mmgen.registry.catalogue import describe
+from mmgen.runs import Stage, TrainingConfig
 from mmgen.runs.config import Recipe, RunConfig, read_recipe
 
 ROOT = Path(__file__).parents[1]

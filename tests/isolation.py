@@ -50,7 +50,7 @@ assert not Hooks().failures, Hooks().failures
 import mmgen
 for name in mmgen.__all__:
     getattr(mmgen, name)
-from mmgen.runs import recipes
+from mmgen.registry import recipes
 from mmgen.cli.app import app
 from mmgen.cli.guarded import run_guarded
 assert run_guarded(app, ["plugins"]) == 0

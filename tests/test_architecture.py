@@ -203,8 +203,8 @@ def test_schemas_are_current():
 
 
 def test_every_option_of_every_component_has_a_description():
-    from mmgen.cli.info import describe
     from mmgen.registry import KINDS, entries
+    from mmgen.registry.catalogue import describe
 
     for kind in KINDS:
         for entry in entries(kind):
@@ -215,8 +215,8 @@ def test_every_option_of_every_component_has_a_description():
 
 
 def test_every_recipe_resolves():
-    from mmgen.registry import load
-    from mmgen.runs import TrainingConfig, layered, recipes
+    from mmgen.registry import load, recipes
+    from mmgen.runs import TrainingConfig, layered
     from mmgen.runs.config import read_recipe
 
     for name in recipes():

@@ -219,6 +219,11 @@ def declared_files(kind: str) -> list[tuple[Entry, Path]]:
     ]
 
 
+def recipes() -> dict[str, Path]:
+    """All recipes of installed plugins, by name; nothing is imported."""
+    return dict(sorted((path.stem, path) for _, path in declared_files("recipes")))
+
+
 def summary(entry: Entry) -> str:
     """First line of the docstring of a component or command, read from the source text: nothing is imported."""
     if (entry.kind, entry.name, entry.distribution) in LOCAL:

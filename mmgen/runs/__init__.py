@@ -1,6 +1,6 @@
 """Configuration, and the run folder."""
 
-from .config import Plan, find_recipe, layered, recipes
+from .config import Plan, find_recipe, layered
 from .environment import check_components, describe_environment
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
 from .run import Run, load_run
@@ -20,5 +20,4 @@ __all__ = [
     "find_recipe",
     "layered",
     "load_run",
-    "recipes",
 ]

@@ -19,7 +19,7 @@ from ..data.describing import ALL, change_modalities
 from ..errors import MmgenError, PluginError, listed, nearest
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated, without_idle
-from ..registry import declared_files, find, is_local, load
+from ..registry import find, is_local, load, recipes
 from ..yaml_files import parse_yaml, read_mapping
 from .training_config import TrainingConfig
 
@@ -109,11 +109,6 @@ def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
             nested = {key: nested}
         result = over(result, nested)
     return normal_form(result, "--set")
-
-
-def recipes() -> dict[str, Path]:
-    """All recipes of installed plugins, by name; nothing is imported."""
-    return dict(sorted((path.stem, path) for _, path in declared_files("recipes")))
 
 
 def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:

@@ -7,11 +7,11 @@ import pytest
 from pydantic import Field, ValidationError
 
 from mmgen import MmgenError
-from mmgen.cli.info import describe
 from mmgen.data import ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
 from mmgen.data.loading import change_modalities
 from mmgen.options import Options, Unless, default_of, validated, without_idle
 from mmgen.registry import entries, load_entry
+from mmgen.registry.catalogue import describe
 from mmgen.runs.config import layered
 from mmgen.testing import make_model, toy_data
 

@@ -265,7 +265,8 @@ def test_a_stage_that_trains_another_part_is_refused():
 @pytest.mark.parametrize("scale", ["desk", "paper"])
 def test_recipes_train_every_layer_from_the_bottom_to_the_top(scale):
     pytest.importorskip("mmgen_plugin_mirflickr")
-    from mmgen.runs import TrainingConfig, layered, recipes
+    from mmgen.registry import recipes
+    from mmgen.runs import TrainingConfig, layered
 
     name = f"dbm-mirflickr-{scale}"
     config = layered(recipe=name)

@@ -17,8 +17,8 @@ from torch import nn
 import mmgen
 from mmgen import MmgenError, MultimodalVAE, Trainer, load_run
 from mmgen.distributions import central_noise
-from mmgen.registry import load
-from mmgen.runs import TrainingConfig, layered, recipes
+from mmgen.registry import load, recipes
+from mmgen.runs import TrainingConfig, layered
 from mmgen.testing import (
     ConstantNetwork,
     LinearGaussianWorld,

@@ -1,0 +1,204 @@
+"""What is installed, as plain data: what ``mmgen list``, ``mmgen info``, ``mmgen plugins`` and the site show."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..errors import MmgenError, PluginError, listed, nearest
+from ..options import condition_in_words, type_in_words
+from ..yaml_files import read_mapping
+from .components import KINDS, Entry, declared_files, entries, listable, load_entry, recipes, singular, summary
+from .registered import is_local
+
+RECIPES = "recipes"
+BOUNDS = {"joint": "of log p(X)", "own": "of the sum of log p(x_m)", None: "none claimed"}
+
+
+# Lists ------------------------------------------------------------------------------------------------------------
+
+
+def list_installed(kind: str | None = None) -> dict[str, list[dict[str, str]]]:
+    """Kind to what is installed of it: ``name``, ``full_name``, ``summary`` and ``distribution``; nothing is imported.
+
+    Args:
+        kind: Only of this one; recipes too.
+
+    Raises:
+        MmgenError: Another kind.
+    """
+    kinds = (*listable(), RECIPES)
+    if kind is not None and kind not in kinds:
+        raise MmgenError(f"There is no kind {kind!r}; there are {listed(kinds)}{nearest(kind, kinds)}.")
+    chosen = kinds if kind is None else (kind,)
+    return {kind: _recipe_items() if kind == RECIPES else _component_items(kind) for kind in chosen}
+
+
+def _component_items(kind: str) -> list[dict[str, str]]:
+    return [
+        {
+            "name": entry.name,
+            "full_name": entry.full_name,
+            "summary": summary(entry),
+            "distribution": _origin(entry),
+        }
+        for entry in entries(kind)
+    ]
+
+
+def _recipe_items() -> list[dict[str, str]]:
+    """Recipes with their descriptions; one that cannot be read says so."""
+    items = []
+    for entry, path in declared_files(RECIPES):
+        try:
+            description = str(read_mapping(path).get("description", ""))
+        except MmgenError:
+            description = "(cannot be read)"
+        items.append(
+            {"name": path.stem, "full_name": path.stem, "summary": description, "distribution": _origin(entry)}
+        )
+    return items
+
+
+def _origin(entry: Entry) -> str:
+    """The distribution and its version; the module of a class that was registered in this process."""
+    return f"{entry.distribution} {entry.version}".rstrip()
+
+
+# One component ----------------------------------------------------------------------------------------------------
+
+
+def find_described(name: str) -> Entry | str:
+    """The component called ``name``, or the name of a recipe.
+
+    Args:
+        name: ``NAME``, ``kind/NAME`` or ``distribution:NAME``.
+
+    Raises:
+        MmgenError: Nothing is called so, or several things are.
+    """
+    requested_kind, _, short = name.rpartition("/")
+    distribution, _, bare = short.rpartition(":")
+    components = [
+        entry
+        for kind in KINDS
+        for entry in entries(kind)
+        if entry.name == bare and (not distribution or entry.distribution == distribution)
+    ]
+    if requested_kind:
+        components = [entry for entry in components if requested_kind in (entry.kind, singular(entry.kind))]
+    if not components and short in recipes():
+        return short
+    if not components:
+        names = sorted({entry.name for kind in KINDS for entry in entries(kind)} | set(recipes()))
+        raise MmgenError(f"There is nothing called {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
+    if len(components) > 1:
+        kinds = [entry.kind for entry in components]
+        choices = [
+            f"{singular(entry.kind)}/{entry.full_name if kinds.count(entry.kind) > 1 else entry.name}"
+            for entry in components
+        ]
+        raise MmgenError(f"Several things are called {name!r}; say which: {', '.join(choices)}.")
+    return components[0]
+
+
+def describe(entry: Entry) -> dict[str, Any]:
+    """A component: ``kind``, ``name``, ``distribution``, ``text`` (its docstring), ``facts`` and ``options``."""
+    component = load_entry(entry)
+    kind = singular(entry.kind)
+    config = component if entry.kind == "modalities" else component.Config
+    section = {"modalities": "modalities.NAME", "metrics": f"metrics.{entry.name}"}.get(entry.kind, kind)
+    return {
+        "kind": kind,
+        "name": entry.name,
+        "distribution": _origin(entry),
+        "text": inspect.getdoc(component) or "",
+        "facts": _facts(entry.kind, component),
+        "options": [_option(config, section, name) for name in config.model_fields],
+    }
+
+
+def _option(config: type[BaseModel], section: str, name: str) -> dict[str, str]:
+    field = config.model_fields[name]
+    default = "required" if field.is_required() else str(field.get_default(call_default_factory=True))
+    return {
+        "option": f"{section}.{name}",
+        "type": type_in_words(field.annotation),
+        "default": default,
+        "description": f"{field.description or ''} {condition_in_words(config, name)}".strip(),
+    }
+
+
+def _facts(kind: str, component: Any) -> dict[str, str]:
+    """What a kind of component declares beside its docstring."""
+    if kind == "objectives":
+        return {
+            "aggregator": _choice(component.aggregator, component.aggregators, "aggregators"),
+            "prior": _choice(component.prior, component.priors, "priors"),
+            "lower bound": BOUNDS[component.bound],
+            "trains on rows with missing modalities": "yes" if component.supports_missing else "no",
+            "needs labels": "yes" if component.needs_labels else "no",
+        }
+    if kind == "datasets":
+        facts = {"citation": component.citation, "licence": component.licence}
+        return {name: text for name, text in facts.items() if text}
+    return {}
+
+
+def _choice(default: str | None, names: tuple[str, ...] | None, kind: str) -> str:
+    if default is None:
+        return "none"
+    if names is None:
+        installed = {entry.name for entry in entries(kind) if not is_local(entry)}
+        names = ("any of " + ", ".join(sorted(installed)),)
+    return f"{default} by default; can be {', '.join(names)}"
+
+
+# Plugins ----------------------------------------------------------------------------------------------------------
+
+
+def list_plugins() -> list[dict[str, Any]]:
+    """Every distribution: ``distribution``, ``version``, what it ``provides``, and what is ``broken`` and why.
+
+    Each component is imported, so that broken ones show.
+    """
+    plugins: dict[tuple[str, str], dict[str, Any]] = {}
+    papers = _papers()
+    for kind in (*listable(), "openers", "hooks", RECIPES, "papers"):
+        for entry in entries(kind):
+            key = (entry.distribution, entry.version)
+            plugin = plugins.setdefault(key, {"distribution": key[0], "version": key[1], "provides": [], "broken": []})
+            names = papers.get(entry.full_name, []) if kind == "papers" else [entry.name]
+            plugin["provides"] += [f"{kind}: {name}" for name in names]
+            reason = None if kind in (RECIPES, "papers") else _why_broken(entry)
+            if reason:
+                plugin["broken"].append(reason)
+    return list(plugins.values())
+
+
+def _papers() -> Mapping[str, list[str]]:
+    """Names of papers by the entry that declares them."""
+    papers: dict[str, list[str]] = {}
+    for entry, path in declared_files("papers"):
+        papers.setdefault(entry.full_name, []).append(path.stem)
+    return papers
+
+
+def _why_broken(entry: Entry) -> str | None:
+    """Why a component cannot be used; None where it can."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if entry.kind == "hooks":
+                entry.point.load()
+            else:
+                load_entry(entry)
+    except PluginError as error:
+        return str(error)
+    except Exception as error:
+        return f"{entry.distribution} {entry.version}: {type(error).__name__}: {error}"
+    return None
