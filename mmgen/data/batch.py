@@ -54,8 +54,10 @@ class Batch:
         Known of batches that were moved to a device. Otherwise it is read from ``available``, and one that was made on
         a GPU waits for that.
         """
-        known = self.known
-        return known if known is not None and known.available is self.available else Presence.read(self.available)
+        presence = self.known
+        return (
+            presence if presence is not None and presence.available is self.available else Presence.read(self.available)
+        )
 
     def to(self, device: torch.device | str) -> Batch:
         """The same rows on another device."""
@@ -76,6 +78,6 @@ class Batch:
         """
         data = {}
         for m, (name, values) in enumerate(self.data.items()):
-            seen = available[:, m].reshape(-1, *[1] * (values.dim() - 1))
-            data[name] = torch.where(seen, values, torch.zeros_like(values))
+            mask = available[:, m].reshape(-1, *[1] * (values.dim() - 1))
+            data[name] = torch.where(mask, values, torch.zeros_like(values))
         return replace(self, data=data, available=self.available & available)

@@ -22,7 +22,7 @@ from filelock import FileLock
 from ..errors import MmgenError
 from ..registry import entry_of, is_local
 from .dataset import Dataset, Provenance, Splits
-from .describing import describe_modality, described
+from .describing import describe_modality, parse_modalities
 from .missing import OPTIONS
 from .schema import Schema
 from .table import Table
@@ -125,7 +125,7 @@ def _read(folder: Path) -> tuple[Splits, str] | None:
             provenance=Provenance(**facts["provenance"]),
             labels={name: tuple(classes) for name, classes in facts["labels"].items()},
             facts=facts["facts"],
-            modalities=described(facts["modalities"]),
+            modalities=parse_modalities(facts["modalities"]),
             notes=tuple(facts["notes"]),
         )
         return splits, _fingerprint(facts["checksums"], splits)

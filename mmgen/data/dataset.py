@@ -37,7 +37,7 @@ class DatasetConfig(Options):
 
     @field_validator("missing_rate", mode="before")
     @classmethod
-    def _is_a_share(cls, value: Any) -> Any:
+    def _check_share(cls, value: Any) -> Any:
         for rate in value.values() if isinstance(value, Mapping) else [value]:
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
                 raise ValueError(

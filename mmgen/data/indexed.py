@@ -93,11 +93,11 @@ def take(values: Rows, rows: slice | Int[Tensor, " B"]) -> Tensor:
     return values[rows] if isinstance(values, Indexed) or isinstance(rows, slice) else values.index_select(0, rows)
 
 
-def concatenate(parts: Sequence[Rows]) -> Rows:
+def concatenate(blocks: Sequence[Rows]) -> Rows:
     """Parts one after the other."""
-    gathered = [part for part in parts if isinstance(part, Indexed)]
-    if len(gathered) < len(parts):
-        return torch.cat([part[:] for part in parts])
-    starts = itertools.accumulate((len(part.values) for part in gathered), initial=0)
-    index = torch.cat([part.index + start for part, start in zip(gathered, starts, strict=False)])
-    return Indexed(torch.cat([part.values for part in gathered]), index)
+    indexed = [block for block in blocks if isinstance(block, Indexed)]
+    if len(indexed) < len(blocks):
+        return torch.cat([block[:] for block in blocks])
+    starts = itertools.accumulate((len(block.values) for block in indexed), initial=0)
+    index = torch.cat([block.index + start for block, start in zip(indexed, starts, strict=False)])
+    return Indexed(torch.cat([block.values for block in indexed]), index)

@@ -61,12 +61,12 @@ class Table:
     def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
         rows = positions(index, self.available)
         device = next((values.device for values in self.data.values()), self.available.device)
-        here = rows if isinstance(rows, slice) else rows.to(device, non_blocking=True)
+        local = rows if isinstance(rows, slice) else rows.to(device, non_blocking=True)
         batch = Batch(
-            {name: take(values, here) for name, values in self.data.items()},
+            {name: take(values, local) for name, values in self.data.items()},
             take(self.available, rows),
-            {name: take(values, here) for name, values in self.labels.items()},
-            None if self.rows is None else take(self.rows, here),
+            {name: take(values, local) for name, values in self.labels.items()},
+            None if self.rows is None else take(self.rows, local),
         )
         return batch if device == self.available.device else batch.to(device)
 

@@ -42,7 +42,7 @@ class VectorModality(FullyConnected):
     )
 
     @model_validator(mode="after")
-    def _one_per_value(self) -> VectorModality:
+    def _check_counts(self) -> VectorModality:
         for name, numbers in (("offset", self.offset), ("factor", self.factor)):
             if len(numbers) not in (0, math.prod(self.shape)):
                 raise ValueError(f"{name} has {len(numbers)} numbers, and a value has {math.prod(self.shape)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .numerals import TRUTHS, NumberError, exact_integers, from_texts
+from .numerals import TRUTHS, NumberError, exact_integers, parse_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +49,7 @@ def _texts(column: pa.ChunkedArray, words: Collection[str], truths: bool) -> np.
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column.cast(pa.large_string()).combine_chunks())
-    return from_texts(trimmed, words, ".", TRUTHS if truths else {})
+    return parse_numbers(trimmed, words, ".", TRUTHS if truths else {})
 
 
 def _remedy(kind: pa.DataType) -> str:

@@ -16,7 +16,7 @@ from ...options import merge
 from ...yaml_files import read_mapping
 from ..dataset import DatasetConfig
 from .dialect import Reading
-from .foreign import HOW
+from .foreign import CONVERSIONS
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
 FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
@@ -35,7 +35,7 @@ NAMES = (
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
 
 
-def _named(value: Any) -> Any:
+def _check_name(value: Any) -> Any:
     """A name that YAML, or Python, made something else of is an error; whole numbers are names."""
     if isinstance(value, bool | float) or (value is not None and not isinstance(value, str | int | list | tuple)):
         remedy = 'write names that YAML reads as something else in quotation marks, such as "1e3"'
@@ -43,13 +43,13 @@ def _named(value: Any) -> Any:
     return value
 
 
-def _several(value: Any) -> Any:
+def _parse_names(value: Any) -> Any:
     values = (value,) if isinstance(value, str | int | float) else value
-    return tuple(map(_named, values)) if isinstance(values, list | tuple) else values
+    return tuple(map(_check_name, values)) if isinstance(values, list | tuple) else values
 
 
-Name = Annotated[str, BeforeValidator(_named, json_schema_input_type=str)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=str | list[str])]
+Name = Annotated[str, BeforeValidator(_check_name, json_schema_input_type=str)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_parse_names, json_schema_input_type=str | list[str])]
 
 
 class TableModality(BaseModel):
@@ -68,7 +68,7 @@ class TableModality(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> TableModality:
+    def _check_source(self) -> TableModality:
         if bool(self.columns) == (self.array is not None):
             raise ValueError('give either columns (names, or a pattern such as "g*") or array (the name of one)')
         return self
@@ -145,7 +145,7 @@ class OwnTableConfig(DatasetConfig):
 
     @field_validator("path", mode="before")
     @classmethod
-    def _one_file(cls, value: Any) -> Any:
+    def _check_path(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
             raise ValueError(
                 f"{len(value)} files are given, and one is read; join them by the ids of their rows first, such as "
@@ -160,7 +160,7 @@ class OwnTableConfig(DatasetConfig):
 
     @field_validator("separator", mode="after")
     @classmethod
-    def _one_sign(cls, value: str | None) -> str | None:
+    def _parse_separator(cls, value: str | None) -> str | None:
         sign = SIGNS.get(value or "", value)
         if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
             raise ValueError(f"{value!r} is not a single sign, such as ';' or tab")
@@ -173,19 +173,19 @@ class OwnTableConfig(DatasetConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _resolve(cls, given: Any) -> Any:
+    def _resolve(cls, raw: Any) -> Any:
         """Merge the YAML file into the options and make the path absolute: what remains can be used from any folder."""
-        if not isinstance(given, Mapping) or not isinstance(given.get("config"), str | Path | None):
-            return given
-        options = _located(given, Path.cwd())
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("config"), str | Path | None):
+            return raw
+        options = _resolve_path(raw, Path.cwd())
         file = options.pop("config", None)
         if file is None:
             return options
         place = Path(file).expanduser()
-        return merge(_located(_described(place, list(cls.model_fields)), place.resolve().parent), options)
+        return merge(_resolve_path(_read_description(place, list(cls.model_fields)), place.resolve().parent), options)
 
     @model_validator(mode="after")
-    def _complete(self) -> OwnTableConfig:
+    def _check_complete(self) -> OwnTableConfig:
         if self.path is None or not self.modalities:
             raise ValueError(
                 "give path (a file) and modalities (what its columns mean), or config (a YAML file with both)"
@@ -197,7 +197,7 @@ class OwnTableConfig(DatasetConfig):
         return self
 
 
-def _described(file: Path, known: list[str]) -> dict[str, Any]:
+def _read_description(file: Path, known: list[str]) -> dict[str, Any]:
     """The content of the YAML file, whose keys must be known."""
     content = read_mapping(file, "dataset.config", NAMES)
     allowed = [name for name in known if name != "config"]
@@ -210,11 +210,14 @@ def _described(file: Path, known: list[str]) -> dict[str, Any]:
     return content
 
 
-def _located(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _resolve_path(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The options with an absolute path; what can only be a name on the Hub stays as it is."""
     path = options.get("path")
     if not isinstance(path, str | Path):
         return dict(options)
     place = folder / Path(path).expanduser()
-    names_hub = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (*FILE_ENDINGS, *HOW)
-    return {**options, "path": str(path) if names_hub and not place.exists() else str(place.resolve())}
+    is_hub_name = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (
+        *FILE_ENDINGS,
+        *CONVERSIONS,
+    )
+    return {**options, "path": str(path) if is_hub_name and not place.exists() else str(place.resolve())}

@@ -19,14 +19,14 @@ from ..splitting import split_rows
 from ..table import Table
 from .config import OwnTableConfig
 from .images import read_images
-from .known_rows import group_keys, names_of_run, notes_on_rows, row_names, sides_of_run, with_absent
+from .known_rows import add_absent_modalities, find_run_sides, group_keys, match_run_columns, read_row_names, row_notes
 from .number_columns import read_numbers
 from .opening import open_source
 from .picture_column import picture_files
 from .request import Request
 from .source import Source
 from .split_notes import split_notes
-from .text_columns import group_names, label_codes, read_categories, read_text, side_codes
+from .text_columns import read_categories, read_group_names, read_label_codes, read_side_codes, read_text
 from .toy import toy_options
 
 Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
@@ -74,7 +74,7 @@ class OwnTable(Dataset):
         if path.is_dir() or not path.is_absolute():
             return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
         pictures: list[Path] = []
-        kinds = {described.kind for described in self.config.modalities.values()}
+        kinds = {description.kind for description in self.config.modalities.values()}
         if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
             source = self._open()
             requests = [
@@ -101,7 +101,7 @@ class OwnTable(Dataset):
             f", of which {left_out} have no modality and are left out" if left_out else ""
         )
         known = None if self.schema is None else self.schema.sides
-        sides = self._sides(content) if known is None else sides_of_run(known, table)
+        sides = self._sides(content) if known is None else find_run_sides(known, table)
         tables = {side: table.select(torch.from_numpy(index)) for side, index in sides.items()}
         return Splits(
             tables["train"],
@@ -113,7 +113,7 @@ class OwnTable(Dataset):
             modalities=content.modalities,
             notes=(
                 *content.notes,
-                *(() if known is None else notes_on_rows(known, table, len(sides.get("new", ())), name)),
+                *(() if known is None else row_notes(known, table, len(sides.get("new", ())), name)),
             ),
             new=tables.get("new"),
         )
@@ -159,18 +159,20 @@ class OwnTable(Dataset):
             for request in requests
         }
         if self.schema is not None:
-            read = with_absent(read, self.schema, source)
+            read = add_absent_modalities(read, self.schema, source)
         available = np.stack([available for _, _, available in read.values()], 1)
         classes = None if self.schema is None else self.schema.labels.get(config.label)
-        labels, classes = label_codes(roles["label"], source, classes) if "label" in roles else (None, ())
-        groups = group_names(roles["group"], source) if "group" in roles else None
+        labels, classes = read_label_codes(roles["label"], source, classes) if "label" in roles else (None, ())
+        groups = read_group_names(roles["group"], source) if "group" in roles else None
         codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
-        sides = side_codes(roles["split"], source, codes) if "split" in roles else None
+        sides = read_side_codes(roles["split"], source, codes) if "split" in roles else None
         kept = np.flatnonzero(available.any(1))
         if len(kept) == 0:
             raise DataError(f"No row of {source.title} has any of the modalities.")
         named = config.id if self.schema is None or set(config.id) <= set(source.position) else ()
-        ids = row_names(named, source, {name for request in requests for name in request.names} | set(roles.values()))
+        ids = read_row_names(
+            named, source, {name for request in requests for name in request.names} | set(roles.values())
+        )
         values = {name: values for name, (_, values, _) in read.items()}
         table = Table.of(
             {name: torch.from_numpy(block) for name, block in values.items()},
@@ -201,18 +203,18 @@ class OwnTable(Dataset):
         reserved |= dict.fromkeys(config.id, "id")
         taken: dict[str, str] = {}
         requests = []
-        for modality, described in config.modalities.items():
+        for modality, description in config.modalities.items():
             where = f"dataset.modalities.{modality}"
-            kind = load("modalities", described.kind)
+            kind = load("modalities", description.kind)
             known = None if self.schema is None else self.schema.modalities.get(modality)
             if known is not None:
-                names = names_of_run(described, known, source, modality)
+                names = match_run_columns(description, known, source, modality)
                 if not names:
                     continue
-            elif described.array:
-                names = (source.require(described.array, where),)
+            elif description.array:
+                names = (source.require(description.array, where),)
             else:
-                names = source.matching(described.columns, where, reserved)
+                names = source.match_names(description.columns, where, reserved)
             for name in names:
                 if name in reserved:
                     role = reserved[name]
@@ -227,10 +229,10 @@ class OwnTable(Dataset):
                     )
                 taken[name] = modality
             fields = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
-            fields |= described.fields
+            fields |= description.fields
             if known is not None:
                 fields |= {name: getattr(known, name) for name in known.vocabulary if name != "shape"}
-            is_array = described.array is not None
+            is_array = description.array is not None
             requests.append(Request(modality, kind, names, is_array, fields, known, config.unknown == "missing"))
         return requests
 

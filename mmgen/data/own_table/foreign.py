@@ -9,7 +9,7 @@ _MATLAB = "writetable(t, 'data.csv'), or in Python numpy.savez('data.npz', genes
 _SHEETS = "save the sheet as CSV in UTF-8, or write pandas.read_excel('FILE').to_csv('data.csv', index=False)"
 _PACKED = "unpack it, and name the file that was in it"
 _PICKLED = "it may run code when it is opened and is never read; write its arrays with numpy.savez('data.npz', genes=…)"
-HOW = {
+CONVERSIONS = {
     ".h5ad": f"an AnnData object: {_ANNDATA}",
     ".loom": f"a Loom file: open it with anndata.read_loom, and {_ANNDATA}",
     ".h5mu": f"a MuData object: {_MUDATA}",

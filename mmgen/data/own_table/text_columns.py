@@ -26,27 +26,27 @@ def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, n
             f"{request.where}: text is one column, and these are {len(request.names)}; make a modality of each."
         )
     cells = source.cells(request.names[0])
-    missing = np.array([source.unknown.text(cell) for cell in cells])
+    missing = np.array([source.missing.is_missing_text(cell) for cell in cells])
     note_missing(source, request.name, missing[:, None])
-    available = request.present(source, ~missing)
-    texts = [str(cell) if there else "" for cell, there in zip(cells, available)]
+    available = request.find_available(source, ~missing)
+    texts = [str(cell) if present else "" for cell, present in zip(cells, available)]
     joiner = str(request.fields.get("joiner", ""))
     symbols = [text.split(joiner) if joiner else list(text) for text in texts]
     if isinstance(request.known, TextModality):
         modality = request.known
-        available = _known_symbols(request, source, modality, texts, symbols, available)
-        texts = [text if there else "" for text, there in zip(texts, available)]
+        available = _find_readable_rows(request, source, modality, texts, symbols, available)
+        texts = [text if present else "" for text, present in zip(texts, available)]
     else:
         pad = "" if joiner else " "
         alphabet = (pad, *sorted({symbol for text in symbols for symbol in text} - {pad}))
         length = request.fields.get("shape", max(map(len, symbols)))
         length = length if isinstance(length, list | tuple) else (length,)
-        modality = cast(TextModality, request.make(length, alphabet=alphabet))
+        modality = cast(TextModality, request.make_modality(length, alphabet=alphabet))
         _note_cut(request, source, modality, symbols)
     return modality, np.array([modality.encode_text(text) for text in texts], dtype=np.int32), available
 
 
-def _known_symbols(
+def _find_readable_rows(
     request: Request,
     source: Source,
     modality: TextModality,
@@ -55,32 +55,32 @@ def _known_symbols(
     available: np.ndarray,
 ) -> np.ndarray:
     """The rows whose text a run can read: symbols outside its alphabet are an error, or make the text missing."""
-    known = {*modality.alphabet, ""} if modality.joiner else set(modality.alphabet)
-    kept = available.copy()
-    for row, (text, one) in enumerate(zip(texts, symbols)):
-        stranger = next((symbol for symbol in one if symbol not in known), None)
-        if stranger is None or modality.unknown is not None or not available[row]:
+    alphabet = {*modality.alphabet, ""} if modality.joiner else set(modality.alphabet)
+    readable = available.copy()
+    for row, (text, row_symbols) in enumerate(zip(texts, symbols)):
+        foreign = next((symbol for symbol in row_symbols if symbol not in alphabet), None)
+        if foreign is None or modality.unknown is not None or not available[row]:
             continue
         if not request.forgiving:
             raise DataError(
-                f"{request.where}: {request.thing(source)} holds {text[:50]!r} in row {row} ({FIRST}), and the run "
-                f"does not know {stranger!r}; dataset.unknown=missing takes such a text for a missing one."
+                f"{request.where}: {request.describe_origin(source)} holds {text[:50]!r} in row {row} ({FIRST}), and "
+                f"the run does not know {foreign!r}; dataset.unknown=missing takes such a text for a missing one."
             )
-        kept[row] = False
-    _note_unknown(request, source, int((available & ~kept).sum()), "texts")
+        readable[row] = False
+    _note_unknown(request, source, int((available & ~readable).sum()), "texts")
     _note_cut(request, source, modality, symbols)
-    return kept
+    return readable
 
 
 def _note_cut(request: Request, source: Source, modality: TextModality, symbols: list[list[str]]) -> None:
-    longer = sum(len(one) > modality.shape[0] for one in symbols)
+    longer = sum(len(row_symbols) > modality.shape[0] for row_symbols in symbols)
     if longer:
         source.notes.append(f"{request.name}: {longer} texts are longer than {modality.shape[0]} symbols, and are cut.")
 
 
-def _note_unknown(request: Request, source: Source, count: int, things: str) -> None:
+def _note_unknown(request: Request, source: Source, count: int, unit: str) -> None:
     if count:
-        source.notes.append(f"{request.name}: {count} {things} that the run does not know count as missing.")
+        source.notes.append(f"{request.name}: {count} {unit} that the run does not know count as missing.")
 
 
 def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
@@ -92,38 +92,43 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
         shape, columns = values.shape[1:] or (1,), values.reshape(len(values), -1).T.tolist()
     else:
         shape, columns = (len(request.names),), [source.cells(name) for name in request.names]
-    things = [f"{request.where}: {request.thing(source, i)}" for i in range(len(columns))]
-    names = np.array([_names(source, cells, thing) for cells, thing in zip(columns, things)], dtype=object).T
+    origins = [f"{request.where}: {request.describe_origin(source, i)}" for i in range(len(columns))]
+    names = np.array(
+        [_parse_class_names(source, cells, origin) for cells, origin in zip(columns, origins)], dtype=object
+    ).T
     note_missing(source, request.name, np.array([[name is None for name in row] for row in names]))
-    available = request.present(source, np.array([all(name is not None for name in row) for row in names]))
-    found = in_order(names[available].ravel())
-    if len(found) < 2 and "categories" not in request.fields:
+    available = request.find_available(source, np.array([all(name is not None for name in row) for row in names]))
+    categories = sort_names(names[available].ravel())
+    if len(categories) < 2 and "categories" not in request.fields:
         raise DataError(
-            f"{request.where}: {request.thing(source)} has the one category {found[0]!r}, from which nothing can be "
-            "learned."
+            f"{request.where}: {request.describe_origin(source)} has the one category {categories[0]!r}, from which "
+            "nothing can be learned."
         )
-    modality = cast(LabelsModality, request.make(shape, categories=found))
+    modality = cast(LabelsModality, request.make_modality(shape, categories=categories))
     code = {name: i for i, name in enumerate(modality.categories)}
-    strange = np.array([[name is not None and name not in code for name in row] for row in names], dtype=bool)
-    strange &= available[:, None]
-    if strange.any() and not request.forgiving:
-        row, column = np.argwhere(strange)[0]
+    foreign = np.array([[name is not None and name not in code for name in row] for row in names], dtype=bool)
+    foreign &= available[:, None]
+    if foreign.any() and not request.forgiving:
+        row, column = np.argwhere(foreign)[0]
         raise DataError(
-            f"{request.where}.categories: {request.thing(source, column)} holds {names[row, column]!r} in row {row} "
-            f"({FIRST}), which is not one of {listed(code)}" + (_FORGIVE if request.known is not None else ".")
+            f"{request.where}.categories: {request.describe_origin(source, column)} holds {names[row, column]!r} in "
+            f"row {row} ({FIRST}), which is not one of {listed(code)}"
+            + (_FORGIVE if request.known is not None else ".")
         )
-    available = available & ~strange.any(1)
-    _note_unknown(request, source, int(strange.any(1).sum()), "rows with categories")
+    available = available & ~foreign.any(1)
+    _note_unknown(request, source, int(foreign.any(1).sum()), "rows with categories")
     codes = np.array([[code.get(name, 0) for name in row] for row in names], dtype=np.int32) * available[:, None]
     return modality, codes.reshape(-1, *shape), available
 
 
-def label_codes(name: str, source: Source, known: Sequence[str] | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_label_codes(
+    name: str, source: Source, known: Sequence[str] | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """The code of each row's class (−1 where it has none), and the classes: numbers by size, words by letter; or those
     of a run.
     """
-    names = _names(source, source.cells(name), f"dataset.label: {name!r} of {source.title}")
-    classes = in_order(name for name in names if name is not None) if known is None else tuple(known)
+    names = _parse_class_names(source, source.cells(name), f"dataset.label: {name!r} of {source.title}")
+    classes = sort_names(name for name in names if name is not None) if known is None else tuple(known)
     if not classes:
         raise DataError(
             f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out."
@@ -135,20 +140,23 @@ def label_codes(name: str, source: Source, known: Sequence[str] | None = None) -
     return np.array([-1 if word is None else code.get(word, -1) for word in names], dtype=np.int64), classes
 
 
-def group_names(name: str, source: Source) -> list[str]:
+def read_group_names(name: str, source: Source) -> list[str]:
     """What each row's group is called, after "group"; a row without one is a group of its own, "alone" and its
     number.
     """
     cells = source.cells(name)
     missing = missing_names(source, cells, f"dataset.group: {name!r} of {source.title}")
-    return [f"alone {row}" if gone else f"group {_group(cell)}" for row, (cell, gone) in enumerate(zip(cells, missing))]
+    return [
+        f"alone {row}" if is_gap else f"group {_format_group(cell)}"
+        for row, (cell, is_gap) in enumerate(zip(cells, missing))
+    ]
 
 
-def _group(cell: Any) -> str:
-    return _whole(cell) if isinstance(cell, float) else str(cell)
+def _format_group(cell: Any) -> str:
+    return _format_whole(cell) if isinstance(cell, float) else str(cell)
 
 
-def side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarray:
+def read_side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarray:
     """0, 1 or 2 for training, validation and testing; a group on two sides is an error."""
     cells = source.cells(name)
     for row, cell in enumerate(cells):
@@ -171,26 +179,28 @@ def side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarr
     return sides
 
 
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
+def sort_names(names: Iterable[str]) -> tuple[str, ...]:
     """Without repetition; numbers by size, anything else by letter."""
-    found = set(names)
-    return tuple(sorted(found, key=lambda name: (float(name), name)) if all(map(is_finite, found)) else sorted(found))
+    distinct = set(names)
+    return tuple(
+        sorted(distinct, key=lambda name: (float(name), name)) if all(map(is_finite, distinct)) else sorted(distinct)
+    )
 
 
-def _names(source: Source, cells: Sequence[Any], what: str) -> list[str | None]:
+def _parse_class_names(source: Source, cells: Sequence[Any], title: str) -> list[str | None]:
     """Names of classes: text or whole numbers; None where missing."""
-    missing = missing_names(source, cells, what)
-    written = [_whole(cell) if isinstance(cell, float) and cell == cell else str(cell).strip() for cell in cells]
-    names = [None if gone else name for name, gone in zip(written, missing)]
+    missing = missing_names(source, cells, title)
+    words = [_format_whole(cell) if isinstance(cell, float) and cell == cell else str(cell).strip() for cell in cells]
+    names = [None if is_gap else name for name, is_gap in zip(words, missing)]
     if all(name is None or is_finite(name) for name in names):
-        names = [None if name is None else _whole(name) for name in names]  # 1.0 is 1, and 01 stays 01
+        names = [None if name is None else _format_whole(name) for name in names]  # 1.0 is 1, and 01 stays 01
         row = next((row for row, name in enumerate(names) if name is not None and not float(name).is_integer()), None)
         if row is not None:
-            raise DataError(f"{what} holds {cells[row]!r} in row {row} ({FIRST}); classes are words or whole numbers.")
+            raise DataError(f"{title} holds {cells[row]!r} in row {row} ({FIRST}); classes are words or whole numbers.")
     return names
 
 
-def _whole(value: float | str) -> str:
+def _format_whole(value: float | str) -> str:
     number = float(value)
     return (
         str(int(number))

@@ -62,9 +62,9 @@ def encoded(text: Sequence[str], letters: int) -> np.ndarray:
     code = {
         ord(letter): place for place, letter in reversed(list(enumerate(ALPHABETS[letters])))
     }  # of two places, the first counts
-    known = np.full(128, 255, dtype=np.uint8)
-    known[list(code)] = list(code.values())
-    return known[np.frombuffer("".join(text).encode("ascii"), dtype=np.uint8)].reshape(len(text), LENGTH)
+    codes = np.full(128, 255, dtype=np.uint8)
+    codes[list(code)] = list(code.values())
+    return codes[np.frombuffer("".join(text).encode("ascii"), dtype=np.uint8)].reshape(len(text), LENGTH)
 
 
 def unknown_letter(text: str, letters: int) -> str | None:

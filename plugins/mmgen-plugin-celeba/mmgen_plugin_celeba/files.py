@@ -47,21 +47,21 @@ def find_files(root: Path) -> Files:
     Raises:
         DataError: One of them is not there.
     """
-    wanted = f"{IMAGES}/, {ATTRIBUTES_FILE}.csv (or .txt) and {PARTITION_FILE}.csv (or .txt)"
+    contents = f"{IMAGES}/, {ATTRIBUTES_FILE}.csv (or .txt) and {PARTITION_FILE}.csv (or .txt)"
     if not root.is_dir():
-        raise DataError(f"dataset.root: there is no folder {root}; it should hold {wanted}.")
+        raise DataError(f"dataset.root: there is no folder {root}; it should hold {contents}.")
     home = _home(root)
     if home is None:
-        raise DataError(f"{root} has no {ATTRIBUTES_FILE}.csv or .txt; it should hold {wanted}, see {PAGE}.")
+        raise DataError(f"{root} has no {ATTRIBUTES_FILE}.csv or .txt; it should hold {contents}, see {PAGE}.")
     attributes, partition = _list(home, ATTRIBUTES_FILE), _list(home, PARTITION_FILE)
     if attributes is None or partition is None:
-        raise DataError(f"{home} has no {PARTITION_FILE}.csv or .txt; it should hold {wanted}, see {PAGE}.")
+        raise DataError(f"{home} has no {PARTITION_FILE}.csv or .txt; it should hold {contents}, see {PAGE}.")
     images = home / IMAGES
     if not images.is_dir():
         unpack = (
             f"unpack {IMAGES}.zip there"
             if (home / f"{IMAGES}.zip").is_file()
-            else f"it should hold {wanted}, see {PAGE}"
+            else f"it should hold {contents}, see {PAGE}"
         )
         raise DataError(f"{home} has no folder {IMAGES} with the aligned images; {unpack}.")
     if (images / IMAGES).is_dir():  # as some archives unpack

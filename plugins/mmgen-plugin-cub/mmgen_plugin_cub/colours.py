@@ -58,10 +58,10 @@ def named_colours(words: Sequence[str]) -> dict[str, int]:
     """What one caption (in words, lower case) says: label to the code of a colour in :data:`COLOURS`, for the parts
     whose colour it names.
     """
-    named: dict[str, int] = {}
+    codes: dict[str, int] = {}
     for place, word in enumerate(words):
         label = _LABEL_OF.get(word)
-        if label is None or label in named:
+        if label is None or label in codes:
             continue
         start = place
         while start and not _ends(words[start - 1]):
@@ -69,8 +69,8 @@ def named_colours(words: Sequence[str]) -> dict[str, int]:
         colours = [_COLOUR_OF[before] for before in words[start:place] if before in _COLOUR_OF]
         colours = colours or _said_of(words[place + 1 :])
         if colours:
-            named[label] = colours[0]
-    return named
+            codes[label] = colours[0]
+    return codes
 
 
 def _said_of(words: Sequence[str]) -> list[int]:
@@ -97,16 +97,17 @@ def label_captions(captions: Sequence[Sequence[str]], images: Sequence[int]) -> 
         captions: In words.
         images: The number of each caption's image.
     """
-    named = [named_colours(words) for words in captions]
+    mentions = [named_colours(words) for words in captions]
     votes: dict[tuple[int, str], Counter[int]] = {}
-    for image, colours in zip(images, named):
+    for image, colours in zip(images, mentions):
         for label, colour in colours.items():
             votes.setdefault((image, label), Counter())[colour] += 1
     # Counter.most_common keeps the order of first occurrence among equals.
     agreed = {key: counter.most_common(1)[0][0] for key, counter in votes.items()}
     return {
         label: np.array(
-            [agreed[image, label] if label in colours else -1 for image, colours in zip(images, named)], dtype=np.int64
+            [agreed[image, label] if label in colours else -1 for image, colours in zip(images, mentions)],
+            dtype=np.int64,
         )
         for label in PARTS
     }

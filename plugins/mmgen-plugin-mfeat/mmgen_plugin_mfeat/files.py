@@ -41,17 +41,17 @@ def find_files(root: Path) -> dict[str, Path]:
     """The file of each feature set, with any ending or none."""
     files = {}
     for name in FEATURES:
-        found = sorted(
+        candidates = sorted(
             path
             for path in root.glob(f"mfeat-{name}*")
             if path.is_file() and path.name.split(".")[0] == f"mfeat-{name}"
         )
-        if not found:
+        if not candidates:
             raise DataError(
                 f"There is no file mfeat-{name} (with any ending or none) in {root}; six are needed: "
                 f"{', '.join(FEATURES)}."
             )
-        files[name] = found[0]
+        files[name] = candidates[0]
     return files
 
 

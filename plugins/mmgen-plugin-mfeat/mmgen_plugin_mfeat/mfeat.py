@@ -79,7 +79,7 @@ class MultipleFeatures(Dataset):
             strata=digits,
         )
         simulated = (root / MARKER).exists()
-        what = "made-up digits in the layout of" if simulated else "handwritten digits,"
+        material = "made-up digits in the layout of" if simulated else "handwritten digits,"
         train, val, test = (table.select(torch.from_numpy(sides[side])) for side in ("train", "val", "test"))
         return Splits(
             train,
@@ -87,7 +87,7 @@ class MultipleFeatures(Dataset):
             test,
             Provenance(
                 "simulated" if simulated else "real",
-                f"{len(table)} {what} UCI Multiple Features, six feature sets",
+                f"{len(table)} {material} UCI Multiple Features, six feature sets",
                 str(root),
             ),
             labels={"digit": CLASSES},

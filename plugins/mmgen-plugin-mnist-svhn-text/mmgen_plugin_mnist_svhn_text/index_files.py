@@ -21,14 +21,14 @@ def find_index_files(root: Path | None) -> dict[tuple[str, str], Path]:
     if root is None:
         return {}
     paths = {(half, part): root / FOLDER / f"idx_{half}_{part}.npy" for part in PARTS for half in HALVES}
-    there = [path for path in paths.values() if path.is_file()]
-    if there and len(there) < len(paths):
-        missing = next(path for path in paths.values() if path not in there)
+    present = [path for path in paths.values() if path.is_file()]
+    if present and len(present) < len(paths):
+        missing = next(path for path in paths.values() if path not in present)
         raise DataError(
-            f"There is no {missing.name} beside {there[0]}; a pairing is kept in four files, "
+            f"There is no {missing.name} beside {present[0]}; a pairing is kept in four files, "
             f"idx_{{mnist,svhn}}_{{train,test}}.npy."
         )
-    return paths if there else {}
+    return paths if present else {}
 
 
 def read_pairing(paths: Mapping[tuple[str, str], Path], part: str, digits: Mapping[str, np.ndarray]) -> Pairing:

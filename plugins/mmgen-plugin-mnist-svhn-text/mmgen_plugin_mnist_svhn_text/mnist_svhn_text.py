@@ -59,21 +59,23 @@ class MnistSvhnText(Dataset):
 
     def sources(self) -> list[Path]:
         """Idx files, .mat files and index files, as far as they are there."""
-        where = self.config.folders()
+        folders = self.config.folders()
         return [
-            *digit_files(where["mnist"]),
-            *street_number_files(where["svhn"]),
+            *digit_files(folders["mnist"]),
+            *street_number_files(folders["svhn"]),
             *find_index_files(self.config.root).values(),
         ]
 
     def splits(self) -> Splits:
         """Read or make the halves, hold out validation images, pair the rest, and write the words."""
         config = self.config
-        where = config.folders()
-        digits = load_digits(where["mnist"], download=config.download and where["mnist"] is not None, seed=config.seed)
+        folders = config.folders()
+        digits = load_digits(
+            folders["mnist"], download=config.download and folders["mnist"] is not None, seed=config.seed
+        )
         numbers = load_street_numbers(
-            where["svhn"],
-            download=config.download and where["svhn"] is not None,
+            folders["svhn"],
+            download=config.download and folders["svhn"] is not None,
             seed=config.seed,
             count=config.rendered,
         )
@@ -81,7 +83,7 @@ class MnistSvhnText(Dataset):
         real = digits.kind == numbers.kind == "real"
         labels = {half: {"train": loaded.train[1], "test": loaded.test[1]} for half, loaded in halves.items()}
         published = find_index_files(config.root)
-        whole, dropped = make_sides(
+        pairings, dropped = make_sides(
             labels,
             published,
             repeats=config.repeats,
@@ -89,17 +91,17 @@ class MnistSvhnText(Dataset):
             use_all=not real if config.use_all is None else config.use_all,
             seed=config.seed,
         )
-        most = DESK if config.max_tuples is None and not real else config.max_tuples
-        kept = thin_sides(whole, labels, most, config.seed)
+        limit = DESK if config.max_tuples is None and not real else config.max_tuples
+        thinned = thin_sides(pairings, labels, limit, config.seed)
         facts = {
             "pairing": "index files" if published else f"drawn with seed {config.seed}, {config.repeats} repetitions",
-            "images_per_digit": {side: list(pairing.per_digit) for side, pairing in whole.items()},
-            "tuples": {side: len(pairing) for side, pairing in whole.items()},
-            "tuples_kept": {side: len(pairing) for side, pairing in kept.items()},
+            "images_per_digit": {side: list(pairing.per_digit) for side, pairing in pairings.items()},
+            "tuples": {side: len(pairing) for side, pairing in pairings.items()},
+            "tuples_kept": {side: len(pairing) for side, pairing in thinned.items()},
             "tuples_dropped": dropped,
         }
         start, tables = 0, {}
-        for number, (side, pairing) in enumerate(kept.items()):
+        for number, (side, pairing) in enumerate(thinned.items()):
             part = "test" if side == "test" else "train"
             draw = np.random.default_rng([config.seed, number])
             images = {half: getattr(loaded, part)[0] for half, loaded in halves.items()}

@@ -79,18 +79,18 @@ def make_sides(
     return sides, 0
 
 
-def thin_sides(sides: Mapping[str, Pairing], labels: Labels, most: int | None, seed: int) -> dict[str, Pairing]:
-    """At most ``most`` training tuples (none: all), drawn by digit; validation and test keep the same share of theirs,
+def thin_sides(sides: Mapping[str, Pairing], labels: Labels, limit: int | None, seed: int) -> dict[str, Pairing]:
+    """At most ``limit`` training tuples (none: all), drawn by digit; validation and test keep the same share of theirs,
     and at least 1,000.
     """
     count = len(sides["train"])
-    if most is None or most >= count:
+    if limit is None or limit >= count:
         return dict(sides)
     draw = np.random.default_rng([seed, count])
-    kept = {}
+    thinned_sides = {}
     for side, pairing in sides.items():
-        wanted = most if side == "train" else max(FEWEST, math.ceil(len(pairing) * most / count))
-        kept[side] = pairing.select(
-            thinned(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], wanted, draw)
+        count_wanted = limit if side == "train" else max(FEWEST, math.ceil(len(pairing) * limit / count))
+        thinned_sides[side] = pairing.select(
+            thinned(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], count_wanted, draw)
         )
-    return kept
+    return thinned_sides

@@ -103,7 +103,7 @@ def scale_down(images: np.ndarray, scale: float) -> np.ndarray:
     return weights @ images.astype(np.float32) @ weights.T
 
 
-def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: float, what: str) -> np.ndarray:
+def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: float, title: str) -> np.ndarray:
     """The images of one modality, uint8 ``[N, 3, 28, 28]``.
 
     Args:
@@ -111,7 +111,7 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
         photograph: uint8 ``[height, width, 3]``.
         plan: What goes where.
         scale: Of the digit.
-        what: For the progress bar.
+        title: For the progress bar.
     """
     strokes = (
         scale_down(images, scale) > THRESHOLD
@@ -119,9 +119,9 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
     crops = np.lib.stride_tricks.sliding_window_view(
         photograph, (SIDE, SIDE), axis=(0, 1)
     )  # [height − 27, width − 27, 3, 28, 28]
-    made = np.empty((len(plan.rows), 3, SIDE, SIDE), dtype=np.uint8)
+    pixels = np.empty((len(plan.rows), 3, SIDE, SIDE), dtype=np.uint8)
     pixel = np.arange(strokes.shape[1])
-    for start in track(range(0, len(made), BLOCK), what):
+    for start in track(range(0, len(pixels), BLOCK), title):
         block = slice(start, start + BLOCK)
         (down, right), (top, left) = plan.offsets[block].T, plan.corners[block].T
         ink = np.zeros((len(down), SIDE, SIDE), dtype=np.uint8)
@@ -129,5 +129,5 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
         ink[at, (down[:, None] + pixel)[:, :, None], (right[:, None] + pixel)[:, None, :]] = strokes[
             plan.rows[block]
         ] * np.uint8(255)
-        made[block] = crops[top, left] ^ ink[:, None]  # of a byte, XOR with 255 is 255 minus it
-    return made
+        pixels[block] = crops[top, left] ^ ink[:, None]  # of a byte, XOR with 255 is 255 minus it
+    return pixels

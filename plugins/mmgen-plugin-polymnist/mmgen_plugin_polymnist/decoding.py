@@ -24,9 +24,9 @@ def decoded(paths: Sequence[Path]) -> Iterator[np.ndarray]:
     Raises:
         DataError: An image is damaged, of another size, or not in colour.
     """
-    parts = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    processes = min(PROCESSES, cpu_count(), len(parts)) if len(parts) > 2 else 1
-    return Parallel(n_jobs=processes, return_as="generator")(delayed(read_part)(part) for part in parts)
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    processes = min(PROCESSES, cpu_count(), len(chunks)) if len(chunks) > 2 else 1
+    return Parallel(n_jobs=processes, return_as="generator")(delayed(read_part)(chunk) for chunk in chunks)
 
 
 def read_part(paths: Sequence[Path]) -> np.ndarray:

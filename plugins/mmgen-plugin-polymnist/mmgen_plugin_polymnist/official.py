@@ -52,14 +52,14 @@ def find_official(root: Path, names: Sequence[str], modalities: int) -> PngFolde
 
 def open_official(root: Path, names: Sequence[str], modalities: int) -> PngFolder | TensorFolder:
     """The same; none is a sentence."""
-    found = find_official(root, names, modalities)
-    if found is None:
-        what = "holds no official images" if root.is_dir() else "does not exist"
+    images_folder = find_official(root, names, modalities)
+    if images_folder is None:
+        problem = "holds no official images" if root.is_dir() else "does not exist"
         raise DataError(
-            f"dataset.root: {root} {what}; train/m0/INDEX.DIGIT.png … or train/m0.pt … with train/labels.pt (and the "
-            f"same in test) belong there, or into a folder {' or '.join(names)} in it."
+            f"dataset.root: {root} {problem}; train/m0/INDEX.DIGIT.png … or train/m0.pt … with train/labels.pt (and "
+            f"the same in test) belong there, or into a folder {' or '.join(names)} in it."
         )
-    return found
+    return images_folder
 
 
 def read_official(
@@ -71,14 +71,14 @@ def read_official(
     sides: dict[str, Tuples] = {}
     for split, share, names in (("train", val_fraction, ("train", "val")), ("test", 0.0, ("test",))):
         digits = folder.digits(split)
-        cut = split_rows(len(digits), test=0, val=share, seed=seed, strata=digits)
-        rows = [part[interleaved(digits[part])][:limit] for part in (cut["train"], cut["val"])]
+        sides_rows = split_rows(len(digits), test=0, val=share, seed=seed, strata=digits)
+        rows = [members[interleaved(digits[members])][:limit] for members in (sides_rows["train"], sides_rows["val"])]
         images = [folder.images(split, m, np.concatenate(rows)) for m in range(folder.modalities)]
         _check_different(folder.root / split, images)
         start = 0
-        for name, part in zip(names, rows):
-            sides[name] = Tuples([values[start : start + len(part)] for values in images], digits[part])
-            start += len(part)
+        for name, members in zip(names, rows):
+            sides[name] = Tuples([values[start : start + len(members)] for values in images], digits[members])
+            start += len(members)
     if np.array_equal(sides["train"].images[0], sides["test"].images[0]):
         raise DataError(
             f"{folder.root} has the same images in train and in test; one of the two is a copy of the other."
@@ -106,10 +106,10 @@ def download(root: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=".polymnist-", dir=root, ignore_cleanup_errors=True) as name:
             temporary, names = Path(name), folder_names(None)
             utils.download_and_extract_archive(URL, str(temporary), remove_finished=True)
-            found = find_official(temporary, names, 1)
-            if found is None:
+            images_folder = find_official(temporary, names, 1)
+            if images_folder is None:
                 raise DataError(f"The archive {URL} does not hold PolyMNIST in a known layout.")
-            found.root.rename(root / (names[0] if found.root == temporary else found.root.name))
+            images_folder.root.rename(root / (names[0] if images_folder.root == temporary else images_folder.root.name))
     except MmgenError:
         raise
     except Exception as error:  # whatever the network, its proxies and the archive make of it

@@ -36,13 +36,13 @@ class PngFolder:
         """The digit of every tuple, ``[N]``; all modalities have been checked to hold the same tuples."""
         files = [_list(self.root / split / f"m{m}") for m in range(self.modalities)]
         for m in range(1, self.modalities):
-            for here, there in ((0, m), (m, 0)):
-                missing = sorted(files[here].keys() - files[there].keys())
+            for one, other in ((0, m), (m, 0)):
+                missing = sorted(files[one].keys() - files[other].keys())
                 if missing:
-                    has = files[here][missing[0]]
+                    present = files[one][missing[0]]
                     raise DataError(
-                        f"There is no {self.root / split / f'm{there}' / has.name}, and there is {has}; a tuple has "
-                        "one image of the same index and digit in every modality."
+                        f"There is no {self.root / split / f'm{other}' / present.name}, and there is {present}; a tuple "
+                        "has one image of the same index and digit in every modality."
                     )
         self.files[split] = files
         return np.array([digit for digit, _ in sorted(files[0])], dtype=np.int64)
@@ -51,11 +51,13 @@ class PngFolder:
         """Images uint8 ``[n, 3, 28, 28]`` of the tuples at ``rows``, after :meth:`digits`."""
         files, keys = self.files[split][m], sorted(self.files[split][m])
         paths = [files[keys[row]] for row in rows]
-        read = np.empty((len(rows), 3, SIDE, SIDE), dtype=np.uint8)
-        parts = range(0, len(rows), CHUNK)
-        for start, part in zip(parts, track(decoded(paths), f"reading m{m} of {split}", total=len(parts)), strict=True):
-            read[start : start + len(part)] = part
-        return read
+        pixels = np.empty((len(rows), 3, SIDE, SIDE), dtype=np.uint8)
+        starts = range(0, len(rows), CHUNK)
+        for start, chunk in zip(
+            starts, track(decoded(paths), f"reading m{m} of {split}", total=len(starts)), strict=True
+        ):
+            pixels[start : start + len(chunk)] = chunk
+        return pixels
 
 
 def _list(folder: Path) -> dict[Key, Path]:
@@ -64,17 +66,17 @@ def _list(folder: Path) -> dict[Key, Path]:
         raise DataError(
             f"There is no folder {folder}; set dataset.modalities to the number that is there, or complete the files."
         )
-    found: dict[Key, Path] = {}
+    images: dict[Key, Path] = {}
     for path in folder.glob("[!.]*.png"):
         name = re.fullmatch(r"(\d+)\.(\d)\.png", path.name)
         if name is None:
             raise DataError(f"{path} is not named INDEX.DIGIT.png with a digit from 0 to 9.")
         key = int(name[2]), int(name[1])
-        if key in found:
+        if key in images:
             raise DataError(
-                f"{path} and {found[key].name} beside it are the same index and digit; one of them is too many."
+                f"{path} and {images[key].name} beside it are the same index and digit; one of them is too many."
             )
-        found[key] = path
-    if not found:
+        images[key] = path
+    if not images:
         raise DataError(f"{folder} holds no images INDEX.DIGIT.png.")
-    return found
+    return images

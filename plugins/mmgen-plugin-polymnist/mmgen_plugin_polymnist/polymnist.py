@@ -45,8 +45,8 @@ class PolyMNIST(Dataset):
         config = self.config
         if config.root is None:
             return [*digit_files(config.digits), *photograph_files(config.backgrounds, config.modalities)]
-        found = find_official(config.root, folder_names(config.digit_scale), config.modalities)
-        return [] if found is None else found.sources()
+        images_folder = find_official(config.root, folder_names(config.digit_scale), config.modalities)
+        return [] if images_folder is None else images_folder.sources()
 
     def splits(self) -> Splits:
         """Official images, or images made by the published construction."""

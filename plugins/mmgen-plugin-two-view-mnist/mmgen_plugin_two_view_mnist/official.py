@@ -73,8 +73,8 @@ def read_official(paths: list[Path], columns: bool | None) -> tuple[dict[str, Tw
         columns = _lies(rotated[digits == 1])
     splits, start = {}, 0
     for side, (rotated, noisy, digits) in parts.items():
-        one, two = (np.ascontiguousarray(view.swapaxes(1, 2) if columns else view) for view in (rotated, noisy))
-        splits[side] = TwoViews(one, two, digits, start + np.arange(len(digits)))
+        first, second = (np.ascontiguousarray(view.swapaxes(1, 2) if columns else view) for view in (rotated, noisy))
+        splits[side] = TwoViews(first, second, digits, start + np.arange(len(digits)))
         start += len(digits)
     return splits, columns
 
@@ -82,21 +82,22 @@ def read_official(paths: list[Path], columns: bool | None) -> tuple[dict[str, Tw
 def _check_views(parts: Mapping[str, Part], paths: list[Path]) -> None:
     """View 1 has a black border and view 2 noise everywhere; no split is another one again."""
     for side, (rotated, noisy, _) in parts.items():
-        one, two = paths if len(paths) == 2 else [f"{name} in {paths[0]}" for name in KEYS[side][:2]]
+        first_name, second_name = paths if len(paths) == 2 else [f"{name} in {paths[0]}" for name in KEYS[side][:2]]
         if np.array_equal(rotated, noisy):
             raise DataError(
-                f"{two} holds the same images as {one}; the second view is another image of the digit, under noise."
+                f"{second_name} holds the same images as {first_name}; the second view is another image of the digit, "
+                "under noise."
             )
-        first, second = (float(view[:, :2].mean()) for view in (rotated, noisy))
-        if first > second:
+        first_border, second_border = (float(view[:, :2].mean()) for view in (rotated, noisy))
+        if first_border > second_border:
             raise DataError(
-                f"{one} and {two} seem to be swapped: noise at the border belongs to the second view, and the first "
-                "has it."
+                f"{first_name} and {second_name} seem to be swapped: noise at the border belongs to the second view, "
+                "and the first has it."
             )
-    for one, two in combinations(parts, 2):
-        if np.array_equal(parts[one][0], parts[two][0]):
+    for side, other in combinations(parts, 2):
+        if np.array_equal(parts[side][0], parts[other][0]):
             raise DataError(
-                f"The {two} part of {paths[0]} holds the same images as its {one} part; copy the file again."
+                f"The {other} part of {paths[0]} holds the same images as its {side} part; copy the file again."
             )
 
 

@@ -31,14 +31,16 @@ def find_released(root: Path | None) -> tuple[dict[str, dict[str, Path]], Path |
         "mnist": "mnist_idx_{}.npy",
         "svhn": "svhn_idx_{}.npy",
     }
-    paths = {part: {what: root / name.format(short) for what, name in names.items()} for part, short in PARTS.items()}
-    missing = [path.name for of_part in paths.values() for path in of_part.values() if not path.is_file()]
+    paths = {
+        part: {content: root / name.format(short) for content, name in names.items()} for part, short in PARTS.items()
+    }
+    missing = [path.name for files in paths.values() for path in files.values() if not path.is_file()]
     folder = next((root / name for name in SVHN if (root / name).is_dir()), None)
     missing += [] if folder else [SVHN[0]]
     if missing:
-        every = ", ".join(name.format("{tr,te}") for name in names.values())
+        all_names = ", ".join(name.format("{tr,te}") for name in names.values())
         raise DataError(
-            f"dataset.root: there is no {' and no '.join(missing)} in {root}; {every} belong there, and {SVHN[0]} "
+            f"dataset.root: there is no {' and no '.join(missing)} in {root}; {all_names} belong there, and {SVHN[0]} "
             "with SVHN."
         )
     return paths, folder
@@ -116,17 +118,17 @@ def released_sides(
     Training tuples whose images are on different sides of the validation cut are left out.
     """
     digits = {
-        half: {"train": np.maximum(of["train"].digits, of["val"].digits), "test": of["test"].digits}
-        for half, of in pools.items()
+        half: {"train": np.maximum(by_side["train"].digits, by_side["val"].digits), "test": by_side["test"].digits}
+        for half, by_side in pools.items()
     }
-    whole = {part: read_pairing(paths[part], digits["mnist"][part], digits["svhn"][part]) for part in PARTS}
-    wanted = {"train": counts[0], "val": round(counts[0] * val_fraction), "test": counts[1]}
+    pairings = {part: read_pairing(paths[part], digits["mnist"][part], digits["svhn"][part]) for part in PARTS}
+    limits = {"train": counts[0], "val": round(counts[0] * val_fraction), "test": counts[1]}
     sides = {}
     for number, side in enumerate(SIDES):
-        first, second = whole["test" if side == "test" else "train"]
+        first, second = pairings["test" if side == "test" else "train"]
         usable = np.flatnonzero((pools["mnist"][side].digits[first] >= 0) & (pools["svhn"][side].digits[second] >= 0))
-        kept = np.sort(np.random.default_rng([seed, number]).permutation(usable)[: wanted[side]])
-        sides[side] = [first[kept], second[kept]]
+        rows = np.sort(np.random.default_rng([seed, number]).permutation(usable)[: limits[side]])
+        sides[side] = [first[rows], second[rows]]
     return sides
 
 

@@ -75,15 +75,15 @@ def protocol_rows(
     return {"train": rows[sides["train"]], "val": rows[sides["val"]], "test": np.flatnonzero(of_tested)}
 
 
-def _thinned(speaker: np.ndarray, most: int | None) -> np.ndarray:
+def _thinned(speaker: np.ndarray, limit: int | None) -> np.ndarray:
     """Which frames stay, ``[N]``."""
-    keep = np.ones(len(speaker), dtype=bool)
-    for number in np.unique(speaker) if most is not None else ():
+    mask = np.ones(len(speaker), dtype=bool)
+    for number in np.unique(speaker) if limit is not None else ():
         rows = np.flatnonzero(speaker == number)
-        if most is not None and len(rows) > most:
-            keep[rows] = False
-            keep[rows[np.arange(most) * len(rows) // most]] = True
-    return keep
+        if limit is not None and len(rows) > limit:
+            mask[rows] = False
+            mask[rows[np.arange(limit) * len(rows) // limit]] = True
+    return mask
 
 
 def _listed(frames: Frames) -> str:
