@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-SIDES = ("train", "val", "test")
+from .sides import SIDES
+
 NEW = len(SIDES)  # the code of a row that was on none of them
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from .arrow_numbers import column_numbers
 from .missing_words import is_missing
 from .source import FIRST, Source
@@ -122,8 +122,7 @@ def reason(error: BaseException) -> str:
     """The first line of what an error was caused by."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
+    return first_line(error)[:200]
 
 
 def _loading_error(path: str, error: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from .source import FIRST
 
 ON_WHITE = "have transparent pixels, which are put on white"
@@ -103,7 +103,7 @@ def read_picture(cell: Any, folder: Path, row: str) -> Picture:
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is damaged, or of a format that Pillow does not know"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+    return first_line(error)[:200]
 
 
 def _decode(image: Image.Image, title: str) -> Picture:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmgen import DataError
+from mmgen.errors import first_line
 from mmgen_plugin_vision import torchvision
 
 IMAGES = "img_align_celeba"
@@ -83,8 +84,7 @@ def download(root: Path) -> None:
     try:
         celeba(str(root), split="all", target_type="attr", download=True)
     except Exception as error:  # of sockets, of gdown, of Google's quota, of archives: the way out is the same
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
         raise DataError(
-            f"CelebA could not be downloaded ({reason}); get {IMAGES}.zip, {ATTRIBUTES_FILE}.txt and "
+            f"CelebA could not be downloaded ({first_line(error)}); get {IMAGES}.zip, {ATTRIBUTES_FILE}.txt and "
             f"{PARTITION_FILE}.txt from {PAGE} by hand, and put them into {root / 'celeba'}, the archive unpacked."
         ) from error

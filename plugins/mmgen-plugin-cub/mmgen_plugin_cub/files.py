@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from mmgen import DataError, MmgenError, track
+from mmgen.errors import first_line
 
 URL = "http://www.robots.ox.ac.uk/~yshi/mmdgm/datasets/cub.zip"
 CAPTIONS = {"train": "text_trainvalclasses.txt", "test": "text_testclasses.txt"}  # of each folder of pictures
@@ -69,10 +70,9 @@ def fetch(root: Path) -> None:
     except MmgenError:  # no torchvision: said already
         raise
     except Exception as error:  # networks, servers and archives fail in many ways
-        reason = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
         raise DataError(
-            f"{URL} could not be fetched ({reason}); download it with a browser, unpack it in {root}, and leave out "
-            "dataset.download."
+            f"{URL} could not be fetched ({first_line(error)}); download it with a browser, unpack it in {root}, "
+            "and leave out dataset.download."
         ) from error
 
 

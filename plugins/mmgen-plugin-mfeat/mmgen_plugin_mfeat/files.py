@@ -79,6 +79,23 @@ def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     """One file: features ``[N, size]`` and digits ``[N]``; commas mean a header line and a last column with the
     digit.
     """
+    lines, labelled = _read_lines(path, size)
+    table = _parse_table(path, lines, size, labelled)
+    if labelled:
+        digits = table[:, -1]
+        wrong = np.flatnonzero(~np.isin(digits, np.arange(10)))
+        if len(wrong):
+            raise DataError(
+                f"{path} has {digits[wrong[0]]:g} in the last column of row {wrong[0] + 1}; the digit belongs there."
+            )
+        return table[:, :-1].astype(np.float32), digits.astype(np.int64)
+    if len(table) != 10 * PER_DIGIT:
+        raise DataError(f"{path} has {len(table)} rows; the original has {10 * PER_DIGIT}, {PER_DIGIT} of each digit.")
+    return table.astype(np.float32), np.repeat(np.arange(10), PER_DIGIT)
+
+
+def _read_lines(path: Path, size: int) -> tuple[list[str], bool]:
+    """The rows as text, and whether a header stood above them and the digit is their last cell."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -89,6 +106,11 @@ def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     lines = [line for line in lines[labelled:] if line.strip()]
     if not lines:
         raise DataError(f"{path} has no rows.")
+    return lines, labelled
+
+
+def _parse_table(path: Path, lines: list[str], size: int, labelled: bool) -> np.ndarray:
+    """Finite numbers float64 ``[N, size]``, and one more column where the rows are labelled."""
     separator = "," if labelled else None
     try:
         table = np.loadtxt(lines, delimiter=separator, ndmin=2)
@@ -102,19 +124,7 @@ def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
             f"{path} holds something that is not a finite number in row "
             f"{np.flatnonzero(~np.isfinite(table).all(1))[0] + 1}."
         )
-    if not labelled:
-        if len(table) != 10 * PER_DIGIT:
-            raise DataError(
-                f"{path} has {len(table)} rows; the original has {10 * PER_DIGIT}, {PER_DIGIT} of each digit."
-            )
-        return table.astype(np.float32), np.repeat(np.arange(10), PER_DIGIT)
-    digits = table[:, -1]
-    wrong = np.flatnonzero(~np.isin(digits, np.arange(10)))
-    if len(wrong):
-        raise DataError(
-            f"{path} has {digits[wrong[0]]:g} in the last column of row {wrong[0] + 1}; the digit belongs there."
-        )
-    return table[:, :-1].astype(np.float32), digits.astype(np.int64)
+    return table
 
 
 def _defect(lines: list[str], separator: str | None) -> str:

@@ -116,8 +116,8 @@ def read_collection(files: Files) -> Collection:
     for (first_path, first), (second_path, second) in combinations(zip(files.splits, splits.values()), 2):
         if len(shared := np.intersect1d(first, second)):
             raise DataError(
-                f"{first_path} and {second_path} both name picture {shared[0]}; the three parts of a split have none in "
-                "common."
+                f"{first_path} and {second_path} both name picture {shared[0]}; the three parts of a split have none "
+                "in common."
             )
     return Collection(labelled, labels, splits, unlabelled)
 

@@ -22,9 +22,10 @@ from mmgen import (
     TagsModality,
     VectorModality,
 )
+from mmgen.data.sides import SIDES
 
 from .files import Files, find_files, read_collection, read_vocabulary
-from .pictures import CONCEPTS, FEATURES, SIDES, TAGS, Collection
+from .pictures import CONCEPTS, FEATURES, TAGS, Collection
 from .simulation import simulate
 
 

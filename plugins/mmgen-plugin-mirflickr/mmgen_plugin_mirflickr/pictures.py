@@ -13,7 +13,6 @@ GLOBAL, WORDS = 1857, 2000  # GIST and MPEG-7 descriptors, and a histogram of de
 FEATURES = GLOBAL + WORDS
 TAGS = 2000
 CONCEPTS = 38  # 24, and 14 of them in a strict sense
-SIDES = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

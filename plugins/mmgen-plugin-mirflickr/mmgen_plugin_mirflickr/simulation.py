@@ -17,8 +17,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from mmgen import track
+from mmgen.data.sides import SIDES
 
-from .pictures import CONCEPTS, GLOBAL, SIDES, TAGS, WORDS, Collection, Pictures
+from .pictures import CONCEPTS, GLOBAL, TAGS, WORDS, Collection, Pictures
 
 LOOSE = 24
 STRICT = CONCEPTS - LOOSE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -100,14 +101,7 @@ class MnistSvhnText(Dataset):
             "tuples_kept": {side: len(pairing) for side, pairing in thinned.items()},
             "tuples_dropped": dropped,
         }
-        start, tables = 0, {}
-        for number, (side, pairing) in enumerate(thinned.items()):
-            part = "test" if side == "test" else "train"
-            draw = np.random.default_rng([config.seed, number])
-            images = {half: getattr(loaded, part)[0] for half, loaded in halves.items()}
-            offset = len(digits.train[1]) if side == "test" else 0
-            tables[side] = _table(pairing, images, labels["mnist"][part][pairing.mnist], draw, start, offset)
-            start += len(pairing)
+        tables = _make_tables(thinned, halves, config.seed)
         summary = f"{digits.summary}; {numbers.summary}; English words, generated; pairing {facts['pairing']}"
         source = "; ".join(dict.fromkeys((digits.source, numbers.source)))
         return Splits(
@@ -123,6 +117,21 @@ class MnistSvhnText(Dataset):
     def toy(cls) -> MnistSvhnText:
         """Some fifty tuples of embedded digits and a hundred rendered ones."""
         return cls(MnistSvhnTextConfig(rendered=(80, 20), repeats=1, val_fraction=0.25))
+
+
+def _make_tables(
+    sides: Mapping[str, Pairing], halves: Mapping[str, Digits | StreetNumbers], seed: int
+) -> dict[str, Table]:
+    """The table of every side; rows are numbered over all sides."""
+    start, tables = 0, {}
+    for number, (side, pairing) in enumerate(sides.items()):
+        part = "test" if side == "test" else "train"
+        images = {half: getattr(loaded, part)[0] for half, loaded in halves.items()}
+        digits = getattr(halves["mnist"], part)[1][pairing.mnist]
+        offset = len(halves["mnist"].train[1]) if side == "test" else 0
+        tables[side] = _table(pairing, images, digits, np.random.default_rng([seed, number]), start, offset)
+        start += len(pairing)
+    return tables
 
 
 def _table(

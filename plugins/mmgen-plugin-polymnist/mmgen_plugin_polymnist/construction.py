@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmgen import track
+from mmgen_plugin_vision.digits import CLASSES
 
 from .decoding import SIDE
 
 THRESHOLD = 128  # pixels above it belong to the digit
-CLASSES = tuple(str(digit) for digit in range(10))
 BLOCK = 4096  # tuples at a time
 
 

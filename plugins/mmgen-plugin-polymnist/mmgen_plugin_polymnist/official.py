@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError, MmgenError, split_rows
+from mmgen.errors import first_line
 from mmgen_plugin_vision import torchvision
 
 from .construction import interleaved
@@ -113,7 +114,6 @@ def download(root: Path) -> None:
     except MmgenError:
         raise
     except Exception as error:  # whatever the network, its proxies and the archive make of it
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
-            f"PolyMNIST could not be downloaded ({reason}); fetch {URL} elsewhere and unpack it into {root}."
+            f"PolyMNIST could not be downloaded ({first_line(error)}); fetch {URL} elsewhere and unpack it into {root}."
         ) from error

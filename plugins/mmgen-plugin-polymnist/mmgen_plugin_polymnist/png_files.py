@@ -41,8 +41,8 @@ class PngFolder:
                 if missing:
                     present = files[one][missing[0]]
                     raise DataError(
-                        f"There is no {self.root / split / f'm{other}' / present.name}, and there is {present}; a tuple "
-                        "has one image of the same index and digit in every modality."
+                        f"There is no {self.root / split / f'm{other}' / present.name}, and there is {present}; a "
+                        "tuple has one image of the same index and digit in every modality."
                     )
         self.files[split] = files
         return np.array([digit for digit, _ in sorted(files[0])], dtype=np.int64)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, Table
-from mmgen_plugin_vision.digits import digit_files
+from mmgen_plugin_vision.digits import CLASSES, digit_files
 
 from .backgrounds import photograph_files
 from .config import PolyMNISTConfig, TranslatedPolyMNISTConfig
-from .construction import CLASSES, SIDE
+from .construction import SIDE
 from .making import make_tuples
 from .official import Tuples, download, find_official, folder_names, open_official, read_official
 

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError, Dataset, ImageModality, Modality, Provenance, Splits
-from mmgen_plugin_vision.digits import digit_files, load_digits
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.digits import CLASSES, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import load_street_numbers, street_number_files
 
 from .config import MnistSvhnConfig
 from .released import find_released, read_digits, released_sides
-from .tuples import SIDES, drawn_sides, make_pools, make_tables
-
-CLASSES = tuple(str(digit) for digit in range(10))
+from .tuples import drawn_sides, make_pools, make_tables
 
 
 class MnistSvhn(Dataset):

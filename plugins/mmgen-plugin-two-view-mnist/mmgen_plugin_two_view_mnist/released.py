@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError
+from mmgen.data.npy import read_npy
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.pairings import check_pairing
 
-from .tuples import SIDES, Pool
+from .tuples import Pool
 
 SIDE = 28
-MAGIC = b"\x93NUMPY"  # how an .npy file begins; numpy would take an archive as well, and leave it open
 PARTS = {"train": "tr", "test": "te"}
 SVHN = ("mnist_shvn", "mnist_svhn")  # the folder is misspelt there
 
@@ -49,7 +51,7 @@ def find_released(root: Path | None) -> tuple[dict[str, dict[str, Path]], Path |
 def read_digits(paths: dict[str, Path]) -> tuple[np.ndarray, np.ndarray]:
     """Handwritten digits of one part: images uint8 ``[n, 28, 28]``, digits int64 ``[n]``."""
     path = paths["images"]
-    images = _load(path)
+    images = read_npy(path)
     if images.ndim < 2 or not len(images) or images[0].size != SIDE * SIDE or images.dtype.kind not in "fu":
         raise DataError(
             f"{path} holds {list(images.shape)} of {images.dtype}; it should be [n, {SIDE * SIDE}] of bytes, or of "
@@ -86,23 +88,8 @@ def read_pairing(paths: dict[str, Path], mnist: np.ndarray, svhn: np.ndarray) ->
     """
     one, other = paths["mnist"], paths["svhn"]
     first, second = _whole_numbers(one), _whole_numbers(other)
-    if len(first) != len(second):
-        raise DataError(f"{one} has {len(first):,} tuples and {other} has {len(second):,}; tuple n is entry n of both.")
-    if _agree(first, mnist, second, svhn):
-        return [first, second]
-    if _agree(second, mnist, first, svhn):
-        raise DataError(f"{one} and {other} are swapped: each fits the images of the other.")
-    for path, index, digits in ((one, first, mnist), (other, second, svhn)):
-        if len(wrong := np.flatnonzero((index < 0) | (index >= len(digits)))):
-            raise DataError(
-                f"{path} points at image {index[wrong[0]]} in entry {wrong[0]}, and there are {len(digits):,} images "
-                "numbered from 0."
-            )
-    row = np.flatnonzero(mnist[first] != svhn[second])[0]
-    raise DataError(
-        f"{one} and {other} join a {mnist[first[row]]} with a {svhn[second[row]]} in entry {row}; they belong to "
-        "other images, or not to each other."
-    )
+    check_pairing((one, other), (first, second), (mnist, svhn))
+    return [first, second]
 
 
 def released_sides(
@@ -132,27 +119,9 @@ def released_sides(
     return sides
 
 
-def _agree(first: np.ndarray, ones: np.ndarray, second: np.ndarray, others: np.ndarray) -> bool:
-    """Whether every tuple has the same digit twice."""
-    inside = (first >= 0) & (first < len(ones)) & (second >= 0) & (second < len(others))
-    return bool(inside.all() and (ones[first] == others[second]).all())
-
-
 def _whole_numbers(path: Path) -> np.ndarray:
     """int64 ``[n]``; whole numbers stored with a point are taken as well."""
-    values = _load(path).squeeze()
+    values = read_npy(path).squeeze()
     if values.ndim != 1 or values.dtype.kind not in "iuf" or not np.array_equal(values, np.round(values)):
         raise DataError(f"{path} holds {list(values.shape)} of {values.dtype}; it should be a list of whole numbers.")
     return values.astype(np.int64)
-
-
-def _load(path: Path) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise ValueError("not an .npy file")
-        return np.load(path, allow_pickle=False)
-    except Exception as error:  # whatever half a file makes of itself
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-        raise DataError(f"{path} is truncated, damaged, or no .npy file of numbers; copy it again.") from error

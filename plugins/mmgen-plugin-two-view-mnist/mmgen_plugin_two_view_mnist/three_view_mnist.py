@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits
-from mmgen_plugin_vision.digits import Digits, digit_files, load_digits
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.digits import CLASSES, Digits, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import load_street_numbers, street_number_files
 
 from .config import ThreeViewMnistConfig
 from .official import find_official, read_official
-from .tuples import SIDES, Pool, drawn_sides, make_pools, make_tables
+from .tuples import Pool, drawn_sides, make_pools, make_tables
 from .views import LARGEST, rotated_images
-
-CLASSES = tuple(str(digit) for digit in range(10))
 
 
 class ThreeViewMnist(Dataset):

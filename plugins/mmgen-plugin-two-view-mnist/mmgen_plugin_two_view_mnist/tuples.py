@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from mmgen import DataError, Indexed, Table, split_rows
+from mmgen.data.sides import SIDES
 
 CAP = 10_000  # images of a class at most (Shi, Siddharth, Paige and Torr 2019)
-SIDES = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

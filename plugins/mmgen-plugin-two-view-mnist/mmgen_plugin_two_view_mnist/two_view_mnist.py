@@ -8,14 +8,12 @@ import numpy as np
 import torch
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, Table, split_rows
-from mmgen_plugin_vision.digits import digit_files, load_digits
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.digits import CLASSES, digit_files, load_digits
 
 from .config import TwoViewMnistConfig
 from .official import TwoViews, find_official, read_official
 from .views import make_views
-
-CLASSES = tuple(str(digit) for digit in range(10))
-SIDES = ("train", "val", "test")
 
 
 class TwoViewMnist(Dataset):

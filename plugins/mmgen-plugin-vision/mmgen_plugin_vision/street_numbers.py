@@ -17,7 +17,7 @@ import numpy as np
 
 from mmgen.data import track
 from mmgen.data.matlab import read_matlab
-from mmgen.errors import DataError, MmgenError
+from mmgen.errors import DataError, MmgenError, first_line
 from mmgen.vision import torchvision
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -101,6 +101,18 @@ def load_street_numbers(
     return StreetNumbers(read["train"], read["test"], "real", summary, str(folder))
 
 
+def check_rendered(count: tuple[int, int]) -> None:
+    """Check that every digit is rendered at least twice, for training and for testing.
+
+    Raises:
+        ValueError: It is not, as the validator of an option ``rendered`` says it.
+    """
+    if min(count) < 20:
+        raise ValueError(
+            f"rendered is {list(count)}; training and test need at least 20 street numbers each, two of every digit"
+        )
+
+
 def street_number_files(folder: Path | None) -> list[Path]:
     """The files that :func:`load_street_numbers` reads from ``folder``, as far as they are there."""
     return [] if folder is None else [path for part in PARTS if (path := _file(folder, part))]
@@ -149,9 +161,8 @@ def _download(folder: Path) -> None:
         except MmgenError:
             raise
         except Exception as error:  # whatever the network, its proxies and mirrors make of it
-            reason = str(error).splitlines()[0].rstrip(":. ") if str(error) else type(error).__name__
             raise DataError(
-                f"SVHN could not be downloaded ({reason}); fetch {part}_32x32.mat from "
+                f"SVHN could not be downloaded ({first_line(error)}); fetch {part}_32x32.mat from "
                 f"http://ufldl.stanford.edu/housenumbers elsewhere and put it into {folder}."
             ) from error
 
