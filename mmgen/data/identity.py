@@ -1,6 +1,4 @@
-"""Which row is which: how rows of a table are recognised in another file, and which of them a training had on which
-side.
-"""
+"""Which row is which: how rows of a table are recognised in another file, and on which side they were."""
 
 from __future__ import annotations
 

@@ -58,6 +58,11 @@ class Data:
 
         Raises:
             MmgenError: Another name, or ``new`` where no row is.
+
+        >>> import mmgen
+        >>> data = mmgen.load_dataset("rats", simulated_trials=6, val_fraction=0.2)
+        >>> [len(data.split(name)) for name in ("train", "val", "test", "all")]
+        [208, 64, 64, 336]
         """
         if name == "all":
             table = Table.concatenate([self.train, self.val, self.test, *([] if self.new is None else [self.new])])
@@ -84,16 +89,35 @@ def load_dataset(dataset: str | type[Dataset] | Dataset, **options: Any) -> Data
     Raises:
         MmgenError: An unknown name or option, or files that are missing or damaged: one sentence that says which.
 
+    Returns:
+        The splits and everything that belongs to them; ``data.train`` is a :class:`mmgen.Table`.
+
     >>> import mmgen
-    >>> data = mmgen.load_dataset("mfeat", simulate=True)
-    >>> list(data.modalities)
-    ['fourier', 'profile', 'karhunen', 'pixels', 'zernike', 'morphology']
+    >>> data = mmgen.load_dataset("rats", simulated_trials=6, val_fraction=0.2)
+    >>> {name: modality.shape for name, modality in data.modalities.items()}
+    {'barat': (920,), 'buchanan': (790,), 'mitt': (1040,), 'stella': (490,), 'superchris': (460,)}
+    >>> len(data.train), data.train[:3].data["stella"].shape
+    (208, torch.Size([3, 490]))
+    >>> data.labels, data.provenance.kind
+    ({'odour': ('A', 'B', 'C', 'D')}, 'simulated')
     """
     return open_dataset(name_of_dataset(dataset), make_dataset(dataset, options))
 
 
 def make_dataset(dataset: str | type[Dataset] | Dataset, options: Mapping[str, Any]) -> Dataset:
-    """A dataset with its options checked; nothing is read yet."""
+    """A dataset with its options checked; nothing is read yet.
+
+    Args:
+        dataset: A name, a subclass of :class:`mmgen.Dataset`, or an instance of one.
+        options: Fields of its configuration; none with an instance.
+
+    Raises:
+        MmgenError: An unknown name or option, or options beside an instance.
+
+    >>> from mmgen import make_dataset
+    >>> make_dataset("rats", {"simulated_trials": 6}).config.simulated_trials
+    6
+    """
     if isinstance(dataset, Dataset):
         if options:
             raise MmgenError(

@@ -20,8 +20,7 @@ OPTIONS = (
 
 
 def withhold(splits: Splits, config: DatasetConfig) -> tuple[dict[str, Table], str]:
-    """Training and validation rows with fewer modalities, and a phrase that says how many are gone (empty where nothing
-    is).
+    """Training and validation rows with fewer modalities, and a phrase on how many are gone (empty: none).
 
     A value is withheld with the probability of its modality, which ``missing_by`` makes depend on the row's class c of
     C: 2c / (C − 1) times as much, from nothing in the first class to twice the rate in the last. A row that would lose

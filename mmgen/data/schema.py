@@ -25,8 +25,9 @@ class Schema:
     sides: Sides | None = None
 
     def check(self, declared: Mapping[str, Modality], name: str) -> None:
-        """Refuse data whose values mean something else than the run's: no code of another vocabulary reaches its
-        networks.
+        """Refuse data whose values mean something else than the run's.
+
+        So no code of another vocabulary reaches its networks.
 
         Raises:
             DataError: The first modality that is not there, or that has other columns, categories, characters or sizes.
@@ -47,9 +48,7 @@ class Schema:
 
 
 def differing_vocabulary(first: Modality, second: Modality) -> str | None:
-    """The first field that says what stored values mean and that differs between two modalities; None where none
-    does.
-    """
+    """The first field of the vocabulary that differs between two modalities; None where none does."""
     if type(first) is not type(second):
         return "shape" if first.shape != second.shape else "kind"
     return next((name for name in first.vocabulary if getattr(first, name) != getattr(second, name)), None)

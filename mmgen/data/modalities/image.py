@@ -44,6 +44,12 @@ class ImageModality(FullyConnected):
     The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
     on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in
     evaluation they do not.
+
+    >>> import torch
+    >>> from mmgen import ImageModality
+    >>> scan = ImageModality(shape=(1, 16, 16), channels=(8, 16))
+    >>> scan.decoder(latent_dim=4)(torch.zeros(2, 4)).shape  # [N, outputs, channels, height, width]
+    torch.Size([2, 1, 1, 16, 16])
     """
 
     only_with = {

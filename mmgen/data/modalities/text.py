@@ -31,11 +31,19 @@ SENTENCE_CHANNELS = (32, 64, 128)
 
 
 class TextModality(CodesModality):
-    """Text of a fixed length, one code per character (or word) of an alphabet; the code −1 is a symbol that is not in
-    the alphabet.
+    """Text of a fixed length, one code per character (or word) of an alphabet.
 
-    With ``resnet`` and ``sentence`` a row's terms depend on the rest of its batch in training (on the rows that have
-    the text), because batch normalisation does; in evaluation they do not.
+    The code −1 is a symbol that is not in the alphabet. With ``resnet`` and ``sentence`` a row's terms depend on the
+    rest of its batch in training (on the rows that have the text), because batch normalisation does; in evaluation they
+    do not.
+
+    >>> import numpy as np
+    >>> from mmgen import TextModality
+    >>> word = TextModality(shape=(6,), alphabet=tuple(" abc"))
+    >>> word.encode_text("cab")
+    [3, 1, 2, 0, 0, 0]
+    >>> word.cells(np.array([3, 1, 2, 0, 0, 0]))
+    ['cab']
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "alphabet", "joiner", "pad", "end", "unknown")
@@ -178,10 +186,10 @@ class TextModality(CodesModality):
         return self.alphabet[0] if self.pad is None else self.pad
 
     def encode_text(self, text: str) -> list[int]:
-        """Codes of a string, cut or padded at its end to the length; ``end`` follows what is left of the text, where
-        there is one.
+        """Codes of a string, cut or padded at its end to the length.
 
-        Symbols outside the alphabet become ``unknown``, or are left out.
+        ``end`` follows what is left of the text, where there is one. Symbols outside the alphabet become ``unknown``,
+        or are left out.
         """
         code: dict[str, int] = {}
         for i, symbol in enumerate(self.alphabet):
@@ -202,8 +210,9 @@ class TextModality(CodesModality):
         return [name]
 
     def cells(self, value: np.ndarray) -> list[Any]:
-        """The string up to its end, without the padding on both sides; what is not in the alphabet is shown as
-        ``unknown``, or as padding.
+        """The string up to its end, without the padding on both sides.
+
+        What is not in the alphabet is shown as ``unknown``, or as padding.
         """
         placeholder = self._pad if self.unknown is None else self.unknown
         symbols = [self.alphabet[int(code)] if code >= 0 else placeholder for code in value.reshape(-1)]

@@ -1,6 +1,4 @@
-"""The options of the dataset ``table``: a YAML file that describes one's own data, the same keys as options, or
-both.
-"""
+"""The options of the dataset ``table``: a YAML file that describes it, the same keys as options, or both."""
 
 from __future__ import annotations
 
@@ -53,8 +51,9 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_parse_names, json_schema_inp
 
 
 class TableModality(BaseModel):
-    """One modality of one's own table; any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``,
-    ``display``, …).
+    """One modality of one's own table.
+
+    Any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``, ``display``, …).
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)

@@ -119,7 +119,8 @@ class OwnTable(Dataset):
 
     @classmethod
     def toy(cls) -> OwnTable:
-        """Sixty rows of a vector, counts and a category, with missing cells, a label and a group; the file lasts as
-        long as the process.
+        """Sixty rows of a vector, counts and a category, with missing cells, a label and a group.
+
+        The file lasts as long as the process.
         """
         return cls(OwnTableConfig.model_validate(toy_options()))

@@ -29,8 +29,9 @@ ROW_NAME_COLUMNS = (
 
 
 def match_run_columns(description: TableModality, known: Modality, source: Source, modality: str) -> tuple[str, ...]:
-    """The columns (or the array) of a modality of a run in another file, in the run's order; none where the file has
-    none of them.
+    """The columns (or the array) of a modality of a run in another file, in the run's order.
+
+    There are none where the file has none of them.
 
     Raises:
         DataError: Some of the columns are there and others are not.
@@ -83,8 +84,7 @@ def add_absent_modalities(blocks: dict[str, Read], schema: Schema, source: Sourc
 
 
 def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> np.ndarray | None:
-    """What each row is called: the values of the columns that are said to hold it, or of one whose name and values look
-    like it.
+    """The name of each row: the values of the ``columns``, or of one whose name and values look like names.
 
     Raises:
         DataError: A column that is not there, a row without a name, or two rows of one name.

@@ -27,9 +27,7 @@ def missing_names(source: Source, cells: Sequence[Any], title: str) -> list[bool
 
 
 def note_missing(source: Source, name: str, missing: np.ndarray, unit: str = "columns") -> None:
-    """A note on the rows without the modality ``name``, and on those that single ``missing`` cells ``[N, C]`` cost
-    it.
-    """
+    """A note on the rows without the modality ``name``, and on those that lose it to ``missing`` cells ``[N, C]``."""
     counts, wide = missing.sum(1), missing.shape[1]
     without, partial = int((counts == wide).sum()), (counts > 0) & (counts < wide)
     phrases = []

@@ -52,9 +52,7 @@ class Request:
         )
 
     def make_modality(self, shape: Sequence[int], **derived: Any) -> Modality:
-        """The modality, with the columns' own names where there is one per value; a run's own, which the shape must be
-        of.
-        """
+        """The modality, with the columns' own names where there is one per value; or the run's, of the same shape."""
         if self.known is not None:
             if tuple(shape) != self.known.shape:
                 raise DataError(
@@ -66,9 +64,7 @@ class Request:
         return validated(self.kind, {"columns": columns, **derived, **self.fields, "shape": tuple(shape)}, self.where)
 
     def find_available(self, source: Source, present: np.ndarray) -> np.ndarray:
-        """The rows that have this modality: those that it was ``found`` in, less those that an array
-        ``<name>_available`` takes away.
-        """
+        """The rows that have this modality: ``present`` ones, less those of an array ``<name>_available``."""
         companions = [f"{name}_available" for name in (*self.names[:1], self.name)] if source.kind == "arrays" else []
         available = present
         for companion in dict.fromkeys(companions):

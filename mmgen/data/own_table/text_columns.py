@@ -84,8 +84,9 @@ def _note_unknown(request: Request, source: Source, count: int, unit: str) -> No
 
 
 def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
-    """One category per column, or an array of them; the categories are what occurs in any of them, unless they are
-    given.
+    """One category per column, or an array of them.
+
+    The categories are what occurs in any of them, unless they are given.
     """
     if request.is_array:
         values = source.array(request.names[0])[0]
@@ -124,8 +125,9 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
 def read_label_codes(
     name: str, source: Source, known: Sequence[str] | None = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The code of each row's class (−1 where it has none), and the classes: numbers by size, words by letter; or those
-    of a run.
+    """The code of each row's class (−1 where it has none), and the classes.
+
+    Numbers are in the order of their size and words in that of letters; a run has its own order.
     """
     names = _parse_class_names(source, source.cells(name), f"dataset.label: {name!r} of {source.title}")
     classes = sort_names(name for name in names if name is not None) if known is None else tuple(known)
@@ -141,9 +143,7 @@ def read_label_codes(
 
 
 def read_group_names(name: str, source: Source) -> list[str]:
-    """What each row's group is called, after "group"; a row without one is a group of its own, "alone" and its
-    number.
-    """
+    """The name of each row's group after "group"; a row without one is a group of its own, "alone" and its number."""
     cells = source.cells(name)
     missing = missing_names(source, cells, f"dataset.group: {name!r} of {source.title}")
     return [

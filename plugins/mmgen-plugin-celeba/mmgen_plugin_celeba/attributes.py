@@ -56,8 +56,9 @@ def texts(present: np.ndarray, seed: int) -> list[str]:
 
 
 def encoded(text: Sequence[str], letters: int) -> np.ndarray:
-    """Codes ``[N, 256]`` (uint8) of texts of that length in the alphabet of 71 or 41 letters; an unknown letter is a
-    KeyError.
+    """Codes ``[N, 256]`` (uint8) of texts of that length in the alphabet of 71 or 41 letters.
+
+    An unknown letter is a KeyError.
     """
     code = {
         ord(letter): place for place, letter in reversed(list(enumerate(ALPHABETS[letters])))

@@ -41,8 +41,9 @@ def read_partition(path: Path, images: dict[str, int], source: Path) -> np.ndarr
 
 
 def read_text(path: Path, images: dict[str, int], source: Path, present: np.ndarray, letters: int) -> list[str]:
-    """The text of every image of ``source``, in its order; ``present`` are the attributes, by which texts of other
-    images are noticed.
+    """The text of every image of ``source``, in its order.
+
+    ``present`` are the attributes, by which texts of other images are noticed.
     """
     rows = _read(path, ("text",), lambda cells: _text(cells[0], letters))
     _same_images(path, rows, source, images)

@@ -55,8 +55,9 @@ def _ends(word: str) -> bool:
 
 
 def named_colours(words: Sequence[str]) -> dict[str, int]:
-    """What one caption (in words, lower case) says: label to the code of a colour in :data:`COLOURS`, for the parts
-    whose colour it names.
+    """Label to the code of a colour in :data:`COLOURS`, for the parts whose colour a caption names.
+
+    The caption is given in words, in lower case.
     """
     codes: dict[str, int] = {}
     for place, word in enumerate(words):

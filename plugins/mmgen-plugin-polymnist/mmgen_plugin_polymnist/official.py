@@ -66,8 +66,9 @@ def open_official(root: Path, names: Sequence[str], modalities: int) -> PngFolde
 def read_official(
     folder: PngFolder | TensorFolder, val_fraction: float, limit: int | None, seed: int
 ) -> dict[str, Tuples]:
-    """All sides, in each of which the digits take turns; validation is cut from the training tuples, a share of each
-    digit.
+    """All sides, in each of which the digits take turns.
+
+    Validation is cut from the training tuples, a share of each digit.
     """
     sides: dict[str, Tuples] = {}
     for split, share, names in (("train", val_fraction, ("train", "val")), ("test", 0.0, ("test",))):
@@ -98,8 +99,9 @@ def _check_different(place: Path, images: list[np.ndarray]) -> None:
 
 
 def download(root: Path) -> None:
-    """Fetch the archive of PolyMNIST and unpack it into ``root``: under another name first, so that a broken download
-    leaves nothing behind.
+    """Fetch the archive of PolyMNIST and unpack it into ``root``.
+
+    It has another name first, so that a broken download leaves nothing behind.
     """
     utils = torchvision().datasets.utils
     try:

@@ -27,8 +27,9 @@ class PngFolder:
         return (root / "train" / "m0").is_dir()
 
     def sources(self) -> list[Path]:
-        """The folders: hundreds of thousands of images are too many to look at each time, and a folder's time tells
-        when files come and go.
+        """The folders, whose times tell when files come and go.
+
+        Hundreds of thousands of images are too many to look at each time.
         """
         return [self.root / split / f"m{m}" for split in ("train", "test") for m in range(self.modalities)]
 

@@ -1,5 +1,4 @@
-"""From recordings to rows: trials of different rats are paired by odour, and each trial is cut into overlapping
-windows.
+"""From recordings to rows: trials of rats are paired by odour, and each is cut into overlapping windows.
 
 With bins of 10 ms and bin 200 at port entry, the published window of a rat is the 25 bins from its ``start``; inside it
 lie 16 windows of 10 bins, one bin apart. A tuple is the i-th trial of an odour from every rat. The rats were recorded

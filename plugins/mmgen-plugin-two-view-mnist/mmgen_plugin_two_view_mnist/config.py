@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mmgen import DatasetConfig, Folder
-from mmgen_plugin_vision.street_numbers import check_rendered
+from mmgen_plugin_vision.options import check_rendered
 
 DESK = {
     "mnist-svhn": (10_000, 2_000),

@@ -99,10 +99,10 @@ def released_sides(
     val_fraction: float,
     seed: int,
 ) -> dict[str, list[np.ndarray]]:
-    """At most ``counts`` training and test tuples out of the index files, drawn at random, and validation tuples of
-    images held out in both halves.
+    """At most ``counts`` training and test tuples out of the index files, and validation tuples.
 
-    Training tuples whose images are on different sides of the validation cut are left out.
+    They are drawn at random; validation tuples have images that are held out in both halves. Training tuples whose
+    images are on different sides of the validation cut are left out.
     """
     digits = {
         half: {"train": np.maximum(by_side["train"].digits, by_side["val"].digits), "test": by_side["test"].digits}

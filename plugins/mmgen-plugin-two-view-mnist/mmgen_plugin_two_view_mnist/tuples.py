@@ -102,8 +102,9 @@ def drawn_sides(
 
 
 def make_tables(pools: Mapping[str, Mapping[str, Pool]], sides: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Table]:
-    """Tables that hold every image once, and an index for each tuple; tuples of one image of the first half are a
-    group.
+    """Tables that hold every image once, and an index for each tuple.
+
+    Tuples of one image of the first half are a group.
     """
     tables, start = {}, 0
     for side, indices in sides.items():

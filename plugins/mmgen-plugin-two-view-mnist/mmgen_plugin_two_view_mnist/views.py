@@ -17,8 +17,9 @@ LARGEST = math.pi / 4
 
 
 def rotated_images(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Images uint8 ``[n, h, w]`` turned by ``angles`` ``[n]`` (radians) about their middle: bilinear, black outside,
-    uint8.
+    """Images uint8 ``[n, h, w]`` turned by ``angles`` ``[n]`` (radians) about their middle.
+
+    The interpolation is bilinear, what is outside black, and the result uint8.
     """
     turned = []
     for start in track(range(0, len(images), BLOCK), "turning digits"):

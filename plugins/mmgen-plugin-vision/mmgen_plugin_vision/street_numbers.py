@@ -101,18 +101,6 @@ def load_street_numbers(
     return StreetNumbers(read["train"], read["test"], "real", summary, str(folder))
 
 
-def check_rendered(count: tuple[int, int]) -> None:
-    """Check that every digit is rendered at least twice, for training and for testing.
-
-    Raises:
-        ValueError: It is not, as the validator of an option ``rendered`` says it.
-    """
-    if min(count) < 20:
-        raise ValueError(
-            f"rendered is {list(count)}; training and test need at least 20 street numbers each, two of every digit"
-        )
-
-
 def street_number_files(folder: Path | None) -> list[Path]:
     """The files that :func:`load_street_numbers` reads from ``folder``, as far as they are there."""
     return [] if folder is None else [path for part in PARTS if (path := _file(folder, part))]

@@ -1,5 +1,6 @@
-"""The two official files: ``XRMBf2KALDI_window7_single1.mat`` and ``…single2.mat``, or ``XRMB1.mat`` and
-``XRMB2.mat``.
+"""The two official files, under either of their names.
+
+``XRMBf2KALDI_window7_single1.mat`` and ``…single2.mat``, or ``XRMB1.mat`` and ``XRMB2.mat``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Which frames are for training, validation and testing: the three protocols of "Discriminative multimodal learning via
-conditional priors".
+"""Which frames are for training, validation and testing: three published protocols.
+
+They are those of "Discriminative multimodal learning via conditional priors".
 """
 
 from __future__ import annotations

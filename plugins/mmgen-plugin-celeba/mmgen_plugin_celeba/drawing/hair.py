@@ -10,9 +10,7 @@ from .person import Person
 
 
 def _arc(person: Person, width: float, top: float, start: float, ripple: float) -> np.ndarray:
-    """The outer edge of the hair from the left to the right ear over the head; ``ripple`` is the height of its
-    waves.
-    """
+    """The outer edge of the hair from ear to ear over the head; ``ripple`` is the height of its waves."""
     t = np.linspace(np.pi + start, 2 * np.pi - start, 49)
     wave = 1 + ripple * np.sin(np.arange(49) * 2 * np.pi / 8 + person.seed % 6)
     return np.column_stack([width * np.cos(t) * wave, top * np.sin(t) * wave])
@@ -145,8 +143,9 @@ def hat(canvas: Canvas, person: Person) -> None:
 
 
 def beard(canvas: Canvas, person: Person) -> None:
-    """Shadow, sideburns, goatee, mustache, and a beard on the chin where ``No_Beard`` is false and none of them is
-    named.
+    """Shadow, sideburns, goatee and mustache; and a full beard where none of them is named.
+
+    The last is drawn only where ``No_Beard`` is false.
     """
     has = person.has
     edge = outline(person, 0.5)

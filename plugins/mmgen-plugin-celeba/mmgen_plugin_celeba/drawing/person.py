@@ -1,6 +1,4 @@
-"""Who is drawn: attributes with the frequencies and dependencies that one would expect, and everything about a picture
-that they do not say.
-"""
+"""Who is drawn: attributes with plausible frequencies and dependencies, and what a picture has beside them."""
 
 from __future__ import annotations
 
@@ -117,8 +115,9 @@ def _charm(has: dict[str, bool]) -> float:
 
 @dataclass(frozen=True)
 class Person:
-    """Attributes, and the private factors of one picture: colours within their class, pose, background, light, clothes,
-    styles.
+    """Attributes, and the private factors of one picture.
+
+    These are colours within their class, pose, background, light, clothes and styles.
     """
 
     has: dict[str, bool]
