@@ -90,9 +90,9 @@ def _most_frequent(group: np.ndarray, row_class: np.ndarray) -> np.ndarray:
     classes = row_class.max() + 1
     pairs, times = np.unique(group * classes + row_class, return_counts=True)
     order = np.lexsort((-(pairs % classes), times, pairs // classes))  # the most frequent class is a group's last
-    found = np.empty(group.max() + 1, dtype=np.int64)
-    found[pairs[order] // classes] = pairs[order] % classes
-    return found
+    most_frequent = np.empty(group.max() + 1, dtype=np.int64)
+    most_frequent[pairs[order] // classes] = pairs[order] % classes
+    return most_frequent
 
 
 def _shuffle_within(stratum: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -109,13 +109,13 @@ def _load_pooled(path: str, subset: str | None) -> Any:
         loaded = datasets.load_dataset(path, subset)
     if not isinstance(loaded, dict):
         return loaded
-    parts = {name: part for name, part in loaded.items() if len(part)} or loaded
-    if len(parts) > 1:
-        parts = {
-            n: part if "split" in part.column_names else part.add_column("split", [n] * len(part))
-            for n, part in parts.items()
+    splits = {name: split for name, split in loaded.items() if len(split)} or loaded
+    if len(splits) > 1:
+        splits = {
+            name: split if "split" in split.column_names else split.add_column("split", [name] * len(split))
+            for name, split in splits.items()
         }
-    return datasets.concatenate_datasets(list(parts.values()))
+    return datasets.concatenate_datasets(list(splits.values()))
 
 
 def reason(error: BaseException) -> str:

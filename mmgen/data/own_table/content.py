@@ -17,14 +17,16 @@ from ..modalities import ImageModality, LabelsModality, TextModality
 from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
-from .config import OwnTableConfig, TableModality
+from .config import OwnTableConfig
 from .images import read_images
 from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
 from .number_columns import read_numbers
 from .opening import open_source
 from .request import Request
+from .role_columns import read_group_names, read_label_codes, read_side_codes
 from .source import Source
-from .text_columns import read_categories, read_group_names, read_label_codes, read_side_codes, read_text
+from .table_modality import TableModality
+from .text_columns import read_categories, read_text
 
 Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (

@@ -67,8 +67,8 @@ class OwnTable(Dataset):
         summary = f"{name}, {count} rows" + (
             f", of which {left_out} have no modality and are left out" if left_out else ""
         )
-        known = None if self.schema is None else self.schema.sides
-        sides = self._sides(content) if known is None else find_run_sides(known, table)
+        run_sides = None if self.schema is None else self.schema.sides
+        sides = self._sides(content) if run_sides is None else find_run_sides(run_sides, table)
         tables = {side: table.select(torch.from_numpy(index)) for side, index in sides.items()}
         return Splits(
             tables["train"],
@@ -80,7 +80,7 @@ class OwnTable(Dataset):
             modalities=content.modalities,
             notes=(
                 *content.notes,
-                *(() if known is None else row_notes(known, table, len(sides.get("new", ())), name)),
+                *(() if run_sides is None else row_notes(run_sides, table, len(sides.get("new", ())), name)),
             ),
             new=tables.get("new"),
         )

@@ -80,7 +80,7 @@ def _encoding(path: Path) -> str:
         head = file.read(1000)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    kind = next((what for signature, what in SIGNATURES.items() if head.startswith(signature)), None)
+    kind = next((content for signature, content in SIGNATURES.items() if head.startswith(signature)), None)
     if kind:
         raise DataError(f"{path} is not text, whatever its name says: it is {kind}; save it as CSV in UTF-8.")
     if re.match(rb"\s*<(!doctype|html)", head, re.IGNORECASE):

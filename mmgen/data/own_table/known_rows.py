@@ -13,8 +13,8 @@ from ..modalities import LabelsModality, TextModality
 from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
-from .config import TableModality
 from .source import FIRST, Source
+from .table_modality import TableModality
 
 Read = tuple[Modality, np.ndarray, np.ndarray]  # a modality, its values, and which rows have it
 ROW_NAME_COLUMNS = (
@@ -28,7 +28,9 @@ ROW_NAME_COLUMNS = (
 )  # columns that are taken for names where each value is another
 
 
-def match_run_columns(description: TableModality, known: Modality, source: Source, modality: str) -> tuple[str, ...]:
+def match_run_columns(
+    description: TableModality, run_modality: Modality, source: Source, modality: str
+) -> tuple[str, ...]:
     """The columns (or the array) of a modality of a run in another file, in the run's order.
 
     There are none where the file has none of them.
@@ -39,7 +41,7 @@ def match_run_columns(description: TableModality, known: Modality, source: Sourc
     if description.array is not None:
         return (description.array,) if description.array in source.position else ()
     matching = _matching(description, source)
-    names = known.columns or matching  # a kind with several values in one column, such as a text, keeps no names
+    names = run_modality.columns or matching  # a kind with several values in one column, such as a text, keeps no names
     absent = [name for name in names if name not in source.position]
     if len(absent) == len(names):
         source.notes.append(f"{source.title} has no column of {modality}, which is missing in every row.")
@@ -133,21 +135,21 @@ def group_keys(groups: Sequence[str]) -> Tensor:
     return word_keys(name if name.startswith("group ") else "" for name in groups)
 
 
-def find_run_sides(known: Sides, table: Table) -> dict[str, np.ndarray]:
+def find_run_sides(run_sides: Sides, table: Table) -> dict[str, np.ndarray]:
     """Row numbers by side, as they were when the run was trained; ``new`` has those that were on none."""
     assert table.identity is not None
-    codes = known.find(table.identity)
+    codes = run_sides.find(table.identity)
     sides = {side: np.flatnonzero(codes == code) for code, side in enumerate(SIDES)}
     new = np.flatnonzero(codes == NEW)
     return {**sides, "new": new} if len(new) else sides
 
 
-def row_notes(known: Sides, table: Table, new: int, title: str) -> tuple[str, ...]:
+def row_notes(run_sides: Sides, table: Table, new: int, title: str) -> tuple[str, ...]:
     """What is gone from a file, and that ``new`` of its rows are none of the run's, in sentences."""
     assert table.identity is not None
     if new == len(table):
         return (f"None of the {new} rows of {title} is one of the run's (split new).",)
-    lost, by_name = known.lost(table.identity), known.ids is not None and table.identity.ids is not None
+    lost, by_name = run_sides.lost(table.identity), run_sides.ids is not None and table.identity.ids is not None
     notes = []
     if new:
         notes.append(f"{new} of the {len(table)} rows of {title} are none of the run's (split new).")

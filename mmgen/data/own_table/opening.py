@@ -7,10 +7,9 @@ from pathlib import Path
 from ...errors import DataError, listed
 from .array_file import ArrayFile
 from .columns import DatasetColumns
-from .config import FILE_ENDINGS, TEXT_ENDINGS
 from .csv_file import CsvColumns
 from .dialect import Reading
-from .foreign import CONVERSIONS
+from .formats import CONVERSIONS, FILE_ENDINGS, TEXT_ENDINGS
 from .json_file import JsonColumns
 from .missing_words import MissingWords
 from .parquet_file import ParquetColumns

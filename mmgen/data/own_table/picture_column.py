@@ -27,8 +27,8 @@ def picture_files(request: Request, source: Source) -> list[Path]:
     if len(request.names) > 1 or source.kind == "arrays":
         return []
     cells = [cell for cell in source.cells(request.names[0]) if not is_empty_picture(cell) and is_picture(cell)]
-    named = (picture_file(cell, source.folder) for cell in cells)
-    return [file for file in named if file is not None and os.path.isfile(file)]  # noqa: PTH113 - see read_picture
+    paths = (picture_file(cell, source.folder) for cell in cells)
+    return [file for file in paths if file is not None and os.path.isfile(file)]  # noqa: PTH113 - see read_picture
 
 
 def read_pictures(request: Request, source: Source, cells: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

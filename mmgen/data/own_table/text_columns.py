@@ -1,22 +1,20 @@
-"""Texts, categories, labels, groups and sides of one's own table."""
+"""Texts and categories of one's own table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from ...errors import DataError, listed
 from ..modalities import LabelsModality, TextModality
 from ..modality import Modality
-from .notes import missing_names, note_missing
-from .numerals import is_finite
+from .class_names import parse_class_names, sort_names
+from .notes import note_missing
 from .request import Request
 from .source import FIRST, Source
 
 _FORGIVE = "; dataset.unknown=missing takes such a value for a missing one."
-SIDES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2}
 
 
 def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
@@ -95,7 +93,7 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
         shape, columns = (len(request.names),), [source.cells(name) for name in request.names]
     origins = [f"{request.where}: {request.describe_origin(source, i)}" for i in range(len(columns))]
     names = np.array(
-        [_parse_class_names(source, cells, origin) for cells, origin in zip(columns, origins)], dtype=object
+        [parse_class_names(source, cells, origin) for cells, origin in zip(columns, origins)], dtype=object
     ).T
     note_missing(source, request.name, np.array([[name is None for name in row] for row in names]))
     available = request.find_available(source, np.array([all(name is not None for name in row) for row in names]))
@@ -120,90 +118,3 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
     _note_unknown(request, source, int(foreign.any(1).sum()), "rows with categories")
     codes = np.array([[code.get(name, 0) for name in row] for row in names], dtype=np.int32) * available[:, None]
     return modality, codes.reshape(-1, *shape), available
-
-
-def read_label_codes(
-    name: str, source: Source, known: Sequence[str] | None = None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The code of each row's class (−1 where it has none), and the classes.
-
-    Numbers are in the order of their size and words in that of letters; a run has its own order.
-    """
-    names = _parse_class_names(source, source.cells(name), f"dataset.label: {name!r} of {source.title}")
-    classes = sort_names(name for name in names if name is not None) if known is None else tuple(known)
-    if not classes:
-        raise DataError(
-            f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out."
-        )
-    code = {word: i for i, word in enumerate(classes)}
-    strange = sorted({word for word in names if word is not None and word not in code})
-    if strange:
-        source.notes.append(f"Labels that the run does not know count as unknown: {listed(strange)}.")
-    return np.array([-1 if word is None else code.get(word, -1) for word in names], dtype=np.int64), classes
-
-
-def read_group_names(name: str, source: Source) -> list[str]:
-    """The name of each row's group after "group"; a row without one is a group of its own, "alone" and its number."""
-    cells = source.cells(name)
-    missing = missing_names(source, cells, f"dataset.group: {name!r} of {source.title}")
-    return [
-        f"alone {row}" if is_gap else f"group {_format_group(cell)}"
-        for row, (cell, is_gap) in enumerate(zip(cells, missing))
-    ]
-
-
-def _format_group(cell: Any) -> str:
-    return _format_whole(cell) if isinstance(cell, float) else str(cell)
-
-
-def read_side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.ndarray:
-    """0, 1 or 2 for training, validation and testing; a group on two sides is an error."""
-    cells = source.cells(name)
-    for row, cell in enumerate(cells):
-        if str(cell).strip().lower() not in SIDES:
-            raise DataError(
-                f"dataset.split: {name!r} of {source.title} holds {cell!r} in row {row} ({FIRST}), and not train, "
-                "val or test."
-            )
-    sides = np.array([SIDES[str(cell).strip().lower()] for cell in cells])
-    if groups is not None:
-        smallest, largest = np.full(groups.max() + 1, 2), np.zeros(groups.max() + 1, dtype=int)
-        np.minimum.at(smallest, groups, sides)
-        np.maximum.at(largest, groups, sides)
-        torn = np.flatnonzero((smallest != largest)[groups])
-        if len(torn):
-            raise DataError(
-                f"dataset.split: {name!r} of {source.title} puts the group of row {torn[0]} ({FIRST}) on two sides; "
-                "leave split or group out."
-            )
-    return sides
-
-
-def sort_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Without repetition; numbers by size, anything else by letter."""
-    distinct = set(names)
-    return tuple(
-        sorted(distinct, key=lambda name: (float(name), name)) if all(map(is_finite, distinct)) else sorted(distinct)
-    )
-
-
-def _parse_class_names(source: Source, cells: Sequence[Any], title: str) -> list[str | None]:
-    """Names of classes: text or whole numbers; None where missing."""
-    missing = missing_names(source, cells, title)
-    words = [_format_whole(cell) if isinstance(cell, float) and cell == cell else str(cell).strip() for cell in cells]
-    names = [None if is_gap else name for name, is_gap in zip(words, missing)]
-    if all(name is None or is_finite(name) for name in names):
-        names = [None if name is None else _format_whole(name) for name in names]  # 1.0 is 1, and 01 stays 01
-        row = next((row for row, name in enumerate(names) if name is not None and not float(name).is_integer()), None)
-        if row is not None:
-            raise DataError(f"{title} holds {cells[row]!r} in row {row} ({FIRST}); classes are words or whole numbers.")
-    return names
-
-
-def _format_whole(value: float | str) -> str:
-    number = float(value)
-    return (
-        str(int(number))
-        if number.is_integer() and (isinstance(value, float) or not value.lstrip("+-").isdigit())
-        else str(value)
-    )

@@ -118,8 +118,8 @@ def _parse_table(path: Path, lines: list[str], size: int, labelled: bool) -> np.
     except ValueError as error:
         raise DataError(f"{path} is damaged or truncated: {_defect(lines, separator)}.") from error
     if table.shape[1] != size + labelled:
-        what = f"{size} features and the digit" if labelled else f"{size} features"
-        raise DataError(f"{path} has {table.shape[1]} columns; it should have {what}.")
+        columns = f"{size} features and the digit" if labelled else f"{size} features"
+        raise DataError(f"{path} has {table.shape[1]} columns; it should have {columns}.")
     if not np.isfinite(table).all():
         raise DataError(
             f"{path} holds something that is not a finite number in row "

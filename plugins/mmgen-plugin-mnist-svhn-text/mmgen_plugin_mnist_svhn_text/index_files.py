@@ -64,6 +64,6 @@ def _read(path: Path) -> np.ndarray:
             raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         raise DataError(f"{path} is truncated, damaged, or no .npy file of numbers; copy it again.") from error
     if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iu" or not len(values):
-        what = f"{list(values.shape)} of {values.dtype}" if isinstance(values, np.ndarray) else "an archive"
-        raise DataError(f"{path} holds {what}; it should be a list of whole numbers, one image per tuple.")
+        content = f"{list(values.shape)} of {values.dtype}" if isinstance(values, np.ndarray) else "an archive"
+        raise DataError(f"{path} holds {content}; it should be a list of whole numbers, one image per tuple.")
     return values.astype(np.int64)

@@ -37,12 +37,12 @@ class PngFolder:
         """The digit of every tuple, ``[N]``; all modalities have been checked to hold the same tuples."""
         files = [_list(self.root / split / f"m{m}") for m in range(self.modalities)]
         for m in range(1, self.modalities):
-            for one, other in ((0, m), (m, 0)):
-                missing = sorted(files[one].keys() - files[other].keys())
+            for first, second in ((0, m), (m, 0)):
+                missing = sorted(files[first].keys() - files[second].keys())
                 if missing:
-                    present = files[one][missing[0]]
+                    present = files[first][missing[0]]
                     raise DataError(
-                        f"There is no {self.root / split / f'm{other}' / present.name}, and there is {present}; a "
+                        f"There is no {self.root / split / f'm{second}' / present.name}, and there is {present}; a "
                         "tuple has one image of the same index and digit in every modality."
                     )
         self.files[split] = files

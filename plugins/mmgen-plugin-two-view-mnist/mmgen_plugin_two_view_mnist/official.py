@@ -79,9 +79,9 @@ def read_official(paths: list[Path], columns: bool | None) -> tuple[dict[str, Tw
     return splits, columns
 
 
-def _check_views(parts: Mapping[str, Part], paths: list[Path]) -> None:
+def _check_views(sides: Mapping[str, Part], paths: list[Path]) -> None:
     """View 1 has a black border and view 2 noise everywhere; no split is another one again."""
-    for side, (rotated, noisy, _) in parts.items():
+    for side, (rotated, noisy, _) in sides.items():
         first_name, second_name = paths if len(paths) == 2 else [f"{name} in {paths[0]}" for name in KEYS[side][:2]]
         if np.array_equal(rotated, noisy):
             raise DataError(
@@ -94,8 +94,8 @@ def _check_views(parts: Mapping[str, Part], paths: list[Path]) -> None:
                 f"{first_name} and {second_name} seem to be swapped: noise at the border belongs to the second view, "
                 "and the first has it."
             )
-    for side, other in combinations(parts, 2):
-        if np.array_equal(parts[side][0], parts[other][0]):
+    for side, other in combinations(sides, 2):
+        if np.array_equal(sides[side][0], sides[other][0]):
             raise DataError(
                 f"The {other} part of {paths[0]} holds the same images as its {side} part; copy the file again."
             )

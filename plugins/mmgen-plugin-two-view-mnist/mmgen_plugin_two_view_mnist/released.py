@@ -86,9 +86,9 @@ def read_pairing(paths: dict[str, Path], mnist: np.ndarray, svhn: np.ndarray) ->
     Raises:
         DataError: The two lists do not belong together, or to these images.
     """
-    one, other = paths["mnist"], paths["svhn"]
-    first, second = _whole_numbers(one), _whole_numbers(other)
-    check_pairing((one, other), (first, second), (mnist, svhn))
+    mnist_path, svhn_path = paths["mnist"], paths["svhn"]
+    first, second = _whole_numbers(mnist_path), _whole_numbers(svhn_path)
+    check_pairing((mnist_path, svhn_path), (first, second), (mnist, svhn))
     return [first, second]
 
 

@@ -67,6 +67,6 @@ def make_views(
         draw: Random numbers.
     """
     origin = np.tile(rows, repeats)
-    own = np.concatenate([partners(digits[rows], draw) for _ in range(repeats)]) if len(rows) else origin
+    sources = np.concatenate([partners(digits[rows], draw) for _ in range(repeats)]) if len(rows) else origin
     turned = rotated_images(images[origin], draw.uniform(-LARGEST, LARGEST, len(origin)))
-    return TwoViews(turned, noisy_images(images[rows][own], draw), digits[origin], origin)
+    return TwoViews(turned, noisy_images(images[rows][sources], draw), digits[origin], origin)

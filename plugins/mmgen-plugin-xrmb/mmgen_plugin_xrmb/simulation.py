@@ -60,7 +60,7 @@ def simulate(frames: int, seed: int) -> Frames:
         _speaker(language, frames, np.random.default_rng([seed, number]))
         for number in track((*TRAINING, *HELD_OUT), "simulating speakers")
     ]
-    acoustic, articulatory, phone = (np.concatenate(parts) for parts in zip(*spoken))
+    acoustic, articulatory, phone = (np.concatenate(speakers_parts) for speakers_parts in zip(*spoken))
     speaker = np.repeat((*TRAINING, *HELD_OUT), frames)
     return Frames([acoustic], [articulatory], phone, speaker, np.isin(speaker, TRAINING))
 

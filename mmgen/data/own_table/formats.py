@@ -1,6 +1,9 @@
-"""Files of one's own that are not read: what they are, and how to get from there to one that is."""
+"""The formats of files: those that are read, and for others what they are and how they become one that is."""
 
 from __future__ import annotations
+
+TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
 
 _TO_CSV = "write adata.to_df().join(adata.obs).to_csv('data.csv')"
 _ANNDATA = f"{_TO_CSV}, or its arrays with numpy.savez('data.npz', genes=adata.X.toarray(), …)"
