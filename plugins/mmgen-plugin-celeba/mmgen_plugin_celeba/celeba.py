@@ -20,7 +20,7 @@ from mmgen import (
     split_rows,
 )
 
-from .attributes import ALPHABETS, ATTRIBUTES, LENGTH, PAD, encoded, texts
+from .attributes import ALPHABETS, ATTRIBUTES, LENGTH, PAD, encode_texts, texts
 from .config import CelebAConfig
 from .files import MARKER, PAGE, Files, download, find_files, is_there
 from .lists import read_attributes, read_partition, read_text
@@ -118,7 +118,7 @@ class CelebA(Dataset):
                     "image": torch.from_numpy(
                         read_images(files.images, [names[row] for row in rows], files.attributes)
                     ),
-                    "text": torch.from_numpy(encoded([written[row] for row in rows], config.alphabet)),
+                    "text": torch.from_numpy(encode_texts([written[row] for row in rows], config.alphabet)),
                 },
                 labels={"attributes": torch.from_numpy(present[rows].astype(np.int64))},
                 rows=torch.from_numpy(rows),

@@ -27,19 +27,21 @@ class Files:
     stand_in: bool
 
 
-def _list(folder: Path, name: str) -> Path | None:
+def _find_list(folder: Path, name: str) -> Path | None:
     """The list as CSV, or as the text file that CelebA's authors publish."""
     return next((path for ending in (".csv", ".txt") if (path := folder / (name + ending)).is_file()), None)
 
 
-def _home(root: Path) -> Path | None:
+def _find_home(root: Path) -> Path | None:
     """The folder itself, or the one within it that torchvision or Sutter et al. 2021 make."""
-    return next((folder for folder in (root, root / "celeba", root / "CelebA") if _list(folder, ATTRIBUTES_FILE)), None)
+    return next(
+        (folder for folder in (root, root / "celeba", root / "CelebA") if _find_list(folder, ATTRIBUTES_FILE)), None
+    )
 
 
 def is_there(root: Path) -> bool:
     """Whether CelebA's list of attributes is below ``root``, as after a download."""
-    return _home(root) is not None
+    return _find_home(root) is not None
 
 
 def find_files(root: Path) -> Files:
@@ -51,10 +53,10 @@ def find_files(root: Path) -> Files:
     contents = f"{IMAGES}/, {ATTRIBUTES_FILE}.csv (or .txt) and {PARTITION_FILE}.csv (or .txt)"
     if not root.is_dir():
         raise DataError(f"dataset.root: there is no folder {root}; it should hold {contents}.")
-    home = _home(root)
+    home = _find_home(root)
     if home is None:
         raise DataError(f"{root} has no {ATTRIBUTES_FILE}.csv or .txt; it should hold {contents}, see {PAGE}.")
-    attributes, partition = _list(home, ATTRIBUTES_FILE), _list(home, PARTITION_FILE)
+    attributes, partition = _find_list(home, ATTRIBUTES_FILE), _find_list(home, PARTITION_FILE)
     if attributes is None or partition is None:
         raise DataError(f"{home} has no {PARTITION_FILE}.csv or .txt; it should hold {contents}, see {PAGE}.")
     images = home / IMAGES

@@ -54,7 +54,7 @@ def _ends(word: str) -> bool:
     return word in _ENDS or word in _LABEL_OF or not word[0].isalnum()
 
 
-def named_colours(words: Sequence[str]) -> dict[str, int]:
+def find_colours(words: Sequence[str]) -> dict[str, int]:
     """Label to the code of a colour in :data:`COLOURS`, for the parts whose colour a caption names.
 
     The caption is given in words, in lower case.
@@ -68,13 +68,13 @@ def named_colours(words: Sequence[str]) -> dict[str, int]:
         while start and not _ends(words[start - 1]):
             start -= 1
         colours = [_COLOUR_OF[before] for before in words[start:place] if before in _COLOUR_OF]
-        colours = colours or _said_of(words[place + 1 :])
+        colours = colours or _colours_after(words[place + 1 :])
         if colours:
             codes[label] = colours[0]
     return codes
 
 
-def _said_of(words: Sequence[str]) -> list[int]:
+def _colours_after(words: Sequence[str]) -> list[int]:
     """The colours in ``that is <colour> …``, up to the end of the phrase."""
     words = words[1:] if words[:1] == ["that"] else words
     if not words or words[0] not in _IS:
@@ -98,7 +98,7 @@ def label_captions(captions: Sequence[Sequence[str]], images: Sequence[int]) -> 
         captions: In words.
         images: The number of each caption's image.
     """
-    mentions = [named_colours(words) for words in captions]
+    mentions = [find_colours(words) for words in captions]
     votes: dict[tuple[int, str], Counter[int]] = {}
     for image, colours in zip(images, mentions):
         for label, colour in colours.items():

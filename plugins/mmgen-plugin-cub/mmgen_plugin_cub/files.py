@@ -35,7 +35,7 @@ class Pictures:
     classes: tuple[str, ...]
 
 
-def _home(root: Path) -> Path | None:
+def _find_home(root: Path) -> Path | None:
     """``root``, or ``cub`` in it: the one that has captions."""
     places = (root, root / "cub")
     return next((place for place in places if any((place / name).is_file() for name in CAPTIONS.values())), None)
@@ -43,12 +43,12 @@ def _home(root: Path) -> Path | None:
 
 def is_there(root: Path) -> bool:
     """Whether there are captions in ``root``, as after a download."""
-    return _home(root) is not None
+    return _find_home(root) is not None
 
 
 def find_folder(root: Path) -> Path:
     """The folder that has the captions; none is a sentence."""
-    if home := _home(root):
+    if home := _find_home(root):
         return home
     problem = (
         f"There is no folder {root}"
@@ -98,7 +98,7 @@ def read_captions(path: Path) -> list[str]:
 
 def find_pictures(folder: Path) -> dict[str, Pictures]:
     """The pictures of ``train`` and ``test``."""
-    sides = {side: _pictures(folder / side) for side in CAPTIONS}
+    sides = {side: _find_pictures(folder / side) for side in CAPTIONS}
     shared = sorted(set(sides["train"].classes) & set(sides["test"].classes))
     if shared:
         raise DataError(
@@ -117,7 +117,7 @@ def find_pictures(folder: Path) -> dict[str, Pictures]:
     return sides
 
 
-def _pictures(folder: Path) -> Pictures:
+def _find_pictures(folder: Path) -> Pictures:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}; it should hold one folder of pictures per class.")
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir())

@@ -28,7 +28,7 @@ class Chosen:
     place: np.ndarray
 
 
-def choose(folder: Path, config: CubConfig, captions: Mapping[str, Sequence[Sequence[str]]]) -> Chosen:
+def choose_pictures(folder: Path, config: CubConfig, captions: Mapping[str, Sequence[Sequence[str]]]) -> Chosen:
     """All pictures, those of the training classes, or as many as asked for, spread evenly over the files.
 
     Raises:
@@ -57,7 +57,7 @@ def read_rows(
         captions: In words, of ``train`` and ``test``.
         alphabet: Of the codes.
     """
-    chosen = choose(folder, config, captions)
+    chosen = choose_pictures(folder, config, captions)
     pixels, prints = read_pictures(chosen.paths, "reading pictures")
     copies = np.unique(prints, return_inverse=True)[1]
     groups = chosen.classes if config.split == "classes" else copies  # copies of one picture are on one side

@@ -56,7 +56,7 @@ def find_files(root: Path | None, split: int, unlabelled: bool) -> Files | None:
         images[group] = tuple(sorted((root / "image" / group).glob("combined-*.npy")))
         if not images[group]:
             raise DataError(f"dataset.root: there is no file combined-*.npy in {root / 'image' / group}.")
-    _follow(images.get("unlabelled", ()))
+    _check_order(images.get("unlabelled", ()))
     return Files(
         root / "labels.npy",
         root / "text" / "vocab.txt",
@@ -90,7 +90,7 @@ def read_collection(files: Files) -> Collection:
     """
     labels = read_labels(files.labels, CONCEPTS)
     labelled = Pictures([read_features(path) for path in files.labelled], read_tags(files.labelled_tags))
-    _not_twice(files.labelled, labelled)
+    _check_copies(files.labelled, labelled)
     folder = files.labelled[0].parent
     for count, place in (
         (len(labelled), f"the {len(files.labelled)} files of {folder}"),
@@ -104,7 +104,7 @@ def read_collection(files: Files) -> Collection:
     unlabelled = None
     if files.unlabelled_tags:
         unlabelled = Pictures([read_features(path) for path in files.unlabelled], read_tags(files.unlabelled_tags))
-        _not_twice(files.unlabelled, unlabelled)
+        _check_copies(files.unlabelled, unlabelled)
         last, total = _numbers(files.unlabelled[-1])
         rows, texts = len(unlabelled), unlabelled.tags.shape[0]
         if rows > texts or (last == total and rows != texts):
@@ -130,7 +130,7 @@ def _numbers(path: Path) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _follow(paths: tuple[Path, ...]) -> None:
+def _check_order(paths: tuple[Path, ...]) -> None:
     """Check that files of unlabelled pictures follow one another, so that row n of their tags is picture n.
 
     The last ones may be missing.
@@ -145,7 +145,7 @@ def _follow(paths: tuple[Path, ...]) -> None:
         raise DataError(f"There is no combined-00003_1-of-….npy before {paths[0]}; unlabelled pictures begin with it.")
 
 
-def _not_twice(paths: tuple[Path, ...], pictures: Pictures) -> None:
+def _check_copies(paths: tuple[Path, ...], pictures: Pictures) -> None:
     """Whether a file is a copy of another, by its first rows."""
     for (first_path, first), (second_path, second) in combinations(zip(paths, pictures.features), 2):
         if first.shape == second.shape and np.array_equal(first[:100], second[:100]):

@@ -110,7 +110,7 @@ class MirFlickr(Dataset):
         unlabelled = (
             np.zeros(0, dtype=np.int64)
             if collection.unlabelled is None
-            else collection.unlabelled.tagged(config.min_tags)[:limit]
+            else collection.unlabelled.find_tagged(config.min_tags)[:limit]
         )
         tables = {
             side: self._table(collection, collection.splits[side], unlabelled if side == "train" else unlabelled[:0])

@@ -37,7 +37,7 @@ class Pictures:
         features = [np.asarray(block[index], dtype=np.float32) for block, index in zip(self.features, block_rows)]
         return np.concatenate(features), np.minimum(self.tags[rows].toarray(), 255).astype(np.uint8)
 
-    def tagged(self, fewest: int) -> np.ndarray:
+    def find_tagged(self, fewest: int) -> np.ndarray:
         """Rows with at least so many tags."""
         return np.flatnonzero(np.diff(self.tags.indptr)[: len(self)] >= fewest)
 

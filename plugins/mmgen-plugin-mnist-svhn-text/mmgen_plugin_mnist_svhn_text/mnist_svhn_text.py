@@ -13,7 +13,7 @@ from mmgen_plugin_vision.digits import Digits, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import StreetNumbers, load_street_numbers, street_number_files
 
 from .config import DESK, MnistSvhnTextConfig
-from .digit_names import ALPHABET, LENGTH, WORDS, written_words
+from .digit_names import ALPHABET, LENGTH, WORDS, write_words
 from .index_files import find_index_files
 from .pairing import Pairing
 from .sides import make_sides, thin_sides
@@ -148,7 +148,7 @@ def _table(
         {
             "mnist": Indexed(torch.from_numpy(images["mnist"])[:, None], mnist).select(slice(None)),
             "svhn": Indexed(torch.from_numpy(images["svhn"]), svhn).select(slice(None)),
-            "text": torch.from_numpy(written_words(digits, draw)),
+            "text": torch.from_numpy(write_words(digits, draw)),
         },
         labels={"digit": torch.from_numpy(digits)},
         rows=start + torch.arange(len(pairing)),

@@ -60,7 +60,7 @@ def draw_pairing(
     )
 
 
-def thinned(digits: np.ndarray, limit: int, draw: np.random.Generator) -> np.ndarray:
+def thin_tuples(digits: np.ndarray, limit: int, draw: np.random.Generator) -> np.ndarray:
     """Rows of at most ``limit`` of the tuples with ``digits`` ``[N]``, in order.
 
     One of every digit, and for the rest each digit by its share.

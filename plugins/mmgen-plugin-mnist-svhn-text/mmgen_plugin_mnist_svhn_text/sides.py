@@ -12,7 +12,7 @@ from mmgen import DataError, split_rows
 from mmgen.data.sides import SIDES
 
 from .index_files import HALVES, read_pairing
-from .pairing import Pairing, draw_pairing, thinned
+from .pairing import Pairing, draw_pairing, thin_tuples
 
 FEWEST = 1_000  # tuples that validation and test keep, however few the training has
 
@@ -105,6 +105,6 @@ def thin_sides(sides: Mapping[str, Pairing], labels: Labels, limit: int | None, 
     for side, pairing in sides.items():
         count_wanted = limit if side == "train" else max(FEWEST, math.ceil(len(pairing) * limit / count))
         thinned_sides[side] = pairing.select(
-            thinned(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], count_wanted, draw)
+            thin_tuples(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], count_wanted, draw)
         )
     return thinned_sides

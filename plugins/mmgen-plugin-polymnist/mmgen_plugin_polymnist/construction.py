@@ -36,7 +36,7 @@ class Plan:
     offsets: np.ndarray
 
 
-def interleaved(labels: np.ndarray) -> np.ndarray:
+def interleave_classes(labels: np.ndarray) -> np.ndarray:
     """An order of rows ``[N]`` in which the classes take turns.
 
     The first of each, then the second of each, …; so any beginning has all of them.
@@ -80,7 +80,7 @@ def make_plan(
     """
     members = [np.flatnonzero(labels == digit) for digit in range(len(CLASSES))]
     rows = np.concatenate([draw.permutation(of) for of in members for _ in range(repeats)])
-    rows = rows[interleaved(labels[rows])][:limit]
+    rows = rows[interleave_classes(labels[rows])][:limit]
     count = len(rows)
     corners = np.stack([draw.integers(0, extent - SIDE, count, endpoint=True) for extent in size], 1)
     offsets = draw.integers(0, furthest(scale), (count, 2))

@@ -19,7 +19,7 @@ CHUNK = 2000  # images that a process decodes at a time
 PROCESSES = 8  # at most: then the files are what takes long
 
 
-def decoded(paths: Sequence[Path]) -> Iterator[np.ndarray]:
+def decode_images(paths: Sequence[Path]) -> Iterator[np.ndarray]:
     """The images in parts, uint8 ``[n, 3, 28, 28]`` each; few are read by this process alone.
 
     Raises:

@@ -13,7 +13,7 @@ from mmgen import DataError, MmgenError, split_rows
 from mmgen.errors import first_line
 from mmgen_plugin_vision import torchvision
 
-from .construction import interleaved
+from .construction import interleave_classes
 from .png_files import PngFolder
 from .tensor_files import TensorFolder
 
@@ -46,7 +46,7 @@ def find_official(root: Path, names: Sequence[str], modalities: int) -> PngFolde
     """The images in ``root`` or in a folder of it with one of these names; None where there are none."""
     for folder in (root, *(root / name for name in names)):
         for layout in LAYOUTS:
-            if layout.is_one(folder):
+            if layout.is_layout(folder):
                 return layout(folder, modalities)
     return None
 
@@ -74,7 +74,9 @@ def read_official(
     for split, share, names in (("train", val_fraction, ("train", "val")), ("test", 0.0, ("test",))):
         digits = folder.digits(split)
         sides_rows = split_rows(len(digits), test=0, val=share, seed=seed, strata=digits)
-        rows = [members[interleaved(digits[members])][:limit] for members in (sides_rows["train"], sides_rows["val"])]
+        rows = [
+            members[interleave_classes(digits[members])][:limit] for members in (sides_rows["train"], sides_rows["val"])
+        ]
         images = [folder.images(split, m, np.concatenate(rows)) for m in range(folder.modalities)]
         _check_different(folder.root / split, images)
         start = 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmgen import DataError, track
 
-from .decoding import CHUNK, SIDE, decoded
+from .decoding import CHUNK, SIDE, decode_images
 
 Key = tuple[int, int]  # digit, and index within it
 
@@ -22,7 +22,7 @@ class PngFolder:
         self.files: dict[str, list[dict[Key, Path]]] = {}
 
     @staticmethod
-    def is_one(root: Path) -> bool:
+    def is_layout(root: Path) -> bool:
         """Whether ``root`` looks like one."""
         return (root / "train" / "m0").is_dir()
 
@@ -35,7 +35,7 @@ class PngFolder:
 
     def digits(self, split: str) -> np.ndarray:
         """The digit of every tuple, ``[N]``; all modalities have been checked to hold the same tuples."""
-        files = [_list(self.root / split / f"m{m}") for m in range(self.modalities)]
+        files = [_index_images(self.root / split / f"m{m}") for m in range(self.modalities)]
         for m in range(1, self.modalities):
             for first, second in ((0, m), (m, 0)):
                 missing = sorted(files[first].keys() - files[second].keys())
@@ -55,13 +55,13 @@ class PngFolder:
         pixels = np.empty((len(rows), 3, SIDE, SIDE), dtype=np.uint8)
         starts = range(0, len(rows), CHUNK)
         for start, chunk in zip(
-            starts, track(decoded(paths), f"reading m{m} of {split}", total=len(starts)), strict=True
+            starts, track(decode_images(paths), f"reading m{m} of {split}", total=len(starts)), strict=True
         ):
             pixels[start : start + len(chunk)] = chunk
         return pixels
 
 
-def _list(folder: Path) -> dict[Key, Path]:
+def _index_images(folder: Path) -> dict[Key, Path]:
     """The images of one modality by digit and index; other files and hidden ones are left alone."""
     if not folder.is_dir():
         raise DataError(

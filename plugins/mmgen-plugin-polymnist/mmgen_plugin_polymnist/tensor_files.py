@@ -25,7 +25,7 @@ class TensorFolder:
         self.count: dict[str, int] = {}
 
     @staticmethod
-    def is_one(root: Path) -> bool:
+    def is_layout(root: Path) -> bool:
         """Whether ``root`` looks like one."""
         return (root / "train" / "m0.pt").is_file()
 

@@ -14,8 +14,8 @@ from mmgen_plugin_vision.digits import CLASSES, Digits, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import load_street_numbers, street_number_files
 
 from .config import MnistSvhnConfig
-from .released import find_released, read_digits, released_sides
-from .tuples import drawn_sides, make_pools, make_tables
+from .released import draw_released_sides, find_released, read_digits
+from .tuples import draw_sides, make_pools, make_tables
 
 
 class MnistSvhn(Dataset):
@@ -82,9 +82,9 @@ class MnistSvhn(Dataset):
         }
         counts = config.counts("mnist-svhn", real=real)
         if folder:
-            sides = released_sides(paths, pools, counts, config.val_fraction, config.seed)
+            sides = draw_released_sides(paths, pools, counts, config.val_fraction, config.seed)
         else:
-            sides = drawn_sides(pools, counts, config.val_fraction, config.repeats, config.seed)
+            sides = draw_sides(pools, counts, config.val_fraction, config.repeats, config.seed)
         pairing = "index files" if folder else f"drawn with seed {config.seed}, {config.repeats} repetitions"
         tables = make_tables(pools, sides)
         sizes = "/".join(f"{len(sides[side][0]):,}" for side in SIDES)

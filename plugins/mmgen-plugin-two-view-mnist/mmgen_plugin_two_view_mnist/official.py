@@ -11,7 +11,7 @@ import numpy as np
 
 from mmgen import DataError
 
-from .reading import KEYS, SIDE, Part, from_matlab, from_pickles
+from .reading import KEYS, SIDE, Part, read_matlab_views, read_pickle_views
 
 MATLAB = "MNIST.mat"
 PICKLES = ("noisymnist_view1.gz", "noisymnist_view2.gz")
@@ -66,11 +66,11 @@ def read_official(paths: list[Path], columns: bool | None) -> tuple[dict[str, Tw
     Raises:
         DataError: A file is truncated, lacks an array, or has views that do not belong together.
     """
-    parts = from_matlab(paths[0]) if len(paths) == 1 else from_pickles(paths)
+    parts = read_matlab_views(paths[0]) if len(paths) == 1 else read_pickle_views(paths)
     _check_views(parts, paths)
     if columns is None:
         rotated, _, digits = parts["train"]
-        columns = _lies(rotated[digits == 1])
+        columns = _is_transposed(rotated[digits == 1])
     splits, start = {}, 0
     for side, (rotated, noisy, digits) in parts.items():
         first, second = (np.ascontiguousarray(view.swapaxes(1, 2) if columns else view) for view in (rotated, noisy))
@@ -101,7 +101,7 @@ def _check_views(sides: Mapping[str, Part], paths: list[Path]) -> None:
             )
 
 
-def _lies(ones: np.ndarray) -> bool:
+def _is_transposed(ones: np.ndarray) -> bool:
     """Whether images ``[n, 28, 28]`` of the digit one are wider than they are high, over all of them."""
     if not len(ones):
         return False

@@ -18,7 +18,7 @@ KEYS = {"train": ("X1", "X2", "trainLabel"), "val": ("XV1", "XV2", "tuneLabel"),
 Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # view 1 and view 2, float32 [n, 28, 28], and digits int64 [n]
 
 
-def from_matlab(path: Path) -> dict[str, Part]:
+def read_matlab_views(path: Path) -> dict[str, Part]:
     """``MNIST.mat``; its label 10 means the digit 0."""
     content = read_matlab(path)
     names = [name for keys in KEYS.values() for name in keys]
@@ -37,7 +37,7 @@ def from_matlab(path: Path) -> dict[str, Part]:
     return parts
 
 
-def from_pickles(paths: list[Path]) -> dict[str, Part]:
+def read_pickle_views(paths: list[Path]) -> dict[str, Part]:
     """``noisymnist_view1.gz`` and ``noisymnist_view2.gz``; labels are 0 to 9, or 1 to 10 as in ``MNIST.mat``."""
     views = []
     for path in paths:

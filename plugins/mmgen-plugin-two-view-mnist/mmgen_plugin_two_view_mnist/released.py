@@ -92,7 +92,7 @@ def read_pairing(paths: dict[str, Path], mnist: np.ndarray, svhn: np.ndarray) ->
     return [first, second]
 
 
-def released_sides(
+def draw_released_sides(
     paths: Mapping[str, dict[str, Path]],
     pools: Mapping[str, Mapping[str, Pool]],
     counts: tuple[int, int],

@@ -71,7 +71,7 @@ def draw_tuples(halves: Sequence[np.ndarray], count: int, repeats: int, draw: np
     return [index[rows] for index in tuples]
 
 
-def drawn_sides(
+def draw_sides(
     pools: Mapping[str, Mapping[str, Pool]], counts: tuple[int, int], val_fraction: float, repeats: int, seed: int
 ) -> dict[str, list[np.ndarray]]:
     """Tuples of every side.

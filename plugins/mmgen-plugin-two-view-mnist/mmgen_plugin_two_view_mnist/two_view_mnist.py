@@ -70,7 +70,7 @@ class TwoViewMnist(Dataset):
             )
             facts = {"pixel_order": "columns" if columns else "rows"}
         else:
-            sides, provenance = self._made()
+            sides, provenance = self._make_sides()
             facts = {}
         start, tables = 0, {}
         for side in SIDES:
@@ -80,7 +80,7 @@ class TwoViewMnist(Dataset):
             tables["train"], tables["val"], tables["test"], provenance, labels={"digit": CLASSES}, facts=facts
         )
 
-    def _made(self) -> tuple[dict[str, TwoViews], Provenance]:
+    def _make_sides(self) -> tuple[dict[str, TwoViews], Provenance]:
         config = self.config
         loaded = load_digits(config.digits, download=config.download, seed=config.seed)
         (images, digits), test = loaded.train, loaded.test

@@ -49,7 +49,7 @@ def protocol_rows(
     """
     test_speakers = FOLDS[fold - 1] if protocol == "folds" else HELD_OUT if speaker is None else (speaker,)
     _check_speakers(frames, protocol, FOLD_SPEAKERS if protocol == "folds" else test_speakers)
-    usable = _thinned(frames.speaker, max_frames)
+    usable = _thin_frames(frames.speaker, max_frames)
     is_test = usable & np.isin(frames.speaker, test_speakers)
     if protocol == "dependent":
         return _split_by_phone(frames, np.flatnonzero(is_test), val_fraction, seed)
@@ -83,7 +83,7 @@ def _split_by_phone(frames: Frames, rows: np.ndarray, val_fraction: float, seed:
     return {side: rows[index] for side, index in sides.items()}
 
 
-def _thinned(speaker: np.ndarray, limit: int | None) -> np.ndarray:
+def _thin_frames(speaker: np.ndarray, limit: int | None) -> np.ndarray:
     """Which frames stay, ``[N]``."""
     mask = np.ones(len(speaker), dtype=bool)
     for number in np.unique(speaker) if limit is not None else ():
