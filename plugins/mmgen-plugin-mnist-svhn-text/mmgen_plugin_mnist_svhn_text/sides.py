@@ -103,8 +103,8 @@ def thin_sides(sides: Mapping[str, Pairing], labels: Labels, limit: int | None, 
     draw = np.random.default_rng([seed, count])
     thinned_sides = {}
     for side, pairing in sides.items():
-        count_wanted = limit if side == "train" else max(FEWEST, math.ceil(len(pairing) * limit / count))
+        target = limit if side == "train" else max(FEWEST, math.ceil(len(pairing) * limit / count))
         thinned_sides[side] = pairing.select(
-            thin_tuples(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], count_wanted, draw)
+            thin_tuples(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], target, draw)
         )
     return thinned_sides
