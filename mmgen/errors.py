@@ -26,6 +26,16 @@ class DataWarning(UserWarning):
     """Something about data that the user should know and that stops nothing, such as rows that are new to a run."""
 
 
+def first_line(error: BaseException) -> str:
+    r"""The first line of an error's message without its full stop; its type where it has no message.
+
+    >>> first_line(OSError("The connection broke.\nTraceback: …"))
+    'The connection broke'
+    """
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".: ")
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error message: the nearest spelling, if one is near.
 

@@ -12,9 +12,9 @@ def side_totals(count: int, shares: np.ndarray) -> np.ndarray:
 
     Of equal remainders the smaller share has the row.
     """
-    wanted = count * shares
-    totals = np.floor(wanted + EXACT).astype(np.int64)
-    order = np.lexsort((shares, -np.round(wanted - totals, 9)))
+    exact = count * shares
+    totals = np.floor(exact + EXACT).astype(np.int64)
+    order = np.lexsort((shares, -np.round(exact - totals, 9)))
     totals[order[: count - totals.sum()]] += 1
     return totals
 
@@ -25,31 +25,34 @@ def stratum_totals(sizes: np.ndarray, totals: np.ndarray, generator: np.random.G
     The sides are training, validation and test. Every stratum has a training row, if there are that many. A number is
     at most one off the stratum's exact part of a side; of equally good roundings one is drawn.
     """
-    parts = exact_parts(sizes, totals)
-    rows = np.floor(parts + EXACT).astype(np.int64)
-    rest, left = np.maximum(parts - rows, 0), sizes - rows.sum(1)
+    exact = fractional_rows(sizes, totals)
+    rows = np.floor(exact + EXACT).astype(np.int64)
+    remainders, leftovers = np.maximum(exact - rows, 0), sizes - rows.sum(1)
     train, val, test = totals - rows.sum(0)
-    one, two = left == 1, left == 2  # how many rows of each stratum are still to be given, each to another side
-    luck = generator.random(len(sizes))
+    single, double = (
+        leftovers == 1,
+        leftovers == 2,
+    )  # how many rows of each stratum are still to be given, each to another side
+    ties = generator.random(len(sizes))
     # Training rows first, to the largest remainders. So many of the strata that have two to give must have one of
     # them there that the other two sides can take the rest.
-    order = np.lexsort((luck, -np.round(rest[:, 0], 9), left == 0))
-    least = max(two.sum() - val, two.sum() - test, train - one.sum())
-    number = min(max(two[order[:train]].sum(), least), two.sum())
-    chosen = np.concatenate([order[two[order]][:number], order[one[order]][: train - number]])
-    rows[chosen, 0] += 1
+    order = np.lexsort((ties, -np.round(remainders[:, 0], 9), leftovers == 0))
+    fewest = max(double.sum() - val, double.sum() - test, train - single.sum())
+    number = min(max(double[order[:train]].sum(), fewest), double.sum())
+    trained = np.concatenate([order[double[order]][:number], order[single[order]][: train - number]])
+    rows[trained, 0] += 1
     # Of the others, strata that have two to give have one validation and one test row; the rest have either.
-    either = one.copy()
-    either[chosen] = two[chosen]
-    both = two & ~either
-    order = np.lexsort((luck, -np.round(rest[:, 1] - rest[:, 2], 9), ~either))
+    either = single.copy()
+    either[trained] = double[trained]
+    both = double & ~either
+    order = np.lexsort((ties, -np.round(remainders[:, 1] - remainders[:, 2], 9), ~either))
     rows[both, 1] += 1
     rows[order[: val - both.sum()], 1] += 1
     rows[:, 2] = sizes - rows[:, 0] - rows[:, 1]
     return rows
 
 
-def exact_parts(sizes: np.ndarray, totals: np.ndarray) -> np.ndarray:
+def fractional_rows(sizes: np.ndarray, totals: np.ndarray) -> np.ndarray:
     """What each stratum would have on each side if rows could be cut, ``[S, 3]``: its share of every side.
 
     Where its share of the training rows is less than a row, it has one, and the larger strata so much less.
@@ -60,10 +63,10 @@ def exact_parts(sizes: np.ndarray, totals: np.ndarray) -> np.ndarray:
         small = np.zeros(len(sizes), dtype=bool)
         while True:
             share = (totals[0] - small.sum()) / max(sizes[~small].sum(), 1)
-            more = ~small & (sizes * share < 1 - EXACT)
-            if not more.any():
+            below = ~small & (sizes * share < 1 - EXACT)
+            if not below.any():
                 break
-            small |= more
+            small |= below
         train = np.where(small, 1.0, sizes * share)
     val = totals[1] / max(totals[1] + totals[2], 1)
     return np.stack([train, (sizes - train) * val, (sizes - train) * (1 - val)], 1)

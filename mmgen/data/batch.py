@@ -25,6 +25,15 @@ class Batch:
         rows: Row numbers in the source, ``[B]``.
         prepared: Whether the data are in the units that the networks work in; models do this themselves.
         known: What is known of ``available`` since before it was moved; see :attr:`presence`.
+
+    >>> import torch
+    >>> from mmgen.data import Batch
+    >>> data = {"genes": torch.rand(4, 10), "image": torch.rand(4, 1, 8, 8)}
+    >>> batch = Batch(data, torch.tensor([[True, True], [True, False], [False, True], [True, True]]))
+    >>> len(batch), batch[:2].data["image"].shape
+    (4, torch.Size([2, 1, 8, 8]))
+    >>> batch.presence.complete  # rows that have every modality
+    tensor([0, 3])
     """
 
     data: Mapping[str, Tensor]
@@ -54,8 +63,10 @@ class Batch:
         Known of batches that were moved to a device. Otherwise it is read from ``available``, and one that was made on
         a GPU waits for that.
         """
-        known = self.known
-        return known if known is not None and known.available is self.available else Presence.read(self.available)
+        presence = self.known
+        return (
+            presence if presence is not None and presence.available is self.available else Presence.read(self.available)
+        )
 
     def to(self, device: torch.device | str) -> Batch:
         """The same rows on another device."""
@@ -71,11 +82,12 @@ class Batch:
         )
 
     def restrict(self, available: Bool[Tensor, "B M"]) -> Batch:
-        """The same rows with only what ``available`` leaves; what it takes away is set to zero, so that nothing can
-        look at it.
+        """The same rows with only what ``available`` leaves.
+
+        What it takes away is set to zero, so that nothing can look at it.
         """
         data = {}
         for m, (name, values) in enumerate(self.data.items()):
-            seen = available[:, m].reshape(-1, *[1] * (values.dim() - 1))
-            data[name] = torch.where(seen, values, torch.zeros_like(values))
+            mask = available[:, m].reshape(-1, *[1] * (values.dim() - 1))
+            data[name] = torch.where(mask, values, torch.zeros_like(values))
         return replace(self, data=data, available=self.available & available)

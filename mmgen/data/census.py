@@ -21,21 +21,25 @@ def census(data: Data) -> list[str]:
     """A line for every modality that some rows lack, and one for all the others."""
     sizes = {side: len(data.split(side)) for side in SPLITS if len(data.split(side))}
     counts = modality_counts(data)
-    lacking = [name for name, of in counts.items() if any(of[side] < size for side, size in sizes.items())]
-    whole = len(counts) - len(lacking)
-    if not lacking:
-        return [f"All {whole} modalities are in every row." if whole > 1 else f"{next(iter(counts))} is in every row."]
+    incomplete = [name for name, by_side in counts.items() if any(by_side[side] < size for side, size in sizes.items())]
+    complete = len(counts) - len(incomplete)
+    if not incomplete:
+        return [
+            f"All {complete} modalities are in every row." if complete > 1 else f"{next(iter(counts))} is in every row."
+        ]
     lines = []
-    if whole:
-        lines.append(f"In every row: {listed(name for name in counts if name not in lacking)}")
-    shown = sorted(lacking, key=lambda name: counts[name]["train"])[:LINES] if len(lacking) > LINES else lacking
-    for name in (name for name in lacking if name in shown):
-        parts = [f"{counts[name][side]} of {size} {SPLITS[side]}" for side, size in sizes.items()]
-        first, *others = parts
+    if complete:
+        lines.append(f"In every row: {listed(name for name in counts if name not in incomplete)}")
+    rarest = (
+        sorted(incomplete, key=lambda name: counts[name]["train"])[:LINES] if len(incomplete) > LINES else incomplete
+    )
+    for name in (name for name in incomplete if name in rarest):
+        figures = [f"{counts[name][side]} of {size} {SPLITS[side]}" for side, size in sizes.items()]
+        first, *others = figures
         lines.append(f"{name}: {', '.join([f'{first} rows', *others])}")
-    if rest := len(lacking) - len(shown):
-        fewest = min(counts[name]["train"] for name in lacking if name not in shown)
-        lines.append(f"and {rest} more modalities, each in at least {fewest} training rows")
+    if others_count := len(incomplete) - len(rarest):
+        fewest = min(counts[name]["train"] for name in incomplete if name not in rarest)
+        lines.append(f"and {others_count} more modalities, each in at least {fewest} training rows")
     return lines
 
 
@@ -44,34 +48,34 @@ def linkage(data: Data) -> list[str]:
 
     That is groups that no row links, or else pairs that are linked through other modalities alone.
     """
-    names = [name for name, of in modality_counts(data).items() if of["train"]]
+    names = [name for name, by_side in modality_counts(data).items() if by_side["train"]]
     index = [list(data.modalities).index(name) for name in names]
-    seen = data.train.available[:, index].double()
-    together = (seen.T @ seen) > 0  # [M, M]
+    observed = data.train.available[:, index].double()
+    together = (observed.T @ observed) > 0  # [M, M]
     groups = _groups(together)
     if len(groups) > 1:
         written = [" + ".join(names[m] for m in group) for group in groups]
         any_two = f"any two of {len(groups)} groups of modalities ({'; '.join(written)})"
-        which = " and ".join(written) if len(groups) == 2 else any_two
-        return [f"No training row links {which}: what is generated across them rests on nothing."]
-    apart = [(names[one], names[two]) for one, two in (~together).triu(1).nonzero().tolist()]
+        names_apart = " and ".join(written) if len(groups) == 2 else any_two
+        return [f"No training row links {names_apart}: what is generated across them rests on nothing."]
+    apart = [(names[first], names[second]) for first, second in (~together).triu(1).nonzero().tolist()]
     if not apart:
         return []
-    which = f"{apart[0][0]} and {apart[0][1]}"
+    names_apart = f"{apart[0][0]} and {apart[0][1]}"
     if len(apart) == 1:
-        return [f"No training row has both {which}: they are linked through other modalities alone."]
-    pairs = f"{len(apart)} pairs of modalities, such as {which},"
+        return [f"No training row has both {names_apart}: they are linked through other modalities alone."]
+    pairs = f"{len(apart)} pairs of modalities, such as {names_apart},"
     return [f"{pairs} are never in one training row: they are linked through others alone."]
 
 
 def _groups(together: torch.Tensor) -> list[list[int]]:
     """The connected components of a symmetric relation ``Bool[M, M]``, each in order."""
-    left, groups = set(range(len(together))), []
-    while left:
-        group, edge = set(), {min(left)}
+    remaining, groups = set(range(len(together))), []
+    while remaining:
+        group, edge = set(), {min(remaining)}
         while edge:
             group |= edge
-            edge = {m for one in edge for m in together[one].nonzero().squeeze(1).tolist()} - group
+            edge = {m for member in edge for m in together[member].nonzero().squeeze(1).tolist()} - group
         groups.append(sorted(group))
-        left -= group
+        remaining -= group
     return groups

@@ -20,13 +20,19 @@ class _Log1p(nn.Module):
 
 
 class Columns(nn.Module):
-    """Prepared values of a modality ``[B, *shape]`` as ``[B, count]``: flattened, integer codes one-hot, counts as
-    log(1 + x).
+    """Prepared values of a modality ``[B, *shape]`` as columns ``[B, count]``.
 
-    Prepared values are what the model's transforms make: standardised vectors, images in [0, 1].
+    They are flattened, integer codes one-hot, counts as log(1 + x). Prepared values are what the model's transforms
+    make: standardised vectors, images in [0, 1].
 
     Attributes:
         count: How many columns there are.
+
+    >>> import torch
+    >>> from mmgen.data import Columns, LabelsModality
+    >>> Columns(LabelsModality(shape=(1,), categories=("liver", "lung")))(torch.tensor([[1], [0]]))
+    tensor([[0., 1.],
+            [1., 0.]])
     """
 
     def __init__(self, modality: Modality) -> None:

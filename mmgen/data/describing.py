@@ -9,7 +9,7 @@ from ..errors import MmgenError, listed, nearest
 from ..options import validated, without_idle
 from ..registry import load, name_of
 from .modality import Modality
-from .schema import brief, differing_vocabulary
+from .schema import abbreviate, differing_vocabulary
 
 ALL = "all"  # in changes to modalities: every one of them
 
@@ -27,13 +27,13 @@ def change_modalities(
             decide (sizes, names of columns, categories, alphabets) set to something else.
     """
     changed, used = dict(declared), set[str]()
-    everywhere = dict(changes.get(ALL, {}))
-    usual_kind = everywhere.pop("kind", None)
-    named = {name: change for name, change in changes.items() if name != ALL}
-    for name in [*declared, *(name for name in named if name not in declared)]:
-        where, fields = f"modalities.{name}", dict(named.get(name, {}))
-        kind = fields.pop("kind", usual_kind)
-        if not fields and not everywhere and kind is None:
+    common = dict(changes.get(ALL, {}))
+    common_kind = common.pop("kind", None)
+    by_name = {name: change for name, change in changes.items() if name != ALL}
+    for name in [*declared, *(name for name in by_name if name not in declared)]:
+        where, fields = f"modalities.{name}", dict(by_name.get(name, {}))
+        kind = fields.pop("kind", common_kind)
+        if not fields and not common and kind is None:
             continue
         if kind is None and name not in declared:
             raise MmgenError(
@@ -42,25 +42,27 @@ def change_modalities(
         cls = type(declared[name]) if kind is None else load("modalities", kind)
         same = name in declared and type(declared[name]) is cls
         before = declared[name].model_dump(exclude_unset=True) if same else {}
-        chosen = without_idle(cls, {**before, **everywhere, **fields}, fields)
-        changed[name] = validated(cls, chosen, where)
-        used |= set(chosen)
+        merged = without_idle(cls, {**before, **common, **fields}, fields)
+        changed[name] = validated(cls, merged, where)
+        used |= set(merged)
         if name in declared:
             _check_vocabulary(declared[name], changed[name], where)
-    for option in everywhere:
+    for option in common:
         if changed and option not in used:
             raise MmgenError(f"modalities.{ALL}.{option}: it has no effect on any modality, with their other options.")
     return changed
 
 
 def _check_vocabulary(declared: Modality, changed: Modality, where: str) -> None:
-    differs = differing_vocabulary(declared, changed)
-    if differs is not None and differs != "kind":
-        found, wanted = brief(getattr(declared, differs)), brief(getattr(changed, differs))
-        raise MmgenError(f"{where}.{differs} comes from the data, which have {found}, and not {wanted}; leave it out.")
+    field = differing_vocabulary(declared, changed)
+    if field is not None and field != "kind":
+        stored, requested = abbreviate(getattr(declared, field)), abbreviate(getattr(changed, field))
+        raise MmgenError(
+            f"{where}.{field} comes from the data, which have {stored}, and not {requested}; leave it out."
+        )
 
 
-def described(modalities: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
+def parse_modalities(modalities: Mapping[str, Mapping[str, Any]]) -> dict[str, Modality]:
     """The modalities that :func:`describe_modality` has described, by name."""
     return change_modalities({}, modalities)
 

@@ -1,6 +1,4 @@
-"""Which row is which: how rows of a table are recognised in another file, and which of them a training had on which
-side.
-"""
+"""Which row is which: how rows of a table are recognised in another file, and on which side they were."""
 
 from __future__ import annotations
 
@@ -13,7 +11,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-SIDES = ("train", "val", "test")
+from .sides import SIDES
+
 NEW = len(SIDES)  # the code of a row that was on none of them
 
 
@@ -41,17 +40,17 @@ class Identity:
         )
 
     @staticmethod
-    def concatenate(parts: list[Identity | None]) -> Identity | None:
+    def concatenate(identities: list[Identity | None]) -> Identity | None:
         """Several parts one after the other; None where one of them is not known."""
-        known = [part for part in parts if part is not None]
-        if len(known) < len(parts):
+        present = [identity for identity in identities if identity is not None]
+        if len(present) < len(identities):
             return None
-        ids = [part.ids for part in known if part.ids is not None]
-        groups = [part.groups for part in known if part.groups is not None]
+        ids = [identity.ids for identity in present if identity.ids is not None]
+        groups = [identity.groups for identity in present if identity.groups is not None]
         return Identity(
-            torch.cat([part.content for part in known]),
-            np.concatenate(ids) if len(ids) == len(known) else None,
-            torch.cat(groups) if len(groups) == len(known) else None,
+            torch.cat([identity.content for identity in present]),
+            np.concatenate(ids) if len(ids) == len(present) else None,
+            torch.cat(groups) if len(groups) == len(present) else None,
         )
 
 
@@ -134,18 +133,26 @@ class Sides:
     groups: Int[Tensor, " N"] | None = None
 
     @classmethod
-    def of(cls, parts: list[Identity | None]) -> Sides | None:
+    def of(cls, identities: list[Identity | None]) -> Sides | None:
         """What to keep of the identities of the training, validation and test rows; None where they have none."""
-        whole = Identity.concatenate(parts)
-        if whole is None:
+        combined = Identity.concatenate(identities)
+        if combined is None:
             return None
-        side = torch.cat([torch.full_like(part.content, code) for code, part in enumerate(parts) if part is not None])
-        return cls(side, whole.content, None if whole.ids is None else word_keys(whole.ids.tolist()), whole.groups)
+        side = torch.cat(
+            [
+                torch.full_like(identity.content, code)
+                for code, identity in enumerate(identities)
+                if identity is not None
+            ]
+        )
+        return cls(
+            side, combined.content, None if combined.ids is None else word_keys(combined.ids.tolist()), combined.groups
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """What is written into a file."""
-        named = {"side": self.side, "content": self.content, "ids": self.ids, "groups": self.groups}
-        return {name: values for name, values in named.items() if values is not None}
+        columns = {"side": self.side, "content": self.content, "ids": self.ids, "groups": self.groups}
+        return {name: values for name, values in columns.items() if values is not None}
 
     def find(self, rows: Identity) -> np.ndarray:
         """The side of every row of a file, ``[N]`` codes: :data:`NEW` for one that the training did not have.
@@ -153,19 +160,19 @@ class Sides:
         A row is recognised by its id where both files have ids, else by its content; one that is not recognised is
         where its group was.
         """
-        known, keys = self._keys(rows)
-        found = _look_up(known, self.side, keys)
+        reference, keys = self._keys(rows)
+        sides = _look_up(reference, self.side, keys)
         if self.groups is not None and rows.groups is not None:
-            named = self.groups != 0
-            by_group = _look_up(self.groups[named], self.side[named], rows.groups)
-            found = np.where((found == NEW) & (rows.groups.numpy() != 0), by_group, found)
-        return found
+            grouped = self.groups != 0
+            by_group = _look_up(self.groups[grouped], self.side[grouped], rows.groups)
+            sides = np.where((sides == NEW) & (rows.groups.numpy() != 0), by_group, sides)
+        return sides
 
     def lost(self, rows: Identity) -> int:
         """How many training and validation rows are not in a file any more."""
-        known, keys = self._keys(rows)
-        seen = self.side < SIDES.index("test")
-        return int((~np.isin(known[seen].numpy(), keys.numpy())).sum())
+        reference, keys = self._keys(rows)
+        trained = self.side < SIDES.index("test")
+        return int((~np.isin(reference[trained].numpy(), keys.numpy())).sum())
 
     def _keys(self, rows: Identity) -> tuple[Tensor, Tensor]:
         """By what both are compared: ids where both have them, else content."""
@@ -174,11 +181,11 @@ class Sides:
         return self.ids, word_keys(rows.ids.tolist())
 
 
-def _look_up(known: Tensor, side: Tensor, keys: Tensor) -> np.ndarray:
+def _look_up(reference: Tensor, side: Tensor, keys: Tensor) -> np.ndarray:
     """The side of each key, ``NEW`` for one that is not known; of a key on several sides, the first of them."""
-    if len(known) == 0:
+    if len(reference) == 0:
         return np.full(len(keys), NEW)
-    order = np.lexsort((side.numpy(), known.numpy()))
-    sorted_keys = known.numpy()[order]
+    order = np.lexsort((side.numpy(), reference.numpy()))
+    sorted_keys = reference.numpy()[order]
     place = np.searchsorted(sorted_keys, keys.numpy()).clip(max=len(sorted_keys) - 1)
     return np.where(sorted_keys[place] == keys.numpy(), side.numpy()[order][place], NEW)

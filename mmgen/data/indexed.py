@@ -13,12 +13,19 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Indexed:
-    """``N`` rows of which row i is ``values[index[i]]``: stands where a table wants a tensor ``[N, *shape]``, and needs
-    the memory of ``values``.
+    """``N`` rows of which row i is ``values[index[i]]``.
+
+    It stands where a table wants a tensor ``[N, *shape]``, and needs the memory of ``values``.
 
     Attributes:
         values: ``[n, *shape]``.
         index: Row of ``values`` for every row, ``[N]``.
+
+    >>> import torch
+    >>> from mmgen import Indexed
+    >>> captions = Indexed(torch.tensor([[1.0], [2.0]]), torch.tensor([0, 0, 1]))
+    >>> captions.shape, captions[:].squeeze(1)
+    (torch.Size([3, 1]), tensor([1., 1., 2.]))
     """
 
     values: Tensor
@@ -74,8 +81,9 @@ def select(values: Rows, rows: Tensor) -> Rows:
 
 
 def positions(rows: slice | Tensor | list[int], of: Tensor) -> slice | Int[Tensor, " B"]:
-    """What chooses some of the rows ``of`` a tensor, for :func:`take`: a slice as it is; a mask, and numbers that count
-    from the end, as numbers from 0.
+    """What chooses some of the rows ``of`` a tensor, for :func:`take`.
+
+    A slice stays as it is; a mask, and numbers that count from the end, become numbers from 0.
     """
     if isinstance(rows, slice):
         return rows
@@ -87,17 +95,18 @@ def positions(rows: slice | Tensor | list[int], of: Tensor) -> slice | Int[Tenso
 
 
 def take(values: Rows, rows: slice | Int[Tensor, " B"]) -> Tensor:
-    """The rows at :func:`positions`; ``index_select`` is many times as quick as indexing, and this is done in every
-    step.
+    """The rows at :func:`positions`.
+
+    ``index_select`` is many times as quick as indexing, and this is done in every step.
     """
     return values[rows] if isinstance(values, Indexed) or isinstance(rows, slice) else values.index_select(0, rows)
 
 
-def concatenate(parts: Sequence[Rows]) -> Rows:
+def concatenate(blocks: Sequence[Rows]) -> Rows:
     """Parts one after the other."""
-    gathered = [part for part in parts if isinstance(part, Indexed)]
-    if len(gathered) < len(parts):
-        return torch.cat([part[:] for part in parts])
-    starts = itertools.accumulate((len(part.values) for part in gathered), initial=0)
-    index = torch.cat([part.index + start for part, start in zip(gathered, starts, strict=False)])
-    return Indexed(torch.cat([part.values for part in gathered]), index)
+    indexed = [block for block in blocks if isinstance(block, Indexed)]
+    if len(indexed) < len(blocks):
+        return torch.cat([block[:] for block in blocks])
+    starts = itertools.accumulate((len(block.values) for block in indexed), initial=0)
+    index = torch.cat([block.index + start for block, start in zip(indexed, starts, strict=False)])
+    return Indexed(torch.cat([block.values for block in indexed]), index)

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
-
 from ..errors import DataError, MmgenError, listed
 from ..options import validated
 from ..registry import load_component, name_of
-from .cache import cached_splits, prepared_splits
+from .cache import cached_splits
 from .dataset import Dataset, Provenance, Splits
 from .describing import ALL, change_modalities
 from .missing import withhold
 from .modality import Modality
+from .run_splits import read_splits_of_run
 from .schema import Schema
+from .sides import SIDES
 from .table import Table
 
 
@@ -58,6 +58,11 @@ class Data:
 
         Raises:
             MmgenError: Another name, or ``new`` where no row is.
+
+        >>> import mmgen
+        >>> data = mmgen.load_dataset("rats", simulated_trials=6, val_fraction=0.2)
+        >>> [len(data.split(name)) for name in ("train", "val", "test", "all")]
+        [208, 64, 64, 336]
         """
         if name == "all":
             table = Table.concatenate([self.train, self.val, self.test, *([] if self.new is None else [self.new])])
@@ -68,7 +73,7 @@ class Data:
                     "There are no new rows: each of these was a training, validation or test row of the run."
                 )
             return self.new
-        if name not in ("train", "val", "test"):
+        if name not in SIDES:
             raise MmgenError(f"There is no split {name!r}; there are train, val, test, new and all.")
         return getattr(self, name)
 
@@ -84,16 +89,35 @@ def load_dataset(dataset: str | type[Dataset] | Dataset, **options: Any) -> Data
     Raises:
         MmgenError: An unknown name or option, or files that are missing or damaged: one sentence that says which.
 
+    Returns:
+        The splits and everything that belongs to them; ``data.train`` is a :class:`mmgen.Table`.
+
     >>> import mmgen
-    >>> data = mmgen.load_dataset("mfeat", simulate=True)
-    >>> list(data.modalities)
-    ['fourier', 'profile', 'karhunen', 'pixels', 'zernike', 'morphology']
+    >>> data = mmgen.load_dataset("rats", simulated_trials=6, val_fraction=0.2)
+    >>> {name: modality.shape for name, modality in data.modalities.items()}
+    {'barat': (920,), 'buchanan': (790,), 'mitt': (1040,), 'stella': (490,), 'superchris': (460,)}
+    >>> len(data.train), data.train[:3].data["stella"].shape
+    (208, torch.Size([3, 490]))
+    >>> data.labels, data.provenance.kind
+    ({'odour': ('A', 'B', 'C', 'D')}, 'simulated')
     """
     return open_dataset(name_of_dataset(dataset), make_dataset(dataset, options))
 
 
 def make_dataset(dataset: str | type[Dataset] | Dataset, options: Mapping[str, Any]) -> Dataset:
-    """A dataset with its options checked; nothing is read yet."""
+    """A dataset with its options checked; nothing is read yet.
+
+    Args:
+        dataset: A name, a subclass of :class:`mmgen.Dataset`, or an instance of one.
+        options: Fields of its configuration; none with an instance.
+
+    Raises:
+        MmgenError: An unknown name or option, or options beside an instance.
+
+    >>> from mmgen import make_dataset
+    >>> make_dataset("rats", {"simulated_trials": 6}).config.simulated_trials
+    6
+    """
     if isinstance(dataset, Dataset):
         if options:
             raise MmgenError(
@@ -130,37 +154,44 @@ def open_dataset(
     Raises:
         MmgenError: Data that cannot be read, that have no training rows, or that a run cannot read.
     """
-    splits, found = (
-        cached_splits(name, dataset) if schema is None else _splits_of_run(name, dataset, schema, fingerprint)
-    )
     if schema is None:
-        declared = dict(splits.modalities) or dataset.modalities()
-        _check_names(declared)
-        known = change_modalities(declared, modalities or {})
-        if len(splits.train) == 0:
-            raise DataError(
-                f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation."
-            )
+        splits, current = cached_splits(name, dataset)
+        known = _declared_modalities(name, dataset, splits, modalities or {})
     else:
+        splits, current = read_splits_of_run(name, dataset, schema, fingerprint)
         known = dict(schema.modalities)
-    complete = {side: getattr(splits, side) for side in ("train", "val", "test")}
-    lacking, what = withhold(splits, dataset.config)
+    complete = {side: getattr(splits, side) for side in SIDES}
+    incomplete, remark = withhold(splits, dataset.config)
     provenance = splits.provenance
-    if what:
-        provenance = replace(provenance, summary=f"{provenance.summary.rstrip('.')}; {what}")
+    if remark:
+        provenance = replace(provenance, summary=f"{provenance.summary.rstrip('.')}; {remark}")
     return Data(
         name,
         dataset,
         known,
-        **{**complete, **lacking},
+        **{**complete, **incomplete},
         labels=splits.labels,
         provenance=provenance,
-        fingerprint=found,
+        fingerprint=current,
         complete=complete,
         facts=splits.facts,
         notes=splits.notes,
         new=splits.new,
     )
+
+
+def _declared_modalities(
+    name: str, dataset: Dataset, splits: Splits, changes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Modality]:
+    """The modalities of a dataset that is to be trained on, with ``changes``; without training rows it is an error."""
+    declared = dict(splits.modalities) or dataset.modalities()
+    _check_names(declared)
+    modalities = change_modalities(declared, changes)
+    if len(splits.train) == 0:
+        raise DataError(
+            f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation."
+        )
+    return modalities
 
 
 def _check_names(modalities: Mapping[str, Modality]) -> None:
@@ -169,58 +200,3 @@ def _check_names(modalities: Mapping[str, Modality]) -> None:
             raise DataError(f"A modality's name is made of letters, digits, '-' and '_', unlike {modality!r}.")
         if modality == ALL:
             raise DataError(f"A modality cannot be called {ALL!r}, which stands for every modality; rename it.")
-
-
-def _splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint: str) -> tuple[Splits, str]:
-    """The splits as a run reads them, and their fingerprint: what it was trained on where that is prepared, else by its
-    schema.
-    """
-    ready = prepared_splits(name, dataset)
-    if ready is not None and ready[1] == fingerprint:
-        return ready
-    obeys = type(dataset).reads_by_schema
-    if obeys:
-        dataset.schema = schema
-    splits, found = cached_splits(name, dataset)
-    if not obeys:
-        schema.check(dict(splits.modalities) or dataset.modalities(), name)
-        splits = _with_codes_of(schema, splits)
-    if not fingerprint or found == fingerprint:
-        return splits, found
-    if obeys and schema.sides is None:
-        note = "The run does not know which of these rows it was trained on, so all of them count as new (split new)."
-        nothing = splits.train.select(torch.zeros(0, dtype=torch.int64))
-        together = Table.concatenate([splits.train, splits.val, splits.test])
-        splits = replace(splits, train=nothing, val=nothing, test=nothing, new=together, notes=(*splits.notes, note))
-    if len(splits.train) or not splits.notes:  # a file of other rows says so itself
-        splits = replace(
-            splits, notes=(f"The data {name!r} are not as they were when the run was trained.", *splits.notes)
-        )
-    return splits, found
-
-
-def _with_codes_of(schema: Schema, splits: Splits) -> Splits:
-    """The same rows with the label codes of a run, by the names of the classes; −1 for a class that it does not
-    know.
-    """
-    moved = {label: classes for label, classes in schema.labels.items() if splits.labels.get(label, classes) != classes}
-    if not moved:
-        return splits
-
-    def recoded(table: Table) -> Table:
-        labels = dict(table.labels)
-        for label, classes in moved.items():
-            if labels[label].dim() > 1:
-                raise DataError(
-                    f"The answers of the label {label!r} are {listed(splits.labels[label])}, and those of the run "
-                    f"{listed(classes)}."
-                )
-            code = {word: i for i, word in enumerate(classes)}
-            new = torch.tensor(
-                [*(code.get(word, -1) for word in splits.labels[label]), -1]
-            )  # the last one is of code −1
-            labels[label] = new[labels[label]]
-        return replace(table, labels=labels)
-
-    train, val, test = (recoded(getattr(splits, side)) for side in ("train", "val", "test"))
-    return replace(splits, train=train, val=val, test=test, labels={**splits.labels, **moved})

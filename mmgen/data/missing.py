@@ -20,8 +20,7 @@ OPTIONS = (
 
 
 def withhold(splits: Splits, config: DatasetConfig) -> tuple[dict[str, Table], str]:
-    """Training and validation rows with fewer modalities, and a phrase that says how many are gone (empty where nothing
-    is).
+    """Training and validation rows with fewer modalities, and a phrase on how many are gone (empty: none).
 
     A value is withheld with the probability of its modality, which ``missing_by`` makes depend on the row's class c of
     C: 2c / (C − 1) times as much, from nothing in the first class to twice the rate in the last. A row that would lose
@@ -39,28 +38,28 @@ def withhold(splits: Splits, config: DatasetConfig) -> tuple[dict[str, Table], s
     for number, side in enumerate(SIDES):
         table: Table = getattr(splits, side)
         draw = np.random.default_rng([config.missing_seed, number])
-        uniform, last = draw.random((len(table), len(names))), draw.random((len(table), len(names)))
-        had = table.available.numpy()
-        keep = had & (uniform >= rates * _factors(splits, table, config.missing_by, float(rates.max())))
-        rescued = np.where(had, last, -1).argmax(1)  # what stays where nothing would
-        empty = had.any(1) & ~keep.any(1)
-        keep[empty, rescued[empty]] = True
-        tables[side] = Table(table.data, torch.from_numpy(keep), table.labels, table.rows, table.groups)
-        before, after = before + int(had.sum()), after + int(keep.sum())
+        uniform, priority = draw.random((len(table), len(names))), draw.random((len(table), len(names)))
+        observed = table.available.numpy()
+        retained = observed & (uniform >= rates * _factors(splits, table, config.missing_by, float(rates.max())))
+        rescued = np.where(observed, priority, -1).argmax(1)  # what stays where nothing would
+        empty = observed.any(1) & ~retained.any(1)
+        retained[empty, rescued[empty]] = True
+        tables[side] = Table(table.data, torch.from_numpy(retained), table.labels, table.rows, table.groups)
+        before, after = before + int(observed.sum()), after + int(retained.sum())
     by = f", by {config.missing_by}" if config.missing_by else ""
     return tables, f"{(before - after) / max(before, 1):.1%} of the values of training and validation rows withheld{by}"
 
 
-def _rates(given: float | Mapping[str, float], names: list[str]) -> np.ndarray:
+def _rates(rate: float | Mapping[str, float], names: list[str]) -> np.ndarray:
     """The rate of every modality, ``[M]``."""
-    if not isinstance(given, Mapping):
-        return np.full(len(names), given)
-    for name in given:
+    if not isinstance(rate, Mapping):
+        return np.full(len(names), rate)
+    for name in rate:
         if name not in names:
             raise DataError(
                 f"dataset.missing_rate: there is no modality {name!r}; there are {listed(names)}{nearest(name, names)}."
             )
-    return np.array([given.get(name, 0.0) for name in names])
+    return np.array([rate.get(name, 0.0) for name in names])
 
 
 def _factors(splits: Splits, table: Table, label: str | None, highest: float) -> np.ndarray:

@@ -23,6 +23,10 @@ class Rendering:
 
     ``picture``: an array ``[height, width]`` or ``[height, width, 3]`` in [0, 1]; ``raster``: an array ``[rows,
     columns]`` of any range; ``bars``: a list of numbers; ``text``: a string.
+
+    >>> from mmgen import Rendering
+    >>> Rendering("text", "liver").content
+    'liver'
     """
 
     kind: Literal["picture", "raster", "bars", "text"]
@@ -48,16 +52,12 @@ class Modality(Options, ABC):
 
     @property
     def dimension(self) -> int:
-        """The number of dimensions that a likelihood weight per dimension counts: values of a vector or an image,
-        symbols of a text.
-        """
+        """The dimensions that a likelihood weight per dimension counts: values of a vector, symbols of a text."""
         return math.prod(self.shape)
 
     @abstractmethod
     def trunk(self, latent_dim: int) -> nn.Module:
-        """A new network from prepared data ``[N, *shape]`` to features ``[N, F]``, with the attribute ``features`` =
-        F.
-        """
+        """A new network from prepared data ``[N, *shape]`` to features ``[N, F]``; its attribute ``features`` is F."""
 
     @abstractmethod
     def decoder(self, latent_dim: int) -> nn.Module:
@@ -80,8 +80,9 @@ class Modality(Options, ABC):
         return Encoder(self.trunk(latent_dim), latent_dim, self.spread)
 
     def tie(self, trunk: nn.Module, decoder: nn.Module) -> None:
-        """Let the trunk of an encoder of this modality and its decoder in the same model share weights; called once,
-        after both were made.
+        """Let the trunk of an encoder of this modality and its decoder in the same model share weights.
+
+        It is called once, after both were made.
         """
 
     def transform(self) -> Transform:
@@ -89,14 +90,16 @@ class Modality(Options, ABC):
         return Transform()
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
-        """How far two values ``[N, *shape]`` in data units are apart: ``[N]``; mean squared difference unless a kind
-        says otherwise.
+        """How far two values ``[N, *shape]`` in data units are apart: ``[N]``.
+
+        The mean squared difference, unless a kind says otherwise.
         """
         return (x.float() - y.float()).square().flatten(1).mean(-1)
 
     def guess(self, values: Tensor) -> Tensor:
-        """What one would guess knowing only these values ``[N, *shape]``: their mean ``[*shape]``, unless a kind says
-        otherwise.
+        """What one would guess knowing only these values ``[N, *shape]``.
+
+        Their mean ``[*shape]``, unless a kind says otherwise.
         """
         return values.double().mean(0).float()
 
@@ -116,7 +119,8 @@ class Modality(Options, ABC):
         return values
 
     def cells(self, value: np.ndarray) -> list[Any]:
-        """One value as the cells of a flat table, in the order of :meth:`value_names`; numbers with the seven digits
-        that float32 has.
+        """One value as the cells of a flat table, in the order of :meth:`value_names`.
+
+        Numbers have the seven digits that float32 has.
         """
         return [float(f"{cell:.7g}") if isinstance(cell, float) else cell for cell in value.reshape(-1).tolist()]

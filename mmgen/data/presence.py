@@ -35,10 +35,12 @@ class Presence:
 
     def beside(self, available: Bool[Tensor, "B M"]) -> Presence:
         """The same beside the same mask on another device: one copy, for which nothing waits."""
-        parts = [numbers for numbers in (*self.having, self.complete) if numbers is not None]
-        if not parts:
+        indices = [numbers for numbers in (*self.having, self.complete) if numbers is not None]
+        if not indices:
             return Presence(available, self.having, None)
-        moved = iter(torch.cat(parts).to(available.device, non_blocking=True).split([len(part) for part in parts]))
+        moved = iter(
+            torch.cat(indices).to(available.device, non_blocking=True).split([len(index) for index in indices])
+        )
         *having, complete = (None if numbers is None else next(moved) for numbers in (*self.having, self.complete))
         return Presence(available, tuple(having), complete)
 

@@ -15,6 +15,10 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
         items: Anything iterable.
         what: What is being done, such as "reading images".
         total: How many there are, where ``items`` does not know its length.
+
+    >>> from mmgen import track
+    >>> sum(track(range(4), "adding numbers"))
+    6
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -25,41 +25,40 @@ class Schema:
     sides: Sides | None = None
 
     def check(self, declared: Mapping[str, Modality], name: str) -> None:
-        """Refuse data whose values mean something else than the run's: no code of another vocabulary reaches its
-        networks.
+        """Refuse data whose values mean something else than the run's.
+
+        So no code of another vocabulary reaches its networks.
 
         Raises:
             DataError: The first modality that is not there, or that has other columns, categories, characters or sizes.
         """
-        for called, known in self.modalities.items():
-            if called not in declared:
+        for modality, expected in self.modalities.items():
+            if modality not in declared:
                 raise DataError(
-                    f"The run has the modality {called!r}, and the dataset {name!r} as it is now has "
+                    f"The run has the modality {modality!r}, and the dataset {name!r} as it is now has "
                     f"{listed(declared)}; open it with the options that the run was trained with."
                 )
-            differs = differing_vocabulary(known, declared[called])
-            if differs is not None:
+            field = differing_vocabulary(expected, declared[modality])
+            if field is not None:
                 raise DataError(
-                    f"{called}.{differs} of the dataset {name!r} is not what the run was trained with: "
-                    f"{_shown(declared[called], differs)} instead of {_shown(known, differs)}; "
+                    f"{modality}.{field} of the dataset {name!r} is not what the run was trained with: "
+                    f"{_shown(declared[modality], field)} instead of {_shown(expected, field)}; "
                     "open it with the options that the run was trained with."
                 )
 
 
-def differing_vocabulary(one: Modality, two: Modality) -> str | None:
-    """The first field that says what stored values mean and that differs between two modalities; None where none
-    does.
-    """
-    if type(one) is not type(two):
-        return "shape" if one.shape != two.shape else "kind"
-    return next((name for name in one.vocabulary if getattr(one, name) != getattr(two, name)), None)
+def differing_vocabulary(first: Modality, second: Modality) -> str | None:
+    """The first field of the vocabulary that differs between two modalities; None where none does."""
+    if type(first) is not type(second):
+        return "shape" if first.shape != second.shape else "kind"
+    return next((name for name in first.vocabulary if getattr(first, name) != getattr(second, name)), None)
 
 
 def _shown(modality: Modality, field: str) -> str:
-    return type(modality).__name__ if field == "kind" else brief(getattr(modality, field))
+    return type(modality).__name__ if field == "kind" else abbreviate(getattr(modality, field))
 
 
-def brief(value: object) -> str:
+def abbreviate(value: object) -> str:
     """A value in an error message: of a long list its first entries and its length."""
     if isinstance(value, tuple | list) and len(value) > 6:
         return f"[{', '.join(map(str, value[:6]))}, … ({len(value)})]"

@@ -20,12 +20,12 @@ from .indexed import Indexed, Rows, concatenate, positions, select, take
 
 @dataclass(frozen=True)
 class Table:
-    """``N`` rows: like a :class:`Batch`, what belongs together (``groups``: rows of one group are in one split), and by
-    what rows are recognised.
+    """``N`` rows of a dataset: like a :class:`Batch`, with groups and an identity, and on disk.
 
-    A modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is
-    the whole tensor of either. ``available`` is on the CPU wherever the values are, so that the rows that a batch gives
-    to each network are known without asking the device.
+    Rows of one group (``groups``) are in one split; by their ``identity`` rows are recognised in another file. A
+    modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the
+    whole tensor of either. ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to
+    each network are known without asking the device.
     """
 
     data: Mapping[str, Rows]
@@ -46,7 +46,29 @@ class Table:
         groups: Tensor | None = None,
         identity: Identity | None = None,
     ) -> Table:
-        """A table from tensors; everything is available, and rows are numbered from 0, unless said otherwise."""
+        """A table from tensors; everything is available, and rows are numbered from 0, unless said otherwise.
+
+        Args:
+            data: Name of each modality to its values ``[N, *shape]``, in order.
+            available: ``Bool[N, M]``: which modalities each row has.
+            labels: Name of each label to codes ``[N]``, or ``[N, L]`` of 0, 1 and −1.
+            rows: Row numbers in the source, ``[N]``.
+            groups: Rows with the same number belong together, ``[N]``; every row is its own group by default.
+            identity: By what rows are recognised in another file.
+
+        Raises:
+            ValueError: Modalities or labels with different numbers of rows.
+
+        >>> import torch
+        >>> from mmgen import Table
+        >>> table = Table.of({"genes": torch.rand(6, 10)}, labels={"ill": torch.tensor([0, 1, 0, 1, 1, 0])})
+        >>> len(table), table.rows
+        (6, tensor([0, 1, 2, 3, 4, 5]))
+        >>> [len(batch) for batch in table.batches(4)]
+        [4, 2]
+        >>> table.select(table.labels["ill"].nonzero().squeeze(1)).rows
+        tensor([1, 3, 4])
+        """
         count = len(next(iter(data.values())))
         for name, values in (*data.items(), *(labels or {}).items()):
             if len(values) != count:
@@ -61,12 +83,12 @@ class Table:
     def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
         rows = positions(index, self.available)
         device = next((values.device for values in self.data.values()), self.available.device)
-        here = rows if isinstance(rows, slice) else rows.to(device, non_blocking=True)
+        local = rows if isinstance(rows, slice) else rows.to(device, non_blocking=True)
         batch = Batch(
-            {name: take(values, here) for name, values in self.data.items()},
+            {name: take(values, local) for name, values in self.data.items()},
             take(self.available, rows),
-            {name: take(values, here) for name, values in self.labels.items()},
-            None if self.rows is None else take(self.rows, here),
+            {name: take(values, local) for name, values in self.labels.items()},
+            None if self.rows is None else take(self.rows, local),
         )
         return batch if device == self.available.device else batch.to(device)
 

@@ -1,5 +1,6 @@
-"""From data units to what the networks see, and back; the statistics are fitted on training rows and saved with the
-model.
+"""From data units to what the networks see, and back.
+
+The statistics are fitted on training rows and saved with the model.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ class Codes(Transform):
 
 
 class Standardise(Transform):
-    """Every value minus its training mean, over its training standard deviation; values that never vary are only
-    centred.
+    """Every value minus its training mean, over its training standard deviation.
+
+    Values that never vary are only centred.
     """
 
     learns = True

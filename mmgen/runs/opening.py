@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ..data import Data, Dataset, DatasetConfig, Schema, Sides, make_dataset, open_dataset
-from ..data.describing import described
+from ..data.describing import parse_modalities
 from ..errors import DataWarning, MmgenError
 from ..registry import load
 from .folder import RunFolder
@@ -46,7 +46,7 @@ def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapp
     name = config["dataset"]["name"]
     dataset = changes if isinstance(changes, Dataset) else _made_again(config["dataset"], folder, changes)
     labels = {label: tuple(classes) for label, classes in config.get("labels", {}).items()}
-    schema = Schema(described(config["modalities"]), labels, read_sides(folder))
+    schema = Schema(parse_modalities(config["modalities"]), labels, read_sides(folder))
     fingerprint = environment.get("data", {}).get("fingerprint", "")
     data = open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
     if fingerprint and data.fingerprint != fingerprint:

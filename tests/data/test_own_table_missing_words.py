@@ -15,6 +15,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from mmgen.data.own_table import OwnTable, OwnTableConfig
+from mmgen.data.own_table.content import find_roles, make_requests
 from mmgen.data.own_table.number_columns import read_numbers
 from mmgen.data.own_table.opening import open_source
 from mmgen.data.own_table.text_columns import read_categories, read_text
@@ -53,7 +54,7 @@ def read(path: Path, columns="*", kind: str = "vector", fields=None, **options):
     described = {"it": {"columns": columns, "kind": kind, **(fields or {})}}
     table = OwnTable(OwnTableConfig.model_validate({"path": path, "modalities": described, **options}))
     source = open_source(str(path), None, table.config.reading)
-    (request,) = table._requests(source, table._roles(source))
+    (request,) = make_requests(table.config, None, source, find_roles(table.config, None, source))
     return *READERS[kind](request, source), source.notes
 
 

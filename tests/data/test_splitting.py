@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmgen import DataError, split_rows
-from mmgen.data.apportionment import exact_parts, side_totals, stratum_totals
+from mmgen.data.apportionment import fractional_rows, side_totals, stratum_totals
 
 NAMES = ("train", "val", "test")
 SHARES = st.sampled_from([(0.2, 0.1), (0.1, 0.1), (0.2, 0.0), (0.0, 0.1), (0.0, 0.0), (0.5, 0.3), (0.01, 0.02)])
@@ -74,7 +74,7 @@ def test_rows_are_shared_out_in_all_and_in_every_class(shares, classes, seed):
 def test_no_class_is_more_than_a_row_off_its_part(shares, classes, seed):
     rows = np.array(classes)
     totals = side_totals(int(rows.sum()), np.array([1 - sum(shares), shares[1], shares[0]]))
-    found, parts = stratum_totals(rows, totals, np.random.default_rng(seed)), exact_parts(rows, totals)
+    found, parts = stratum_totals(rows, totals, np.random.default_rng(seed)), fractional_rows(rows, totals)
     assert found.min() >= 0
     assert found.sum(1).tolist() == rows.tolist()
     assert found.sum(0).tolist() == totals.tolist()

@@ -46,7 +46,13 @@ class CodesModality(FullyConnected):
 
 
 class LabelsModality(CodesModality):
-    """One of several categories per value: integer codes."""
+    """One of several categories per value: integer codes.
+
+    >>> import numpy as np
+    >>> from mmgen import LabelsModality
+    >>> LabelsModality(shape=(1,), categories=("liver", "lung")).cells(np.array([1]))
+    ['lung']
+    """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "categories")
     only_with = {"display": {}}

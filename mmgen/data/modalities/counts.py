@@ -22,7 +22,14 @@ class _Log1pTrunk(MLPTrunk):
 
 
 class CountsModality(FullyConnected):
-    """Counts: non-negative whole numbers, seen by the encoder as log(1 + x)."""
+    """Counts: non-negative whole numbers, seen by the encoder as log(1 + x).
+
+    >>> import torch
+    >>> from mmgen import CountsModality
+    >>> reads = CountsModality(shape=(3,), likelihood="poisson", hidden=(16,))
+    >>> reads.trunk(latent_dim=2)(torch.tensor([[0.0, 7.0, 1.0]])).shape
+    torch.Size([1, 16])
+    """
 
     likelihood: Literal["poisson", "negative-binomial"] = Field("negative-binomial", description="p(x | z).")
 

@@ -31,7 +31,7 @@ class FullyConnected(Modality):
     )
 
     @model_validator(mode="after")
-    def _display_fits(self) -> FullyConnected:
+    def _check_display(self) -> FullyConnected:
         if self.display is not None and math.prod(self.display) != math.prod(self.shape):
             raise ValueError(
                 f"display {list(self.display)} has {math.prod(self.display)} cells, and a value has "

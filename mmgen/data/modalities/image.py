@@ -44,6 +44,12 @@ class ImageModality(FullyConnected):
     The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
     on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in
     evaluation they do not.
+
+    >>> import torch
+    >>> from mmgen import ImageModality
+    >>> scan = ImageModality(shape=(1, 16, 16), channels=(8, 16))
+    >>> scan.decoder(latent_dim=4)(torch.zeros(2, 4)).shape  # [N, outputs, channels, height, width]
+    torch.Size([2, 1, 1, 16, 16])
     """
 
     only_with = {
@@ -105,22 +111,22 @@ class ImageModality(FullyConnected):
     )
 
     @model_validator(mode="after")
-    def _is_an_image(self) -> ImageModality:
+    def _check_image(self) -> ImageModality:
         if len(self.shape) != 3 or self.shape[0] not in (1, 3):
             raise ValueError(
                 f"the shape of an image is [channels, height, width] with one or three channels, not {list(self.shape)}"
             )
         if self.value_range is not None and not (-math.inf < self.value_range[0] < self.value_range[1] < math.inf):
-            said = list(self.value_range)
-            raise ValueError(f"value_range is [black, white], two numbers of which the second is larger, not {said}")
+            limits = list(self.value_range)
+            raise ValueError(f"value_range is [black, white], two numbers of which the second is larger, not {limits}")
         if self.output == "sigmoid" and self.likelihood == "bernoulli":
             raise ValueError("a Bernoulli likelihood has a sigmoid of its own and takes logits; set output to linear")
-        least, most = self._stages()
+        fewest, largest = self._stages()
         stages = len(self._channels)
-        if self.network != "mlp" and not least <= stages <= most:
+        if self.network != "mlp" and not fewest <= stages <= largest:
             size = "×".join(map(str, self.shape[1:]))
             raise ValueError(
-                f"network {self.network} takes {least} to {most} channels for images of {size} pixels, not {stages}"
+                f"network {self.network} takes {fewest} to {largest} channels for images of {size} pixels, not {stages}"
             )
         return self
 

@@ -14,7 +14,13 @@ from .fully_connected import FullyConnected
 
 
 class TagsModality(FullyConnected):
-    """Several yes/no answers at once: a vector of 0 and 1."""
+    """Several yes/no answers at once: a vector of 0 and 1.
+
+    >>> import numpy as np
+    >>> from mmgen import TagsModality
+    >>> TagsModality(shape=(3,), columns=("sky", "sea", "dog")).named(np.array([1, 0, 1]))
+    ['sky', 'dog']
+    """
 
     only_with = {"display": {"top": (None,)}}
 
@@ -34,8 +40,9 @@ class TagsModality(FullyConnected):
         return ((x.float() > 0.5) != (y.float() > 0.5)).flatten(1).float().mean(-1)
 
     def named(self, value: np.ndarray, count: int | None = None) -> list[str]:
-        """Names of the answers of one value ``[*shape]`` that are possible at all, the most probable first: ``count``
-        of them at most, all by default.
+        """Names of the answers of one value ``[*shape]`` that are possible at all, the most probable first.
+
+        ``count`` of them at most, all by default.
         """
         answers, names = value.reshape(-1), self.value_names("tag")
         order = np.argsort(-answers.astype(np.float64), kind="stable")

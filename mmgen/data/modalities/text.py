@@ -31,11 +31,19 @@ SENTENCE_CHANNELS = (32, 64, 128)
 
 
 class TextModality(CodesModality):
-    """Text of a fixed length, one code per character (or word) of an alphabet; the code −1 is a symbol that is not in
-    the alphabet.
+    """Text of a fixed length, one code per character (or word) of an alphabet.
 
-    With ``resnet`` and ``sentence`` a row's terms depend on the rest of its batch in training (on the rows that have
-    the text), because batch normalisation does; in evaluation they do not.
+    The code −1 is a symbol that is not in the alphabet. With ``resnet`` and ``sentence`` a row's terms depend on the
+    rest of its batch in training (on the rows that have the text), because batch normalisation does; in evaluation they
+    do not.
+
+    >>> import numpy as np
+    >>> from mmgen import TextModality
+    >>> word = TextModality(shape=(6,), alphabet=tuple(" abc"))
+    >>> word.encode_text("cab")
+    [3, 1, 2, 0, 0, 0]
+    >>> word.cells(np.array([3, 1, 2, 0, 0, 0]))
+    ['cab']
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "alphabet", "joiner", "pad", "end", "unknown")
@@ -90,7 +98,7 @@ class TextModality(CodesModality):
     )
 
     @model_validator(mode="after")
-    def _is_a_text(self) -> TextModality:
+    def _check_text(self) -> TextModality:
         if len(self.shape) != 1 or self.shape[0] < 1:
             raise ValueError(f"the shape of a text is its length, such as [32], not {list(self.shape)}")
         for option in ("pad", "end", "unknown"):
@@ -103,15 +111,15 @@ class TextModality(CodesModality):
     def _check_stages(self) -> None:
         """Whether the network can be made for this length."""
         halves, stages = most_halves(self.shape), len(self._channels)
-        least, most = {"conv": (2, halves + 2), "resnet": (2, halves + 1), "sentence": (1, halves)}.get(
+        fewest, largest = {"conv": (2, halves + 2), "resnet": (2, halves + 1), "sentence": (1, halves)}.get(
             self.network, (0, stages)
         )
-        if most < least:
+        if largest < fewest:
             raise ValueError(f"network {self.network} takes texts of at least 2 symbols, not {self.shape[0]}")
-        if not least <= stages <= most:
+        if not fewest <= stages <= largest:
             raise ValueError(
-                f"network {self.network} takes {least} to {most} channels for texts of {self.shape[0]} symbols, not "
-                f"{stages}"
+                f"network {self.network} takes {fewest} to {largest} channels for texts of {self.shape[0]} symbols, "
+                f"not {stages}"
             )
         smallest = 2 ** (stages + 2)
         if self.network == "sentence" and self._embedding < smallest:
@@ -178,10 +186,10 @@ class TextModality(CodesModality):
         return self.alphabet[0] if self.pad is None else self.pad
 
     def encode_text(self, text: str) -> list[int]:
-        """Codes of a string, cut or padded at its end to the length; ``end`` follows what is left of the text, where
-        there is one.
+        """Codes of a string, cut or padded at its end to the length.
 
-        Symbols outside the alphabet become ``unknown``, or are left out.
+        ``end`` follows what is left of the text, where there is one. Symbols outside the alphabet become ``unknown``,
+        or are left out.
         """
         code: dict[str, int] = {}
         for i, symbol in enumerate(self.alphabet):
@@ -190,8 +198,8 @@ class TextModality(CodesModality):
         if self.unknown is not None:
             symbols = [symbol if symbol in code else self.unknown for symbol in symbols]
         ending = [] if self.end is None else [code[self.end]]
-        known = [code[symbol] for symbol in symbols if symbol in code][: self.shape[0] - len(ending)] + ending
-        return known + [code[self._pad]] * (self.shape[0] - len(known))
+        codes = [code[symbol] for symbol in symbols if symbol in code][: self.shape[0] - len(ending)] + ending
+        return codes + [code[self._pad]] * (self.shape[0] - len(codes))
 
     def render(self, value: np.ndarray) -> Rendering:
         """The string."""
@@ -202,11 +210,12 @@ class TextModality(CodesModality):
         return [name]
 
     def cells(self, value: np.ndarray) -> list[Any]:
-        """The string up to its end, without the padding on both sides; what is not in the alphabet is shown as
-        ``unknown``, or as padding.
+        """The string up to its end, without the padding on both sides.
+
+        What is not in the alphabet is shown as ``unknown``, or as padding.
         """
-        stranger = self._pad if self.unknown is None else self.unknown
-        symbols = [self.alphabet[int(code)] if code >= 0 else stranger for code in value.reshape(-1)]
+        placeholder = self._pad if self.unknown is None else self.unknown
+        symbols = [self.alphabet[int(code)] if code >= 0 else placeholder for code in value.reshape(-1)]
         if self.end in symbols:
             symbols = symbols[: symbols.index(self.end)]
         while symbols and symbols[0] == self._pad:

@@ -16,7 +16,14 @@ from .fully_connected import FullyConnected
 
 
 class VectorModality(FullyConnected):
-    """Real numbers, standardised with training statistics unless told otherwise."""
+    """Real numbers, standardised with training statistics unless told otherwise.
+
+    >>> import numpy as np
+    >>> from mmgen import VectorModality
+    >>> genes = VectorModality(shape=(2,), columns=("TP53", "MYC"), hidden=(16,))
+    >>> genes.value_names("genes"), genes.cells(np.array([0.5, 2.0], dtype=np.float32))
+    (['TP53', 'MYC'], [0.5, 2.0])
+    """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "offset", "factor")
     only_with = {
@@ -42,7 +49,7 @@ class VectorModality(FullyConnected):
     )
 
     @model_validator(mode="after")
-    def _one_per_value(self) -> VectorModality:
+    def _check_counts(self) -> VectorModality:
         for name, numbers in (("offset", self.offset), ("factor", self.factor)):
             if len(numbers) not in (0, math.prod(self.shape)):
                 raise ValueError(f"{name} has {len(numbers)} numbers, and a value has {math.prod(self.shape)}")

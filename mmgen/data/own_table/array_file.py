@@ -11,18 +11,18 @@ import numpy as np
 from safetensors import safe_open
 
 from ...errors import DataError
-from .numerals import TRUTHS, NumberError, exact_integers, from_texts
+from .numerals import TRUTHS, NumberError, exact_integers, parse_numbers
 from .source import Source
 
 
 class ArrayFile(Source):
     """An NPZ or safetensors file."""
 
-    things = "arrays"
+    kind = "arrays"
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(path.name, self._names())
+        super().__init__(path.name, self._read_names())
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -33,7 +33,7 @@ class ArrayFile(Source):
             with safe_open(self.path, framework="pt") as file:
                 yield file
 
-    def _names(self) -> list[str]:
+    def _read_names(self) -> list[str]:
         try:
             with self._open() as file:
                 names = list(file.files if self.path.suffix.lower() == ".npz" else file.keys())
@@ -46,7 +46,7 @@ class ArrayFile(Source):
             raise DataError(f"{self.path} holds no arrays.")
         return names
 
-    def _get(self, name: str) -> np.ndarray:
+    def _read_array(self, name: str) -> np.ndarray:
         try:
             with self._open() as file:
                 if self.path.suffix.lower() == ".npz":
@@ -65,11 +65,11 @@ class ArrayFile(Source):
             raise DataError(f"The array {name!r} of {self.title} is a single value; it needs one row per object.")
         if len(values) == 0:
             raise DataError(f"The array {name!r} of {self.title} has no rows.")
-        self.of_one_length(name, len(values))
+        self.check_length(name, len(values))
         return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
 
-    def _single(self, name: str) -> np.ndarray:
-        values = self._get(name)
+    def _read_vector(self, name: str) -> np.ndarray:
+        values = self._read_array(name)
         if values.ndim > 1:
             raise DataError(
                 f"{name!r} in {self.title} is an array of shape {list(values.shape)}, and a single value per row was "
@@ -79,26 +79,26 @@ class ArrayFile(Source):
 
     def cells(self, name: str) -> list[Any]:
         """A one-dimensional array, as Python values."""
-        return self._single(name).tolist()
+        return self._read_vector(name).tolist()
 
     def _column(self, name: str, truths: bool) -> np.ndarray:
         """A one-dimensional array as float64."""
-        values = self._single(name)
+        values = self._read_vector(name)
         if values.dtype.kind == "U":
             import pyarrow as pa
 
             texts = pa.array([text.strip() for text in values.tolist()], pa.string())
-            return from_texts(texts, self.unknown.words, ".", TRUTHS if truths else {})
+            return parse_numbers(texts, self.missing.words, ".", TRUTHS if truths else {})
         if values.dtype.kind not in "biuf":
             raise NumberError(f"holds no numbers, but values of the type {values.dtype}")
         return exact_integers(values) if values.dtype.kind in "iu" else values.astype(np.float64)
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The array; rows with anything that is not a number in them are missing."""
-        values = self._get(name)
+        values = self._read_array(name)
         flat = values.reshape(len(values), -1)
         if values.dtype.kind == "f":
             return values, ~np.isnan(flat).any(1)
         if values.dtype.kind == "U":
-            return values, np.array([not any(self.unknown.cell(cell) for cell in row) for row in flat.tolist()])
+            return values, np.array([not any(self.missing.is_missing(cell) for cell in row) for row in flat.tolist()])
         return values, np.ones(len(values), dtype=bool)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .numerals import TRUTHS, NumberError, exact_integers, from_texts
+from .numerals import TRUTHS, NumberError, exact_integers, parse_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,27 +20,27 @@ def column_numbers(column: pa.ChunkedArray, words: Collection[str], truths: bool
         NumberError: For the first cell that is no number, or for the column where its type cannot hold any.
     """
     import pyarrow as pa
-    import pyarrow.types as of
+    import pyarrow.types as types
 
-    kind = column.type
-    if of.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if of.is_null(kind):
+    dtype = column.type
+    if types.is_dictionary(dtype):
+        column, dtype = column.cast(dtype.value_type), dtype.value_type
+    if types.is_null(dtype):
         return np.full(len(column), np.nan)
-    if of.is_integer(kind):
+    if types.is_integer(dtype):
         if not column.null_count:
             return exact_integers(column.to_numpy())
-        known = column.is_valid().to_numpy()
+        valid = column.is_valid().to_numpy()
         values = np.full(len(column), np.nan)
-        values[known] = exact_integers(column.fill_null(0).to_numpy())[known]
+        values[valid] = exact_integers(column.fill_null(0).to_numpy())[valid]
         return values
-    if of.is_floating(kind) or of.is_decimal(kind):
+    if types.is_floating(dtype) or types.is_decimal(dtype):
         return np.array(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    if of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind):
+    if types.is_string(dtype) or types.is_large_string(dtype) or types.is_string_view(dtype):
         return _texts(column, words, truths)
-    if of.is_boolean(kind) and truths:
+    if types.is_boolean(dtype) and truths:
         return np.array(column.cast(pa.int8()).cast(pa.float64()).to_numpy(), dtype=np.float64)
-    raise NumberError(f"has the type {kind}, and not numbers; {_remedy(kind)}")
+    raise NumberError(f"has the type {dtype}, and not numbers; {_remedy(dtype)}")
 
 
 def _texts(column: pa.ChunkedArray, words: Collection[str], truths: bool) -> np.ndarray:
@@ -49,16 +49,16 @@ def _texts(column: pa.ChunkedArray, words: Collection[str], truths: bool) -> np.
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column.cast(pa.large_string()).combine_chunks())
-    return from_texts(trimmed, words, ".", TRUTHS if truths else {})
+    return parse_numbers(trimmed, words, ".", TRUTHS if truths else {})
 
 
-def _remedy(kind: pa.DataType) -> str:
-    import pyarrow.types as of
+def _remedy(dtype: pa.DataType) -> str:
+    import pyarrow.types as types
 
-    if of.is_boolean(kind):
+    if types.is_boolean(dtype):
         return "columns of true and false are of the kind tags"
-    if of.is_temporal(kind):
+    if types.is_temporal(dtype):
         return "write times as numbers, such as the days since the first"
-    if of.is_nested(kind):
+    if types.is_nested(dtype):
         return "a column of lists of one length is an array: write array: instead of columns:"
     return "write them as numbers, or leave the column out"

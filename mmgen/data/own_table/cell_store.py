@@ -52,7 +52,7 @@ class CellStore:
         """The cells of one column."""
         return [cell for cells in self.blocks([index]) for cell in cells.to_pylist()]
 
-    def filled(self, index: int) -> int | None:
+    def first_filled(self, index: int) -> int | None:
         """The first row whose cell in a column is not empty."""
         import pyarrow.compute as pc
 

@@ -16,7 +16,7 @@ LOST = 1e-3  # of a column's standard deviation: the rounding that is still let 
 SQUARES = 1e15  # magnitudes beyond it, or below its inverse, have squares that a sum of float32 does not hold
 
 
-def centring(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_offset_and_factor(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The offset and the factor ``[C]`` of columns ``[N, C]`` in float64 (NaN where missing): mostly 0 and 1.
 
     An offset is the mean, rounded to a power of ten above the standard deviation, so that people recognise it.
@@ -36,7 +36,7 @@ def centring(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass
-class Change:
+class Rescaling:
     """The offset and the factor of a vector's columns, found block by block or given with the modality."""
 
     request: Request
@@ -44,7 +44,7 @@ class Change:
     factors: list[np.ndarray] = field(default_factory=list)
     rounded: bool = False
 
-    def of(self, values: np.ndarray, part: slice) -> np.ndarray:
+    def of(self, values: np.ndarray, columns: slice) -> np.ndarray:
         """The values of some columns as they are stored; whole numbers that float32 rounds are remembered."""
         if not issubclass(self.request.kind, VectorModality):
             stored = values.astype(np.float32)
@@ -54,9 +54,9 @@ class Change:
         if "offset" in fields or "factor" in fields:
             offset = np.array(fields.get("offset") or 0.0)
             factor = np.array(fields.get("factor") or 1.0)
-            offset, factor = (number[part] if number.ndim else number for number in (offset, factor))
+            offset, factor = (number[columns] if number.ndim else number for number in (offset, factor))
         else:
-            offset, factor = centring(values)
+            offset, factor = find_offset_and_factor(values)
             self.offsets.append(offset)
             self.factors.append(factor)
         return ((values - offset) / factor).astype(np.float32)
@@ -69,15 +69,15 @@ class Change:
         fields = {}
         less = "stored less a constant, because 32-bit numbers would lose their differences"
         divided = "stored divided by a power of ten, because 32-bit numbers do not hold their squares"
-        for name, parts, plain, what in (("offset", self.offsets, 0, less), ("factor", self.factors, 1, divided)):
-            numbers = np.concatenate(parts) if parts else np.array([])
+        for name, blocks, plain, change in (("offset", self.offsets, 0, less), ("factor", self.factors, 1, divided)):
+            numbers = np.concatenate(blocks) if blocks else np.array([])
             changed = np.flatnonzero(numbers != plain)
             if len(changed):
                 fields[name] = tuple(numbers.tolist())
                 titles = range(len(numbers)) if self.request.is_array else self.request.names
                 names = [str(titles[index]) for index in changed]
                 notes.append(
-                    f"{self.request.name}: {len(changed)} of {len(numbers)} columns ({listed(names)}) are {what}; "
+                    f"{self.request.name}: {len(changed)} of {len(numbers)} columns ({listed(names)}) are {change}; "
                     "files that are written have the units of the table again, and errors are measured in those "
                     "stored."
                 )

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from .arrow_numbers import column_numbers
+from .missing_words import is_missing
 from .source import FIRST, Source
-from .unknown import is_missing
 
 
 class DatasetColumns(Source):
@@ -23,9 +23,9 @@ class DatasetColumns(Source):
     def __init__(self, path: str, subset: str | None = None) -> None:
         with _quiet():
             try:
-                self.table = _pooled(path, subset)
+                self.table = _load_pooled(path, subset)
             except Exception as error:  # the package raises whatever the reader of that format raises
-                raise DataError(_failure(path, error)) from error
+                raise DataError(_loading_error(path, error)) from error
         if len(self.table) == 0:
             raise DataError(f"{path} has no rows.")
         super().__init__(Path(path).name if Path(path).exists() else path, self.table.column_names)
@@ -34,19 +34,19 @@ class DatasetColumns(Source):
 
     def cells(self, name: str) -> list[Any]:
         """Python values; the codes of a class label become the names of the classes."""
-        return decoded(self.table, self.features[name], name, self.title)
+        return decode_column(self.table, self.features[name], name, self.title)
 
     def _column(self, name: str, truths: bool) -> np.ndarray:
         if type(self.features[name]).__name__ == "ClassLabel":  # codes, which stand for names
             return super()._column(name, truths)
-        return column_numbers(self.table.data.column(name), self.unknown.words, truths)
+        return column_numbers(self.table.data.column(name), self.missing.words, truths)
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """A column of lists, stacked."""
         cells = self.cells(name)
         available = np.array([not is_missing(cell) for cell in cells])
-        found = [cell for cell in cells if not is_missing(cell)]
-        values = [_as_array(cell) for cell in found]
+        present = [cell for cell in cells if not is_missing(cell)]
+        values = [_as_array(cell) for cell in present]
         for row, value in zip(np.flatnonzero(available), values):
             if value.ndim == 0 or value.dtype.kind not in "biuf":
                 raise DataError(
@@ -68,13 +68,13 @@ class DatasetColumns(Source):
         return stacked, available
 
 
-def decoded(table: Any, feature: Any, name: str, title: str) -> list[Any]:
+def decode_column(table: Any, feature: Any, name: str, title: str) -> list[Any]:
     """The cells of a column of a ``datasets.Dataset``, by its feature; pictures stay their bytes or their path."""
-    # only what must be decoded goes through the package, which looks at all columns for every one that is asked for
+    # Only what must be decoded goes through the package, which looks at all columns for every requested one.
     try:
         coded = hasattr(feature, "decode_example") and type(feature).__name__ != "Image"
         cells = table.select_columns([name])[:][name] if coded else table.data.column(name).to_pylist()
-    except Exception as error:  # a recording that cannot be decoded, for one
+    except Exception as error:  # a recording that cannot be decode_column, for one
         raise DataError(f"The column {name!r} of {title} cannot be read: {reason(error)}.") from error
     if type(feature).__name__ == "ClassLabel":
         return [None if code is None or code < 0 else feature.int2str(code) for code in cells]
@@ -90,7 +90,7 @@ def _as_array(cell: Any) -> np.ndarray:
         return np.asarray(None)
 
 
-def _pooled(path: str, subset: str | None) -> Any:
+def _load_pooled(path: str, subset: str | None) -> Any:
     """The rows of every split; local files leave nothing in the user's cache."""
     import datasets
 
@@ -109,24 +109,23 @@ def _pooled(path: str, subset: str | None) -> Any:
         loaded = datasets.load_dataset(path, subset)
     if not isinstance(loaded, dict):
         return loaded
-    parts = {name: part for name, part in loaded.items() if len(part)} or loaded
-    if len(parts) > 1:
-        parts = {
-            n: part if "split" in part.column_names else part.add_column("split", [n] * len(part))
-            for n, part in parts.items()
+    splits = {name: split for name, split in loaded.items() if len(split)} or loaded
+    if len(splits) > 1:
+        splits = {
+            name: split if "split" in split.column_names else split.add_column("split", [name] * len(split))
+            for name, split in splits.items()
         }
-    return datasets.concatenate_datasets(list(parts.values()))
+    return datasets.concatenate_datasets(list(splits.values()))
 
 
 def reason(error: BaseException) -> str:
     """The first line of what an error was caused by."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
+    return first_line(error)[:200]
 
 
-def _failure(path: str, error: BaseException) -> str:
+def _loading_error(path: str, error: BaseException) -> str:
     if "corresponds to no data" in str(error):  # what the package says of a file without rows
         return f"{path} has no rows."
     if Path(path).exists():

@@ -1,82 +1,20 @@
-"""The options of the dataset ``table``: a YAML file that describes one's own data, the same keys as options, or
-both.
-"""
+"""The options of the dataset ``table``: a YAML file that describes it, the same keys as options, or both."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from ...errors import DataError, listed, nearest
 from ...options import merge
-from ...yaml_files import read_mapping
 from ..dataset import DatasetConfig
 from .dialect import Reading
-from .foreign import HOW
+from .table_modality import Name, Names, TableModality
+from .yaml_description import read_description, resolve_path
 
-TEXT_ENDINGS = (".csv", ".tsv", ".txt")
-FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
-
-# Where the YAML file has names, which are what is written there: NO and 1e3 too.
-NAMES = (
-    ("label",),
-    ("group",),
-    ("split",),
-    ("missing",),
-    ("modalities",),
-    ("modalities", "*", "columns"),
-    ("modalities", "*", "array"),
-    ("modalities", "*", "categories"),
-)
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
-
-
-def _named(value: Any) -> Any:
-    """A name that YAML, or Python, made something else of is an error; whole numbers are names."""
-    if isinstance(value, bool | float) or (value is not None and not isinstance(value, str | int | list | tuple)):
-        remedy = 'write names that YAML reads as something else in quotation marks, such as "1e3"'
-        raise ValueError(f"{value!r} is not a name; {remedy}")
-    return value
-
-
-def _several(value: Any) -> Any:
-    values = (value,) if isinstance(value, str | int | float) else value
-    return tuple(map(_named, values)) if isinstance(values, list | tuple) else values
-
-
-Name = Annotated[str, BeforeValidator(_named, json_schema_input_type=str)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=str | list[str])]
-
-
-class TableModality(BaseModel):
-    """One modality of one's own table; any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``,
-    ``display``, …).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
-
-    kind: str = Field(
-        description="vector, counts, tags, labels, text, image, or another installed modality (mmgen list modalities)."
-    )
-    columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
-    array: Name | None = Field(
-        None, description="Array of an NPZ or safetensors file, or a column of lists or images, whose rows are values."
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> TableModality:
-        if bool(self.columns) == (self.array is not None):
-            raise ValueError('give either columns (names, or a pattern such as "g*") or array (the name of one)')
-        return self
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """What is passed on to the modality."""
-        return dict(self.model_extra or {})
 
 
 class OwnTableConfig(DatasetConfig):
@@ -145,7 +83,7 @@ class OwnTableConfig(DatasetConfig):
 
     @field_validator("path", mode="before")
     @classmethod
-    def _one_file(cls, value: Any) -> Any:
+    def _check_path(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
             raise ValueError(
                 f"{len(value)} files are given, and one is read; join them by the ids of their rows first, such as "
@@ -160,7 +98,7 @@ class OwnTableConfig(DatasetConfig):
 
     @field_validator("separator", mode="after")
     @classmethod
-    def _one_sign(cls, value: str | None) -> str | None:
+    def _parse_separator(cls, value: str | None) -> str | None:
         sign = SIGNS.get(value or "", value)
         if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
             raise ValueError(f"{value!r} is not a single sign, such as ';' or tab")
@@ -173,19 +111,19 @@ class OwnTableConfig(DatasetConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _resolve(cls, given: Any) -> Any:
+    def _resolve(cls, raw: Any) -> Any:
         """Merge the YAML file into the options and make the path absolute: what remains can be used from any folder."""
-        if not isinstance(given, Mapping) or not isinstance(given.get("config"), str | Path | None):
-            return given
-        options = _located(given, Path.cwd())
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("config"), str | Path | None):
+            return raw
+        options = resolve_path(raw, Path.cwd())
         file = options.pop("config", None)
         if file is None:
             return options
         place = Path(file).expanduser()
-        return merge(_located(_described(place, list(cls.model_fields)), place.resolve().parent), options)
+        return merge(resolve_path(read_description(place, list(cls.model_fields)), place.resolve().parent), options)
 
     @model_validator(mode="after")
-    def _complete(self) -> OwnTableConfig:
+    def _check_complete(self) -> OwnTableConfig:
         if self.path is None or not self.modalities:
             raise ValueError(
                 "give path (a file) and modalities (what its columns mean), or config (a YAML file with both)"
@@ -195,26 +133,3 @@ class OwnTableConfig(DatasetConfig):
                 f"test_fraction {self.test_fraction} and val_fraction {self.val_fraction} leave nothing to train on"
             )
         return self
-
-
-def _described(file: Path, known: list[str]) -> dict[str, Any]:
-    """The content of the YAML file, whose keys must be known."""
-    content = read_mapping(file, "dataset.config", NAMES)
-    allowed = [name for name in known if name != "config"]
-    for key in content:
-        if key not in allowed:
-            raise DataError(
-                f"dataset.config: {file} has the key {str(key)!r}; there are "
-                f"{listed(allowed)}{nearest(str(key), allowed)}."
-            )
-    return content
-
-
-def _located(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The options with an absolute path; what can only be a name on the Hub stays as it is."""
-    path = options.get("path")
-    if not isinstance(path, str | Path):
-        return dict(options)
-    place = folder / Path(path).expanduser()
-    names_hub = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (*FILE_ENDINGS, *HOW)
-    return {**options, "path": str(path) if names_hub and not place.exists() else str(place.resolve())}

@@ -16,7 +16,7 @@ from ...errors import DataError
 from .cell_store import CellStore
 from .dialect import Reading, detect
 from .header import fit_header
-from .numerals import TRUTHS, NumberError, from_texts
+from .numerals import TRUTHS, NumberError, parse_numbers
 from .source import Source
 from .text_rows import Dialect, Record, records
 
@@ -24,16 +24,16 @@ from .text_rows import Dialect, Record, records
 class CsvColumns(Source):
     """A text file with a header; cells are the text that stands in it."""
 
-    def __init__(self, path: Path, said: Reading | None = None) -> None:
-        said = said or Reading()
+    def __init__(self, path: Path, settings: Reading | None = None) -> None:
+        settings = settings or Reading()
         try:
-            dialect, notes = detect(path, said)
+            dialect, notes = detect(path, settings)
             header, first, store, left_out = _read(path, dialect)
         except UnicodeDecodeError as error:
-            raise DataError(_undecodable(path, said.encoding)) from error
+            raise DataError(_decoding_error(path, settings.encoding)) from error
         except LookupError as error:
-            what = f"there is no encoding {said.encoding!r}; name one such as latin-1"
-            raise DataError(f"dataset.encoding: {what}.") from error
+            message = f"there is no encoding {settings.encoding!r}; name one such as latin-1"
+            raise DataError(f"dataset.encoding: {message}.") from error
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         places, changes = fit_header(header, first, store, path)
@@ -49,10 +49,12 @@ class CsvColumns(Source):
         values, row = np.empty((self.count, len(names))), 0
         for texts in self._store.blocks([self._place[name] for name in names]):
             try:
-                block = from_texts(texts, self.unknown.words, self._decimal, TRUTHS if truths else {})
+                block = parse_numbers(texts, self.missing.words, self._decimal, TRUTHS if truths else {})
             except NumberError as error:
                 at, column = divmod(error.index or 0, len(names))
-                raise self.refusal(names[column], where, NumberError(error.reason, row + at, error.cell)) from error
+                raise self.number_error(
+                    names[column], where, NumberError(error.reason, row + at, error.cell)
+                ) from error
             rows = len(block) // len(names)
             values[row : row + rows] = block.reshape(rows, len(names))
             row += rows
@@ -70,7 +72,7 @@ def _read(path: Path, dialect: Dialect) -> tuple[Record, Record, CellStore, list
     """
     header: Record | None = None
     first: Record | None = None
-    store, passed = CellStore(), 0
+    store, blanks = CellStore(), 0
     empty: list[Record] = []  # rows without a cell that says anything: they count where others follow
     with path.open(newline="", encoding=dialect.encoding) as file:
         for record in records(file, dialect, path):
@@ -85,9 +87,9 @@ def _read(path: Path, dialect: Dialect) -> tuple[Record, Record, CellStore, list
                 if len(row.cells) == len(first.cells):
                     store.append(row.cells)
                 elif any(row.cells) or len(row.cells) > 1:
-                    raise DataError(_wrong_width(path, row, header, first))
+                    raise DataError(_width_error(path, row, header, first))
                 else:
-                    passed += 1
+                    blanks += 1
             empty = []
     if header is None:
         raise DataError(f"{path} is empty; its first line should name the columns.")
@@ -96,28 +98,28 @@ def _read(path: Path, dialect: Dialect) -> tuple[Record, Record, CellStore, list
     store.close()
     trailing = sum(len(row.cells) > 1 for row in empty)
     notes = []
-    if passed:
-        notes.append(f"{path.name}: {passed} blank lines between its rows are passed over, and not counted as rows.")
+    if blanks:
+        notes.append(f"{path.name}: {blanks} blank lines between its rows are passed over, and not counted as rows.")
     if trailing:
         notes.append(f"{path.name}: its last {trailing} lines hold nothing but separators, and are left out.")
     return header, first, store, notes
 
 
-def _wrong_width(path: Path, row: Record, header: Record, first: Record) -> str:
+def _width_error(path: Path, row: Record, header: Record, first: Record) -> str:
     """The sentence on the first row that differs from the header, or from the first row where that differs already."""
     if len(row.cells) == len(header.cells):
         row = first
     by_header = row is first or len(first.cells) == len(header.cells)
-    at, named = ("its header", header) if by_header else (f"line {first.line}", first)
-    why = "the file is truncated, or a cell with a separator in it lacks its quotation marks"
+    place, reference = ("its header", header) if by_header else (f"line {first.line}", first)
+    hint = "the file is truncated, or a cell with a separator in it lacks its quotation marks"
     if row.cells[0].startswith("#"):
-        why = 'where it is a comment, say comment: "#"'
+        hint = 'where it is a comment, say comment: "#"'
     elif len(header.cells) == 1:
-        why = f"where line {header.line} is a title, delete it, and where the separator is another one, say separator"
-    return f"Line {row.line} of {path} has {len(row.cells)} cells, and {at} has {len(named.cells)}; {why}."
+        hint = f"where line {header.line} is a title, delete it, and where the separator is another one, say separator"
+    return f"Line {row.line} of {path} has {len(row.cells)} cells, and {place} has {len(reference.cells)}; {hint}."
 
 
-def _undecodable(path: Path, encoding: str | None) -> str:
+def _decoding_error(path: Path, encoding: str | None) -> str:
     """Where the text stops being text."""
     if encoding is not None:
         return f"dataset.encoding: {path} is not {encoding} text; leave the option out, or name another."

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ...errors import DataError
 from ...registry import load
 from ..dataset import Dataset, Provenance, Splits
-from ..identity import Identity, content_keys
-from ..modalities import ImageModality, LabelsModality, TextModality
+from ..modalities import ImageModality
 from ..modality import Modality
 from ..splitting import split_rows
-from ..table import Table
 from .config import OwnTableConfig
-from .images import read_images
-from .known_rows import group_keys, names_of_run, notes_on_rows, row_names, sides_of_run, with_absent
-from .number_columns import read_numbers
-from .opening import open_source
+from .content import Content, find_roles, make_requests, open_table, read_content
+from .known_rows import find_run_sides, row_notes
 from .picture_column import picture_files
-from .request import Request
-from .source import Source
 from .split_notes import split_notes
-from .text_columns import group_names, label_codes, read_categories, read_text, side_codes
 from .toy import toy_options
-
-Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
-READERS: tuple[tuple[type[Modality], Reader], ...] = (
-    (ImageModality, read_images),
-    (TextModality, read_text),
-    (LabelsModality, read_categories),
-    (Modality, read_numbers),
-)
-
-
-@dataclass(frozen=True)
-class _Content:
-    """Everything that the table holds, of the rows that have at least one modality."""
-
-    table: Table
-    modalities: dict[str, Modality]
-    sides: np.ndarray | None
-    classes: tuple[str, ...]
-    rows_in_source: int
-    notes: list[str]
 
 
 class OwnTable(Dataset):
@@ -74,15 +44,12 @@ class OwnTable(Dataset):
         if path.is_dir() or not path.is_absolute():
             return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
         pictures: list[Path] = []
-        kinds = {described.kind for described in self.config.modalities.values()}
+        kinds = {description.kind for description in self.config.modalities.values()}
         if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
-            source = self._open()
-            requests = [
-                request
-                for request in self._requests(source, self._roles(source))
-                if issubclass(request.kind, ImageModality)
-            ]
-            pictures = [file for request in requests for file in picture_files(request, source)]
+            source = open_table(self.config)
+            requests = make_requests(self.config, self.schema, source, find_roles(self.config, self.schema, source))
+            images = [request for request in requests if issubclass(request.kind, ImageModality)]
+            pictures = [file for request in images for file in picture_files(request, source)]
         return [path, *pictures]
 
     def splits(self) -> Splits:
@@ -100,8 +67,8 @@ class OwnTable(Dataset):
         summary = f"{name}, {count} rows" + (
             f", of which {left_out} have no modality and are left out" if left_out else ""
         )
-        known = None if self.schema is None else self.schema.sides
-        sides = self._sides(content) if known is None else sides_of_run(known, table)
+        run_sides = None if self.schema is None else self.schema.sides
+        sides = self._sides(content) if run_sides is None else find_run_sides(run_sides, table)
         tables = {side: table.select(torch.from_numpy(index)) for side, index in sides.items()}
         return Splits(
             tables["train"],
@@ -113,130 +80,47 @@ class OwnTable(Dataset):
             modalities=content.modalities,
             notes=(
                 *content.notes,
-                *(() if known is None else notes_on_rows(known, table, len(sides.get("new", ())), name)),
+                *(() if run_sides is None else row_notes(run_sides, table, len(sides.get("new", ())), name)),
             ),
             new=tables.get("new"),
         )
 
-    def _sides(self, content: _Content) -> dict[str, np.ndarray]:
-        """Row numbers by side: those of the column ``split``, and what it does not name drawn from its training
-        rows.
-        """
-        config, table, named = self.config, content.table, content.sides
+    def _read(self) -> Content:
+        content = read_content(self.config, self.schema)
+        self._known = content.modalities
+        return content
+
+    def _sides(self, content: Content) -> dict[str, np.ndarray]:
+        """Row numbers by side: those of the column ``split``; a side that it does not name is drawn."""
+        config, table, codes = self.config, content.table, content.sides
         groups = None if table.groups is None else table.groups.numpy()
-        labelled = config.label in table.labels
-        strata = table.labels[config.label].numpy() if labelled else np.zeros(len(table), dtype=np.int64)
-        drawn_from = np.arange(len(table)) if named is None else np.flatnonzero(named == 0)
-        has = set() if named is None else set(named.tolist())
-        shares = {"val": 0.0 if 1 in has else config.val_fraction, "test": 0.0 if 2 in has else config.test_fraction}
-        drawn = split_rows(
-            len(drawn_from),
+        has_label = config.label in table.labels
+        strata = table.labels[config.label].numpy() if has_label else np.zeros(len(table), dtype=np.int64)
+        pool = np.arange(len(table)) if codes is None else np.flatnonzero(codes == 0)
+        present = set() if codes is None else set(codes.tolist())
+        shares = {
+            "val": 0.0 if 1 in present else config.val_fraction,
+            "test": 0.0 if 2 in present else config.test_fraction,
+        }
+        drawn_sides = split_rows(
+            len(pool),
             **shares,
             seed=config.seed,
-            groups=None if groups is None else groups[drawn_from],
-            strata=strata[drawn_from],
+            groups=None if groups is None else groups[pool],
+            strata=strata[pool],
         )
-        sides = {side: drawn_from[index] for side, index in drawn.items()}
+        sides = {side: pool[index] for side, index in drawn_sides.items()}
         for code, side in ((1, "val"), (2, "test")):
-            if named is not None and code in has:
-                sides[side] = np.flatnonzero(named == code)
-        wanted = [side for side, share in shares.items() if share > 0]
-        content.notes.extend(split_notes(config, table, content.classes, sides, wanted))
+            if codes is not None and code in present:
+                sides[side] = np.flatnonzero(codes == code)
+        requested = [side for side, share in shares.items() if share > 0]
+        content.notes.extend(split_notes(config, table, content.classes, sides, requested))
         return sides
-
-    def _open(self) -> Source:
-        source = open_source(self.config.path, self.config.subset, self.config.reading)
-        path = Path(self.config.path)
-        source.folder = path if path.is_dir() else path.parent
-        return source
-
-    def _read(self) -> _Content:
-        config, source = self.config, self._open()
-        roles = self._roles(source)
-        requests = self._requests(source, roles)
-        read = {
-            request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(request, source)
-            for request in requests
-        }
-        if self.schema is not None:
-            read = with_absent(read, self.schema, source)
-        available = np.stack([available for _, _, available in read.values()], 1)
-        classes = None if self.schema is None else self.schema.labels.get(config.label)
-        labels, classes = label_codes(roles["label"], source, classes) if "label" in roles else (None, ())
-        groups = group_names(roles["group"], source) if "group" in roles else None
-        codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
-        sides = side_codes(roles["split"], source, codes) if "split" in roles else None
-        kept = np.flatnonzero(available.any(1))
-        if len(kept) == 0:
-            raise DataError(f"No row of {source.title} has any of the modalities.")
-        named = config.id if self.schema is None or set(config.id) <= set(source.position) else ()
-        ids = row_names(named, source, {name for request in requests for name in request.names} | set(roles.values()))
-        values = {name: values for name, (_, values, _) in read.items()}
-        table = Table.of(
-            {name: torch.from_numpy(block) for name, block in values.items()},
-            available=torch.from_numpy(available),
-            labels={} if labels is None else {config.label: torch.from_numpy(labels)},
-            groups=None if codes is None else torch.from_numpy(codes),
-            identity=Identity(content_keys(values, available), ids, None if groups is None else group_keys(groups)),
-        )
-        self._known = {name: modality for name, (modality, _, _) in read.items()}
-        sides = None if sides is None else sides[kept]
-        return _Content(table.select(torch.from_numpy(kept)), self._known, sides, classes, len(available), source.notes)
-
-    def _roles(self, source: Source) -> dict[str, str]:
-        """The columns that are no modality, by what they are; a run needs none of them to read other rows."""
-        named = {role: getattr(self.config, role) for role in ("label", "group", "split") if getattr(self.config, role)}
-        if self.schema is not None:
-            return {role: name for role, name in named.items() if name in source.position and role != "split"}
-        for role, name in named.items():
-            source.require(name, f"dataset.{role}")
-        return named
-
-    def _requests(self, source: Source, roles: Mapping[str, str]) -> list[Request]:
-        """What each modality wants of the source; nothing is wanted twice, and what a run finds nothing of is left
-        out.
-        """
-        config = self.config
-        reserved = {name: role for role, name in roles.items()}
-        reserved |= dict.fromkeys(config.id, "id")
-        taken: dict[str, str] = {}
-        requests = []
-        for modality, described in config.modalities.items():
-            where = f"dataset.modalities.{modality}"
-            kind = load("modalities", described.kind)
-            known = None if self.schema is None else self.schema.modalities.get(modality)
-            if known is not None:
-                names = names_of_run(described, known, source, modality)
-                if not names:
-                    continue
-            elif described.array:
-                names = (source.require(described.array, where),)
-            else:
-                names = source.matching(described.columns, where, reserved)
-            for name in names:
-                if name in reserved:
-                    role = reserved[name]
-                    raise DataError(
-                        f"{where}: {name!r} is the {role}, and would leak into the modality; leave it out of one of "
-                        "the two."
-                    )
-                if name in taken:
-                    raise DataError(
-                        f"{where}: {name!r} is used twice, by {taken[name]} and {modality}; a column belongs to one "
-                        "modality."
-                    )
-                taken[name] = modality
-            fields = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
-            fields |= described.fields
-            if known is not None:
-                fields |= {name: getattr(known, name) for name in known.vocabulary if name != "shape"}
-            is_array = described.array is not None
-            requests.append(Request(modality, kind, names, is_array, fields, known, config.unknown == "missing"))
-        return requests
 
     @classmethod
     def toy(cls) -> OwnTable:
-        """Sixty rows of a vector, counts and a category, with missing cells, a label and a group; the file lasts as
-        long as the process.
+        """Sixty rows of a vector, counts and a category, with missing cells, a label and a group.
+
+        The file lasts as long as the process.
         """
         return cls(OwnTableConfig.model_validate(toy_options()))

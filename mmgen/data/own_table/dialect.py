@@ -35,43 +35,43 @@ class Reading:
     missing: tuple[str, ...] | None = None
 
     @property
-    def of_text(self) -> dict[str, str]:
+    def text_options(self) -> dict[str, str]:
         """What was said that has a meaning for text files alone."""
-        said = {
+        options = {
             "separator": self.separator,
             "decimal": self.decimal,
             "comment": self.comment,
             "encoding": self.encoding,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in options.items() if value is not None}
 
 
-def detect(path: Path, said: Reading) -> tuple[Dialect, list[str]]:
-    """How a file is written, as the user ``said`` or as its first lines show, and sentences on what was found out."""
-    encoding = said.encoding or _encoding(path)
+def detect(path: Path, settings: Reading) -> tuple[Dialect, list[str]]:
+    """How a file is written, by ``settings`` or by its first lines, and sentences on what was detected."""
+    encoding = settings.encoding or _encoding(path)
     lines = _first_lines(path, encoding)
     notes = [f"{path.name} is read as UTF-16."] if encoding == "utf-16" else []
-    skip, separator = 0, said.separator
+    skip, separator = 0, settings.separator
     declared = re.fullmatch(r'"?sep=(.)"?[;,\t]*\s*', lines[0]) if lines else None  # how Excel is told
     if declared:
         skip, separator = 1, separator or declared[1]
-    hashes = 0
-    if said.comment is None:
+    commented = 0
+    if settings.comment is None:
         beginning = next((i for i, line in enumerate(lines[skip:]) if line.strip() and not line.startswith("#")), 0)
-        hashes = beginning if any(line.startswith("#") for line in lines[skip : skip + beginning]) else 0
-    comment = said.comment or ""
-    rest = Dialect(encoding, separator or "", ".", comment, skip + hashes)
-    separator = separator or _separator(lines, rest, path)
-    rest = Dialect(encoding, separator, ".", comment, skip + hashes)
-    if hashes:
-        last = max(i for i in range(skip, skip + hashes) if lines[i].startswith("#"))
-        _refuse_doubtful_header(lines, last, rest, path)
+        commented = beginning if any(line.startswith("#") for line in lines[skip : skip + beginning]) else 0
+    comment = settings.comment or ""
+    draft = Dialect(encoding, separator or "", ".", comment, skip + commented)
+    separator = separator or _separator(lines, draft, path)
+    draft = Dialect(encoding, separator, ".", comment, skip + commented)
+    if commented:
+        last = max(i for i in range(skip, skip + commented) if lines[i].startswith("#"))
+        _refuse_doubtful_header(lines, last, draft, path)
         notes.append(f"{path.name}: the lines before its header that begin with '#' are read as comments.")
-    decimal = said.decimal or _decimal(lines, rest)
+    decimal = settings.decimal or _decimal(lines, draft)
     if separator != USUAL[path.suffix.lower()] or decimal != ".":
         sign = f", and {decimal!r} as the decimal sign" if decimal != "." else ""
         notes.append(f"{path.name} is read with {SEPARATORS.get(separator, repr(separator))} between its cells{sign}.")
-    return Dialect(encoding, separator, decimal, comment, skip + hashes), notes
+    return Dialect(encoding, separator, decimal, comment, skip + commented), notes
 
 
 def _encoding(path: Path) -> str:
@@ -80,9 +80,9 @@ def _encoding(path: Path) -> str:
         head = file.read(1000)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    looks = next((what for signature, what in SIGNATURES.items() if head.startswith(signature)), None)
-    if looks:
-        raise DataError(f"{path} is not text, whatever its name says: it is {looks}; save it as CSV in UTF-8.")
+    kind = next((content for signature, content in SIGNATURES.items() if head.startswith(signature)), None)
+    if kind:
+        raise DataError(f"{path} is not text, whatever its name says: it is {kind}; save it as CSV in UTF-8.")
     if re.match(rb"\s*<(!doctype|html)", head, re.IGNORECASE):
         raise DataError(f"{path} is a web page, and not the table; download the file itself.")
     if b"\0" in head:
@@ -91,12 +91,12 @@ def _encoding(path: Path) -> str:
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
-    lines, seen = [], 0
+    lines, characters = [], 0
     with path.open(newline="", encoding=encoding) as file:
         for line in islice(file, 100):
             lines.append(line)
-            seen += len(line)
-            if seen > SAMPLE and len(lines) > 4:
+            characters += len(line)
+            if characters > SAMPLE and len(lines) > 4:
                 break
     return lines
 
@@ -111,28 +111,30 @@ def _separator(lines: list[str], dialect: Dialect, path: Path) -> str:
     """The one with which the rows have as many cells as the header; several such are an error that asks."""
     usual = USUAL[path.suffix.lower()]
     candidates = [usual, *(sign for sign in SEPARATORS if sign not in (usual, " "))]
-    found = {sign: _widths(lines, replace(dialect, separator=sign)) for sign in candidates}
-    if path.suffix.lower() == ".txt" and all(header == 1 for header, _ in found.values()):  # what R's write.table makes
-        found[" "] = _widths(lines, replace(dialect, separator=" "))
-    fits = [sign for sign, (header, rows) in found.items() if header > 1 and rows and set(rows) == {header}]
-    if len(fits) > 1 and usual != "\t":
-        could = " or ".join(f"{SEPARATORS[sign]} ({found[sign][0]} columns)" for sign in fits)
-        raise DataError(f"The cells of {path} could be separated by {could}; say which: separator: {fits[0]!r}.")
-    if fits:
-        return fits[0]
-    share = {sign: sum(width == header for width in rows) for sign, (header, rows) in found.items() if header > 1}
+    widths = {sign: _widths(lines, replace(dialect, separator=sign)) for sign in candidates}
+    if path.suffix.lower() == ".txt" and all(
+        header == 1 for header, _ in widths.values()
+    ):  # what R's write.table makes
+        widths[" "] = _widths(lines, replace(dialect, separator=" "))
+    fitting = [sign for sign, (header, rows) in widths.items() if header > 1 and rows and set(rows) == {header}]
+    if len(fitting) > 1 and usual != "\t":
+        could = " or ".join(f"{SEPARATORS[sign]} ({widths[sign][0]} columns)" for sign in fitting)
+        raise DataError(f"The cells of {path} could be separated by {could}; say which: separator: {fitting[0]!r}.")
+    if fitting:
+        return fitting[0]
+    share = {sign: sum(width == header for width in rows) for sign, (header, rows) in widths.items() if header > 1}
     # such as rows with names
-    near = [sign for sign, (header, rows) in found.items() if header > 1 and len(set(rows)) == 1]
+    regular = [sign for sign, (header, rows) in widths.items() if header > 1 and len(set(rows)) == 1]
     if share and max(share.values()):
         return max(share, key=lambda sign: share[sign])
-    return near[0] if near else max(found, key=lambda sign: found[sign][0])
+    return regular[0] if regular else max(widths, key=lambda sign: widths[sign][0])
 
 
 def _refuse_doubtful_header(lines: list[str], last: int, dialect: Dialect, path: Path) -> None:
     """A line with '#' that has as many cells as the next may be the header, as some programs write it."""
-    shown = next(records([lines[last]], Dialect(separator=dialect.separator))).cells
+    commented = next(records([lines[last]], Dialect(separator=dialect.separator))).cells
     header = next((cells for _, cells, _ in records(lines, dialect)), [])
-    if len(shown) > 1 and len(shown) == len(header):
+    if len(commented) > 1 and len(commented) == len(header):
         raise DataError(
             f"Line {last + 1} of {path} begins with '#' and has as many cells as the line after it; say "
             'comment: "#" where it is a comment, or comment: "" where it is the header.'

@@ -17,10 +17,10 @@ def fit_header(header: Record, first: Record, store: CellStore, path: Path) -> t
 
     The names of rows, as R and pandas write them in front of the first named column, are a column called "".
     """
-    names, notes = _names(header, first, store, path)
-    empty = [index for index, name in enumerate(names) if not name and (index or store.filled(index) is None)]
+    names, notes = _match_names_to_cells(header, first, store, path)
+    empty = [index for index, name in enumerate(names) if not name and (index or store.first_filled(index) is None)]
     for index in empty:
-        row = store.filled(index)
+        row = store.first_filled(index)
         if row is not None:
             raise DataError(
                 f"Column {index + 1} of {path} has no name, and holds {store.column(index)[row]!r} in row {row} "
@@ -35,21 +35,21 @@ def fit_header(header: Record, first: Record, store: CellStore, path: Path) -> t
     return {names[index]: index for index in places}, notes
 
 
-def _names(header: Record, first: Record, store: CellStore, path: Path) -> tuple[list[str], list[str]]:
+def _match_names_to_cells(header: Record, first: Record, store: CellStore, path: Path) -> tuple[list[str], list[str]]:
     """A name for each cell of a row, empty where there is none."""
-    names, more = header.cells, store.width - len(header.cells)
-    if more > 0 and all(store.filled(index) is None for index in range(len(names), store.width)):
-        return [*names, *[""] * more], []
-    if more < 0 and not any(names[more:]):
-        return names[:more], [f"{path.name}: {-more} names at the end of its header are empty, and are left out."]
-    if more == 1 and _names_rows(names, first, store):
+    names, surplus = header.cells, store.width - len(header.cells)
+    if surplus > 0 and all(store.first_filled(index) is None for index in range(len(names), store.width)):
+        return [*names, *[""] * surplus], []
+    if surplus < 0 and not any(names[surplus:]):
+        return names[:surplus], [f"{path.name}: {-surplus} names at the end of its header are empty, and are left out."]
+    if surplus == 1 and _names_rows(names, first, store):
         note = f"{path.name}: the first cell of each row is its name; the header has none for it, as R writes it."
         return ["", *names], [note]
-    if more:
+    if surplus:
         hint = "the file is truncated, or a cell with a separator in it lacks its quotation marks"
         if len(names) == 1:
             hint = f"where line {header.line} is a title or a comment, delete it; otherwise " + hint
-        elif more == 1:
+        elif surplus == 1:
             hint = "where the first is the name of the row, give it a name in the header; otherwise " + hint
         counts = f"has {store.width} cells, and its header has {len(names)}"
         raise DataError(f"Line {first.line} of {path} {counts}; {hint}.")

@@ -10,11 +10,11 @@ import numpy as np
 from ...errors import DataError
 from ..modalities import ImageModality
 from ..modality import Modality
-from .number_columns import number_columns
-from .picture_column import lacks_picture, read_pictures
+from .number_columns import read_number_columns
+from .picture_column import is_empty_picture, read_pictures
 from .request import Request
 from .source import Source
-from .value_range import guessed_range, ranged
+from .value_range import apply_range, guess_range
 
 
 def read_images(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
@@ -23,63 +23,65 @@ def read_images(request: Request, source: Source) -> tuple[Modality, np.ndarray,
     What is black and what is white is found in the values once, and is then a field of the modality, ``value_range``:
     other rows are read by it.
     """
-    values, found = _values(request, source)
-    shape, given = list(values.shape[1:]), request.fields.get("shape", values.shape[1:])
-    if not isinstance(given, list | tuple) or list(given) != shape:
-        thing = request.thing(source)
-        raise DataError(f"{request.where}.shape: {given!r} does not fit; an image of {thing} has the shape {shape}.")
-    available = request.present(source, found)
-    modality = cast(ImageModality, request.make(shape))
+    values, present = _read_values(request, source)
+    shape, requested = list(values.shape[1:]), request.fields.get("shape", values.shape[1:])
+    if not isinstance(requested, list | tuple) or list(requested) != shape:
+        origin = request.describe_origin(source)
+        raise DataError(
+            f"{request.where}.shape: {requested!r} does not fit; an image of {origin} has the shape {shape}."
+        )
+    available = request.find_available(source, present)
+    modality = cast(ImageModality, request.make_modality(shape))
     limits = modality.value_range
     if limits is None:
-        limits = guessed_range(request, source, values[available])
-        modality = cast(ImageModality, request.make(shape, value_range=limits))
+        limits = guess_range(request, source, values[available])
+        modality = cast(ImageModality, request.make_modality(shape, value_range=limits))
     elif values.dtype == np.bool_:  # true is white, whatever number white is
         values = np.where(values, *reversed(limits))
-    return modality, ranged(request, source, limits, values, available), available
+    return modality, apply_range(request, source, limits, values, available), available
 
 
-def _values(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:
+def _read_values(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Numbers ``[N, C, H, W]``, and which rows have all of theirs."""
     name = request.names[0]
     if len(request.names) > 1:
-        values = number_columns(request, source)
-        return _laid_out(request, source, values), ~np.isnan(values).any(1)
-    if source.things == "columns":
+        values = read_number_columns(request, source)
+        return _to_channels_first(request, source, values), ~np.isnan(values).any(1)
+    if source.kind == "columns":
         cells = source.cells(name)
-        some = next((cell for cell in cells if not lacks_picture(cell)), None)
-        if not isinstance(some, list | np.ndarray):
+        sample = next((cell for cell in cells if not is_empty_picture(cell)), None)
+        if not isinstance(sample, list | np.ndarray):
             return read_pictures(request, source, cells)
-    values, found = source.array(name)
+    values, present = source.array(name)
     if values.dtype.kind == "U":
         return read_pictures(request, source, values.tolist())
     if values.dtype.kind not in "biuf":
-        raise DataError(f"{request.where}: {request.thing(source)} holds something else than numbers.")
-    return _laid_out(request, source, values), found
+        raise DataError(f"{request.where}: {request.describe_origin(source)} holds something else than numbers.")
+    return _to_channels_first(request, source, values), present
 
 
-def _laid_out(request: Request, source: Source, values: np.ndarray) -> np.ndarray:
+def _to_channels_first(request: Request, source: Source, values: np.ndarray) -> np.ndarray:
     """As ``[N, C, H, W]``: ``[N, H, W]``, ``[N, H, W, C]``, or ``[N, pixels]`` of a given shape."""
-    found, given = list(values.shape[1:]), request.fields.get("shape")
-    if values.ndim == 2 and given is not None:
-        shape: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
+    stored, requested = list(values.shape[1:]), request.fields.get("shape")
+    if values.ndim == 2 and requested is not None:
+        shape: list[Any] = list(requested) if isinstance(requested, list | tuple) else [requested]
         if not all(isinstance(size, int) for size in shape) or math.prod(shape) != values.shape[1]:
             row = f"a row of {source.title} has {values.shape[1]} values"
-            raise DataError(f"{request.where}.shape: {given!r} does not fit; {row}.")
+            raise DataError(f"{request.where}.shape: {requested!r} does not fit; {row}.")
         values = values.reshape(len(values), *shape)
     if values.ndim == 3:
         values = values[:, None]
     elif values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
         values = np.moveaxis(values, 3, 1)
-    said = f"{request.where}: a value of {request.thing(source)} has the shape {found}"
+    problem = f"{request.where}: a value of {request.describe_origin(source)} has the shape {stored}"
     if values.ndim != 4:
         raise DataError(
-            f"{said}; an image is [height, width] or [channels, height, width] with one or three channels; where the "
-            "pixels lie in one line, give shape."
+            f"{problem}; an image is [height, width] or [channels, height, width] with one or three channels; where "
+            "the pixels lie in one line, give shape."
         )
     if values.shape[1] not in (1, 3):
         raise DataError(
-            f"{said}, and an image has one or three channels; save each channel as an array of its own and make a "
+            f"{problem}, and an image has one or three channels; save each channel as an array of its own and make a "
             "modality of each, or read all of them with kind: vector."
         )
     return values

@@ -18,7 +18,7 @@ class JsonColumns(DatasetColumns):
 
     def __init__(self, path: Path) -> None:
         try:
-            self.rows = _rows(path)
+            self.rows = _parse_rows(path)
         except UnicodeDecodeError as error:
             raise DataError(f"{path} cannot be read: it is not UTF-8 text.") from error
         except OSError as error:
@@ -39,41 +39,41 @@ class JsonColumns(DatasetColumns):
         return Source._column(self, name, truths)
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _parse_rows(path: Path) -> list[dict[str, Any]]:
     text = path.read_text(encoding="utf-8-sig")
     try:
-        whole = _parsed(text)
-        found = list(enumerate(whole if isinstance(whole, list) else [whole], 1))
-        what = "Row {} (the first is 1)" if isinstance(whole, list) else "Line {}"
+        whole = _parse_json(text)
+        rows = list(enumerate(whole if isinstance(whole, list) else [whole], 1))
+        place_format = "Row {} (the first is 1)" if isinstance(whole, list) else "Line {}"
     except json.JSONDecodeError:
-        what, found = "Line {}", []
-        for line, part in enumerate(text.splitlines(), 1):
+        place_format, rows = "Line {}", []
+        for line, text_line in enumerate(text.splitlines(), 1):
             try:
-                found += [(line, _parsed(part))] if part.strip() else []
+                rows += [(line, _parse_json(text_line))] if text_line.strip() else []
             except json.JSONDecodeError as error:
                 at = f"line {line} is not JSON ({error.msg}, at character {error.pos + 1})"
                 raise DataError(f"{path} cannot be read: {at}.") from error
     except _RepeatedNameError as error:
         raise DataError(f"{path} cannot be read: a row has the name {error.args[0]!r} twice.") from error
-    for place, row in found:
+    for place, row in rows:
         if not isinstance(row, dict):
-            shown = json.dumps(row)[:50]
-            wanted = 'an object of names and values such as {"g0": 1.5}'
-            raise DataError(f"{what.format(place)} of {path} is {shown}, and not {wanted}.")
-    return [row for _, row in found]
+            excerpt = json.dumps(row)[:50]
+            expected = 'an object of names and values such as {"g0": 1.5}'
+            raise DataError(f"{place_format.format(place)} of {path} is {excerpt}, and not {expected}.")
+    return [row for _, row in rows]
 
 
 class _RepeatedNameError(ValueError):
     pass
 
 
-def _parsed(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         raise _RepeatedNameError(next(name for name in names if names.count(name) > 1))
-    return found
+    return members

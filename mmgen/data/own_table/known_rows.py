@@ -13,11 +13,11 @@ from ..modalities import LabelsModality, TextModality
 from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
-from .config import TableModality
 from .source import FIRST, Source
+from .table_modality import TableModality
 
 Read = tuple[Modality, np.ndarray, np.ndarray]  # a modality, its values, and which rows have it
-NAMES_OF_ROWS = (
+ROW_NAME_COLUMNS = (
     "id",
     "ID",
     "Id",
@@ -28,90 +28,95 @@ NAMES_OF_ROWS = (
 )  # columns that are taken for names where each value is another
 
 
-def names_of_run(described: TableModality, known: Modality, source: Source, modality: str) -> tuple[str, ...]:
-    """The columns (or the array) of a modality of a run in another file, in the run's order; none where the file has
-    none of them.
+def match_run_columns(
+    description: TableModality, run_modality: Modality, source: Source, modality: str
+) -> tuple[str, ...]:
+    """The columns (or the array) of a modality of a run in another file, in the run's order.
+
+    There are none where the file has none of them.
 
     Raises:
         DataError: Some of the columns are there and others are not.
     """
-    if described.array is not None:
-        return (described.array,) if described.array in source.position else ()
-    matching = _matching(described, source)
-    names = known.columns or matching  # a kind with several values in one column, such as a text, keeps no names
-    lacking = [name for name in names if name not in source.position]
-    if len(lacking) == len(names):
+    if description.array is not None:
+        return (description.array,) if description.array in source.position else ()
+    matching = _matching(description, source)
+    names = run_modality.columns or matching  # a kind with several values in one column, such as a text, keeps no names
+    absent = [name for name in names if name not in source.position]
+    if len(absent) == len(names):
         source.notes.append(f"{source.title} has no column of {modality}, which is missing in every row.")
         return ()
-    if lacking:
+    if absent:
         raise DataError(
-            f"{source.title} lacks {listed(lacking)} of the {len(names)} columns that the run has of {modality!r}; "
+            f"{source.title} lacks {listed(absent)} of the {len(names)} columns that the run has of {modality!r}; "
             "give the file all of them (empty where nothing was measured), or none."
         )
     surplus = set(matching) - set(names)
     if surplus:
-        more = listed(sorted(surplus))
+        passed_over = listed(sorted(surplus))
         source.notes.append(
-            f"{source.title} has columns that the run does not have of {modality}, and that are passed over: {more}."
+            f"{source.title} has columns that the run does not have of {modality}, and that are passed over: "
+            f"{passed_over}."
         )
     return names
 
 
-def _matching(described: TableModality, source: Source) -> tuple[str, ...]:
+def _matching(description: TableModality, source: Source) -> tuple[str, ...]:
     """The columns that a description means; none where one of its names or patterns means none."""
     try:
-        return source.matching(described.columns, "", ())
+        return source.match_names(description.columns, "", ())
     except DataError:
         return ()
 
 
-def with_absent(read: dict[str, Read], schema: Schema, source: Source) -> dict[str, Read]:
+def add_absent_modalities(blocks: dict[str, Read], schema: Schema, source: Source) -> dict[str, Read]:
     """The run's modalities in its order; one that the file does not have is missing in every row."""
-    if not read:
+    if not blocks:
         raise DataError(f"{source.title} has nothing of the run's modalities, {listed(schema.modalities)}.")
-    count = len(next(iter(read.values()))[2])
-    found = {}
+    count = len(next(iter(blocks.values()))[2])
+    complete = {}
     for name, modality in schema.modalities.items():
-        if name in read:
-            found[name] = read[name]
+        if name in blocks:
+            complete[name] = blocks[name]
             continue
         codes = isinstance(modality, LabelsModality | TextModality)
-        nothing = np.zeros((count, *modality.shape), dtype=np.int32 if codes else np.float32)
-        found[name] = (modality, nothing, np.zeros(count, dtype=bool))
-    return found
+        zeros = np.zeros((count, *modality.shape), dtype=np.int32 if codes else np.float32)
+        complete[name] = (modality, zeros, np.zeros(count, dtype=bool))
+    return complete
 
 
-def row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> np.ndarray | None:
-    """What each row is called: the values of the columns that are said to hold it, or of one whose name and values look
-    like it.
+def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> np.ndarray | None:
+    """The name of each row: the values of the ``columns``, or of one whose name and values look like names.
 
     Raises:
         DataError: A column that is not there, a row without a name, or two rows of one name.
     """
     if not columns:
-        return _guessed(source, used)
+        return _guess_row_names(source, used)
     for name in columns:
         source.require(name, "dataset.id")
-    parts = [source.cells(name) for name in columns]
-    words = np.array(["/".join(_word(cell) for cell in cells) for cells in zip(*parts, strict=True)], dtype=object)
-    called = " and ".join(map(repr, columns))
+    columns_cells = [source.cells(name) for name in columns]
+    words = np.array(
+        ["/".join(_word(cell) for cell in cells) for cells in zip(*columns_cells, strict=True)], dtype=object
+    )
+    title = " and ".join(map(repr, columns))
     first: dict[str, int] = {}
     for row, word in enumerate(words.tolist()):
         if not word.strip("/"):
             raise DataError(
-                f"dataset.id: {called} of {source.title} is empty in row {row} ({FIRST}); every row needs a name."
+                f"dataset.id: {title} of {source.title} is empty in row {row} ({FIRST}); every row needs a name."
             )
         if first.setdefault(word, row) != row:
             raise DataError(
-                f"dataset.id: {called} of {source.title} holds {word!r} in rows {first[word]} and {row} ({FIRST}); "
+                f"dataset.id: {title} of {source.title} holds {word!r} in rows {first[word]} and {row} ({FIRST}); "
                 "an id names one row (rows of one subject are a group)."
             )
     return words
 
 
-def _guessed(source: Source, used: Collection[str]) -> np.ndarray | None:
-    for name in NAMES_OF_ROWS:
-        if source.things == "columns" and name in source.position and name not in used:
+def _guess_row_names(source: Source, used: Collection[str]) -> np.ndarray | None:
+    for name in ROW_NAME_COLUMNS:
+        if source.kind == "columns" and name in source.position and name not in used:
             words = [_word(cell) for cell in source.cells(name)]
             if all(words) and len(set(words)) == len(words):
                 return np.array(words, dtype=object)
@@ -130,21 +135,21 @@ def group_keys(groups: Sequence[str]) -> Tensor:
     return word_keys(name if name.startswith("group ") else "" for name in groups)
 
 
-def sides_of_run(known: Sides, table: Table) -> dict[str, np.ndarray]:
+def find_run_sides(run_sides: Sides, table: Table) -> dict[str, np.ndarray]:
     """Row numbers by side, as they were when the run was trained; ``new`` has those that were on none."""
     assert table.identity is not None
-    codes = known.find(table.identity)
+    codes = run_sides.find(table.identity)
     sides = {side: np.flatnonzero(codes == code) for code, side in enumerate(SIDES)}
     new = np.flatnonzero(codes == NEW)
     return {**sides, "new": new} if len(new) else sides
 
 
-def notes_on_rows(known: Sides, table: Table, new: int, title: str) -> tuple[str, ...]:
+def row_notes(run_sides: Sides, table: Table, new: int, title: str) -> tuple[str, ...]:
     """What is gone from a file, and that ``new`` of its rows are none of the run's, in sentences."""
     assert table.identity is not None
     if new == len(table):
         return (f"None of the {new} rows of {title} is one of the run's (split new).",)
-    lost, by_name = known.lost(table.identity), known.ids is not None and table.identity.ids is not None
+    lost, by_name = run_sides.lost(table.identity), run_sides.ids is not None and table.identity.ids is not None
     notes = []
     if new:
         notes.append(f"{new} of the {len(table)} rows of {title} are none of the run's (split new).")

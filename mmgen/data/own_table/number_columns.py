@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import DataError
 from ..modalities import CountsModality, TagsModality
 from ..modality import Modality
-from .centring import Change
+from .centring import Rescaling
 from .notes import note_missing
 from .request import Request
 from .source import Source
@@ -23,78 +23,82 @@ LARGEST = float(np.finfo(np.float32).max)
 def read_numbers(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
     """The modality, its values ``[N, *shape]`` as float32 (zeros where missing), and which rows have it."""
     if request.is_array:
-        values, present = _numeric(request, source)
+        values, present = _read_numeric_array(request, source)
         count, shape = len(values), values.shape[1:] or (1,)
         values = values.reshape(count, -1)
     else:
-        values, shape = None, _shape(request, source, (len(request.names),))
-        count = len(_block(request, source, slice(0, 1)))
-        present = request.present(source, np.ones(count, dtype=bool))
+        values, shape = None, _choose_shape(request, source, (len(request.names),))
+        count = len(_read_block(request, source, slice(0, 1)))
+        present = request.find_available(source, np.ones(count, dtype=bool))
     width = math.prod(shape)
     stored, empty = np.empty((count, width), dtype=np.float32), np.zeros((count, width), dtype=bool)
-    change = Change(request)
+    change = Rescaling(request)
     for start in range(0, width, BLOCK):
-        part = slice(start, min(start + BLOCK, width))
-        asked = request if request.is_array else replace(request, names=request.names[part])
-        block = _block(request, source, part) if values is None else values[:, part].astype(np.float64)
+        columns = slice(start, min(start + BLOCK, width))
+        block_request = request if request.is_array else replace(request, names=request.names[columns])
+        block = _read_block(request, source, columns) if values is None else values[:, columns].astype(np.float64)
         block[~present] = np.nan
-        empty[:, part] = np.isnan(block)
-        _refuse(asked, source, block)
-        stored[:, part] = change.of(block, part)
-        asked.refuse(source, block, np.isinf(stored[:, part]), TOO_LARGE)
+        empty[:, columns] = np.isnan(block)
+        _refuse(block_request, source, block)
+        stored[:, columns] = change.of(block, columns)
+        block_request.refuse(source, block, np.isinf(stored[:, columns]), TOO_LARGE)
     note_missing(source, request.name, empty, "values" if request.is_array else "columns")
-    available = request.present(source, present & ~empty.any(1))
+    available = request.find_available(source, present & ~empty.any(1))
     stored[~available] = 0
     fields, notes = change.result()
     source.notes += notes
-    return request.make(shape, **fields), stored.reshape(count, *shape), available
+    return request.make_modality(shape, **fields), stored.reshape(count, *shape), available
 
 
-def _block(request: Request, source: Source, part: slice) -> np.ndarray:
+def _read_block(request: Request, source: Source, columns: slice) -> np.ndarray:
     """Some of the columns as float64; one without any value is an error, but to a run, which has seen others."""
-    names = request.names[part]
+    names = request.names[columns]
     values = source.numbers(names, request.where, issubclass(request.kind, TagsModality))
-    nothing = np.flatnonzero(np.isnan(values).all(0))
-    if len(nothing) and request.known is None:
-        thing = request.thing(source, part.start + nothing[0])
-        raise DataError(f"{request.where}: {thing} has no value at all; fill it, or leave it out.")
+    empty = np.flatnonzero(np.isnan(values).all(0))
+    if len(empty) and request.known is None:
+        origin = request.describe_origin(source, columns.start + empty[0])
+        raise DataError(f"{request.where}: {origin} has no value at all; fill it, or leave it out.")
     return values
 
 
 def _refuse(request: Request, source: Source, values: np.ndarray) -> None:
     """The first number that its kind, or float32, cannot take is an error."""
-    known = ~np.isnan(values)
+    observed = ~np.isnan(values)
     request.refuse(source, values, np.isinf(values), "which is not a finite number")
     if issubclass(request.kind, CountsModality):
-        wrong = known & ((values < 0) | (values != np.floor(values)))
+        wrong = observed & ((values < 0) | (values != np.floor(values)))
         request.refuse(source, values, wrong, "and a count is a whole number from 0 on")
     if issubclass(request.kind, TagsModality):
-        request.refuse(source, values, known & ~np.isin(values, (0, 1)), "and a tag is 0 or 1")
+        request.refuse(source, values, observed & ~np.isin(values, (0, 1)), "and a tag is 0 or 1")
     request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE)
 
 
-def _numeric(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:
+def _read_numeric_array(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Numbers ``[N, …]`` of an array, and which rows have all of theirs."""
-    values, found = source.array(request.names[0])
+    values, present = source.array(request.names[0])
     if values.dtype.kind not in "biuf":
-        raise DataError(f"{request.where}: {request.thing(source)} holds text or something else that is not numbers.")
+        raise DataError(
+            f"{request.where}: {request.describe_origin(source)} holds text or something else that is not numbers."
+        )
     values = values.astype(np.float32) if values.dtype.kind == "b" else values
-    shape = _shape(request, source, values.shape[1:])
-    return values.reshape(len(values), *shape), request.present(source, found)
+    shape = _choose_shape(request, source, values.shape[1:])
+    return values.reshape(len(values), *shape), request.find_available(source, present)
 
 
-def _shape(request: Request, source: Source, found: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a value: as ``found``, or as the modality's fields say where it has as many values."""
+def _choose_shape(request: Request, source: Source, stored: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a value: as ``stored``, or as the modality's fields say where it has as many values."""
     if "shape" not in request.fields:
-        return found
-    given = request.fields["shape"]
-    shape = tuple(given) if isinstance(given, list | tuple) else (given,)
-    if not all(isinstance(size, int) for size in shape) or math.prod(shape) != math.prod(found):
-        count = math.prod(found)
-        raise DataError(f"{request.where}.shape: {given!r} does not fit; a row of {source.title} has {count} values.")
+        return stored
+    requested = request.fields["shape"]
+    shape = tuple(requested) if isinstance(requested, list | tuple) else (requested,)
+    if not all(isinstance(size, int) for size in shape) or math.prod(shape) != math.prod(stored):
+        count = math.prod(stored)
+        raise DataError(
+            f"{request.where}.shape: {requested!r} does not fit; a row of {source.title} has {count} values."
+        )
     return shape
 
 
-def number_columns(request: Request, source: Source) -> np.ndarray:
+def read_number_columns(request: Request, source: Source) -> np.ndarray:
     """The columns of a modality as float64 ``[N, C]``, NaN where a cell is missing."""
-    return _block(request, source, slice(0, len(request.names)))
+    return _read_block(request, source, slice(0, len(request.names)))

@@ -63,13 +63,13 @@ def is_finite(text: str) -> bool:
     return _FINITE.fullmatch(text) is not None
 
 
-def number(text: str, decimal: str = ".") -> float | None:
+def parse_number(text: str, decimal: str = ".") -> float | None:
     """The number that a text without blanks around it means, or None."""
     plain = text if decimal == "." else None if "." in text else text.replace(decimal, ".")
     return float(plain) if plain is not None and (_FINITE.fullmatch(plain) or _INFINITE.fullmatch(plain)) else None
 
 
-def why_not(text: str, decimal: str = ".") -> str:
+def explain_defect(text: str, decimal: str = ".") -> str:
     """What is wrong with a text that is no number, and what would be right."""
     if text in ERRORS:
         return "which is an error of a spreadsheet; mend it there, or leave the cell empty"
@@ -101,7 +101,7 @@ def exact_integers(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float64)
 
 
-def from_texts(texts: pa.Array, words: Collection[str], decimal: str, truths: Mapping[str, float]) -> np.ndarray:
+def parse_numbers(texts: pa.Array, words: Collection[str], decimal: str, truths: Mapping[str, float]) -> np.ndarray:
     """Texts without blanks around them as float64, NaN for the ``words`` that mean a missing value.
 
     By Arrow; cell by cell only where it stops.
@@ -110,16 +110,16 @@ def from_texts(texts: pa.Array, words: Collection[str], decimal: str, truths: Ma
     import pyarrow.compute as pc
 
     missing = pc.is_in(texts, value_set=pa.array(sorted(words), texts.type))
-    known = pc.if_else(missing, pa.scalar(None, texts.type), texts)
+    observed = pc.if_else(missing, pa.scalar(None, texts.type), texts)
     try:
-        plain = known if decimal == "." else pc.replace_substring(known, decimal, ".")
+        plain = observed if decimal == "." else pc.replace_substring(observed, decimal, ".")
         values = np.array(pc.cast(plain, pa.float64()).to_numpy(zero_copy_only=False))
-        points = decimal != "." and pc.any(pc.match_substring(known, ".")).as_py()
-        strange = points or np.isnan(values).sum() != known.null_count
+        points = decimal != "." and pc.any(pc.match_substring(observed, ".")).as_py()
+        irregular = points or np.isnan(values).sum() != observed.null_count
     except pa.ArrowInvalid:
-        strange = True
-    if strange:
-        cells = enumerate(known.to_pylist())
+        irregular = True
+    if irregular:
+        cells = enumerate(observed.to_pylist())
         values = np.array([_value(text, index, decimal, truths) for index, text in cells], dtype=np.float64)
     for index in np.flatnonzero(np.abs(values) >= _EXACT):
         text = texts[int(index)].as_py()
@@ -131,7 +131,7 @@ def from_texts(texts: pa.Array, words: Collection[str], decimal: str, truths: Ma
 def _value(text: str | None, index: int, decimal: str, truths: Mapping[str, float]) -> float:
     if text is None:
         return math.nan
-    value = truths.get(text, number(text, decimal))
+    value = truths.get(text, parse_number(text, decimal))
     if value is None:
-        raise NumberError(why_not(text, decimal), index, text)
+        raise NumberError(explain_defect(text, decimal), index, text)
     return value

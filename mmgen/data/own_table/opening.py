@@ -7,41 +7,40 @@ from pathlib import Path
 from ...errors import DataError, listed
 from .array_file import ArrayFile
 from .columns import DatasetColumns
-from .config import FILE_ENDINGS, TEXT_ENDINGS
 from .csv_file import CsvColumns
 from .dialect import Reading
-from .foreign import HOW
+from .formats import CONVERSIONS, FILE_ENDINGS, TEXT_ENDINGS
 from .json_file import JsonColumns
+from .missing_words import MissingWords
 from .parquet_file import ParquetColumns
 from .source import Source
-from .unknown import Unknown
 
 
-def open_source(path: str, subset: str | None = None, said: Reading | None = None) -> Source:
+def open_source(path: str, subset: str | None = None, settings: Reading | None = None) -> Source:
     """The table at a path, in a folder, or on the Hugging Face Hub."""
-    said = said or Reading()
-    source = _reader(path, subset, said)
-    source.unknown = Unknown.of(said.missing)
+    settings = settings or Reading()
+    source = _reader(path, subset, settings)
+    source.missing = MissingWords.of(settings.missing)
     return source
 
 
-def _reader(path: str, subset: str | None, said: Reading) -> Source:
+def _reader(path: str, subset: str | None, settings: Reading) -> Source:
     place, ending = Path(path), Path(path).suffix.lower()
     is_file = place.is_absolute() and not place.is_dir()
     if is_file and not place.exists():
         raise DataError(f"There is no file or folder {place}.")
-    if is_file and ending in HOW:
-        raise DataError(f"{place} is {HOW[ending].replace('FILE', place.name)}.")
+    if is_file and ending in CONVERSIONS:
+        raise DataError(f"{place} is {CONVERSIONS[ending].replace('FILE', place.name)}.")
     if is_file and ending not in FILE_ENDINGS:
         endings = listed(FILE_ENDINGS)
         raise DataError(f"{place} does not end in one of {endings}, which can be read; save it as one of them.")
-    if said.of_text and (not is_file or ending not in TEXT_ENDINGS):
-        option = next(iter(said.of_text))
+    if settings.text_options and (not is_file or ending not in TEXT_ENDINGS):
+        option = next(iter(settings.text_options))
         raise DataError(f"dataset.{option}: {path} is not a text file ({listed(TEXT_ENDINGS)}); leave the option out.")
     if not is_file or ending == ".arrow":
         return DatasetColumns(path, subset)
     if ending in TEXT_ENDINGS:
-        return CsvColumns(place, said)
+        return CsvColumns(place, settings)
     if ending == ".parquet":
         return ParquetColumns(place)
     return JsonColumns(place) if ending in (".json", ".jsonl") else ArrayFile(place)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import DataError
 from .arrow_numbers import column_numbers
-from .columns import DatasetColumns, decoded, reason
+from .columns import DatasetColumns, decode_column, reason
 from .numerals import NumberError
 from .source import Source
 
@@ -47,7 +47,7 @@ class ParquetColumns(DatasetColumns):
         import datasets
 
         table = datasets.Dataset(datasets.table.InMemoryTable(self._some([name])), fingerprint="cells")
-        return decoded(table, table.features[name], name, self.title)
+        return decode_column(table, table.features[name], name, self.title)
 
     def _block(self, names: Sequence[str], where: str, truths: bool) -> np.ndarray:
         table, values = self._some(names), np.empty((self.count, len(names)))
@@ -56,9 +56,9 @@ class ParquetColumns(DatasetColumns):
                 if name in self._classes:  # codes, which stand for names
                     values[:, index] = Source._column(self, name, truths)
                 else:
-                    values[:, index] = column_numbers(table.column(name), self.unknown.words, truths)
+                    values[:, index] = column_numbers(table.column(name), self.missing.words, truths)
             except NumberError as error:
-                raise self.refusal(name, where, error) from error
+                raise self.number_error(name, where, error) from error
         return values
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:

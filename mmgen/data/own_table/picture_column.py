@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from .missing_words import is_missing
 from .pictures import Picture, is_picture, picture_file, read_picture
 from .request import Request
 from .source import FIRST, Source
-from .unknown import is_missing
 
 
-def lacks_picture(cell: Any) -> bool:
+def is_empty_picture(cell: Any) -> bool:
     """Whether a cell is empty."""
     return is_missing(cell) or (isinstance(cell, Mapping) and all(value is None for value in cell.values()))
 
 
 def picture_files(request: Request, source: Source) -> list[Path]:
     """The files that the cells of a modality name, as far as they exist."""
-    if len(request.names) > 1 or source.things == "arrays":
+    if len(request.names) > 1 or source.kind == "arrays":
         return []
-    cells = [cell for cell in source.cells(request.names[0]) if not lacks_picture(cell) and is_picture(cell)]
-    named = (picture_file(cell, source.folder) for cell in cells)
-    return [file for file in named if file is not None and os.path.isfile(file)]  # noqa: PTH113 - see read_picture
+    cells = [cell for cell in source.cells(request.names[0]) if not is_empty_picture(cell) and is_picture(cell)]
+    paths = (picture_file(cell, source.folder) for cell in cells)
+    return [file for file in paths if file is not None and os.path.isfile(file)]  # noqa: PTH113 - see read_picture
 
 
 def read_pictures(request: Request, source: Source, cells: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -36,64 +36,66 @@ def read_pictures(request: Request, source: Source, cells: Sequence[Any]) -> tup
 
     They are grey where all of them are, else in colours.
     """
-    found = np.array([not lacks_picture(cell) for cell in cells])
-    request.present(source, found)  # one at least
-    rows = np.flatnonzero(found).tolist()
+    present = np.array([not is_empty_picture(cell) for cell in cells])
+    request.find_available(source, present)  # one at least
+    rows = np.flatnonzero(present).tolist()
     if request.known is not None and not rows:
-        return np.zeros((len(cells), *request.known.shape), dtype=np.uint8), found
+        return np.zeros((len(cells), *request.known.shape), dtype=np.uint8), present
     for row in rows:
         if not is_picture(cells[row]) or _is_number(cells[row]):
             raise DataError(
-                f"{request.where}: {request.thing(source)} holds {cells[row]!r:.60} in row {row} ({FIRST}); a cell "
-                "of an image is the path of a picture, a picture, or rows of pixels; where every pixel has a column of "
-                "its own, name all of these columns."
+                f"{request.where}: {request.describe_origin(source)} holds {cells[row]!r:.60} in row {row} ({FIRST}); "
+                "a cell of an image is the path of a picture, a picture, or rows of pixels; where every pixel has a "
+                "column of its own, name all of these columns."
             )
     pictures = [read_picture(cells[row], source.folder, f"{row} of {source.title}") for row in rows]
     for remark, times in Counter(remark for picture in pictures for remark in picture.remarks).items():
-        first = next(picture.called for picture in pictures if remark in picture.remarks)
+        first = next(picture.title for picture in pictures if remark in picture.remarks)
         note = f"{request.name}: {times} of {len(pictures)} pictures {remark} (the first of them is {first})."
         source.notes.append(note)
-    _same(request, pictures, "size", "bring them to one height and width")
-    _same(request, pictures, "depth", "save them alike")
-    values = np.stack(_of_one_kind(request, pictures))
+    _check_equal(request, pictures, "size", "bring them to one height and width")
+    _check_equal(request, pictures, "depth", "save them alike")
+    values = np.stack(_unify_channels(request, pictures))
     stacked = np.zeros((len(cells), *values.shape[1:]), values.dtype)
-    stacked[found] = values
-    return stacked, found
+    stacked[present] = values
+    return stacked, present
 
 
-def _same(request: Request, pictures: list[Picture], what: str, advice: str) -> None:
+def _check_equal(request: Request, pictures: list[Picture], attribute: str, advice: str) -> None:
     """Two pictures that differ in something are an error that names both."""
-    one = pictures[0]
-    other = next((picture for picture in pictures if getattr(picture, what) != getattr(one, what)), None)
+    first = pictures[0]
+    other = next((picture for picture in pictures if getattr(picture, attribute) != getattr(first, attribute)), None)
     if other is not None:
         raise DataError(
-            f"{request.where}: the pictures differ in {what}, {getattr(one, what)} ({one.called}) and "
-            f"{getattr(other, what)} ({other.called}); {advice} ({FIRST})."
+            f"{request.where}: the pictures differ in {attribute}, {getattr(first, attribute)} ({first.title}) and "
+            f"{getattr(other, attribute)} ({other.title}); {advice} ({FIRST})."
         )
 
 
-def _of_one_kind(request: Request, pictures: list[Picture]) -> list[np.ndarray]:
+def _unify_channels(request: Request, pictures: list[Picture]) -> list[np.ndarray]:
     """Their pixels ``[C, H, W]``: black and white as bytes beside bytes, grey as colours beside colours.
 
     A shape in the options says how many channels there are: grey pictures then have three that are equal.
     """
     coloured = next((picture for picture in pictures if not picture.is_grey), None)
-    given = request.fields.get("shape")
+    requested = request.fields.get("shape")
     channels = 1 if coloured is None else 3
-    if isinstance(given, list | tuple) and given[:1] in ([1], [3], (1,), (3,)):
-        channels = given[0]
+    if isinstance(requested, list | tuple) and requested[:1] in ([1], [3], (1,), (3,)):
+        channels = requested[0]
     if channels == 1 and coloured is not None:
-        which = f"the one {coloured.called} ({FIRST})"
-        raise DataError(f"{request.where}.shape: {given!r} is grey, and {which} has colours; save it in grey.")
-    bits = all(picture.pixels.dtype == np.bool_ for picture in pictures)
-    found = []
+        picture_title = f"the one {coloured.title} ({FIRST})"
+        raise DataError(
+            f"{request.where}.shape: {requested!r} is grey, and {picture_title} has colours; save it in grey."
+        )
+    binary = all(picture.pixels.dtype == np.bool_ for picture in pictures)
+    arrays = []
     for picture in pictures:
         pixels = picture.pixels
-        if pixels.dtype == np.bool_ and not bits:
+        if pixels.dtype == np.bool_ and not binary:
             pixels = pixels.astype(np.uint8) * np.uint8(255)
         grey = picture.is_grey
-        found.append(np.broadcast_to(pixels, (channels, *pixels.shape)) if grey else np.moveaxis(pixels, -1, 0))
-    return found
+        arrays.append(np.broadcast_to(pixels, (channels, *pixels.shape)) if grey else np.moveaxis(pixels, -1, 0))
+    return arrays
 
 
 def _is_number(cell: Any) -> bool:

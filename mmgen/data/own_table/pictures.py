@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ...errors import DataError
+from ...errors import DataError, first_line
 from .source import FIRST
 
 ON_WHITE = "have transparent pixels, which are put on white"
@@ -27,12 +27,12 @@ class Picture:
     """A picture in grey ``[height, width]`` or in colours ``[height, width, 3]``.
 
     Attributes:
-        called: Its file, if any, and "in row …", for messages.
+        title: Its file, if any, and "in row …", for messages.
         pixels: Truth values, bytes, larger whole numbers, or numbers with a point, as the file has them.
         remarks: What of the file is not in the pixels.
     """
 
-    called: str
+    title: str
     pixels: np.ndarray
     remarks: tuple[str, ...] = ()
 
@@ -82,43 +82,43 @@ def read_picture(cell: Any, folder: Path, row: str) -> Picture:
     """
     file = picture_file(cell, folder)
     name = file or (isinstance(cell, Mapping) and cell["path"]) or ""
-    called = f"{name} in row {row}".lstrip()
+    title = f"{name} in row {row}".lstrip()
     # For a name that no file can have, Path.is_file raises.
     if file is not None and not os.path.isfile(file):  # noqa: PTH113
         raise DataError(
-            f"There is no picture {called} ({FIRST}); a path is relative to the folder of the table, and an empty cell "
+            f"There is no picture {title} ({FIRST}); a path is relative to the folder of the table, and an empty cell "
             "means that the row has none."
         )
     try:
         if isinstance(cell, Image.Image):
-            return _decoded(cell, called)
+            return _decode(cell, title)
         with Image.open(file or io.BytesIO(cell["bytes"] if isinstance(cell, Mapping) else cell)) as image:
-            return _decoded(image, called)
+            return _decode(image, title)
     except Exception as error:  # whatever the decoders make of a damaged file
         empty = file is not None and file.stat().st_size == 0
         reason = f"{'the file is empty' if empty else _reason(error)}; replace it, or take it out of the table"
-        raise DataError(f"The picture {called} ({FIRST}) cannot be read: {reason}.") from error
+        raise DataError(f"The picture {title} ({FIRST}) cannot be read: {reason}.") from error
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is damaged, or of a format that Pillow does not know"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+    return first_line(error)[:200]
 
 
-def _decoded(image: Image.Image, called: str) -> Picture:
+def _decode(image: Image.Image, title: str) -> Picture:
     """The pixels, turned as the EXIF data say."""
     remarks = []
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a photograph, and smaller copies of it
         remarks.append(FIRST_PAGE)
     stored = [str(tile[3]) for tile in getattr(image, "tile", ())]  # how Pillow will unpack it; gone once it is read
-    if image.mode in ("RGB", "RGBA", "LA") and any(";16" in how for how in stored):
+    if image.mode in ("RGB", "RGBA", "LA") and any(";16" in layout for layout in stored):
         remarks.append(EIGHT_BITS)
     image = ImageOps.exif_transpose(image)
     if image.mode in ("1", "F") or image.mode.startswith("I"):
         remarks += [KEYED] if "transparency" in image.info else []
         pixels = np.array(image)
-        return Picture(called, pixels.astype(pixels.dtype.newbyteorder("=")), tuple(remarks))
+        return Picture(title, pixels.astype(pixels.dtype.newbyteorder("=")), tuple(remarks))
     grey, palette = image.mode in ("L", "LA", "La"), image.mode in ("P", "PA")
     if image.mode in ("La", "RGBa"):  # values that were multiplied by their opacity
         image = image.convert(image.mode.upper())
@@ -132,4 +132,4 @@ def _decoded(image: Image.Image, called: str) -> Picture:
         pixels = 255 - np.round((255 - colours) * (opacity / 255)).astype(np.uint8)
     if grey or (palette and (pixels == pixels[..., :1]).all()):
         pixels = pixels[..., 0]
-    return Picture(called, pixels, tuple(remarks))
+    return Picture(title, pixels, tuple(remarks))

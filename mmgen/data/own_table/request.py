@@ -43,7 +43,7 @@ class Request:
         """The option, for messages."""
         return f"dataset.modalities.{self.name}"
 
-    def thing(self, source: Source, index: int = 0) -> str:
+    def describe_origin(self, source: Source, index: int = 0) -> str:
         """One of the columns (or the array), for messages."""
         return (
             f"the array {self.names[0]!r} of {source.title}"
@@ -51,10 +51,8 @@ class Request:
             else f"the column {self.names[index]!r} of {source.title}"
         )
 
-    def make(self, shape: Sequence[int], **derived: Any) -> Modality:
-        """The modality, with the columns' own names where there is one per value; a run's own, which the shape must be
-        of.
-        """
+    def make_modality(self, shape: Sequence[int], **derived: Any) -> Modality:
+        """The modality, with the columns' own names where there is one per value; or the run's, of the same shape."""
         if self.known is not None:
             if tuple(shape) != self.known.shape:
                 raise DataError(
@@ -65,30 +63,30 @@ class Request:
         columns = self.names if not self.is_array and len(self.names) == math.prod(shape) else ()
         return validated(self.kind, {"columns": columns, **derived, **self.fields, "shape": tuple(shape)}, self.where)
 
-    def present(self, source: Source, found: np.ndarray) -> np.ndarray:
-        """The rows that have this modality: those that it was ``found`` in, less those that an array
-        ``<name>_available`` takes away.
-        """
-        companions = [f"{name}_available" for name in (*self.names[:1], self.name)] if source.things == "arrays" else []
-        present = found
+    def find_available(self, source: Source, present: np.ndarray) -> np.ndarray:
+        """The rows that have this modality: ``present`` ones, less those of an array ``<name>_available``."""
+        companions = [f"{name}_available" for name in (*self.names[:1], self.name)] if source.kind == "arrays" else []
+        available = present
         for companion in dict.fromkeys(companions):
             if companion in source.position:
-                says = np.array(source.cells(companion))
-                if not np.isin(says, (0, 1)).all():
+                mask = np.array(source.cells(companion))
+                if not np.isin(mask, (0, 1)).all():
                     raise DataError(
                         f"{self.where}: the array {companion!r} of {source.title} should hold a true or false for "
                         "each row."
                     )
-                present = present & says.astype(bool)
+                available = available & mask.astype(bool)
         if self.known is not None:
-            return present
-        if not present.any() and len(self.names) == 1:
-            raise DataError(f"{self.where}: {self.thing(source)} has no value at all; fill it, or leave it out.")
-        if not present.any():
+            return available
+        if not available.any() and len(self.names) == 1:
+            raise DataError(
+                f"{self.where}: {self.describe_origin(source)} has no value at all; fill it, or leave it out."
+            )
+        if not available.any():
             raise DataError(
                 f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns."
             )
-        return present
+        return available
 
     def refuse(self, source: Source, values: np.ndarray, wrong: np.ndarray, reason: str) -> None:
         """The first value that is ``wrong`` (``[N, values per row]``), as an error."""
@@ -96,5 +94,5 @@ class Request:
             row, index = np.argwhere(wrong)[0]
             value = values.reshape(len(values), -1)[row, index].item()
             raise DataError(
-                f"{self.where}: {self.thing(source, index)} holds {value:g} in row {row} ({FIRST}), {reason}."
+                f"{self.where}: {self.describe_origin(source, index)} holds {value:g} in row {row} ({FIRST}), {reason}."
             )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, listed, nearest
-from .numerals import TRUTHS, NumberError, exact, number, why_not
-from .unknown import Unknown
+from .missing_words import MissingWords
+from .numerals import TRUTHS, NumberError, exact, explain_defect, parse_number
 
 FIRST = "the first row is 0"
 
@@ -26,27 +26,27 @@ class Source(ABC):
         title: The file's name, for messages.
         names: Of the columns or arrays, in the order of the file.
         position: Of each name in that order.
-        things: What the names are: ``columns``, or ``arrays``, of which one may say where another is missing.
+        kind: What the names are: ``columns``, or ``arrays``, of which one may say where another is missing.
         count: How many rows there are, once anything has been read.
-        unknown: Which cells hold nothing.
+        missing: Which cells hold nothing.
         notes: What was done in reading that whoever wrote the file should know, in sentences.
         folder: What paths in its cells are relative to.
     """
 
-    things = "columns"
+    kind = "columns"
 
     def __init__(self, title: str, names: Sequence[str]) -> None:
         self.title, self.names = title, tuple(names)
         self.position = {name: index for index, name in enumerate(names)}
         self.count = 0
-        self.unknown = Unknown()
+        self.missing = MissingWords()
         self.notes: list[str] = []
         self.folder = Path()
         self._first = ""
 
     @abstractmethod
     def cells(self, name: str) -> list[Any]:
-        """One value per row; see :class:`.Unknown`."""
+        """One value per row; see :class:`.MissingWords`."""
 
     @abstractmethod
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -61,8 +61,8 @@ class Source(ABC):
             truths: Whether true and false are 1 and 0.
         """
         values = self._block(names, where, truths)
-        if self.unknown.codes:
-            values[np.isin(values, self.unknown.codes)] = math.nan
+        if self.missing.codes:
+            values[np.isin(values, self.missing.codes)] = math.nan
         return values
 
     def _block(self, names: Sequence[str], where: str, truths: bool) -> np.ndarray:
@@ -71,15 +71,15 @@ class Source(ABC):
             try:
                 columns.append(self._column(name, truths))
             except NumberError as error:
-                raise self.refusal(name, where, error) from error
+                raise self.number_error(name, where, error) from error
         return np.stack(columns, 1)
 
-    def refusal(self, name: str, where: str, error: NumberError) -> DataError:
+    def number_error(self, name: str, where: str, error: NumberError) -> DataError:
         """The error of a column whose cell at ``error.index`` is no number."""
         cell = str(error.cell) if isinstance(error.cell, int) else repr(error.cell)
         holds = "" if error.index is None else f"holds {cell[:80]} in row {error.index} ({FIRST}), "
-        thing = f"the {self.things.removesuffix('s')} {name!r} of {self.title}"
-        return DataError(f"{where}: {thing} {holds}{error.reason}.")
+        origin = f"the {self.kind.removesuffix('s')} {name!r} of {self.title}"
+        return DataError(f"{where}: {origin} {holds}{error.reason}.")
 
     def _column(self, name: str, truths: bool) -> np.ndarray:
         """One column as float64, from its cells; raises :class:`.NumberError`."""
@@ -87,7 +87,7 @@ class Source(ABC):
         return np.array([self._number(cell, row, truths) for row, cell in enumerate(cells)], dtype=np.float64)
 
     def _number(self, cell: Any, row: int, truths: bool) -> float:
-        if self.unknown.cell(cell):
+        if self.missing.is_missing(cell):
             return math.nan
         if isinstance(cell, bool):
             if truths:
@@ -100,42 +100,42 @@ class Source(ABC):
         if not isinstance(cell, str):
             raise NumberError(f"which is not a number but of the type {type(cell).__name__}", row, cell)
         value = TRUTHS.get(cell.strip()) if truths else None
-        value = number(cell.strip()) if value is None else value
+        value = parse_number(cell.strip()) if value is None else value
         if value is None:
-            raise NumberError(why_not(cell.strip()), row, cell)
+            raise NumberError(explain_defect(cell.strip()), row, cell)
         return value
 
     def require(self, name: str, where: str) -> str:
         """``name`` itself; what does not exist is an error that lists what does."""
         if name in self.position:
             return name
-        one = self.things.removesuffix("s")
+        unit = self.kind.removesuffix("s")
         raise DataError(
-            f"{where}: {self.title} has no {one} {name!r}; its {self.things} are "
+            f"{where}: {self.title} has no {unit} {name!r}; its {self.kind} are "
             f"{listed(self.names)}{nearest(name, self.names)}."
         )
 
-    def matching(self, wanted: Sequence[str], where: str, reserved: Collection[str]) -> tuple[str, ...]:
+    def match_names(self, patterns: Sequence[str], where: str, reserved: Collection[str]) -> tuple[str, ...]:
         """The names that names and patterns mean, in the order of the file within a pattern.
 
         Patterns pass over ``reserved`` names (the label, the group): "g*" should mean the genes, and not the column
         called "group".
         """
-        found: list[str] = []
-        for pattern in wanted:
+        matches: list[str] = []
+        for pattern in patterns:
             if pattern in self.position or not any(sign in pattern for sign in "*?["):
-                found.append(self.require(pattern, where))
+                matches.append(self.require(pattern, where))
                 continue
             hits = [name for name in self.names if name and name not in reserved and fnmatch.fnmatchcase(name, pattern)]
             if not hits:
                 raise DataError(
-                    f"{where}: no {self.things.removesuffix('s')} of {self.title} matches {pattern!r}; "
-                    f"its {self.things} are {listed(self.names)}{nearest(pattern, self.names)}."
+                    f"{where}: no {self.kind.removesuffix('s')} of {self.title} matches {pattern!r}; "
+                    f"its {self.kind} are {listed(self.names)}{nearest(pattern, self.names)}."
                 )
-            found.extend(hits)
-        return tuple(found)
+            matches.extend(hits)
+        return tuple(matches)
 
-    def of_one_length(self, name: str, count: int) -> None:
+    def check_length(self, name: str, count: int) -> None:
         """Note the number of rows; one that differs from the others' is an error."""
         self._first, expected = (self._first, self.count) if self._first else (name, count)
         self.count = expected

@@ -19,29 +19,29 @@ def split_notes(
     table: Table,
     classes: Sequence[str],
     sides: Mapping[str, np.ndarray],
-    wanted: Sequence[str],
+    requested: Sequence[str],
 ) -> list[str]:
-    """Sides that are ``wanted`` and have no rows, and classes without a training row.
+    """Sides that are ``requested`` and have no rows, and classes without a training row.
 
     Args:
         config: With the column of the label and that of the group.
         table: All rows.
         classes: The names of the label's classes.
         sides: Row numbers by side.
-        wanted: The sides that were to be drawn beside the training rows.
+        requested: The sides that were to be drawn beside the training rows.
     """
     notes = []
-    empty = [side for side in wanted if len(sides[side]) == 0]
+    empty = [side for side in requested if len(sides[side]) == 0]
     if empty:
-        rows = torch.from_numpy(np.concatenate([sides[side] for side in ("train", *wanted)]))
-        count, things = len(rows), "row" if len(rows) == 1 else "rows"
+        rows = torch.from_numpy(np.concatenate([sides[side] for side in ("train", *requested)]))
+        count, units = len(rows), "row" if len(rows) == 1 else "rows"
         if config.group and table.groups is not None:
             count = len(table.groups[rows].unique())
-            things = f"{'group' if count == 1 else 'groups'} ({config.group!r})"
-        lacking = " and no ".join(CALLED[side] for side in empty)
+            units = f"{'group' if count == 1 else 'groups'} ({config.group!r})"
+        absent = " and no ".join(CALLED[side] for side in empty)
         option = " and ".join(f"{side}_fraction: 0" for side in empty)
         notes.append(
-            f"{count} {things} cannot be on {('two', 'three')[len(wanted) - 1]} sides: there are no {lacking} rows; "
+            f"{count} {units} cannot be on {('two', 'three')[len(requested) - 1]} sides: there are no {absent} rows; "
             f"where none are wanted, say {option}{', else leave out group' if config.group else ''}."
         )
     if config.label is not None and config.label in table.labels:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ..temporary import process_folder
 
 
 def toy_options() -> dict[str, Any]:
@@ -30,8 +29,7 @@ def toy_options() -> dict[str, Any]:
 @cache
 def toy_file() -> Path:
     """A CSV of two classes, three rows a subject, in a temporary folder that goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="mmgen-toy-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = process_folder("mmgen-toy-")
     draw = np.random.default_rng(0)
     lines = ["subject,diagnosis,g0,g1,g2,p0,p1,tissue"]
     for row in range(60):

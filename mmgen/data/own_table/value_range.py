@@ -15,7 +15,7 @@ DARK = 15  # bytes up to here may be numbers of classes, or of 4 bits, rather th
 ROUNDING = 1e-6  # of the range: what lies outside by less is rounded into it
 
 
-def guessed_range(request: Request, source: Source, values: np.ndarray) -> tuple[float, float]:
+def guess_range(request: Request, source: Source, values: np.ndarray) -> tuple[float, float]:
     """Black and white of ``values``, which are all of a modality.
 
     A note says what was taken where the values could mean something else; where nobody could tell, that is an error.
@@ -26,7 +26,7 @@ def guessed_range(request: Request, source: Source, values: np.ndarray) -> tuple
     if values.dtype.kind == "f" and low >= -ROUNDING and high <= 1 + ROUNDING:
         return 0.0, 1.0
     if not math.isfinite(high - low):
-        raise DataError(f"{request.where}: {request.thing(source)} has pixels that are not finite numbers.")
+        raise DataError(f"{request.where}: {request.describe_origin(source)} has pixels that are not finite numbers.")
     positive, integers = low >= 0, values.dtype.kind in "ui"
     whole = integers or bool((values == np.floor(values)).all())
     plain = high > 127 or (values.dtype == np.uint8 and (high == 0 or high > DARK))
@@ -56,7 +56,7 @@ def guessed_range(request: Request, source: Source, values: np.ndarray) -> tuple
     return black, white
 
 
-def ranged(
+def apply_range(
     request: Request,
     source: Source,
     limits: tuple[float, float],
@@ -69,18 +69,18 @@ def ranged(
     """
     low, high = limits
     slack = ROUNDING * (high - low)
-    there = available.reshape(-1, *[1] * (values.ndim - 1))
-    wrong = there & ~((values >= low - slack) & (values <= high + slack))
+    mask = available.reshape(-1, *[1] * (values.ndim - 1))
+    wrong = mask & ~((values >= low - slack) & (values <= high + slack))
     if wrong.any():
         row, index = np.argwhere(wrong.reshape(len(wrong), -1))[0]
-        thing = request.thing(source, index if len(request.names) > 1 else 0)
+        origin = request.describe_origin(source, index if len(request.names) > 1 else 0)
         pixel = values[row].reshape(-1)[index]
         raise DataError(
-            f"{request.where}: {thing} has a pixel of {pixel:g} in row {row} ({FIRST}), outside of value_range: "
+            f"{request.where}: {origin} has a pixel of {pixel:g} in row {row} ({FIRST}), outside of value_range: "
             f"[{low:g}, {high:g}], which is what is black and what is white."
         )
     if values.dtype != np.uint8:
-        values = np.where(there, values, low).astype(np.float32).clip(low, high)
+        values = np.where(mask, values, low).astype(np.float32).clip(low, high)
         if low >= 0 and high <= 255 and (values == np.floor(values)).all():
             values = values.astype(np.uint8)
     values = np.require(values, requirements=["C", "W"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .attributes import ALPHABETS, ATTRIBUTES
-from .celeba import CelebA, CelebAConfig
+from .celeba import CelebA
+from .config import CelebAConfig
 from .standin import write_drawings
 
 __all__ = ["ALPHABETS", "ATTRIBUTES", "CelebA", "CelebAConfig", "write_drawings"]

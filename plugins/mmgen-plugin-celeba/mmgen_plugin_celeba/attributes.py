@@ -40,7 +40,7 @@ def sentence(present: Sequence[bool] | np.ndarray) -> str:
     return text
 
 
-def padded(text: str, draw: np.random.Generator) -> str:
+def pad_text(text: str, draw: np.random.Generator) -> str:
     """The text among asterisks, 256 characters in all; it starts at a place drawn uniformly from 0 … 254 − its length.
 
     A text of 255 or 256 characters starts at 0, as the published rule has no place to draw then.
@@ -52,19 +52,20 @@ def padded(text: str, draw: np.random.Generator) -> str:
 def texts(present: np.ndarray, seed: int) -> list[str]:
     """One text per row of ``[N, 40]``, with start places drawn once from the seed, in the order of the rows."""
     draw = np.random.default_rng(seed)
-    return [padded(sentence(row), draw) for row in present]
+    return [pad_text(sentence(row), draw) for row in present]
 
 
-def encoded(text: Sequence[str], letters: int) -> np.ndarray:
-    """Codes ``[N, 256]`` (uint8) of texts of that length in the alphabet of 71 or 41 letters; an unknown letter is a
-    KeyError.
+def encode_texts(text: Sequence[str], letters: int) -> np.ndarray:
+    """Codes ``[N, 256]`` (uint8) of texts of that length in the alphabet of 71 or 41 letters.
+
+    An unknown letter is a KeyError.
     """
     code = {
         ord(letter): place for place, letter in reversed(list(enumerate(ALPHABETS[letters])))
     }  # of two places, the first counts
-    known = np.full(128, 255, dtype=np.uint8)
-    known[list(code)] = list(code.values())
-    return known[np.frombuffer("".join(text).encode("ascii"), dtype=np.uint8)].reshape(len(text), LENGTH)
+    codes = np.full(128, 255, dtype=np.uint8)
+    codes[list(code)] = list(code.values())
+    return codes[np.frombuffer("".join(text).encode("ascii"), dtype=np.uint8)].reshape(len(text), LENGTH)
 
 
 def unknown_letter(text: str, letters: int) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmgen import DataError
+from mmgen.errors import first_line
 from mmgen_plugin_vision import torchvision
 
 IMAGES = "img_align_celeba"
@@ -26,19 +27,21 @@ class Files:
     stand_in: bool
 
 
-def _list(folder: Path, name: str) -> Path | None:
+def _find_list(folder: Path, name: str) -> Path | None:
     """The list as CSV, or as the text file that CelebA's authors publish."""
     return next((path for ending in (".csv", ".txt") if (path := folder / (name + ending)).is_file()), None)
 
 
-def _home(root: Path) -> Path | None:
+def _find_home(root: Path) -> Path | None:
     """The folder itself, or the one within it that torchvision or Sutter et al. 2021 make."""
-    return next((folder for folder in (root, root / "celeba", root / "CelebA") if _list(folder, ATTRIBUTES_FILE)), None)
+    return next(
+        (folder for folder in (root, root / "celeba", root / "CelebA") if _find_list(folder, ATTRIBUTES_FILE)), None
+    )
 
 
 def is_there(root: Path) -> bool:
     """Whether CelebA's list of attributes is below ``root``, as after a download."""
-    return _home(root) is not None
+    return _find_home(root) is not None
 
 
 def find_files(root: Path) -> Files:
@@ -47,21 +50,21 @@ def find_files(root: Path) -> Files:
     Raises:
         DataError: One of them is not there.
     """
-    wanted = f"{IMAGES}/, {ATTRIBUTES_FILE}.csv (or .txt) and {PARTITION_FILE}.csv (or .txt)"
+    contents = f"{IMAGES}/, {ATTRIBUTES_FILE}.csv (or .txt) and {PARTITION_FILE}.csv (or .txt)"
     if not root.is_dir():
-        raise DataError(f"dataset.root: there is no folder {root}; it should hold {wanted}.")
-    home = _home(root)
+        raise DataError(f"dataset.root: there is no folder {root}; it should hold {contents}.")
+    home = _find_home(root)
     if home is None:
-        raise DataError(f"{root} has no {ATTRIBUTES_FILE}.csv or .txt; it should hold {wanted}, see {PAGE}.")
-    attributes, partition = _list(home, ATTRIBUTES_FILE), _list(home, PARTITION_FILE)
+        raise DataError(f"{root} has no {ATTRIBUTES_FILE}.csv or .txt; it should hold {contents}, see {PAGE}.")
+    attributes, partition = _find_list(home, ATTRIBUTES_FILE), _find_list(home, PARTITION_FILE)
     if attributes is None or partition is None:
-        raise DataError(f"{home} has no {PARTITION_FILE}.csv or .txt; it should hold {wanted}, see {PAGE}.")
+        raise DataError(f"{home} has no {PARTITION_FILE}.csv or .txt; it should hold {contents}, see {PAGE}.")
     images = home / IMAGES
     if not images.is_dir():
         unpack = (
             f"unpack {IMAGES}.zip there"
             if (home / f"{IMAGES}.zip").is_file()
-            else f"it should hold {wanted}, see {PAGE}"
+            else f"it should hold {contents}, see {PAGE}"
         )
         raise DataError(f"{home} has no folder {IMAGES} with the aligned images; {unpack}.")
     if (images / IMAGES).is_dir():  # as some archives unpack
@@ -83,8 +86,7 @@ def download(root: Path) -> None:
     try:
         celeba(str(root), split="all", target_type="attr", download=True)
     except Exception as error:  # of sockets, of gdown, of Google's quota, of archives: the way out is the same
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
         raise DataError(
-            f"CelebA could not be downloaded ({reason}); get {IMAGES}.zip, {ATTRIBUTES_FILE}.txt and "
+            f"CelebA could not be downloaded ({first_line(error)}); get {IMAGES}.zip, {ATTRIBUTES_FILE}.txt and "
             f"{PARTITION_FILE}.txt from {PAGE} by hand, and put them into {root / 'celeba'}, the archive unpacked."
         ) from error

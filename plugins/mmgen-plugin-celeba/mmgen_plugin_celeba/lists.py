@@ -41,18 +41,19 @@ def read_partition(path: Path, images: dict[str, int], source: Path) -> np.ndarr
 
 
 def read_text(path: Path, images: dict[str, int], source: Path, present: np.ndarray, letters: int) -> list[str]:
-    """The text of every image of ``source``, in its order; ``present`` are the attributes, by which texts of other
-    images are noticed.
+    """The text of every image of ``source``, in its order.
+
+    ``present`` are the attributes, by which texts of other images are noticed.
     """
     rows = _read(path, ("text",), lambda cells: _text(cells[0], letters))
     _same_images(path, rows, source, images)
     names = [name.replace("_", " ").lower() for name in ATTRIBUTES]
     for (image, line), truth in zip(images.items(), present):
-        said = rows[image][1].strip(PAD)
-        strange = set(said.split(", ") if said else []) - {name for name, is_there in zip(names, truth) if is_there}
-        if strange:
+        text = rows[image][1].strip(PAD)
+        foreign = set(text.split(", ") if text else []) - {name for name, is_there in zip(names, truth) if is_there}
+        if foreign:
             raise DataError(
-                f"Line {rows[image][0]} of {path} says {min(strange)!r} of {image}, which line {line} of {source} "
+                f"Line {rows[image][0]} of {path} says {min(foreign)!r} of {image}, which line {line} of {source} "
                 f"does not: by that it is {sentence(truth)!r}."
             )
     return [rows[image][1] for image in images]
@@ -145,9 +146,9 @@ def _txt_lines(path: Path, file: Iterator[str], columns: tuple[str, ...]) -> Ite
 def _check_names(path: Path, line: int, names: list[str], expected: tuple[str, ...]) -> None:
     for place, name in enumerate(expected):
         if place >= len(names) or names[place] != name:
-            found = repr(names[place]) if place < len(names) else "nothing"
+            actual = repr(names[place]) if place < len(names) else "nothing"
             raise DataError(
-                f"Line {line} of {path} has {found} as the name of column {place + 1}; {name!r} belongs there."
+                f"Line {line} of {path} has {actual} as the name of column {place + 1}; {name!r} belongs there."
             )
     if len(names) > len(expected):
         raise DataError(f"Line {line} of {path} names {len(names)} columns; there should be {len(expected)}.")

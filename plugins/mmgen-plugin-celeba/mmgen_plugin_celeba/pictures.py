@@ -24,8 +24,8 @@ def read_images(folder: Path, images: Sequence[str], source: Path) -> np.ndarray
     Raises:
         DataError: An image that ``source`` lists is missing, damaged, or of another size.
     """
-    there = set(os.listdir(folder))  # noqa: PTH208 — of 200,000 files, names are enough
-    missing = next((image for image in images if image not in there), None)
+    names = set(os.listdir(folder))  # noqa: PTH208 — of 200,000 files, names are enough
+    missing = next((image for image in images if image not in names), None)
     if missing is not None:
         raise DataError(f"{folder} has no {missing}, which {source} lists.")
     pixels = np.empty((len(images), 3, SIDE, SIDE), dtype=np.uint8)

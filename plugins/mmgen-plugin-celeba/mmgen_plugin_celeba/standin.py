@@ -16,11 +16,10 @@ from .files import ATTRIBUTES_FILE, IMAGES, MARKER, PARTITION_FILE, TEXT_FILE
 
 
 def write_drawings(folder: Path, count: int, seed: int) -> None:
-    """Draw ``count`` faces into ``folder``: images of 178×218, the three lists as CSV, and the mark that they are
-    drawings.
+    """Draw ``count`` faces into ``folder``, in the layout of CelebA.
 
-    The first eight tenths are partition 0, the next tenth is partition 1, the rest is partition 2. Face i depends on
-    the seed and on i only.
+    There are images of 178×218, the three lists as CSV, and the mark that they are drawings. The first eight tenths are
+    partition 0, the next tenth is partition 1, the rest is partition 2. Face i depends on the seed and on i only.
     """
     (folder / IMAGES).mkdir(parents=True)
     (folder / MARKER).write_text("Faces drawn from their attributes, not photographs.\n", encoding="utf-8")

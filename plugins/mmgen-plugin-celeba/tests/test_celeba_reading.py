@@ -13,7 +13,7 @@ from pydantic import ValidationError
 import mmgen
 from mmgen.testing import check_dataset
 from mmgen_plugin_celeba import ALPHABETS, ATTRIBUTES, CelebA, CelebAConfig
-from mmgen_plugin_celeba.attributes import encoded
+from mmgen_plugin_celeba.attributes import encode_texts
 
 LETTERS_71 = [*string.ascii_lowercase, *"0123456789", *"-,;.!?:'\"/\\|_@#$%^&*~`+-=<>()[]{}", " ", "\n"]
 LETTERS_41 = [*string.ascii_lowercase, *"0123456789", ",", '"', " ", "*", "\n"]
@@ -142,7 +142,7 @@ def test_the_schema():
     assert text.weight == 16
     assert (text.shape, text.network, text.alphabet) == ((256,), "resnet", ALPHABETS[71])
     assert len(CelebA(CelebAConfig(alphabet=41)).modalities()["text"].alphabet) == 41
-    code = encoded(["male, young".center(256, "*")], 71)[0]
+    code = encode_texts(["male, young".center(256, "*")], 71)[0]
     assert text.cells(code) == ["male, young"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgen_plugin_celeba import ALPHABETS
-from mmgen_plugin_celeba.attributes import encoded, padded, sentence, texts
+from mmgen_plugin_celeba.attributes import encode_texts, pad_text, sentence, texts
 
 LETTERS_71 = [*string.ascii_lowercase, *"0123456789", *"-,;.!?:'\"/\\|_@#$%^&*~`+-=<>()[]{}", " ", "\n"]
 LETTERS_41 = [*string.ascii_lowercase, *"0123456789", ",", '"', " ", "*", "\n"]
@@ -20,7 +20,7 @@ LETTERS_41 = [*string.ascii_lowercase, *"0123456789", ",", '"', " ", "*", "\n"]
 def test_the_text_follows_the_published_rule(published_text, row, seed):
     attributes = published_text(row)
     assert sentence(row) == attributes
-    text = padded(attributes, np.random.default_rng(seed))
+    text = pad_text(attributes, np.random.default_rng(seed))
     assert len(text) == 256
     start = text.index(attributes) if attributes else 0
     assert text == "*" * start + attributes + "*" * (256 - start - len(attributes))
@@ -32,7 +32,7 @@ def test_the_text_follows_the_published_rule(published_text, row, seed):
 )
 def test_every_start_is_drawn_and_no_other(length, starts):
     draw = np.random.default_rng(0)
-    drawn = [padded("a" * length, draw) for _ in range(200)]
+    drawn = [pad_text("a" * length, draw) for _ in range(200)]
     assert {text.index("a") for text in drawn} == starts
     assert {len(text) for text in drawn} == {256}
 
@@ -45,6 +45,6 @@ def test_the_alphabets():
     for letters, alphabet in ALPHABETS.items():
         assert set(everything) < set(alphabet)
         line = "".join(alphabet).ljust(256, "*")
-        assert encoded([line], letters)[0].tolist() == [
+        assert encode_texts([line], letters)[0].tolist() == [
             alphabet.index(letter) for letter in line
         ]  # the second '-' has the code of the first

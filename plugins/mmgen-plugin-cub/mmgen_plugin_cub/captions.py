@@ -35,7 +35,7 @@ class Writer:
         """What the bird has, in a random order."""
         species, one_of = self.species, self.one_of
         wings = self.colour(species.wings)
-        have = {
+        phrases = {
             "crown": f"a {self.colour(species.crown)} {one_of(*_PLACES['crown'])}",
             "wings": one_of(f"{wings} wings", f"{wings} wings", f"wings that are {wings}", f"{wings} primaries"),
             "belly": f"a {self.colour(species.belly)} {one_of(*_PLACES['belly'])}",
@@ -63,10 +63,10 @@ class Writer:
             "ring": 0.3,
             "marks": 0.3,
         }
-        told = [have[name] for name, share in shares.items() if have[name] and self.draw.random() < share] or [
-            have["wings"]
-        ]
-        return [told[i] for i in self.draw.permutation(len(told))][:4]
+        mentioned = [
+            phrases[name] for name, share in shares.items() if phrases[name] and self.draw.random() < share
+        ] or [phrases["wings"]]
+        return [mentioned[i] for i in self.draw.permutation(len(mentioned))][:4]
 
     def caption(self) -> str:
         """One sentence in lower case, which always names the colour of the whole bird."""

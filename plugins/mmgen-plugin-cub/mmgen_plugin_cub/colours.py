@@ -54,26 +54,27 @@ def _ends(word: str) -> bool:
     return word in _ENDS or word in _LABEL_OF or not word[0].isalnum()
 
 
-def named_colours(words: Sequence[str]) -> dict[str, int]:
-    """What one caption (in words, lower case) says: label to the code of a colour in :data:`COLOURS`, for the parts
-    whose colour it names.
+def find_colours(words: Sequence[str]) -> dict[str, int]:
+    """Label to the code of a colour in :data:`COLOURS`, for the parts whose colour a caption names.
+
+    The caption is given in words, in lower case.
     """
-    named: dict[str, int] = {}
+    codes: dict[str, int] = {}
     for place, word in enumerate(words):
         label = _LABEL_OF.get(word)
-        if label is None or label in named:
+        if label is None or label in codes:
             continue
         start = place
         while start and not _ends(words[start - 1]):
             start -= 1
         colours = [_COLOUR_OF[before] for before in words[start:place] if before in _COLOUR_OF]
-        colours = colours or _said_of(words[place + 1 :])
+        colours = colours or _colours_after(words[place + 1 :])
         if colours:
-            named[label] = colours[0]
-    return named
+            codes[label] = colours[0]
+    return codes
 
 
-def _said_of(words: Sequence[str]) -> list[int]:
+def _colours_after(words: Sequence[str]) -> list[int]:
     """The colours in ``that is <colour> …``, up to the end of the phrase."""
     words = words[1:] if words[:1] == ["that"] else words
     if not words or words[0] not in _IS:
@@ -97,16 +98,17 @@ def label_captions(captions: Sequence[Sequence[str]], images: Sequence[int]) -> 
         captions: In words.
         images: The number of each caption's image.
     """
-    named = [named_colours(words) for words in captions]
+    mentions = [find_colours(words) for words in captions]
     votes: dict[tuple[int, str], Counter[int]] = {}
-    for image, colours in zip(images, named):
+    for image, colours in zip(images, mentions):
         for label, colour in colours.items():
             votes.setdefault((image, label), Counter())[colour] += 1
     # Counter.most_common keeps the order of first occurrence among equals.
     agreed = {key: counter.most_common(1)[0][0] for key, counter in votes.items()}
     return {
         label: np.array(
-            [agreed[image, label] if label in colours else -1 for image, colours in zip(images, named)], dtype=np.int64
+            [agreed[image, label] if label in colours else -1 for image, colours in zip(images, mentions)],
+            dtype=np.int64,
         )
         for label in PARTS
     }

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from mmgen import DataError, MmgenError, track
+from mmgen.errors import first_line
 
 URL = "http://www.robots.ox.ac.uk/~yshi/mmdgm/datasets/cub.zip"
 CAPTIONS = {"train": "text_trainvalclasses.txt", "test": "text_testclasses.txt"}  # of each folder of pictures
@@ -34,7 +35,7 @@ class Pictures:
     classes: tuple[str, ...]
 
 
-def _home(root: Path) -> Path | None:
+def _find_home(root: Path) -> Path | None:
     """``root``, or ``cub`` in it: the one that has captions."""
     places = (root, root / "cub")
     return next((place for place in places if any((place / name).is_file() for name in CAPTIONS.values())), None)
@@ -42,19 +43,19 @@ def _home(root: Path) -> Path | None:
 
 def is_there(root: Path) -> bool:
     """Whether there are captions in ``root``, as after a download."""
-    return _home(root) is not None
+    return _find_home(root) is not None
 
 
 def find_folder(root: Path) -> Path:
     """The folder that has the captions; none is a sentence."""
-    if home := _home(root):
+    if home := _find_home(root):
         return home
-    what = (
+    problem = (
         f"There is no folder {root}"
         if not root.is_dir()
         else f"Neither {root} nor a folder cub in it has {' or '.join(CAPTIONS.values())}"
     )
-    raise DataError(f"{what}; unpack {URL} there (it makes the folder cub), or say dataset.download=true.")
+    raise DataError(f"{problem}; unpack {URL} there (it makes the folder cub), or say dataset.download=true.")
 
 
 def fetch(root: Path) -> None:
@@ -69,10 +70,9 @@ def fetch(root: Path) -> None:
     except MmgenError:  # no torchvision: said already
         raise
     except Exception as error:  # networks, servers and archives fail in many ways
-        reason = (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
         raise DataError(
-            f"{URL} could not be fetched ({reason}); download it with a browser, unpack it in {root}, and leave out "
-            "dataset.download."
+            f"{URL} could not be fetched ({first_line(error)}); download it with a browser, unpack it in {root}, "
+            "and leave out dataset.download."
         ) from error
 
 
@@ -98,24 +98,26 @@ def read_captions(path: Path) -> list[str]:
 
 def find_pictures(folder: Path) -> dict[str, Pictures]:
     """The pictures of ``train`` and ``test``."""
-    found = {side: _pictures(folder / side) for side in CAPTIONS}
-    both = sorted(set(found["train"].classes) & set(found["test"].classes))
-    if both:
+    sides = {side: _find_pictures(folder / side) for side in CAPTIONS}
+    shared = sorted(set(sides["train"].classes) & set(sides["test"].classes))
+    if shared:
         raise DataError(
-            f"The class {both[0]} is in {found['train'].folder} and in {found['test'].folder}; a class belongs in "
+            f"The class {shared[0]} is in {sides['train'].folder} and in {sides['test'].folder}; a class belongs in "
             "one of them, since the split is by class."
         )
-    seen: dict[str, Path] = {}
-    for path in (path for side in found.values() for path in side.paths):
-        other = seen.setdefault(path.stem, path)  # official names begin with the class and end in a number of their own
+    by_name: dict[str, Path] = {}
+    for path in (path for side in sides.values() for path in side.paths):
+        other = by_name.setdefault(
+            path.stem, path
+        )  # official names begin with the class and end in a number of their own
         if other is not path:
             raise DataError(
                 f"{path} has the same name as {other}; a picture is there once, in the folder of its class."
             )
-    return found
+    return sides
 
 
-def _pictures(folder: Path) -> Pictures:
+def _find_pictures(folder: Path) -> Pictures:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}; it should hold one folder of pictures per class.")
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
@@ -123,12 +125,14 @@ def _pictures(folder: Path) -> Pictures:
         raise DataError(f"{folder} has no folders; it should hold one folder of pictures per class.")
     paths: list[Path] = []
     for name in classes:
-        own = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
-        if not own:
+        members = sorted(
+            path for path in (folder / name).iterdir() if path.suffix.lower() in ENDINGS and path.is_file()
+        )
+        if not members:
             raise DataError(
                 f"The folder {folder / name} has no pictures ({', '.join(ENDINGS)}); a class has at least one."
             )
-        paths += own
+        paths += members
     return Pictures(folder, tuple(paths), tuple(path.parent.name for path in paths))
 
 
@@ -141,7 +145,7 @@ def check_pairs(captions: Sequence[Sequence[str]], file: Path, pictures: Picture
         )
 
 
-def read_pictures(paths: Sequence[Path], what: str) -> tuple[np.ndarray, list[str]]:
+def read_pictures(paths: Sequence[Path], title: str) -> tuple[np.ndarray, list[str]]:
     """Pictures as ``uint8 [n, 3, 64, 64]``, and a fingerprint of each file.
 
     They are resized straight to 64×64 with Pillow's bilinear filter (averaging where it reduces), without cropping: the
@@ -149,7 +153,7 @@ def read_pictures(paths: Sequence[Path], what: str) -> tuple[np.ndarray, list[st
     """
     pixels = np.empty((len(paths), 3, SIDE, SIDE), dtype=np.uint8)
     prints = []
-    for row, path in enumerate(track(paths, what)):
+    for row, path in enumerate(track(paths, title)):
         try:
             with path.open("rb") as file:
                 prints.append(hashlib.file_digest(file, "sha256").hexdigest())

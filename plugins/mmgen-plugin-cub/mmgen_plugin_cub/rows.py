@@ -20,9 +20,7 @@ from .tokens import encode
 
 @dataclass(frozen=True)
 class Chosen:
-    """The pictures that a configuration uses, and for each its class, whether it is of the test classes, and its place
-    in the files.
-    """
+    """The pictures that a configuration uses, with class, kind of class (tested or not) and place in the files."""
 
     paths: tuple[Path, ...]
     classes: np.ndarray
@@ -30,22 +28,22 @@ class Chosen:
     place: np.ndarray
 
 
-def choose(folder: Path, config: CubConfig, captions: Mapping[str, Sequence[Sequence[str]]]) -> Chosen:
+def choose_pictures(folder: Path, config: CubConfig, captions: Mapping[str, Sequence[Sequence[str]]]) -> Chosen:
     """All pictures, those of the training classes, or as many as asked for, spread evenly over the files.
 
     Raises:
         DataError: Folders, pictures and lines of captions do not go together.
     """
-    found = find_pictures(folder)
+    sides_pictures = find_pictures(folder)
     for side, name in CAPTIONS.items():
-        check_pairs(captions[side], folder / name, found[side])
+        check_pairs(captions[side], folder / name, sides_pictures[side])
     sides = ("train", "test") if config.split == "classes" else ("train",)
-    paths = [path for side in sides for path in found[side].paths]
-    classes = np.unique([name for side in sides for name in found[side].classes], return_inverse=True)[1]
-    tested = np.array([side == "test" for side in sides for _ in found[side].paths])
+    paths = [path for side in sides for path in sides_pictures[side].paths]
+    classes = np.unique([name for side in sides for name in sides_pictures[side].classes], return_inverse=True)[1]
+    is_test = np.array([side == "test" for side in sides for _ in sides_pictures[side].paths])
     count = min(len(paths), config.max_images or len(paths))
     place = np.arange(count) * len(paths) // count
-    return Chosen(tuple(paths[i] for i in place), classes[place], tested[place], place)
+    return Chosen(tuple(paths[i] for i in place), classes[place], is_test[place], place)
 
 
 def read_rows(
@@ -59,19 +57,19 @@ def read_rows(
         captions: In words, of ``train`` and ``test``.
         alphabet: Of the codes.
     """
-    chosen = choose(folder, config, captions)
+    chosen = choose_pictures(folder, config, captions)
     pixels, prints = read_pictures(chosen.paths, "reading pictures")
     copies = np.unique(prints, return_inverse=True)[1]
     groups = chosen.classes if config.split == "classes" else copies  # copies of one picture are on one side
     image = np.repeat(np.arange(len(pixels)), PER_IMAGE)
     lines = (chosen.place[:, None] * PER_IMAGE + np.arange(PER_IMAGE)).reshape(-1)
-    every = [*captions["train"], *captions["test"]]
-    told = [every[line] for line in lines]
-    labels = label_captions(told, image.tolist())
+    all_captions = [*captions["train"], *captions["test"]]
+    chosen_captions = [all_captions[line] for line in lines]
+    labels = label_captions(chosen_captions, image.tolist())
     table = Table.of(
         {
             "image": Indexed(torch.from_numpy(pixels), torch.from_numpy(image)),
-            "caption": torch.from_numpy(encode(told, alphabet, config.mask_padding)),
+            "caption": torch.from_numpy(encode(chosen_captions, alphabet, config.mask_padding)),
         },
         labels={label: torch.from_numpy(codes) for label, codes in labels.items()},
         rows=torch.from_numpy(lines),
@@ -90,10 +88,10 @@ def read_rows(
     }, facts
 
 
-def _split(groups: np.ndarray, tested: np.ndarray, config: CubConfig) -> dict[str, np.ndarray]:
+def _split(groups: np.ndarray, is_test: np.ndarray, config: CubConfig) -> dict[str, np.ndarray]:
     """The pictures of each side; groups (classes, or copies of one picture) stay whole."""
     if config.split == "train-classes":
         return split_rows(len(groups), test=0.1, val=config.val_fraction, seed=config.seed, groups=groups)
-    seen = np.flatnonzero(~tested)
-    parts = split_rows(len(seen), test=0.0, val=config.val_fraction, seed=config.seed, groups=groups[seen])
-    return {"train": seen[parts["train"]], "val": seen[parts["val"]], "test": np.flatnonzero(tested)}
+    training = np.flatnonzero(~is_test)
+    sides = split_rows(len(training), test=0.0, val=config.val_fraction, seed=config.seed, groups=groups[training])
+    return {"train": training[sides["train"]], "val": training[sides["val"]], "test": np.flatnonzero(is_test)}

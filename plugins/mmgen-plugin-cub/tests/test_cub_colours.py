@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmgen_plugin_cub.colours import COLOURS, label_captions, named_colours
+from mmgen_plugin_cub.colours import COLOURS, find_colours, label_captions
 from mmgen_plugin_cub.tokens import tokens
 
 
@@ -31,7 +31,7 @@ from mmgen_plugin_cub.tokens import tokens
     ],
 )
 def test_colours_next_to_their_parts(caption, named):
-    assert {label: COLOURS[code] for label, code in named_colours(tokens(caption)).items()} == named
+    assert {label: COLOURS[code] for label, code in find_colours(tokens(caption)).items()} == named
 
 
 def test_most_captions_of_an_image_decide_and_only_those_that_name_the_part_have_it():

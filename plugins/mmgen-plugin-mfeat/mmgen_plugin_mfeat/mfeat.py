@@ -58,8 +58,9 @@ class MultipleFeatures(Dataset):
         return [*find_files(root).values(), root / MARKER]
 
     def splits(self) -> Splits:
-        """Stratified by digit; rows with identical features in all six sets (the published data have six such pairs)
-        stay together.
+        """Stratified by digit; rows with identical features in all six sets stay together.
+
+        The published data have six such pairs.
         """
         config = self.config
         root = find_root(config.root)
@@ -79,7 +80,7 @@ class MultipleFeatures(Dataset):
             strata=digits,
         )
         simulated = (root / MARKER).exists()
-        what = "made-up digits in the layout of" if simulated else "handwritten digits,"
+        material = "made-up digits in the layout of" if simulated else "handwritten digits,"
         train, val, test = (table.select(torch.from_numpy(sides[side])) for side in ("train", "val", "test"))
         return Splits(
             train,
@@ -87,7 +88,7 @@ class MultipleFeatures(Dataset):
             test,
             Provenance(
                 "simulated" if simulated else "real",
-                f"{len(table)} {what} UCI Multiple Features, six feature sets",
+                f"{len(table)} {material} UCI Multiple Features, six feature sets",
                 str(root),
             ),
             labels={"digit": CLASSES},
@@ -96,7 +97,8 @@ class MultipleFeatures(Dataset):
 
     @classmethod
     def toy(cls) -> MultipleFeatures:
-        """120 made-up digits with the same six modalities, in files of the same layout that last as long as the
-        process.
+        """120 simulated digits with the same six modalities.
+
+        They are in files of the same layout that last as long as the process.
         """
         return cls(MultipleFeaturesConfig(root=toy_folder()))

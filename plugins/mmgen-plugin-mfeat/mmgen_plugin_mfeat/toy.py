@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+
+from mmgen.data.temporary import process_folder
 
 from .files import FEATURES, MARKER
 
@@ -20,8 +19,7 @@ def toy_folder(per_digit: int = 12) -> Path:
     Every digit has a random prototype in each feature set, to which a style of two values, shared by the six sets, and
     noise are added.
     """
-    folder = Path(tempfile.mkdtemp(prefix="mmgen-mfeat-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = process_folder("mmgen-mfeat-")
     draw = np.random.default_rng(0)
     digits = np.repeat(np.arange(10), per_digit)
     style = draw.normal(size=(len(digits), 2))

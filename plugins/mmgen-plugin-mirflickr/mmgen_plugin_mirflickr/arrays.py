@@ -8,15 +8,14 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from mmgen import DataError
+from mmgen.data.npy import read_npy, unreadable
 
 from .pictures import FEATURES, TAGS
-
-MAGIC = b"\x93NUMPY"  # how an .npy file begins; numpy would take an archive as well, and leave it open
 
 
 def read_features(path: Path) -> np.ndarray:
     """Features ``[n, 3857]``, memory-mapped."""
-    values = _load(path, mapped=True)
+    values = read_npy(path, mapped=True)
     if values.ndim != 2 or values.shape[1] != FEATURES or values.dtype.kind != "f" or not len(values):
         raise DataError(
             f"{path} holds {list(values.shape)} of {values.dtype}; it should be [pictures, {FEATURES}] of numbers."
@@ -26,7 +25,7 @@ def read_features(path: Path) -> np.ndarray:
 
 def read_labels(path: Path, count: int) -> np.ndarray:
     """Labels 0 and 1, int64 ``[n, count]``."""
-    values = _load(path)
+    values = read_npy(path)
     if values.ndim != 2 or values.shape[1] != count or values.dtype.kind not in "fiub":
         raise DataError(
             f"{path} holds {list(values.shape)} of {values.dtype}; it should be [pictures, {count}] of 0 and 1."
@@ -41,7 +40,7 @@ def read_labels(path: Path, count: int) -> np.ndarray:
 
 def read_rows(path: Path, count: int) -> np.ndarray:
     """Row numbers below ``count``, each once, sorted int64 ``[n]``."""
-    values = _load(path).reshape(-1)
+    values = read_npy(path).reshape(-1)
     if values.dtype.kind not in "fiu" or not np.array_equal(values, np.round(values)) or not len(values):
         raise DataError(
             f"{path} holds [{len(values)}] of {values.dtype}; it should be a list of whole numbers, one per picture."
@@ -56,14 +55,15 @@ def read_rows(path: Path, count: int) -> np.ndarray:
 
 
 def read_tags(path: Path) -> csr_matrix:
-    """Tags of every picture, sparse ``[n, 2000]``, from an archive of ``data``, ``indices``, ``indptr`` and
-    ``shape``.
+    """Tags of every picture, sparse ``[n, 2000]``.
+
+    The file is an archive of ``data``, ``indices``, ``indptr`` and ``shape``.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in ("data", "indices", "indptr", "shape") if name in archive}
     except Exception as error:  # whatever half an archive makes of itself
-        raise _unreadable(path, error, "archive of arrays") from error
+        raise unreadable(path, error, "archive of arrays") from error
     if missing := [name for name in ("data", "indices", "indptr", "shape") if name not in content]:
         raise DataError(
             f"{path} has no array {' and no '.join(missing)}; a sparse matrix has data, indices, indptr and shape."
@@ -83,19 +83,3 @@ def read_tags(path: Path) -> csr_matrix:
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix
-
-
-def _load(path: Path, mapped: bool = False) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise ValueError("not an .npy file")
-        return np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
-    except Exception as error:  # whatever half a file makes of itself
-        raise _unreadable(path, error, ".npy file of numbers") from error
-
-
-def _unreadable(path: Path, error: Exception, what: str) -> DataError:
-    if isinstance(error, OSError) and error.strerror:
-        return DataError(f"{path} cannot be read: {error.strerror}.")
-    return DataError(f"{path} is truncated, damaged, or no {what}; copy it again.")

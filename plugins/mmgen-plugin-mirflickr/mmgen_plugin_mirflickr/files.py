@@ -43,7 +43,7 @@ def find_files(root: Path | None, split: int, unlabelled: bool) -> Files | None:
     """
     if root is None:
         return None
-    texts = [root / "text" / f"text_all_{TAGS}_{part}.npz" for part in ("labelled", "unlabelled")[: 1 + unlabelled]]
+    texts = [root / "text" / f"text_all_{TAGS}_{group}.npz" for group in ("labelled", "unlabelled")[: 1 + unlabelled]]
     splits = [root / "splits" / f"{name}_indices_{split}.npy" for name in PARTS.values()]
     for path in (root / "labels.npy", root / "text" / "vocab.txt", *texts, *splits):
         if not path.is_file():
@@ -52,11 +52,11 @@ def find_files(root: Path | None, split: int, unlabelled: bool) -> Files | None:
                 "flickr_data.tar.gz."
             )
     images = {}
-    for part in ("labelled", "unlabelled")[: 1 + unlabelled]:
-        images[part] = tuple(sorted((root / "image" / part).glob("combined-*.npy")))
-        if not images[part]:
-            raise DataError(f"dataset.root: there is no file combined-*.npy in {root / 'image' / part}.")
-    _follow(images.get("unlabelled", ()))
+    for group in ("labelled", "unlabelled")[: 1 + unlabelled]:
+        images[group] = tuple(sorted((root / "image" / group).glob("combined-*.npy")))
+        if not images[group]:
+            raise DataError(f"dataset.root: there is no file combined-*.npy in {root / 'image' / group}.")
+    _check_order(images.get("unlabelled", ()))
     return Files(
         root / "labels.npy",
         root / "text" / "vocab.txt",
@@ -90,21 +90,21 @@ def read_collection(files: Files) -> Collection:
     """
     labels = read_labels(files.labels, CONCEPTS)
     labelled = Pictures([read_features(path) for path in files.labelled], read_tags(files.labelled_tags))
-    _not_twice(files.labelled, labelled)
+    _check_copies(files.labelled, labelled)
     folder = files.labelled[0].parent
-    for count, what in (
+    for count, place in (
         (len(labelled), f"the {len(files.labelled)} files of {folder}"),
         (labelled.tags.shape[0], str(files.labelled_tags)),
     ):
         if count != len(labels):
             raise DataError(
-                f"There are {count:,} pictures in {what} and {len(labels):,} in {files.labels}; row n is one picture "
+                f"There are {count:,} pictures in {place} and {len(labels):,} in {files.labels}; row n is one picture "
                 "in each, so a file is missing, or another one's."
             )
     unlabelled = None
     if files.unlabelled_tags:
         unlabelled = Pictures([read_features(path) for path in files.unlabelled], read_tags(files.unlabelled_tags))
-        _not_twice(files.unlabelled, unlabelled)
+        _check_copies(files.unlabelled, unlabelled)
         last, total = _numbers(files.unlabelled[-1])
         rows, texts = len(unlabelled), unlabelled.tags.shape[0]
         if rows > texts or (last == total and rows != texts):
@@ -112,26 +112,28 @@ def read_collection(files: Files) -> Collection:
                 f"There are {rows:,} pictures in {files.unlabelled[0].parent} and {texts:,} in "
                 f"{files.unlabelled_tags}; row n is one picture in both."
             )
-    parts = {side: read_rows(path, len(labels)) for side, path in zip(PARTS, files.splits)}
-    for (one, first), (two, second) in combinations(zip(files.splits, parts.values()), 2):
-        if len(both := np.intersect1d(first, second)):
+    splits = {side: read_rows(path, len(labels)) for side, path in zip(PARTS, files.splits)}
+    for (first_path, first), (second_path, second) in combinations(zip(files.splits, splits.values()), 2):
+        if len(shared := np.intersect1d(first, second)):
             raise DataError(
-                f"{one} and {two} both name picture {both[0]}; the three parts of a split have none in common."
+                f"{first_path} and {second_path} both name picture {shared[0]}; the three parts of a split have none "
+                "in common."
             )
-    return Collection(labelled, labels, parts, unlabelled)
+    return Collection(labelled, labels, splits, unlabelled)
 
 
 def _numbers(path: Path) -> tuple[int, int]:
     """7 and 100 of ``combined-00007-of-00100.npy``."""
-    found = re.fullmatch(r"combined-(\d+)(?:_\d+)?-of-(\d+)", path.stem)
-    if not found:
+    match = re.fullmatch(r"combined-(\d+)(?:_\d+)?-of-(\d+)", path.stem)
+    if not match:
         raise DataError(f"{path} has an unknown name; files are called combined-00004-of-00100.npy and the like.")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
-def _follow(paths: tuple[Path, ...]) -> None:
-    """Files of unlabelled pictures follow one another, so that row n of their tags is picture n; the last ones may be
-    missing.
+def _check_order(paths: tuple[Path, ...]) -> None:
+    """Check that files of unlabelled pictures follow one another, so that row n of their tags is picture n.
+
+    The last ones may be missing.
     """
     numbers = [_numbers(path)[0] for path in paths]
     for before, after, path in zip(numbers, numbers[1:], paths[1:]):
@@ -143,8 +145,8 @@ def _follow(paths: tuple[Path, ...]) -> None:
         raise DataError(f"There is no combined-00003_1-of-….npy before {paths[0]}; unlabelled pictures begin with it.")
 
 
-def _not_twice(paths: tuple[Path, ...], pictures: Pictures) -> None:
+def _check_copies(paths: tuple[Path, ...], pictures: Pictures) -> None:
     """Whether a file is a copy of another, by its first rows."""
-    for (one, first), (two, second) in combinations(zip(paths, pictures.features), 2):
+    for (first_path, first), (second_path, second) in combinations(zip(paths, pictures.features), 2):
         if first.shape == second.shape and np.array_equal(first[:100], second[:100]):
-            raise DataError(f"{two} holds the same pictures as {one}; copy it again.")
+            raise DataError(f"{second_path} holds the same pictures as {first_path}; copy it again.")

@@ -22,9 +22,10 @@ from mmgen import (
     TagsModality,
     VectorModality,
 )
+from mmgen.data.sides import SIDES
 
 from .files import Files, find_files, read_collection, read_vocabulary
-from .pictures import CONCEPTS, FEATURES, SIDES, TAGS, Collection
+from .pictures import CONCEPTS, FEATURES, TAGS, Collection
 from .simulation import simulate
 
 
@@ -100,22 +101,25 @@ class MirFlickr(Dataset):
         config, files = self.config, self._files()
         if files:
             read_vocabulary(files.vocabulary)
-            made, most = read_collection(files), 25_000 if config.unlabelled is None else config.unlabelled
+            collection, limit = read_collection(files), 25_000 if config.unlabelled is None else config.unlabelled
         else:
-            most = config.pictures * 2 // 5 if config.unlabelled is None else config.unlabelled
-            made = simulate(
-                config.pictures, most * 3 // 2 + 20 if most else 0, config.split, config.seed
+            limit = config.pictures * 2 // 5 if config.unlabelled is None else config.unlabelled
+            collection = simulate(
+                config.pictures, limit * 3 // 2 + 20 if limit else 0, config.split, config.seed
             )  # enough where some are left out
-        further = (
-            np.zeros(0, dtype=np.int64) if made.unlabelled is None else made.unlabelled.tagged(config.min_tags)[:most]
+        unlabelled = (
+            np.zeros(0, dtype=np.int64)
+            if collection.unlabelled is None
+            else collection.unlabelled.find_tagged(config.min_tags)[:limit]
         )
         tables = {
-            side: self._table(made, made.splits[side], further if side == "train" else further[:0]) for side in SIDES
+            side: self._table(collection, collection.splits[side], unlabelled if side == "train" else unlabelled[:0])
+            for side in SIDES
         }
-        sizes = "/".join(f"{len(made.splits[side]):,}" for side in SIDES)
+        sizes = "/".join(f"{len(collection.splits[side]):,}" for side in SIDES)
         summary = (
-            f"{sizes} {'' if files else 'simulated '}labelled pictures of split {config.split}, and {len(further):,} "
-            "unlabelled ones in training"
+            f"{sizes} {'' if files else 'simulated '}labelled pictures of split {config.split}, and "
+            f"{len(unlabelled):,} unlabelled ones in training"
         )
         provenance = (
             Provenance("real", summary, str(config.root))
@@ -129,25 +133,25 @@ class MirFlickr(Dataset):
             tables["test"],
             provenance,
             labels={"concept": concepts},
-            facts={"split": config.split, "unlabelled": len(further)},
+            facts={"split": config.split, "unlabelled": len(unlabelled)},
         )
 
     def _files(self) -> Files | None:
         return find_files(self.config.root, self.config.split, self.config.unlabelled != 0)
 
-    def _table(self, made: Collection, rows: np.ndarray, further: np.ndarray) -> Table:
+    def _table(self, collection: Collection, rows: np.ndarray, unlabelled: np.ndarray) -> Table:
         """Labelled and then unlabelled pictures."""
-        features, tags = made.labelled.gather(rows)
-        labels = made.labels[rows]
-        if made.unlabelled is not None and len(further):
-            more, texts = made.unlabelled.gather(further)
-            features, tags = np.concatenate([features, more]), np.concatenate([tags, texts])
-            labels = np.concatenate([labels, np.full((len(further), CONCEPTS), -1)])
+        features, tags = collection.labelled.gather(rows)
+        labels = collection.labels[rows]
+        if collection.unlabelled is not None and len(unlabelled):
+            more_features, more_tags = collection.unlabelled.gather(unlabelled)
+            features, tags = np.concatenate([features, more_features]), np.concatenate([tags, more_tags])
+            labels = np.concatenate([labels, np.full((len(unlabelled), CONCEPTS), -1)])
         if len(wrong := np.flatnonzero(~np.isfinite(features.sum(1)))):
             where = (
                 f"labelled picture {rows[wrong[0]]}"
                 if wrong[0] < len(rows)
-                else f"unlabelled picture {further[wrong[0] - len(rows)]}"
+                else f"unlabelled picture {unlabelled[wrong[0] - len(rows)]}"
             )
             raise DataError(
                 f"The features of {where} (from 0) in {self.config.root} hold something that is not a finite number."
@@ -162,7 +166,7 @@ class MirFlickr(Dataset):
             },
             available=available,
             labels={"concept": torch.from_numpy(labels)},
-            rows=torch.from_numpy(np.concatenate([rows, len(made.labels) + further])),
+            rows=torch.from_numpy(np.concatenate([rows, len(collection.labels) + unlabelled])),
         )
 
     @classmethod

@@ -13,7 +13,6 @@ GLOBAL, WORDS = 1857, 2000  # GIST and MPEG-7 descriptors, and a histogram of de
 FEATURES = GLOBAL + WORDS
 TAGS = 2000
 CONCEPTS = 38  # 24, and 14 of them in a strict sense
-SIDES = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -29,18 +28,18 @@ class Pictures:
     tags: csr_matrix
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self.features)
+        return sum(len(block) for block in self.features)
 
     def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features float32 ``[n, 3857]`` and tags uint8 ``[n, 2000]`` of sorted ``rows``."""
-        starts = np.cumsum([0, *(len(part) for part in self.features)])
-        picked = [rows[(rows >= start) & (rows < end)] - start for start, end in pairwise(starts)]
-        features = [np.asarray(part[index], dtype=np.float32) for part, index in zip(self.features, picked)]
+        starts = np.cumsum([0, *(len(block) for block in self.features)])
+        block_rows = [rows[(rows >= start) & (rows < end)] - start for start, end in pairwise(starts)]
+        features = [np.asarray(block[index], dtype=np.float32) for block, index in zip(self.features, block_rows)]
         return np.concatenate(features), np.minimum(self.tags[rows].toarray(), 255).astype(np.uint8)
 
-    def tagged(self, least: int) -> np.ndarray:
+    def find_tagged(self, fewest: int) -> np.ndarray:
         """Rows with at least so many tags."""
-        return np.flatnonzero(np.diff(self.tags.indptr)[: len(self)] >= least)
+        return np.flatnonzero(np.diff(self.tags.indptr)[: len(self)] >= fewest)
 
 
 @dataclass(frozen=True)

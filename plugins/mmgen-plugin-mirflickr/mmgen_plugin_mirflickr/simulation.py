@@ -17,8 +17,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from mmgen import track
+from mmgen.data.sides import SIDES
 
-from .pictures import CONCEPTS, GLOBAL, SIDES, TAGS, WORDS, Collection, Pictures
+from .pictures import CONCEPTS, GLOBAL, TAGS, WORDS, Collection, Pictures
 
 LOOSE = 24
 STRICT = CONCEPTS - LOOSE
@@ -41,17 +42,17 @@ def simulate(labelled: int, unlabelled: int, split: int, seed: int) -> Collectio
         seed: Of everything.
     """
     world = _World(np.random.default_rng([seed, 0]))
-    made = [
-        world.pictures(count, np.random.default_rng([seed, 1 + part]))
-        for part, count in enumerate((labelled, unlabelled))
+    groups = [
+        world.pictures(count, np.random.default_rng([seed, 1 + number]))
+        for number, count in enumerate((labelled, unlabelled))
     ]
     order = np.random.default_rng([seed, 2 + split]).permutation(labelled)
-    parts = np.split(order, [labelled * 2 // 5, labelled * 3 // 5])
+    sides = np.split(order, [labelled * 2 // 5, labelled * 3 // 5])
     return Collection(
-        made[0][0],
-        made[0][1],
-        {side: np.sort(rows) for side, rows in zip(SIDES, parts)},
-        made[1][0] if unlabelled else None,
+        groups[0][0],
+        groups[0][1],
+        {side: np.sort(rows) for side, rows in zip(SIDES, sides)},
+        groups[1][0] if unlabelled else None,
     )
 
 
@@ -59,12 +60,12 @@ class _World:
     """What all pictures have in common."""
 
     def __init__(self, draw: np.random.Generator) -> None:
-        seen = LOOSE + STYLE
+        causes = LOOSE + STYLE
         self.scenes = draw.normal(size=(SCENES, LOOSE)) * 0.7 / np.sqrt(SCENES)
         self.spread = np.sqrt(np.square(self.scenes).sum(0) + 0.5)  # standard deviation of a degree
-        self.inner = draw.normal(size=(seen, HIDDEN)) / np.sqrt(seen)
+        self.inner = draw.normal(size=(causes, HIDDEN)) / np.sqrt(causes)
         self.outer = draw.normal(size=(HIDDEN, GLOBAL)) / np.sqrt(HIDDEN)
-        self.words = draw.normal(size=(seen, WORDS)) * 0.15
+        self.words = draw.normal(size=(causes, WORDS)) * 0.15
         self.common_words = draw.normal(size=WORDS)
         self.tag_of = np.where(
             draw.random(TAGS) < UNRELATED, -1, draw.integers(LOOSE, size=TAGS)
@@ -79,8 +80,8 @@ class _World:
             draw.normal(size=(count, SCENES)) @ self.scenes + np.sqrt(0.5) * draw.normal(size=(count, LOOSE))
         ) / self.spread
         thresholds = np.array([_upper_quantile(share) for share in (*SHARES, *(SHARES[:STRICT] / 2))])
-        judged = np.sqrt(1 - DOUBT) * degrees + np.sqrt(DOUBT) * draw.normal(size=degrees.shape)
-        labels = (judged[:, [*range(LOOSE), *range(STRICT)]] > thresholds).astype(np.int64)
+        scores = np.sqrt(1 - DOUBT) * degrees + np.sqrt(DOUBT) * draw.normal(size=degrees.shape)
+        labels = (scores[:, [*range(LOOSE), *range(STRICT)]] > thresholds).astype(np.int64)
         present = np.logaddexp(0, 3 * (degrees - thresholds[:LOOSE])) / 3  # hardly anything below the threshold
         features, tags = [], []
         for start in track(range(0, count, BLOCK), "simulating pictures"):
@@ -90,24 +91,24 @@ class _World:
         return Pictures(features, matrix), labels
 
     def _features(self, present: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-        seen = np.concatenate([1.5 * present, 1.5 * draw.normal(size=(len(present), STYLE))], 1)
-        descriptors = np.tanh(1.5 * seen @ self.inner) @ self.outer + draw.normal(size=(len(seen), GLOBAL))
-        rates = np.exp(self.common_words + seen @ self.words)
+        causes = np.concatenate([1.5 * present, 1.5 * draw.normal(size=(len(present), STYLE))], 1)
+        descriptors = np.tanh(1.5 * causes @ self.inner) @ self.outer + draw.normal(size=(len(causes), GLOBAL))
+        rates = np.exp(self.common_words + causes @ self.words)
         counts = draw.poisson(200 * rates / rates.sum(1, keepdims=True))
         return np.concatenate([descriptors, np.sqrt(counts / 200)], 1).astype(np.float32)
 
     def _tags(self, present: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         """uint8 ``[n, 2000]``: so many different tags per picture, the probable ones sooner."""
         count = len(present)
-        many = draw.negative_binomial(SHAPE, SHAPE / (SHAPE + MEAN), size=count) + 1
-        many = np.where(draw.random(count) < UNTAGGED, 0, np.minimum(many, MOST))
+        counts = draw.negative_binomial(SHAPE, SHAPE / (SHAPE + MEAN), size=count) + 1
+        counts = np.where(draw.random(count) < UNTAGGED, 0, np.minimum(counts, MOST))
         related = np.where(self.tag_of < 0, 0, present[:, self.tag_of]) * self.strength * 5
         scores = (
             self.frequency + related + draw.normal(size=(count, HABITS)) @ self.habits + draw.gumbel(size=(count, TAGS))
         )
         first = np.argsort(-scores, axis=1)[:, :MOST]
         tags = np.zeros((count, TAGS), dtype=np.uint8)
-        np.put_along_axis(tags, first, (np.arange(MOST) < many[:, None]).astype(np.uint8), 1)
+        np.put_along_axis(tags, first, (np.arange(MOST) < counts[:, None]).astype(np.uint8), 1)
         return tags
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from mmgen import DataError, DatasetConfig, Folder
 from mmgen_plugin_vision.digits import digit_files
+from mmgen_plugin_vision.options import check_rendered
 from mmgen_plugin_vision.street_numbers import street_number_files
 
 from .index_files import find_index_files
@@ -61,11 +62,7 @@ class MnistSvhnTextConfig(DatasetConfig):
     def _can_be_made(self) -> MnistSvhnTextConfig:
         if self.download and self.root is None and self.digits is None and self.svhn is None:
             raise ValueError("download needs a folder to put the files in; set root, or digits and svhn")
-        if min(self.rendered) < 20:
-            raise ValueError(
-                f"rendered is {list(self.rendered)}; training and test need at least 20 street numbers each, two of "
-                "every digit"
-            )
+        check_rendered(self.rendered)
         return self
 
     def folders(self) -> dict[str, Path | None]:

@@ -17,7 +17,7 @@ ALPHABET = (
 BLANK = ALPHABET.index(" ")
 
 
-def written_words(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+def write_words(digits: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Codes uint8 ``[N, 8]`` of the words of ``digits`` ``[N]``, blanks around them.
 
     A word starts at a place drawn uniformly from 0 … 7 − its length, so that the last of the eight characters is always

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError
+from mmgen_plugin_vision.pairings import check_pairing
 
 from .pairing import Pairing
 
@@ -21,14 +22,14 @@ def find_index_files(root: Path | None) -> dict[tuple[str, str], Path]:
     if root is None:
         return {}
     paths = {(half, part): root / FOLDER / f"idx_{half}_{part}.npy" for part in PARTS for half in HALVES}
-    there = [path for path in paths.values() if path.is_file()]
-    if there and len(there) < len(paths):
-        missing = next(path for path in paths.values() if path not in there)
+    present = [path for path in paths.values() if path.is_file()]
+    if present and len(present) < len(paths):
+        missing = next(path for path in paths.values() if path not in present)
         raise DataError(
-            f"There is no {missing.name} beside {there[0]}; a pairing is kept in four files, "
+            f"There is no {missing.name} beside {present[0]}; a pairing is kept in four files, "
             f"idx_{{mnist,svhn}}_{{train,test}}.npy."
         )
-    return paths if there else {}
+    return paths if present else {}
 
 
 def read_pairing(paths: Mapping[tuple[str, str], Path], part: str, digits: Mapping[str, np.ndarray]) -> Pairing:
@@ -43,37 +44,15 @@ def read_pairing(paths: Mapping[tuple[str, str], Path], part: str, digits: Mappi
         DataError: A file is damaged, of another length than its partner, points beyond the images, or joins different
             digits.
     """
-    one, other = (paths[half, part] for half in HALVES)
-    indices = {half: _read(paths[half, part]) for half in HALVES}
-    if len(indices["mnist"]) != len(indices["svhn"]):
-        raise DataError(
-            f"{one} has {len(indices['mnist']):,} tuples and {other} has {len(indices['svhn']):,}; tuple n is entry "
-            "n of both."
-        )
-    first, second = indices["mnist"], indices["svhn"]
-    if _agree(first, digits["mnist"], second, digits["svhn"]) == len(first):
-        return Pairing(first, second)
-    if _agree(second, digits["mnist"], first, digits["svhn"]) == len(first):
-        raise DataError(f"{one} and {other} are swapped: each fits the images of the other.")
-    for half in HALVES:
-        wrong = np.flatnonzero((indices[half] < 0) | (indices[half] >= len(digits[half])))
-        if len(wrong):
-            raise DataError(
-                f"{paths[half, part]} points at image {indices[half][wrong[0]]} in entry {wrong[0]}, and there are "
-                f"{len(digits[half]):,} images numbered from 0; the files belong to the official images of MNIST and "
-                "SVHN."
-            )
-    row = np.flatnonzero(digits["mnist"][first] != digits["svhn"][second])[0]
-    raise DataError(
-        f"{one} and {other} join a {digits['mnist'][first[row]]} with a {digits['svhn'][second[row]]} in entry "
-        f"{row}; they belong to other images, or not to each other."
+    files = [paths[half, part] for half in HALVES]
+    mnist, svhn = (_read(path) for path in files)
+    check_pairing(
+        (files[0], files[1]),
+        (mnist, svhn),
+        (digits["mnist"], digits["svhn"]),
+        "; the files belong to the official images of MNIST and SVHN",
     )
-
-
-def _agree(first: np.ndarray, ones: np.ndarray, second: np.ndarray, others: np.ndarray) -> int:
-    """How many tuples have the same digit twice."""
-    inside = (first >= 0) & (first < len(ones)) & (second >= 0) & (second < len(others))
-    return int((ones[first[inside]] == others[second[inside]]).sum())
+    return Pairing(mnist, svhn)
 
 
 def _read(path: Path) -> np.ndarray:
@@ -85,6 +64,6 @@ def _read(path: Path) -> np.ndarray:
             raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         raise DataError(f"{path} is truncated, damaged, or no .npy file of numbers; copy it again.") from error
     if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iu" or not len(values):
-        what = f"{list(values.shape)} of {values.dtype}" if isinstance(values, np.ndarray) else "an archive"
-        raise DataError(f"{path} holds {what}; it should be a list of whole numbers, one image per tuple.")
+        content = f"{list(values.shape)} of {values.dtype}" if isinstance(values, np.ndarray) else "an archive"
+        raise DataError(f"{path} holds {content}; it should be a list of whole numbers, one image per tuple.")
     return values.astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from mmgen_plugin_vision.digits import Digits, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import StreetNumbers, load_street_numbers, street_number_files
 
 from .config import DESK, MnistSvhnTextConfig
-from .digit_names import ALPHABET, LENGTH, WORDS, written_words
+from .digit_names import ALPHABET, LENGTH, WORDS, write_words
 from .index_files import find_index_files
 from .pairing import Pairing
 from .sides import make_sides, thin_sides
@@ -59,21 +60,23 @@ class MnistSvhnText(Dataset):
 
     def sources(self) -> list[Path]:
         """Idx files, .mat files and index files, as far as they are there."""
-        where = self.config.folders()
+        folders = self.config.folders()
         return [
-            *digit_files(where["mnist"]),
-            *street_number_files(where["svhn"]),
+            *digit_files(folders["mnist"]),
+            *street_number_files(folders["svhn"]),
             *find_index_files(self.config.root).values(),
         ]
 
     def splits(self) -> Splits:
         """Read or make the halves, hold out validation images, pair the rest, and write the words."""
         config = self.config
-        where = config.folders()
-        digits = load_digits(where["mnist"], download=config.download and where["mnist"] is not None, seed=config.seed)
+        folders = config.folders()
+        digits = load_digits(
+            folders["mnist"], download=config.download and folders["mnist"] is not None, seed=config.seed
+        )
         numbers = load_street_numbers(
-            where["svhn"],
-            download=config.download and where["svhn"] is not None,
+            folders["svhn"],
+            download=config.download and folders["svhn"] is not None,
             seed=config.seed,
             count=config.rendered,
         )
@@ -81,7 +84,7 @@ class MnistSvhnText(Dataset):
         real = digits.kind == numbers.kind == "real"
         labels = {half: {"train": loaded.train[1], "test": loaded.test[1]} for half, loaded in halves.items()}
         published = find_index_files(config.root)
-        whole, dropped = make_sides(
+        pairings, dropped = make_sides(
             labels,
             published,
             repeats=config.repeats,
@@ -89,23 +92,16 @@ class MnistSvhnText(Dataset):
             use_all=not real if config.use_all is None else config.use_all,
             seed=config.seed,
         )
-        most = DESK if config.max_tuples is None and not real else config.max_tuples
-        kept = thin_sides(whole, labels, most, config.seed)
+        limit = DESK if config.max_tuples is None and not real else config.max_tuples
+        thinned = thin_sides(pairings, labels, limit, config.seed)
         facts = {
             "pairing": "index files" if published else f"drawn with seed {config.seed}, {config.repeats} repetitions",
-            "images_per_digit": {side: list(pairing.per_digit) for side, pairing in whole.items()},
-            "tuples": {side: len(pairing) for side, pairing in whole.items()},
-            "tuples_kept": {side: len(pairing) for side, pairing in kept.items()},
+            "images_per_digit": {side: list(pairing.per_digit) for side, pairing in pairings.items()},
+            "tuples": {side: len(pairing) for side, pairing in pairings.items()},
+            "tuples_kept": {side: len(pairing) for side, pairing in thinned.items()},
             "tuples_dropped": dropped,
         }
-        start, tables = 0, {}
-        for number, (side, pairing) in enumerate(kept.items()):
-            part = "test" if side == "test" else "train"
-            draw = np.random.default_rng([config.seed, number])
-            images = {half: getattr(loaded, part)[0] for half, loaded in halves.items()}
-            offset = len(digits.train[1]) if side == "test" else 0
-            tables[side] = _table(pairing, images, labels["mnist"][part][pairing.mnist], draw, start, offset)
-            start += len(pairing)
+        tables = _make_tables(thinned, halves, config.seed)
         summary = f"{digits.summary}; {numbers.summary}; English words, generated; pairing {facts['pairing']}"
         source = "; ".join(dict.fromkeys((digits.source, numbers.source)))
         return Splits(
@@ -123,6 +119,21 @@ class MnistSvhnText(Dataset):
         return cls(MnistSvhnTextConfig(rendered=(80, 20), repeats=1, val_fraction=0.25))
 
 
+def _make_tables(
+    sides: Mapping[str, Pairing], halves: Mapping[str, Digits | StreetNumbers], seed: int
+) -> dict[str, Table]:
+    """The table of every side; rows are numbered over all sides."""
+    start, tables = 0, {}
+    for number, (side, pairing) in enumerate(sides.items()):
+        part = "test" if side == "test" else "train"
+        images = {half: getattr(loaded, part)[0] for half, loaded in halves.items()}
+        digits = getattr(halves["mnist"], part)[1][pairing.mnist]
+        offset = len(halves["mnist"].train[1]) if side == "test" else 0
+        tables[side] = _table(pairing, images, digits, np.random.default_rng([seed, number]), start, offset)
+        start += len(pairing)
+    return tables
+
+
 def _table(
     pairing: Pairing,
     images: dict[str, np.ndarray],
@@ -137,7 +148,7 @@ def _table(
         {
             "mnist": Indexed(torch.from_numpy(images["mnist"])[:, None], mnist).select(slice(None)),
             "svhn": Indexed(torch.from_numpy(images["svhn"]), svhn).select(slice(None)),
-            "text": torch.from_numpy(written_words(digits, draw)),
+            "text": torch.from_numpy(write_words(digits, draw)),
         },
         labels={"digit": torch.from_numpy(digits)},
         rows=start + torch.arange(len(pairing)),

@@ -60,13 +60,14 @@ def draw_pairing(
     )
 
 
-def thinned(digits: np.ndarray, wanted: int, draw: np.random.Generator) -> np.ndarray:
-    """Rows of at most ``wanted`` of the tuples with ``digits`` ``[N]``, in order: one of every digit, and for the rest
-    each digit by its share.
+def thin_tuples(digits: np.ndarray, limit: int, draw: np.random.Generator) -> np.ndarray:
+    """Rows of at most ``limit`` of the tuples with ``digits`` ``[N]``, in order.
+
+    One of every digit, and for the rest each digit by its share.
     """
     present, sizes = np.unique(digits, return_counts=True)
-    if wanted >= len(digits):
+    if limit >= len(digits):
         return np.arange(len(digits))
-    spare = (sizes - 1) * (wanted - len(present)) // (len(digits) - len(present))
-    kept = [draw.permutation(np.flatnonzero(digits == digit))[: 1 + more] for digit, more in zip(present, spare)]
-    return np.sort(np.concatenate(kept))
+    spare = (sizes - 1) * (limit - len(present)) // (len(digits) - len(present))
+    chosen = [draw.permutation(np.flatnonzero(digits == digit))[: 1 + extra] for digit, extra in zip(present, spare)]
+    return np.sort(np.concatenate(chosen))

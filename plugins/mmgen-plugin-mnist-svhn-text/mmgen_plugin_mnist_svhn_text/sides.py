@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError, split_rows
+from mmgen.data.sides import SIDES
 
 from .index_files import HALVES, read_pairing
-from .pairing import Pairing, draw_pairing, thinned
+from .pairing import Pairing, draw_pairing, thin_tuples
 
-SIDES = ("train", "val", "test")
 FEWEST = 1_000  # tuples that validation and test keep, however few the training has
 
 Labels = Mapping[str, Mapping[str, np.ndarray]]  # half, then part: digits [n] of its images
@@ -41,56 +41,70 @@ def make_sides(
         use_all: See :func:`~mmgen_plugin_mnist_svhn_text.pairing.draw_pairing`.
         seed: Of the validation images and the pairing.
     """
-    held = {half: np.zeros(len(labels[half]["train"]), dtype=bool) for half in HALVES}
-    for half in HALVES:
-        digits = labels[half]["train"]
-        held[half][split_rows(len(digits), test=0, val=val_fraction, seed=seed, strata=digits)["val"]] = True
+    is_validation = {half: _hold_out(labels[half]["train"], val_fraction, seed) for half in HALVES}
     if published:
-        whole = {
-            part: read_pairing(published, part, {half: labels[half][part] for half in HALVES})
-            for part in ("train", "test")
-        }
-        train = whole["train"]
-        first, second = held["mnist"][train.mnist], held["svhn"][train.svhn]
-        sides = {
-            "train": train.select(np.flatnonzero(~first & ~second)),
-            "val": train.select(np.flatnonzero(first & second)),
-        }
-        return {**sides, "test": whole["test"]}, int((first != second).sum())
-    wanted = {
-        "train": {half: np.where(held[half], -1, labels[half]["train"]) for half in HALVES},
-        "val": {half: np.where(held[half], labels[half]["train"], -1) for half in HALVES},
+        return _split_published(labels, published, is_validation)
+    digits = {
+        "train": {half: np.where(is_validation[half], -1, labels[half]["train"]) for half in HALVES},
+        "val": {half: np.where(is_validation[half], labels[half]["train"], -1) for half in HALVES},
         "test": {half: labels[half]["test"] for half in HALVES},
     }
     draws = [np.random.default_rng(sequence) for sequence in np.random.SeedSequence(seed).spawn(len(SIDES))]
     sides = {
-        side: draw_pairing(wanted[side]["mnist"], wanted[side]["svhn"], repeats, draw, use_all=use_all)
+        side: draw_pairing(digits[side]["mnist"], digits[side]["svhn"], repeats, draw, use_all=use_all)
         for side, draw in zip(SIDES, draws)
     }
     for side in ("train", "test"):
-        if 0 in sides[side].per_digit:
-            digit = sides[side].per_digit.index(0)
-            half = next(half for half in HALVES if digit not in wanted[side][half])
-            name = {"mnist": "handwritten digits", "svhn": "street numbers"}[half]
-            raise DataError(
-                f"Among the {name} there is no {digit} for {'training' if side == 'train' else 'testing'}; every "
-                "digit is needed."
-            )
+        _check_every_digit(sides[side], side, digits[side])
     return sides, 0
 
 
-def thin_sides(sides: Mapping[str, Pairing], labels: Labels, most: int | None, seed: int) -> dict[str, Pairing]:
-    """At most ``most`` training tuples (none: all), drawn by digit; validation and test keep the same share of theirs,
-    and at least 1,000.
+def _hold_out(digits: np.ndarray, val_fraction: float, seed: int) -> np.ndarray:
+    """Which training images ``[n]`` are for validation: a share of each digit."""
+    is_validation = np.zeros(len(digits), dtype=bool)
+    is_validation[split_rows(len(digits), test=0, val=val_fraction, seed=seed, strata=digits)["val"]] = True
+    return is_validation
+
+
+def _split_published(
+    labels: Labels, published: Mapping[tuple[str, str], Path], is_validation: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Pairing], int]:
+    """The published tuples by side, and how many training tuples have their two images on different sides."""
+    train, test = (
+        read_pairing(published, part, {half: labels[half][part] for half in HALVES}) for part in ("train", "test")
+    )
+    mnist, svhn = is_validation["mnist"][train.mnist], is_validation["svhn"][train.svhn]
+    sides = {
+        "train": train.select(np.flatnonzero(~mnist & ~svhn)),
+        "val": train.select(np.flatnonzero(mnist & svhn)),
+        "test": test,
+    }
+    return sides, int((mnist != svhn).sum())
+
+
+def _check_every_digit(pairing: Pairing, side: str, digits: Mapping[str, np.ndarray]) -> None:
+    if 0 not in pairing.per_digit:
+        return
+    digit = pairing.per_digit.index(0)
+    half = next(half for half in HALVES if digit not in digits[half])
+    name = {"mnist": "handwritten digits", "svhn": "street numbers"}[half]
+    purpose = "training" if side == "train" else "testing"
+    raise DataError(f"Among the {name} there is no {digit} for {purpose}; every digit is needed.")
+
+
+def thin_sides(sides: Mapping[str, Pairing], labels: Labels, limit: int | None, seed: int) -> dict[str, Pairing]:
+    """At most ``limit`` training tuples (none: all), drawn by digit.
+
+    Validation and test keep the same share of theirs, and at least 1,000.
     """
     count = len(sides["train"])
-    if most is None or most >= count:
+    if limit is None or limit >= count:
         return dict(sides)
     draw = np.random.default_rng([seed, count])
-    kept = {}
+    thinned_sides = {}
     for side, pairing in sides.items():
-        wanted = most if side == "train" else max(FEWEST, math.ceil(len(pairing) * most / count))
-        kept[side] = pairing.select(
-            thinned(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], wanted, draw)
+        target = limit if side == "train" else max(FEWEST, math.ceil(len(pairing) * limit / count))
+        thinned_sides[side] = pairing.select(
+            thin_tuples(labels["mnist"]["test" if side == "test" else "train"][pairing.mnist], target, draw)
         )
-    return kept
+    return thinned_sides

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mmgen import DataError
 from mmgen.testing import edit_array, exchange_files, raises_sentence, set_entry
 from mmgen_plugin_mnist_svhn_text import pairing as pairing_module
-from mmgen_plugin_mnist_svhn_text.digit_names import ALPHABET, BLANK, LENGTH, WORDS, written_words
+from mmgen_plugin_mnist_svhn_text.digit_names import ALPHABET, BLANK, LENGTH, WORDS, write_words
 from mmgen_plugin_mnist_svhn_text.index_files import find_index_files, read_pairing
-from mmgen_plugin_mnist_svhn_text.pairing import draw_pairing, thinned
+from mmgen_plugin_mnist_svhn_text.pairing import draw_pairing, thin_tuples
 from mmgen_plugin_mnist_svhn_text.sides import make_sides, thin_sides
 
 digits_of_images = st.lists(st.integers(0, 9), min_size=10, max_size=80).map(lambda more: np.array([*range(10), *more]))
@@ -86,7 +86,7 @@ def test_use_all_takes_other_images_in_each_repetition():
 @settings(max_examples=80, deadline=None)
 @given(digits_of_images, st.integers(10, 120), st.integers(0, 2**32))
 def test_thinning_keeps_every_digit_by_its_share(digits, wanted, seed):
-    rows = thinned(digits, wanted, np.random.default_rng(seed))
+    rows = thin_tuples(digits, wanted, np.random.default_rng(seed))
     assert len(rows) <= wanted
     assert len(rows) == len(digits) or len(rows) > wanted - 10
     assert (np.diff(rows) > 0).all() and rows.min() >= 0 and rows.max() < len(digits)
@@ -98,7 +98,7 @@ def test_thinning_keeps_every_digit_by_its_share(digits, wanted, seed):
 
 def test_words_stand_at_every_place_equally_often_and_end_before_the_last():
     digits = np.repeat(np.arange(10), 6000)
-    codes = written_words(digits, np.random.default_rng(0))
+    codes = write_words(digits, np.random.default_rng(0))
     assert codes.dtype == np.uint8 and codes.shape == (60_000, 8)
     assert (codes[:, -1] == BLANK).all()
     for digit, word in enumerate(WORDS):

@@ -34,9 +34,7 @@ SHORTER = 168
 
 
 def photograph_files(folder: Path | None, count: int) -> list[Path]:
-    """One file for each of ``count`` modalities: the first of a folder in the order of their names, or the embedded
-    ones.
-    """
+    """One file for each of ``count`` modalities: the first of a folder by name, or the embedded ones."""
     if folder is None:
         return [_embedded(package, path) for package, path in EMBEDDED[:count]]
     if not folder.is_dir():
@@ -56,8 +54,9 @@ def photograph_files(folder: Path | None, count: int) -> list[Path]:
 
 
 def read_photograph(path: Path, shorter: int | None = None) -> np.ndarray:
-    """A photograph as uint8 ``[height, width, 3]``; ``shorter`` reduces it until its shorter side has so many
-    pixels.
+    """A photograph as uint8 ``[height, width, 3]``.
+
+    ``shorter`` reduces it until its shorter side has so many pixels.
     """
     try:
         with Image.open(path) as image:

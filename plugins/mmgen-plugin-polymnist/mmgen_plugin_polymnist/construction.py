@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmgen import track
+from mmgen_plugin_vision.digits import CLASSES
 
 from .decoding import SIDE
 
 THRESHOLD = 128  # pixels above it belong to the digit
-CLASSES = tuple(str(digit) for digit in range(10))
 BLOCK = 4096  # tuples at a time
 
 
@@ -36,9 +36,10 @@ class Plan:
     offsets: np.ndarray
 
 
-def interleaved(labels: np.ndarray) -> np.ndarray:
-    """An order of rows ``[N]`` in which the classes take turns: the first of each, then the second of each, …; so any
-    beginning has all of them.
+def interleave_classes(labels: np.ndarray) -> np.ndarray:
+    """An order of rows ``[N]`` in which the classes take turns.
+
+    The first of each, then the second of each, …; so any beginning has all of them.
     """
     order = np.argsort(labels, kind="stable")
     rank = np.empty(len(labels), dtype=np.int64)
@@ -53,8 +54,9 @@ def scaled_side(scale: float) -> int:
 
 
 def furthest(scale: float) -> int:
-    """How many offsets there are in each direction: they are 0 … int(28·(1 − scale)) − 1, as published (7 at 0.75, 8 at
-    0.70), and 0 alone at scale 1.
+    """How many offsets there are in each direction.
+
+    They are 0 … int(28·(1 − scale)) − 1, as published (7 at 0.75, 8 at 0.70), and 0 alone at scale 1.
     """
     return max(int(SIDE * (1 - scale)), 1)
 
@@ -78,7 +80,7 @@ def make_plan(
     """
     members = [np.flatnonzero(labels == digit) for digit in range(len(CLASSES))]
     rows = np.concatenate([draw.permutation(of) for of in members for _ in range(repeats)])
-    rows = rows[interleaved(labels[rows])][:limit]
+    rows = rows[interleave_classes(labels[rows])][:limit]
     count = len(rows)
     corners = np.stack([draw.integers(0, extent - SIDE, count, endpoint=True) for extent in size], 1)
     offsets = draw.integers(0, furthest(scale), (count, 2))
@@ -103,7 +105,7 @@ def scale_down(images: np.ndarray, scale: float) -> np.ndarray:
     return weights @ images.astype(np.float32) @ weights.T
 
 
-def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: float, what: str) -> np.ndarray:
+def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: float, title: str) -> np.ndarray:
     """The images of one modality, uint8 ``[N, 3, 28, 28]``.
 
     Args:
@@ -111,7 +113,7 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
         photograph: uint8 ``[height, width, 3]``.
         plan: What goes where.
         scale: Of the digit.
-        what: For the progress bar.
+        title: For the progress bar.
     """
     strokes = (
         scale_down(images, scale) > THRESHOLD
@@ -119,9 +121,9 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
     crops = np.lib.stride_tricks.sliding_window_view(
         photograph, (SIDE, SIDE), axis=(0, 1)
     )  # [height − 27, width − 27, 3, 28, 28]
-    made = np.empty((len(plan.rows), 3, SIDE, SIDE), dtype=np.uint8)
+    pixels = np.empty((len(plan.rows), 3, SIDE, SIDE), dtype=np.uint8)
     pixel = np.arange(strokes.shape[1])
-    for start in track(range(0, len(made), BLOCK), what):
+    for start in track(range(0, len(pixels), BLOCK), title):
         block = slice(start, start + BLOCK)
         (down, right), (top, left) = plan.offsets[block].T, plan.corners[block].T
         ink = np.zeros((len(down), SIDE, SIDE), dtype=np.uint8)
@@ -129,5 +131,5 @@ def make_images(images: np.ndarray, photograph: np.ndarray, plan: Plan, scale: f
         ink[at, (down[:, None] + pixel)[:, :, None], (right[:, None] + pixel)[:, None, :]] = strokes[
             plan.rows[block]
         ] * np.uint8(255)
-        made[block] = crops[top, left] ^ ink[:, None]  # of a byte, XOR with 255 is 255 minus it
-    return made
+        pixels[block] = crops[top, left] ^ ink[:, None]  # of a byte, XOR with 255 is 255 minus it
+    return pixels

@@ -1,5 +1,6 @@
-"""Decoding many small PNG images, in as many processes as there are cores. Nothing here needs PyTorch, which every
-process would import.
+"""Decoding many small PNG images, in as many processes as there are cores.
+
+Nothing here needs PyTorch, which every process would import.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ CHUNK = 2000  # images that a process decodes at a time
 PROCESSES = 8  # at most: then the files are what takes long
 
 
-def decoded(paths: Sequence[Path]) -> Iterator[np.ndarray]:
+def decode_images(paths: Sequence[Path]) -> Iterator[np.ndarray]:
     """The images in parts, uint8 ``[n, 3, 28, 28]`` each; few are read by this process alone.
 
     Raises:
         DataError: An image is damaged, of another size, or not in colour.
     """
-    parts = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    processes = min(PROCESSES, cpu_count(), len(parts)) if len(parts) > 2 else 1
-    return Parallel(n_jobs=processes, return_as="generator")(delayed(read_part)(part) for part in parts)
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    processes = min(PROCESSES, cpu_count(), len(chunks)) if len(chunks) > 2 else 1
+    return Parallel(n_jobs=processes, return_as="generator")(delayed(read_part)(chunk) for chunk in chunks)
 
 
 def read_part(paths: Sequence[Path]) -> np.ndarray:

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, Table
-from mmgen_plugin_vision.digits import digit_files
+from mmgen_plugin_vision.digits import CLASSES, digit_files
 
 from .backgrounds import photograph_files
 from .config import PolyMNISTConfig, TranslatedPolyMNISTConfig
-from .construction import CLASSES, SIDE
+from .construction import SIDE
 from .making import make_tuples
 from .official import Tuples, download, find_official, folder_names, open_official, read_official
 
@@ -45,8 +45,8 @@ class PolyMNIST(Dataset):
         config = self.config
         if config.root is None:
             return [*digit_files(config.digits), *photograph_files(config.backgrounds, config.modalities)]
-        found = find_official(config.root, folder_names(config.digit_scale), config.modalities)
-        return [] if found is None else found.sources()
+        images_folder = find_official(config.root, folder_names(config.digit_scale), config.modalities)
+        return [] if images_folder is None else images_folder.sources()
 
     def splits(self) -> Splits:
         """Official images, or images made by the published construction."""

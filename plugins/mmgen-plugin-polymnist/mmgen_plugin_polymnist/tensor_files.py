@@ -25,7 +25,7 @@ class TensorFolder:
         self.count: dict[str, int] = {}
 
     @staticmethod
-    def is_one(root: Path) -> bool:
+    def is_layout(root: Path) -> bool:
         """Whether ``root`` looks like one."""
         return (root / "train" / "m0.pt").is_file()
 
@@ -60,8 +60,8 @@ class TensorFolder:
                 f"{path} has {len(values)} images, and labels.pt beside it has {self.count[split]} labels; one "
                 "belongs to each."
             )
-        parts = torch.from_numpy(rows).split(CHUNK)  # or numbers of 32 bits would be there twice
-        return torch.cat([self._bytes(values[part], path) for part in parts]).numpy()
+        chunks = torch.from_numpy(rows).split(CHUNK)  # or numbers of 32 bits would be there twice
+        return torch.cat([self._bytes(values[chunk], path) for chunk in chunks]).numpy()
 
     @staticmethod
     def _bytes(values: Tensor, path: Path) -> Tensor:

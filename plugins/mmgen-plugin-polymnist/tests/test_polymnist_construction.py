@@ -14,7 +14,7 @@ import mmgen
 from mmgen.options import validated
 from mmgen.testing import check_dataset, raises_sentence, write_idx
 from mmgen_plugin_polymnist.backgrounds import EMBEDDED, SHORTER, photograph_files, read_photograph
-from mmgen_plugin_polymnist.construction import furthest, interleaved, make_images, make_plan, scaled_side
+from mmgen_plugin_polymnist.construction import furthest, interleave_classes, make_images, make_plan, scaled_side
 from mmgen_plugin_polymnist.polymnist import PolyMNIST, TranslatedPolyMNIST
 from mmgen_plugin_vision.digits import load_digits
 
@@ -128,8 +128,8 @@ def test_each_digit_is_used_as_often_as_it_should():
 
 def test_classes_take_turns():
     labels = np.array([2, 2, 0, 1, 0, 2])
-    assert interleaved(labels).tolist() == [2, 3, 0, 4, 1, 5]
-    assert interleaved(labels[:0]).tolist() == []
+    assert interleave_classes(labels).tolist() == [2, 3, 0, 4, 1, 5]
+    assert interleave_classes(labels[:0]).tolist() == []
 
 
 def test_tuples_show_one_digit_by_different_writers(digits, tmp_path):

@@ -117,12 +117,12 @@ def test_many_images_are_decoded_in_several_processes(tmp_path, monkeypatch):
     images = draw.integers(0, 256, (11, 28, 28, 3), dtype=np.uint8)
     for path, pixels in zip(paths, images, strict=True):
         Image.fromarray(pixels).save(path)
-    parts = list(decoding.decoded(paths))
+    parts = list(decoding.decode_images(paths))
     assert [len(part) for part in parts] == [3, 3, 3, 2]
     assert np.array_equal(np.concatenate(parts), images.transpose(0, 3, 1, 2))
     paths[7].write_bytes(b"none")
     with pytest.raises(DataError, match=r"7\.png is truncated or damaged, or no PNG image\.$"):
-        list(decoding.decoded(paths))
+        list(decoding.decode_images(paths))
 
 
 def test_fewer_modalities_and_fewer_tuples(tmp_path):

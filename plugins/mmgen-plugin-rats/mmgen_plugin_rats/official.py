@@ -21,36 +21,36 @@ def find_files(root: Path, rats: Mapping[str, Rat]) -> dict[str, tuple[Path, Pat
     """For each rat the file of its trials and the file of its spikes."""
     root = root.expanduser()
     if not root.is_dir():
-        what = "is not a folder" if root.exists() else "does not exist"
+        problem = "is not a folder" if root.exists() else "does not exist"
         raise DataError(
-            f"{root} {what}; dataset.root should be the folder that holds one folder per rat: {', '.join(rats)}."
+            f"{root} {problem}; dataset.root should be the folder that holds one folder per rat: {', '.join(rats)}."
         )
-    found = {}
+    files = {}
     for rat in rats:
         folder = _only(root, rat, "folder")
-        found[rat] = (
+        files[rat] = (
             _only(folder, f"{rat}_trial_info.npy", "file"),
             _only(folder, f"{rat}_spike_data_binned.npy", "file"),
         )
-    return found
+    return files
 
 
 def _only(folder: Path, name: str, kind: str) -> Path:
     """The one entry of ``folder`` with this name in any case."""
     try:
-        hits = sorted(
+        matches = sorted(
             path for path in folder.iterdir() if path.name.lower() == name and path.is_dir() == (kind == "folder")
         )
     except OSError as error:
         raise DataError(f"{folder} cannot be looked into ({error.strerror}); it should be readable.") from error
-    if not hits:
+    if not matches:
         raise DataError(f"{folder} has no {kind} {name} (in upper or lower case); the official archive has one.")
-    if len(hits) > 1:
+    if len(matches) > 1:
         raise DataError(
-            f"{folder} has several {kind}s called {name}: {', '.join(path.name for path in hits)}; leave only one of "
-            "them."
+            f"{folder} has several {kind}s called {name}: {', '.join(path.name for path in matches)}; leave only one "
+            "of them."
         )
-    return hits[0]
+    return matches[0]
 
 
 def read_recordings(root: Path, rats: Mapping[str, Rat]) -> dict[str, Recording]:

@@ -77,8 +77,8 @@ def _simulate(name: str, rat: Rat, generator: np.random.Generator, trials: int, 
     base = np.where(tuned, 7.0, 1.2) * np.exp(generator.normal(0, np.where(tuned, 0.3, 0.8)))
     readout = signal * _readout(generator, base * tuned)
     loadings = generator.normal(0, (0.2, 0.25, 0.25), (rat.neurons, 3))
-    since = _TIME - ((rat.start - ENTRY) * BIN - 0.1 + generator.normal(0, 0.01))
-    response, turn = _sigmoid(since / 0.025) * _sigmoid((0.7 - since) / 0.05), 0.5 * since
+    delay = _TIME - ((rat.start - ENTRY) * BIN - 0.1 + generator.normal(0, 0.01))
+    response, turn = _sigmoid(delay / 0.025) * _sigmoid((0.7 - delay) / 0.05), 0.5 * delay
     spikes = np.empty((len(odour), rat.neurons, BINS), dtype=np.uint8)
     for trial, code in enumerate(CODE[odour]):  # one trial at a time keeps the memory small
         x, y, z = code
@@ -99,17 +99,17 @@ def _sigmoid(x: Float[np.ndarray, " ..."]) -> Float[np.ndarray, " ..."]:
 def _readout(generator: np.random.Generator, base: Float[np.ndarray, " neurons"]) -> Float[np.ndarray, "neurons 3"]:
     """w, such that 100 ms carry the same information about every direction of the code."""
     readout = generator.normal(size=(len(base), 3)) * (base > 0)[:, None]
-    carried = np.einsum("n,ni,nj->ij", 0.1 * base, readout, readout)
-    wanted = INFORMATION * np.exp(generator.normal(0, 0.12))
-    return np.sqrt(wanted) * np.einsum("nj,ij->ni", readout, np.linalg.inv(np.linalg.cholesky(carried)))
+    covariance = np.einsum("n,ni,nj->ij", 0.1 * base, readout, readout)
+    information = INFORMATION * np.exp(generator.normal(0, 0.12))
+    return np.sqrt(information) * np.einsum("nj,ij->ni", readout, np.linalg.inv(np.linalg.cholesky(covariance)))
 
 
 def _private(generator: np.random.Generator) -> Float[np.ndarray, "3 bins"]:
     """The latents u of one trial: a drift, and the cosine and sine of theta."""
-    keep = np.exp(-BIN / 0.5)
+    decay = np.exp(-BIN / 0.5)
     drift = generator.normal(size=BINS)
-    drift[1:] *= np.sqrt(1 - keep**2)
+    drift[1:] *= np.sqrt(1 - decay**2)
     for i in range(1, BINS):
-        drift[i] += keep * drift[i - 1]
+        drift[i] += decay * drift[i - 1]
     phase = 2 * np.pi * (8 * _TIME + generator.random())
     return np.stack([drift, np.cos(phase), np.sin(phase)])

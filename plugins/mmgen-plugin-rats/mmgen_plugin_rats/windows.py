@@ -1,5 +1,4 @@
-"""From recordings to rows: trials of different rats are paired by odour, and each trial is cut into overlapping
-windows.
+"""From recordings to rows: trials of rats are paired by odour, and each is cut into overlapping windows.
 
 With bins of 10 ms and bin 200 at port entry, the published window of a rat is the 25 bins from its ``start``; inside it
 lie 16 windows of 10 bins, one bin apart. A tuple is the i-th trial of an odour from every rat. The rats were recorded
@@ -70,24 +69,24 @@ def pair_trials(
     odours: list[np.ndarray] = []
     trials: dict[str, list[np.ndarray]] = {rat: [] for rat in recordings}
     for code, odour in enumerate(ODOURS):
-        found = {rat: _trials_of(recording, code + 1, correct_only) for rat, recording in recordings.items()}
-        for rat, numbers in found.items():
+        candidates = {rat: _trials_of(recording, code + 1, correct_only) for rat, recording in recordings.items()}
+        for rat, numbers in candidates.items():
             if len(numbers) == 0:
-                kept = "correct, in-sequence trial" if correct_only else "trial"
+                kind = "correct, in-sequence trial" if correct_only else "trial"
                 raise DataError(
-                    f"{recordings[rat].trials_name} has no {kept} of odour {odour} (code {code + 1}); "
+                    f"{recordings[rat].trials_name} has no {kind} of odour {odour} (code {code + 1}); "
                     "every rat needs at least one of each of the odours A, B, C and D."
                 )
-        count = min(len(numbers) for numbers in found.values())
+        count = min(len(numbers) for numbers in candidates.values())
         odours.append(np.full(count, code))
-        for rat, numbers in found.items():
+        for rat, numbers in candidates.items():
             trials[rat].append(numbers[:count])
     return np.concatenate(odours), {rat: np.concatenate(numbers) for rat, numbers in trials.items()}
 
 
 def _trials_of(recording: Recording, code: int, correct_only: bool) -> Int[np.ndarray, " trials"]:
-    wanted = recording.odour == code
-    return np.flatnonzero(wanted & recording.correct & recording.in_sequence if correct_only else wanted)
+    selected = recording.odour == code
+    return np.flatnonzero(selected & recording.correct & recording.in_sequence if correct_only else selected)
 
 
 def cut_windows(

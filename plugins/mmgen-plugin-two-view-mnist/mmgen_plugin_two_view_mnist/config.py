@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mmgen import DatasetConfig, Folder
+from mmgen_plugin_vision.options import check_rendered
 
 DESK = {
     "mnist-svhn": (10_000, 2_000),
@@ -85,11 +86,7 @@ class TuplesConfig(DigitsConfig):
     def _can_be_made(self) -> TuplesConfig:
         if self.download and self.digits is None and self.svhn is None:
             raise ValueError("download needs a folder to put the files in; set digits and svhn")
-        if min(self.rendered) < 20:
-            raise ValueError(
-                f"rendered is {list(self.rendered)}; training and test need at least 20 street numbers each, two of "
-                "every digit"
-            )
+        check_rendered(self.rendered)
         return self
 
     def counts(self, name: str, *, real: bool) -> tuple[int, int]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmgen import DataError, Dataset, ImageModality, Modality, Provenance, Splits
-from mmgen_plugin_vision.digits import digit_files, load_digits
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.digits import CLASSES, Digits, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import load_street_numbers, street_number_files
 
 from .config import MnistSvhnConfig
-from .released import find_released, read_digits, released_sides
-from .tuples import SIDES, drawn_sides, make_pools, make_tables
-
-CLASSES = tuple(str(digit) for digit in range(10))
+from .released import draw_released_sides, find_released, read_digits
+from .tuples import draw_sides, make_pools, make_tables
 
 
 class MnistSvhn(Dataset):
@@ -68,49 +68,51 @@ class MnistSvhn(Dataset):
         config = self.config
         paths, folder = find_released(config.root)
         if folder:
-            train, test = (read_digits(paths[part]) for part in ("train", "test"))
-            if np.array_equal(train[0], test[0]):
-                raise DataError(
-                    f"{paths['test']['images']} holds the same images as {paths['train']['images']}; copy the test "
-                    "file again."
-                )
-            kind, summary, source = "real", f"{len(train[1]):,}/{len(test[1]):,} MNIST digits", str(config.root)
-            numbers = load_street_numbers(folder)
+            digits, numbers = _read_released(paths, str(config.root)), load_street_numbers(folder)
         else:
-            digits = load_digits(
-                config.digits, download=config.download and config.digits is not None, seed=config.seed
-            )
-            train, test, kind, summary, source = digits.train, digits.test, digits.kind, digits.summary, digits.source
+            download = config.download and config.digits is not None
+            digits = load_digits(config.digits, download=download, seed=config.seed)
             download = config.download and config.svhn is not None
             numbers = load_street_numbers(config.svhn, download=download, seed=config.seed, count=config.rendered)
-        real = kind == numbers.kind == "real"
-        images = [(part[0][:, None], part[1]) for part in (train, test)]
+        real = digits.kind == numbers.kind == "real"
+        images = [(part[0][:, None], part[1]) for part in (digits.train, digits.test)]
         pools = {
             "mnist": make_pools(images[0], images[1], config.val_fraction, config.seed),
             "svhn": make_pools(numbers.train, numbers.test, config.val_fraction, config.seed),
         }
         counts = config.counts("mnist-svhn", real=real)
         if folder:
-            sides = released_sides(paths, pools, counts, config.val_fraction, config.seed)
+            sides = draw_released_sides(paths, pools, counts, config.val_fraction, config.seed)
         else:
-            sides = drawn_sides(pools, counts, config.val_fraction, config.repeats, config.seed)
-        how = "index files" if folder else f"drawn with seed {config.seed}, {config.repeats} repetitions"
+            sides = draw_sides(pools, counts, config.val_fraction, config.repeats, config.seed)
+        pairing = "index files" if folder else f"drawn with seed {config.seed}, {config.repeats} repetitions"
         tables = make_tables(pools, sides)
+        sizes = "/".join(f"{len(sides[side][0]):,}" for side in SIDES)
+        provenance = Provenance(
+            "real" if real else "stand-in",
+            f"{sizes} tuples; {digits.summary}; {numbers.summary}; pairing {pairing}",
+            "; ".join(dict.fromkeys((digits.source, numbers.source))),
+        )
         return Splits(
             tables["train"],
             tables["val"],
             tables["test"],
-            Provenance(
-                "real" if real else "stand-in",
-                f"{'/'.join(f'{len(sides[side][0]):,}' for side in SIDES)} tuples; {summary}; {numbers.summary}; "
-                f"pairing {how}",
-                "; ".join(dict.fromkeys((source, numbers.source))),
-            ),
+            provenance,
             labels={"digit": CLASSES},
-            facts={"pairing": how},
+            facts={"pairing": pairing},
         )
 
     @classmethod
     def toy(cls) -> MnistSvhn:
         """A hundred tuples of embedded and rendered digits."""
         return cls(MnistSvhnConfig(rendered=(80, 20), train_tuples=100, test_tuples=40, val_fraction=0.25))
+
+
+def _read_released(paths: Mapping[str, dict[str, Path]], source: str) -> Digits:
+    """The handwritten digits of the released code."""
+    train, test = (read_digits(paths[part]) for part in ("train", "test"))
+    if np.array_equal(train[0], test[0]):
+        raise DataError(
+            f"{paths['test']['images']} holds the same images as {paths['train']['images']}; copy the test file again."
+        )
+    return Digits(train, test, "real", f"{len(train[1]):,}/{len(test[1]):,} MNIST digits", source)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmgen import DataError
 
-from .reading import KEYS, SIDE, Part, from_matlab, from_pickles
+from .reading import KEYS, SIDE, Part, read_matlab_views, read_pickle_views
 
 MATLAB = "MNIST.mat"
 PICKLES = ("noisymnist_view1.gz", "noisymnist_view2.gz")
@@ -66,41 +66,42 @@ def read_official(paths: list[Path], columns: bool | None) -> tuple[dict[str, Tw
     Raises:
         DataError: A file is truncated, lacks an array, or has views that do not belong together.
     """
-    parts = from_matlab(paths[0]) if len(paths) == 1 else from_pickles(paths)
+    parts = read_matlab_views(paths[0]) if len(paths) == 1 else read_pickle_views(paths)
     _check_views(parts, paths)
     if columns is None:
         rotated, _, digits = parts["train"]
-        columns = _lies(rotated[digits == 1])
+        columns = _is_transposed(rotated[digits == 1])
     splits, start = {}, 0
     for side, (rotated, noisy, digits) in parts.items():
-        one, two = (np.ascontiguousarray(view.swapaxes(1, 2) if columns else view) for view in (rotated, noisy))
-        splits[side] = TwoViews(one, two, digits, start + np.arange(len(digits)))
+        first, second = (np.ascontiguousarray(view.swapaxes(1, 2) if columns else view) for view in (rotated, noisy))
+        splits[side] = TwoViews(first, second, digits, start + np.arange(len(digits)))
         start += len(digits)
     return splits, columns
 
 
-def _check_views(parts: Mapping[str, Part], paths: list[Path]) -> None:
+def _check_views(sides: Mapping[str, Part], paths: list[Path]) -> None:
     """View 1 has a black border and view 2 noise everywhere; no split is another one again."""
-    for side, (rotated, noisy, _) in parts.items():
-        one, two = paths if len(paths) == 2 else [f"{name} in {paths[0]}" for name in KEYS[side][:2]]
+    for side, (rotated, noisy, _) in sides.items():
+        first_name, second_name = paths if len(paths) == 2 else [f"{name} in {paths[0]}" for name in KEYS[side][:2]]
         if np.array_equal(rotated, noisy):
             raise DataError(
-                f"{two} holds the same images as {one}; the second view is another image of the digit, under noise."
+                f"{second_name} holds the same images as {first_name}; the second view is another image of the digit, "
+                "under noise."
             )
-        first, second = (float(view[:, :2].mean()) for view in (rotated, noisy))
-        if first > second:
+        first_border, second_border = (float(view[:, :2].mean()) for view in (rotated, noisy))
+        if first_border > second_border:
             raise DataError(
-                f"{one} and {two} seem to be swapped: noise at the border belongs to the second view, and the first "
-                "has it."
+                f"{first_name} and {second_name} seem to be swapped: noise at the border belongs to the second view, "
+                "and the first has it."
             )
-    for one, two in combinations(parts, 2):
-        if np.array_equal(parts[one][0], parts[two][0]):
+    for side, other in combinations(sides, 2):
+        if np.array_equal(sides[side][0], sides[other][0]):
             raise DataError(
-                f"The {two} part of {paths[0]} holds the same images as its {one} part; copy the file again."
+                f"The {other} part of {paths[0]} holds the same images as its {side} part; copy the file again."
             )
 
 
-def _lies(ones: np.ndarray) -> bool:
+def _is_transposed(ones: np.ndarray) -> bool:
     """Whether images ``[n, 28, 28]`` of the digit one are wider than they are high, over all of them."""
     if not len(ones):
         return False

@@ -18,22 +18,26 @@ KEYS = {"train": ("X1", "X2", "trainLabel"), "val": ("XV1", "XV2", "tuneLabel"),
 Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # view 1 and view 2, float32 [n, 28, 28], and digits int64 [n]
 
 
-def from_matlab(path: Path) -> dict[str, Part]:
+def read_matlab_views(path: Path) -> dict[str, Part]:
     """``MNIST.mat``; its label 10 means the digit 0."""
     content = read_matlab(path)
     names = [name for keys in KEYS.values() for name in keys]
     if missing := [name for name in names if name not in content]:
         raise DataError(f"{path} has no array {' and no '.join(missing)}; two-view MNIST has {', '.join(names)}.")
     parts = {}
-    for side, (one, two, label) in KEYS.items():
+    for side, (first_key, second_key, label) in KEYS.items():
         codes = _codes(content[label], f"{label} in {path}", range(1, 11))  # 10 is the digit 0
-        parts[side] = (_images(content[one], f"{one} in {path}"), _images(content[two], f"{two} in {path}"), codes % 10)
-        for name, view in zip((one, two), parts[side]):
+        parts[side] = (
+            _images(content[first_key], f"{first_key} in {path}"),
+            _images(content[second_key], f"{second_key} in {path}"),
+            codes % 10,
+        )
+        for name, view in zip((first_key, second_key), parts[side]):
             _same_length(len(view), f"{name} of {path}", len(codes), f"{label} there")
     return parts
 
 
-def from_pickles(paths: list[Path]) -> dict[str, Part]:
+def read_pickle_views(paths: list[Path]) -> dict[str, Part]:
     """``noisymnist_view1.gz`` and ``noisymnist_view2.gz``; labels are 0 to 9, or 1 to 10 as in ``MNIST.mat``."""
     views = []
     for path in paths:
@@ -42,24 +46,26 @@ def from_pickles(paths: list[Path]) -> dict[str, Part]:
             raise DataError(
                 f"{path} should hold three pairs of images and labels, for training, tuning and testing; it does not."
             )
-        part = {}
+        sides = {}
         for side, (images, labels) in zip(KEYS, content):
             where = f"the {side} part of {path}"
             last = 11 if np.max(labels, initial=0) == 10 else 10
             codes = _codes(labels, f"The labels in {where}", range(last - 10, last)) % 10
-            part[side] = (_images(images, f"The images in {where}"), codes)
-            _same_length(len(part[side][0]), f"the images of {where}", len(codes), "the labels of the same")
-        views.append(part)
-    one, two = views
+            sides[side] = (_images(images, f"The images in {where}"), codes)
+            _same_length(len(sides[side][0]), f"the images of {where}", len(codes), "the labels of the same")
+        views.append(sides)
+    first_view, second_view = views
     for side in KEYS:
-        _same_length(len(one[side][1]), f"the {side} part of {paths[0]}", len(two[side][1]), f"that of {paths[1]}")
-        if len(wrong := np.flatnonzero(one[side][1] != two[side][1])):
+        _same_length(
+            len(first_view[side][1]), f"the {side} part of {paths[0]}", len(second_view[side][1]), f"that of {paths[1]}"
+        )
+        if len(wrong := np.flatnonzero(first_view[side][1] != second_view[side][1])):
             row = wrong[0]
             raise DataError(
-                f"Row {row + 1} of the {side} part is a {one[side][1][row]} in {paths[0]} and a {two[side][1][row]} "
-                f"in {paths[1]}; both hold the same rows."
+                f"Row {row + 1} of the {side} part is a {first_view[side][1][row]} in {paths[0]} and a "
+                f"{second_view[side][1][row]} in {paths[1]}; both hold the same rows."
             )
-    return {side: (one[side][0], two[side][0], one[side][1]) for side in KEYS}
+    return {side: (first_view[side][0], second_view[side][0], first_view[side][1]) for side in KEYS}
 
 
 def _images(values: Any, where: str) -> np.ndarray:
@@ -80,14 +86,16 @@ def _codes(values: Any, where: str, allowed: range) -> np.ndarray:
     codes = np.asarray(values).reshape(-1)
     wrong = np.flatnonzero(~np.isin(codes, allowed))
     if codes.dtype.kind not in "fiu" or len(wrong):
-        found = codes[wrong[0]] if len(wrong) else codes.dtype
+        value = codes[wrong[0]] if len(wrong) else codes.dtype
         raise DataError(
-            f"{where}: there is {found}; labels are {allowed[0]} to "
+            f"{where}: there is {value}; labels are {allowed[0]} to "
             f"{allowed[-1]}{', and 10 is the digit 0' if 10 in allowed else ''}."
         )
     return codes.astype(np.int64)
 
 
-def _same_length(one: int, first: str, two: int, second: str) -> None:
-    if one != two:
-        raise DataError(f"There are {one:,} rows in {first}, and {two:,} in {second}; they are the same rows.")
+def _same_length(first_count: int, first: str, second_count: int, second: str) -> None:
+    if first_count != second_count:
+        raise DataError(
+            f"There are {first_count:,} rows in {first}, and {second_count:,} in {second}; they are the same rows."
+        )

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError
+from mmgen.data.npy import read_npy
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.pairings import check_pairing
 
-from .tuples import SIDES, Pool
+from .tuples import Pool
 
 SIDE = 28
-MAGIC = b"\x93NUMPY"  # how an .npy file begins; numpy would take an archive as well, and leave it open
 PARTS = {"train": "tr", "test": "te"}
 SVHN = ("mnist_shvn", "mnist_svhn")  # the folder is misspelt there
 
@@ -31,14 +33,16 @@ def find_released(root: Path | None) -> tuple[dict[str, dict[str, Path]], Path |
         "mnist": "mnist_idx_{}.npy",
         "svhn": "svhn_idx_{}.npy",
     }
-    paths = {part: {what: root / name.format(short) for what, name in names.items()} for part, short in PARTS.items()}
-    missing = [path.name for of_part in paths.values() for path in of_part.values() if not path.is_file()]
+    paths = {
+        part: {content: root / name.format(short) for content, name in names.items()} for part, short in PARTS.items()
+    }
+    missing = [path.name for files in paths.values() for path in files.values() if not path.is_file()]
     folder = next((root / name for name in SVHN if (root / name).is_dir()), None)
     missing += [] if folder else [SVHN[0]]
     if missing:
-        every = ", ".join(name.format("{tr,te}") for name in names.values())
+        all_names = ", ".join(name.format("{tr,te}") for name in names.values())
         raise DataError(
-            f"dataset.root: there is no {' and no '.join(missing)} in {root}; {every} belong there, and {SVHN[0]} "
+            f"dataset.root: there is no {' and no '.join(missing)} in {root}; {all_names} belong there, and {SVHN[0]} "
             "with SVHN."
         )
     return paths, folder
@@ -47,7 +51,7 @@ def find_released(root: Path | None) -> tuple[dict[str, dict[str, Path]], Path |
 def read_digits(paths: dict[str, Path]) -> tuple[np.ndarray, np.ndarray]:
     """Handwritten digits of one part: images uint8 ``[n, 28, 28]``, digits int64 ``[n]``."""
     path = paths["images"]
-    images = _load(path)
+    images = read_npy(path)
     if images.ndim < 2 or not len(images) or images[0].size != SIDE * SIDE or images.dtype.kind not in "fu":
         raise DataError(
             f"{path} holds {list(images.shape)} of {images.dtype}; it should be [n, {SIDE * SIDE}] of bytes, or of "
@@ -82,75 +86,42 @@ def read_pairing(paths: dict[str, Path], mnist: np.ndarray, svhn: np.ndarray) ->
     Raises:
         DataError: The two lists do not belong together, or to these images.
     """
-    one, other = paths["mnist"], paths["svhn"]
-    first, second = _whole_numbers(one), _whole_numbers(other)
-    if len(first) != len(second):
-        raise DataError(f"{one} has {len(first):,} tuples and {other} has {len(second):,}; tuple n is entry n of both.")
-    if _agree(first, mnist, second, svhn):
-        return [first, second]
-    if _agree(second, mnist, first, svhn):
-        raise DataError(f"{one} and {other} are swapped: each fits the images of the other.")
-    for path, index, digits in ((one, first, mnist), (other, second, svhn)):
-        if len(wrong := np.flatnonzero((index < 0) | (index >= len(digits)))):
-            raise DataError(
-                f"{path} points at image {index[wrong[0]]} in entry {wrong[0]}, and there are {len(digits):,} images "
-                "numbered from 0."
-            )
-    row = np.flatnonzero(mnist[first] != svhn[second])[0]
-    raise DataError(
-        f"{one} and {other} join a {mnist[first[row]]} with a {svhn[second[row]]} in entry {row}; they belong to "
-        "other images, or not to each other."
-    )
+    mnist_path, svhn_path = paths["mnist"], paths["svhn"]
+    first, second = _whole_numbers(mnist_path), _whole_numbers(svhn_path)
+    check_pairing((mnist_path, svhn_path), (first, second), (mnist, svhn))
+    return [first, second]
 
 
-def released_sides(
+def draw_released_sides(
     paths: Mapping[str, dict[str, Path]],
     pools: Mapping[str, Mapping[str, Pool]],
     counts: tuple[int, int],
     val_fraction: float,
     seed: int,
 ) -> dict[str, list[np.ndarray]]:
-    """At most ``counts`` training and test tuples out of the index files, drawn at random, and validation tuples of
-    images held out in both halves.
+    """At most ``counts`` training and test tuples out of the index files, and validation tuples.
 
-    Training tuples whose images are on different sides of the validation cut are left out.
+    They are drawn at random; validation tuples have images that are held out in both halves. Training tuples whose
+    images are on different sides of the validation cut are left out.
     """
     digits = {
-        half: {"train": np.maximum(of["train"].digits, of["val"].digits), "test": of["test"].digits}
-        for half, of in pools.items()
+        half: {"train": np.maximum(by_side["train"].digits, by_side["val"].digits), "test": by_side["test"].digits}
+        for half, by_side in pools.items()
     }
-    whole = {part: read_pairing(paths[part], digits["mnist"][part], digits["svhn"][part]) for part in PARTS}
-    wanted = {"train": counts[0], "val": round(counts[0] * val_fraction), "test": counts[1]}
+    pairings = {part: read_pairing(paths[part], digits["mnist"][part], digits["svhn"][part]) for part in PARTS}
+    limits = {"train": counts[0], "val": round(counts[0] * val_fraction), "test": counts[1]}
     sides = {}
     for number, side in enumerate(SIDES):
-        first, second = whole["test" if side == "test" else "train"]
+        first, second = pairings["test" if side == "test" else "train"]
         usable = np.flatnonzero((pools["mnist"][side].digits[first] >= 0) & (pools["svhn"][side].digits[second] >= 0))
-        kept = np.sort(np.random.default_rng([seed, number]).permutation(usable)[: wanted[side]])
-        sides[side] = [first[kept], second[kept]]
+        rows = np.sort(np.random.default_rng([seed, number]).permutation(usable)[: limits[side]])
+        sides[side] = [first[rows], second[rows]]
     return sides
-
-
-def _agree(first: np.ndarray, ones: np.ndarray, second: np.ndarray, others: np.ndarray) -> bool:
-    """Whether every tuple has the same digit twice."""
-    inside = (first >= 0) & (first < len(ones)) & (second >= 0) & (second < len(others))
-    return bool(inside.all() and (ones[first] == others[second]).all())
 
 
 def _whole_numbers(path: Path) -> np.ndarray:
     """int64 ``[n]``; whole numbers stored with a point are taken as well."""
-    values = _load(path).squeeze()
+    values = read_npy(path).squeeze()
     if values.ndim != 1 or values.dtype.kind not in "iuf" or not np.array_equal(values, np.round(values)):
         raise DataError(f"{path} holds {list(values.shape)} of {values.dtype}; it should be a list of whole numbers.")
     return values.astype(np.int64)
-
-
-def _load(path: Path) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise ValueError("not an .npy file")
-        return np.load(path, allow_pickle=False)
-    except Exception as error:  # whatever half a file makes of itself
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-        raise DataError(f"{path} is truncated, damaged, or no .npy file of numbers; copy it again.") from error

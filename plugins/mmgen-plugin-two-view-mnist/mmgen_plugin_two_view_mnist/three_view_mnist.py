@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits
-from mmgen_plugin_vision.digits import Digits, digit_files, load_digits
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.digits import CLASSES, Digits, digit_files, load_digits
 from mmgen_plugin_vision.street_numbers import load_street_numbers, street_number_files
 
 from .config import ThreeViewMnistConfig
 from .official import find_official, read_official
-from .tuples import SIDES, Pool, drawn_sides, make_pools, make_tables
+from .tuples import Pool, draw_sides, make_pools, make_tables
 from .views import LARGEST, rotated_images
-
-CLASSES = tuple(str(digit) for digit in range(10))
 
 
 class ThreeViewMnist(Dataset):
@@ -84,7 +83,7 @@ class ThreeViewMnist(Dataset):
             "svhn": make_pools(numbers.train, numbers.test, config.val_fraction, config.seed),
         }
         real = digits.kind == numbers.kind == "real"
-        sides = drawn_sides(
+        sides = draw_sides(
             pools, config.counts("three-view-mnist", real=real), config.val_fraction, config.repeats, config.seed
         )
         sizes = "/".join(f"{len(sides[side][0]):,}" for side in SIDES)

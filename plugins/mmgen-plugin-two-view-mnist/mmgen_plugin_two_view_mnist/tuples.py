@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from mmgen import DataError, Indexed, Table, split_rows
+from mmgen.data.sides import SIDES
 
 CAP = 10_000  # images of a class at most (Shi, Siddharth, Paige and Torr 2019)
-SIDES = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ def make_pools(
 ) -> dict[str, Pool]:
     """One half's pool for every side: validation images are a share of the training images of each digit."""
     images, digits = train
-    held = np.zeros(len(digits), dtype=bool)
-    held[split_rows(len(digits), test=0, val=val_fraction, seed=seed, strata=digits)["val"]] = True
+    is_validation = np.zeros(len(digits), dtype=bool)
+    is_validation[split_rows(len(digits), test=0, val=val_fraction, seed=seed, strata=digits)["val"]] = True
     return {
-        "train": Pool(images, np.where(held, -1, digits)),
-        "val": Pool(images, np.where(held, digits, -1)),
+        "train": Pool(images, np.where(is_validation, -1, digits)),
+        "val": Pool(images, np.where(is_validation, digits, -1)),
         "test": Pool(*test, len(digits)),
     }
 
@@ -59,19 +59,19 @@ def draw_tuples(halves: Sequence[np.ndarray], count: int, repeats: int, draw: np
     Returns:
         For each half the image of every tuple, ``[N]``.
     """
-    joined: list[list[np.ndarray]] = [[np.zeros(0, dtype=np.int64)] for _ in halves]
+    half_chunks: list[list[np.ndarray]] = [[np.zeros(0, dtype=np.int64)] for _ in halves]
     for digit in range(10):
         members = [np.flatnonzero(digits == digit) for digits in halves]
         fewest = min(CAP, *(len(images) for images in members))
         for _ in range(repeats):
-            for parts, images in zip(joined, members):
-                parts.append(draw.permutation(images)[:fewest])
-    every = [np.concatenate(parts) for parts in joined]
-    kept = np.sort(draw.permutation(len(every[0]))[:count])
-    return [index[kept] for index in every]
+            for chunks, images in zip(half_chunks, members):
+                chunks.append(draw.permutation(images)[:fewest])
+    tuples = [np.concatenate(chunks) for chunks in half_chunks]
+    rows = np.sort(draw.permutation(len(tuples[0]))[:count])
+    return [index[rows] for index in tuples]
 
 
-def drawn_sides(
+def draw_sides(
     pools: Mapping[str, Mapping[str, Pool]], counts: tuple[int, int], val_fraction: float, repeats: int, seed: int
 ) -> dict[str, list[np.ndarray]]:
     """Tuples of every side.
@@ -86,33 +86,34 @@ def drawn_sides(
     Raises:
         DataError: A half has no image of some digit.
     """
-    wanted = {"train": counts[0], "val": round(counts[0] * val_fraction), "test": counts[1]}
+    limits = {"train": counts[0], "val": round(counts[0] * val_fraction), "test": counts[1]}
     sides = {}
     for number, side in enumerate(SIDES):
-        for half, of_side in pools.items():
-            absent = sorted(set(range(10)) - set(of_side[side].digits.tolist()))
+        for half, half_pools in pools.items():
+            absent = sorted(set(range(10)) - set(half_pools[side].digits.tolist()))
             if absent and side != "val":
-                what = "training" if side == "train" else "testing"
+                purpose = "training" if side == "train" else "testing"
                 raise DataError(
-                    f"Among the images for {half} there is no {absent[0]} for {what}; every digit is needed."
+                    f"Among the images for {half} there is no {absent[0]} for {purpose}; every digit is needed."
                 )
-        digits = [of_side[side].digits for of_side in pools.values()]
-        sides[side] = draw_tuples(digits, wanted[side], repeats, np.random.default_rng([seed, number]))
+        digits = [half_pools[side].digits for half_pools in pools.values()]
+        sides[side] = draw_tuples(digits, limits[side], repeats, np.random.default_rng([seed, number]))
     return sides
 
 
 def make_tables(pools: Mapping[str, Mapping[str, Pool]], sides: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Table]:
-    """Tables that hold every image once, and an index for each tuple; tuples of one image of the first half are a
-    group.
+    """Tables that hold every image once, and an index for each tuple.
+
+    Tuples of one image of the first half are a group.
     """
     tables, start = {}, 0
     for side, indices in sides.items():
-        used = {half: of_side[side] for half, of_side in pools.items()}
-        first = next(iter(used.values()))
+        side_pools = {half: half_pools[side] for half, half_pools in pools.items()}
+        first = next(iter(side_pools.values()))
         tables[side] = Table.of(
             {
                 half: Indexed(torch.from_numpy(pool.images), torch.from_numpy(index)).select(slice(None))
-                for (half, pool), index in zip(used.items(), indices)
+                for (half, pool), index in zip(side_pools.items(), indices)
             },
             labels={"digit": torch.from_numpy(first.digits[indices[0]])},
             rows=start + torch.arange(len(indices[0])),

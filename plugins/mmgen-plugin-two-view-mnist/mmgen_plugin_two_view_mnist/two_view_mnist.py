@@ -8,14 +8,12 @@ import numpy as np
 import torch
 
 from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, Table, split_rows
-from mmgen_plugin_vision.digits import digit_files, load_digits
+from mmgen.data.sides import SIDES
+from mmgen_plugin_vision.digits import CLASSES, digit_files, load_digits
 
 from .config import TwoViewMnistConfig
 from .official import TwoViews, find_official, read_official
 from .views import make_views
-
-CLASSES = tuple(str(digit) for digit in range(10))
-SIDES = ("train", "val", "test")
 
 
 class TwoViewMnist(Dataset):
@@ -72,7 +70,7 @@ class TwoViewMnist(Dataset):
             )
             facts = {"pixel_order": "columns" if columns else "rows"}
         else:
-            sides, provenance = self._made()
+            sides, provenance = self._make_sides()
             facts = {}
         start, tables = 0, {}
         for side in SIDES:
@@ -82,7 +80,7 @@ class TwoViewMnist(Dataset):
             tables["train"], tables["val"], tables["test"], provenance, labels={"digit": CLASSES}, facts=facts
         )
 
-    def _made(self) -> tuple[dict[str, TwoViews], Provenance]:
+    def _make_sides(self) -> tuple[dict[str, TwoViews], Provenance]:
         config = self.config
         loaded = load_digits(config.digits, download=config.download, seed=config.seed)
         (images, digits), test = loaded.train, loaded.test

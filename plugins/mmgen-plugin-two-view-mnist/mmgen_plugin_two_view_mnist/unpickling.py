@@ -1,5 +1,6 @@
-"""Arrays out of a pickle file, and nothing else: no other object is made, and no other function runs, numpy's own
-included.
+"""Arrays out of a pickle file, and nothing else.
+
+No other object is made, and no other function runs, numpy's own included.
 """
 
 from __future__ import annotations
@@ -100,10 +101,9 @@ def _finished(value: Any) -> Any:
 
 
 def read_arrays(path: Path) -> Any:
-    """What a gzipped pickle file holds, as long as it is made of sequences (which come as lists), numbers and arrays of
-    numbers.
+    """What a gzipped pickle file holds, as long as it is made of sequences, numbers and arrays of numbers.
 
-    Files that Python 2 wrote are read as well.
+    Sequences come as lists. Files that Python 2 wrote are read as well.
 
     Raises:
         DataError: The file is damaged, or asks for anything else; nothing of it has run then.

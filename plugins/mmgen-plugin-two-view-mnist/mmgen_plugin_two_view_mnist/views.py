@@ -17,8 +17,9 @@ LARGEST = math.pi / 4
 
 
 def rotated_images(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Images uint8 ``[n, h, w]`` turned by ``angles`` ``[n]`` (radians) about their middle: bilinear, black outside,
-    uint8.
+    """Images uint8 ``[n, h, w]`` turned by ``angles`` ``[n]`` (radians) about their middle.
+
+    The interpolation is bilinear, what is outside black, and the result uint8.
     """
     turned = []
     for start in track(range(0, len(images), BLOCK), "turning digits"):
@@ -66,6 +67,6 @@ def make_views(
         draw: Random numbers.
     """
     origin = np.tile(rows, repeats)
-    own = np.concatenate([partners(digits[rows], draw) for _ in range(repeats)]) if len(rows) else origin
+    sources = np.concatenate([partners(digits[rows], draw) for _ in range(repeats)]) if len(rows) else origin
     turned = rotated_images(images[origin], draw.uniform(-LARGEST, LARGEST, len(origin)))
-    return TwoViews(turned, noisy_images(images[rows][own], draw), digits[origin], origin)
+    return TwoViews(turned, noisy_images(images[rows][sources], draw), digits[origin], origin)

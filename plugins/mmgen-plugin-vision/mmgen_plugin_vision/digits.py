@@ -18,13 +18,14 @@ import numpy as np
 from PIL import Image
 
 from mmgen.data import split_rows
-from mmgen.errors import DataError, MmgenError
+from mmgen.errors import DataError, MmgenError, first_line
 from mmgen.vision import torchvision
 
 Pair = tuple[np.ndarray, np.ndarray]  # images and labels
 IdxFiles = dict[str, tuple[Path | None, Path | None]]  # of each part, images and labels; None where one is missing
 
 SIDE = 28
+CLASSES = tuple(str(digit) for digit in range(10))
 FILES = {  # parts of a set, each of images and labels
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -252,8 +253,7 @@ def _download(folder: Path) -> None:
         raise
     except Exception as error:  # whatever the network, its proxies and mirrors make of it
         raise DataError(
-            "MNIST could not be downloaded "
-            f"({str(error).splitlines()[0].rstrip(':. ') if str(error) else type(error).__name__}); fetch the four "
-            "files train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and "
+            f"MNIST could not be downloaded ({first_line(error)}); fetch the four files "
+            "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and "
             f"t10k-labels-idx1-ubyte.gz elsewhere and put them into {folder}."
         ) from error

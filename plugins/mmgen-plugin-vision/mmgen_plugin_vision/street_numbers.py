@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from mmgen.data.matlab import read_matlab
-from mmgen.errors import DataError, MmgenError
+from mmgen.errors import DataError, MmgenError, first_line
 from mmgen.vision import torchvision
 
 from .rendered_numbers import SIDE, render
@@ -159,9 +159,8 @@ def _download(folder: Path) -> None:
         except MmgenError:
             raise
         except Exception as error:  # whatever the network, its proxies and mirrors make of it
-            reason = str(error).splitlines()[0].rstrip(":. ") if str(error) else type(error).__name__
             raise DataError(
-                f"SVHN could not be downloaded ({reason}); fetch {part}_32x32.mat from "
+                f"SVHN could not be downloaded ({first_line(error)}); fetch {part}_32x32.mat from "
                 f"http://ufldl.stanford.edu/housenumbers elsewhere and put it into {folder}."
             ) from error
 

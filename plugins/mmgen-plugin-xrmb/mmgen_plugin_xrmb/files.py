@@ -1,5 +1,6 @@
-"""The two official files: ``XRMBf2KALDI_window7_single1.mat`` and ``…single2.mat``, or ``XRMB1.mat`` and
-``XRMB2.mat``.
+"""The two official files, under either of their names.
+
+``XRMBf2KALDI_window7_single1.mat`` and ``…single2.mat``, or ``XRMB1.mat`` and ``XRMB2.mat``.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ def find_files(root: Path | None) -> list[Path]:
     if root is None:
         return []
     for pair in NAMES:
-        there = [root / name for name in pair if (root / name).is_file()]
-        if len(there) == 2:
-            return there
-        if there:
-            other = next(name for name in pair if root / name not in there)
+        present = [root / name for name in pair if (root / name).is_file()]
+        if len(present) == 2:
+            return present
+        if present:
+            other = next(name for name in pair if root / name not in present)
             raise DataError(
-                f"There is no {other} beside {there[0]}; the two files hold the two views of the same frames."
+                f"There is no {other} beside {present[0]}; the two files hold the two views of the same frames."
             )
     raise DataError(f"dataset.root: {root} has neither {' and '.join(NAMES[0])} nor {' and '.join(NAMES[1])}.")
 
@@ -63,11 +64,11 @@ def read_files(paths: list[Path]) -> Frames:
                     f"{paths[1]} has {content[1][name].size:,} values in {name}, and {count:,} frames in {other}; "
                     "there is one per frame."
                 )
-    for i, (keys, parts) in enumerate(zip(VIEWS, views)):
-        for one, two in combinations(range(len(keys)), 2):
-            if np.array_equal(parts[one], parts[two]):
+    for i, (keys, blocks) in enumerate(zip(VIEWS, views)):
+        for first, second in combinations(range(len(keys)), 2):
+            if np.array_equal(blocks[first], blocks[second]):
                 raise DataError(
-                    f"{paths[i]} holds the same frames in {keys[two]} as in {keys[one]}; copy the file again."
+                    f"{paths[i]} holds the same frames in {keys[second]} as in {keys[first]}; copy the file again."
                 )
     phone = np.concatenate([_codes(content[1][name], name, paths[1], 0, PHONES - 1) for name in LABELS])
     speaker = np.concatenate([_codes(content[1][name], name, paths[1], 1, 999) for name in SPEAKERS])
@@ -77,17 +78,17 @@ def read_files(paths: list[Path]) -> Frames:
 
 def _read(path: Path, number: int) -> dict[str, Any]:
     """The arrays of one of the two files."""
-    wanted = [*VIEWS[number], *((*LABELS, *SPEAKERS) if number else ())]
+    names = [*VIEWS[number], *((*LABELS, *SPEAKERS) if number else ())]
     content = read_matlab(path)
-    missing = [key for key in wanted if key not in content]
+    missing = [key for key in names if key not in content]
     if set(VIEWS[number]) <= set(missing) and set(VIEWS[1 - number]) <= set(content):
-        what = ("acoustics", "articulation")
+        views = ("acoustics", "articulation")
         raise DataError(
-            f"{path} holds the {what[1 - number]}, and the {what[number]} belong there; the two files are swapped, "
+            f"{path} holds the {views[1 - number]}, and the {views[number]} belong there; the two files are swapped, "
             "or one is there twice."
         )
     if missing:
-        raise DataError(f"{path} has no array {' and no '.join(missing)}; it should have {', '.join(wanted)}.")
+        raise DataError(f"{path} has no array {' and no '.join(missing)}; it should have {', '.join(names)}.")
     return content
 
 
@@ -109,6 +110,6 @@ def _codes(values: np.ndarray, key: str, path: Path, low: int, high: int) -> np.
     codes = values.reshape(-1)
     wrong = np.flatnonzero(~((codes >= low) & (codes <= high) & (codes == np.round(codes))))
     if len(wrong):
-        what = f"labels are {low} to {high}" if low == 0 else "speakers have whole numbers from 1"
-        raise DataError(f"{path} has {codes[wrong[0]]:g} in {key} at frame {wrong[0] + 1}; {what}.")
+        rule = f"labels are {low} to {high}" if low == 0 else "speakers have whole numbers from 1"
+        raise DataError(f"{path} has {codes[wrong[0]]:g} in {key} at frame {wrong[0] + 1}; {rule}.")
     return codes.astype(np.int64)

@@ -34,10 +34,10 @@ class Frames:
 
     def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both views of some frames, ``[len(rows), 273]`` and ``[len(rows), 112]``; ``rows`` is sorted."""
-        starts = np.cumsum([0, *(len(part) for part in self.acoustic)])
-        picked = [rows[(rows >= start) & (rows < end)] - start for start, end in pairwise(starts)]
-        one, two = (
-            np.concatenate([part[index] for part, index in zip(view, picked)]).astype(np.float32, copy=False)
+        starts = np.cumsum([0, *(len(block) for block in self.acoustic)])
+        block_rows = [rows[(rows >= start) & (rows < end)] - start for start, end in pairwise(starts)]
+        acoustic, articulatory = (
+            np.concatenate([block[index] for block, index in zip(view, block_rows)]).astype(np.float32, copy=False)
             for view in (self.acoustic, self.articulatory)
         )
-        return one, two
+        return acoustic, articulatory

@@ -1,5 +1,6 @@
-"""Which frames are for training, validation and testing: the three protocols of "Discriminative multimodal learning via
-conditional priors".
+"""Which frames are for training, validation and testing: three published protocols.
+
+They are those of "Discriminative multimodal learning via conditional priors".
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .frames import PHONES, Frames
 Protocol = Literal["held-out", "folds", "dependent"]
 
 FOLDS = ((1, 3), (43, 45), (10, 13), (27, 29))  # test speakers of each fold (its Table 1); the other six train
+FOLD_SPEAKERS = tuple(speaker for fold in FOLDS for speaker in fold)
 HELD_OUT = (7, 16, 20, 21, 23, 28, 31, 35)  # test speakers (its Tables 2 and 6)
 TEST_SHARE = 0.3  # of each speaker's frames, where training and test speakers are the same
 
@@ -45,46 +47,48 @@ def protocol_rows(
     Raises:
         DataError: A speaker that the protocol names has no frames.
     """
-    everyone = tuple(number for pair in FOLDS for number in pair) if protocol == "folds" else HELD_OUT
-    tested = FOLDS[fold - 1] if protocol == "folds" else HELD_OUT if speaker is None else (speaker,)
-    needed = everyone if protocol == "folds" else tested
-    absent = sorted(set(needed) - set(np.unique(frames.speaker).tolist()))
-    if absent:
-        raise DataError(
-            f"There are no frames of speaker {' and '.join(map(str, absent))}, whom the protocol {protocol!r} needs; "
-            f"speakers in the files: {_listed(frames)}."
-        )
-    usable = _thinned(frames.speaker, max_frames)
-    of_tested = usable & np.isin(frames.speaker, tested)
+    test_speakers = FOLDS[fold - 1] if protocol == "folds" else HELD_OUT if speaker is None else (speaker,)
+    _check_speakers(frames, protocol, FOLD_SPEAKERS if protocol == "folds" else test_speakers)
+    usable = _thin_frames(frames.speaker, max_frames)
+    is_test = usable & np.isin(frames.speaker, test_speakers)
     if protocol == "dependent":
-        rows = np.flatnonzero(of_tested)
-        strata = frames.speaker[rows] * PHONES + frames.phone[rows]
-        sides = split_rows(len(rows), test=TEST_SHARE, val=(1 - TEST_SHARE) * val_fraction, seed=seed, strata=strata)
-        return {side: rows[picked] for side, picked in sides.items()}
-    others = (
-        np.isin(frames.speaker, everyone)
-        if protocol == "folds"
-        else frames.training & ~np.isin(frames.speaker, HELD_OUT)
-    )
-    rows = np.flatnonzero(usable & others & ~of_tested)
+        return _split_by_phone(frames, np.flatnonzero(is_test), val_fraction, seed)
+    if protocol == "folds":
+        is_train = np.isin(frames.speaker, FOLD_SPEAKERS)
+    else:
+        is_train = frames.training & ~np.isin(frames.speaker, HELD_OUT)
+    rows = np.flatnonzero(usable & is_train & ~is_test)
     if not len(rows):
         raise DataError(
             f"No frames are left to train on: all speakers in the files are test speakers of the protocol {protocol!r}."
         )
     sides = split_rows(len(rows), test=0, val=val_fraction, seed=seed, groups=frames.speaker[rows])
-    return {"train": rows[sides["train"]], "val": rows[sides["val"]], "test": np.flatnonzero(of_tested)}
+    return {"train": rows[sides["train"]], "val": rows[sides["val"]], "test": np.flatnonzero(is_test)}
 
 
-def _thinned(speaker: np.ndarray, most: int | None) -> np.ndarray:
+def _check_speakers(frames: Frames, protocol: Protocol, speakers: tuple[int, ...]) -> None:
+    """Speakers of a protocol without any frame are an error that lists those that the files have."""
+    absent = sorted(set(speakers) - set(np.unique(frames.speaker).tolist()))
+    if absent:
+        raise DataError(
+            f"There are no frames of speaker {' and '.join(map(str, absent))}, whom the protocol {protocol!r} needs; "
+            f"speakers in the files: {', '.join(map(str, np.unique(frames.speaker)))}."
+        )
+
+
+def _split_by_phone(frames: Frames, rows: np.ndarray, val_fraction: float, seed: int) -> dict[str, np.ndarray]:
+    """The frames ``rows`` on three sides: every phone of every speaker has its share of each."""
+    strata = frames.speaker[rows] * PHONES + frames.phone[rows]
+    sides = split_rows(len(rows), test=TEST_SHARE, val=(1 - TEST_SHARE) * val_fraction, seed=seed, strata=strata)
+    return {side: rows[index] for side, index in sides.items()}
+
+
+def _thin_frames(speaker: np.ndarray, limit: int | None) -> np.ndarray:
     """Which frames stay, ``[N]``."""
-    keep = np.ones(len(speaker), dtype=bool)
-    for number in np.unique(speaker) if most is not None else ():
+    mask = np.ones(len(speaker), dtype=bool)
+    for number in np.unique(speaker) if limit is not None else ():
         rows = np.flatnonzero(speaker == number)
-        if most is not None and len(rows) > most:
-            keep[rows] = False
-            keep[rows[np.arange(most) * len(rows) // most]] = True
-    return keep
-
-
-def _listed(frames: Frames) -> str:
-    return ", ".join(map(str, np.unique(frames.speaker)))
+        if limit is not None and len(rows) > limit:
+            mask[rows] = False
+            mask[rows[np.arange(limit) * len(rows) // limit]] = True
+    return mask

@@ -1,5 +1,4 @@
-"""Simulated speech with the dimensions of XRMB: articulators that move from phone to phone, and the sounds that they
-make.
+"""Simulated speech with the dimensions of XRMB: articulators that move from phone to phone, and sounds.
 
 What is shared: seven articulatory parameters (jaw, lips, tongue) approach a target for each phone, in smooth
 trajectories in which neighbouring phones blend (coarticulation): each phone holds some parameters tightly and leaves
@@ -35,8 +34,9 @@ BLEND = 3.0  # frames over which neighbouring phones blend
 
 @dataclass(frozen=True)
 class _Language:
-    """What all speakers have in common: targets and weights ``[40, 7]``, sources ``[40, 2]``, and the maps to pellets
-    and sounds.
+    """What all speakers have in common.
+
+    Targets and weights ``[40, 7]``, sources ``[40, 2]``, and the maps to pellets and sounds.
     """
 
     targets: np.ndarray
@@ -60,7 +60,7 @@ def simulate(frames: int, seed: int) -> Frames:
         _speaker(language, frames, np.random.default_rng([seed, number]))
         for number in track((*TRAINING, *HELD_OUT), "simulating speakers")
     ]
-    acoustic, articulatory, phone = (np.concatenate(parts) for parts in zip(*spoken))
+    acoustic, articulatory, phone = (np.concatenate(speakers_parts) for speakers_parts in zip(*spoken))
     speaker = np.repeat((*TRAINING, *HELD_OUT), frames)
     return Frames([acoustic], [articulatory], phone, speaker, np.isin(speaker, TRAINING))
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from mmgen import Dataset, DatasetConfig, Folder, Modality, Provenance, Splits, Table, VectorModality
 
 from .files import find_files, read_files
-from .frames import ACOUSTIC, ARTICULATORY, CONTEXT, PHONES
+from .frames import ACOUSTIC, ARTICULATORY, CONTEXT, PHONES, Frames
 from .protocols import HELD_OUT, Protocol, protocol_rows
 from .simulation import simulate
 
@@ -119,21 +119,13 @@ class XRMB(Dataset):
             max_frames=config.max_frames,
             seed=config.seed,
         )
-        tables = {}
-        for side, rows in sides.items():
-            acoustic, articulatory = frames.gather(rows)
-            tables[side] = Table.of(
-                {"acoustic": torch.from_numpy(acoustic), "articulatory": torch.from_numpy(articulatory)},
-                labels={"phone": torch.from_numpy(frames.phone[rows])},
-                rows=torch.from_numpy(rows),
-                groups=torch.from_numpy(frames.speaker[rows]),
-            )
+        tables = {side: _table(frames, rows) for side, rows in sides.items()}
         speakers = {side: np.unique(frames.speaker[rows]).tolist() for side, rows in sides.items()}
         sizes = "/".join(f"{len(rows):,}" for rows in sides.values())
-        which = f"fold {config.fold} of folds" if config.protocol == "folds" else config.protocol
+        protocol = f"fold {config.fold} of folds" if config.protocol == "folds" else config.protocol
         summary = (
             f"{sizes} frames of {len(set().union(*speakers.values()))} {'' if paths else 'simulated '}speakers, "
-            f"protocol {which}"
+            f"protocol {protocol}"
         )
         provenance = (
             Provenance("real", summary, str(config.root))
@@ -146,10 +138,21 @@ class XRMB(Dataset):
             tables["test"],
             provenance,
             labels={"phone": tuple(str(code) for code in range(PHONES))},
-            facts={"protocol": which, "speakers": speakers},
+            facts={"protocol": protocol, "speakers": speakers},
         )
 
     @classmethod
     def toy(cls) -> XRMB:
         """Thirty simulated frames of every speaker."""
         return cls(XRMBConfig(frames=30))
+
+
+def _table(frames: Frames, rows: np.ndarray) -> Table:
+    """Some of the frames; those of one speaker are a group."""
+    acoustic, articulatory = frames.gather(rows)
+    return Table.of(
+        {"acoustic": torch.from_numpy(acoustic), "articulatory": torch.from_numpy(articulatory)},
+        labels={"phone": torch.from_numpy(frames.phone[rows])},
+        rows=torch.from_numpy(rows),
+        groups=torch.from_numpy(frames.speaker[rows]),
+    )

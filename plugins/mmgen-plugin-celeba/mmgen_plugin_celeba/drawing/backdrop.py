@@ -14,7 +14,7 @@ SIZE = (178, 218)  # width and height of CelebA's aligned images
 def background(person: Person) -> Image.Image:
     """The background, 178×218."""
     draw = np.random.default_rng(person.seed)
-    one, two = (mix(paint, (200, 205, 210), 0.35) for paint in person.paints)
+    first, second = (mix(paint, (200, 205, 210), 0.35) for paint in person.paints)
     width, height = SIZE
     x, y = np.arange(width)[None], np.arange(height)[:, None]
     if person.backdrop == "plain":
@@ -36,7 +36,7 @@ def background(person: Person) -> Image.Image:
     else:
         coarse = Image.fromarray((255 * draw.random((8, 7))).astype(np.uint8))
         share = np.asarray(coarse.resize(SIZE, Image.Resampling.BICUBIC)) / 255
-    paints = np.linspace(one, two, 256).round().astype(np.uint8)
+    paints = np.linspace(first, second, 256).round().astype(np.uint8)
     return Image.fromarray(paints[(255 * np.asarray(share)).astype(np.uint8)])
 
 

@@ -18,9 +18,9 @@ _SPLINE = (
 )  # of Catmull and Rom: [steps, 4 points]
 
 
-def mix(one: Colour, two: Colour, share: float) -> Colour:
+def mix(first: Colour, second: Colour, share: float) -> Colour:
     """A colour between two: ``share`` of the second one."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, two))
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second))
     return red, green, blue
 
 

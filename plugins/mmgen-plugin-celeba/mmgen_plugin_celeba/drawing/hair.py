@@ -10,9 +10,7 @@ from .person import Person
 
 
 def _arc(person: Person, width: float, top: float, start: float, ripple: float) -> np.ndarray:
-    """The outer edge of the hair from the left to the right ear over the head; ``ripple`` is the height of its
-    waves.
-    """
+    """The outer edge of the hair from ear to ear over the head; ``ripple`` is the height of its waves."""
     t = np.linspace(np.pi + start, 2 * np.pi - start, 49)
     wave = 1 + ripple * np.sin(np.arange(49) * 2 * np.pi / 8 + person.seed % 6)
     return np.column_stack([width * np.cos(t) * wave, top * np.sin(t) * wave])
@@ -54,44 +52,43 @@ def _strands(canvas: Canvas, person: Person, starts: list[tuple[float, int]], hi
 
 def above(canvas: Canvas, person: Person) -> None:
     """Hair between the hairline and the top of the head, with a parting, receding corners, and bangs."""
-    has, hair = person.has, person.hair
+    has = person.has
     if has["Bald"]:
         return
-    male = has["Male"]
-    width, top = (38, 51) if male else (43, 56)
+    width, top = (38, 51) if has["Male"] else (43, 56)
     if has["Wavy_Hair"]:
         width, top = width + 2, top + 3
-    start = 0.1 if male else -0.12
-    outer = _arc(person, width, top, start, _ripple(person))
-    part = person.parting
-    inner: list[tuple[float, float]]
-    if has["Receding_Hairline"]:
-        inner = [(33, -8), (32, -27), (21, -45), (7, -38), (0, -35), (-7, -38), (-21, -45), (-32, -27), (-33, -8)]
-    elif male:
-        inner = [(33, -6), (31, -17), (24, -26), (part, -31), (-24, -26), (-31, -17), (-33, -6)]
-    else:
-        inner = [
-            (36, 14),
-            (31, -8),
-            (24, -22),
-            (part + 6, -33),
-            (part, -37),
-            (part - 6, -33),
-            (-24, -22),
-            (-31, -8),
-            (-36, 14),
-        ]
-    canvas.polygon(np.concatenate([outer, curve(inner)]), hair)
-    dark, light = shade(hair, -0.35), shade(hair, 0.3)
-    if has["Straight_Hair"]:
+    outer = _arc(person, width, top, 0.1 if has["Male"] else -0.12, _ripple(person))
+    canvas.polygon(np.concatenate([outer, curve(_hairline(person))]), person.hair)
+    _highlights(canvas, person, width, top)
+    if has["Bangs"]:
+        _bangs(canvas, person)
+
+
+def _hairline(person: Person) -> list[tuple[float, float]]:
+    """The lower edge of the hair from the right to the left temple."""
+    parting = person.parting
+    if person.has["Receding_Hairline"]:
+        return [(33, -8), (32, -27), (21, -45), (7, -38), (0, -35), (-7, -38), (-21, -45), (-32, -27), (-33, -8)]
+    if person.has["Male"]:
+        return [(33, -6), (31, -17), (24, -26), (parting, -31), (-24, -26), (-31, -17), (-33, -6)]
+    right: list[tuple[float, float]] = [(36, 14), (31, -8), (24, -22)]
+    middle = [(parting + 6, -33), (parting, -37), (parting - 6, -33)]
+    return [*right, *middle, (-24, -22), (-31, -8), (-36, 14)]
+
+
+def _highlights(canvas: Canvas, person: Person, width: float, top: float) -> None:
+    """Strands of straight hair, waves, or a sheen."""
+    dark, light = shade(person.hair, -0.35), shade(person.hair, 0.3)
+    if person.has["Straight_Hair"]:
         for x in np.linspace(-0.85, 0.85, 8):
             canvas.stroke(
-                [(0.4 * part + 20 * x, -top + 5 + 8 * x * x), (x * (width - 3), -33 + 14 * x * x)],
+                [(0.4 * person.parting + 20 * x, -top + 5 + 8 * x * x), (x * (width - 3), -33 + 14 * x * x)],
                 1.5,
                 light if abs(x) < 0.5 else dark,
                 taper=0.4,
             )
-    elif has["Wavy_Hair"]:
+    elif person.has["Wavy_Hair"]:
         for y in (-top + 6, -top + 12):
             x = np.linspace(-24, 24, 17)
             canvas.stroke(
@@ -102,8 +99,6 @@ def above(canvas: Canvas, person: Person) -> None:
             )
     else:
         canvas.stroke([(-22, -38), (-8, -top + 7), (10, -top + 6)], 4, light, 0.7, taper=0.8)
-    if has["Bangs"]:
-        _bangs(canvas, person)
 
 
 def _bangs(canvas: Canvas, person: Person) -> None:
@@ -148,8 +143,9 @@ def hat(canvas: Canvas, person: Person) -> None:
 
 
 def beard(canvas: Canvas, person: Person) -> None:
-    """Shadow, sideburns, goatee, mustache, and a beard on the chin where ``No_Beard`` is false and none of them is
-    named.
+    """Shadow, sideburns, goatee and mustache; and a full beard where none of them is named.
+
+    The last is drawn only where ``No_Beard`` is false.
     """
     has = person.has
     edge = outline(person, 0.5)

@@ -12,8 +12,9 @@ _COS, _SIN = (f(np.arange(60) * np.pi / 30) for f in (np.cos, np.sin))
 
 
 def outline(person: Person, grow: float = 0.0) -> np.ndarray:
-    """Points ``[60, 2]`` around the face, clockwise from its right side: a superellipse, angular below for men, tapered
-    for women.
+    """Points ``[60, 2]`` around the face, clockwise from its right side.
+
+    It is a superellipse, angular below for men, tapered for women.
     """
     has = person.has
     rx, ry = 33.0 + 1.5 * has["Male"], 42.0

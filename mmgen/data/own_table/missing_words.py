@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .numerals import number
+from .numerals import parse_number
 
 # What pandas takes for an empty cell, so that a table means the same here as it did to whoever wrote it.
 _INDETERMINATE = ("-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN")  # as C on Windows prints what is not a number
@@ -43,7 +43,7 @@ def is_missing(cell: Any, words: Collection[str] = MISSING) -> bool:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class MissingWords:
     """The words that mean a missing value; the empty cell always does.
 
     Attributes:
@@ -57,24 +57,26 @@ class Unknown:
     codes: tuple[float, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        numbers = (number(word) for word in sorted(self.words))
+        numbers = (parse_number(word) for word in sorted(self.words))
         object.__setattr__(self, "codes", tuple(value for value in numbers if value is not None and np.isfinite(value)))
 
     @classmethod
-    def of(cls, words: Iterable[str] | None) -> Unknown:
+    def of(cls, words: Iterable[str] | None) -> MissingWords:
         """Pandas' words for None, else ``words`` and the empty cell."""
         return cls() if words is None else cls(frozenset({"", *(word.strip() for word in words)}), named=True)
 
-    def cell(self, cell: Any) -> bool:
+    def is_missing(self, cell: Any) -> bool:
         """Whether a number, a class or a group is missing."""
         is_number = isinstance(cell, int | float | np.number) and not isinstance(cell, bool)
         return (is_number and cell in self.codes) or is_missing(cell, self.words)
 
-    def text(self, cell: Any) -> bool:
+    def is_missing_text(self, cell: Any) -> bool:
         """Whether a text is missing."""
-        return self.cell(cell) if self.named else is_missing(cell, ("",))
+        return self.is_missing(cell) if self.named else is_missing(cell, ("",))
 
-    def in_words(self, cells: Sequence[Any]) -> str:
+    def describe_words(self, cells: Sequence[Any]) -> str:
         """The words that make some of the cells missing, and how often: ``'NA' (3), 'None' (1)``."""
-        counts = Counter(cell.strip() for cell in cells if isinstance(cell, str) and cell.strip() and self.cell(cell))
+        counts = Counter(
+            cell.strip() for cell in cells if isinstance(cell, str) and cell.strip() and self.is_missing(cell)
+        )
         return ", ".join(f"{word!r} ({times})" for word, times in counts.most_common())

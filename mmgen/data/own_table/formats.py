@@ -1,6 +1,9 @@
-"""Files of one's own that are not read: what they are, and how to get from there to one that is."""
+"""The formats of files: those that are read, and for others what they are and how they become one that is."""
 
 from __future__ import annotations
+
+TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
 
 _TO_CSV = "write adata.to_df().join(adata.obs).to_csv('data.csv')"
 _ANNDATA = f"{_TO_CSV}, or its arrays with numpy.savez('data.npz', genes=adata.X.toarray(), …)"
@@ -9,7 +12,7 @@ _MATLAB = "writetable(t, 'data.csv'), or in Python numpy.savez('data.npz', genes
 _SHEETS = "save the sheet as CSV in UTF-8, or write pandas.read_excel('FILE').to_csv('data.csv', index=False)"
 _PACKED = "unpack it, and name the file that was in it"
 _PICKLED = "it may run code when it is opened and is never read; write its arrays with numpy.savez('data.npz', genes=…)"
-HOW = {
+CONVERSIONS = {
     ".h5ad": f"an AnnData object: {_ANNDATA}",
     ".loom": f"a Loom file: open it with anndata.read_loom, and {_ANNDATA}",
     ".h5mu": f"a MuData object: {_MUDATA}",

@@ -1,0 +1,183 @@
+"""Everything that one's own table holds: columns, what they mean, and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import DataError
+from ...registry import load
+from ..identity import Identity, content_keys
+from ..modalities import ImageModality, LabelsModality, TextModality
+from ..modality import Modality
+from ..schema import Schema
+from ..table import Table
+from .config import OwnTableConfig
+from .images import read_images
+from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
+from .number_columns import read_numbers
+from .opening import open_source
+from .request import Request
+from .role_columns import read_group_names, read_label_codes, read_side_codes
+from .source import Source
+from .table_modality import TableModality
+from .text_columns import read_categories, read_text
+
+Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
+READERS: tuple[tuple[type[Modality], Reader], ...] = (
+    (ImageModality, read_images),
+    (TextModality, read_text),
+    (LabelsModality, read_categories),
+    (Modality, read_numbers),
+)
+
+
+@dataclass(frozen=True)
+class Content:
+    """The rows that have at least one modality.
+
+    Attributes:
+        table: Their values, labels, groups and identity.
+        modalities: Name to modality, in order.
+        sides: 0, 1 or 2 for training, validation and testing, ``[N]``; None where no column says it.
+        classes: Of the label, in the order of their codes.
+        rows_in_source: How many rows the source has.
+        notes: What was done in reading, in sentences.
+    """
+
+    table: Table
+    modalities: dict[str, Modality]
+    sides: np.ndarray | None
+    classes: tuple[str, ...]
+    rows_in_source: int
+    notes: list[str]
+
+
+def open_table(config: OwnTableConfig) -> Source:
+    """The file, folder or dataset of the Hub that the options name."""
+    assert config.path is not None
+    source = open_source(config.path, config.subset, config.reading)
+    path = Path(config.path)
+    source.folder = path if path.is_dir() else path.parent
+    return source
+
+
+def find_roles(config: OwnTableConfig, schema: Schema | None, source: Source) -> dict[str, str]:
+    """The columns that are no modality, by what they are; a run needs none of them to read other rows."""
+    roles = {role: getattr(config, role) for role in ("label", "group", "split") if getattr(config, role)}
+    if schema is not None:
+        return {role: name for role, name in roles.items() if name in source.position and role != "split"}
+    for role, name in roles.items():
+        source.require(name, f"dataset.{role}")
+    return roles
+
+
+def make_requests(
+    config: OwnTableConfig, schema: Schema | None, source: Source, roles: Mapping[str, str]
+) -> list[Request]:
+    """The columns of each modality; none is used twice, and a modality of which a run finds no column is left out."""
+    reserved = {name: role for role, name in roles.items()} | dict.fromkeys(config.id, "id")
+    owner: dict[str, str] = {}  # column to its modality
+    requests = []
+    for modality, description in config.modalities.items():
+        kind = load("modalities", description.kind)
+        known = None if schema is None else schema.modalities.get(modality)
+        names = _match_columns(modality, description, known, source, reserved)
+        for name in names:
+            _check_column(name, modality, reserved, owner)
+            owner[name] = modality
+        if names:
+            fields = _modality_fields(config, description, kind, known)
+            is_array, is_forgiving = description.array is not None, config.unknown == "missing"
+            requests.append(Request(modality, kind, names, is_array, fields, known, is_forgiving))
+    return requests
+
+
+def _match_columns(
+    modality: str, description: TableModality, known: Modality | None, source: Source, reserved: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The columns (or the array) of one modality; those of the run where one reads."""
+    where = f"dataset.modalities.{modality}"
+    if known is not None:
+        return match_run_columns(description, known, source, modality)
+    if description.array:
+        return (source.require(description.array, where),)
+    return source.match_names(description.columns, where, reserved)
+
+
+def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: Mapping[str, str]) -> None:
+    where = f"dataset.modalities.{modality}"
+    if name in reserved:
+        raise DataError(
+            f"{where}: {name!r} is the {reserved[name]}, and would leak into the modality; leave it out of one of the "
+            "two."
+        )
+    if name in owner:
+        raise DataError(
+            f"{where}: {name!r} is used twice, by {owner[name]} and {modality}; a column belongs to one modality."
+        )
+
+
+def _modality_fields(
+    config: OwnTableConfig, description: TableModality, kind: type[Modality], known: Modality | None
+) -> dict[str, Any]:
+    """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
+    fields: dict[str, Any] = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
+    fields |= description.fields
+    if known is not None:
+        fields |= {name: getattr(known, name) for name in known.vocabulary if name != "shape"}
+    return fields
+
+
+def read_content(config: OwnTableConfig, schema: Schema | None) -> Content:
+    """Read every modality, the label, the groups and the sides.
+
+    Args:
+        config: The options.
+        schema: What a run knows of the data, where one opens them.
+
+    Raises:
+        DataError: The first thing that cannot be read, by its place; or a table without any value.
+    """
+    source = open_table(config)
+    roles = find_roles(config, schema, source)
+    requests = make_requests(config, schema, source, roles)
+    blocks = {
+        request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(request, source)
+        for request in requests
+    }
+    if schema is not None:
+        blocks = add_absent_modalities(blocks, schema, source)
+    available = np.stack([available for _, _, available in blocks.values()], 1)
+    classes = None if schema is None or config.label is None else schema.labels.get(config.label)
+    labels, classes = read_label_codes(roles["label"], source, classes) if "label" in roles else (None, ())
+    groups = read_group_names(roles["group"], source) if "group" in roles else None
+    codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    sides = read_side_codes(roles["split"], source, codes) if "split" in roles else None
+    rows = np.flatnonzero(available.any(1))
+    if len(rows) == 0:
+        raise DataError(f"No row of {source.title} has any of the modalities.")
+    id_columns = config.id if schema is None or set(config.id) <= set(source.position) else ()
+    used = {name for request in requests for name in request.names} | set(roles.values())
+    ids = read_row_names(id_columns, source, used)
+    values = {name: block for name, (_, block, _) in blocks.items()}
+    table = Table.of(
+        {name: torch.from_numpy(block) for name, block in values.items()},
+        available=torch.from_numpy(available),
+        labels={} if labels is None or config.label is None else {config.label: torch.from_numpy(labels)},
+        groups=None if codes is None else torch.from_numpy(codes),
+        identity=Identity(content_keys(values, available), ids, None if groups is None else group_keys(groups)),
+    )
+    return Content(
+        table.select(torch.from_numpy(rows)),
+        {name: modality for name, (modality, _, _) in blocks.items()},
+        None if sides is None else sides[rows],
+        classes,
+        len(available),
+        source.notes,
+    )

@@ -1,0 +1,52 @@
+"""What a description of one's own table says of one modality."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _check_name(value: Any) -> Any:
+    """A name that YAML, or Python, made something else of is an error; whole numbers are names."""
+    if isinstance(value, bool | float) or (value is not None and not isinstance(value, str | int | list | tuple)):
+        remedy = 'write names that YAML reads as something else in quotation marks, such as "1e3"'
+        raise ValueError(f"{value!r} is not a name; {remedy}")
+    return value
+
+
+def _parse_names(value: Any) -> Any:
+    values = (value,) if isinstance(value, str | int | float) else value
+    return tuple(map(_check_name, values)) if isinstance(values, list | tuple) else values
+
+
+Name = Annotated[str, BeforeValidator(_check_name, json_schema_input_type=str)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_parse_names, json_schema_input_type=str | list[str])]
+
+
+class TableModality(BaseModel):
+    """One modality of one's own table.
+
+    Any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``, ``display``, …).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
+
+    kind: str = Field(
+        description="vector, counts, tags, labels, text, image, or another installed modality (mmgen list modalities)."
+    )
+    columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
+    array: Name | None = Field(
+        None, description="Array of an NPZ or safetensors file, or a column of lists or images, whose rows are values."
+    )
+
+    @model_validator(mode="after")
+    def _check_source(self) -> TableModality:
+        if bool(self.columns) == (self.array is not None):
+            raise ValueError('give either columns (names, or a pattern such as "g*") or array (the name of one)')
+        return self
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What is passed on to the modality."""
+        return dict(self.model_extra or {})

@@ -1,0 +1,50 @@
+"""The YAML file that describes one's own table, and the path that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import DataError, listed, nearest
+from ...yaml_files import read_mapping
+from .formats import CONVERSIONS, FILE_ENDINGS
+
+# Where the YAML file has names, which are what is written there: NO and 1e3 too.
+NAMES = (
+    ("label",),
+    ("group",),
+    ("split",),
+    ("missing",),
+    ("modalities",),
+    ("modalities", "*", "columns"),
+    ("modalities", "*", "array"),
+    ("modalities", "*", "categories"),
+)
+
+
+def read_description(file: Path, known: list[str]) -> dict[str, Any]:
+    """The content of the YAML file, whose keys must be known."""
+    content = read_mapping(file, "dataset.config", NAMES)
+    allowed = [name for name in known if name != "config"]
+    for key in content:
+        if key not in allowed:
+            raise DataError(
+                f"dataset.config: {file} has the key {str(key)!r}; there are "
+                f"{listed(allowed)}{nearest(str(key), allowed)}."
+            )
+    return content
+
+
+def resolve_path(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The options with an absolute path; what can only be a name on the Hub stays as it is."""
+    path = options.get("path")
+    if not isinstance(path, str | Path):
+        return dict(options)
+    place = folder / Path(path).expanduser()
+    is_hub_name = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (
+        *FILE_ENDINGS,
+        *CONVERSIONS,
+    )
+    return {**options, "path": str(path) if is_hub_name and not place.exists() else str(place.resolve())}

@@ -1,0 +1,81 @@
+"""The splits of a dataset as a run reads them: by its schema, with its codes, and with notes on what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from ..errors import DataError, listed
+from .cache import cached_splits, prepared_splits
+from .dataset import Dataset, Splits
+from .schema import Schema
+from .sides import SIDES
+from .table import Table
+
+
+def read_splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint: str) -> tuple[Splits, str]:
+    """The splits as a run reads them, and their fingerprint: those it was trained on where they are prepared.
+
+    Args:
+        name: Of the dataset.
+        dataset: The dataset.
+        schema: What the run knows of its data.
+        fingerprint: Of the data that the run was trained on; empty where it is not known.
+    """
+    prepared = prepared_splits(name, dataset)
+    if prepared is not None and prepared[1] == fingerprint:
+        return prepared
+    reads_by_schema = type(dataset).reads_by_schema
+    if reads_by_schema:
+        dataset.schema = schema
+    splits, current = cached_splits(name, dataset)
+    if not reads_by_schema:
+        schema.check(dict(splits.modalities) or dataset.modalities(), name)
+        splits = _recode_labels(schema, splits)
+    if not fingerprint or current == fingerprint:
+        return splits, current
+    if reads_by_schema and schema.sides is None:
+        note = "The run does not know which of these rows it was trained on, so all of them count as new (split new)."
+        empty = splits.train.select(torch.zeros(0, dtype=torch.int64))
+        every_row = Table.concatenate([splits.train, splits.val, splits.test])
+        splits = replace(splits, train=empty, val=empty, test=empty, new=every_row, notes=(*splits.notes, note))
+    if len(splits.train) or not splits.notes:  # a file of other rows says so itself
+        splits = replace(
+            splits, notes=(f"The data {name!r} are not as they were when the run was trained.", *splits.notes)
+        )
+    return splits, current
+
+
+def _recode_labels(schema: Schema, splits: Splits) -> Splits:
+    """The same rows with the label codes of a run, by the names of the classes; −1 for one that it does not know."""
+    changed = {
+        label: classes for label, classes in schema.labels.items() if splits.labels.get(label, classes) != classes
+    }
+    if not changed:
+        return splits
+
+    tables = [_recode_table(getattr(splits, side), splits.labels, changed) for side in SIDES]
+    return replace(splits, train=tables[0], val=tables[1], test=tables[2], labels={**splits.labels, **changed})
+
+
+def _recode_table(table: Table, classes: Mapping[str, Sequence[str]], changed: Mapping[str, Sequence[str]]) -> Table:
+    """The same rows with other codes of some labels.
+
+    Args:
+        table: Rows with codes by ``classes``.
+        classes: Name of each label to its classes, in the order of their codes.
+        changed: The same for the labels that are to be recoded.
+    """
+    labels = dict(table.labels)
+    for label, names in changed.items():
+        if labels[label].dim() > 1:
+            raise DataError(
+                f"The answers of the label {label!r} are {listed(classes[label])}, and those of the run "
+                f"{listed(names)}."
+            )
+        code = {word: i for i, word in enumerate(names)}
+        codes = torch.tensor([*(code.get(word, -1) for word in classes[label]), -1])  # the last one is of code −1
+        labels[label] = codes[labels[label]]
+    return replace(table, labels=labels)
