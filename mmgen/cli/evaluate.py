@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import MmgenError
-from ..evaluation.figures import check_view, save_figures
+from ..evaluation.figures import save_figures
 from ..evaluation.headline import in_headline
+from ..evaluation.projection import check_view
 from ..options import merge
 from ..registry import load
 from ..screen import console, show, show_json
@@ -40,7 +41,11 @@ def command(
     rows = run.evaluate(names, notify=notify, evaluation=evaluation, **options.get("metrics", {}))
     of_metrics = merge(run.config.get("metrics", {}), options.get("metrics", {}))
     figures = figures and not run.reads_other_data
-    made = save_figures(evaluation, run.history, path / "figures", view=latents, options=of_metrics) if figures else []
+    drawn: list[Path] = []
+    if figures:
+        drawn = save_figures(
+            evaluation, run.history, path / "figures", view=latents, metrics=names or (), options=of_metrics
+        )
     if as_json:
         show_json(rows)
         return
@@ -63,5 +68,5 @@ def command(
         )
         return
     screen.print(f"All {len(rows)} numbers: {path / 'results.jsonl'}", highlight=False)
-    for figure in made:
+    for figure in drawn:
         screen.print(f"Figure: {figure}", highlight=False)

@@ -1,7 +1,94 @@
-"""Metrics, what they share, and figures."""
+"""Metrics, what they share, and figures.
 
+What draws is imported when it is first used: matplotlib and scikit-learn take a while.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazily
 from .evaluate import evaluate
-from .evaluation import Evaluation, Latents
+from .evaluation import Evaluation
+from .latents import Generation, Latents
+from .means import Means, mean_row, summed_over
 from .metric import Metric, MetricConfig, Row, row
+from .subsets import ALL, MEAN, PRIOR, Pair, Subset, SubsetSize, joined
 
-__all__ = ["Evaluation", "Latents", "Metric", "MetricConfig", "Row", "evaluate", "row"]
+_DRAWING = {
+    ".drawing": (
+        "COLOURS",
+        "common_limits",
+        "draw_rendering",
+        "figure_png",
+        "rendered",
+        "rendering_grid",
+        "save_figure",
+    ),
+    ".figures": ("save_figures",),
+    ".grids": ("conditional_grid", "data_caption", "generation_grids", "spread_rows", "subset_grid"),
+    ".judges": ("Judges", "judge_of"),
+    ".latent_scatter": ("PosteriorMeans", "latent_scatter", "posterior_means"),
+    ".learning_curves": ("learning_curves",),
+    ".projection": ("VIEWS", "Projection", "check_view", "project"),
+}
+__getattr__, __dir__ = lazily(__name__, _DRAWING)
+
+if TYPE_CHECKING:
+    from .drawing import (
+        COLOURS,
+        common_limits,
+        draw_rendering,
+        figure_png,
+        rendered,
+        rendering_grid,
+        save_figure,
+    )
+    from .figures import save_figures
+    from .grids import conditional_grid, data_caption, generation_grids, spread_rows, subset_grid
+    from .judges import Judges, judge_of
+    from .latent_scatter import PosteriorMeans, latent_scatter, posterior_means
+    from .learning_curves import learning_curves
+    from .projection import VIEWS, Projection, check_view, project
+
+__all__ = [
+    "ALL",
+    "COLOURS",
+    "MEAN",
+    "PRIOR",
+    "VIEWS",
+    "Evaluation",
+    "Generation",
+    "Judges",
+    "Latents",
+    "Means",
+    "Metric",
+    "MetricConfig",
+    "Pair",
+    "PosteriorMeans",
+    "Projection",
+    "Row",
+    "Subset",
+    "SubsetSize",
+    "check_view",
+    "common_limits",
+    "conditional_grid",
+    "data_caption",
+    "draw_rendering",
+    "evaluate",
+    "figure_png",
+    "generation_grids",
+    "joined",
+    "judge_of",
+    "latent_scatter",
+    "learning_curves",
+    "mean_row",
+    "posterior_means",
+    "project",
+    "rendered",
+    "rendering_grid",
+    "row",
+    "save_figure",
+    "save_figures",
+    "spread_rows",
+    "subset_grid",
+    "summed_over",
+]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmgen import Evaluation, MultimodalVAE
-from mmgen.evaluation.evaluation import Latents
+from mmgen.evaluation import Latents
 from mmgen.evaluation.latent_geometry import Clustering, CosineSimilarity, cosine
 from mmgen.testing import toy_data
 

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from mmgen import Evaluation, MultimodalVAE, Table
-from mmgen.evaluation.evaluation import Latents
+from mmgen.evaluation import Latents
 from mmgen.evaluation.latent_classification import LatentClassification, LatentClassificationConfig
 from mmgen.testing import toy_data
 

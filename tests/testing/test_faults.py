@@ -505,7 +505,7 @@ class MeanLength(Metric):
 
     headline = ("length",)
 
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         latents = evaluation.latents()
         return [
             row("length", self.of(latents), len(latents.table)),
@@ -521,17 +521,17 @@ class MeanLength(Metric):
 
 
 class ChangesTheModel(MeanLength):
-    def summarise(self, evaluation, judged):
-        rows = super().summarise(evaluation, judged)
+    def summarise(self, evaluation, judgements):
+        rows = super().summarise(evaluation, judgements)
         with torch.no_grad():
             next(evaluation.model.parameters()).mul_(1.001)
         return rows
 
 
 class LeavesTrainingMode(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         evaluation.model.train()
-        return super().summarise(evaluation, judged)
+        return super().summarise(evaluation, judgements)
 
 
 class MissingRowsRead(MeanLength):
@@ -556,10 +556,10 @@ class HeadlineOfNothing(MeanLength):
 
 
 class FieldForgotten(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         return [
             {name: value for name, value in each.items() if name != "n"}
-            for each in super().summarise(evaluation, judged)
+            for each in super().summarise(evaluation, judgements)
         ]
 
 
@@ -569,37 +569,37 @@ class FirstRows(MeanLength):
 
 
 class FirstModality(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         lengths = [means.norm(dim=-1).mean() for means in evaluation.latents().means]
         return [row("length", lengths[0], len(evaluation.latents().table))]
 
 
 class MeanOverNothing(MeanLength):
-    def summarise(self, evaluation, judged):
-        return [*super().summarise(evaluation, judged), row("width", 0.0, 0)]
+    def summarise(self, evaluation, judgements):
+        return [*super().summarise(evaluation, judgements), row("width", 0.0, 0)]
 
 
 class NoughtForNoTerm(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         latents = evaluation.latents()
         alone = [self.of(latents) for given in latents.subsets if len(given) == 1]
         made = row("length", sum(alone), len(latents.table), given="self", target="all")
-        return [*super().summarise(evaluation, judged), made]
+        return [*super().summarise(evaluation, judgements), made]
 
 
 class AllOfSome(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         given, n = "+".join(evaluation.names), len(evaluation.latents().table)
         made = row("targets", len(evaluation.targets), n, given=given, target="all")
-        return [*super().summarise(evaluation, judged), made]
+        return [*super().summarise(evaluation, judgements), made]
 
 
 class NobodyCanBeWrong(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         usual = evaluation.labels("train")["class"].max()
         truth = evaluation.labels()["class"]
         made = row("accuracy", (truth == usual).mean(), len(truth), label="class")
-        return [*super().summarise(evaluation, judged), made]
+        return [*super().summarise(evaluation, judgements), made]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

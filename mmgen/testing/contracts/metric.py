@@ -36,7 +36,7 @@ class MetricContract(MetricOrder, MetricEdges):
         note or is NaN, never ±∞.
         """
         rows, fields = self.found().rows, Row.__annotations__
-        assert rows, f"{self.who}: it finds nothing on the toy, and does not say by lacks() why"
+        assert rows, f"{self.who}: it finds nothing on the toy, and does not say by unavailable_reason() why"
         for row in rows:
             assert set(row) == set(fields), f"{self.who}: a row has the fields {sorted(row)}, not {sorted(fields)}"
             for name in ("measure", "given", "target", "label", "note"):
@@ -82,17 +82,17 @@ class MetricContract(MetricOrder, MetricEdges):
         bare = changed(toy, lambda table: replace(table, labels={}), "bare")
         for evaluation in (self.evaluation(self.data), self.evaluation(bare)):
             metric = self.make()
-            lacking = metric.lacks(evaluation)
+            lacking = metric.unavailable_reason(evaluation)
             if lacking is None:
                 if evaluation.data is bare:
                     with own_cache():
                         metric.compute(evaluation)
                 continue
             assert isinstance(lacking, str) and lacking.strip(), (
-                f"{self.who}: lacks() gives {lacking!r}; a sentence's end, or None"
+                f"{self.who}: unavailable_reason() gives {lacking!r}; a sentence's end, or None"
             )
             assert not lacking.rstrip().endswith(".") and "\n" not in lacking, (
-                f"{self.who}: lacks() gives {lacking!r}; the end of a sentence has no full stop"
+                f"{self.who}: unavailable_reason() gives {lacking!r}; the end of a sentence has no full stop"
             )
 
     def test_missing_values_are_not_read(self) -> None:

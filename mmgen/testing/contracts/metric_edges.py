@@ -88,7 +88,7 @@ class MetricEdges(MetricTrial):
         """What the metric finds, of at least a row each; nothing where it says what it lacks."""
         with own_cache():
             metric = self.make()
-            rows = [] if metric.lacks(evaluation) is not None else metric.compute(evaluation)
+            rows = [] if metric.unavailable_reason(evaluation) is not None else metric.compute(evaluation)
         for row in rows:
             said = f"{self.who}: {row['measure']} is {row['value']:.4g} of no rows"
             assert row["n"] > 0, f"{said}: there should be no row"

@@ -66,7 +66,7 @@ class MetricOrder(MetricTrial):
         with own_cache():
             for seed, (model, data) in enumerate(trials):
                 metric, evaluation = self.make(), Evaluation(model, data, max_rows=ROWS, seed=seed)
-                lacking = metric.lacks(evaluation)
+                lacking = metric.unavailable_reason(evaluation)
                 if lacking is not None:
                     does_not_apply(f"it cannot be computed on the toy: {lacking}; set kinds or objective")
                 for row in metric.compute(evaluation):

@@ -87,7 +87,7 @@ class MetricTrial(Contract):
             [parameter.requires_grad for parameter in model.parameters()],
         )
         with own_cache():
-            lacking = metric.lacks(evaluation)
+            lacking = metric.unavailable_reason(evaluation)
             if lacking is not None:
                 does_not_apply(f"it cannot be computed on the toy: {lacking}; set kinds or objective")
             seed_everything(seed)
