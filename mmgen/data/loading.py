@@ -85,9 +85,9 @@ def load_dataset(dataset: str | type[Dataset] | Dataset, **options: Any) -> Data
         MmgenError: An unknown name or option, or files that are missing or damaged: one sentence that says which.
 
     >>> import mmgen
-    >>> data = mmgen.load_dataset("mfeat", simulate=True)
+    >>> data = mmgen.load_dataset("mfeat")
     >>> list(data.modalities)
-    ['fourier', 'profile', 'karhunen', 'pixels', 'zernike', 'morphology']
+    ['fou', 'fac', 'kar', 'pix', 'zer', 'mor']
     """
     return open_dataset(name_of_dataset(dataset), make_dataset(dataset, options))
 

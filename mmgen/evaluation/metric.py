@@ -82,8 +82,9 @@ class Metric(ABC):
     ...     def summarise(self, evaluation, judgements):
     ...         count = len(evaluation.latents().table)
     ...         return [row("rows", count, count)]
-    >>> Rows().compute(mmgen.Evaluation(make_model("elbo", toy_data(rows=18)), toy_data(rows=18)))[0]["n"]
-    6
+    >>> data = toy_data()
+    >>> Rows().compute(mmgen.Evaluation(make_model("elbo", data), data))[0]["n"] == len(data.test)
+    True
     """
 
     Config: ClassVar[type[MetricConfig]] = MetricConfig
