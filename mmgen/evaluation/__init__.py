@@ -11,11 +11,10 @@ from .evaluation import Evaluation
 from .latents import Generation, Latents
 from .means import Means, mean_row, summed_over
 from .metric import Metric, MetricConfig, Row, row
-from .subsets import ALL, MEAN, PRIOR, Pair, Subset, SubsetSize, joined
+from .subsets import Pair, Subset, SubsetSize, joined
 
 _DRAWING = {
     ".drawing": (
-        "COLOURS",
         "common_limits",
         "draw_rendering",
         "figure_png",
@@ -26,15 +25,14 @@ _DRAWING = {
     ".figures": ("save_figures",),
     ".grids": ("conditional_grid", "data_caption", "generation_grids", "spread_rows", "subset_grid"),
     ".judges": ("Judges", "judge_of"),
-    ".latent_scatter": ("PosteriorMeans", "latent_scatter", "posterior_means"),
-    ".learning_curves": ("learning_curves",),
+    ".scatter": ("PosteriorMeans", "latent_scatter", "posterior_means"),
+    ".history": ("learning_curves",),
     ".projection": ("VIEWS", "Projection", "check_view", "project"),
 }
 __getattr__, __dir__ = lazily(__name__, _DRAWING)
 
 if TYPE_CHECKING:
     from .drawing import (
-        COLOURS,
         common_limits,
         draw_rendering,
         figure_png,
@@ -44,16 +42,12 @@ if TYPE_CHECKING:
     )
     from .figures import save_figures
     from .grids import conditional_grid, data_caption, generation_grids, spread_rows, subset_grid
+    from .history import learning_curves
     from .judges import Judges, judge_of
-    from .latent_scatter import PosteriorMeans, latent_scatter, posterior_means
-    from .learning_curves import learning_curves
     from .projection import VIEWS, Projection, check_view, project
+    from .scatter import PosteriorMeans, latent_scatter, posterior_means
 
 __all__ = [
-    "ALL",
-    "COLOURS",
-    "MEAN",
-    "PRIOR",
     "VIEWS",
     "Evaluation",
     "Generation",

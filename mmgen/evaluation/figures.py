@@ -13,9 +13,9 @@ from .drawing import save_figure
 from .evaluate import metrics_by_name
 from .evaluation import Evaluation
 from .grids import generation_grids, subset_grid
-from .latent_scatter import latent_scatter
-from .learning_curves import learning_curves
+from .history import learning_curves
 from .metric import Metric
+from .scatter import latent_scatter
 
 TARGETS = 10  # modalities, at most, that are drawn from more and more of the others
 

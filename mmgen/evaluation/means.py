@@ -85,7 +85,7 @@ class Means:
 
     Args:
         evaluation: What is evaluated.
-        target: What the rows have as their target: ``mean`` (:data:`MEAN`) where targets are averaged.
+        target: What the rows have as their target: ``mean`` where targets are averaged.
 
     >>> import mmgen, numpy as np
     >>> from mmgen.testing import make_model, toy_data

@@ -45,7 +45,7 @@ def test_axes_and_points_say_which_view_it_is(evaluation, view):
 
 
 def test_views_that_compare_points_see_a_few_of_them(evaluation, monkeypatch):
-    monkeypatch.setattr("mmgen.evaluation.latent_scatter.NEIGHBOURS", 25)
+    monkeypatch.setattr("mmgen.evaluation.scatter.NEIGHBOURS", 25)
     of_label, of_given = latent_scatter(evaluation, "tsne").axes
     assert len(of_label.collections[0].get_offsets()) == len(of_given.collections[0].get_offsets()) == 25
     assert len(latent_scatter(evaluation, "pca").axes[0].collections[0].get_offsets()) == 60
@@ -53,12 +53,12 @@ def test_views_that_compare_points_see_a_few_of_them(evaluation, monkeypatch):
 
 def test_colours_stay_with_their_points(evaluation, monkeypatch):
     """Points made to be their row's class and what is given, thinned out: the colours must be those of the points."""
-    monkeypatch.setattr("mmgen.evaluation.latent_scatter.NEIGHBOURS", 40)
+    monkeypatch.setattr("mmgen.evaluation.scatter.NEIGHBOURS", 40)
     latents = evaluation.latents()
     latents.means[..., 0] = evaluation.latents().table.labels["class"].float()
     latents.means[1, :, 1] = 7.0
     latents.means[0, :, 1] = -7.0
-    monkeypatch.setattr("mmgen.evaluation.latent_scatter.project", lambda points, view, seed: Projection(points[:, :2]))
+    monkeypatch.setattr("mmgen.evaluation.scatter.project", lambda points, view, seed: Projection(points[:, :2]))
     of_label, of_given = latent_scatter(evaluation, "tsne").axes
     for axes, of in ((of_label, lambda point: int(point[0])), (of_given, lambda point: int(point[1] > 0))):
         cloud = axes.collections[0]

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 
 from mmgen import Evaluation, Metric
 from mmgen.errors import PluginError
-from mmgen.evaluation import MEAN, Means, SubsetSize, mean_row, row, save_figures, summed_over
+from mmgen.evaluation import Means, SubsetSize, mean_row, row, save_figures, summed_over
 from mmgen.evaluation.metric import is_summary
+from mmgen.evaluation.subsets import MEAN
 from mmgen.testing import make_model, toy_data
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from mmgen import Evaluation, MmgenError, Table, Trainer
+from mmgen.evaluation import latent_scatter
 from mmgen.evaluation.classification import Classification
 from mmgen.evaluation.coherence import Coherence, CoherenceConfig
-from mmgen.evaluation.figures import latent_scatter
 from mmgen.evaluation.frechet import FDClassifier, FDClassifierConfig
 from mmgen.evaluation.grids import generation_grids
 from mmgen.evaluation.latent_classification import LatentClassification, LatentClassificationConfig
