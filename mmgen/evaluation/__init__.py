@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from ..lazy import lazily
 from .evaluate import evaluate
 from .evaluation import Evaluation
+from .headline import in_headline
 from .latents import Generation, Latents
 from .means import Means, mean_row, summed_over
-from .metric import Metric, MetricConfig, Row, row
+from .metric import Metric, MetricConfig, Row, is_summary, row
 from .subsets import Pair, Subset, SubsetSize, joined
 
 _DRAWING = {
@@ -70,6 +71,8 @@ __all__ = [
     "evaluate",
     "figure_png",
     "generation_grids",
+    "in_headline",
+    "is_summary",
     "joined",
     "judge_of",
     "latent_scatter",

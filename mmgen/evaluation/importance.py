@@ -207,16 +207,16 @@ class LogLikelihood(Metric):
                 likelihood = sum(self._log_prob(evaluation, batch, z, name) for name in given)
                 log_w.append(likelihood + prior.log_prob(z) - posterior.log_prob(z))
         log_share = torch.cat(log_w).log_softmax(0) if weighted else None
-        found: dict[tuple[str, str], Tensor] = {}
+        estimates: dict[tuple[str, str], Tensor] = {}
         for target, parts in each.items():
             has, log_p = complete & batch.available[:, names.index(target)], torch.cat(parts)
             if "predictive" in self.config.conditional:
-                found[PREDICTIVE, target] = (log_p.logsumexp(0) - math.log(self.config.samples))[has]
+                estimates[PREDICTIVE, target] = (log_p.logsumexp(0) - math.log(self.config.samples))[has]
             if log_share is not None:
-                found[IMPORTANCE, target] = (log_share + log_p).logsumexp(0)[has]
+                estimates[IMPORTANCE, target] = (log_share + log_p).logsumexp(0)[has]
         if log_share is not None:
-            found[WEIGHTS, ""] = (-(2 * log_share).logsumexp(0)).exp()[complete]
-        return found
+            estimates[WEIGHTS, ""] = (-(2 * log_share).logsumexp(0)).exp()[complete]
+        return estimates
 
     @staticmethod
     def _log_prob(evaluation: Evaluation, batch: Batch, z: Tensor, target: str) -> Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from pydantic import Field
 
 from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality
@@ -594,6 +595,23 @@ class AllOfSome(MeanLength):
         return [*super().summarise(evaluation, judgements), made]
 
 
+class FigureInAnotherFolder(MeanLength):
+    def figures(self, evaluation, metrics=()):
+        return {"../length": Figure()}
+
+
+class FigureOfNothing(MeanLength):
+    def figures(self, evaluation, metrics=()):
+        return {"length": None}
+
+
+class DrawingTrains(MeanLength):
+    def figures(self, evaluation, metrics=()):
+        with torch.no_grad():
+            next(evaluation.model.parameters()).mul_(1.001)
+        return {"length": Figure()}
+
+
 class NobodyCanBeWrong(MeanLength):
     def summarise(self, evaluation, judgements):
         usual = evaluation.labels("train")["class"].max()
@@ -698,6 +716,9 @@ FAULTS = [
     (NoughtForNoTerm, METRIC, "test_what_a_model_does_not_do_has_no_row"),
     (AllOfSome, METRIC, "test_what_a_model_does_not_do_has_no_row"),
     (NobodyCanBeWrong, METRIC, "test_few_rows_and_labels_without_classes"),
+    (FigureInAnotherFolder, METRIC, "test_figures_are_files_of_their_own"),
+    (FigureOfNothing, METRIC, "test_figures_are_files_of_their_own"),
+    (DrawingTrains, METRIC, "test_figures_are_files_of_their_own"),
 ]
 
 
