@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from ..errors import PluginError
+from ..registry import entries, is_local
 from .drawing import save_figure
-from .evaluate import metrics_by_name
+from .evaluate import MetricOptions, metrics_by_name
 from .evaluation import Evaluation
 from .grids import generation_grids, subset_grid
 from .history import learning_curves
@@ -27,7 +29,7 @@ def save_figures(
     *,
     view: str = "pca",
     metrics: Sequence[str | type[Metric]] = (),
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    options: MetricOptions | None = None,
 ) -> list[Path]:
     """All figures of a run, into its ``figures`` folder.
 
@@ -46,13 +48,23 @@ def save_figures(
     Raises:
         PluginError: A metric's figure has the name of another.
     """
-    asked = {**metrics_by_name(options=options), **(metrics_by_name(metrics, options) if metrics else {})}
+    asked = {**_installed(options), **(metrics_by_name(metrics, options) if metrics else {})}
     files: dict[str, Path] = {}
     for name, figure in _figures(evaluation, history, view, list(asked.values())):
         if name in files:
             raise PluginError(f"Two figures of the run are called {name!r}; those of a metric need names of their own.")
         files[name] = save_figure(figure, folder / f"{name}.png")
     return list(files.values())
+
+
+def _installed(options: MetricOptions | None) -> dict[str, Metric]:
+    """All installed metrics that are not costly; one that cannot be loaded, and nobody asked for, draws nothing."""
+    installed: dict[str, Metric] = {}
+    for entry in entries("metrics"):
+        with suppress(PluginError):
+            if not is_local(entry):
+                installed |= metrics_by_name([entry.name], options)
+    return {name: metric for name, metric in installed.items() if not metric.costly}
 
 
 def _figures(
