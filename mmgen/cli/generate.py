@@ -9,7 +9,7 @@ from typing import Any
 
 from ..data import Modality, TagsModality
 from ..errors import MmgenError, listed
-from ..evaluation.drawing import save
+from ..evaluation.drawing import save_figure
 from ..files import write_arrays, write_atomically
 from ..runs.generation import Generation
 from ..screen import console
@@ -79,7 +79,7 @@ def _write(out: Path, generation: Generation, top: int | None) -> None:
         lines = generation.lines(top)
         write_atomically(out, lambda temporary: _write_csv(temporary, lines))
     else:
-        save(generation.figure(top), out)
+        save_figure(generation.figure(top), out)
 
 
 def _write_csv(path: Path, lines: list[list[Any]]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from .evaluation import Evaluation, Pair
+from .evaluation import Evaluation
 from .labels import learnable, no_label, unlearnable
 from .metric import Metric, Row, row
 from .scores import accuracy, average_precisions, known_rows, mean_average_precision, micro_average_precision
+from .subsets import Pair
 
 
 class Classification(Metric):
@@ -29,7 +30,7 @@ class Classification(Metric):
     headline = ("accuracy", "error_rate", "map", "map_micro")
     less_is_better = ("error_rate",)
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs a classifier, and labels."""
         if not self._answers(evaluation):
             return "the objective has no classifier of its own"
@@ -37,32 +38,39 @@ class Classification(Metric):
             return "the data have no labels"
         return no_label(evaluation, "classifiers")
 
-    def omits(self, evaluation: Evaluation) -> list[str]:
+    def omissions(self, evaluation: Evaluation) -> list[str]:
         """Labels of one class."""
         return unlearnable(evaluation, "classifiers")
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every label."""
-        answers = self._answers(evaluation)
+        logits = self._answers(evaluation)
         rows: list[Row] = []
         for label, truth in learnable(evaluation).items():
             known = known_rows(truth)
-            if label not in answers or not known.any():
+            if label not in logits or not known.any():
                 continue
-            logits, truth, n = answers[label][known], truth[known], int(known.sum())
             if truth.ndim == 1:
-                right = accuracy(logits.argmax(-1), truth)
-                rows += [row("accuracy", right, n, label=label), row("error_rate", 1 - right, n, label=label)]
-                continue
-            means = {"map": mean_average_precision(logits, truth), "map_micro": micro_average_precision(logits, truth)}
-            rows += [row(measure, value, n, label=label) for measure, value in means.items() if np.isfinite(value)]
-            each = zip(
-                evaluation.data.labels[label], average_precisions(logits, truth), (truth >= 0).sum(0), strict=True
-            )
-            rows += [
-                row("ap", value, count, label=f"{label}: {name}") for name, value, count in each if np.isfinite(value)
-            ]
+                rows += self._of_classes(label, logits[label][known], truth[known])
+            else:
+                names = evaluation.data.labels[label]
+                rows += self._of_answers(label, names, logits[label][known], truth[known])
         return rows
+
+    @staticmethod
+    def _of_classes(label: str, logits: np.ndarray, truth: np.ndarray) -> list[Row]:
+        """Accuracy and error rate."""
+        right, n = accuracy(logits.argmax(-1), truth), len(truth)
+        return [row("accuracy", right, n, label=label), row("error_rate", 1 - right, n, label=label)]
+
+    @staticmethod
+    def _of_answers(label: str, names: Sequence[str], logits: np.ndarray, truth: np.ndarray) -> list[Row]:
+        """Mean average precisions, and each answer's own."""
+        means = {"map": mean_average_precision(logits, truth), "map_micro": micro_average_precision(logits, truth)}
+        answers = zip(names, average_precisions(logits, truth), (truth >= 0).sum(0), strict=True)
+        rows = [row(measure, value, len(truth), label=label) for measure, value in means.items()]
+        rows += [row("ap", value, count, label=f"{label}: {name}") for name, value, count in answers]
+        return [each for each in rows if np.isfinite(each["value"])]
 
     @staticmethod
     def _answers(evaluation: Evaluation) -> dict[str, np.ndarray]:
@@ -71,13 +79,8 @@ class Classification(Metric):
         def make() -> dict[str, np.ndarray]:
             table = evaluation.rows(evaluation.split)
             with evaluation.seeded():
-                parts = [
-                    evaluation.model.classify(raw.to(evaluation.device)) for raw in table.batches(evaluation.batch_size)
-                ]
-            return (
-                {label: torch.cat([part[label].cpu() for part in parts]).double().numpy() for label in parts[0]}
-                if parts
-                else {}
-            )
+                parts = [evaluation.model.classify(batch) for batch in evaluation.batches(table)]
+            labels = parts[0] if parts else {}
+            return {label: torch.cat([part[label].cpu() for part in parts]).double().numpy() for label in labels}
 
-        return evaluation.once("own classifier", make)
+        return evaluation.cached("own classifier", make)

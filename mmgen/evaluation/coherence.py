@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
-from torch import Tensor
 
-from ..data import TextModality
-from .classifiers import STEPS, Budget, Classifier, classifier_for
-from .evaluation import Evaluation, Generation, Pair
-from .labels import Labels, learnable, no_label, unlearnable
-from .means import Means, summed_over
+from .classifiers import STEPS
+from .evaluation import Evaluation
+from .judges import Judges, Verdicts
+from .labels import no_label, unlearnable
+from .latents import Generation
+from .means import Means, joined_notes, mean_row, summed_over
 from .metric import Metric, MetricConfig, Row, row
 from .scores import accuracy, average_precisions, known_rows, mean_average_precision
-from .text import nearest_words
+from .subsets import MEAN, PRIOR, Pair, joined
 
-Judgement = dict[str, np.ndarray]  # label to classes [N], or to scores [N, L]
+REAL = "real data"  # what is given where the classifiers themselves are judged
 
 
 class CoherenceConfig(MetricConfig):
@@ -65,161 +66,167 @@ class Coherence(Metric):
     over_targets = ("joint",)
     not_compared = ("classifier", "classifier_map", "classifier_ap")
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs labels, and rows to learn them from."""
         if not evaluation.targets:
             return "the model generates nothing"
         return no_label(evaluation, "classifiers")
 
-    def omits(self, evaluation: Evaluation) -> list[str]:
+    def omissions(self, evaluation: Evaluation) -> list[str]:
         """Labels of one class."""
         return unlearnable(evaluation, "classifiers")
 
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
         """All pairs that can be judged, or those whose target is not given; from the prior where there are classes."""
         given, target = pair
-        labels = self._labels(evaluation, target)
+        labels = self._judges(evaluation).labels(target)
         if given:
             return bool(labels) and (self.config.given or target not in given)
         return any(codes.ndim == 1 for codes in labels.values())
 
-    def judge(self, evaluation: Evaluation, generation: Generation) -> Judgement:
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Verdicts:
         """What the classifiers find."""
-        return self._found(evaluation, generation.target, generation.values)
+        return self._judges(evaluation).verdicts(generation.target, generation.values)
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Judgement]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Verdicts]) -> list[Row]:
         """Rows for every label, subset and target."""
-        table = evaluation.latents().table
-        real = {name: self._found(evaluation, name, table.data[name][:]) for name in evaluation.targets}
-        return [
-            each
-            for label, truth in evaluation.labels().items()
-            for each in self._of_label(
-                evaluation,
-                label,
-                truth,
-                {pair: found[label] for pair, found in judged.items() if label in found},
-                {name: found[label] for name, found in real.items() if label in found},
-            )
-        ]
-
-    def _of_label(
-        self,
-        evaluation: Evaluation,
-        label: str,
-        truth: np.ndarray,
-        found: Mapping[Pair, np.ndarray],
-        real: Mapping[str, np.ndarray],
-    ) -> list[Row]:
-        latents, several = evaluation.latents(), truth.ndim == 2
-        known = known_rows(truth)
-        score, end = (mean_average_precision, "_map") if several else (accuracy, "")
+        table, judges = evaluation.latents().table, self._judges(evaluation)
+        real = {name: judges.verdicts(name, table.data[name][:]) for name in evaluation.targets}
         rows: list[Row] = []
-        notes: dict[str, str] = {}
-        judges: list[tuple[float, np.ndarray]] = []
-        for target, predicted in real.items():
-            scored = latents.table.available[:, evaluation.names.index(target)].numpy() & known
-            value = score(predicted[scored], truth[scored]) if scored.any() else np.nan
-            if np.isfinite(value):
-                judges.append((value, scored))
-                notes[target] = (
-                    ""
-                    if value >= self.config.trustworthy
-                    else f"untrustworthy: its classifier has {value:.2f} on real data"
-                )
-                rows.append(
-                    row(f"classifier{end}", value, int(scored.sum()), given="real data", target=target, label=label)
-                )
-                rows += self._answers(evaluation, "classifier_ap", predicted, truth, scored, "real data", target, label)
-        doubted = "untrustworthy: some classifiers are too weak" if any(notes.values()) else ""
-        means = Means(evaluation, "mean")
-        for (given, target), predicted in found.items():
-            scored = latents.complete[latents.index(given)].numpy() & known if given else known[:0]
-            value = score(predicted[scored], truth[scored]) if scored.any() else np.nan
-            if not np.isfinite(value):
-                continue
-            measure, called, note = "self" if target in given else "cross", "+".join(given), notes.get(target, "")
-            means.add(f"{measure}{end}", given, value, scored)
-            rows.append(
-                row(f"{measure}{end}", value, int(scored.sum()), given=called, target=target, label=label, note=note)
-            )
-            rows += self._answers(evaluation, f"{measure}_ap", predicted, truth, scored, called, target, label)
-        rows += means.rows(label, doubted)
-        if judges:
-            values, looked_at = zip(*judges, strict=True)
-            n = int(np.any(looked_at, axis=0).sum())
-            rows.append(row(f"classifier{end}", np.mean(values), n, given="real data", target="mean", label=label))
-        drawn = {} if several else {target: classes for (given, target), classes in found.items() if not given}
-        return rows + (self._agreement(evaluation, drawn, label, doubted) if len(drawn) > 1 else [])
+        for label, truth in evaluation.labels().items():
+            of_label = {pair: verdicts[label] for pair, verdicts in judgements.items() if label in verdicts}
+            of_real = {name: verdicts[label] for name, verdicts in real.items() if label in verdicts}
+            rows += self._of_label(Truth(evaluation, label, truth), of_label, of_real)
+        return rows
+
+    def _of_label(self, truth: Truth, verdicts: Mapping[Pair, np.ndarray], real: Mapping[str, np.ndarray]) -> list[Row]:
+        """The classifiers on real data, then what they say of every pair, the means, and draws from the prior."""
+        classifiers = self._classifiers(truth, real)
+        notes = {target: self._doubt(score.value) for target, score in classifiers.items()}
+        doubt = "untrustworthy: some classifiers are too weak" if any(notes.values()) else ""
+        rows = [each for score in classifiers.values() for each in score.rows()]
+        means = Means(truth.evaluation, MEAN)
+        for (given, target), predicted in verdicts.items():
+            measure = "self" if target in given else "cross"
+            score = truth.score(predicted, truth.rows_with(given), measure, joined(given), target)
+            if given and score is not None:
+                means.add(score.measure, given, score.value, score.mask)
+                rows += score.rows(notes.get(target, ""))
+        rows += means.rows(truth.label, doubt)
+        if classifiers:
+            rows.append(self._mean_of(classifiers, truth))
+        drawn = {target: classes for (given, target), classes in verdicts.items() if not given}
+        return rows + (self._agreement(truth, drawn, doubt) if len(drawn) > 1 and not truth.several else [])
 
     @staticmethod
-    def _agreement(evaluation: Evaluation, drawn: Mapping[str, np.ndarray], label: str, doubted: str) -> list[Row]:
+    def _classifiers(truth: Truth, real: Mapping[str, np.ndarray]) -> dict[str, Score]:
+        """How right each modality's classifier is on real data."""
+        scores = {
+            target: truth.score(predicted, truth.rows_of(target), "classifier", REAL, target)
+            for target, predicted in real.items()
+        }
+        return {target: score for target, score in scores.items() if score is not None}
+
+    def _doubt(self, quality: float) -> str:
+        """What is said against a classifier of some quality."""
+        weak = quality < self.config.trustworthy
+        return f"untrustworthy: its classifier has {quality:.2f} on real data" if weak else ""
+
+    @staticmethod
+    def _mean_of(classifiers: Mapping[str, Score], truth: Truth) -> Row:
+        """The mean over the classifiers of all modalities."""
+        scores = list(classifiers.values())
+        values, masks = [score.value for score in scores], [score.mask for score in scores]
+        return mean_row(scores[0].measure, values, masks, given=REAL, label=truth.label)
+
+    @staticmethod
+    def _agreement(truth: Truth, drawn: Mapping[str, np.ndarray], doubt: str) -> list[Row]:
         """How often the classes of everything that is drawn from the prior are the same."""
-        first = next(iter(drawn.values()))
+        evaluation, first = truth.evaluation, next(iter(drawn.values()))
         agreed = np.all([(classes == first) & (classes >= 0) for classes in drawn.values()], axis=0)
         dynamic = "the prior depends on data: from N(0, I)" if evaluation.model.has_dynamic_prior else ""
-        note = "; ".join(said for said in (doubted, dynamic) if said)
-        target = summed_over(drawn, evaluation.names)
-        return [row("joint", agreed.mean(), len(agreed), given="prior", target=target, label=label, note=note)]
+        target, note = summed_over(drawn, evaluation.names), joined_notes(doubt, dynamic)
+        return [row("joint", agreed.mean(), len(agreed), given=PRIOR, target=target, label=truth.label, note=note)]
 
-    @staticmethod
-    def _answers(
-        evaluation: Evaluation,
-        measure: str,
-        scores: np.ndarray,
-        truth: np.ndarray,
-        scored: np.ndarray,
-        given: str,
-        target: str,
-        label: str,
-    ) -> list[Row]:
-        """The average precision of each answer, where there are several."""
-        if truth.ndim == 1:
-            return []
-        each = average_precisions(scores[scored], truth[scored])
-        names = evaluation.data.labels[label]
-        n = int(scored.sum())
-        return [
-            row(measure, value, n, given=given, target=target, label=f"{label}: {name}")
-            for name, value in zip(names, each, strict=True)
-            if np.isfinite(value)
-        ]
-
-    def _found(self, evaluation: Evaluation, target: str, values: Tensor) -> Judgement:
-        """Classes, or scores, that the values of a modality show: one entry per label."""
-        found: dict[str, np.ndarray] = {}
-        modality: Any = evaluation.data.modalities[target]
-        logits: dict[str, Tensor] | None = None
-        for label, truth in self._labels(evaluation, target).items():
-            if self._by_words(evaluation, target, truth):
-                found[label] = nearest_words(modality, values, evaluation.data.labels[label])
-                continue
-            if logits is None:
-                logits = judge_of(evaluation, target, self.config.classifier_steps).logits(values)
-            found[label] = (logits[label].argmax(-1) if truth.ndim == 1 else logits[label]).numpy()
-        return found
-
-    def _labels(self, evaluation: Evaluation, target: str) -> Labels:
-        """The labels to find in a modality: of two classes that its training rows show, or two words to choose from."""
-        labels = evaluation.once(("labels", target), lambda: learnable(evaluation, target))
-        words = {
-            label: truth
-            for label, truth in evaluation.labels().items()
-            if self._by_words(evaluation, target, truth) and len(evaluation.data.labels[label]) > 1
-        }
-        return {label: truth for label, truth in evaluation.labels().items() if label in labels or label in words}
-
-    def _by_words(self, evaluation: Evaluation, target: str, truth: np.ndarray) -> bool:
-        text = isinstance(evaluation.data.modalities[target], TextModality)
-        return text and self.config.text == "words" and truth.ndim == 1
+    def _judges(self, evaluation: Evaluation) -> Judges:
+        return Judges(evaluation, self.config.classifier_steps, by_words=self.config.text == "words")
 
 
-def judge_of(evaluation: Evaluation, target: str, steps: int) -> Classifier:
-    """The classifier of the labels from a modality, kept as long as the evaluation is."""
+@dataclass(frozen=True)
+class Truth:
+    """What the evaluated rows have of a label.
 
-    def make() -> Classifier:
-        return classifier_for(
-            evaluation.data, target, evaluation.data.modalities[target], Budget(steps), device=evaluation.device
-        )
+    Attributes:
+        evaluation: What is evaluated.
+        label: Its name.
+        codes: Codes ``[N]``, or several yes/no answers ``[N, L]``; −1 is unknown.
+    """
 
-    return evaluation.once(("classifier", target, steps), make)
+    evaluation: Evaluation
+    label: str
+    codes: np.ndarray
+
+    @property
+    def several(self) -> bool:
+        """Whether it has several yes/no answers."""
+        return self.codes.ndim == 2
+
+    def rows_of(self, modality: str) -> np.ndarray:
+        """Which rows have a modality and the label, ``[N]``."""
+        available = self.evaluation.latents().table.available[:, self.evaluation.names.index(modality)]
+        return available.numpy() & known_rows(self.codes)
+
+    def rows_with(self, given: tuple[str, ...]) -> np.ndarray:
+        """Which rows have what is given and the label, ``[N]``; none where nothing is given."""
+        if not given:
+            return np.zeros(len(self.codes), dtype=bool)
+        latents = self.evaluation.latents()
+        return latents.complete[latents.index(given)].numpy() & known_rows(self.codes)
+
+    def score(self, predicted: np.ndarray, mask: np.ndarray, measure: str, given: str, target: str) -> Score | None:
+        """How right predictions are on some rows; None where nothing can be said."""
+        if not mask.any():
+            return None
+        of = mean_average_precision if self.several else accuracy
+        value = of(predicted[mask], self.codes[mask])
+        return Score(self, predicted, mask, value, measure, given, target) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Score:
+    """How right predictions are.
+
+    Attributes:
+        truth: What is right.
+        predicted: Classes ``[N]``, or scores ``[N, L]``.
+        mask: On which rows, ``[N]``.
+        value: Accuracy, or mean average precision.
+        kind: ``cross``, ``self`` or ``classifier``.
+        given: As the rows say it.
+        target: The modality that is judged.
+    """
+
+    truth: Truth
+    predicted: np.ndarray
+    mask: np.ndarray
+    value: float
+    kind: str
+    given: str
+    target: str
+
+    @property
+    def measure(self) -> str:
+        """What its row is called."""
+        return f"{self.kind}_map" if self.truth.several else self.kind
+
+    def rows(self, note: str = "") -> Iterator[Row]:
+        """Its row, and one for each answer where there are several, which have no note."""
+        label, n = self.truth.label, int(self.mask.sum())
+        yield row(self.measure, self.value, n, given=self.given, target=self.target, label=label, note=note)
+        if not self.truth.several:
+            return
+        precisions = average_precisions(self.predicted[self.mask], self.truth.codes[self.mask])
+        for answer, value in zip(self.truth.evaluation.data.labels[label], precisions, strict=True):
+            if np.isfinite(value):
+                of = f"{label}: {answer}"
+                yield row(f"{self.kind}_ap", value, n, given=self.given, target=self.target, label=of)

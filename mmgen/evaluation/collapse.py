@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,8 +13,13 @@ from pydantic import Field
 from torch import Tensor
 
 from ..distributions import Gaussian, Likelihood, kl_divergence, standard_normal
-from .evaluation import Evaluation, Pair
+from .collapse_curve import Curve
+from .evaluation import Evaluation
 from .metric import Metric, MetricConfig, Row, row
+from .subsets import MEAN, Pair, joined
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PAIRED = 3  # distributions of z, at most, that are also compared with one another
 
@@ -42,25 +46,6 @@ class VarianceCollapseConfig(CollapseConfig):
     largest: float = Field(0.13, description="Where the curve over ε ends; it starts at 0.", gt=0)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """How many dimensions are collapsed.
-
-    Attributes:
-        name: What is compared with ε.
-        levels: Values of ε, ``[points]``.
-        shares: Share of the dimensions that are collapsed at each of them, ``[points]``.
-        named: That share at the ε that is reported.
-        n: Rows.
-    """
-
-    name: str
-    levels: np.ndarray
-    shares: np.ndarray
-    named: float
-    n: int
-
-
 def collapsed_shares(parts: Iterator[Tensor], levels: Sequence[float], delta: float) -> tuple[np.ndarray, int]:
     """Share of the dimensions that are collapsed at each level, ``[levels]``, and how many rows there were.
 
@@ -81,9 +66,16 @@ def collapsed_shares(parts: Iterator[Tensor], levels: Sequence[float], delta: fl
 
 
 class Collapse(Metric):
-    """What posterior collapse and variance collapse share."""
+    """What posterior collapse and variance collapse share.
+
+    Attributes:
+        dimensions: What is collapsed, as the figure says it.
+        level: What ε is, as the figure says it.
+    """
 
     Config = CollapseConfig
+    dimensions: ClassVar[str]
+    level: ClassVar[str]
     headline = ("collapsed",)
     not_compared = ("collapsed", "area")
 
@@ -96,13 +88,31 @@ class Collapse(Metric):
 
         def make() -> list[Curve]:
             levels = np.linspace(0, self.config.largest, self.config.points)
-            found = []
+            curves = []
             for name, parts in self.values(evaluation).items():
                 shares, n = collapsed_shares(parts, [*levels.tolist(), self.config.epsilon], self.config.delta)
-                found.append(Curve(name, levels, shares[:-1], float(shares[-1]), n))
-            return found
+                curves.append(Curve(name, levels, shares[:-1], float(shares[-1]), n))
+            return curves
 
-        return evaluation.once((type(self), self.config), make)
+        return evaluation.cached((type(self), self.config), make)
+
+    def title(self, curve: Curve) -> str:
+        """What stands above a curve in the figure."""
+        return curve.name
+
+    def figures(self, evaluation: Evaluation, metrics: Sequence[Metric] = ()) -> dict[str, Figure]:
+        """``collapse``: the curves of posterior and variance collapse together, a panel each."""
+        from .collapse_figure import Panel, collapse_figure  # only where it is drawn: matplotlib takes a while
+
+        family = [metric for metric in metrics if isinstance(metric, Collapse)] or [self]
+        if family[0] is not self:
+            return {}
+        panels = [
+            Panel(metric.title(curve), metric.dimensions, metric.level, metric.config.epsilon, curve)
+            for metric in family
+            for curve in metric.curves(evaluation)
+        ]
+        return {"collapse": collapse_figure(evaluation, panels)} if panels else {}
 
 
 class PosteriorCollapse(Collapse):
@@ -124,8 +134,9 @@ class PosteriorCollapse(Collapse):
     """
 
     Config = PosteriorCollapseConfig
+    dimensions, level = "dimensions of z", "ε (nats)"
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs Gaussian distributions of z, and complete rows."""
         if not _complete(evaluation).any():
             return "no row has every modality"
@@ -135,11 +146,11 @@ class PosteriorCollapse(Collapse):
         """The KL of every dimension."""
         return {name: iter([divergence]) for name, divergence in self._divergences(evaluation).items()}
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every pair of distributions, which ``label`` names."""
         rows: list[Row] = []
         for curve in self.curves(evaluation):
-            rows.append(row("collapsed", curve.named, curve.n, label=curve.name))
+            rows.append(row("collapsed", curve.reported, curve.n, label=curve.name))
             rows.append(row("area", curve.shares.mean(), curve.n, label=curve.name))
         return rows
 
@@ -157,7 +168,7 @@ class PosteriorCollapse(Collapse):
                         parts.setdefault(name, []).append(divergence.cpu())
             return {name: torch.cat(each) for name, each in parts.items()}
 
-        return evaluation.once("divergences", make)
+        return evaluation.cached("divergences", make)
 
 
 def _complete(evaluation: Evaluation) -> Tensor:
@@ -191,12 +202,17 @@ class VarianceCollapse(Collapse):
     """
 
     Config = VarianceCollapseConfig
+    dimensions, level = "values", "ε (variance)"
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs a scale that is learned or predicted, and rows that have what is given."""
         if not _with_fitted_scale(evaluation):
             return "no modality that the model generates has a learned or predicted scale"
         return None if evaluation.latents().complete[-1].any() else "no row has everything that the model infers from"
+
+    def title(self, curve: Curve) -> str:
+        """A modality has other curves beside that of its variance."""
+        return f"variance of {curve.name}"
 
     def values(self, evaluation: Evaluation) -> dict[str, Iterator[Tensor]]:
         """The variance of every value of a modality."""
@@ -205,16 +221,19 @@ class VarianceCollapse(Collapse):
             for target, likelihood in _with_fitted_scale(evaluation).items()
         }
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every modality, and their mean."""
-        given = "+".join(evaluation.subsets[-1])
+        given = joined(evaluation.subsets[-1])
         curves = self.curves(evaluation)
         rows: list[Row] = []
         for curve in curves:
-            rows.append(row("collapsed", curve.named, curve.n, given=given, target=curve.name))
+            rows.append(row("collapsed", curve.reported, curve.n, given=given, target=curve.name))
             rows.append(row("area", curve.shares.mean(), curve.n, given=given, target=curve.name))
-        for measure, values in (("collapsed", [c.named for c in curves]), ("area", [c.shares.mean() for c in curves])):
-            rows.append(row(measure, np.mean(values), curves[0].n, given=given, target="mean"))
+        for measure, values in (
+            ("collapsed", [c.reported for c in curves]),
+            ("area", [c.shares.mean() for c in curves]),
+        ):
+            rows.append(row(measure, np.mean(values), curves[0].n, given=given, target=MEAN))
         return rows
 
 

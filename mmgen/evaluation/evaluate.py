@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..options import validated
 from ..registry import entries, is_local, load_component, name_of
 from .evaluation import Evaluation
 from .metric import Metric
+from .pairs import judgements
+
+MetricOptions = Mapping[str, Mapping[str, Any]]  # name of a metric to its options
 
 
 def evaluate(
@@ -16,7 +19,7 @@ def evaluate(
     metrics: Sequence[str | type[Metric]] | None = None,
     *,
     notify: Callable[[str], None] | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    options: MetricOptions | None = None,
 ) -> list[dict[str, Any]]:
     """Compute metrics of a model on some rows; :meth:`mmgen.Run.evaluate` does it for a run, and keeps the numbers.
 
@@ -40,26 +43,53 @@ def evaluate(
     >>> sorted(rows[0])
     ['data', 'given', 'label', 'measure', 'metric', 'n', 'note', 'seed', 'split', 'target', 'value']
     """
-    options = options or {}
-    chosen: dict[str, Metric] = {}
-    for requested in metrics or [entry.name for entry in entries("metrics") if not is_local(entry)]:
-        kind, name = load_component("metrics", requested), name_of("metrics", requested)
-        if kind.costly and not metrics:
-            continue
-        metric = kind(validated(kind.Config, options.get(name, {}), f"metrics.{name}"))
-        lacking = metric.lacks(evaluation)
-        if lacking is None:
-            chosen[name] = metric
-            omitted = [f"leaves something out: {omission}" for omission in metric.omits(evaluation)]
-        else:
-            omitted = [f"is left out: {lacking}"]
-        for sentence in omitted if notify is not None else ():
-            notify(f"The metric {name!r} {sentence}.")  # type: ignore[misc]
+    notify = notify or _ignore
+    available = _available(evaluation, metrics_by_name(metrics, options), notify)
     common = {"split": evaluation.split, "seed": evaluation.seed, "data": evaluation.data.provenance.kind}
     rows: list[dict[str, Any]] = []
-    for (name, metric), judgements in zip(chosen.items(), evaluation.judged(list(chosen.values())), strict=True):
-        numbers = metric.summarise(evaluation, judgements)
-        if not numbers and notify is not None:
+    of_pairs = judgements(evaluation, list(available.values()))
+    for (name, metric), of_metric in zip(available.items(), of_pairs, strict=True):
+        numbers = metric.summarise(evaluation, of_metric)
+        if not numbers:
             notify(f"The metric {name!r} has no numbers: no {evaluation.split} row has what it looks at.")
         rows += [{"metric": name, **number, **common} for number in numbers]
     return rows
+
+
+def metrics_by_name(
+    metrics: Iterable[str | type[Metric]] | None = None, options: MetricOptions | None = None
+) -> dict[str, Metric]:
+    """Metrics with their options, by name.
+
+    Args:
+        metrics: Names or classes; by default all installed ones, but for the costly ones.
+        options: Of metrics, by name.
+
+    Raises:
+        MmgenError: An unknown metric or option.
+    """
+    installed = [entry.name for entry in entries("metrics") if not is_local(entry)]
+    chosen: dict[str, Metric] = {}
+    for requested in metrics or installed:
+        kind, name = load_component("metrics", requested), name_of("metrics", requested)
+        if metrics or not kind.costly:
+            chosen[name] = kind(validated(kind.Config, (options or {}).get(name, {}), f"metrics.{name}"))
+    return chosen
+
+
+def _available(
+    evaluation: Evaluation, metrics: Mapping[str, Metric], notify: Callable[[str], None]
+) -> dict[str, Metric]:
+    """Those that can be computed, and a sentence for what is left out."""
+    reasons = {name: metric.unavailable_reason(evaluation) for name, metric in metrics.items()}
+    for name, metric in metrics.items():
+        if reasons[name] is not None:
+            notify(f"The metric {name!r} is left out: {reasons[name]}.")
+            continue
+        for omission in metric.omissions(evaluation):
+            notify(f"The metric {name!r} leaves something out: {omission}.")
+    return {name: metric for name, metric in metrics.items() if reasons[name] is None}
+
+
+def _ignore(sentence: str) -> None:
+    """Tell nobody."""

@@ -1,4 +1,4 @@
-"""What metrics share: latents of every subset, and one pass over everything that is generated from them."""
+"""What metrics share: the rows that are looked at, their latents under every subset, and what is generated."""
 
 from __future__ import annotations
 
@@ -6,74 +6,22 @@ import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Batch, Data, Table, track
+from ..data import Batch, Data, Table
 from ..distributions import random_strata
 from ..errors import DataError
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from .chunks import rows_at_once
-from .metric import Metric
+from .latents import Generation, Latents
+from .subsets import Subset
 
 T = TypeVar("T")
-Subset = tuple[str, ...]
-Pair = tuple[Subset, str]  # what is given (nothing: the prior), and what is generated
-
-
-@dataclass(frozen=True)
-class Latents:
-    """Of ``N`` rows under ``S`` subsets of modalities.
-
-    Attributes:
-        subsets: The subsets, by names.
-        means: Posterior means ``[S, N, D]``.
-        samples: One sample of the posterior each (its mean where the objective decodes that), ``[S, N, D]``.
-        own: One sample of each modality's own expert ``[M, N, D]``, where modalities keep their own latents; None where
-            they share one.
-        complete: ``[S, N]``: whether a row has all modalities of the subset; only such rows count.
-        table: The rows.
-    """
-
-    subsets: list[Subset]
-    means: Tensor
-    samples: Tensor
-    own: Tensor | None
-    complete: Tensor
-    table: Table
-
-    def index(self, given: Sequence[str]) -> int:
-        """Place of a subset."""
-        return self.subsets.index(tuple(given))
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What a model generates for one target from one subset, on the model's device.
-
-    Attributes:
-        given: The subset, by names; empty where it is from the prior.
-        target: The generated modality.
-        values: The mean of p(x_target | z), z ~ q(z | x_given), in data units, ``[N, *shape]``.
-        truth: The target's own values ``[N, *shape]`` (arbitrary where a row lacks them); None from the prior.
-        log_likelihood: log p(x_target | z) of those, unweighted, in the units that the model works in, ``[N]``; None
-            from the prior, and where no metric that wants the pair reads it.
-        complete: Whether a row has all that is given, ``[N]``.
-        has_target: Whether a row has the target, ``[N]``.
-    """
-
-    given: Subset
-    target: str
-    values: Tensor
-    truth: Tensor | None
-    log_likelihood: Tensor | None
-    complete: Tensor
-    has_target: Tensor
 
 
 class Evaluation:
@@ -101,6 +49,12 @@ class Evaluation:
 
     Raises:
         DataError: The split has no rows.
+
+    >>> import mmgen
+    >>> from mmgen.testing import make_model, toy_data
+    >>> evaluation = mmgen.Evaluation(make_model("elbo", toy_data()), toy_data(), split="val")
+    >>> evaluation.latents().means.shape[:2] == (len(evaluation.subsets), len(evaluation.rows("val")))
+    True
     """
 
     def __init__(
@@ -126,7 +80,7 @@ class Evaluation:
             raise DataError(_no_rows(data, split))
         self.considered = self._considered() if subsets is None else [tuple(subset) for subset in subsets]
         self.subsets = [subset for subset in self.considered if model.infers(subset)]
-        self._kept: dict[Any, Any] = {}
+        self._cache: dict[Any, Any] = {}
         self._latents: dict[str, Latents] = {}
 
     def _considered(self) -> list[Subset]:
@@ -245,13 +199,13 @@ class Evaluation:
         table = self.latents(split).table
         return {name: codes.numpy() for name, codes in table.labels.items()}
 
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """What ``make`` makes, made once and kept as long as this evaluation: for what metrics share, such as
         classifiers.
         """
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
     # What is generated ------------------------------------------------------------------------------------------------
 
@@ -294,23 +248,6 @@ class Evaluation:
             complete,
             table.available[:, m],
         )
-
-    def judged(self, metrics: Sequence[Metric]) -> list[dict[Pair, Any]]:
-        """What each metric keeps of every pair that it wants; each pair is decoded once."""
-        nothing: list[Subset] = [()] if self.model.infers(()) else []
-        pairs: list[Pair] = [(given, target) for target in self.targets for given in [*nothing, *self.subsets]]
-        wanted = {pair: [i for i, metric in enumerate(metrics) if metric.wants(self, pair)] for pair in pairs}
-        kept: list[dict[Pair, Any]] = [{} for _ in metrics]
-        wanted = {pair: who for pair, who in wanted.items() if who}
-        truth: tuple[str, Tensor] | None = None
-        for (given, target), who in track(wanted.items(), "generating and judging", len(wanted)):
-            if given and (truth is None or truth[0] != target):
-                truth = (target, self.latents().table.data[target][:].to(self.device))
-            likelihood = any(metrics[i].reads_likelihood for i in who)
-            generation = self.generation(given, target, truth[1] if given and truth else None, likelihood=likelihood)
-            for i in who:
-                kept[i][given, target] = metrics[i].judge(self, generation)
-        return kept
 
 
 def _no_rows(data: Data, split: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,16 @@ from torch import Tensor, nn
 from ..errors import MmgenError
 from ..vision import torchvision
 from .classifiers import STEPS
-from .coherence import judge_of
-from .evaluation import Evaluation, Generation, Pair
-from .labels import learnable, no_label
+from .evaluation import Evaluation
+from .judges import judge_of, learnable_from
+from .labels import no_label
+from .latents import Generation
 from .means import Means
 from .metric import Metric, MetricConfig, Row, row
+from .subsets import MEAN, PRIOR, Pair, joined
 
 
-class _Given(nn.Module):
+class _Features(nn.Module):
     """What torchmetrics takes for a network: features that are computed already."""
 
     def __init__(self, size: int) -> None:
@@ -49,7 +50,7 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of two sets of features ``[N, F]``, by torchmetrics (Heusel et al. 2017,
     Eq. 6).
     """
-    metric = torchmetrics_fid(feature=_Given(real.shape[-1]))
+    metric = torchmetrics_fid(feature=_Features(real.shape[-1]))
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
     return max(float(metric.compute()), 0.0)
@@ -89,9 +90,8 @@ class FrechetConfig(MetricConfig):
     )
 
 
-Found = dict[
-    str, tuple[float, np.ndarray]
-]  # measure to its value, and which rows (generated; real ones for recall) it looked at
+# Measure to its value, and which rows (generated; real ones for recall) it looked at.
+Distances = dict[str, tuple[float, np.ndarray]]
 
 
 class Frechet(Metric):
@@ -113,7 +113,7 @@ class Frechet(Metric):
         given, target = pair
         return target in self.targets(evaluation) and (target not in given or len(given) == len(evaluation.names))
 
-    def judge(self, evaluation: Evaluation, generation: Generation) -> Found | None:
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Distances | None:
         """Distance, precision and recall; from the prior as many values as there are real ones."""
         real_rows, real = self._real(evaluation, generation.target)
         rows = generation.complete.nonzero().squeeze(1)
@@ -121,23 +121,23 @@ class Frechet(Metric):
             rows = rows[evaluation.draw(len(rows), len(real_rows))]
         if min(len(real_rows), len(rows)) < 2:
             return None
-        made = self.features(evaluation, generation.target, generation.values[rows.to(generation.values.device)])
-        some_real, some_made = (evaluation.draw(len(each), self.config.manifold_rows) for each in (real, made))
-        precision, recall = precision_and_recall(real[some_real], made[some_made], self.config.neighbours)
+        generated = self.features(evaluation, generation.target, generation.values[rows.to(generation.values.device)])
+        some_real, some = (evaluation.draw(len(each), self.config.manifold_rows) for each in (real, generated))
+        precision, recall = precision_and_recall(real[some_real], generated[some], self.config.neighbours)
         return {
-            self.distance: (frechet_distance(real, made), _marked(rows, len(generation.complete))),
-            "precision": (precision, _marked(rows[some_made], len(generation.complete))),
-            "recall": (recall, _marked(real_rows[some_real], len(evaluation.latents().table))),
+            self.distance: (frechet_distance(real, generated), _mask(rows, len(generation.complete))),
+            "precision": (precision, _mask(rows[some], len(generation.complete))),
+            "recall": (recall, _mask(real_rows[some_real], len(evaluation.latents().table))),
         }
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Found | None]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Distances | None]) -> list[Row]:
         """Rows for every pair, and means by the number of given modalities."""
         rows: list[Row] = []
-        means = Means(evaluation, "mean")
-        for (given, target), found in judged.items():
-            for measure, (value, looked_at) in (found or {}).items():
-                rows.append(row(measure, value, int(looked_at.sum()), given="+".join(given) or "prior", target=target))
-                means.add(measure, given, value, looked_at)
+        means = Means(evaluation, MEAN)
+        for (given, target), distances in judgements.items():
+            for measure, (value, mask) in (distances or {}).items():
+                rows.append(row(measure, value, int(mask.sum()), given=joined(given) or PRIOR, target=target))
+                means.add(measure, given, value, mask)
         return rows + means.rows()
 
     def _real(self, evaluation: Evaluation, target: str) -> tuple[Tensor, Tensor]:
@@ -148,10 +148,10 @@ class Frechet(Metric):
             has = table.available[:, evaluation.names.index(target)].nonzero().squeeze(1)
             return has, self.features(evaluation, target, table.data[target][has].to(evaluation.device))
 
-        return evaluation.once((self.distance, target), make)
+        return evaluation.cached((self.distance, target), make)
 
 
-def _marked(rows: Tensor, count: int) -> np.ndarray:
+def _mask(rows: Tensor, count: int) -> np.ndarray:
     """Row numbers as a mask ``[count]``."""
     return np.isin(np.arange(count), rows.numpy())
 
@@ -180,7 +180,7 @@ class FDClassifier(Frechet):
     headline = ("FD-classifier", "precision", "recall")
     less_is_better = ("FD-classifier",)
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs labels."""
         if not evaluation.targets:
             return "the model generates nothing"
@@ -188,9 +188,7 @@ class FDClassifier(Frechet):
 
     def targets(self, evaluation: Evaluation) -> list[str]:
         """All modalities whose classifier has something to learn."""
-        names = evaluation.names
-        labels = [evaluation.once(("labels", name), partial(learnable, evaluation, name)) for name in names]
-        return [name for name, learned in zip(names, labels, strict=True) if learned]
+        return [name for name in evaluation.names if learnable_from(evaluation, name)]
 
     @torch.no_grad()
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:

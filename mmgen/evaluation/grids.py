@@ -12,10 +12,16 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..data import Batch, Modality, Rendering, Table
-from .drawing import Limits, common_limits, draw, grid, label
-from .evaluation import Evaluation, Subset
-
-MISSING = Rendering("text", "missing")
+from .drawing import (
+    Limits,
+    common_limits,
+    draw_rendering,
+    label_line,
+    rendered,
+    rendering_grid,
+)
+from .evaluation import Evaluation
+from .subsets import Subset
 
 
 def spread_rows(table: Table, count: int, seed: int = 0) -> list[int]:
@@ -35,7 +41,7 @@ def spread_rows(table: Table, count: int, seed: int = 0) -> list[int]:
     return chosen[np.argsort(classes[0][chosen], kind="stable")].tolist()
 
 
-def said(evaluation: Evaluation) -> str:
+def data_caption(evaluation: Evaluation) -> str:
     """What is shown, and whether it is real."""
     return f"{evaluation.data.name} ({evaluation.split} rows, {evaluation.data.provenance.kind} data)"
 
@@ -56,26 +62,19 @@ def conditional_grid(
         batch: The items; None where they are from the prior.
         title: Above everything.
     """
-    names = list(modalities)
     lines: list[tuple[str, bool]] = []
     cells: list[list[Rendering]] = []
     if batch is not None:
-        for name in given:
-            has = batch.available[:, names.index(name)]
-            lines.append((f"given\n{name}", True))
-            cells.append(
-                [
-                    modalities[name].render(v.numpy()) if there else MISSING
-                    for v, there in zip(batch.data[name], has, strict=True)
-                ]
-            )
+        lines += [(f"given\n{name}", True) for name in given]
+        presence = dict(zip(modalities, batch.available.T, strict=True))
+        cells += [rendered(modalities[name], batch.data[name], presence[name]) for name in given]
     limits: list[Limits | None] = [common_limits(line) for line in cells]
-    for name, drawn in values.items():
-        rendered = [[modalities[name].render(value.numpy()) for value in sample] for sample in drawn]
-        lines += [(name, False)] * len(rendered)
-        cells += rendered
-        limits += [common_limits([r for line in rendered for r in line])] * len(rendered)
-    return grid(lines, cells, title, limits)
+    for name, samples in values.items():
+        drawn = [rendered(modalities[name], sample) for sample in samples]
+        lines += [(name, False)] * len(drawn)
+        cells += drawn
+        limits += [common_limits([rendering for line in drawn for rendering in line])] * len(drawn)
+    return rendering_grid(lines, cells, title, limits)
 
 
 def prior_grid(evaluation: Evaluation, items: int = 10) -> Figure:
@@ -83,7 +82,7 @@ def prior_grid(evaluation: Evaluation, items: int = 10) -> Figure:
     values = {name: evaluation.generated((), name, range(items))[None] for name in evaluation.targets}
     dynamic = "; the prior depends on data: drawn from N(0, I)" if evaluation.model.has_dynamic_prior else ""
     return conditional_grid(
-        evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{said(evaluation)}"
+        evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{data_caption(evaluation)}"
     )
 
 
@@ -101,21 +100,24 @@ def subset_grid(evaluation: Evaluation, target: str, items: int = 10, max_lines:
     chosen.append(tuple(evaluation.names))
     rows = spread_rows(evaluation.latents().table, items, evaluation.seed)
     originals, generated = _column(evaluation, target, rows, chosen)
-    lines = [
-        (f"original\n{target}", True),
-        *(
-            ("given\n" + "\n".join(given) if len(given) < len(evaluation.names) else "given all", False)
-            for given in chosen
-        ),
-    ]
+    lines = [(f"original\n{target}", True)]
+    for given in chosen:
+        named = len(given) < len(evaluation.names)
+        lines.append(("given\n" + "\n".join(given) if named else "given all", False))
     cells = [originals, *([line[s] for line in generated] for s in range(len(chosen)))]
-    flat = [rendering for line in cells[1:] for rendering in line]
     bars = originals[0].kind == "bars"
-    limits = [
-        common_limits([*originals, *flat] if bars else originals),
-        *[common_limits([*originals, *flat] if bars else flat)] * len(chosen),
-    ]
-    return grid(lines, cells, f"{target} from more and more modalities\n{said(evaluation)}", limits)
+    above, below = _scales(originals, [rendering for line in cells[1:] for rendering in line], together=bars)
+    title = f"{target} from more and more modalities\n{data_caption(evaluation)}"
+    return rendering_grid(lines, cells, title, [above, *[below] * len(chosen)])
+
+
+def _scales(
+    originals: Sequence[Rendering], generated: Sequence[Rendering], *, together: bool
+) -> tuple[Limits | None, Limits | None]:
+    """The ranges of originals and of what is generated: one for both, or one for each."""
+    if together:
+        return (common_limits([*originals, *generated]),) * 2
+    return common_limits(originals), common_limits(generated)
 
 
 def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int = 8) -> Figure:
@@ -136,20 +138,17 @@ def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int 
     for column, target in enumerate(targets):
         originals, generated = _column(evaluation, target, chosen, sources)
         bars = originals[0].kind == "bars" or generated[0][0].kind == "bars"
-        flat = [rendering for each in generated for rendering in each]
-        above, below = (
-            (common_limits([*originals, *flat]),) * 2 if bars else (common_limits(originals), common_limits(flat))
-        )
+        above, below = _scales(originals, [rendering for line in generated for rendering in line], together=bars)
         for i in range(len(chosen)):
-            draw(panels[i * block, column], originals[i], above)
+            draw_rendering(panels[i * block, column], originals[i], above)
             for r, rendering in enumerate(generated[i]):
-                draw(panels[i * block + 1 + r, column], rendering, below)
+                draw_rendering(panels[i * block + 1 + r, column], rendering, below)
         panels[0, column].set_title(target, fontsize=9)
     for i, item in enumerate(chosen):
-        label(panels[i * block, 0], f"original{_label_of(evaluation, item)}", bold=True)
+        label_line(panels[i * block, 0], f"original{_label_of(evaluation, item)}", bold=True)
         for r, given in enumerate(sources):
-            label(panels[i * block + 1 + r, 0], f"given {given[0] if len(given) == 1 else 'all'}")
-    figure.suptitle(f"Generated modalities (columns) from given ones (rows)\n{said(evaluation)}", fontsize=10)
+            label_line(panels[i * block + 1 + r, 0], f"given {given[0] if len(given) == 1 else 'all'}")
+    figure.suptitle(f"Generated modalities (columns) from given ones (rows)\n{data_caption(evaluation)}", fontsize=10)
     return figure
 
 
@@ -157,12 +156,12 @@ def generation_grids(evaluation: Evaluation) -> dict[str, Figure]:
     """The grids that mean something for a model, by the names of their files: ``generations`` where it generates, and
     ``prior`` where it has one.
     """
-    found: dict[str, Figure] = {}
+    figures: dict[str, Figure] = {}
     if evaluation.targets:
-        found["generations"] = generation_grid(evaluation)
+        figures["generations"] = generation_grid(evaluation)
         if evaluation.model.infers(()):
-            found["prior"] = prior_grid(evaluation)
-    return found
+            figures["prior"] = prior_grid(evaluation)
+    return figures
 
 
 def _column(
@@ -173,26 +172,24 @@ def _column(
     """
     modality, latents = evaluation.model.modalities[target], evaluation.latents()
     values = {given: evaluation.generated(given, target, chosen) for given in sources}
-    real = latents.table.data[target][torch.tensor(chosen)]
-    originals, generated = [], []
+    index = torch.tensor(chosen)
+    has = latents.table.available[index, evaluation.names.index(target)]
+    originals = rendered(modality, latents.table.data[target][index], has)
+    generated = []
     for place, item in enumerate(chosen):
-        has = bool(latents.table.available[item, evaluation.names.index(target)])
-        originals.append(modality.render(real[place].numpy()) if has else MISSING)
         known = [
             len(given) == len(evaluation.names) or bool(latents.complete[latents.index(given), item])
             for given in sources
         ]
-        generated.append(
-            [modality.render(values[g][place].numpy()) if k else MISSING for g, k in zip(sources, known, strict=True)]
-        )
+        generated.append(rendered(modality, [values[given][place] for given in sources], known))
     return originals, generated
 
 
 def _label_of(evaluation: Evaluation, item: int) -> str:
     """The classes of a row."""
-    found = []
+    lines = []
     for name, codes in evaluation.labels().items():
         classes = evaluation.data.labels.get(name, ())
         if codes.ndim == 1 and 0 <= codes[item] < len(classes):
-            found.append(f"{name} {classes[codes[item]]}")
-    return "\n" + "\n".join(found[:3]) if found else ""
+            lines.append(f"{name} {classes[codes[item]]}")
+    return "\n" + "\n".join(lines[:3]) if lines else ""

@@ -6,18 +6,23 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..data import Batch
+from ..data import Batch, Table
 from ..distributions import Gaussian
 from ..errors import listed
-from .evaluation import Evaluation, Pair, Subset
+from .evaluation import Evaluation
+from .means import Means, joined_notes
 from .metric import Metric, MetricConfig, Row, row
+from .subsets import ALL, MEAN, Pair, Subset, joined
 
 PREDICTIVE, IMPORTANCE = "conditional_predictive", "conditional_importance"
-WEIGHTS, FEW = "effective samples", 10  # not a row of its own, but a note where they are few
+JOINT, WEIGHTS = "joint", "effective samples"  # the latter is no row of its own, but a note where they are few
+FEW = 10
+Key = tuple[str, Subset, str]  # measure, what is given, and target
 NUMBERS_AT_A_TIME = 2**25  # of decoder outputs: 128 MiB in float32
 NUMBERS_IN_CACHE = 2**20  # what a processor decodes at a time: more goes to memory and back between layers
 
@@ -73,10 +78,10 @@ class LogLikelihood(Metric):
     """
 
     Config = LogLikelihoodConfig
-    headline = ("joint", PREDICTIVE, IMPORTANCE)
+    headline = (JOINT, PREDICTIVE, IMPORTANCE)
     costly = True
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs p(x_m | z) of every modality, with z as all that is latent, and a posterior with a density."""
         model = evaluation.model
         if not all(name in model.decoder_sizes and not model.takes_more(name) for name in evaluation.names):
@@ -90,47 +95,71 @@ class LogLikelihood(Metric):
             return "the model has no prior p(z)"
         return None
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for the joint, and for every target given one other and all others."""
-        names = evaluation.names
-        everything: Subset = tuple(names)
-        given: list[Subset] = []
-        if self.config.conditional:
-            given += [(name,) for name in names if len(names) > 1]
-            given += [tuple(name for name in names if name != left) for left in names if len(names) > 2]
-        given = [subset for subset in given if evaluation.model.infers(subset)]
         table = evaluation.rows(evaluation.split)
         table = table.select(evaluation.draw(len(table), self.config.rows))
-        found: dict[tuple[str, str, str], list[Tensor]] = {}
+        estimates = self._estimates(evaluation, table)
+        rows: list[Row] = []
+        means = Means(evaluation, MEAN)
+        every_row = np.ones(len(table), dtype=bool)
+        for (measure, given, target), values in estimates.items():
+            if not len(values) or measure == WEIGHTS:
+                continue
+            note = self._note(evaluation, measure, estimates.get((WEIGHTS, given, "")))
+            rows.append(row(measure, values.mean(), len(values), given=joined(given), target=target, note=note))
+            if measure != JOINT:
+                means.add(measure, given, rows[-1]["value"], every_row, note=note)
+        return rows + self._means(means)
+
+    def _estimates(self, evaluation: Evaluation, table: Table) -> dict[Key, Tensor]:
+        """What is estimated of each row that has what it needs, ``[rows]``, and the effective numbers of samples."""
+        parts: dict[Key, list[Tensor]] = {}
+        everything: Subset = tuple(evaluation.names)
         with evaluation.seeded():
             for batch in evaluation.batches(table, 64):
                 experts = evaluation.model.experts(batch)
                 whole = batch.available.all(-1)
                 if whole.any():
                     joint = self._joint(evaluation, batch, experts)[whole]
-                    found.setdefault(("joint", "+".join(everything), "all"), []).append(joint)
-                for subset in given:
-                    for (measure, target), values in self._conditional(evaluation, batch, experts, subset).items():
-                        found.setdefault((measure, "+".join(subset), target), []).append(values)
-        prior = "the prior depends on data: under N(0, I)" if evaluation.model.has_dynamic_prior else ""
-        rows: list[Row] = []
-        sizes: dict[tuple[str, int], list[Row]] = {}
-        few = min(FEW, self.config.samples / 2)
-        for (measure, called, target), parts in found.items():
-            values = torch.cat(parts).double().cpu()
-            if not len(values) or measure == WEIGHTS:
-                continue
-            said = prior if measure in ("joint", IMPORTANCE) else ""
-            if measure == IMPORTANCE and torch.cat(found[WEIGHTS, called, ""]).mean() < few:
-                said = "; ".join(filter(None, [said, f"fewer than {FEW} samples have the weight"]))
-            rows.append(row(measure, values.mean(), len(values), given=called, target=target, note=said))
-            if measure != "joint":
-                sizes.setdefault((measure, len(called.split("+"))), []).append(rows[-1])
-        for (measure, size), each in sizes.items():
-            mean = sum(one["value"] for one in each) / len(each)
-            said = "; ".join(sorted({one["note"] for one in each} - {""}))
-            rows.append(row(measure, mean, len(table), given=f"{size} of {len(names)}", target="mean", note=said))
-        return rows
+                    parts.setdefault((JOINT, everything, ALL), []).append(joint)
+                for given in self._conditions(evaluation):
+                    for (measure, target), values in self._conditional(evaluation, batch, experts, given).items():
+                        parts.setdefault((measure, given, target), []).append(values)
+        return {key: torch.cat(values).double().cpu() for key, values in parts.items()}
+
+    def _conditions(self, evaluation: Evaluation) -> list[Subset]:
+        """What conditionals are given: one other, and all others."""
+        names = evaluation.names
+        given: list[Subset] = []
+        if self.config.conditional:
+            given += [(name,) for name in names if len(names) > 1]
+            given += [tuple(name for name in names if name != left) for left in names if len(names) > 2]
+        return [subset for subset in given if evaluation.model.infers(subset)]
+
+    def _note(self, evaluation: Evaluation, measure: str, effective: Tensor | None) -> str:
+        """What is known against an estimate, whose effective numbers of samples are known for importance weights."""
+        dynamic = evaluation.model.has_dynamic_prior and measure in (JOINT, IMPORTANCE)
+        few = measure == IMPORTANCE and effective is not None and effective.mean() < min(FEW, self.config.samples / 2)
+        return joined_notes(
+            "the prior depends on data: under N(0, I)" if dynamic else "",
+            f"fewer than {FEW} samples have the weight" if few else "",
+        )
+
+    @staticmethod
+    def _means(means: Means) -> list[Row]:
+        """A row by the size of what is given, with all notes of its numbers; ``n`` are the rows that were drawn."""
+        return [
+            row(
+                numbers.measure,
+                sum(numbers.values) / len(numbers.values),
+                len(numbers.masks[0]),
+                given=str(numbers.size),
+                target=numbers.target,
+                note=joined_notes(*sorted(set(numbers.notes))),
+            )
+            for numbers in means.groups()
+        ]
 
     def _chunks(self, evaluation: Evaluation, rows: int) -> list[int]:
         """How many samples of every row are decoded at a time, within bounded memory."""
@@ -180,16 +209,16 @@ class LogLikelihood(Metric):
                 likelihood = sum(self._log_prob(evaluation, batch, z, name) for name in given)
                 log_w.append(likelihood + prior.log_prob(z) - posterior.log_prob(z))
         log_share = torch.cat(log_w).log_softmax(0) if weighted else None
-        found: dict[tuple[str, str], Tensor] = {}
+        estimates: dict[tuple[str, str], Tensor] = {}
         for target, parts in each.items():
             has, log_p = complete & batch.available[:, names.index(target)], torch.cat(parts)
             if "predictive" in self.config.conditional:
-                found[PREDICTIVE, target] = (log_p.logsumexp(0) - math.log(self.config.samples))[has]
+                estimates[PREDICTIVE, target] = (log_p.logsumexp(0) - math.log(self.config.samples))[has]
             if log_share is not None:
-                found[IMPORTANCE, target] = (log_share + log_p).logsumexp(0)[has]
+                estimates[IMPORTANCE, target] = (log_share + log_p).logsumexp(0)[has]
         if log_share is not None:
-            found[WEIGHTS, ""] = (-(2 * log_share).logsumexp(0)).exp()[complete]
-        return found
+            estimates[WEIGHTS, ""] = (-(2 * log_share).logsumexp(0)).exp()[complete]
+        return estimates
 
     @staticmethod
     def _log_prob(evaluation: Evaluation, batch: Batch, z: Tensor, target: str) -> Tensor:

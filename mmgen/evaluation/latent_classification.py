@@ -13,11 +13,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from .evaluation import Evaluation, Pair
+from .evaluation import Evaluation
 from .labels import learnable, no_label, unlearnable
 from .means import Means
 from .metric import Metric, MetricConfig, Row, row
 from .scores import accuracy, known_rows, mean_average_precision, micro_average_precision
+from .subsets import Pair, Subset, joined
 
 GRIDS = {"logistic": (1.0,), "svm": (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)}
 
@@ -50,13 +51,13 @@ class Probe:
     Attributes:
         classifiers: One for classes, one per answer where there are several.
         penalty: The C of all of them.
-        checked: How many validation rows it was chosen on; 0 where there was nothing to choose or to choose on.
+        validation_rows: How many validation rows it was chosen on; 0 where there was nothing to choose or to choose on.
         note: What speaks against the choice.
     """
 
     classifiers: list[Pipeline | None]
     penalty: float
-    checked: int
+    validation_rows: int
     note: str
 
 
@@ -85,51 +86,49 @@ class LatentClassification(Metric):
     headline = ("per_subset", "joint_transfer", "shared", "per_subset_map", "joint_transfer_map", "shared_map")
     not_compared = ("chance", "chance_map", "chance_map_micro", "per_subset_C", "joint_transfer_C", "shared_C")
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs labels."""
         return no_label(evaluation, "probes")
 
-    def omits(self, evaluation: Evaluation) -> list[str]:
+    def omissions(self, evaluation: Evaluation) -> list[str]:
         """Labels of one class."""
         return unlearnable(evaluation, "probes")
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every label, probe and subset."""
         rows: list[Row] = []
         for label, truth in learnable(evaluation).items():
-            seen, known = evaluation.labels("train")[label], known_rows(truth)
-            if not known.any():
-                continue
-            for probe in self.config.probes:
-                rows += self._probe(evaluation, label, truth, probe)
-            if truth.ndim == 2:
-                constant = np.zeros(truth.shape)
-                chance = {
-                    "chance_map": mean_average_precision(constant, truth),
-                    "chance_map_micro": micro_average_precision(constant, truth),
-                }
-                finite = {measure: value for measure, value in chance.items() if np.isfinite(value)}
-                rows += [row(measure, value, int(known.sum()), label=label) for measure, value in finite.items()]
-            elif (seen >= 0).any():
-                usual = np.bincount(seen[seen >= 0]).argmax()
-                rows.append(row("chance", (truth[known] == usual).mean(), int(known.sum()), label=label))
+            if known_rows(truth).any():
+                for probe in self.config.probes:
+                    rows += self._probe(evaluation, label, truth, probe)
+                rows += self._chance(evaluation, label, truth)
         return rows
+
+    @staticmethod
+    def _chance(evaluation: Evaluation, label: str, truth: np.ndarray) -> list[Row]:
+        """What the most frequent training class, or a constant, would score."""
+        train, known = evaluation.labels("train")[label], known_rows(truth)
+        chances: dict[str, float] = {}
+        if truth.ndim == 2:
+            constant = np.zeros(truth.shape)
+            chances["chance_map"] = mean_average_precision(constant, truth)
+            chances["chance_map_micro"] = micro_average_precision(constant, truth)
+        elif (train >= 0).any():
+            chances["chance"] = (truth[known] == np.bincount(train[train >= 0]).argmax()).mean()
+        n = int(known.sum())
+        return [row(measure, value, n, label=label) for measure, value in chances.items() if np.isfinite(value)]
 
     def _probe(self, evaluation: Evaluation, label: str, truth: np.ndarray, probe: str) -> list[Row]:
         """One kind of probe on every subset, and means by size."""
-        test = evaluation.latents()
-        known = known_rows(truth)
+        test, known = evaluation.latents(), known_rows(truth)
+        singles = [s for s, given in enumerate(test.subsets) if len(given) == 1]
+        if probe == "shared" and not singles:
+            return []  # the model infers from no single modality
         rows: list[Row] = []
         means = Means(evaluation)
-        one = None
-        if probe == "shared" and not any(len(given) == 1 for given in test.subsets):
-            return rows  # the model infers from no single modality
+        one: Probe | None = None  # for all subsets
         if probe != "per_subset":
-            sources = (
-                [len(test.subsets) - 1]
-                if probe == "joint_transfer"
-                else [s for s, g in enumerate(test.subsets) if len(g) == 1]
-            )
+            sources = singles if probe == "shared" else [len(test.subsets) - 1]
             one = self._tuned(evaluation, label, sources)
             rows += self._choice(probe, one, label)
         note = one.note if one else ""
@@ -137,26 +136,27 @@ class LatentClassification(Metric):
             if probe == "shared" and len(given) > 1:
                 break
             fitted = self._tuned(evaluation, label, [s]) if one is None else one
-            scored = test.complete[s].numpy() & known
-            if not any(fitted.classifiers) or not scored.any():
+            mask = test.complete[s].numpy() & known
+            if not any(fitted.classifiers) or not mask.any():
                 continue
-            note, called = fitted.note, "+".join(given)
-            rows += self._choice(probe, fitted, label, called) if one is None else []
-            for end, value in _score(fitted.classifiers, test.means[s].numpy()[scored], truth[scored]).items():
+            note = fitted.note
+            rows += self._choice(probe, fitted, label, given) if one is None else []
+            for end, value in _score(fitted.classifiers, test.means[s].numpy()[mask], truth[mask]).items():
                 if np.isfinite(value):
-                    means.add(probe + end, given, value, scored)
-                    rows.append(row(probe + end, value, int(scored.sum()), given=called, label=label, note=note))
+                    means.add(probe + end, given, value, mask)
+                    rows.append(row(probe + end, value, int(mask.sum()), given=joined(given), label=label, note=note))
         return rows + means.rows(label, note)
 
     @property
     def _grid(self) -> tuple[float, ...]:
         return tuple(sorted(self.config.C)) or GRIDS[self.config.classifier]
 
-    def _choice(self, probe: str, fitted: Probe, label: str, given: str = "") -> list[Row]:
+    def _choice(self, probe: str, fitted: Probe, label: str, given: Subset = ()) -> list[Row]:
         """The C of a probe, where there were several and rows to choose on."""
-        if len(self._grid) == 1 or not fitted.checked or not any(fitted.classifiers):
+        if len(self._grid) == 1 or not fitted.validation_rows or not any(fitted.classifiers):
             return []
-        return [row(f"{probe}_C", fitted.penalty, fitted.checked, given=given, label=label, note=fitted.note)]
+        chosen = f"{probe}_C", fitted.penalty, fitted.validation_rows
+        return [row(*chosen, given=joined(given), label=label, note=fitted.note)]
 
     def _tuned(self, evaluation: Evaluation, label: str, sources: list[int]) -> Probe:
         """A probe of the latents of some subsets together, with the C that is best on their validation rows."""
@@ -167,20 +167,19 @@ class LatentClassification(Metric):
         grid = self._grid
         if len(grid) == 1:
             return Probe(self._fit(latents, codes, grid[0]), grid[0], 0, "")
-        checked, truth = (
-            _labelled(evaluation, "val", label, sources) if len(evaluation.data.val) else (latents[:0], codes[:0])
-        )
+        validation, truth = latents[:0], codes[:0]
+        if len(evaluation.data.val):
+            validation, truth = _labelled(evaluation, "val", label, sources)
         if not len(truth):
             middle = grid[len(grid) // 2]
-            return Probe(
-                self._fit(latents, codes, middle), middle, 0, f"no validation rows to choose C on: it is {middle:g}"
-            )
+            note = f"no validation rows to choose C on: it is {middle:g}"
+            return Probe(self._fit(latents, codes, middle), middle, 0, note)
         best, chosen = -np.inf, Probe([None], grid[0], 0, "")
         note = "C was chosen on these rows" if evaluation.split == "val" else ""
         for penalty in grid:
             classifiers = self._fit(latents, codes, penalty)
-            found = _score(classifiers, checked, truth)
-            quality = np.nan_to_num(found.get("", found.get("_map", np.nan)), nan=-1.0)
+            scores = _score(classifiers, validation, truth)
+            quality = np.nan_to_num(scores.get("", scores.get("_map", np.nan)), nan=-1.0)
             if quality > best:
                 best, chosen = quality, Probe(classifiers, penalty, len(truth), note)
         return chosen
@@ -195,9 +194,8 @@ class LatentClassification(Metric):
             if len(np.unique(column[known])) < 2:
                 probes.append(None)
                 continue
-            if (
-                self.config.classifier == "svm"
-            ):  # the primal problem converges where coordinate ascent in the dual takes for ever
+            if self.config.classifier == "svm":
+                # the primal problem converges where coordinate ascent in the dual takes for ever
                 linear: Any = LinearSVC(C=penalty, dual=False, max_iter=10_000)
             else:
                 linear = LogisticRegression(C=penalty, max_iter=5000)

@@ -11,10 +11,11 @@ from pydantic import Field
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from .evaluation import Evaluation, Pair
+from .evaluation import Evaluation
 from .labels import several_classes
-from .means import Means
+from .means import Means, mean_row
 from .metric import Metric, MetricConfig, Row, row
+from .subsets import Pair, joined
 
 
 def cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -36,33 +37,33 @@ class CosineSimilarity(Metric):
     headline = ("paired", "shuffled")
     not_compared = ("shuffled",)
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs two modalities that the model infers from."""
         if len(evaluation.names) < 2:
             return "there is only one modality"
         several = sum(len(given) == 1 for given in evaluation.subsets) > 1
         return None if several else "the model does not infer from single modalities"
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every pair of modalities, and their mean."""
         latents = evaluation.latents()
         rows: list[Row] = []
-        looked_at = np.zeros(len(latents.table), dtype=bool)
+        masks: list[np.ndarray] = []
         for one, two in itertools.combinations([given[0] for given in latents.subsets if len(given) == 1], 2):
             s, t = latents.index((one,)), latents.index((two,))
             both = (latents.complete[s] & latents.complete[t]).numpy()
             if both.sum() < 2:
                 continue
-            looked_at |= both
+            masks.append(both)
             x, y = latents.means[s].double().numpy()[both], latents.means[t].double().numpy()[both]
             order = np.random.default_rng(evaluation.seed).permutation(len(x))
             rows.append(row("paired", cosine(x, y).mean(), len(x), given=one, target=two))
             rows.append(row("shuffled", cosine(x[order], y[np.roll(order, 1)]).mean(), len(x), given=one, target=two))
-        for measure in ("paired", "shuffled"):
-            each = [r["value"] for r in rows if r["measure"] == measure]
-            if each:
-                rows.append(row(measure, np.mean(each), int(looked_at.sum()), target="mean"))
-        return rows
+        means = [
+            mean_row(measure, [each["value"] for each in rows if each["measure"] == measure], masks)
+            for measure in (("paired", "shuffled") if masks else ())
+        ]
+        return rows + means
 
 
 class ClusteringConfig(MetricConfig):
@@ -85,7 +86,7 @@ class Clustering(Metric):
     Config = ClusteringConfig
     headline = ("ari", "nmi")
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs two classes among the rows that are looked at."""
         labels = [codes for codes in evaluation.labels().values() if codes.ndim == 1]
         if not labels:
@@ -94,29 +95,32 @@ class Clustering(Metric):
             return f"clusters need two classes, and the {evaluation.split} rows know no two"
         return None
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every label and subset, and means by size."""
-        test, train = evaluation.latents(), evaluation.latents("train")
         rows: list[Row] = []
         for label, truth in evaluation.labels().items():
-            if truth.ndim == 2:
-                continue
-            means = Means(evaluation)
-            for s, given in enumerate(test.subsets):
-                scored, usable = test.complete[s].numpy() & (truth >= 0), train.complete[s].numpy()
-                clusters = len(np.unique(truth[scored]))
-                if clusters < 2 or usable.sum() < clusters:
-                    continue
-                found = KMeans(clusters, n_init=self.config.restarts, random_state=evaluation.seed).fit(
-                    train.means[s].double().numpy()[usable]
-                )
-                assigned = found.predict(test.means[s].double().numpy()[scored])
-                values = {
-                    "ari": adjusted_rand_score(truth[scored], assigned),
-                    "nmi": normalized_mutual_info_score(truth[scored], assigned),
-                }
-                for measure, value in values.items():
-                    means.add(measure, given, value, scored)
-                    rows.append(row(measure, value, int(scored.sum()), given="+".join(given), label=label))
-            rows += means.rows(label)
+            if truth.ndim == 1:
+                rows += self._of_label(evaluation, label, truth)
         return rows
+
+    def _of_label(self, evaluation: Evaluation, label: str, truth: np.ndarray) -> list[Row]:
+        """Rows for every subset whose rows show two classes, and means by size."""
+        test, train = evaluation.latents(), evaluation.latents("train")
+        rows: list[Row] = []
+        means = Means(evaluation)
+        for s, given in enumerate(test.subsets):
+            mask, usable = test.complete[s].numpy() & (truth >= 0), train.complete[s].numpy()
+            classes = len(np.unique(truth[mask]))
+            if classes < 2 or usable.sum() < classes:
+                continue
+            centres = KMeans(classes, n_init=self.config.restarts, random_state=evaluation.seed)
+            centres.fit(train.means[s].double().numpy()[usable])
+            clusters = centres.predict(test.means[s].double().numpy()[mask])
+            values = {
+                "ari": adjusted_rand_score(truth[mask], clusters),
+                "nmi": normalized_mutual_info_score(truth[mask], clusters),
+            }
+            for measure, value in values.items():
+                means.add(measure, given, value, mask)
+                rows.append(row(measure, value, int(mask.sum()), given=joined(given), label=label))
+        return rows + means.rows(label)

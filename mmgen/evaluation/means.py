@@ -2,17 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .evaluation import Evaluation, Subset
+from .evaluation import Evaluation
 from .metric import Row, row
+from .subsets import ALL, MEAN, PRIOR, Subset, SubsetSize
 
 
 def summed_over(targets: Collection[str], names: Sequence[str]) -> str:
-    """What a sum over several targets says that it is about: ``all`` for every modality, otherwise their names."""
-    return "all" if set(targets) == set(names) else "+".join(name for name in names if name in targets)
+    """What a sum over several targets says that it is about: ``all`` for every modality, otherwise their names.
+
+    >>> summed_over(["text", "image"], ["image", "text"]), summed_over(["text"], ["image", "text"])
+    ('all', 'text')
+    """
+    return ALL if set(targets) == set(names) else "+".join(name for name in names if name in targets)
+
+
+def distinct(masks: Sequence[np.ndarray]) -> int:
+    """How many distinct rows several numbers looked at, each with a mask ``[N]``."""
+    return int(np.any(masks, axis=0).sum())
+
+
+def joined_notes(*notes: str) -> str:
+    """Several notes as one; empty ones say nothing."""
+    return "; ".join(note for note in notes if note)
+
+
+def mean_row(
+    measure: str,
+    values: Sequence[float],
+    masks: Sequence[np.ndarray],
+    *,
+    given: str = "",
+    target: str = MEAN,
+    label: str = "",
+    note: str = "",
+) -> Row:
+    """A row of the mean of several numbers, over targets by default; ``n`` are the distinct rows behind them.
+
+    Args:
+        measure: Of what.
+        values: The numbers.
+        masks: Which rows ``[N]`` each of them looked at.
+        given: As the row says it.
+        target: As the row says it.
+        label: As the row says it.
+        note: What is known against it.
+    """
+    return row(measure, np.mean(values), distinct(masks), given=given, target=target, label=label, note=note)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers behind a mean.
+
+    Attributes:
+        measure: Of what.
+        size: Of the subsets that they are given; 0 is the prior.
+        target: As the row of the mean names it.
+        values: The numbers.
+        masks: Which rows ``[N]`` each of them looked at.
+        notes: What is known against each of them.
+    """
+
+    measure: str
+    size: SubsetSize
+    target: str
+    values: list[float] = field(default_factory=list)
+    masks: list[np.ndarray] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Means:
@@ -25,37 +86,70 @@ class Means:
     Args:
         evaluation: What is evaluated.
         target: What the rows have as their target: ``mean`` where targets are averaged.
+
+    >>> import mmgen, numpy as np
+    >>> from mmgen.testing import make_model, toy_data
+    >>> evaluation = mmgen.Evaluation(make_model("elbo", toy_data()), toy_data())
+    >>> means, rows = Means(evaluation), np.ones(4, dtype=bool)
+    >>> for name in evaluation.names:
+    ...     means.add("length", (name,), 2.0, rows)
+    >>> [(row["given"], row["value"], row["n"]) for row in means.rows()]
+    [('1 of 3', 2.0, 4)]
     """
 
     def __init__(self, evaluation: Evaluation, target: str = "") -> None:
         self.evaluation, self.target = evaluation, target
-        self._found: dict[tuple[str, int, str], list[tuple[float, np.ndarray]]] = {}
+        self._numbers: dict[tuple[str, SubsetSize, str], Numbers] = {}
 
-    def add(self, measure: str, given: Subset, value: float, rows: np.ndarray, target: str | None = None) -> None:
-        """One number, and which rows ``[N]`` it looked at."""
-        key = measure, len(given), self.target if target is None else target
-        self._found.setdefault(key, []).append((value, rows))
+    def add(
+        self, measure: str, given: Subset, value: float, rows: np.ndarray, target: str | None = None, note: str = ""
+    ) -> None:
+        """One number.
+
+        Args:
+            measure: Of what.
+            given: The subset; the empty one is the prior.
+            value: The number.
+            rows: Which rows ``[N]`` it looked at.
+            target: Where the means of different targets are rows of their own.
+            note: What is known against it, for who builds the rows from :meth:`groups`.
+        """
+        key = measure, SubsetSize(len(given), len(self.evaluation.names)), self.target if target is None else target
+        numbers = self._numbers.setdefault(key, Numbers(*key))
+        numbers.values.append(value)
+        numbers.masks.append(rows)
+        numbers.notes.append(note)
+
+    def groups(self) -> Iterator[Numbers]:
+        """The numbers of each measure, size and target, in the order in which the first of each came."""
+        yield from self._numbers.values()
 
     def rows(self, label: str = "", note: str = "") -> list[Row]:
-        """A row for every measure, size and target, by measure."""
-        total, made = len(self.evaluation.names), []
-        for (measure, size, target), each in sorted(self._found.items(), key=lambda item: item[0][:2]):
-            values, looked_at = zip(*each, strict=True)
-            given = f"{size} of {total}" if size else "prior"
-            notes = "; ".join(said for said in (note, self._fewer(size)) if said)
-            n = int(np.any(looked_at, axis=0).sum())
-            made.append(row(measure, np.mean(values), n, given=given, target=target, label=label, note=notes))
-        return made
+        """A row for every measure, size and target, by measure and size."""
+        return [
+            mean_row(
+                numbers.measure,
+                numbers.values,
+                numbers.masks,
+                given=str(numbers.size) if numbers.size.count else PRIOR,
+                target=numbers.target,
+                label=label,
+                note=joined_notes(note, self._fewer(numbers.size)),
+            )
+            for numbers in sorted(self.groups(), key=lambda numbers: (numbers.measure, numbers.size))
+        ]
 
-    def _fewer(self, size: int) -> str:
+    def _fewer(self, size: SubsetSize) -> str:
         """What the model leaves out of such a mean, in words."""
         evaluation = self.evaluation
-        there, every = (sum(len(s) == size for s in each) for each in (evaluation.subsets, evaluation.considered))
-        said = [f"the model infers from {there} of {every} such subsets"] if there < every else []
-        fewer = self.target == "mean" and len(evaluation.targets) < len(evaluation.names)
-        return "; ".join(
-            [
-                *said,
-                *([f"it generates {len(evaluation.targets)} of {len(evaluation.names)} modalities"] if fewer else []),
-            ]
+        inferred, possible = (
+            sum(len(subset) == size.count for subset in subsets)
+            for subsets in (evaluation.subsets, evaluation.considered)
+        )
+        generated, modalities = len(evaluation.targets), len(evaluation.names)
+        return joined_notes(
+            f"the model infers from {inferred} of {possible} such subsets" if inferred < possible else "",
+            f"it generates {generated} of {modalities} modalities"
+            if self.target == MEAN and generated < modalities
+            else "",
         )

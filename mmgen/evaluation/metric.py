@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat, TypedDict
 
 from ..options import Options
+from .evaluation import Evaluation
+from .latents import Generation
+from .pairs import judgements
+from .subsets import ALL, MEAN, Pair, SubsetSize
 
 if TYPE_CHECKING:
-    from .evaluation import Evaluation, Generation, Pair
+    from matplotlib.figure import Figure
 
 
 class MetricConfig(Options):
@@ -36,13 +40,27 @@ class Row(TypedDict):
 
 def is_summary(given: str, target: str) -> bool:
     """Whether a result is one that a summary shows: a mean over subsets or targets, or of no subset."""
-    return " of " in given or target in ("all", "mean") or not given
+    return SubsetSize.parse(given) is not None or target in (ALL, MEAN) or not given
 
 
 def row(
     measure: str, value: SupportsFloat, n: int, *, given: str = "", target: str = "", label: str = "", note: str = ""
 ) -> Row:
-    """A row, with nothing where nothing is said."""
+    """A row, with nothing where nothing is said.
+
+    Args:
+        measure: What is measured.
+        value: The number.
+        n: How many rows of data it looked at, one at least.
+        given: The given modalities joined by '+', or the size of the subsets that it is a mean over
+            (``str(SubsetSize(2, 6))``).
+        target: The modality that it is about, several joined by '+', or ``all`` or ``mean``.
+        label: The label that it is about.
+        note: Why it should not be trusted.
+
+    >>> row("distance", 0.25, 100, given="image", target="text")["given"]
+    'image'
+    """
     return Row(measure=measure, given=given, target=target, label=label, value=float(value), n=int(n), note=note)
 
 
@@ -52,6 +70,21 @@ class Metric(ABC):
 
     An evaluation decodes each pair once for all metrics that want it, shows it to them (:meth:`judge`), and forgets it:
     what a metric keeps of a pair should be small. A metric that looks at latents alone needs only :meth:`summarise`.
+
+    Args:
+        config: Its options, an instance of :attr:`Config`; the defaults otherwise.
+
+    >>> import mmgen
+    >>> from mmgen.evaluation import row
+    >>> from mmgen.testing import make_model, toy_data
+    >>> class Rows(mmgen.Metric):
+    ...     "How many rows there are."
+    ...     def summarise(self, evaluation, judgements):
+    ...         count = len(evaluation.latents().table)
+    ...         return [row("rows", count, count)]
+    >>> data = toy_data()
+    >>> Rows().compute(mmgen.Evaluation(make_model("elbo", data), data))[0]["n"] == len(data.test)
+    True
     """
 
     Config: ClassVar[type[MetricConfig]] = MetricConfig
@@ -65,11 +98,11 @@ class Metric(ABC):
     def __init__(self, config: MetricConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """Why this metric cannot be computed here, as the end of a sentence; None if it can."""
         return None
 
-    def omits(self, evaluation: Evaluation) -> list[str]:
+    def omissions(self, evaluation: Evaluation) -> list[str]:
         """What it leaves out although it can be computed, and why, each as the end of a sentence."""
         return []
 
@@ -87,9 +120,21 @@ class Metric(ABC):
         raise NotImplementedError(f"{type(self).__name__} wants to see what is generated, and has no judge()")
 
     @abstractmethod
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Any]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """The numbers, from what :meth:`judge` kept of every pair that it wanted."""
 
     def compute(self, evaluation: Evaluation) -> list[Row]:
         """The numbers of this metric alone."""
-        return self.summarise(evaluation, evaluation.judged([self])[0])
+        return self.summarise(evaluation, judgements(evaluation, [self])[0])
+
+    def figures(self, evaluation: Evaluation, metrics: Sequence[Metric] = ()) -> dict[str, Figure]:
+        """What it draws, by the names of the files (without ending); nothing by default.
+
+        Asked only where it can be computed.
+
+        Args:
+            evaluation: What is drawn.
+            metrics: All metrics that are asked, this one too, for a figure that several share: the first of them
+                draws it.
+        """
+        return {}

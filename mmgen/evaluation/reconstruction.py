@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ from pydantic import Field
 from torch import Tensor
 
 from ..data import ImageModality, Modality
-from .evaluation import Evaluation, Generation, Pair, Subset
-from .means import summed_over
+from .evaluation import Evaluation
+from .latents import Generation
+from .means import distinct, summed_over
 from .metric import Metric, MetricConfig, Row, row
+from .subsets import SELF, Pair, Subset, joined
 
-Found = tuple[float, float, np.ndarray]  # mean distance, mean log-likelihood, and of which rows
+NOTHING = "nothing"  # what is given where a value is guessed from the training rows alone
+
 SQUARED = (Modality.distance, ImageModality.distance)  # mean squared differences
 
 
@@ -25,6 +29,21 @@ class ReconstructionConfig(MetricConfig):
     cross: bool = Field(
         True, description="Whether modalities are also reconstructed from others: one other, and all others."
     )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a target is generated from a subset.
+
+    Attributes:
+        distance: The mean of the modality's distance.
+        log_likelihood: The mean of log p(x | z).
+        mask: Of which rows, ``[N]``.
+    """
+
+    distance: float
+    log_likelihood: float
+    mask: np.ndarray
 
 
 class Reconstruction(Metric):
@@ -49,7 +68,7 @@ class Reconstruction(Metric):
     over_targets = ("loss",)
     reads_likelihood = True
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs something that is generated."""
         return None if evaluation.targets else "the model generates nothing"
 
@@ -60,49 +79,55 @@ class Reconstruction(Metric):
             return True
         return self.config.cross and target not in given and len(given) in (1, len(evaluation.names) - 1)
 
-    def judge(self, evaluation: Evaluation, generation: Generation) -> Found | None:
-        """What is found of a pair; given everything, rows that lack other modalities count too."""
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Fit | None:
+        """Distance and log-likelihood of a pair; given everything, rows that lack other modalities count too."""
         everything = len(generation.given) == len(evaluation.names)
         keep = generation.has_target if everything else generation.has_target & generation.complete
         if not keep.any() or generation.truth is None or generation.log_likelihood is None:
             return None
         distance = self._distance(evaluation, generation.values, generation.truth, generation.target)
         keep = keep.to(distance.device)
-        return float(distance[keep].mean()), float(generation.log_likelihood[keep].mean()), keep.cpu().numpy()
+        likelihood = float(generation.log_likelihood[keep].mean())
+        return Fit(float(distance[keep].mean()), likelihood, keep.cpu().numpy())
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Found | None]) -> list[Row]:
-        """Rows for every (given, target)."""
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Fit | None]) -> list[Row]:
+        """Rows for every (given, target), the floors, and the sums over targets."""
         everything: Subset = tuple(evaluation.names)
-        rows: list[Row] = []
-        terms: dict[str, dict[str, tuple[float, np.ndarray]]] = {"+".join(everything): {}, "self": {}}  # of the losses
-        likelihoods: Any = evaluation.model.likelihoods
-        for (given, target), found in judged.items():
-            if found is None:
-                continue
-            distance, log_likelihood, looked_at = found
-            called, n = "+".join(given), int(looked_at.sum())
-            term = -evaluation.model.likelihood_weights[evaluation.names.index(target)] * log_likelihood, looked_at
-            rows += self._distances(evaluation, distance, n, called, target)
-            if likelihoods[evaluation.names.index(target)].normalised:
-                rows.append(row("log_likelihood", log_likelihood, n, given=called, target=target))
-            if given == everything:
-                terms[called][target] = term
-            if given == (target,):
-                terms["self"][target] = term
+        fits = {pair: fit for pair, fit in judgements.items() if fit is not None}
+        jointly = {target: fit for (given, target), fit in fits.items() if given == everything}
+        alone = {target: fit for (given, target), fit in fits.items() if given == (target,)}
+        rows = [each for pair, fit in fits.items() for each in self._of_pair(evaluation, pair, fit)]
+        rows += self._floors(evaluation)
+        sums = {joined(everything): jointly, SELF: alone}
+        return rows + [self._loss(evaluation, given, terms) for given, terms in sums.items() if terms]
+
+    def _of_pair(self, evaluation: Evaluation, pair: Pair, fit: Fit) -> list[Row]:
+        """The rows of one (given, target)."""
+        given, target, n = joined(pair[0]), pair[1], int(fit.mask.sum())
+        rows = self._distances(evaluation, fit.distance, n, given, target)
+        likelihood: Any = evaluation.model.likelihoods[evaluation.names.index(target)]
+        if likelihood.normalised:
+            rows.append(row("log_likelihood", fit.log_likelihood, n, given=given, target=target))
+        return rows
+
+    def _floors(self, evaluation: Evaluation) -> list[Row]:
+        """The distances of what one would guess, where there is something to guess from."""
         table, train = evaluation.latents().table, evaluation.data.train
-        for target in evaluation.targets:
-            has = table.available[:, everything.index(target)]
-            if has.any() and train.available[:, everything.index(target)].any():  # there is something to guess from
-                floor = float(self._floor(evaluation, target)[has].mean())
-                rows += self._distances(evaluation, floor, int(has.sum()), "nothing", target)
-        return rows + [self._loss(evaluation, called, each) for called, each in terms.items() if each]
+        rows: list[Row] = []
+        for m, target in ((evaluation.names.index(target), target) for target in evaluation.targets):
+            has = table.available[:, m]
+            if has.any() and train.available[:, m].any():
+                floor = float(self._guess_distance(evaluation, target)[has].mean())
+                rows += self._distances(evaluation, floor, int(has.sum()), NOTHING, target)
+        return rows
 
     @staticmethod
-    def _loss(evaluation: Evaluation, given: str, terms: Mapping[str, tuple[float, np.ndarray]]) -> Row:
+    def _loss(evaluation: Evaluation, given: str, terms: Mapping[str, Fit]) -> Row:
         """The sum of the terms that there are, and what it is over."""
-        values, looked_at = zip(*terms.values(), strict=True)
-        target = summed_over(terms, evaluation.names)
-        return row("loss", sum(values), int(np.any(looked_at, axis=0).sum()), given=given, target=target)
+        weights = dict(zip(evaluation.names, evaluation.model.likelihood_weights, strict=True))
+        total = sum(-weights[target] * fit.log_likelihood for target, fit in terms.items())
+        n = distinct([fit.mask for fit in terms.values()])
+        return row("loss", total, n, given=given, target=summed_over(terms, evaluation.names))
 
     @staticmethod
     def _distances(evaluation: Evaluation, distance: float, n: int, given: str, target: str) -> list[Row]:
@@ -117,7 +142,7 @@ class Reconstruction(Metric):
     def _distance(evaluation: Evaluation, values: Tensor, truth: Tensor, target: str) -> Tensor:
         return evaluation.model.modalities[target].distance(values, truth)
 
-    def _floor(self, evaluation: Evaluation, target: str) -> Tensor:
+    def _guess_distance(self, evaluation: Evaluation, target: str) -> Tensor:
         """Distances to what one would guess from the training rows alone."""
         train, truth = evaluation.rows("train"), evaluation.latents().table.data[target][:]
         values = train.data[target][train.available[:, evaluation.names.index(target)].nonzero().squeeze(1)]

@@ -16,19 +16,19 @@ def average_precisions(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
     NaN for an answer that is yes nowhere, or everywhere: there is nothing to rank.
     """
-    found = np.full(truth.shape[1], np.nan)
+    precisions = np.full(truth.shape[1], np.nan)
     for i in range(truth.shape[1]):
         known = truth[:, i] >= 0
         answers = truth[known, i]
         if len(answers) and 0 < answers.sum() < len(answers):
-            found[i] = average_precision_score(answers, scores[known, i])
-    return found
+            precisions[i] = average_precision_score(answers, scores[known, i])
+    return precisions
 
 
 def mean_average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
     """The mean of :func:`average_precisions` over the answers that have one (macro), or NaN."""
-    found = average_precisions(scores, truth)
-    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+    precisions = average_precisions(scores, truth)
+    return float(np.nanmean(precisions)) if np.isfinite(precisions).any() else float("nan")
 
 
 def micro_average_precision(scores: np.ndarray, truth: np.ndarray) -> float:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from pydantic import Field
 from rapidfuzz.distance import Levenshtein
-from rapidfuzz.process import cdist, cpdist
+from rapidfuzz.process import cpdist
 from torch import Tensor
 
 from ..data import Modality, TextModality
-from .evaluation import Evaluation, Generation, Pair
+from .evaluation import Evaluation
+from .latents import Generation
 from .means import Means
 from .metric import Metric, MetricConfig, Row, row
+from .subsets import Pair, joined
+from .text_distances import strings
 
-Found = tuple[np.ndarray, np.ndarray]  # mean distance, similarity and exactness, and of which rows
+Distances = tuple[np.ndarray, np.ndarray]  # mean distance, similarity and exactness, and of which rows
 
 
 class TextConfig(MetricConfig):
@@ -43,7 +46,7 @@ class TextDistance(Metric):
     headline = ("similarity", "exact")
     less_is_better = ("distance",)
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs text."""
         return (
             None
@@ -55,29 +58,29 @@ class TextDistance(Metric):
         """Every subset, for text."""
         return bool(pair[0]) and isinstance(evaluation.model.modalities[pair[1]], TextModality)
 
-    def judge(self, evaluation: Evaluation, generation: Generation) -> Found | None:
-        """What is found of a pair."""
+    def judge(self, evaluation: Evaluation, generation: Generation) -> Distances | None:
+        """Mean distance, similarity and exactness of a pair."""
         looked_at = generation.has_target & generation.complete
         keep = looked_at.nonzero().squeeze(1)
         if not len(keep) or generation.truth is None:
             return None
         modality, keep = evaluation.model.modalities[generation.target], keep.to(generation.values.device)
-        made, real = (self._strings(modality, values[keep]) for values in (generation.values, generation.truth))
-        distance = cpdist(made, real, scorer=Levenshtein.distance)
-        longer = np.maximum([len(text) for text in made], [len(text) for text in real])
+        generated, real = (self._strings(modality, values[keep]) for values in (generation.values, generation.truth))
+        distance = cpdist(generated, real, scorer=Levenshtein.distance)
+        longer = np.maximum([len(text) for text in generated], [len(text) for text in real])
         similarity = 1 - distance / np.maximum(longer, 1)
         return np.array([distance.mean(), similarity.mean(), (distance == 0).mean()]), looked_at.numpy()
 
-    def summarise(self, evaluation: Evaluation, judged: Mapping[Pair, Found | None]) -> list[Row]:
+    def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Distances | None]) -> list[Row]:
         """Rows for every subset, and means by their sizes."""
         rows: list[Row] = []
         means = Means(evaluation)
-        for (given, target), found in judged.items():
-            if found is None:
+        for (given, target), distances in judgements.items():
+            if distances is None:
                 continue
-            values, looked_at = found
+            values, looked_at = distances
             for measure, value in zip(("distance", "similarity", "exact"), values, strict=True):
-                rows.append(row(measure, value, int(looked_at.sum()), given="+".join(given), target=target))
+                rows.append(row(measure, value, int(looked_at.sum()), given=joined(given), target=target))
                 if target not in given:
                     means.add(measure, given, value, looked_at, target)
         return rows + means.rows()
@@ -85,18 +88,3 @@ class TextDistance(Metric):
     def _strings(self, modality: Modality, values: Tensor) -> list[str]:
         texts = strings(modality, values)
         return [text.replace(" ", "") for text in texts] if self.config.remove_blanks else texts
-
-
-def strings(modality: Modality, values: Tensor) -> list[str]:
-    """Values ``[N, L]`` of a text modality as strings."""
-    return [str(modality.cells(value)[0]) for value in values.cpu().numpy()]
-
-
-def nearest_words(modality: Modality, values: Tensor, words: Sequence[str]) -> np.ndarray:
-    """Which of ``words`` each value ``[N, L]`` is nearest to in edit distance, without its blanks: ``[N]``, −1 where
-    two are equally near.
-    """
-    texts = [text.replace(" ", "") for text in strings(modality, values)]
-    distances = cdist(texts, [word.replace(" ", "") for word in words], scorer=Levenshtein.distance)
-    nearest = distances.min(1, keepdims=True)
-    return np.where((distances == nearest).sum(1) == 1, distances.argmin(1), -1)

@@ -43,7 +43,7 @@ def register(kind: str, name: str, cls: T) -> T:
     >>> import mmgen
     >>> class Halved(mmgen.Metric):
     ...     '''Half of something.'''
-    ...     def summarise(self, evaluation, judged):
+    ...     def summarise(self, evaluation, judgements):
     ...         return []
     >>> mmgen.register("metrics", "halved", Halved).__name__
     'Halved'

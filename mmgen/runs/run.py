@@ -118,7 +118,7 @@ class Run:
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
-        >>> run.encode(["pixels"]).columns.tolist()
+        >>> run.encode(["pix"]).columns.tolist()
         ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
         """
         frame = self.encoding(given, split).frame()

@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..data import Data, Table
-from ..evaluation import Evaluation
-from ..evaluation.evaluation import Latents
+from ..evaluation import Evaluation, Latents
 
 
 def matching_rows(rows: Sequence[Mapping[str, Any]], **fields: Any) -> list[Mapping[str, Any]]:

@@ -84,10 +84,10 @@ def test_several_answers_macro_and_micro(monkeypatch):
 
 def test_what_it_lacks(monkeypatch):
     data = toy_data(("vector", "counts"))
-    assert Classification().lacks(Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), data)) == (
+    assert Classification().unavailable_reason(Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), data)) == (
         "the objective has no classifier of its own"
     )
     logits = {"class": torch.zeros(24, 3)}
-    assert Classification().lacks(answering(monkeypatch, data, logits)) is None
+    assert Classification().unavailable_reason(answering(monkeypatch, data, logits)) is None
     bare = with_labels(data, {}, {})
-    assert Classification().lacks(answering(monkeypatch, bare, logits)) == "the data have no labels"
+    assert Classification().unavailable_reason(answering(monkeypatch, bare, logits)) == "the data have no labels"

@@ -13,6 +13,7 @@ from mmgen.evaluation.classifiers import Budget, classifier_for
 from mmgen.evaluation.coherence import Coherence, CoherenceConfig
 from mmgen.evaluation.frechet import FDClassifier, FDClassifierConfig
 from mmgen.evaluation.latent_classification import LatentClassification
+from mmgen.evaluation.pairs import judgements
 from mmgen.evaluation.reconstruction import Reconstruction
 from mmgen.evaluation.scores import average_precisions
 from mmgen.testing import row_value, toy_data, with_labels
@@ -143,7 +144,7 @@ def test_each_pair_is_decoded_once_for_all_metrics():
     for network in evaluation.model.encoders:
         network.register_forward_hook(lambda *_: encoded.append(1))
     metrics = [Reconstruction(), Coherence(FEW), FDClassifier(FDClassifierConfig(classifier_steps=20))]
-    together = [metric.summarise(evaluation, kept) for metric, kept in zip(metrics, evaluation.judged(metrics))]
+    together = [metric.summarise(evaluation, kept) for metric, kept in zip(metrics, judgements(evaluation, metrics))]
     assert sum(decoded) == 7 * 3 * 20 + 3 * evaluation.max_rows, "20 rows of every pair, and draws from the prior"
     assert sorted(decoded)[: 7 * 3] == [20] * 7 * 3, "the rows of a pair are one batch"
     assert len(encoded) == 3, "one batch of 20 rows, three encoders"

@@ -18,7 +18,7 @@ from mmgen.evaluation.collapse import (
     VarianceCollapseConfig,
     collapsed_shares,
 )
-from mmgen.evaluation.figures import collapse_curves, save_figures
+from mmgen.evaluation.figures import save_figures
 from mmgen.testing import toy_data
 
 WITH_SCALES = {"vector": {"scale_kind": "predicted"}}
@@ -154,7 +154,7 @@ def test_only_complete_rows_count_and_they_come_with_their_labels(monkeypatch):
     assert {row["n"] for row in rows} == {int(complete.sum())}
     assert torch.equal(seen[0].labels["class"], data.test.labels["class"][complete])
     incomplete = replace(data, test=data.test.select((~complete).nonzero().squeeze(1)))
-    assert PosteriorCollapse().lacks(Evaluation(model, incomplete)) == "no row has every modality"
+    assert PosteriorCollapse().unavailable_reason(Evaluation(model, incomplete)) == "no row has every modality"
 
 
 def test_with_more_than_three_distributions_each_is_compared_with_the_standard_normal_alone():
@@ -170,7 +170,7 @@ def test_points_are_no_distributions(data, monkeypatch):
     monkeypatch.setattr(
         model.objective, "gaussians", lambda model, batch: {"q(z|x)": Gaussian(point, point - torch.inf)}
     )
-    assert PosteriorCollapse().lacks(Evaluation(model, data)) == "the objective has no Gaussian posteriors"
+    assert PosteriorCollapse().unavailable_reason(Evaluation(model, data)) == "the objective has no Gaussian posteriors"
 
 
 def predicting(data, log_scales):
@@ -201,7 +201,10 @@ def test_a_decoder_that_predicts_no_variance_is_called_collapsed(data):
 
 def test_a_learned_variance_counts_and_a_fixed_one_does_not(data):
     fixed = Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), data)
-    assert VarianceCollapse().lacks(fixed) == "no modality that the model generates has a learned or predicted scale"
+    assert (
+        VarianceCollapse().unavailable_reason(fixed)
+        == "no modality that the model generates has a learned or predicted scale"
+    )
     learned = MultimodalVAE.create("elbo", data, latent_dim=2, modalities={"vector": {"scale_kind": "learned"}})
     with torch.no_grad():
         learned.likelihoods[0].log_scale[1:] = -4
@@ -211,21 +214,23 @@ def test_a_learned_variance_counts_and_a_fixed_one_does_not(data):
 def test_the_figure_has_a_panel_for_each_curve_and_follows_the_options(data, tmp_path):
     model = predicting(data, [-6.0] * 5)
     evaluation = Evaluation(model, data)
-    figure = collapse_curves(evaluation, [PosteriorCollapse(), VarianceCollapse()])
+    both = [PosteriorCollapse(), VarianceCollapse()]
+    figure = both[0].figures(evaluation, both)["collapse"]
+    assert both[1].figures(evaluation, both) == {}, "the first draws the figure of both"
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert len(panels) == 6 + 1
     assert panels[0].get_title() == "KL(q(z|vector) ‖ N(0,1))"
     assert (panels[0].get_xlabel(), panels[-1].get_xlabel()) == ("ε (nats)", "ε (variance)")
     assert panels[-1].lines[0].get_ydata().tolist() == [0.0] + [1.0] * 39
-    shorter = collapse_curves(evaluation, [PosteriorCollapse(PosteriorCollapseConfig(points=3, largest=2.0))])
-    assert shorter.axes[0].lines[0].get_xdata().tolist() == [0.0, 1.0, 2.0]
+    shorter = PosteriorCollapse(PosteriorCollapseConfig(points=3, largest=2.0)).figures(evaluation)
+    assert shorter["collapse"].axes[0].lines[0].get_xdata().tolist() == [0.0, 1.0, 2.0]
     evaluation.targets = []  # no pictures of what is generated
     made = save_figures(evaluation, [], tmp_path, options={"posterior-collapse": {"points": 5}})
     assert tmp_path / "collapse.png" in made
     assert (tmp_path / "collapse.png").stat().st_size > 5000
 
 
-def test_there_is_no_figure_where_there_is_nothing_to_draw(data, monkeypatch):
+def test_there_is_no_figure_where_there_is_nothing_to_draw(data, monkeypatch, tmp_path):
     model = MultimodalVAE.create("elbo", data, latent_dim=2)
     monkeypatch.setattr(model.objective, "gaussians", lambda model, batch: {})
-    assert collapse_curves(Evaluation(model, data), [PosteriorCollapse(), VarianceCollapse()]) is None
+    assert "collapse.png" not in {path.name for path in save_figures(Evaluation(model, data), [], tmp_path)}

@@ -169,7 +169,8 @@ def test_a_score_that_is_not_normalised_is_no_log_likelihood():
     data = toy_data(("vector", "tags"))
     evaluation = Evaluation(make_model(Unnormalised, data), data)
     assert (
-        LogLikelihood().lacks(evaluation) == "what the model has in the place of log p(x|z) of vector is not normalised"
+        LogLikelihood().unavailable_reason(evaluation)
+        == "what the model has in the place of log p(x|z) of vector is not normalised"
     )
     rows = Reconstruction().compute(evaluation)
     assert {row["target"] for row in rows if row["measure"] == "log_likelihood"} == {"tags"}

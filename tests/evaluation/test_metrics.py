@@ -208,5 +208,9 @@ def test_classifiers_are_cached_and_made_again_when_damaged(data):
 def test_metrics_that_need_labels_say_so(data):
     bare = data.__class__(**{**vars(data), "test": data.test.__class__(data.test.data, data.test.available)})
     evaluation = Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), bare)
-    assert Coherence().lacks(evaluation) == LatentClassification().lacks(evaluation) == "the data have no labels"
-    assert Reconstruction().lacks(evaluation) is None
+    assert (
+        Coherence().unavailable_reason(evaluation)
+        == LatentClassification().unavailable_reason(evaluation)
+        == "the data have no labels"
+    )
+    assert Reconstruction().unavailable_reason(evaluation) is None

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgen import Evaluation, MultimodalVAE, TextModality
-from mmgen.evaluation.text import TextConfig, TextDistance, nearest_words
+from mmgen.evaluation.text import TextConfig, TextDistance
+from mmgen.evaluation.text_distances import nearest_words
 from mmgen.testing import row_value, toy_data
 
 LETTERS = (" ", *"abcdefghijklmnopqrstuvwxyz")
@@ -84,4 +85,4 @@ def test_blanks_can_be_taken_out(evaluation, generating):
 def test_without_text_it_is_left_out():
     data = toy_data(("vector", "counts"), rows=12)
     evaluation = Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), data)
-    assert TextDistance().lacks(evaluation) == "no text is generated"
+    assert TextDistance().unavailable_reason(evaluation) == "no text is generated"

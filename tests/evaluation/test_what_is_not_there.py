@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from mmgen import Evaluation, MmgenError, Table
+from mmgen.evaluation import latent_scatter
 from mmgen.evaluation.classification import Classification
 from mmgen.evaluation.coherence import Coherence, CoherenceConfig
-from mmgen.evaluation.figures import latent_scatter
 from mmgen.evaluation.frechet import FDClassifier, FDClassifierConfig
 from mmgen.evaluation.grids import generation_grids
 from mmgen.evaluation.latent_classification import LatentClassification, LatentClassificationConfig
@@ -123,15 +123,18 @@ def test_a_label_of_one_class_is_nothing_to_find(monkeypatch):
         FDClassifier(FDClassifierConfig(classifier_steps=2)),
     ]
     for metric, who in zip(metrics, ("classifiers", "probes", "classifiers"), strict=True):
-        assert metric.lacks(evaluation) is None
+        assert metric.unavailable_reason(evaluation) is None
         assert {row["label"] for row in metric.compute(evaluation)} <= {"other", ""}
         said = [f"{who} need two classes, and the training rows know only 'x' of 'class'"]
-        assert metric.omits(evaluation) == ([] if metric is metrics[2] else said)
+        assert metric.omissions(evaluation) == ([] if metric is metrics[2] else said)
     bare = with_labels(data, lambda part, side: {"class": single(part, side)["class"]})
     for metric, who in zip(metrics, ("classifiers", "probes", "classifiers"), strict=True):
         said = f"{who} need two classes, and the training rows know only 'x' of 'class'"
-        assert metric.lacks(evaluation_of("elbo", bare)) == said
-    assert Clustering().lacks(evaluation_of("elbo", bare)) == "clusters need two classes, and the test rows know no two"
+        assert metric.unavailable_reason(evaluation_of("elbo", bare)) == said
+    assert (
+        Clustering().unavailable_reason(evaluation_of("elbo", bare))
+        == "clusters need two classes, and the test rows know no two"
+    )
     answers = {"class": torch.zeros(1, 2)}
     monkeypatch.setattr(evaluation.model.objective, "classify", lambda model, batch: answers)
     assert Classification().compute(evaluation) == []
@@ -140,8 +143,11 @@ def test_a_label_of_one_class_is_nothing_to_find(monkeypatch):
 def test_a_label_that_no_training_row_has():
     data = with_labels(toy_data(), unknown)
     evaluation = evaluation_of("elbo", data)
-    assert QUICK.lacks(evaluation) == "classifiers need two classes, and the training rows know no class of 'class'"
-    lacking = LatentClassification().lacks(evaluation)
+    assert (
+        QUICK.unavailable_reason(evaluation)
+        == "classifiers need two classes, and the training rows know no class of 'class'"
+    )
+    lacking = LatentClassification().unavailable_reason(evaluation)
     assert lacking == "probes need two classes, and the training rows know no class of 'class'"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from pydantic import Field
 
 from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality
@@ -528,7 +529,7 @@ class MeanLength(Metric):
 
     headline = ("length",)
 
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         latents = evaluation.latents()
         return [
             row("length", self.of(latents), len(latents.table)),
@@ -544,17 +545,17 @@ class MeanLength(Metric):
 
 
 class ChangesTheModel(MeanLength):
-    def summarise(self, evaluation, judged):
-        rows = super().summarise(evaluation, judged)
+    def summarise(self, evaluation, judgements):
+        rows = super().summarise(evaluation, judgements)
         with torch.no_grad():
             next(evaluation.model.parameters()).mul_(1.001)
         return rows
 
 
 class LeavesTrainingMode(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         evaluation.model.train()
-        return super().summarise(evaluation, judged)
+        return super().summarise(evaluation, judgements)
 
 
 class MissingRowsRead(MeanLength):
@@ -579,10 +580,10 @@ class HeadlineOfNothing(MeanLength):
 
 
 class FieldForgotten(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         return [
             {name: value for name, value in each.items() if name != "n"}
-            for each in super().summarise(evaluation, judged)
+            for each in super().summarise(evaluation, judgements)
         ]
 
 
@@ -592,37 +593,54 @@ class FirstRows(MeanLength):
 
 
 class FirstModality(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         lengths = [means.norm(dim=-1).mean() for means in evaluation.latents().means]
         return [row("length", lengths[0], len(evaluation.latents().table))]
 
 
 class MeanOverNothing(MeanLength):
-    def summarise(self, evaluation, judged):
-        return [*super().summarise(evaluation, judged), row("width", 0.0, 0)]
+    def summarise(self, evaluation, judgements):
+        return [*super().summarise(evaluation, judgements), row("width", 0.0, 0)]
 
 
 class NoughtForNoTerm(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         latents = evaluation.latents()
         alone = [self.of(latents) for given in latents.subsets if len(given) == 1]
         made = row("length", sum(alone), len(latents.table), given="self", target="all")
-        return [*super().summarise(evaluation, judged), made]
+        return [*super().summarise(evaluation, judgements), made]
 
 
 class AllOfSome(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         given, n = "+".join(evaluation.names), len(evaluation.latents().table)
         made = row("targets", len(evaluation.targets), n, given=given, target="all")
-        return [*super().summarise(evaluation, judged), made]
+        return [*super().summarise(evaluation, judgements), made]
+
+
+class FigureInAnotherFolder(MeanLength):
+    def figures(self, evaluation, metrics=()):
+        return {"../length": Figure()}
+
+
+class FigureOfNothing(MeanLength):
+    def figures(self, evaluation, metrics=()):
+        return {"length": None}
+
+
+class DrawingTrains(MeanLength):
+    def figures(self, evaluation, metrics=()):
+        with torch.no_grad():
+            next(evaluation.model.parameters()).mul_(1.001)
+        return {"length": Figure()}
 
 
 class NobodyCanBeWrong(MeanLength):
-    def summarise(self, evaluation, judged):
+    def summarise(self, evaluation, judgements):
         usual = evaluation.labels("train")["class"].max()
         truth = evaluation.labels()["class"]
         made = row("accuracy", (truth == usual).mean(), len(truth), label="class")
-        return [*super().summarise(evaluation, judged), made]
+        return [*super().summarise(evaluation, judgements), made]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -724,6 +742,9 @@ FAULTS = [
     (NoughtForNoTerm, METRIC, "test_what_a_model_does_not_do_has_no_row"),
     (AllOfSome, METRIC, "test_what_a_model_does_not_do_has_no_row"),
     (NobodyCanBeWrong, METRIC, "test_few_rows_and_labels_without_classes"),
+    (FigureInAnotherFolder, METRIC, "test_figures_are_files_of_their_own"),
+    (FigureOfNothing, METRIC, "test_figures_are_files_of_their_own"),
+    (DrawingTrains, METRIC, "test_figures_are_files_of_their_own"),
 ]
 
 

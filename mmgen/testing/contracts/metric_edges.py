@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from ...data import Data, Modality, Table
-from ...evaluation import Evaluation, Row
+from ...evaluation import Evaluation, Row, SubsetSize
 from ...models import ELBO, Model
 from ..models import make_model
 from .contract import does_not_apply
@@ -29,7 +29,7 @@ def _first(count: int) -> Callable[[Table], Table]:
     return lambda table: table.select(torch.arange(count))
 
 
-def _lacking(table: Table) -> Table:
+def _disjoint(table: Table) -> Table:
     """Two rows without a modality in common."""
     two = table.select(torch.arange(2))
     available = torch.arange(two.available.shape[1])[None] % 2 == torch.arange(2)[:, None]
@@ -53,23 +53,24 @@ class MetricEdges(MetricTrial):
         data, names = labelled_toy(self.kinds), list(self.kinds)
         rows = self._rows(Evaluation(make_model(_AllOrNothing, data).float(), data))
         for row in rows:
-            given, said = row["given"], f"{self.who}: {row['measure']} of {row['target']!r} given {row['given']!r}"
+            given = row["given"]
+            number = f"{self.who}: {row['measure']} of {row['target']!r} given {row['given']!r}"
             parts = given.split("+")
-            means = [f"{size} of {len(names)}" for size in range(1, len(names))]
-            fewer = given in ("self", *means) or set(parts) < set(names)
+            size = SubsetSize.parse(given)
+            fewer = given == "self" or set(parts) < set(names) or (size is not None and size.count < len(names))
             no_row = "there should be no row"
-            assert not fewer, f"{said} is {row['value']:.4g}, and the model infers nothing from that: {no_row}"
+            assert not fewer, f"{number} is {row['value']:.4g}, and the model infers nothing from that: {no_row}"
             if given == "prior" or set(parts) == set(names):
-                not_made = f"{said} is {row['value']:.4g}, and the model does not generate it: {no_row}"
-                assert row["target"] != names[0], not_made
+                unable = f"{number} is {row['value']:.4g}, and the model does not generate it: {no_row}"
+                assert row["target"] != names[0], unable
                 assert row["target"] != "all", (
-                    f"{said} is over fewer modalities than the model has; the target should name them, joined by '+'"
+                    f"{number} is over fewer modalities than the model has; the target should name them, joined by '+'"
                 )
 
     def test_few_rows_and_labels_without_classes(self) -> None:
-        """One row, two, two with nothing in common, an unknown label, one class: what can be said, or a sentence."""
+        """One row, two, two with nothing in common, an unknown label, one class: what can be number, or a sentence."""
         data = labelled_toy(self.kinds)
-        for case, test in {"one row": _first(1), "two rows": _first(2), "rows that lack modalities": _lacking}.items():
+        for case, test in {"one row": _first(1), "two rows": _first(2), "rows that lack modalities": _disjoint}.items():
             few = replace(data, test=test(data.test), fingerprint=f"{data.fingerprint}-{case}")
             self._rows(_evaluation(self.objective, few))
         about = set(data.labels)
@@ -88,10 +89,10 @@ class MetricEdges(MetricTrial):
         """What the metric finds, of at least a row each; nothing where it says what it lacks."""
         with own_cache():
             metric = self.make()
-            rows = [] if metric.lacks(evaluation) is not None else metric.compute(evaluation)
+            rows = [] if metric.unavailable_reason(evaluation) is not None else metric.compute(evaluation)
         for row in rows:
-            said = f"{self.who}: {row['measure']} is {row['value']:.4g} of no rows"
-            assert row["n"] > 0, f"{said}: there should be no row"
+            number = f"{self.who}: {row['measure']} is {row['value']:.4g} of no rows"
+            assert row["n"] > 0, f"{number}: there should be no row"
         return rows
 
 

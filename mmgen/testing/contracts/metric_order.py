@@ -62,18 +62,18 @@ class MetricOrder(MetricTrial):
 
     def _numbers(self, trials: Iterable[tuple[MultimodalVAE, Data]]) -> Numbers:
         """What the metric finds, a seed per trial."""
-        found: Numbers = {}
+        numbers: Numbers = {}
         with own_cache():
             for seed, (model, data) in enumerate(trials):
                 metric, evaluation = self.make(), Evaluation(model, data, max_rows=ROWS, seed=seed)
-                lacking = metric.lacks(evaluation)
-                if lacking is not None:
-                    does_not_apply(f"it cannot be computed on the toy: {lacking}; set kinds or objective")
+                reason = metric.unavailable_reason(evaluation)
+                if reason is not None:
+                    does_not_apply(f"it cannot be computed on the toy: {reason}; set kinds or objective")
                 for row in metric.compute(evaluation):
                     key = row["measure"], row["given"], row["target"], row["label"]
                     if math.isfinite(row["value"]):
-                        found.setdefault(key, []).append(row["value"])
-        return found
+                        numbers.setdefault(key, []).append(row["value"])
+        return numbers
 
     def _assert_alike(self, one: Numbers, two: Numbers, when: str) -> None:
         """No mean differs by more than its noise; nor by more than rounding, where there is none."""
@@ -128,7 +128,7 @@ def _renamed(name: str, modalities: int) -> str:
 
 def _unordered(numbers: Numbers) -> Numbers:
     """By names of subsets that do not depend on the order of their modalities."""
-    found: Numbers = {}
-    for (measure, given, target, label), values in numbers.items():
-        found[measure, "+".join(sorted(given.split("+"))), target, label] = values
-    return found
+    return {
+        (measure, "+".join(sorted(given.split("+"))), target, label): values
+        for (measure, given, target, label), values in numbers.items()
+    }

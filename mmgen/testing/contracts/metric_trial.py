@@ -32,7 +32,7 @@ QUICK = {
 
 
 @dataclass(frozen=True)
-class Found:
+class Outcome:
     """The rows of a metric, and whether things are as they were."""
 
     rows: list[Row]
@@ -61,9 +61,9 @@ class MetricTrial(Contract):
 
     def make(self) -> Metric:
         """The metric with its options."""
-        found = self.loaded()
-        quick = {name: value for name, value in self.quick.items() if name in found.Config.model_fields}
-        return found(validated(found.Config, {**quick, **self.options}, "metrics"))
+        metric = self.loaded()
+        quick = {name: value for name, value in self.quick.items() if name in metric.Config.model_fields}
+        return metric(validated(metric.Config, {**quick, **self.options}, "metrics"))
 
     @property
     def data(self) -> Data:
@@ -73,31 +73,29 @@ class MetricTrial(Contract):
 
     def evaluation(self, data: Data, model: MultimodalVAE | None = None) -> Evaluation:
         """An evaluation of an untrained model."""
-        made = MultimodalVAE.create(self.objective, data, latent_dim=3) if model is None else model
-        return Evaluation(made, data, max_rows=24)
+        model = MultimodalVAE.create(self.objective, data, latent_dim=3) if model is None else model
+        return Evaluation(model, data, max_rows=24)
 
-    def found(self) -> Found:
+    def outcome(self) -> Outcome:
         """What the metric finds on the toy, computed once."""
-        return self.once("found", lambda: self._compute(self.evaluation(self.data), seed=0))
+        return self.once("outcome", lambda: self._compute(self.evaluation(self.data), seed=0))
 
-    def _compute(self, evaluation: Evaluation, seed: int) -> Found:
+    def _compute(self, evaluation: Evaluation, seed: int) -> Outcome:
         metric, model = self.make(), evaluation.model
-        before, wanted = (
-            copy.deepcopy(model.state_dict()),
-            [parameter.requires_grad for parameter in model.parameters()],
-        )
+        weights = copy.deepcopy(model.state_dict())
+        learning = [parameter.requires_grad for parameter in model.parameters()]
         with own_cache():
-            lacking = metric.lacks(evaluation)
-            if lacking is not None:
-                does_not_apply(f"it cannot be computed on the toy: {lacking}; set kinds or objective")
+            reason = metric.unavailable_reason(evaluation)
+            if reason is not None:
+                does_not_apply(f"it cannot be computed on the toy: {reason}; set kinds or objective")
             seed_everything(seed)
             state = torch.random.get_rng_state()
             with same_global_randomness(self.who):
                 rows = metric.compute(evaluation)
-        return Found(
+        return Outcome(
             rows=rows,
-            same_weights=all(torch.equal(value, before[name]) for name, value in model.state_dict().items()),
-            same_learning=wanted == [parameter.requires_grad for parameter in model.parameters()],
+            same_weights=all(torch.equal(value, weights[name]) for name, value in model.state_dict().items()),
+            same_learning=learning == [parameter.requires_grad for parameter in model.parameters()],
             no_gradients=all(parameter.grad is None for parameter in model.parameters()),
             evaluating=not model.training,
             same_random_state=torch.equal(state, torch.random.get_rng_state()),

@@ -36,7 +36,7 @@ class FID(Frechet):
     headline = ("FID", "precision", "recall")
     less_is_better = ("FID",)
 
-    def lacks(self, evaluation: Evaluation) -> str | None:
+    def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs images, and the weights."""
         if not self.targets(evaluation):
             return "there are no images"
@@ -51,7 +51,7 @@ class FID(Frechet):
     @torch.no_grad()
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
         """Features ``[N, 2048]``."""
-        network = evaluation.once("inception", lambda: inception(self.config.weights).to(evaluation.device))
+        network = evaluation.cached("inception", lambda: inception(self.config.weights).to(evaluation.device))
         transform, features = evaluation.model.modalities[target].transform().to(evaluation.device), []
         for block in values.split(64):
             pixels = (transform(block).clamp(0, 1) * 255).round().to(torch.uint8)

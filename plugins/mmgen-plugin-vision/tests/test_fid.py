@@ -20,10 +20,17 @@ def evaluation(data):
 
 
 def test_there_is_no_fid_without_the_weights(evaluation, data, tmp_path):
-    assert FID().lacks(evaluation).startswith("it needs the weights of Inception, --set metrics.fid.weights=FILE")
-    assert FID(FIDConfig(weights=tmp_path / "w.pth")).lacks(evaluation) is None
+    assert (
+        FID()
+        .unavailable_reason(evaluation)
+        .startswith("it needs the weights of Inception, --set metrics.fid.weights=FILE")
+    )
+    assert FID(FIDConfig(weights=tmp_path / "w.pth")).unavailable_reason(evaluation) is None
     bare = toy_data(("vector", "counts"), rows=12)
-    assert FID().lacks(Evaluation(MultimodalVAE.create("elbo", bare, latent_dim=2), bare)) == "there are no images"
+    assert (
+        FID().unavailable_reason(Evaluation(MultimodalVAE.create("elbo", bare, latent_dim=2), bare))
+        == "there are no images"
+    )
     with pytest.raises(mmgen.MmgenError, match=r"metrics\.fid\.weights: there is no file .*w\.pth"):
         FID(FIDConfig(weights=tmp_path / "w.pth")).compute(evaluation)
     (tmp_path / "w.pth").write_bytes(b"nothing of the kind")

@@ -1,0 +1,40 @@
+"""Every ``>>>`` example of a docstring is run, in the small world of ``conftest.py``."""
+
+import doctest
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import mmgen
+from mmgen.registry import components, refresh
+
+ROOT = Path(__file__).parents[2]
+MODULES = [
+    ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+    for folder in (ROOT, *sorted(ROOT.glob("plugins/*")))
+    for path in sorted(folder.glob("mmgen*/**/*.py"))
+    if ">>>" in path.read_text(encoding="utf-8")
+]
+ENTRIES = ("mmgen.data.loading", "mmgen.evaluation.evaluate", "mmgen.evaluation.metric", "mmgen.runs.run")
+
+
+@pytest.fixture
+def registered():
+    """What an example registers is gone after it."""
+    before = dict(components.LOCAL)
+    yield
+    components.LOCAL.clear()
+    components.LOCAL.update(before)
+    refresh()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_say_what_happens(name, world, registered):
+    results = doctest.testmod(import_module(name), raise_on_error=False, verbose=False)
+    assert results.attempted, f"{name} has '>>>' where no example is found"
+    assert not results.failed, f"{results.failed} examples of {name} are wrong; the output above says how"
+
+
+def test_the_entry_points_have_examples():
+    assert set(ENTRIES) <= set(MODULES) and mmgen.train.__module__ in MODULES
