@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..options import validated
-from ..registry import entries, is_local, load_component, name_of
+from ..registry import entries, load_component, name_of
 from .evaluation import Evaluation
 from .metric import Metric
 from .pairs import judgements
@@ -68,7 +68,7 @@ def metrics_by_name(
     Raises:
         MmgenError: An unknown metric or option.
     """
-    installed = [entry.name for entry in entries("metrics") if not is_local(entry)]
+    installed = [entry.name for entry in entries("metrics")]
     chosen: dict[str, Metric] = {}
     for requested in metrics or installed:
         kind, name = load_component("metrics", requested), name_of("metrics", requested)

@@ -13,7 +13,6 @@ from ..errors import MmgenError, PluginError, listed, nearest
 from ..options import condition_in_words, type_in_words
 from ..yaml_files import read_mapping
 from .components import KINDS, Entry, declared_files, entries, listable, load_entry, recipes, singular, summary
-from .registered import is_local
 
 RECIPES = "recipes"
 BOUNDS = {"joint": "of log p(X)", "own": "of the sum of log p(x_m)", None: "none claimed"}
@@ -153,8 +152,7 @@ def _choice(default: str | None, names: tuple[str, ...] | None, kind: str) -> st
     if default is None:
         return "none"
     if names is None:
-        installed = {entry.name for entry in entries(kind) if not is_local(entry)}
-        names = ("any of " + ", ".join(sorted(installed)),)
+        names = ("any of " + ", ".join(sorted({entry.name for entry in entries(kind)})),)
     return f"{default} by default; can be {', '.join(names)}"
 
 

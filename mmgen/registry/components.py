@@ -87,36 +87,44 @@ def refresh() -> None:
 
 
 def entries(kind: str) -> list[Entry]:
-    """All that is declared of one kind (or in the groups ``recipes``, ``hooks``, ``commands`` …) or registered in this
-    process, in order of name; metadata only.
+    """All that is declared of one kind (or in the groups ``recipes``, ``hooks``, ``commands`` …), in order of name;
+    metadata only.
     """
     group = "mmgen" if kind == "hooks" else f"mmgen.{kind}"
-    found = {
+    declared = {
         (point.name, _normal(name)): Entry(kind, point.name, name, version, point)
-        for declared, point, name, version in _all_points()
-        if declared == group and allowed(name)
-    } | {(name, module): entry for (of, name, module), entry in LOCAL.items() if of == kind}
-    return [found[key] for key in sorted(found)]
+        for of_group, point, name, version in _all_points()
+        if of_group == group and allowed(name)
+    }
+    return [declared[key] for key in sorted(declared)]
+
+
+def local_entries(kind: str) -> list[Entry]:
+    """The classes of one kind that were registered in this process, in order of name."""
+    return [entry for key, entry in sorted(LOCAL.items()) if key[0] == kind]
 
 
 def find(kind: str, name: str) -> Entry:
-    """The entry for a name or ``distribution:name``; unknown and ambiguous names are errors that say what there is."""
+    """The entry for a name or ``distribution:name``, else the class that is registered so; unknown and ambiguous names
+    are errors that say what there is.
+    """
     dist, _, short = name.rpartition(":")
-    table = entries(kind)
-    hits = [
-        entry for entry in table if entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))
-    ]
-    hits = [entry for entry in hits if entry not in LOCAL.values()] or hits  # a local class hides no declared one
+
+    def called_so(entry: Entry) -> bool:
+        return entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))
+
+    installed, local = entries(kind), local_entries(kind)
+    hits = list(filter(called_so, installed)) or list(filter(called_so, local))
     one = singular(kind)
     if not hits:
         if (kind, short) in KNOWN:
             raise not_installed(f"The {one} {short!r} is part of", KNOWN[kind, short])
-        names = sorted({entry.name for entry in table})
+        names = sorted({entry.name for entry in (*installed, *local)})
         raise PluginError(f"There is no {one} {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
     if len(hits) > 1:
-        dists = " and ".join(entry.distribution for entry in hits)
+        owners = " and ".join(entry.distribution for entry in hits)
         raise PluginError(
-            f"The {one} {short!r} is declared by {dists}; write {hits[0].full_name!r} or {hits[1].full_name!r}."
+            f"The {one} {short!r} is declared by {owners}; write {hits[0].full_name!r} or {hits[1].full_name!r}."
         )
     return hits[0]
 

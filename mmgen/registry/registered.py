@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..errors import MmgenError, listed
 from . import components
-from .components import KINDS, Entry, entries, find, interface, singular
+from .components import KINDS, Entry, entries, find, interface, local_entries, singular
 
 T = TypeVar("T", bound=type)
 
@@ -27,7 +27,7 @@ def register(kind: str, name: str, cls: T) -> T:
     A class that is registered under the same name again, as when a cell of a notebook is run anew, takes the place of
     the first. In a run's records the name of its module stands in the place of a distribution's; whoever opens the run
     registers the class before. Where all components of a kind are meant, as in an evaluation with every metric,
-    those of distributions are.
+    those of distributions are meant.
 
     Args:
         kind: ``objectives``, ``aggregators``, ``priors``, ``modalities``, ``datasets`` or ``metrics``, or one of them.
@@ -54,7 +54,7 @@ def register(kind: str, name: str, cls: T) -> T:
         raise MmgenError(f"{cls!r} cannot be registered as the {singular(kind)} {name!r}: it is no {_of(base)}.")
     if not re.fullmatch(r"[\w.-]+", name):
         raise MmgenError(f"A {singular(kind)} cannot be called {name!r}; a name has letters, digits, '-', '_' and '.'.")
-    declared = [entry.distribution for entry in entries(kind) if entry.name == name and not is_local(entry)]
+    declared = [entry.distribution for entry in entries(kind) if entry.name == name]
     if declared:
         raise MmgenError(
             f"The name {name!r} is that of the {singular(kind)} of {listed(declared)}; register yours under another."
@@ -85,16 +85,16 @@ def name_of(kind: str, component: str | type) -> str:
     if entry is None:
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", component.__name__)
         entry = _add(kind, words.lower(), component)
-    others = [other for other in entries(kind) if other.name == entry.name and other != entry]
-    if not is_local(entry):
-        others = [other for other in others if not is_local(other)]
-    return entry.full_name if others else entry.name
+    rivals = (*entries(kind), *local_entries(kind)) if is_local(entry) else entries(kind)
+    ambiguous = any(other.name == entry.name and other != entry for other in rivals)
+    return entry.full_name if ambiguous else entry.name
 
 
 def entry_of(kind: str, cls: type) -> Entry | None:
     """Where a class is declared or registered; None where it is not."""
     package = cls.__module__.partition(".")[0]
-    same = [entry for entry in entries(kind) if re.match(r"[^.:]*", entry.point.value)[0] == package]  # type: ignore[index]
+    known = (*entries(kind), *local_entries(kind))
+    same = [entry for entry in known if re.split("[.:]", entry.point.value)[0] == package]
     return next((entry for entry in same if entry.point.load() is cls), None)
 
 

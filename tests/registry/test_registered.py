@@ -18,7 +18,7 @@ def test_a_class_is_found_by_its_name_and_shown_with_its_module():
     assert load("objectives", "tc") is cls and load("objectives", f"{__name__}:tc") is cls
     assert name_of("objectives", cls) == "tc"
     entry = find("objectives", "tc")
-    assert is_local(entry) and entry.distribution == __name__ and entry in entries("objectives")
+    assert is_local(entry) and entry.distribution == __name__ and entry not in entries("objectives")
 
 
 def test_the_cell_of_a_notebook_can_run_again():

@@ -136,7 +136,7 @@ def test_looking_never_fails_or_changes_a_training(tmp_path, monkeypatch):
         torch.manual_seed(7)
         raise RuntimeError("no posterior today")
 
-    monkeypatch.setattr("mmgen.training.trainer.latent_use", broken)
+    monkeypatch.setattr("mmgen.training.session.latent_use", broken)
     two, said = train(tmp_path / "two", epochs=2)
     assert "could not be seen: RuntimeError: no posterior today" in said
     weights = [load_file(run.path / "model.safetensors") for run in (one, two)]

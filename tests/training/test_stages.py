@@ -94,7 +94,7 @@ def watch(monkeypatch):
     def add(**options):
         plugin = Watch(**options)
         real = hooks_module.Hooks
-        monkeypatch.setattr("mmgen.training.trainer.Hooks", lambda: real({"test": plugin}))
+        monkeypatch.setattr("mmgen.training.session.Hooks", lambda: real({"test": plugin}))
         return plugin
 
     return add

@@ -58,7 +58,7 @@ def hook(monkeypatch):
 
     def add(plugin):
         real = hooks_module.Hooks
-        monkeypatch.setattr("mmgen.training.trainer.Hooks", lambda: real({"test": plugin}))
+        monkeypatch.setattr("mmgen.training.session.Hooks", lambda: real({"test": plugin}))
 
     return add
 
