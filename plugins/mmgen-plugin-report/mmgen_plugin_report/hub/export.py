@@ -92,8 +92,8 @@ def push(path: Path | str, repository: str) -> str:
     >>> from mmgen_plugin_report import push
     >>> data = mmgen.load_dataset("mfeat")
     >>> model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
-    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/elbo")
-    >>> push("runs/elbo", "user/elbo-on-mfeat")
+    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/pushed")
+    >>> push("runs/pushed", "user/elbo-on-mfeat")
     'https://huggingface.co/user/elbo-on-mfeat'
     """
     from huggingface_hub import get_token
