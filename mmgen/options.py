@@ -70,15 +70,17 @@ def idle(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str]:
     """The options that have no effect beside these values (defaults elsewhere), each with the end of a sentence:
     why.
     """
-    found = {}
+    reasons = {}
     for name, condition in getattr(model, "only_with", {}).items():
         if not condition:
-            found[name] = "does nothing here"
-        for option, wanted in condition.items():
+            reasons[name] = "does nothing here"
+        for option, effective in condition.items():
             actual = values[option] if option in values else default_of(model, option)
-            if actual not in wanted:
-                found[name] = f"does nothing with {option}={_plain(actual)}, it is for {_wanted(option, wanted)}"
-    return found
+            if actual not in effective:
+                reasons[name] = (
+                    f"does nothing with {option}={_plain(actual)}, it is for {_condition(option, effective)}"
+                )
+    return reasons
 
 
 def condition_in_words(model: type[BaseModel], name: str) -> str:
@@ -86,27 +88,27 @@ def condition_in_words(model: type[BaseModel], name: str) -> str:
     only_with: Mapping[str, Condition] = getattr(model, "only_with", {})
     if name not in only_with:
         return ""
-    conditions = " and ".join(_wanted(option, wanted) for option, wanted in only_with[name].items())
+    conditions = " and ".join(_condition(option, values) for option, values in only_with[name].items())
     return f"Only with {conditions}." if conditions else "It does nothing here."
 
 
-def _wanted(option: str, wanted: tuple[Any, ...] | Unless) -> str:
-    if isinstance(wanted, Unless):
-        return f"{option} other than {_plain(wanted.value)}"
-    return f"{option}={' or '.join(map(_plain, wanted))}"
+def _condition(option: str, values: tuple[Any, ...] | Unless) -> str:
+    if isinstance(values, Unless):
+        return f"{option} other than {_plain(values.value)}"
+    return f"{option}={' or '.join(map(_plain, values))}"
 
 
 def _plain(value: Any) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def without_idle(model: type[BaseModel], values: Mapping[str, Any], said: Collection[str]) -> dict[str, Any]:
-    """The values without those that have no effect, unless they are among what was ``said`` last: these are refused.
+def without_idle(model: type[BaseModel], values: Mapping[str, Any], requested: Collection[str]) -> dict[str, Any]:
+    """The values without those that have no effect, unless they were ``requested`` last: these are refused.
 
     So a choice takes the place of another one together with what only the other one has.
     """
     nothing = idle(model, values)
-    return {name: value for name, value in values.items() if name in said or name not in nothing}
+    return {name: value for name, value in values.items() if name in requested or name not in nothing}
 
 
 def validated(model: type[Model], options: Mapping[str, Any], where: str) -> Model:
@@ -154,12 +156,10 @@ def _sentence(model: type[BaseModel], detail: Any, where: str) -> str:
     if kind == "value_error":
         return f"{at}: {str(detail['msg']).removeprefix('Value error, ')}."
     message = str(detail["msg"])
-    wanted = message.removeprefix("Input should be ").removeprefix("a valid ")
-    return (
-        f"{at}: {given!r} is not right; it should be {wanted}."
-        if message.startswith("Input should be ")
-        else f"{at}: {given!r}: {message}."
-    )
+    if not message.startswith("Input should be "):
+        return f"{at}: {given!r}: {message}."
+    expected = message.removeprefix("Input should be ").removeprefix("a valid ")
+    return f"{at}: {given!r} is not right; it should be {expected}."
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -19,11 +19,13 @@ def split_names(text: str | None) -> list[str] | None:
 
 def checked(names: Iterable[str], known: Iterable[str], what: str) -> list[str]:
     """The names, all of which must be known."""
-    wanted, there = list(names), list(known)
-    for name in wanted:
-        if name not in there:
-            raise MmgenError(f"{what}: there is no modality {name!r}; there are {listed(there)}{nearest(name, there)}.")
-    return wanted
+    requested, modalities = list(names), list(known)
+    for name in requested:
+        if name not in modalities:
+            raise MmgenError(
+                f"{what}: there is no modality {name!r}; there are {listed(modalities)}{nearest(name, modalities)}."
+            )
+    return requested
 
 
 def opened(

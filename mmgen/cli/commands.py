@@ -26,9 +26,9 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names, in alphabetical order; ``distribution:name`` where several distributions have one name."""
-        found = entries("commands")
-        names = [entry.name for entry in found]
-        return [entry.full_name if names.count(entry.name) > 1 else entry.name for entry in found]
+        declared = entries("commands")
+        names = [entry.name for entry in declared]
+        return [entry.full_name if names.count(entry.name) > 1 else entry.name for entry in declared]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, with its options.

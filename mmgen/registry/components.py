@@ -57,8 +57,8 @@ def allowed(name: str) -> bool:
     """Whether ``MMGEN_LOAD_PLUGINS`` lets this distribution be loaded: unset, all; else the comma-separated names (and
     always the core).
     """
-    wanted = os.environ.get("MMGEN_LOAD_PLUGINS")
-    return wanted is None or name == CORE or _normal(name) in {_normal(word) for word in wanted.split(",")}
+    names = os.environ.get("MMGEN_LOAD_PLUGINS")
+    return names is None or name == CORE or _normal(name) in {_normal(word) for word in names.split(",")}
 
 
 def _normal(name: str) -> str:
@@ -67,17 +67,19 @@ def _normal(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _all_points() -> tuple[tuple[str, EntryPoint, str, str], ...]:
-    found: list[tuple[str, EntryPoint, str, str]] = []
-    seen = set()
+    points: list[tuple[str, EntryPoint, str, str]] = []
+    names_seen = set()
     for dist in distributions():  # in the order of sys.path: a distribution that is found twice counts once
-        points = [point for point in dist.entry_points if point.group == "mmgen" or point.group.startswith("mmgen.")]
-        if not points:
+        own_points = [
+            point for point in dist.entry_points if point.group == "mmgen" or point.group.startswith("mmgen.")
+        ]
+        if not own_points:
             continue
         name, version = dist.name, dist.version  # each is a reading of the metadata
-        if _normal(name) not in seen:
-            seen.add(_normal(name))
-            found += [(point.group, point, name, version) for point in points]
-    return tuple(found)
+        if _normal(name) not in names_seen:
+            names_seen.add(_normal(name))
+            points += [(point.group, point, name, version) for point in own_points]
+    return tuple(points)
 
 
 def refresh() -> None:

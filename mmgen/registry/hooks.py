@@ -65,8 +65,8 @@ class Hooks:
         results = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
-                wanted = {name: arguments[name] for name in implementation.argnames}
-                result = implementation.function(**wanted)
+                accepted = {name: arguments[name] for name in implementation.argnames}
+                result = implementation.function(**accepted)
                 if result is not None and returns is not None and not isinstance(result, returns):
                     raise TypeError(f"it returned {type(result).__name__}, not {returns.__name__}")
                 results.append(result)

@@ -13,8 +13,10 @@ def namesakes() -> list[str]:
     As ``importlib.metadata.packages_distributions`` finds them, but by a look for one name, which takes a tenth of
     the time.
     """
-    found = [dist for dist in distributions() if _provides(dist.read_text("top_level.txt"), dist.read_text("RECORD"))]
-    others = {dist.name for dist in found} - {CORE}  # reading a name takes longer than looking into a record
+    providers = [
+        dist for dist in distributions() if _provides(dist.read_text("top_level.txt"), dist.read_text("RECORD"))
+    ]
+    others = {dist.name for dist in providers} - {CORE}  # reading a name takes longer than looking into a record
     return [
         f"The installed distribution {name!r} has a package 'mmgen' too, and the two overwrite each other's files: "
         f"pip uninstall {name}, then pip install --force-reinstall --no-deps {CORE}."

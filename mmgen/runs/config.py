@@ -70,19 +70,19 @@ class Recipe(RunConfig):
 
 def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
     """``strong`` over ``weak``; what ``strong`` says of all modalities holds over what ``weak`` says of single ones."""
-    said, before = strong.get("modalities"), weak.get("modalities")
-    everywhere = said.get(ALL) if isinstance(said, Mapping) else None
+    overriding, overridden = strong.get("modalities"), weak.get("modalities")
+    everywhere = overriding.get(ALL) if isinstance(overriding, Mapping) else None
     if not isinstance(everywhere, Mapping) or not isinstance(
-        before, Mapping
+        overridden, Mapping
     ):  # nothing to say, or nothing that will pass the check of the whole
         return merge(weak, strong)
-    kept = {
-        name: {field: value for field, value in one.items() if field not in everywhere}
-        if isinstance(one, Mapping)
-        else one
-        for name, one in before.items()
+    remaining = {
+        name: {field: value for field, value in fields.items() if field not in everywhere}
+        if isinstance(fields, Mapping)
+        else fields
+        for name, fields in overridden.items()
     }
-    return merge({**weak, "modalities": kept}, strong)
+    return merge({**weak, "modalities": remaining}, strong)
 
 
 def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -148,14 +148,14 @@ def layered(
     """
     file = normal_form(read_mapping(config), str(config)) if config is not None else {}
     strong = over(from_assignments(assignments), dict(options or {}))
-    named: dict[str, Any] = {}
+    components: dict[str, Any] = {}
     if objective:
-        named["objective"] = {"name": objective}
+        components["objective"] = {"name": objective}
     if dataset:
-        named["dataset"] = {"name": dataset}
-    strong = over(strong, named)
+        components["dataset"] = {"name": dataset}
+    strong = over(strong, components)
     explicit = over(file, strong)
-    said = explicit.get("objective", {})
+    requested = explicit.get("objective", {})
     if recipe is None and config is None:
         names = [explicit.get(section, {}).get("name") for section in ("objective", "dataset")]
         recipe = find_recipe(*names) if all(names) else None
@@ -170,10 +170,11 @@ def layered(
                 f"Say which {section}: --{section} NAME (mmgen list {section}s shows them), or a --recipe or "
                 "--config that names one."
             )
-    kinds = [load("datasets", explicit["dataset"]["name"]), load("objectives", explicit["objective"]["name"])]
-    for component in reversed(kinds):
+    dataset_class = load("datasets", explicit["dataset"]["name"])
+    objective_class = load("objectives", explicit["objective"]["name"])
+    for component in (objective_class, dataset_class):
         explicit = over(component.defaults, explicit)
-    explicit["objective"] = without_idle(kinds[1].Config, explicit["objective"], said)
+    explicit["objective"] = without_idle(objective_class.Config, explicit["objective"], requested)
     return validated(RunConfig, explicit, "").model_dump(exclude_defaults=True)
 
 
@@ -200,10 +201,10 @@ class Plan:
         data = _opened(config, dataset)
         validated(ModelConfig, config.get("model", {}), "model")
         objective = dict(config["objective"])
-        wanted = objective.pop("name")
-        validated(load("objectives", wanted).Config, objective, "objective")
+        objective_name = objective.pop("name")
+        validated(load("objectives", objective_name).Config, objective, "objective")
         model = MultimodalVAE.create(
-            wanted,
+            objective_name,
             data,
             **config.get("model", {}),
             aggregator=config.get("aggregator"),
@@ -237,15 +238,15 @@ def _opened(config: Mapping[str, Any], given: Dataset | Data | None) -> Data:
 def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra: Any) -> dict[str, Any]:
     """The content of ``config.yaml``: everything that was decided, enough to repeat the run."""
     dataset = {"name": data.name, **data.dataset.config.model_dump(mode="json")}
-    found = {
+    content = {
         "recipe": extra.get("recipe"),
         "dataset": dataset,
         **model.description,
         "training": training.model_dump(mode="json"),
     }
-    found["metrics"] = extra.get("metrics") or {}
-    classes = _local_classes(found)
-    return {**found, "classes": classes} if classes else found
+    content["metrics"] = extra.get("metrics") or {}
+    classes = _local_classes(content)
+    return {**content, "classes": classes} if classes else content
 
 
 def _local_classes(config: Mapping[str, Any]) -> dict[str, str]:

@@ -28,9 +28,9 @@ def find_folder(path: str | Path) -> RunFolder:
         except PluginError as error:
             broken = error
             continue
-        found = opener(path)
-        if found is not None:
-            return found
+        opened = opener(path)
+        if opened is not None:
+            return opened
     if broken is not None:
         raise broken
     if not any(entry.name == "hub" for entry in entries("openers")):

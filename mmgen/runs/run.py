@@ -260,11 +260,11 @@ class Run:
     def add_results(self, rows: list[dict[str, Any]]) -> None:
         """Keep rows, in place of earlier ones of the same metrics on the same split."""
         new = {(row["metric"], row["split"]) for row in rows}
-        kept = [row for row in self.results if (row["metric"], row["split"]) not in new] + rows
+        rows_now = [row for row in self.results if (row["metric"], row["split"]) not in new] + rows
         if self.folder:
-            self.folder.write_lines(RESULTS, kept)
+            self.folder.write_lines(RESULTS, rows_now)
         else:
-            self._results = kept
+            self._results = rows_now
 
     def add_history(self, records: list[dict[str, Any]]) -> None:
         """Write the history anew."""

@@ -96,8 +96,8 @@ class Checkpoint:
         return {name: self.tensors[name] for name in ("totals", "random/cpu", "random/cuda") if name in self.tensors}
 
 
-def restore_random_state(kept: dict[str, Tensor]) -> None:
+def restore_random_state(state: dict[str, Tensor]) -> None:
     """Go on with the random numbers where the checkpoint was written."""
-    torch.set_rng_state(kept["random/cpu"])
-    if "random/cuda" in kept and torch.cuda.is_available():
-        torch.cuda.set_rng_state(kept["random/cuda"])
+    torch.set_rng_state(state["random/cpu"])
+    if "random/cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["random/cuda"])

@@ -76,19 +76,19 @@ def check_machine(config: TrainingConfig) -> None:
 
 def notices(data: Data, config: TrainingConfig) -> list[str]:
     """Sentences about data that can be trained on, and whose model will not be what one might think."""
-    found = linkage(data)
+    sentences = linkage(data)
     if not len(data.val):
         also = ""
         if config.early_stopping is not None:
             also = f": training.early_stopping={config.early_stopping} never stops it, and the last model is kept"
         elif config.select == "best":
             also = ": training.select=best keeps the last model"
-        found.append(f"There are no validation rows to watch the training by{also}.")
+        sentences.append(f"There are no validation rows to watch the training by{also}.")
     if not len(data.test):
         still = "only validation rows (--split val)" if len(data.val) else "nothing"
-        found.append(f"There are no test rows: {still} can be evaluated that training has not learned from.")
+        sentences.append(f"There are no test rows: {still} can be evaluated that training has not learned from.")
     for modality, of in modality_counts(data).items():
         nowhere = [SPLITS[side] for side in ("val", "test") if len(data.split(side)) and not of[side]]
         if nowhere:
-            found.append(f"No {' and no '.join(nowhere)} row has {modality}: it cannot be judged there.")
-    return found
+            sentences.append(f"No {' and no '.join(nowhere)} row has {modality}: it cannot be judged there.")
+    return sentences

@@ -12,14 +12,14 @@ from types import FrameType
 class TrainingStopped(Exception):  # noqa: N818 - it is not an error
     """A training that was asked to stop and has written a checkpoint. ``code`` is the exit code: 130 or 143."""
 
-    def __init__(self, number: int, where: str | None) -> None:
+    def __init__(self, number: int, folder: str | None) -> None:
         self.code = 128 + number
-        kept = (
-            f"A checkpoint is in {where!r}; --resume goes on from it."
-            if where
+        checkpoint = (
+            f"A checkpoint is in {folder!r}; --resume goes on from it."
+            if folder
             else "Nothing was written, since there is no output folder."
         )
-        super().__init__(f"Training was stopped by {signal.Signals(number).name}. {kept}")
+        super().__init__(f"Training was stopped by {signal.Signals(number).name}. {checkpoint}")
 
 
 class StopRequest:

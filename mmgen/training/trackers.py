@@ -21,30 +21,30 @@ class TrackerWarning(UserWarning):
     """A tracker failed; it is missing and everything else goes on."""
 
 
-def usable_trackers(wanted: str | None, folder: Path | None) -> list[str]:
+def usable_trackers(requested: str | None, folder: Path | None) -> list[str]:
     """The trackers that ``training.log_with`` means.
 
     Raises:
         MmgenError: An unknown one, one that is not installed, or one that needs the run's folder where there is none.
     """
-    if wanted is None:
+    if requested is None:
         return []
     known, installed = sorted(LOGGER_TYPE_TO_CLASS), [str(tracker) for tracker in get_available_trackers()]
-    where = f"training.log_with={wanted}:"
-    if wanted == ALL:
+    where = f"training.log_with={requested}:"
+    if requested == ALL:
         usable = [name for name in installed if folder is not None or not _needs_folder(name)]
         if not usable:
             raise MmgenError(f"{where} no tracker is installed that could be used; pip install tensorboard, for one.")
         return usable
-    if wanted not in known:
-        there = f"there are {listed([*known, ALL])}{nearest(wanted, known)}"
-        raise MmgenError(f"training.log_with: there is no tracker {wanted!r}; {there}.")
-    if wanted not in installed and LOGGER_TYPE_TO_CLASS[wanted].__module__.startswith("accelerate."):
-        pip = f"pip install {DISTRIBUTIONS.get(wanted, wanted)}"
-        raise MmgenError(f"{where} {wanted} is not installed; {pip}, or leave out training.log_with.")
-    if folder is None and _needs_folder(wanted):
+    if requested not in known:
+        there = f"there are {listed([*known, ALL])}{nearest(requested, known)}"
+        raise MmgenError(f"training.log_with: there is no tracker {requested!r}; {there}.")
+    if requested not in installed and LOGGER_TYPE_TO_CLASS[requested].__module__.startswith("accelerate."):
+        pip = f"pip install {DISTRIBUTIONS.get(requested, requested)}"
+        raise MmgenError(f"{where} {requested} is not installed; {pip}, or leave out training.log_with.")
+    if folder is None and _needs_folder(requested):
         raise MmgenError(f"{where} it writes into the run's folder, and there is none; name one by output.")
-    return [wanted]
+    return [requested]
 
 
 def _needs_folder(name: str) -> bool:

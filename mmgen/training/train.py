@@ -204,8 +204,8 @@ def _check_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
     training = {key: value for key, value in config.get("training", {}).items() if key != "epochs"}
     dataset = {key: value for key, value in config.get("dataset", {}).items() if not _is_place(value)}
-    kept = {key: value for key, value in config.items() if key != "metrics"}
-    return {**kept, "training": training, "dataset": dataset}  # the fingerprint says which data
+    sections = {key: value for key, value in config.items() if key != "metrics"}
+    return {**sections, "training": training, "dataset": dataset}  # the fingerprint says which data
 
 
 def _is_place(value: Any) -> bool:
