@@ -29,7 +29,7 @@ def latents(own):
 def test_gradients_reach_z_alone(own):
     model, batch = model_and_batch()
     z = latents(own)
-    value = model.log_likelihood(z, batch, own=own, frozen=True)
+    value = model.log_likelihood(z, batch, per_modality=own, frozen=True)
     assert value.shape == (3, 2, 6)
     value.sum().backward()
     assert (z.grad != 0).any(-1).all(), "every latent has a gradient"
@@ -45,7 +45,7 @@ def test_value_and_gradient_of_z_are_those_without(own):
     results = []
     for frozen in (False, True):
         z = latents(own)
-        value = model.log_likelihood(z, batch, own=own, frozen=frozen)
+        value = model.log_likelihood(z, batch, per_modality=own, frozen=frozen)
         results.append((value, *torch.autograd.grad(value.sum(), z)))
     for one, two in zip(*results):
         torch.testing.assert_close(one, two)

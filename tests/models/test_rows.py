@@ -75,7 +75,7 @@ def test_decoders_see_the_rows_that_have_their_modality(own, placeholder):
     before = copy.deepcopy(model.decoders)
     torch.manual_seed(0)
     z = torch.randn(*([4] if own else []), 3, 6, 3, dtype=torch.float64, requires_grad=True)
-    found = model.log_likelihood(z, batch, own=own)
+    found = model.log_likelihood(z, batch, per_modality=own)
     assert found.shape == (4, 3, 6)
     found.sum().backward()
     assert z.grad.isfinite().all()
