@@ -84,8 +84,8 @@ def summarise(results: pd.DataFrame, choice: Choice | None = None) -> pd.DataFra
         choice: The measure that β is chosen by; None: only an objective with a single β has a chosen one.
 
     Returns:
-        One row per objective, β and column: ``objective, beta, chosen, metric, measure, given, target, label, mean,
-            std, n, best``; ``n`` counts seeds.
+        One row per objective, β and column, with ``objective``, ``beta``, ``chosen``, ``metric``, ``measure``,
+        ``given``, ``target``, ``label``, ``mean``, ``std``, ``n`` (seeds) and ``best``.
 
     Raises:
         PluginError: A metric of the results that is not installed.

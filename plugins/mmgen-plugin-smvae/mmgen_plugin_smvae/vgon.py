@@ -16,8 +16,9 @@ from .origin import GradientOrigin, OriginConfig
 class VGON(Objective):
     r"""VGON: the evidence lower bound of a gradient origin's posterior (:class:`.GradientOrigin`), and nothing else.
 
-    .. math:: \mathbb E_{q_{\lambda,\hat z_0}(z|X)} \sum_m \log p(x_m|z) - \beta\, \mathrm{KL}(q_{\lambda,\hat z_0}(z|X)
-    \| p)
+    .. math::
+        \mathbb E_{q_{\lambda,\hat z_0}(z|X)} \sum_m \log p(x_m|z)
+        - \beta\, \mathrm{KL}(q_{\lambda,\hat z_0}(z|X) \| p)
 
     Decoders and two linear maps are all that it has. β (``model.beta``), 1 in the papers,
     multiplies the outer KL alone. The inner and the outer sample have noise of their own, so this is a lower bound of
