@@ -3,6 +3,7 @@ current.
 """
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -69,6 +70,20 @@ def test_imports_run_one_way(path):
         if part != own and part not in ANYWHERE:
             assert floor(part) is not None, f"{part} has no place in the house"
             assert floor(part) < floor(own), f"{own} imports {part}, which is not below it"
+
+
+BEHIND = re.compile(r"\bmodel\.objective\b")  # what a model does is asked of the model
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((ROOT / "mmgen").rglob("*.py")), *PLUGIN_FILES],
+    ids=lambda path: "/".join(path.relative_to(ROOT).parts),
+)
+def test_nobody_reaches_behind_the_model(path):
+    place = path.relative_to(ROOT).parts[:2]
+    if place not in (("mmgen", "models"), ("mmgen", "testing")):
+        assert not BEHIND.search(path.read_text()), "ask the model: infers, posterior, options, …"
 
 
 def required(folder):

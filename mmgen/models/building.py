@@ -13,30 +13,52 @@ from ..registry import load, load_component, name_of
 from .interface import ModelConfig
 from .objective import Objective
 
+Component = str | type | Mapping[str, Any]  # a name, a class, or a mapping with one of them as ``name`` beside options
+ABSENCE = {"aggregator": "aggregates nothing", "prior": "has no prior"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A component by name, with its class and validated options."""
+
+    name: str
+    component: Any
+    config: Any
+
+    def build(self) -> Any:
+        """A new one."""
+        return self.component(self.config)
+
+    def describe(self) -> dict[str, Any]:
+        """Its section of a run's configuration."""
+        return {"name": self.name, **self.config.model_dump(mode="json")}
+
 
 @dataclass(frozen=True)
 class Chosen:
-    """Classes and validated options, ready to be built."""
+    """An objective with its aggregator and prior (None where it declares none), ready to be built."""
 
-    name: str
-    objective: type[Objective]
-    options: Any
-    aggregator: Any
-    prior: Any
-    description: dict[str, Any]
+    objective: Choice
+    aggregator: Choice | None
+    prior: Choice | None
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The sections of a run's configuration."""
+        choices = {"objective": self.objective, "aggregator": self.aggregator, "prior": self.prior}
+        return {part: choice.describe() for part, choice in choices.items() if choice is not None}
 
     def build(self) -> Objective:
-        """A new objective with its aggregator and prior, None where it declares none."""
-        aggregate, prior = (part and part[0](part[1]) for part in (self.aggregator, self.prior))
-        return self.objective(self.options, aggregate, prior)
+        """A new objective with its aggregator and prior."""
+        parts = (None if choice is None else choice.build() for choice in (self.aggregator, self.prior))
+        objective: Objective = self.objective.component(self.objective.config, *parts)
+        return objective
 
     def model_config(self, data: Data, given: Mapping[str, Any]) -> ModelConfig:
         """Latent dimensions and β: given, else the objective's, else the dataset's defaults."""
-        defaults = {**data.dataset.defaults.get("model", {}), **self.objective.defaults.get("model", {})}
+        objective = self.objective.component
+        defaults = {**data.dataset.defaults.get("model", {}), **objective.defaults.get("model", {})}
         return validated(ModelConfig, {**defaults, **given}, "model")
-
-
-Component = str | type | Mapping[str, Any]  # a name, a class, or a mapping with one of them as ``name`` beside options
 
 
 def named(kind: str, component: Component | None, default: str | type) -> tuple[str, dict[str, Any]]:
@@ -58,41 +80,51 @@ def make_objective(
         MmgenError: An unknown name or option, a combination that the objective cannot mean, an aggregator or prior for
             one that declares none, more modalities than it is for, or labels that it needs and the data lack.
     """
-    name = name_of("objectives", objective)
     kind: type[Objective] = load_component("objectives", objective)
-    config = validated(kind.Config, options, "objective")
-    chosen: dict[str, tuple[Any, Any, str]] = {}
-    description: dict[str, Any] = {"objective": {"name": name, **config.model_dump(mode="json")}}
-    for part, section, default in (("aggregator", aggregator, kind.aggregator), ("prior", prior, kind.prior)):
-        if default is None:
-            if section:
-                absence = {"aggregator": "aggregates nothing", "prior": "has no prior"}[part]
-                raise MmgenError(f"The objective {name!r} {absence}; leave the {part} out.")
-            continue
-        wanted, given = named(f"{part}s", section, default)
-        component = load(f"{part}s", wanted)
-        usual = {
-            key: value
-            for key, value in kind.component_defaults.get(part, {}).items()
-            if key in component.Config.model_fields
-        }
-        part_config = validated(component.Config, {**usual, **given}, part)
-        chosen[part] = (component, part_config, wanted)
-        description[part] = {"name": wanted, **part_config.model_dump(mode="json")}
-    kind.check_components(name, {part: wanted for part, (_, _, wanted) in chosen.items()})
-    for option in () if "aggregator" not in chosen or chosen["aggregator"][0].mixes else kind.of_mixtures:
-        if getattr(config, option) != default_of(kind.Config, option):
+    choice = Choice(name_of("objectives", objective), kind, validated(kind.Config, options, "objective"))
+    chosen = Chosen(choice, _choose(choice, "aggregator", aggregator), _choose(choice, "prior", prior))
+    parts = {"aggregator": chosen.aggregator, "prior": chosen.prior}
+    kind.check_components(choice.name, {part: each.name for part, each in parts.items() if each is not None})
+    _check_mixture_options(chosen)
+    if data is not None:
+        _check_data(choice, data)
+    return chosen
+
+
+def _choose(objective: Choice, part: str, requested: Component | None) -> Choice | None:
+    """The aggregator or prior of an objective: the requested one, else its own, with the options that it wants."""
+    default = getattr(objective.component, part)
+    if default is None:
+        if requested:
+            raise MmgenError(f"The objective {objective.name!r} {ABSENCE[part]}; leave the {part} out.")
+        return None
+    name, options = named(f"{part}s", requested, default)
+    component = load(f"{part}s", name)
+    usual = objective.component.component_defaults.get(part, {})
+    usual = {option: value for option, value in usual.items() if option in component.Config.model_fields}
+    return Choice(name, component, validated(component.Config, {**usual, **options}, part))
+
+
+def _check_mixture_options(chosen: Chosen) -> None:
+    """Options that say how a mixture is sampled need one."""
+    aggregator, config = chosen.aggregator, chosen.objective.config
+    if aggregator is None or aggregator.component.mixes:
+        return
+    for option in chosen.objective.component.of_mixtures:
+        if getattr(config, option) != default_of(type(config), option):
             raise MmgenError(
-                f"objective.{option} does nothing with the aggregator {chosen['aggregator'][2]!r}, which gives no "
-                "mixture; leave it out."
+                f"objective.{option} does nothing with the aggregator {aggregator.name!r}, which gives no mixture; "
+                "leave it out."
             )
-    if kind.most_modalities is not None and data is not None and len(data.modalities) > kind.most_modalities:
-        count = len(data.modalities)
+
+
+def _check_data(objective: Choice, data: Data) -> None:
+    """The data have not too many modalities, and the labels that are needed."""
+    most, count = objective.component.most_modalities, len(data.modalities)
+    if most is not None and count > most:
         raise MmgenError(
-            f"The objective {name!r} is for at most {kind.most_modalities} modalities, and the dataset {data.name!r} "
-            f"has {count}: {listed(data.modalities)}."
+            f"The objective {objective.name!r} is for at most {most} modalities, and the dataset {data.name!r} has "
+            f"{count}: {listed(data.modalities)}."
         )
-    if kind.needs_labels and data is not None and not data.labels:
-        raise MmgenError(f"The objective {name!r} needs labels, and the dataset {data.name!r} has none.")
-    aggregate, prior_for = (chosen[part][:2] if part in chosen else None for part in ("aggregator", "prior"))
-    return Chosen(name, kind, config, aggregate, prior_for, description)
+    if objective.component.needs_labels and not data.labels:
+        raise MmgenError(f"The objective {objective.name!r} needs labels, and the dataset {data.name!r} has none.")
