@@ -10,6 +10,7 @@ from ..errors import PluginError
 from ..evaluation.headline import in_headline
 
 WIDTH, HEIGHT = 360, 90  # of the curves, in pixels
+COLUMNS = ("measure", "given", "target", "label", "note")
 COLOURS = {"train": "#8a8f98", "val": "#2a6fdb"}
 
 
@@ -61,16 +62,30 @@ def _curves(history: Sequence[dict[str, Any]]) -> str:
 
 
 def _numbers(results: Sequence[dict[str, Any]]) -> str:
-    """The headline numbers, or how to have some."""
-    rows = [row for row in results if _shown(row)]
-    if not rows:
+    """The headline numbers, a table for each metric that unfolds; or how to have some."""
+    tables: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in results:
+        if _shown(row):
+            tables.setdefault((row["metric"], row["split"]), []).append(row)
+    if not tables:
         return "<p><small>No numbers yet: <code>run.evaluate()</code> computes them.</small></p>"
-    names = ("metric", "measure", "given", "target", "label", "split")
-    head = "".join(f"<th>{name}</th>" for name in (*names, "value", "n"))
+    parts = []
+    for (metric, split), rows in tables.items():
+        head = f"<b>{escape(metric)}</b> on {escape(split)} rows ({len(rows)})"
+        parts.append(f"<details><summary>{head}</summary>{_table(rows)}</details>")
+    return "".join(parts)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    """Numbers of one metric; columns that are empty are left out."""
+    names = [name for name in COLUMNS if any(row.get(name) for row in rows)]
+    head = "".join(f"<th style='text-align:left;padding-right:1em'>{name}</th>" for name in (*names, "value", "n"))
     lines = []
     for row in rows:
         cells = [*(escape(str(row.get(name, ""))) for name in names), f"{row['value']:.4g}", f"{row['n']:,}"]
-        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+        lines.append(
+            "<tr>" + "".join(f"<td style='text-align:left;padding-right:1em'>{cell}</td>" for cell in cells) + "</tr>"
+        )
     return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 

@@ -164,6 +164,6 @@ def test_a_run_gives_frames_values_and_a_page():
     assert "run.evaluate()" in run._repr_html_()
     run.evaluate(["reconstruction"])
     page = run._repr_html_()
-    assert "<td>reconstruction</td>" in page and "elbo" in page and "in memory" in repr(run)
+    assert "<b>reconstruction</b> on test rows" in page and "elbo" in page and "in memory" in repr(run)
     with pytest.raises(MmgenError, match="no modality 'x'"):
         run.encode(["x"])
