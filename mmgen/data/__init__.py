@@ -6,8 +6,10 @@ from .dataset import Dataset, DatasetConfig, Folder, Provenance, Splits
 from .identity import Identity, Sides
 from .indexed import Indexed
 from .loading import Data, load_dataset, make_dataset, open_dataset
+from .matlab import read_matlab
 from .modalities import CountsModality, ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
 from .modality import Modality, Rendering
+from .npy import read_npy
 from .progress import track
 from .schema import Schema
 from .splitting import split_rows
@@ -38,6 +40,8 @@ __all__ = [
     "load_dataset",
     "make_dataset",
     "open_dataset",
+    "read_matlab",
+    "read_npy",
     "split_rows",
     "track",
 ]

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from ..data import Data
+from ..distributions import Gaussian, Mixture
 from ..errors import MmgenError, listed
 from ..options import default_of, validated
 from ..registry import load, load_component, name_of
-from .interface import ModelConfig
+from .interface import Model, ModelConfig
 from .objective import Objective
 
 Component = str | type | Mapping[str, Any]  # a name, a class, or a mapping with one of them as ``name`` beside options
@@ -103,6 +106,36 @@ def _choose(objective: Choice, part: str, requested: Component | None) -> Choice
     usual = objective.component.component_defaults.get(part, {})
     usual = {option: value for option, value in usual.items() if option in component.Config.model_fields}
     return Choice(name, component, validated(component.Config, {**usual, **options}, part))
+
+
+def check_returns(model: Model) -> None:
+    """An aggregator gives a mixture, and a prior something with a density: asked once, of a row of N(0, I) experts.
+
+    Raises:
+        MmgenError: Something else.
+    """
+    objective, modalities = model.objective, len(model.modalities)
+    nothing = torch.zeros(modalities, 1, model.config.latent_dim, device=model.device)
+    experts, everything = Gaussian(nothing, nothing), torch.ones(1, modalities, dtype=torch.bool, device=model.device)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        if objective.aggregator is not None:
+            posterior = objective.aggregate(experts, everything)
+            if not isinstance(posterior, Mixture):
+                raise MmgenError(
+                    f"The aggregator {type(objective.aggregate).__name__} returns {_a(posterior)}; it should return a "
+                    "Mixture, such as Mixture.of(gaussian)."
+                )
+        if objective.prior is not None:
+            reference = objective.prior_for(model, experts, everything)
+            if not (hasattr(reference, "log_prob") and hasattr(reference, "rsample")):
+                raise MmgenError(
+                    f"The prior {type(objective.prior_for).__name__} returns {_a(reference)}; it should return a "
+                    "distribution of mmgen.distributions, such as a Gaussian."
+                )
+
+
+def _a(value: Any) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def _check_mixture_options(chosen: Chosen) -> None:

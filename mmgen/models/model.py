@@ -22,7 +22,7 @@ from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
 from ..options import validated
-from .building import Component, make_objective
+from .building import Component, check_returns, make_objective
 from .declarations import ObjectiveConfig
 from .interface import Given, Model, ModelConfig, likelihood_weights
 from .objective import Objective
@@ -110,6 +110,7 @@ class MultimodalVAE(Model):
             "labels": {name: list(classes) for name, classes in data.labels.items()},
         }
         model.fit_transforms(data.train)
+        check_returns(model)
         return model
 
     @classmethod

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..data import Batch, Modality, Table
 from ..distributions import Gaussian, Mixture
-from ..errors import MmgenError, listed
+from ..errors import MmgenError
 from .aggregator import Aggregator
 from .declarations import Declarations
 from .interface import Model
@@ -139,6 +139,5 @@ class Objective(Declarations, nn.Module, ABC):
         possible = {"aggregator": cls.aggregators, "prior": cls.priors}
         for part, called in chosen.items():
             if (names := possible[part]) is not None and called.rpartition(":")[2] not in names:
-                raise MmgenError(
-                    f"The objective {name!r} cannot use the {part} {called!r}; it can use {listed(names)}."
-                )
+                quoted = ", ".join(map(repr, names))
+                raise MmgenError(f"The objective {name!r} cannot use the {part} {called!r}; it can use only {quoted}.")

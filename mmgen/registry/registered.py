@@ -73,13 +73,17 @@ def name_of(kind: str, component: str | type) -> str:
     Raises:
         MmgenError: A class of another kind.
     """
-    if not isinstance(component, type):
+    if isinstance(component, str):
         return component
     base = interface(kind)
+    if not isinstance(component, type):
+        raise MmgenError(
+            f"{component!r} is neither the name nor the class of {_article(kind)} {singular(kind)}; give one of them, "
+            "with options as a mapping: {'name': …, 'option': …}."
+        )
     if base is None or not issubclass(component, base):
         raise MmgenError(
-            f"The class {component.__name__} is no {_of(base)}, which {'an' if kind[0] in 'ao' else 'a'} "
-            f"{singular(kind)} must be."
+            f"The class {component.__name__} is no {_of(base)}, which {_article(kind)} {singular(kind)} must be."
         )
     entry = entry_of(kind, component)
     if entry is None:
@@ -114,6 +118,10 @@ def _add(kind: str, name: str, cls: type) -> Entry:
     entry = Entry(kind, name, cls.__module__, "", point)
     components.LOCAL[kind, name, cls.__module__] = entry
     return entry
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "ao" else "a"
 
 
 def _plural(kind: str) -> str:

@@ -136,6 +136,7 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
     """The current folder is an empty one with :func:`own_files` in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MMGEN_CACHE", str(own_cache))
+    monkeypatch.setattr("mmgen.registry.components.LOCAL", {})  # what a page registers is gone after it
     monkeypatch.setattr("mmgen.evaluation.judges.Budget", lambda steps: Budget(5))
     monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # the command line sets its own
     own_files(tmp_path)

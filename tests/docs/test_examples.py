@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mmgen.registry import components, refresh
 from mmgen_plugin_compare import runner
 from mmgen_plugin_compare.testing import run_here
 
@@ -33,16 +32,6 @@ ENTRIES = (  # where the functions are that people begin with
 
 
 @pytest.fixture
-def registered():
-    """What an example registers is gone after it."""
-    before = dict(components.LOCAL)
-    yield
-    components.LOCAL.clear()
-    components.LOCAL.update(before)
-    refresh()
-
-
-@pytest.fixture
 def short_world(world, monkeypatch):
     """The world of the pages, in which comparisons and reproductions make their runs here, each of a single epoch."""
     run_here(monkeypatch)
@@ -51,7 +40,7 @@ def short_world(world, monkeypatch):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_say_what_happens(name, short_world, registered):
+def test_examples_say_what_happens(name, short_world):
     results = doctest.testmod(import_module(name), raise_on_error=False, verbose=False)
     assert results.attempted, f"{name} has '>>>' where no example is found"
     assert not results.failed, f"{results.failed} examples of {name} are wrong; the output above says how"

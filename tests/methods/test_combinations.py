@@ -27,7 +27,7 @@ def test_every_combination_trains_or_is_refused(objective):
         absent = [part for part, name in chosen.items() if name and declared[part] is None]
         refused = [part for part, name in chosen.items() if name and name not in (possible[part] or (name,))]
         if absent or refused:
-            with pytest.raises(MmgenError, match="aggregates nothing|has no prior" if absent else "it can use"):
+            with pytest.raises(MmgenError, match="aggregates nothing|has no prior" if absent else "it can use only '"):
                 make_model(objective, data, **chosen)
             continue
         aggregator, prior = names

@@ -167,3 +167,31 @@ def test_a_run_gives_frames_values_and_a_page():
     assert "<b>reconstruction</b> on test rows" in page and "elbo" in page and "in memory" in repr(run)
     with pytest.raises(MmgenError, match="no modality 'x'"):
         run.encode(["x"])
+
+
+class Bare(mmgen.Aggregator):
+    """What somebody writes who returns the Gaussian itself."""
+
+    def forward(self, experts, given):
+        return experts[0]
+
+
+class Flattened(mmgen.Prior):
+    """What somebody writes who returns a tensor."""
+
+    def forward(self, model, experts, given):
+        return experts.mean[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"aggregator": Bare}, "The aggregator Bare returns a Gaussian; it should return a Mixture"),
+        ({"prior": Flattened}, "The prior Flattened returns a Tensor; it should return a distribution"),
+        ({"aggregator": Pooled()}, "is neither the name nor the class of an aggregator"),
+        ({"objective": "mmvamp", "aggregator": "poe"}, "it can use only 'none'"),
+    ],
+)
+def test_components_that_give_something_else_are_a_sentence(settings, message):
+    with pytest.raises(MmgenError, match=message):
+        quick(**settings)

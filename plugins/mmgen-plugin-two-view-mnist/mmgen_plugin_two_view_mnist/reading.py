@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError
-from mmgen.data.matlab import read_matlab
+from mmgen.data import read_matlab
 
 from .unpickling import read_arrays
 

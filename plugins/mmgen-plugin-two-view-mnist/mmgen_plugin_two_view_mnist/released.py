@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError
-from mmgen.data.npy import read_npy
+from mmgen.data import read_npy
 from mmgen.data.sides import SIDES
 from mmgen_plugin_vision.pairings import check_pairing
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmgen.data.matlab import read_matlab
+from mmgen.data import read_matlab
 from mmgen.errors import DataError, MmgenError, first_line
 from mmgen.vision import torchvision
 

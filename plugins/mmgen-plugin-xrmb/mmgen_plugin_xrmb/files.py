@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError
-from mmgen.data.matlab import read_matlab
+from mmgen.data import read_matlab
 
 from .frames import ACOUSTIC, ARTICULATORY, PHONES, Frames
 
