@@ -29,9 +29,7 @@ def make_film(path: Path, out: Path | None, seconds: float) -> Path:
     >>> import mmgen
     >>> from mmgen_plugin_samples.film import make_film
     >>> os.environ["MMGEN_SAMPLES_EVERY"] = "1"
-    >>> data = mmgen.load_dataset("mfeat")
-    >>> model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
-    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/elbo")
+    >>> run = mmgen.train("elbo", "mfeat", latent_dim=2, epochs=1, output="runs/elbo", quiet=True)
     >>> make_film(run.path, None, seconds=0.5).name
     'samples.gif'
     >>> del os.environ["MMGEN_SAMPLES_EVERY"]

@@ -36,9 +36,7 @@ def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> P
 
     >>> import mmgen
     >>> from mmgen_plugin_report import export_run
-    >>> data = mmgen.load_dataset("mfeat")
-    >>> model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
-    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/elbo")
+    >>> run = mmgen.train("elbo", "mfeat", latent_dim=2, epochs=1, output="runs/elbo", quiet=True)
     >>> folder = export_run("runs/elbo", "exported")
     >>> sorted(path.name for path in folder.iterdir())
     ['README.md', 'config.json', 'history.jsonl', 'model.safetensors']
@@ -90,9 +88,7 @@ def push(path: Path | str, repository: str) -> str:
 
     >>> import mmgen
     >>> from mmgen_plugin_report import push
-    >>> data = mmgen.load_dataset("mfeat")
-    >>> model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
-    >>> run = mmgen.Trainer(epochs=1).fit(model, data, output="runs/pushed")
+    >>> run = mmgen.train("elbo", "mfeat", latent_dim=2, epochs=1, output="runs/pushed", quiet=True)
     >>> push("runs/pushed", "user/elbo-on-mfeat")
     'https://huggingface.co/user/elbo-on-mfeat'
     """
