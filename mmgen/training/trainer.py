@@ -13,6 +13,7 @@ from ..data import Data
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from ..options import validated
+from ..processes import is_main_process
 from ..runs import Run, RunFolder, TrainingConfig
 from ..runs.config import resolved
 from ..runs.opening import check_same_data
@@ -68,10 +69,11 @@ class Trainer:
         if folder is not None and resume:
             check_same_data(folder, data)
         usable_trackers(self.config.log_with, folder.path if folder else None)  # refuses, before anything is written
-        if folder is not None and not (resume and folder.holds_a_run) and PartialState().is_main_process:
+        if folder is not None and not (resume and folder.holds_a_run) and is_main_process():
             folder.claim()
         run = Run(config, folder, model=model, data=data)
         accelerator = _accelerator(self.config, folder)
+        accelerator.wait_for_everyone()  # nothing is written before every process has looked into the folder
         session = Session(
             self.config, accelerator, model, data, stages, run, self.console if accelerator.is_main_process else None
         )
