@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .launchers import Launcher
+from .launchers import Launcher, LauncherConfig
 from .worker import Job, work
 
 
 class InThisProcess(Launcher):
     """Does each job when it is asked how far it is."""
 
-    options = ("jobs", "cpus", "gpus", "ray_address", "slurm")
     parallel = 1
 
-    def __init__(self, folder: Path, **given: Any) -> None:
+    def __init__(self, folder: Path, config: LauncherConfig) -> None:
         self.waiting: list[Job] = []
         self.done: list[str] = []
 
@@ -51,8 +51,8 @@ def run_here(patch: Any) -> list[InThisProcess]:
     """
     used: list[InThisProcess] = []
 
-    def make(name: str, folder: Path, **options: Any) -> InThisProcess:
-        used.append(InThisProcess(folder))
+    def make(name: str, folder: Path, options: Mapping[str, Any]) -> InThisProcess:
+        used.append(InThisProcess(folder, LauncherConfig()))
         return used[-1]
 
     patch.setattr("mmgen_plugin_compare.request.make_launcher", make)
