@@ -22,7 +22,10 @@ class LocalConfig(LauncherConfig):
 
 
 class LocalLauncher(Launcher):
-    """As many processes at a time as ``jobs`` says, each with an equal share of the cores (``OMP_NUM_THREADS``, unless that is set)."""
+    """As many processes at a time as ``jobs`` says, each with an equal share of the cores.
+
+    ``OMP_NUM_THREADS`` says otherwise where it is set.
+    """
 
     Config = LocalConfig
 
