@@ -45,7 +45,7 @@ WHAT = {
 KINDS_OF_PLUGIN = (*KINDS, "commands", "launchers")
 NEEDS = {
     "command": ("typer>=0.15",),
-    "launcher": ("mmgen-plugin-compare>=$core,<$next_core",),
+    "launcher": ("mmgen-plugin-compare>=$core,<$next_core", "pydantic>=2.9"),
 }  # beside the core, and instead of what components import
 LIBRARIES = ("torch>=2.6", "numpy>=2.0", "pydantic>=2.9", "jaxtyping>=0.2.36")
 TESTED = {
