@@ -207,10 +207,10 @@ def test_schemas_are_current():
 
 
 def test_every_option_of_every_component_has_a_description():
-    from mmgen.registry import KINDS, entries
+    from mmgen.registry import entries, listable
     from mmgen.registry.catalogue import describe
 
-    for kind in KINDS:
+    for kind in listable():
         for entry in entries(kind):
             described = describe(entry)
             assert described["text"], entry.full_name

@@ -163,11 +163,14 @@ def list_components(
 
 def info(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A component or recipe; kind/NAME where several kinds have the name.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="A component, command or recipe; kind/NAME where several kinds have the name."
+        ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Describe a component: what it is, its equation and paper, and its options."""
+    """Describe a component or command: what it is, its equation and paper, and its options."""
     from .info import command
 
     command(name, as_json)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any, get_type_hints
+
+from ..options import type_in_words
+from ..registry import Entry, load_entry
 from ..registry.catalogue import describe, find_described
 from ..runs.config import read_recipe
 from ..screen import console, show, show_json
 from ..yaml_files import dump_yaml
+from .commands import built
 
 
 def command(name: str, as_json: bool) -> None:
-    """Describe the component or recipe called ``name``."""
+    """Describe the component, command or recipe called ``name``."""
     thing = find_described(name)
     if isinstance(thing, str):
         _show_recipe(thing, as_json)
         return
-    description = describe(thing)
+    description = _describe_command(thing) if thing.kind == "commands" else describe(thing)
     if as_json:
         show_json(description)
         return
@@ -26,6 +31,36 @@ def command(name: str, as_json: bool) -> None:
     if description["options"]:
         columns = ["option", "type", "default", "description"]
         show("", columns, [[option[column] for column in columns] for option in description["options"]])
+
+
+def _describe_command(entry: Entry) -> dict[str, Any]:
+    """A command as :func:`~mmgen.registry.catalogue.describe` describes a component: its usage is a fact, its arguments
+    and options are options.
+    """
+    function = load_entry(entry)
+    parameters, types = built(entry.name, function).params, get_type_hints(function)
+    options = [
+        {
+            "option": _written(parameter),
+            "type": type_in_words(types[parameter.name]),
+            "default": "required" if parameter.required else str(parameter.default),
+            "description": parameter.help or "",
+        }
+        for parameter in parameters
+    ]
+    arguments = [_written(parameter) for parameter in parameters if parameter.param_type_name == "argument"]
+    return {
+        **describe(entry),
+        "facts": {"usage": " ".join(["mmgen", entry.name, "[OPTIONS]", *arguments])},
+        "options": options,
+    }
+
+
+def _written(parameter: Any) -> str:
+    """An argument or option of a command, as it is written."""
+    if parameter.param_type_name == "argument":
+        return parameter.metavar or parameter.name.upper()
+    return ", ".join([*parameter.opts, *parameter.secondary_opts])
 
 
 def _show_recipe(name: str, as_json: bool) -> None:

@@ -10,10 +10,12 @@ import keyword
 import re
 import shutil
 import tempfile
+import textwrap
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from ..errors import MmgenError, listed, nearest
 from ..registry import CORE, KINDS, entries, singular
@@ -43,13 +45,29 @@ WHAT = {
 KINDS_OF_PLUGIN = (*KINDS, "commands", "launchers")
 NEEDS = {
     "command": ("typer>=0.15",),
-    "launcher": ("mmgen-plugin-compare>=$core,<$next_core",),
+    "launcher": ("mmgen-plugin-compare>=$core,<$next_core", "pydantic>=2.9"),
 }  # beside the core, and instead of what components import
 LIBRARIES = ("torch>=2.6", "numpy>=2.0", "pydantic>=2.9", "jaxtyping>=0.2.36")
 TESTED = {
     "command": "the contract that mmgen has for every command, and what it prints",
-    "launcher": "that it makes the models that the local launcher makes, to the byte",
+    "launcher": "the contract that mmgen-plugin-compare has for every launcher, and that the models are those of the "
+    "local launcher, to the byte",
 }
+CONTRACTS = "`pytest --mmgen-contracts=$distribution` runs the contracts of everything that is installed from here."
+REPLACED = {
+    "dataset": (
+        "the simulated rows in `$source` by the reading of your files, with the docstring, its source, and the licence",
+        "what `$tests` says of these rows",
+    ),
+    "command": (
+        "what the command does in `$source`, its options, and the docstring, which is its help",
+        "what `$tests` expects it to print",
+    ),
+    "launcher": (
+        "the threads and processes in `$source` by your engine, with the options and the docstring",
+        "`OPTIONS` in `$tests`, where your engine needs others to make runs; the tests themselves stay as they are",
+    ),
+}  # what stands in the place of a definition and of the loops that say it again
 RECIPES = {"objective": "$name-table-desk", "dataset": "elbo-$name-desk"}
 
 
@@ -126,15 +144,13 @@ def _files(name: str, kind: str, kinds: str, licence: str, author: str) -> dict[
         "next_core": f"{major}.{int(minor) + 1}",
         "what": WHAT[kind],
         "use": Template(USE[kind]).substitute(name=name),
-        "tested": TESTED.get(
-            kind, f"the contract that mmgen has for every {kind}, and the definition in plain Python loops"
-        ),
         "function": module,
         "title": name.replace("-", " ").capitalize(),
         "attribute": module if kind == "command" else cls,
         "recipes": f'\n[project.entry-points."mmgen.recipes"]\n{name} = "{package}"\n' if kind in RECIPES else "",
     }
 
+    values |= _readme(kind, values)
     needs = [Template(text).substitute(values) for text in NEEDS.get(kind, LIBRARIES)]
     values["dependencies"] = ", ".join(
         f'"{text}"' for text in (f"{CORE}>={values['core']},<{values['next_core']}", *needs)
@@ -164,6 +180,42 @@ def _files(name: str, kind: str, kinds: str, licence: str, author: str) -> dict[
                 f"The class of {name!r} would be called {cls}, like something else in its file; choose another name."
             )
     return made
+
+
+def _readme(kind: str, values: dict[str, str]) -> dict[str, str]:
+    """What the README says of a kind: what it is, what its tests test, and what its author replaces."""
+    paths = {
+        "source": f"{values['package']}/{values['module']}.py",
+        "tests": f"tests/test_{values['module']}.py",
+    }
+    tested = TESTED.get(kind, f"the contract that mmgen has for every {kind}, and the definition in plain Python loops")
+    sentences = [f"`pytest` runs the tests: {tested}."]
+    if kind in (*map(singular, KINDS), "command"):
+        sentences.append(CONTRACTS)
+    replaced = [
+        "the sentence about `$name` at the top of this page",
+        *REPLACED.get(
+            kind,
+            (
+                "the definition in `$source`, with the options and the docstring, which has its source",
+                "the loops in `$tests` that say the same",
+            ),
+        ),
+    ]
+    if kind in RECIPES:
+        replaced.append(f"the recipe `$package/recipes/{RECIPES[kind]}.yaml`: its description, source and settings")
+
+    def filled(text: str, indent: str = "") -> str:
+        text = Template(text).substitute(values, **paths)
+        options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+        return textwrap.fill(text, 120, subsequent_indent=indent, **options)
+
+    bullets = [filled(f"- {text};", "  ") for text in replaced]
+    return {
+        "summary": filled("The $kind `$name` for [mmgen](https://github.com/mmgen-core/mmgen): $what"),
+        "tested": "\n".join(map(filled, sentences)),
+        "replaced": "\n".join(bullets).removesuffix(";") + ".",
+    }
 
 
 def _says_a_name_twice(text: str) -> bool:

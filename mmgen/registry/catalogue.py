@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from ..errors import MmgenError, PluginError, listed, nearest
 from ..options import condition_in_words, type_in_words
 from ..yaml_files import read_mapping
-from .components import KINDS, Entry, declared_files, entries, listable, load_entry, recipes, singular, summary
+from .components import Entry, declared_files, entries, listable, load_entry, recipes, singular, summary
 
 RECIPES = "recipes"
 BOUNDS = {"joint": "of log p(X)", "own": "of the sum of log p(x_m)", None: "none claimed"}
@@ -72,7 +72,7 @@ def _origin(entry: Entry) -> str:
 
 
 def find_described(name: str) -> Entry | str:
-    """The component called ``name``, or the name of a recipe.
+    """The component or command called ``name``, of whatever kind ``mmgen list`` lists, or the name of a recipe.
 
     Args:
         name: ``NAME``, ``kind/NAME`` or ``distribution:NAME``.
@@ -84,7 +84,7 @@ def find_described(name: str) -> Entry | str:
     distribution, _, bare = short.rpartition(":")
     components = [
         entry
-        for kind in KINDS
+        for kind in listable()
         for entry in entries(kind)
         if entry.name == bare and (not distribution or entry.distribution == distribution)
     ]
@@ -93,7 +93,7 @@ def find_described(name: str) -> Entry | str:
     if not components and short in recipes():
         return short
     if not components:
-        names = sorted({entry.name for kind in KINDS for entry in entries(kind)} | set(recipes()))
+        names = sorted({entry.name for kind in listable() for entry in entries(kind)} | set(recipes()))
         raise MmgenError(f"There is nothing called {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
     if len(components) > 1:
         kinds = [entry.kind for entry in components]
@@ -106,10 +106,14 @@ def find_described(name: str) -> Entry | str:
 
 
 def describe(entry: Entry) -> dict[str, Any]:
-    """A component: ``kind``, ``name``, ``distribution``, ``text`` (its docstring), ``facts`` and ``options``."""
+    """A component: ``kind``, ``name``, ``distribution``, ``text`` (its docstring), ``facts`` and ``options``.
+
+    A component of a kind that a plugin declares has the options of its ``Config``, where it has one. Those of a command
+    are the command line's to describe.
+    """
     component = load_entry(entry)
     kind = singular(entry.kind)
-    config = component if entry.kind == "modalities" else component.Config
+    config = component if entry.kind == "modalities" else getattr(component, "Config", BaseModel)
     section = {"modalities": "modalities.NAME", "metrics": f"metrics.{entry.name}"}.get(entry.kind, kind)
     return {
         "kind": kind,

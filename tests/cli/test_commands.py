@@ -170,6 +170,17 @@ def test_lists_and_descriptions(command_line):
     assert json.loads(command_line("info", "table", "--json")[1])["options"][0]["description"]
     code, out, _ = command_line("info", "metric/coherence")
     assert "metrics.coherence.trustworthy" in out
+    described = json.loads(command_line("info", "train", "--json")[1])
+    assert (described["kind"], described["facts"]) == ("command", {"usage": "mmgen train [OPTIONS]"})
+    epochs = next(option for option in described["options"] if option["option"] == "--epochs")
+    assert (epochs["type"], epochs["default"]) == ("int | none", "None")
+    assert all(option["description"] for option in described["options"])
+    code, out, _ = command_line("info", "command/encode")
+    assert code == 0
+    assert all(word in out for word in ("Write the latents of a split", "mmgen encode [OPTIONS] RUN", "--given"))
+    code, _, err = command_line("info", "encod")
+    assert code == 2
+    assert "did you mean 'encode'" in err
     code, out, _ = command_line("plugins")
     assert code == 0
     assert "mmgen-core" in out

@@ -79,8 +79,8 @@ def test_its_tests_pass(written):
     assert done.returncode == 0, done.stdout[-6000:]
     for source in sources:
         module = source.name.removeprefix("mmgen-plugin-").replace("-", "_")
-        first = "test_it_makes_the_same_models" if "launcher" in source.name else "TestContract::"
-        assert f"{source.name}/tests/test_{module}.py::{first}" in done.stdout
+        assert f"{source.name}/tests/test_{module}.py::TestContract::" in done.stdout
+    assert "::test_it_makes_the_same_models PASSED" in done.stdout
     assert "TestPrior_mmgen_plugin_trial_prior_trial_prior::test_the_density_integrates_to_one PASSED" in done.stdout
 
 
@@ -98,7 +98,7 @@ def test_it_is_listed(command_line):
 @pytest.mark.usefixtures("installed")
 def test_a_command_is_in_the_help_and_runs(trained, command_line):
     code, out, _ = command_line("--help")
-    assert code == 0 and "Trial command: the mean loss of the last epochs of a run" in " ".join(out.split())
+    assert code == 0 and "Trial command: the mean loss of the last epochs" in " ".join(out.split())
     code, out, err = command_line("trial-command", "run", "--last", "1")
     assert code == 0 and out.startswith("train: "), err
 
@@ -118,6 +118,33 @@ def test_it_is_tidy(written):
     for words in (("check", "--no-cache"), ("format", "--check", "--no-cache")):
         done = subprocess.run([sys.executable, "-m", "ruff", *words, *sources], **TOOLS)
         assert done.returncode == 0, done.stdout
+
+
+def test_no_line_is_longer_than_those_of_the_house(written):
+    sources, _ = written
+    for path in (path for source in sources for path in source.rglob("*") if path.is_file()):
+        if path.suffix in (".py", ".md", ".toml", ".yaml"):
+            assert max(map(len, path.read_text(encoding="utf-8").splitlines())) <= 120, path
+
+
+def test_what_its_readme_says_is_true_of_its_kind(written):
+    for source in written[0]:
+        text = (source / "README.md").read_text(encoding="utf-8")
+        kind = re.search("^The (.*) `trial-", text, re.MULTILINE)[1]
+        assert "replace\n\n- the sentence about `trial-" in text
+        assert ("--mmgen-contracts" in text) == (kind != "launcher")
+        assert ("the loops in `" in text) == (kind not in ("dataset", "command", "launcher"))
+        assert ("recipes/" in text) == (kind in ("objective", "dataset"))
+        for file in re.findall(r"`(\w+/[\w/.-]+)`", text):
+            assert (source / file).is_file(), f"{kind}: {file}"
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_its_readme_runs_describes_it(written, command_line):
+    for kind, name in NAMES.items():
+        code, out, err = command_line("info", name)
+        assert code == 0, err
+        assert out.startswith(f"{kind} {name}"), out
 
 
 def test_it_is_complete(written):

@@ -232,6 +232,14 @@ class PriorExpertForgotten(ProductOfExperts):
         return Mixture.of(product_of_experts(experts, given, prior=False))
 
 
+class SaysItMixes(ProductOfExperts):
+    mixes = True
+
+
+class SaysItDoesNotMix(MixtureOfExperts):
+    mixes = False
+
+
 class WeightsOfAll(MixtureOfExperts):
     def forward(self, experts, given):
         mixture = super().forward(experts, given)
@@ -696,6 +704,8 @@ FAULTS = [
     (HardClamp, OBJECTIVE, "test_bounds_can_be_left"),
     (SquaresForLikelihoods, OBJECTIVE, "test_likelihoods_are_normalised"),
     (PriorExpertForgotten, PRODUCT, "test_exact_experts_give_the_true_posterior"),
+    (SaysItMixes, PRODUCT, "test_mixes_says_whether_there_is_a_mixture"),
+    (SaysItDoesNotMix, MIXTURE, "test_mixes_says_whether_there_is_a_mixture"),
     (WeightsOfAll, MIXTURE, "test_shapes_and_weights"),
     (AbsentExpertsRead, MIXTURE, "test_an_expert_that_is_not_given_does_not_matter"),
     (FirstExpertDetached, PRODUCT, "test_gradients_reach_every_given_expert"),

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...distributions import Gaussian, Mixture
 from ...models import Aggregator
 from ..worlds import LinearGaussianWorld
-from .contract import Contract, same_global_randomness, seed_others
+from .contract import Contract, does_not_apply, same_global_randomness, seed_others
 
 ROWS, DIMS, MODALITIES = 4, 2, 3
 
@@ -60,9 +60,6 @@ class AggregatorContract(Contract):
         for given in (self.given(), self.given()[1]):
             for when, posterior in self.both(self.experts(), given):
                 shape, lead = posterior.components.mean.shape, given.shape[:-2]
-                assert shape[-3] == 1 or self.loaded().mixes or not self.loaded().shared, (
-                    f"{self.who}: mixes says that there is no mixture {when}, and there are {shape[-3]} components"
-                )
                 assert shape[: len(lead)] == lead and shape[-2:] == (ROWS, DIMS), (
                     f"{self.who} {when}: {tuple(shape)} is not [..., C, B, D]"
                 )
@@ -76,6 +73,21 @@ class AggregatorContract(Contract):
                 assert posterior.mean.isfinite().all() and (posterior.variance > 0).all(), (
                     f"{self.who} {when}: a posterior is not finite"
                 )
+
+    def test_mixes_says_whether_there_is_a_mixture(self) -> None:
+        """Without ``mixes`` there is one component, with it several in training, where experts are given."""
+        kind = self.loaded()
+        if not kind.shared:
+            does_not_apply("each modality has a latent of its own")
+        for when, posterior in self.both(self.experts(), self.given()):
+            count = posterior.components.mean.shape[-3]
+            assert count == 1 or kind.mixes, (
+                f"{self.who}: mixes says that there is no mixture {when}, and there are {count} components"
+            )
+            assert count > 1 or not kind.mixes or when != "in training", (
+                f"{self.who}: mixes says that training samples from a mixture, and there is one component; "
+                "say mixes = False"
+            )
 
     def test_nothing_given_is_the_standard_normal(self) -> None:
         """A row for which nothing is given gets N(0, I)."""

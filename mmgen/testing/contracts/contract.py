@@ -45,7 +45,7 @@ class Contract:
     def __init_subclass__(cls, **words: Any) -> None:
         super().__init_subclass__(**words)
         cls._kept = {}
-        if cls.__module__.startswith(HOME):
+        if _defines_checks(cls):
             return
         checks = cls.checks()
         for name in checks:
@@ -67,7 +67,7 @@ class Contract:
     @classmethod
     def checks(cls) -> list[str]:
         """The names of the standard checks."""
-        standard = [each for each in cls.__mro__ if each.__module__.startswith(HOME)]
+        standard = [each for each in cls.__mro__ if _defines_checks(each)]
         return list(
             dict.fromkeys(name for each in reversed(standard) for name in vars(each) if name.startswith("test_"))
         )
@@ -125,6 +125,11 @@ class Contract:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
+
+
+def _defines_checks(cls: type) -> bool:
+    """Whether the standard checks of a kind are defined in this class: one of mmgen's, or one that names its kind."""
+    return cls.__module__.startswith(HOME) or "kind" in vars(cls)
 
 
 def does_not_apply(reason: str) -> NoReturn:

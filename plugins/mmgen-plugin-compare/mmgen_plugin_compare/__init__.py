@@ -19,6 +19,7 @@ __all__ = [
     "GridRequest",
     "Job",
     "Launcher",
+    "LauncherConfig",
     "Member",
     "Outcome",
     "chosen_betas",
@@ -38,7 +39,7 @@ __getattr__, __dir__ = lazily(
         ".comparison": ("Comparison", "ComparisonWarning", "compare", "run_comparison"),
         ".figure": ("tradeoff_figure",),
         ".grid": ("Grid", "expand"),
-        ".launchers": ("Launcher", "make_launcher"),
+        ".launchers": ("Launcher", "LauncherConfig", "make_launcher"),
         ".runner": ("Outcome", "make_runs"),
         ".worker": ("Job",),
         ".member": ("Member",),
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison, ComparisonWarning, compare, run_comparison
     from .figure import tradeoff_figure
     from .grid import Grid, expand
-    from .launchers import Launcher, make_launcher
+    from .launchers import Launcher, LauncherConfig, make_launcher
     from .measures import Choice
     from .member import Member
     from .request import ComparisonRequest, Execution, GridRequest

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .launcher_options import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, execution
+from .launcher_options import Jobs, LauncherName, LauncherOptions, execution
 
 
 def compare(
@@ -50,10 +50,7 @@ def compare(
     ] = None,
     launcher: LauncherName = "local",
     jobs: Jobs = None,
-    ray_address: RayAddress = None,
-    cpus: Cpus = None,
-    gpus: Gpus = None,
-    slurm: Slurm = None,
+    launcher_options: LauncherOptions = None,
 ) -> int:
     """Train and evaluate objectives over β and seeds: one table with error bars, and a figure. The same command goes
     on.
@@ -75,5 +72,5 @@ def compare(
         config=config,
         assignments=assignments or [],
     )
-    where = execution(launcher, jobs, ray_address, cpus, gpus, slurm)
+    where = execution(launcher, jobs, launcher_options)
     return run_command(ComparisonRequest(grid, choice, output, where))

@@ -74,7 +74,8 @@ def compare(
     metrics: Sequence[str] | None = None,
     metric: str | None = None,
     console: Console | None = None,
-    **engine: Any,
+    jobs: int | None = None,
+    launcher_options: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Train and evaluate objectives on a dataset over β and seeds: ``mmgen compare`` from Python.
 
@@ -84,15 +85,15 @@ def compare(
         betas: By default each objective's own β.
         seeds: By default the configuration's own seed.
         output: The folder, ``runs/compare-DATASET`` by default; what is finished in it is not made again.
-        launcher: ``local``, ``ray`` or ``slurm``.
+        launcher: ``local``, ``ray``, ``slurm``, or that of an installed plugin.
         recipe: To start from.
         config: A YAML file to start from.
         assignments: ``key.path=value``, or ``CALLED:key.path=value`` for one objective.
         metrics: Names; all that the data allow, but for costly ones, by default.
         metric: ``NAME:measure`` that β is chosen by on validation rows, and that the figure shows.
         console: Where the progress is shown.
-        **engine: Of the launcher: ``jobs``, ``ray_address``, ``cpus``, ``gpus``, ``slurm``
-            (:func:`mmgen_plugin_compare.make_launcher`).
+        jobs: Runs at a time, short for ``launcher_options={"jobs": …}``.
+        launcher_options: Of the launcher, by name, such as ``{"cpus": 4, "gpus": 1}`` of ``ray`` (``mmgen info ray``).
 
     Returns:
         The tidy results: ``objective, beta, seed, metric, measure, given, target, label, value, n, note, split, data``.
@@ -122,7 +123,8 @@ def compare(
         assignments=tuple(assignments),
     )
     folder = None if output is None else Path(output)
-    comparison = run_comparison(ComparisonRequest(grid, choice, folder, Execution(launcher, engine)), console)
+    where = Execution.of(launcher, jobs, launcher_options)
+    comparison = run_comparison(ComparisonRequest(grid, choice, folder, where), console)
     raise_unless_complete(comparison.outcome)
     return comparison.results
 

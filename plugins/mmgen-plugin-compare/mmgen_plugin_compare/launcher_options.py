@@ -2,52 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmgen import MmgenError
+from mmgen.yaml_files import parse_yaml
 
 if TYPE_CHECKING:
     from .request import Execution
 
 LauncherName = Annotated[str, typer.Option("--launcher", help="Where runs are made: mmgen list launchers.")]
-Jobs = Annotated[int | None, typer.Option(help="Runs at a time on this machine; 1 by default.")]
-RayAddress = Annotated[str | None, typer.Option(help="A Ray cluster to work on, instead of a Ray started here.")]
-Cpus = Annotated[float | None, typer.Option(help="Cores per run, for ray; 1 by default.")]
-Gpus = Annotated[float | None, typer.Option(help="GPUs per run, for ray; none by default.")]
-Slurm = Annotated[
+Jobs = Annotated[int | None, typer.Option(help="Runs at a time, for launchers that have the option jobs.")]
+LauncherOptions = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="KEY=VALUE", help="Of Slurm's jobs, such as partition=gpu, time=120, gpus=1; may be repeated."
+        "--launcher-option", metavar="KEY=VALUE", help="Of the launcher: mmgen info LAUNCHER; may be repeated."
     ),
 ]
 
 
-def execution(
-    launcher: str,
-    jobs: int | None,
-    ray_address: str | None,
-    cpus: float | None,
-    gpus: float | None,
-    slurm: list[str] | None,
-) -> Execution:
-    """Where runs are made, from the options of a command."""
+def execution(launcher: str, jobs: int | None, assignments: Iterable[str] | None) -> Execution:
+    """Where runs are made, from the options of a command.
+
+    Raises:
+        MmgenError: A launcher option that is not written as KEY=VALUE, or one that is given twice.
+    """
     from .request import Execution
 
-    options = {
-        "jobs": jobs,
-        "ray_address": ray_address,
-        "cpus": cpus,
-        "gpus": gpus,
-        "slurm": dict(_key_and_value(text) for text in slurm or []),
-    }
-    return Execution(launcher, options)
+    options: dict[str, Any] = {}
+    for text in assignments or ():
+        key, value = _key_and_value(text)
+        if key in options:
+            raise MmgenError(f"--launcher-option {key}: it is given twice; leave one out.")
+        options[key] = value
+    return Execution.of(launcher, jobs, options)
 
 
-def _key_and_value(text: str) -> tuple[str, str]:
-    """``key=value`` of ``--slurm``."""
+def _key_and_value(text: str) -> tuple[str, Any]:
+    """``key=value`` of ``--launcher-option``, the value as YAML."""
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise MmgenError(f"--slurm {text!r}: write it as key=value, such as partition=gpu.")
-    return key, value
+        raise MmgenError(f"--launcher-option {text!r}: write it as key=value, such as jobs=2.")
+    return key, parse_yaml(value, f"--launcher-option {key}")

@@ -50,11 +50,25 @@ class Execution:
 
     Attributes:
         launcher: Its name: ``local``, ``ray``, ``slurm``, or that of an installed plugin.
-        options: Of the launcher, as :func:`mmgen_plugin_compare.make_launcher` takes them.
+        options: Of the launcher, by name, as :func:`mmgen_plugin_compare.make_launcher` takes them.
     """
 
     launcher: str = "local"
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, launcher: str, jobs: int | None, options: Mapping[str, Any] | None) -> Execution:
+        """Where runs are made; ``jobs`` is short for the launcher's option of that name.
+
+        Raises:
+            MmgenError: Both say how many jobs there are.
+        """
+        chosen = dict(options or {})
+        if jobs is None:
+            return cls(launcher, chosen)
+        if "jobs" in chosen:
+            raise MmgenError("jobs is given twice, alone and among the options of the launcher; leave one out.")
+        return cls(launcher, {"jobs": jobs, **chosen})
 
     @contextmanager
     def started(self, folder: Path, *, needed: bool) -> Iterator[Launcher | None]:
@@ -67,7 +81,7 @@ class Execution:
         Raises:
             MmgenError: An unknown launcher, an option that it does not have, or an extra that is not installed.
         """
-        launcher = make_launcher(self.launcher, folder, **self.options) if needed else None
+        launcher = make_launcher(self.launcher, folder, self.options) if needed else None
         try:
             yield launcher
         finally:

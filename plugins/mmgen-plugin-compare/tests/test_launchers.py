@@ -1,20 +1,26 @@
 """Processes, Ray and Slurm: they are killed, stopped and resumed, and the models are the same to the byte."""
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
+from pydantic import Field
 
+import mmgen
 from mmgen import MmgenError
 from mmgen.cli.app import app
 from mmgen.cli.guarded import run_guarded
+from mmgen_plugin_compare import LauncherConfig
 from mmgen_plugin_compare.launchers import local, make_launcher
+from mmgen_plugin_compare.testing import InThisProcess
 
 SETTINGS = ["dataset.config=my.yaml", "training.epochs=100", "training.checkpoint_seconds=0", "model.latent_dim=2"]
 WORDS = ["compare", "--objectives", "elbo", "--dataset", "table", "--metrics", "reconstruction", "--output", "c"]
@@ -80,25 +86,97 @@ def test_a_folder_belongs_to_one_command_at_a_time(home, capfd):
 def test_children_share_the_cores_unless_the_user_says_otherwise(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert local.LocalLauncher(Path(), jobs=3).environment["OMP_NUM_THREADS"] == "2"
-    assert local.LocalLauncher(Path(), jobs=16).environment["OMP_NUM_THREADS"] == "1"
+    assert make_launcher("local", Path(), {"jobs": 3}).environment["OMP_NUM_THREADS"] == "2"
+    assert make_launcher("local", Path(), {"jobs": 16}).environment["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert local.LocalLauncher(Path(), jobs=3).environment["OMP_NUM_THREADS"] == "5"
+    assert make_launcher("local", Path(), {"jobs": 3}).environment["OMP_NUM_THREADS"] == "5"
 
 
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
         ("rai", {}, r"There is no launcher 'rai'; installed are: local, ray, slurm.*did you mean 'ray'"),
-        ("local", {"jobs": 0}, "--jobs: 0 is not right"),
-        ("local", {"ray_address": "auto"}, "--ray-address is not an option of --launcher local, which has --jobs"),
-        ("ray", {"slurm": {"partition": "x"}}, "--slurm is not an option of --launcher ray, which has --jobs, --cpus"),
-        ("slurm", {"jobs": 2}, "--jobs is not an option of --launcher slurm, which has --slurm"),
+        ("local", {"jobs": 0}, r"launcher\.jobs: 0 is not right; it should be greater than or equal to 1"),
+        ("local", {"cpus": 2}, r"launcher\.cpus: there is no such option; there are jobs\."),
+        ("ray", {"cpu": 2}, r"launcher\.cpu: there is no such option; there are .* did you mean 'cpus'"),
+        ("ray", {"address": "auto", "jobs": 2}, "jobs does nothing with address=auto, it is for address=none"),
+        ("slurm", {"jobs": 2}, r"launcher\.jobs: there is no such option; there are account, "),
+        ("slurm", {"cluster": "x"}, r"launcher\.cluster: 'x' is not right; it should be 'slurm' or 'local'"),
     ],
 )
 def test_options_that_a_launcher_does_not_have(tmp_path, name, options, sentence):
     with pytest.raises(MmgenError, match=sentence):
-        make_launcher(name, tmp_path, **options)
+        make_launcher(name, tmp_path, options)
+
+
+class ShelfConfig(LauncherConfig):
+    """Options of a launcher of somebody else's."""
+
+    shelf: int = Field(description="Which one.")
+    labels: dict[str, str] = Field({}, description="What is written on it.")
+
+
+class Shelf(InThisProcess):
+    """A launcher with options of its own."""
+
+    Config = ShelfConfig
+    configs: ClassVar = []
+
+    def __init__(self, folder, config):
+        super().__init__(folder, config)
+        self.configs.append(config)
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    """The options with which the launcher ``shelf`` was made."""
+    monkeypatch.setattr(Shelf, "configs", [])
+    monkeypatch.setattr("mmgen_plugin_compare.launchers.load", lambda kind, name: Shelf)
+    return Shelf.configs
+
+
+def test_a_launcher_has_options_of_its_own_at_both_doors(home, shelf, capfd):
+    words = ["--set", "training.epochs=1", "--launcher", "shelf"]
+    options = ["--launcher-option", "shelf=3", "--launcher-option", "labels={a: b}"]
+    assert run_guarded(app, [*COMMAND, *words, *options]) == 0, capfd.readouterr()
+    mmgen.compare(
+        ["elbo"],
+        "table",
+        output="d",
+        launcher="shelf",
+        launcher_options={"shelf": "3", "labels": {"a": "b"}},
+        metrics=["reconstruction"],
+        assignments=[*SETTINGS, "training.epochs=1"],
+    )
+    assert shelf == [ShelfConfig(shelf=3, labels={"a": "b"})] * 2
+    capfd.readouterr()
+    for wrong, sentence in (
+        ([], "launcher.shelf: this option must be given."),
+        (["--launcher-option", "shelf=x"], "launcher.shelf: 'x' is not right; it should be integer"),
+        (["--launcher-option", "shelf"], "--launcher-option 'shelf': write it as key=value"),
+        (["--launcher-option", "shelf=1", "--launcher-option", "shelf=2"], "--launcher-option shelf: it is given"),
+        ([*options, "--jobs", "2"], "launcher.jobs: there is no such option; there are labels, shelf."),
+        (["--launcher-option", "jobs=2", "--jobs", "2"], "jobs is given twice, alone and among the options"),
+    ):
+        assert run_guarded(app, [*COMMAND, *words, "--output", "e", *wrong]) == 2
+        assert sentence in capfd.readouterr().err
+    with pytest.raises(MmgenError, match=r"launcher\.shelv: there is no such option; .* did you mean 'shelf'"):
+        mmgen.compare(
+            ["elbo"], "table", output="e", launcher="shelf", launcher_options={"shelv": 1}, assignments=SETTINGS
+        )
+    assert not Path("e").exists()
+
+
+def test_a_launcher_is_described_with_its_options(capsys):
+    assert run_guarded(app, ["info", "slurm", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert (described["kind"], described["text"][:26]) == ("launcher", "A job of Slurm for each ru")
+    options = {option.pop("option"): option for option in described["options"]}
+    assert options["launcher.time"] == {
+        "type": "int | str",
+        "default": "240",
+        "description": "Minutes of a job, or a time as sbatch has it.",
+    }
 
 
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("slurm", "submitit")])
@@ -117,16 +195,21 @@ def needs(package):
 
 @needs("submitit")
 def test_slurm_options_are_checked(tmp_path):
-    with pytest.raises(MmgenError, match=r"--slurm partitoin: there is no such option; .* did you mean 'partition'"):
-        make_launcher("slurm", tmp_path, slurm={"partitoin": "gpu"})
+    with pytest.raises(
+        MmgenError, match=r"launcher\.parameters\.wckei: there is no such option; .* did you mean 'wckey'"
+    ):
+        make_launcher("slurm", tmp_path, {"parameters": {"wckei": "mine"}})
+    with pytest.raises(MmgenError, match=r"launcher\.parameters\.cpus_per_task: there is no such option"):
+        make_launcher("slurm", tmp_path, {"parameters": {"cpus_per_task": 2}})
     with pytest.raises(MmgenError, match="--launcher slurm: "):
-        make_launcher("slurm", tmp_path, slurm={"partition": "gpu"})  # there is no Slurm here
+        make_launcher("slurm", tmp_path, {"partition": "gpu"})  # there is no Slurm here
 
 
 @needs("submitit")
 def test_slurm_makes_the_same_model(home, capfd):
     """Through submitit's local executor: its pickles, its processes, its polling."""
-    options = ["--launcher", "slurm", "--slurm", "cluster=local", "--slurm", "gpus=0", "--slurm", "time=60"]
+    assignments = ("cluster=local", "gpus=0", "time=60", "partition=1")
+    options = ["--launcher", "slurm", *(word for text in assignments for word in ("--launcher-option", text))]
     assert run_guarded(app, [*COMMAND, *options]) == 0, capfd.readouterr()
     assert (RUN / "model.safetensors").read_bytes() == trained_alone(0)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from mmgen.cli.app import Json
-from mmgen_plugin_compare.launcher_options import Cpus, Gpus, Jobs, LauncherName, RayAddress, Slurm, execution
+from mmgen_plugin_compare.launcher_options import Jobs, LauncherName, LauncherOptions, execution
 
 
 def reproduce(
@@ -44,10 +44,7 @@ def reproduce(
     ] = False,
     launcher: LauncherName = "local",
     jobs: Jobs = None,
-    ray_address: RayAddress = None,
-    cpus: Cpus = None,
-    gpus: Gpus = None,
-    slurm: Slurm = None,
+    launcher_options: LauncherOptions = None,
     as_json: Json = False,
 ) -> int:
     """Make the runs behind a paper's table, and set our numbers beside the printed ones. The same command goes on."""
@@ -69,6 +66,6 @@ def reproduce(
         numbers(seeds, int, "--seeds"),
         assignments=assignments or (),
         output=output,
-        execution=execution(launcher, jobs, ray_address, cpus, gpus, slurm),
+        execution=execution(launcher, jobs, launcher_options),
     )
     return run_dry(request, as_json) if dry_run else run_command(request, as_json)

@@ -61,7 +61,8 @@ def reproduce(
     *,
     assignments: Iterable[str] = (),
     console: Console | None = None,
-    **engine: Any,
+    jobs: int | None = None,
+    launcher_options: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Make the runs behind a table of a paper, and set our numbers beside the printed ones.
 
@@ -73,10 +74,11 @@ def reproduce(
         scale: ``desk``: minutes on two cores; ``paper``: as published.
         seeds: As many as the paper has, and 3 at the desk, by default.
         output: The folder, ``runs/reproduce-PAPER-SCALE`` by default; what is finished in it is not made again.
-        launcher: ``local``, ``ray`` or ``slurm``.
+        launcher: ``local``, ``ray``, ``slurm``, or that of an installed plugin.
         assignments: ``key.path=value``, or ``NAME:key.path=value`` for one experiment, dataset or method.
         console: Where the progress is shown.
-        **engine: Of the launcher, as for :func:`mmgen.compare`.
+        jobs: Runs at a time, as for :func:`mmgen.compare`.
+        launcher_options: Of the launcher, as for :func:`mmgen.compare`.
 
     Returns:
         The tidy numbers of everything that was reproduced in the folder
@@ -100,7 +102,7 @@ def reproduce(
         seeds,
         assignments=assignments,
         output=output,
-        execution=Execution(launcher, engine),
+        execution=Execution.of(launcher, jobs, launcher_options),
     )
     reproduction = run_reproduction(request, console)
     raise_unless_complete(reproduction.outcome)

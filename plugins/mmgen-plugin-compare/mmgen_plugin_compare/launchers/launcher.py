@@ -6,7 +6,13 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mmgen.options import Options
+
 from ..worker import Job
+
+
+class LauncherConfig(Options):
+    """Base of a launcher's options; every field has a description and can be set by ``--launcher-option``."""
 
 
 class Launcher(ABC):
@@ -17,14 +23,18 @@ class Launcher(ABC):
 
     Args:
         folder: Where it may keep files of its own.
-        **given: Those of its ``options`` that somebody has chosen.
+        config: Its options, a ``Config``.
+
+    Attributes:
+        Config: The class of its options; what it does not have is refused before it is made.
+        parallel: How many jobs run at a time, where the launcher knows that.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()  # which it has of jobs, cpus, gpus, ray_address and slurm
-    parallel: int | None = None  # how many jobs run at a time, where the launcher knows that
+    Config: ClassVar[type[LauncherConfig]] = LauncherConfig
+    parallel: int | None = None
 
     @abstractmethod
-    def __init__(self, folder: Path, **given: Any) -> None: ...
+    def __init__(self, folder: Path, config: Any) -> None: ...
 
     @abstractmethod
     def submit(self, job: Job) -> None:

@@ -9,21 +9,32 @@ import sys
 from collections import deque
 from pathlib import Path
 
+from pydantic import Field
+
 from ..worker import Job
-from .launcher import Launcher
+from .launcher import Launcher, LauncherConfig
+
+
+class LocalConfig(LauncherConfig):
+    """Options of :class:`LocalLauncher`."""
+
+    jobs: int = Field(1, ge=1, description="Runs at a time.")
 
 
 class LocalLauncher(Launcher):
-    """``jobs`` processes at a time, each with an equal share of the cores (``OMP_NUM_THREADS``, unless that is set)."""
+    """As many processes at a time as ``jobs`` says, each with an equal share of the cores.
 
-    options = ("jobs",)
+    ``OMP_NUM_THREADS`` says otherwise where it is set.
+    """
 
-    def __init__(self, folder: Path, *, jobs: int = 1) -> None:
-        self.parallel = jobs
+    Config = LocalConfig
+
+    def __init__(self, folder: Path, config: LocalConfig) -> None:
+        self.parallel = config.jobs
         self.waiting: deque[Job] = deque()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.environment = {"OMP_NUM_THREADS": str(max(1, cores // jobs)), **os.environ}
+        self.environment = {"OMP_NUM_THREADS": str(max(1, cores // config.jobs)), **os.environ}
 
     def submit(self, job: Job) -> None:
         """Start it, or queue it."""

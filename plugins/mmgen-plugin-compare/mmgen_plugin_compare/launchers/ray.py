@@ -7,13 +7,25 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from mmgen.errors import MmgenError
 
 from ..worker import Job, work
-from .launcher import Launcher
+from .launcher import Launcher, LauncherConfig
 
 RETRIES = 3  # of a run whose worker, or whose machine, was lost
 STORE = 128 * 2**20  # bytes of Ray's object store where it is started here; nothing but paths goes through it
+
+
+class RayConfig(LauncherConfig):
+    """Options of :class:`RayLauncher`."""
+
+    address: str | None = Field(None, description="A Ray cluster to work on, instead of a Ray that is started here.")
+    jobs: int | None = Field(None, ge=1, description="Runs at a time; as many as cores and GPUs allow by default.")
+    cpus: float = Field(1, gt=0, description="Cores per run.")
+    gpus: float = Field(0, ge=0, description="GPUs per run.")
+    only_with = {"jobs": {"address": (None,)}}  # a cluster's cores and GPUs say how many run at a time
 
 
 class RayLauncher(Launcher):
@@ -21,44 +33,37 @@ class RayLauncher(Launcher):
     last checkpoint.
     """
 
-    options = ("jobs", "cpus", "gpus", "ray_address")
+    Config = RayConfig
 
-    def __init__(
-        self, folder: Path, *, ray_address: str | None = None, jobs: int | None = None, cpus: float = 1, gpus: float = 0
-    ) -> None:
+    def __init__(self, folder: Path, config: RayConfig) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
         self.ray = _import_ray()
-        if ray_address is not None and jobs is not None:
-            raise MmgenError(
-                "--jobs is for a Ray that is started here; on a cluster as many run at a time as its cores and GPUs "
-                "allow."
-            )
-        self._connect(ray_address, jobs, cpus)
-        self.parallel = jobs
+        self._connect(config)
+        self.parallel = config.jobs
         # A worker makes one run and ends, so that every run has a fresh process, as with the other launchers.
-        self.task = self.ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=1)(work)
+        self.task = self.ray.remote(num_cpus=config.cpus, num_gpus=config.gpus, max_retries=RETRIES, max_calls=1)(work)
         self.running: dict[Any, str] = {}
 
-    def _connect(self, address: str | None, jobs: int | None, cpus: float) -> None:
+    def _connect(self, config: RayConfig) -> None:
         """Join a cluster, or start a Ray here where there is no address."""
-        threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(cpus))))
+        threads = os.environ.get("OMP_NUM_THREADS", str(max(1, int(config.cpus))))
         variables = {name: value for name, value in os.environ.items() if name.startswith("MMGEN_")}
         options: dict[str, Any] = {
             "runtime_env": {"env_vars": {**variables, "OMP_NUM_THREADS": threads}},
             "log_to_driver": False,
         }
-        if address is None:
+        if config.address is None:
             options |= {
-                "num_cpus": None if jobs is None else max(1, round(jobs * cpus)),
+                "num_cpus": None if config.jobs is None else max(1, round(config.jobs * config.cpus)),
                 "object_store_memory": STORE,
                 "include_dashboard": False,
             }
-            address = "local"
+        address = config.address or "local"
         try:
             self.ray.init(address=address, logging_level=logging.ERROR, **options)
         except Exception as error:
             raise MmgenError(
-                f"--ray-address {address!r}: there is no Ray to work with: {str(error).splitlines()[0]}"
+                f"launcher.address: {address!r}: there is no Ray to work with: {str(error).splitlines()[0]}"
             ) from error
 
     def submit(self, job: Job) -> None:

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
 
 from mmgen.errors import MmgenError, listed, nearest
-from mmgen.yaml_files import parse_yaml
 
 from ..worker import Job, work
-from .launcher import Launcher
+from .launcher import Launcher, LauncherConfig
 
-MINUTES = 240  # of a job, unless --slurm time says otherwise
 TIMEOUTS = 20  # how often a job whose time is up is queued again
 NAMES = {"gpus": "gpus_per_node", "cpus": "cpus_per_task"}  # shorter words for what submitit calls otherwise
+
+
+class SlurmConfig(LauncherConfig):
+    """Options of :class:`SlurmLauncher`."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # a partition may be called 1
+
+    cluster: Literal["slurm", "local"] = Field(
+        "slurm", description="local runs jobs as processes here, to try things out."
+    )
+    partition: str | None = Field(None, description="Where jobs are queued.")
+    time: int | str = Field(240, description="Minutes of a job, or a time as sbatch has it.")
+    cpus: int | None = Field(None, ge=1, description="Cores per run.")
+    gpus: int | str | None = Field(None, description="GPUs per run, such as 1 or a100:1.")
+    mem: str | None = Field(None, description="Memory per run, such as 16GB.")
+    account: str | None = Field(None, description="Whose hours they are.")
+    qos: str | None = Field(None, description="Quality of service.")
+    constraint: str | None = Field(None, description="Features that nodes must have.")
+    exclude: str | None = Field(None, description="Nodes that are left out.")
+    parameters: dict[str, Any] = Field(
+        {}, description="Others of sbatch, as submitit calls them, such as {gres: 'gpu:1', wckey: mine}."
+    )
 
 
 class Resumable:
@@ -37,14 +59,12 @@ class Resumable:
 class SlurmLauncher(Launcher):
     """A job of Slurm for each run.
 
-    Options are those of ``sbatch`` as submitit knows them (``partition``, ``time`` in minutes, ``mem``, ``qos``,
-    ``account`` …), with ``gpus`` and ``cpus`` per run. A job takes 240 minutes unless ``time`` says otherwise; one
-    whose time is up is queued again. ``cluster=local`` runs them as processes here, to try things out.
+    Options are those of ``sbatch``, through submitit. A job whose time is up is queued again.
     """
 
-    options = ("slurm",)
+    Config = SlurmConfig
 
-    def __init__(self, folder: Path, *, slurm: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, config: SlurmConfig) -> None:
         try:
             import submitit
             from submitit.slurm.slurm import SlurmExecutor
@@ -53,19 +73,14 @@ class SlurmLauncher(Launcher):
                 "--launcher slurm needs the extra mmgen-plugin-compare[slurm]: pip install "
                 "'mmgen-plugin-compare[slurm]'."
             ) from error
-        parameters = _parameters(slurm or {}, sorted(SlurmExecutor._valid_parameters()))
-        cluster = parameters.pop("cluster", "slurm")
-        if cluster not in ("slurm", "local"):
-            raise MmgenError(f"--slurm cluster: {cluster!r} is not right; it should be slurm or local.")
+        parameters = _parameters(config, sorted(SlurmExecutor._valid_parameters()))
         try:
             self.executor = submitit.AutoExecutor(
-                folder=folder / "slurm", cluster=cluster, slurm_max_num_timeout=TIMEOUTS
+                folder=folder / "slurm", cluster=config.cluster, slurm_max_num_timeout=TIMEOUTS
             )
         except RuntimeError as error:
             raise MmgenError(f"--launcher slurm: {str(error).splitlines()[0]}") from error
-        self.executor.update_parameters(
-            name="mmgen", **{f"slurm_{name}": value for name, value in {"time": MINUTES, **parameters}.items()}
-        )
+        self.executor.update_parameters(name="mmgen", **{f"slurm_{name}": value for name, value in parameters.items()})
         threads = parameters.get("cpus_per_task")
         if threads is not None:
             os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # jobs inherit the environment
@@ -91,16 +106,23 @@ class SlurmLauncher(Launcher):
         """Nothing: what was submitted is Slurm's."""
 
 
-def _parameters(options: Mapping[str, str], known: Sequence[str]) -> dict[str, Any]:
-    """The options under submitit's names, parsed; with ``cluster``, which is not Slurm's.
+def _parameters(config: SlurmConfig, known: Sequence[str]) -> dict[str, Any]:
+    """The options under submitit's names, without those that nobody has chosen.
+
+    Args:
+        config: The options.
+        known: What submitit has.
 
     Raises:
-        MmgenError: One that there is not.
+        MmgenError: One of ``parameters`` that there is not, or that is an option by itself.
     """
-    parameters = {NAMES.get(name, name): parse_yaml(value, f"--slurm {name}") for name, value in options.items()}
-    for name in parameters:
-        if name != "cluster" and name not in known:
+    fields = config.model_dump(exclude={"cluster", "parameters"}, exclude_none=True)
+    options = {NAMES.get(name, name): value for name, value in fields.items()}
+    others = [name for name in known if name not in {NAMES.get(field, field) for field in SlurmConfig.model_fields}]
+    for name in config.parameters:
+        if name not in others:
             raise MmgenError(
-                f"--slurm {name}: there is no such option; there are {listed([*NAMES, *known])}{nearest(name, known)}."
+                f"launcher.parameters.{name}: there is no such option; there are {listed(others)}"
+                f"{nearest(name, others)}."
             )
-    return parameters
+    return {**options, **config.parameters}
