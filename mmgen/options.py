@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from .errors import MmgenError, listed, nearest
+from .errors import MmgenError, alternatives, listed
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -150,7 +150,7 @@ def _sentence(model: type[BaseModel], detail: Any, where: str) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         known = _fields_at(model, path[:-1])
-        return f"{at}: there is no such option; there are {listed(sorted(known))}{nearest(path[-1], known)}."
+        return f"{at}: there is no such option; there are {alternatives(path[-1], sorted(known))}"
     if kind == "missing":
         return f"{at}: this option must be given."
     if kind == "value_error":
