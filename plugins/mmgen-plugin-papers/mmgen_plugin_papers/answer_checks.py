@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from mmgen.data import Data, load_dataset
-from mmgen.errors import MmgenError, PluginError, alternatives
+from mmgen.errors import MmgenError, PluginError, alternatives, nearest
 from mmgen.evaluation import Metric, SubsetSize
 from mmgen.registry import load
 
@@ -53,7 +53,7 @@ def measures_of(metric: type[Metric]) -> list[str]:
 
 
 def check_names(experiment: ExperimentGrid, tables: Iterable[PaperTable]) -> None:
-    """What is given, generated and labelled exists in the data of some method; the data are opened.
+    """What is given and generated exists in the data of some method, and labels are spelt as there; the data are opened.
 
     Data that cannot be opened are passed over: opening them says why.
 
@@ -100,8 +100,13 @@ def _problem(answer: Answer, modalities: Sequence[str], labels: Sequence[str]) -
     else:
         given = _problem_of_names("given", answer.given, modalities, GIVEN)
     target = _problem_of_names("target", answer.target, modalities, TARGETS)
-    label = "" if answer.label in (None, *labels) else _unknown("label", str(answer.label), labels)
-    return given or target or label
+    return given or target or _problem_of_label(answer.label, labels)
+
+
+def _problem_of_label(label: str | None, labels: Sequence[str]) -> str:
+    """A label that is nearly one of the data; a metric may have others of its own, such as a divergence."""
+    misspelt = label is not None and label not in labels and nearest(label, labels)
+    return _unknown("label", str(label), labels) if misspelt else ""
 
 
 def _problem_of_names(what: str, text: str, modalities: Sequence[str], others: Sequence[str]) -> str:

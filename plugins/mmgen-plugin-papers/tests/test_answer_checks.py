@@ -39,7 +39,7 @@ def answered(home, answer):
             LABELS + "given 'gens': there are genes, proteins, self, prior, nothing, real data; did you mean 'genes'?",
         ),
         ({**GENES, "given": "1 of 3"}, LABELS + "given '1 of 3': there are 1 of 2, 2 of 2."),
-        ({**GENES, "label": "sex"}, LABELS + "label 'sex': there are diagnosis."),
+        ({**GENES, "label": "diagnose"}, LABELS + "label 'diagnose': there are diagnosis; did you mean 'diagnosis'?"),
         ({**LOSS, "target": "everything"}, SUMS + "target 'everything': there are genes, proteins, all, mean."),
         ({**LOSS, "given": "proteins+genes"}, SUMS + "given 'proteins+genes': results have it as 'genes+proteins'."),
     ],
@@ -56,7 +56,14 @@ def test_an_answer_that_cannot_be_is_refused_before_anything_is_made(home, here,
 
 @pytest.mark.parametrize(
     "answer",
-    [GENES, {**GENES, "given": "1 of 2"}, LOSS, {**LOSS, "given": "self"}, {**RMSE, "given": "nothing"}],
+    [
+        GENES,
+        {**GENES, "given": "1 of 2"},
+        {**GENES, "label": "KL(a ‖ b)"},
+        LOSS,
+        {**LOSS, "given": "self"},
+        {**RMSE, "given": "nothing"},
+    ],
 )
 def test_an_answer_that_can_be_passes(home, answer):
     answered(home, answer)
