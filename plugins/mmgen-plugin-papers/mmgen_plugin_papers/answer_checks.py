@@ -10,10 +10,12 @@ from contextlib import suppress
 from mmgen.data import Data, load_dataset
 from mmgen.errors import MmgenError, PluginError, alternatives, nearest
 from mmgen.evaluation import Metric, SubsetSize
+from mmgen.options import type_in_words
 from mmgen.registry import load
 
 from .experiment_grids import ExperimentGrid
 from .paper_tables import Answer, Column, PaperTable
+from .request import ReproductionRequest
 
 GIVEN = ("self", "prior", "nothing", "real data")  # what results have as given, beside modalities and sizes of subsets
 TARGETS = ("all", "mean")  # what results have as target, beside modalities
@@ -52,16 +54,17 @@ def measures_of(metric: type[Metric]) -> list[str]:
     return list(dict.fromkeys([*declared, *measures, *(word + ending for word in measures for ending in endings)]))
 
 
-def check_names(experiment: ExperimentGrid, tables: Iterable[PaperTable]) -> None:
-    """What is given and generated exists in the data of some method, and labels are spelt as there; the data are opened.
+def check_names(experiment: ExperimentGrid, request: ReproductionRequest) -> None:
+    """What is given and generated exists in the data of some method, and labels are spelt as there.
 
-    Data that cannot be opened are passed over: opening them says why.
+    The data are opened; those that cannot be are passed over, since opening them says why. So are data that the user
+    has changed (but for where they are): the paper's names need not fit those.
 
     Raises:
         MmgenError: A name, or a size of subsets, that no results can have.
     """
-    data = _distinct_data(experiment)
-    for table, column, answer in _answers(tables):
+    data = [one for one in _distinct_data(experiment) if not _is_changed(one, request.assignments)]
+    for table, column, answer in _answers(request.tables_with_runs):
         if data and table.experiment == experiment.experiment and (column.variant or "") == experiment.variant:
             where = f"{_where(table, column)}, {answer.measure!r} of {answer.metric!r}"
             problems = [_problem(answer, list(one.modalities), list(one.labels)) for one in data]
@@ -89,6 +92,14 @@ def _distinct_data(experiment: ExperimentGrid) -> list[Data]:
         with suppress(MmgenError):
             opened.append(load_dataset(options.pop("name"), **options))
     return opened
+
+
+def _is_changed(data: Data, assignments: Iterable[str]) -> bool:
+    """Whether some assignment is about the data and no path."""
+    keys = [text.partition("=")[0].rpartition(":")[2].split(".") for text in assignments]
+    fields = type(data.dataset.config).model_fields
+    places = [name for name, field in fields.items() if "path" in type_in_words(field.annotation).split(" | ")]
+    return any(key[0] == "modalities" or (key[0] == "dataset" and key[-1] not in places) for key in keys)
 
 
 def _problem(answer: Answer, modalities: Sequence[str], labels: Sequence[str]) -> str:

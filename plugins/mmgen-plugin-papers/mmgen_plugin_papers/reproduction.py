@@ -129,7 +129,7 @@ def run_reproduction(request: ReproductionRequest, console: Console | None = Non
     check_metrics(request.tables_with_runs)
     check_configurations(pending)
     for one in experiments if pending else ():
-        check_names(one, request.tables_with_runs)
+        check_names(one, request)
     with (
         request.execution.started(folder / "jobs", needed=bool(pending)) as launcher,
         claim_folder(folder, "reproduce"),
@@ -182,7 +182,7 @@ def iterate_estimates(request: ReproductionRequest) -> Iterator[Estimate]:
     experiments = experiment_grids(request, Path("runs"))
     check_metrics(request.tables_with_runs)
     for one in experiments:
-        check_names(one, request.tables_with_runs)
+        check_names(one, request)
         known = timed.setdefault(one.experiment, {})
         published_rows = request.paper.experiments[one.experiment].at(request.scale).rows
         for estimate in estimates(one, published_rows, known):

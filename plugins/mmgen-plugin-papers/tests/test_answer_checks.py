@@ -70,6 +70,14 @@ def test_an_answer_that_can_be_passes(home, answer):
     assert [estimate.problem for estimate in dry_run("toy", "table-1", seeds=[0])] == ["", ""]
 
 
+def test_data_that_the_user_changes_need_not_fit_the_paper(home):
+    answered(home, {**GENES, "given": "1 of 3"})
+    changed, elsewhere = "dataset.missing_rate=0.1", f"whole:dataset.config={home / 'my.yaml'}"
+    assert [one.problem for one in dry_run("toy", "table-1", seeds=[0], assignments=[changed])] == ["", ""]
+    with pytest.raises(MmgenError, match="given '1 of 3'"):
+        dry_run("toy", "table-1", seeds=[0], assignments=[elsewhere])
+
+
 def test_data_that_cannot_be_opened_are_left_to_the_estimates(home):
     (home / "my.csv").unlink()
     assert all("my.csv" in estimate.problem for estimate in dry_run("toy", "table-1"))
