@@ -208,9 +208,9 @@ def _looked_for(answer: Answer, results: pd.DataFrame) -> str:
         there = sorted(set(rows[name]))
         rows = rows[rows[name] == getattr(answer, name)]
         if rows.empty:
-            near = difflib.get_close_matches(getattr(answer, name), there, n=MOST_NEAREST, cutoff=0)
-            return f"its runs have no {answer.metric} of {words}; {name} there is {', '.join(map(repr, near))}"
-    return "its runs do not give it"
+            break
+    near = difflib.get_close_matches(getattr(answer, name), there, n=MOST_NEAREST, cutoff=0)
+    return f"its runs have no {answer.metric} of {words}; {name} there is {', '.join(map(repr, near))}"
 
 
 def _mean_beside_printed(values: pd.Series[float], printed: Printed | None) -> dict[str, Any]:
