@@ -37,13 +37,25 @@ def first_line(error: BaseException) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: the nearest spelling, if one is near.
+    """The end of an error message with its last mark: the nearest spelling; '' if none is near.
 
     >>> nearest("epoch", ["epochs", "batch_size"])
     "; did you mean 'epochs'?"
     """
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def alternatives(word: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name, with its last mark: what there is, and the nearest of it.
+
+    >>> alternatives("epoch", ["epochs", "batch_size"])
+    "epochs, batch_size; did you mean 'epochs'?"
+    >>> alternatives("seed", ["epochs", "batch_size"])
+    'epochs, batch_size.'
+    """
+    names = list(known)
+    return f"{listed(names)}{nearest(word, names) or '.'}"
 
 
 def listed(words: Iterable[str]) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from .errors import MmgenError, listed, nearest
+from .errors import MmgenError, alternatives, listed
 
 Model = TypeVar("Model", bound=BaseModel)
+EXPECTATION = "Input should be "  # begins the messages of pydantic that say what would be right
+MOST_CHARACTERS = 60  # of a value in an error message
 
 
 @dataclass(frozen=True)
@@ -112,15 +114,13 @@ def without_idle(model: type[BaseModel], values: Mapping[str, Any], requested: C
 
 
 def validated(model: type[Model], options: Mapping[str, Any], where: str) -> Model:
-    """``model(**options)``; what does not fit becomes one sentence that names the option, what was given and what would
-    be right.
+    """``model(**options)``; what does not fit first becomes one sentence that names the option, what was given and what
+    would be right.
     """
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
-        raise MmgenError(
-            " ".join(dict.fromkeys(_sentence(model, detail, where) for detail in error.errors()))
-        ) from error
+        raise MmgenError(_first_sentence(model, error.errors(), where)) from error
 
 
 def type_in_words(annotation: Any) -> str:
@@ -143,32 +143,106 @@ def type_in_words(annotation: Any) -> str:
     )
 
 
-def _sentence(model: type[BaseModel], detail: Any, where: str) -> str:
-    path = [str(part) for part in detail["loc"]]
-    at = ".".join([where, *path]) if where else ".".join(path)
-    given = detail.get("input")
-    kind = detail["type"]
-    if kind == "extra_forbidden":
-        known = _fields_at(model, path[:-1])
-        return f"{at}: there is no such option; there are {listed(sorted(known))}{nearest(path[-1], known)}."
-    if kind == "missing":
+def _first_sentence(model: type[BaseModel], details: Sequence[Any], where: str) -> str:
+    """What is wrong first.
+
+    A misspelt name comes before all else, since it is also missing where it is required. An error inside a value comes
+    before those of the value: a list of which an element is wrong is also too short, and a mapping is no number where
+    either is right.
+    """
+    places = [_place(model, detail["loc"]) for detail in details]
+    unknown = [i for i in range(len(details)) if details[i]["type"] == "extra_forbidden" and not places[i].is_known]
+    first = (unknown or [i for i in range(len(details)) if details[i]["type"] != "extra_forbidden"] or [0])[0]
+    for i, place in enumerate(places):
+        if place.is_inside(places[first]):
+            first = i
+    same = [detail for detail, place in zip(details, places, strict=True) if place.path == places[first].path]
+    return _sentence(details[first], places[first], same, where)
+
+
+def _sentence(detail: Any, place: _Place, same: Sequence[Any], where: str) -> str:
+    """About one error, with what other types of a union expect in the ``same`` place."""
+    at = ".".join([where, *place.path] if where else place.path)
+    if detail["type"] == "extra_forbidden":
+        return f"{at}: there is no such option; there are {alternatives(place.path[-1], sorted(place.siblings))}"
+    if detail["type"] == "missing":
         return f"{at}: this option must be given."
-    if kind == "value_error":
-        return f"{at}: {str(detail['msg']).removeprefix('Value error, ')}."
-    message = str(detail["msg"])
-    if not message.startswith("Input should be "):
-        return f"{at}: {given!r}: {message}."
-    expected = message.removeprefix("Input should be ").removeprefix("a valid ")
-    return f"{at}: {given!r} is not right; it should be {expected}."
+    message, given = str(detail["msg"]), _short(detail["input"])
+    if detail["type"] == "value_error":
+        return f"{at}: {message.removeprefix('Value error, ')}."
+    if not message.startswith(EXPECTATION):
+        return f"{at}: {given}: {message}."
+    messages = [str(other["msg"]) for other in same if str(other["msg"]).startswith(EXPECTATION)]
+    expected = dict.fromkeys(text.removeprefix(EXPECTATION).removeprefix("a valid ") for text in messages)
+    return f"{at}: {given} is not right; it should be {' or '.join(expected)}."
 
 
-def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
-    """Names of the fields of the model that lies at ``path`` inside ``model``."""
-    current: Any = model
-    for part in path:
-        field = getattr(current, "model_fields", {}).get(part)
-        current = field.annotation if field is not None else None
-    return list(getattr(current, "model_fields", {}))
+def _short(value: Any) -> str:
+    """A value as it was given, within a line."""
+    text = repr(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an error is.
+
+    Attributes:
+        path: Names and numbers that lead there, as a user would write them.
+        siblings: The options that there are beside the last of them.
+    """
+
+    path: list[str]
+    siblings: set[str]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is such an option, as where another model of a union has it."""
+        return bool(self.path) and self.path[-1] in self.siblings
+
+    def is_inside(self, other: _Place) -> bool:
+        """Whether this lies below the other one."""
+        return len(self.path) > len(other.path) and self.path[: len(other.path)] == other.path
+
+
+def _place(model: type[BaseModel], loc: Sequence[str | int]) -> _Place:
+    """Where pydantic found an error: through models, sequences, mappings and unions, of which a user writes no tag."""
+    path: list[str] = []
+    siblings: set[str] = set()
+    here: list[Any] = [model]
+    for key in loc:
+        members = [_members(annotation) for annotation in here]
+        here = [member for each in members for member in each]
+        if any(len(each) > 1 for each in members):
+            continue  # the key is the tag by which pydantic tells the members of a union apart
+        siblings = {name for annotation in here for name in getattr(annotation, "model_fields", {})}
+        here = [inner for annotation in here for inner in _inside(annotation, key)]
+        path.append(str(key))
+    return _Place(path, siblings)
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The types that a value may have, but None."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for part in get_args(annotation) if part is not NoneType for member in _members(part)]
+    return [annotation]
+
+
+def _inside(annotation: Any, key: str | int) -> list[Any]:
+    """The type of what a value of some type has at a key: one, or none where that is not known."""
+    fields = getattr(annotation, "model_fields", {})
+    if key in fields:
+        return [fields[key].annotation]
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if not isinstance(origin, type) or not parts:
+        return []
+    if issubclass(origin, Mapping):
+        return [parts[1]]
+    if issubclass(origin, tuple) and parts[-1] is not Ellipsis:
+        return [parts[key]] if isinstance(key, int) and key < len(parts) else []
+    return [parts[0]] if issubclass(origin, Collection) else []
 
 
 def merge(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, alternatives, listed
 from ..runs import Run, load_run
 from ..runs.config import from_assignments
 from ..runs.opening import location_option
@@ -22,9 +22,7 @@ def checked(names: Iterable[str], known: Iterable[str], what: str) -> list[str]:
     requested, modalities = list(names), list(known)
     for name in requested:
         if name not in modalities:
-            raise MmgenError(
-                f"{what}: there is no modality {name!r}; there are {listed(modalities)}{nearest(name, modalities)}."
-            )
+            raise MmgenError(f"{what}: there is no modality {name!r}; there are {alternatives(name, modalities)}")
     return requested
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, alternatives
 from ..registry import CORE, KINDS, entries, singular
 
 LICENCES = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause"}
@@ -80,11 +80,9 @@ def command(name: str, kind: str, output: Path, licence: str, author: str | None
     """
     kinds = {singular(each): each for each in KINDS_OF_PLUGIN}
     if kind not in kinds:
-        raise MmgenError(f"--kind: there is no kind {kind!r}; there are {listed(kinds)}{nearest(kind, kinds)}.")
+        raise MmgenError(f"--kind: there is no kind {kind!r}; there are {alternatives(kind, kinds)}")
     if licence not in LICENCES:
-        raise MmgenError(
-            f"--license: there is no text of {licence!r}; there are {listed(LICENCES)}{nearest(licence, LICENCES)}."
-        )
+        raise MmgenError(f"--license: there is no text of {licence!r}; there are {alternatives(licence, LICENCES)}")
     _check_name(name, kinds[kind])
     made = _files(name, kind, kinds[kind], licence, author or f"The authors of mmgen-plugin-{name}")
     folder = output / f"mmgen-plugin-{name}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, alternatives
 from ..files import write_text
 from ..models import ModelConfig
 from ..registry import CORE, KINDS, entries, load_entry
@@ -59,5 +59,5 @@ def command(name: str | None, output: Path | None) -> None:
         console().print("\n".join(sorted(known)), highlight=False)
         return
     if name not in known:
-        raise MmgenError(f"There is no schema {name!r}; there are {listed(sorted(known))}{nearest(name, known)}.")
+        raise MmgenError(f"There is no schema {name!r}; there are {alternatives(name, sorted(known))}")
     show_json(known[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, alternatives
 from ..options import validated, without_idle
 from ..registry import load, name_of
 from .modality import Modality
@@ -36,9 +36,7 @@ def change_modalities(
         if not fields and not common and kind is None:
             continue
         if kind is None and name not in declared:
-            raise MmgenError(
-                f"{where}: there is no such modality; there are {listed(declared)}{nearest(name, declared)}."
-            )
+            raise MmgenError(f"{where}: there is no such modality; there are {alternatives(name, declared)}")
         cls = type(declared[name]) if kind is None else load("modalities", kind)
         same = name in declared and type(declared[name]) is cls
         before = declared[name].model_dump(exclude_unset=True) if same else {}

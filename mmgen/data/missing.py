@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ..errors import DataError, listed, nearest
+from ..errors import DataError, alternatives
 from .dataset import DatasetConfig, Splits
 from .table import Table
 
@@ -57,7 +57,7 @@ def _rates(rate: float | Mapping[str, float], names: list[str]) -> np.ndarray:
     for name in rate:
         if name not in names:
             raise DataError(
-                f"dataset.missing_rate: there is no modality {name!r}; there are {listed(names)}{nearest(name, names)}."
+                f"dataset.missing_rate: there is no modality {name!r}; there are {alternatives(name, names)}"
             )
     return np.array([rate.get(name, 0.0) for name in names])
 
@@ -70,7 +70,7 @@ def _factors(splits: Splits, table: Table, label: str | None, highest: float) ->
     if label not in single:
         raise DataError(
             f"dataset.missing_by: there is no label {label!r} of one class per row; there are "
-            f"{listed(single)}{nearest(label, single)}."
+            f"{alternatives(label, single)}"
         )
     if highest > 0.5:
         raise DataError(

@@ -17,7 +17,7 @@ from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, alternatives, listed
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
@@ -492,7 +492,7 @@ class MultimodalVAE(Model):
     def _index(self, name: str) -> int:
         names = list(self.modalities)
         if name not in names:
-            raise MmgenError(f"There is no modality {name!r}; there are {listed(names)}{nearest(name, names)}.")
+            raise MmgenError(f"There is no modality {name!r}; there are {alternatives(name, names)}")
         return names.index(name)
 
     def _transforms(self) -> list[Transform]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..errors import MmgenError, PluginError, listed, nearest
+from ..errors import MmgenError, PluginError, alternatives
 from ..options import condition_in_words, type_in_words
 from ..yaml_files import read_mapping
 from .components import Entry, declared_files, entries, listable, load_entry, recipes, singular, summary
@@ -32,7 +32,7 @@ def list_installed(kind: str | None = None) -> dict[str, list[dict[str, str]]]:
     """
     kinds = (*listable(), RECIPES)
     if kind is not None and kind not in kinds:
-        raise MmgenError(f"There is no kind {kind!r}; there are {listed(kinds)}{nearest(kind, kinds)}.")
+        raise MmgenError(f"There is no kind {kind!r}; there are {alternatives(kind, kinds)}")
     chosen = kinds if kind is None else (kind,)
     return {kind: _recipe_items() if kind == RECIPES else _component_items(kind) for kind in chosen}
 
@@ -94,7 +94,7 @@ def find_described(name: str) -> Entry | str:
         return short
     if not components:
         names = sorted({entry.name for kind in listable() for entry in entries(kind)} | set(recipes()))
-        raise MmgenError(f"There is nothing called {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
+        raise MmgenError(f"There is nothing called {name!r}; installed are: {alternatives(short, names)}")
     if len(components) > 1:
         kinds = [entry.kind for entry in components]
         choices = [

@@ -23,7 +23,7 @@ from importlib.metadata import EntryPoint, distribution, distributions
 from pathlib import Path
 from typing import Any
 
-from ..errors import PluginError, listed, nearest
+from ..errors import PluginError, alternatives
 from .known import KNOWN, not_installed
 
 CORE = "mmgen-core"
@@ -122,7 +122,7 @@ def find(kind: str, name: str) -> Entry:
         if (kind, short) in KNOWN:
             raise not_installed(f"The {one} {short!r} is part of", KNOWN[kind, short])
         names = sorted({entry.name for entry in (*installed, *local)})
-        raise PluginError(f"There is no {one} {name!r}; installed are: {listed(names)}{nearest(short, names)}.")
+        raise PluginError(f"There is no {one} {name!r}; installed are: {alternatives(short, names)}")
     if len(hits) > 1:
         owners = " and ".join(entry.distribution for entry in hits)
         raise PluginError(

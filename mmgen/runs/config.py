@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..data import Data, Dataset, make_dataset, open_dataset
 from ..data.describing import ALL, change_modalities
-from ..errors import MmgenError, PluginError, listed, nearest
+from ..errors import MmgenError, PluginError, alternatives
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated, without_idle
 from ..registry import find, is_local, load, recipes
@@ -115,7 +115,7 @@ def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:
     """A recipe by name, with everything that it extends filled in."""
     known = recipes() if known is None else known
     if name not in known:
-        raise MmgenError(f"There is no recipe {name!r}; installed are: {listed(known)}{nearest(name, known)}.")
+        raise MmgenError(f"There is no recipe {name!r}; installed are: {alternatives(name, known)}")
     content = read_mapping(known[name])
     parent = content.get("extends")
     if parent is not None:

@@ -90,6 +90,6 @@ def _owner(name: str, owners: Mapping[str, Any]) -> str:
         raise MmgenError(f"{name}: the {' and the '.join(having)} have such an option; say which: {ways}.")
     known = sorted({*SECTIONS, *COMPONENTS, *(field for config in owners.values() for field in config.model_fields)})
     raise MmgenError(
-        f"{name}: there is no such setting of the {listed(owners)}{nearest(name, known)}; mmgen info NAME shows those "
-        "of an objective or a dataset."
+        f"{name}: there is no such setting of the {listed(owners)}, and mmgen info NAME shows those of an objective or "
+        f"a dataset{nearest(name, known) or '.'}"
     )

@@ -19,7 +19,7 @@ def raises_sentence(match: str, error: type[MmgenError] = MmgenError, *, naming:
         naming: What the sentence must name, such as the path of a damaged folder.
 
     Raises:
-        AssertionError: There is no error, its text is another one or has several lines, or does not end in a full stop.
+        AssertionError: There is no error, its text is another one or has several lines, or does not end in one mark.
             An error of another class is passed on.
 
     Example:
@@ -37,4 +37,4 @@ def raises_sentence(match: str, error: type[MmgenError] = MmgenError, *, naming:
     assert re.search(match, text), f"{match!r} is not found in {text!r}"
     assert str(naming) in text, f"{str(naming)!r} is not named in {text!r}"
     assert "\n" not in text, f"this is more than one line: {text!r}"
-    assert "Traceback" not in text and text.endswith("."), f"this is no sentence: {text!r}"
+    assert "Traceback" not in text and re.search(r"[^.?][.?]$", text), f"this is no sentence: {text!r}"

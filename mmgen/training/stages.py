@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, alternatives, listed
 from ..models import MultimodalVAE
 from ..options import validated
 from ..runs.training_config import Stage
@@ -45,7 +45,7 @@ class Stages:
                     known = self.parts()
                     raise MmgenError(
                         f"{where}.train: the model has no part {part!r} that could learn; it has "
-                        f"{listed(known)}{nearest(part, known)}."
+                        f"{alternatives(part, known)}"
                     )
 
     def parts(self) -> list[str]:

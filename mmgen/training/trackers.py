@@ -11,7 +11,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
 
-from ..errors import MmgenError, listed, nearest
+from ..errors import MmgenError, alternatives
 
 ALL = "all"  # every one that is installed
 DISTRIBUTIONS = {"comet_ml": "comet-ml", "aim": "'aim<4'"}  # where pip calls it otherwise
@@ -37,8 +37,8 @@ def usable_trackers(requested: str | None, folder: Path | None) -> list[str]:
             raise MmgenError(f"{where} no tracker is installed that could be used; pip install tensorboard, for one.")
         return usable
     if requested not in known:
-        there = f"there are {listed([*known, ALL])}{nearest(requested, known)}"
-        raise MmgenError(f"training.log_with: there is no tracker {requested!r}; {there}.")
+        there = f"there are {alternatives(requested, [*known, ALL])}"
+        raise MmgenError(f"training.log_with: there is no tracker {requested!r}; {there}")
     if requested not in installed and LOGGER_TYPE_TO_CLASS[requested].__module__.startswith("accelerate."):
         pip = f"pip install {DISTRIBUTIONS.get(requested, requested)}"
         raise MmgenError(f"{where} {requested} is not installed; {pip}, or leave out training.log_with.")

@@ -36,6 +36,15 @@ CASES = {
         replaced("--set", "training.epoch=3"),
         r"training\.epoch: there is no such option.*did you mean 'epochs'",
     ),
+    "unknown key in a list": (
+        replaced("--set", "training.stages=[{epoch: 3},{}]"),
+        r"training\.stages\.0\.epoch: there is no such option; there are epochs, learning_rate, objective, train; "
+        r"did you mean 'epochs'\?$",
+    ),
+    "unknown key in a mapping": (
+        replaced("--set", "dataset.modalities.genes={colums: g0, kind: vector}"),
+        r"colums: there is no such option; .*did you mean 'columns'\?$",
+    ),
     "unknown section": (
         replaced("--set", "trainig.epochs=3"),
         r"--set\.trainig: there is no such option.*did you mean 'training'",

@@ -31,6 +31,8 @@ from mmgen.registry.hooks import Hooks
 from mmgen.runs import Stage, TrainingConfig
 from mmgen.runs.config import Recipe, RunConfig, normal_form
 from mmgen.testing import toy_data
+from mmgen_plugin_papers import Paper
+from mmgen_plugin_papers.answer_checks import check_metrics
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -156,6 +158,8 @@ class Page:
             assert len(mmgen.load_dataset("table", config=name).train) > 0
         elif "jobs" in content:
             assert all(step.keys() & {"run", "uses"} for job in content["jobs"].values() for step in job["steps"])
+        elif "tables" in content:
+            check_metrics(validated(Paper, content, "paper").tables)
         elif "scale" in content:
             validated(Recipe, content, "recipe")
         else:

@@ -309,6 +309,8 @@ def test_rows_latents_and_labels_are_those_that_were_asked_for():
         ("There is no file a.csv.", {"naming": "a.csv"}, None),
         ("There is no file a.csv.", {"naming": "b.csv"}, "'b.csv' is not named"),
         ("There is no file a.csv", {}, "this is no sentence"),
+        ("There is no file a.csv; did you mean 'b.csv'?", {}, None),
+        ("There is no file a.csv; did you mean 'b.csv'?.", {}, "this is no sentence"),
         ("There is no file\na.csv.", {}, "more than one line"),
         ("There is a file a.csv.", {}, "is not found in"),
         (None, {}, "there was no DataError; it should say 'no file'"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError, listed, nearest
+from ...errors import DataError, alternatives
 from .missing_words import MissingWords
 from .numerals import TRUTHS, NumberError, exact, explain_defect, parse_number
 
@@ -111,8 +111,7 @@ class Source(ABC):
             return name
         unit = self.kind.removesuffix("s")
         raise DataError(
-            f"{where}: {self.title} has no {unit} {name!r}; its {self.kind} are "
-            f"{listed(self.names)}{nearest(name, self.names)}."
+            f"{where}: {self.title} has no {unit} {name!r}; its {self.kind} are {alternatives(name, self.names)}"
         )
 
     def match_names(self, patterns: Sequence[str], where: str, reserved: Collection[str]) -> tuple[str, ...]:
@@ -130,7 +129,7 @@ class Source(ABC):
             if not hits:
                 raise DataError(
                     f"{where}: no {self.kind.removesuffix('s')} of {self.title} matches {pattern!r}; "
-                    f"its {self.kind} are {listed(self.names)}{nearest(pattern, self.names)}."
+                    f"its {self.kind} are {alternatives(pattern, self.names)}"
                 )
             matches.extend(hits)
         return tuple(matches)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import DataError, listed, nearest
+from ...errors import DataError, alternatives
 from ...yaml_files import read_mapping
 from .formats import CONVERSIONS, FILE_ENDINGS
 
@@ -31,8 +31,7 @@ def read_description(file: Path, known: list[str]) -> dict[str, Any]:
     for key in content:
         if key not in allowed:
             raise DataError(
-                f"dataset.config: {file} has the key {str(key)!r}; there are "
-                f"{listed(allowed)}{nearest(str(key), allowed)}."
+                f"dataset.config: {file} has the key {str(key)!r}; there are {alternatives(str(key), allowed)}"
             )
     return content
 

@@ -11,7 +11,7 @@ from unittest import SkipTest
 import numpy as np
 import torch
 
-from ...errors import MmgenError, listed, nearest
+from ...errors import MmgenError, alternatives
 from ...options import validated
 from ...registry import load, singular
 
@@ -57,8 +57,7 @@ class Contract:
         for name, reason in cls.skip.items():
             if name not in checks:
                 raise MmgenError(
-                    f"{cls.__name__}.skip: there is no check {name!r}; there are "
-                    f"{listed(checks)}{nearest(name, checks)}."
+                    f"{cls.__name__}.skip: there is no check {name!r}; there are {alternatives(name, checks)}"
                 )
             if not isinstance(reason, str) or not reason.strip():
                 raise MmgenError(f"{cls.__name__}.skip: {name!r} is left out without a reason; say in a sentence why.")

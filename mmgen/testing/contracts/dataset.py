@@ -150,7 +150,7 @@ class DatasetContract(Contract):
         """What a run knows decides: its order of columns, categories and classes, and which row was on which side."""
         kind = type(self.dataset)
         if not kind.reads_by_schema:
-            does_not_apply("its modalities are known without reading; what a run opens is compared with them")
+            does_not_apply("modalities() gives them; what a run opens is compared with them")
         first = self.splits
         modalities = {name: _turned(modality) for name, modality in first.modalities.items()}
         labels = {label: classes[::-1] for label, classes in first.labels.items()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmgen.errors import MmgenError, listed, nearest
+from mmgen.errors import MmgenError, alternatives
 from mmgen.files import write_text
 from mmgen.models import ModelConfig
 from mmgen.options import merge, validated
@@ -186,9 +186,7 @@ def _assignments_by_objective(
         elif called in of_one:
             of_one[called].append(text[len(called) + 1 :])
         else:
-            raise MmgenError(
-                f"--set {text!r}: {called!r} is not among the objectives {listed(of_one)}{nearest(called, of_one)}."
-            )
+            raise MmgenError(f"--set {text!r}: {called!r} is not among the objectives {alternatives(called, of_one)}")
     return shared, of_one
 
 

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 from mmgen.lazy import lazily
 
 __all__ = [
+    "Answer",
+    "Column",
     "Estimate",
+    "Experiment",
+    "Method",
     "Paper",
+    "PaperTable",
     "Reproduction",
     "ReproductionRequest",
     "dry_run",
@@ -29,7 +34,9 @@ __getattr__, __dir__ = lazily(
         ".costs": ("listing",),
         ".estimate": ("Estimate",),
         ".answers": ("reproduced_numbers",),
+        ".experiments": ("Experiment", "Method"),
         ".paper": ("Paper", "papers", "read_paper"),
+        ".paper_tables": ("Answer", "Column", "PaperTable"),
         ".request": ("ReproductionRequest",),
         ".reproduction": ("Reproduction", "dry_run", "reproduce", "run_reproduction"),
     },
@@ -39,6 +46,8 @@ if TYPE_CHECKING:
     from .answers import reproduced_numbers
     from .costs import listing
     from .estimate import Estimate
+    from .experiments import Experiment, Method
     from .paper import Paper, papers, read_paper
+    from .paper_tables import Answer, Column, PaperTable
     from .reproduction import Reproduction, dry_run, reproduce, run_reproduction
     from .request import ReproductionRequest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,7 @@ COLUMNS = [
     "note",
 ]
 MEASURE = ("metric", "measure", "given", "target", "label")  # which number of ours it is
+MOST_NEAREST = 4  # of the names that there are, where the one that was looked for is not
 NOT_A_NUMBER = float("nan")
 
 
@@ -190,7 +192,25 @@ def _missing_reason(column: Column, values: pd.Series[float], results: pd.DataFr
     """Why there is no number; '' where there is one."""
     if len(values) or column.mean_of:
         return ""
-    return "none of its runs is finished" if results is None or results.empty else "its runs do not give it"
+    if results is None or results.empty:
+        return "none of its runs is finished"
+    return "; ".join(dict.fromkeys(_looked_for(answer, results) for answer in column.answers))
+
+
+def _looked_for(answer: Answer, results: pd.DataFrame) -> str:
+    """What the runs do not have, and what they have that is nearest to it."""
+    rows = results[results.metric == answer.metric]
+    if rows.empty:
+        return f"its runs have no numbers of the metric {answer.metric!r}"
+    names = [name for name in MEASURE[1:] if getattr(answer, name) is not None]
+    words = ", ".join(f"{name} {getattr(answer, name)!r}" for name in names if getattr(answer, name))
+    for name in names:
+        there = sorted(set(rows[name]))
+        rows = rows[rows[name] == getattr(answer, name)]
+        if rows.empty:
+            break
+    near = difflib.get_close_matches(getattr(answer, name), there, n=MOST_NEAREST, cutoff=0)
+    return f"its runs have no {answer.metric} of {words}; {name} there is {', '.join(map(repr, near))}"
 
 
 def _mean_beside_printed(values: pd.Series[float], printed: Printed | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmgen.errors import MmgenError, listed, nearest
+from mmgen.errors import MmgenError, alternatives, listed
 from mmgen.runs import find_recipe
 from mmgen_plugin_compare.grid import Grid, expand
 from mmgen_plugin_compare.member import Member
@@ -162,8 +162,8 @@ def _addressed(paper: Paper, assignments: Iterable[str]) -> list[tuple[str, str]
         who, colon, _ = text.partition("=")[0].rpartition(":")
         if colon and who not in known:
             raise MmgenError(
-                f"--set {text!r}: {who!r} is no experiment, dataset or method of the paper "
-                f"({listed(sorted(known))}){nearest(who, known)}."
+                f"--set {text!r}: {who!r} is no experiment, dataset or method of the paper; there are "
+                f"{alternatives(who, sorted(known))}"
             )
         pairs.append((who, text[len(who) + len(colon) :]))
     return pairs

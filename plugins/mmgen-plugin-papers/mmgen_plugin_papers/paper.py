@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mmgen.errors import MmgenError, listed, nearest
+from mmgen.errors import MmgenError, alternatives
 from mmgen.options import validated
 from mmgen.registry import declared_files, entries
 from mmgen.yaml_files import read_mapping
@@ -77,7 +77,7 @@ class Paper(Description):
             if table.id == name:
                 return table
         ids = [table.id for table in self.tables]
-        raise MmgenError(f"The paper has no {name!r} with results; it has {listed(ids)}{nearest(name, ids)}.")
+        raise MmgenError(f"The paper has no {name!r} with results; it has {alternatives(name, ids)}")
 
     def rows(self, table: PaperTable) -> tuple[str, ...]:
         """The methods that a table shows."""
@@ -105,8 +105,8 @@ def read_paper(name: str) -> Paper:
     """
     known = papers()
     if name not in known:
-        where = "" if known else " (pip install mmgen-plugin-papers)"
-        raise MmgenError(f"There is no paper {name!r}; installed are: {listed(known)}{where}{nearest(name, known)}.")
+        there = alternatives(name, known) if known else "none (pip install mmgen-plugin-papers)."
+        raise MmgenError(f"There is no paper {name!r}; installed are: {there}")
     return validated(Paper, read_mapping(known[name]), f"paper {name}")
 
 

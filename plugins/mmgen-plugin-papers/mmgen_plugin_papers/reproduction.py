@@ -21,6 +21,7 @@ from mmgen_plugin_compare.runner import check_configurations, check_output, clai
 from mmgen_plugin_compare.summary import describe_data
 from mmgen_plugin_report.descriptions import KINDS
 
+from .answer_checks import check_metrics, check_names
 from .answers import COLUMNS, ExperimentResults, reproduced_numbers
 from .estimate import Estimate, estimates
 from .experiment_grids import ExperimentGrid, experiment_grids
@@ -127,7 +128,10 @@ def run_reproduction(request: ReproductionRequest, console: Console | None = Non
     experiments = experiment_grids(request, folder)
     grids = {experiment: experiment.with_earlier_runs() for experiment in experiments}
     pending = [member for one in experiments for member in one.members if not is_finished(member, one.metrics)]
+    check_metrics(request.tables_with_runs)
     check_configurations(pending)
+    for one in experiments if pending else ():
+        check_names(one, request)
     with (
         request.execution.started(folder / "jobs", needed=bool(pending)) as launcher,
         claim_folder(folder, "reproduce"),
@@ -177,7 +181,10 @@ def dry_run(
 def iterate_estimates(request: ReproductionRequest) -> Iterator[Estimate]:
     """Estimates, one after the other as they are made; variants of one experiment are timed once."""
     timed: dict[str, dict[str, Estimate]] = {}
-    for one in experiment_grids(request, Path("runs")):
+    experiments = experiment_grids(request, Path("runs"))
+    check_metrics(request.tables_with_runs)
+    for one in experiments:
+        check_names(one, request)
         known = timed.setdefault(one.experiment, {})
         published_rows = request.paper.experiments[one.experiment].at(request.scale).rows
         for estimate in estimates(one, published_rows, known):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmgen.errors import MmgenError, listed, nearest
+from mmgen.errors import MmgenError, alternatives
 from mmgen_plugin_compare import Execution
 
 from .experiments import SCALES, ExperimentScale, Scale
@@ -60,9 +60,7 @@ class ReproductionRequest:
             MmgenError: A paper, table or scale that there is not, or no seed.
         """
         if scale not in SCALES:
-            raise MmgenError(
-                f"--scale: there is no scale {scale!r}; there are {listed(SCALES)}{nearest(scale, SCALES)}."
-            )
+            raise MmgenError(f"--scale: there is no scale {scale!r}; there are {alternatives(scale, SCALES)}")
         if seeds is not None and not seeds:
             raise MmgenError("--seeds: say at least one value, such as --seeds 0.")
         paper = read_paper(name)

@@ -51,6 +51,16 @@ def put(*path_and_value):
         (put("tables", 2, "columns", 2, "mean_of", ["mean"]), "which is not a column before it"),
         (put("experiments", "whole", "methods", "older", {"name": "Older"}), "Older needs an objective, or a reason"),
         (put("tables", 0, "columns", 0, "better", "up"), "better: 'up' is not right"),
+        (
+            put("tables", 0, "columns", 0, "answers", 0, "mesure", "x"),
+            "tables.0.columns.0.answers.0.mesure: there is no such option; there are given, label, measure, metric, "
+            "plus, target, times; did you mean 'measure'?",
+        ),
+        (
+            put("experiments", "whole", "methods", "older", "objectiv", "elbo"),
+            "experiments.whole.methods.older.objectiv: there is no such option; there are desk, name, note, objective,",
+        ),
+        (put("tables", {"table-1": "x" * 500}), "…"),
     ],
 )
 def test_a_file_that_does_not_describe_a_paper_is_refused(home, change, sentence):
@@ -59,6 +69,7 @@ def test_a_file_that_does_not_describe_a_paper_is_refused(home, change, sentence
         read_paper("toy")
     assert sentence in str(error.value)
     assert str(error.value).startswith("paper toy")
+    assert len(str(error.value)) < 250, "one sentence, without a dump of the table"
 
 
 def test_a_paper_is_frozen(home):

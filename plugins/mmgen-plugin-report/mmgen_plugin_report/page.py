@@ -1,4 +1,8 @@
-"""The page: everything about some runs in one HTML file that needs no network, and that only depends on the runs."""
+"""The page: everything about some runs in one HTML file that needs no network, and that only depends on the runs.
+
+Its tables and their columns are in ``page/page.html``; what these show of a run or a group is an attribute of
+:class:`~mmgen_plugin_report.runs.ReportedRun` or :class:`~mmgen_plugin_report.runs.Group` in ``runs.py``.
+"""
 
 from __future__ import annotations
 

@@ -75,6 +75,20 @@ def test_what_a_page_says_of_one_run(pages, example_runs):
     assert str(example_runs.folder) not in pages["one"].read_text(), "no folder of this machine"
 
 
+def test_the_table_of_runs_has_a_row_for_each(pages):
+    table = re.search(r'<table class="runs">(.*?)</table>', pages["grid"].read_text(), re.DOTALL)[1]
+    rows = [
+        [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    ]
+    assert rows == [
+        ["Run", "Setting", "β", "Latent dimension", "Seed", "Training"],
+        ["b0.1-s0", "elbo, β 0.1", "0.1", "3", "0", "finished, 2 epochs"],
+        ["b1-s0", "elbo, β 1", "1", "3", "0", "finished, 2 epochs"],
+        ["b1-s1", "elbo, β 1", "1", "3", "1", "finished, 2 epochs"],
+    ]
+
+
 def test_accessible_structure(pages):
     for path in pages.values():
         reader = Reader(path)

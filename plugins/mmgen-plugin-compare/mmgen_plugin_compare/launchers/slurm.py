@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from mmgen.errors import MmgenError, listed, nearest
+from mmgen.errors import MmgenError, alternatives
 
 from ..worker import Job, work
 from .launcher import Launcher, LauncherConfig
@@ -122,7 +122,6 @@ def _parameters(config: SlurmConfig, known: Sequence[str]) -> dict[str, Any]:
     for name in config.parameters:
         if name not in others:
             raise MmgenError(
-                f"launcher.parameters.{name}: there is no such option; there are {listed(others)}"
-                f"{nearest(name, others)}."
+                f"launcher.parameters.{name}: there is no such option; there are {alternatives(name, others)}"
             )
     return {**options, **config.parameters}
