@@ -64,8 +64,12 @@ class Chosen:
         return validated(ModelConfig, {**defaults, **given}, "model")
 
 
-def named(kind: str, component: Component | None, default: str | type) -> tuple[str, dict[str, Any]]:
-    """The name of a component and its options; without a name the default one is meant."""
+def named(kind: str, component: Any, default: str | type) -> tuple[str, dict[str, Any]]:
+    """The name of a component and its options; without a name the default one is meant.
+
+    Raises:
+        MmgenError: What is no :data:`Component`.
+    """
     options = dict(component) if isinstance(component, Mapping) else {"name": component}
     return name_of(kind, options.pop("name", None) or default), options
 
@@ -94,7 +98,7 @@ def make_objective(
     return chosen
 
 
-def _choose(objective: Choice, part: str, requested: Component | None) -> Choice | None:
+def _choose(objective: Choice, part: str, requested: Any) -> Choice | None:
     """The aggregator or prior of an objective: the requested one, else its own, with the options that it wants."""
     default = getattr(objective.component, part)
     if default is None:
