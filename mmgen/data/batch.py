@@ -23,6 +23,10 @@ class Batch:
         labels: Name of the label to codes ``[B]``, −1 where unknown (or ``[B, L]`` of 0, 1 and −1 for multi-label
             ones).
         rows: Row numbers in the source, ``[B]``.
+        covariates: Name of the covariate (site, age) to codes ``[B]``, −1 where unknown, or to numbers, NaN where
+            unknown.
+        observed: Name of the modality to ``Bool[B, *shape]``: which cells of its values are there in rows that have it.
+            A modality that is not named has every cell.
         prepared: Whether the data are in the units that the networks work in; models do this themselves.
         known: What is known of ``available`` since before it was moved; see :attr:`presence`.
 
@@ -40,6 +44,8 @@ class Batch:
     available: Bool[Tensor, "B M"]
     labels: Mapping[str, Tensor] = field(default_factory=dict)
     rows: Int[Tensor, " B"] | None = None
+    covariates: Mapping[str, Tensor] = field(default_factory=dict)
+    observed: Mapping[str, Tensor] = field(default_factory=dict)
     prepared: bool = False
     known: Presence | None = field(default=None, repr=False, compare=False)
 
@@ -53,6 +59,8 @@ class Batch:
             take(self.available, rows),
             {name: take(values, rows) for name, values in self.labels.items()},
             None if self.rows is None else take(self.rows, rows),
+            {name: take(values, rows) for name, values in self.covariates.items()},
+            {name: take(cells, rows) for name, cells in self.observed.items()},
             self.prepared,
         )
 
@@ -79,6 +87,8 @@ class Batch:
             known=self.presence.beside(available) if moved else self.known,
             labels={name: values.to(device, non_blocking=True) for name, values in self.labels.items()},
             rows=None if self.rows is None else self.rows.to(device, non_blocking=True),
+            covariates={name: values.to(device, non_blocking=True) for name, values in self.covariates.items()},
+            observed={name: cells.to(device, non_blocking=True) for name, cells in self.observed.items()},
         )
 
     def restrict(self, available: Bool[Tensor, "B M"]) -> Batch:

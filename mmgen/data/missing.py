@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def withhold(splits: Splits, config: DatasetConfig) -> tuple[dict[str, Table], s
         rescued = np.where(observed, priority, -1).argmax(1)  # what stays where nothing would
         empty = observed.any(1) & ~retained.any(1)
         retained[empty, rescued[empty]] = True
-        tables[side] = Table(table.data, torch.from_numpy(retained), table.labels, table.rows, table.groups)
+        tables[side] = replace(table, available=torch.from_numpy(retained), identity=None)
         before, after = before + int(observed.sum()), after + int(retained.sum())
     by = f", by {config.missing_by}" if config.missing_by else ""
     return tables, f"{(before - after) / max(before, 1):.1%} of the values of training and validation rows withheld{by}"

@@ -34,6 +34,8 @@ class Table:
     rows: Int[Tensor, " N"] | None = None
     groups: Int[Tensor, " N"] | None = None
     identity: Identity | None = None
+    covariates: Mapping[str, Tensor] = field(default_factory=dict)
+    observed: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -45,6 +47,8 @@ class Table:
         rows: Tensor | None = None,
         groups: Tensor | None = None,
         identity: Identity | None = None,
+        covariates: Mapping[str, Tensor] | None = None,
+        observed: Mapping[str, Tensor] | None = None,
     ) -> Table:
         """A table from tensors; everything is available, and rows are numbered from 0, unless said otherwise.
 
@@ -55,9 +59,11 @@ class Table:
             rows: Row numbers in the source, ``[N]``.
             groups: Rows with the same number belong together, ``[N]``; every row is its own group by default.
             identity: By what rows are recognised in another file.
+            covariates: Name of each covariate to codes ``[N]``, −1 where unknown, or to numbers, NaN where unknown.
+            observed: Name of each modality with empty cells to ``Bool[N, *shape]``: which of them are there.
 
         Raises:
-            ValueError: Modalities or labels with different numbers of rows.
+            ValueError: Modalities, labels, covariates or masks with different numbers of rows.
 
         >>> import torch
         >>> from mmgen import Table
@@ -70,12 +76,14 @@ class Table:
         tensor([1, 3, 4])
         """
         count = len(next(iter(data.values())))
-        for name, values in (*data.items(), *(labels or {}).items()):
+        for name, values in (item for each in (data, labels, covariates, observed) for item in (each or {}).items()):
             if len(values) != count:
                 raise ValueError(f"{name!r} has {len(values)} rows, and the first modality has {count}")
         available = torch.ones(count, len(data), dtype=torch.bool) if available is None else available
         rows = torch.arange(count) if rows is None else rows
-        return cls(dict(data), available, dict(labels or {}), rows, rows if groups is None else groups, identity)
+        groups = rows if groups is None else groups
+        more = dict(covariates or {}), dict(observed or {})
+        return cls(dict(data), available, dict(labels or {}), rows, groups, identity, *more)
 
     def __len__(self) -> int:
         return self.available.shape[0]
@@ -89,6 +97,8 @@ class Table:
             take(self.available, rows),
             {name: take(values, local) for name, values in self.labels.items()},
             None if self.rows is None else take(self.rows, local),
+            {name: take(values, local) for name, values in self.covariates.items()},
+            {name: take(cells, local) for name, cells in self.observed.items()},
         )
         return batch if device == self.available.device else batch.to(device)
 
@@ -101,6 +111,8 @@ class Table:
             None if self.rows is None else self.rows[index],
             None if self.groups is None else self.groups[index],
             None if self.identity is None else self.identity.select(index),
+            {name: values[index] for name, values in self.covariates.items()},
+            {name: cells[index] for name, cells in self.observed.items()},
         )
 
     def batches(self, size: int) -> Iterator[Batch]:
@@ -117,6 +129,8 @@ class Table:
             None if self.rows is None else self.rows.to(device),
             self.groups,
             self.identity,
+            {name: values.to(device) for name, values in self.covariates.items()},
+            {name: cells.to(device) for name, cells in self.observed.items()},
         )
 
     @property
@@ -135,6 +149,8 @@ class Table:
             torch.cat([t.rows for t in tables if t.rows is not None]),
             torch.cat([t.groups for t in tables if t.groups is not None]),
             Identity.concatenate([t.identity for t in tables]),
+            {name: torch.cat([t.covariates[name] for t in tables]) for name in tables[0].covariates},
+            {name: torch.cat([t.observed[name] for t in tables]) for name in tables[0].observed},
         )
 
     def save(self, path: Path) -> None:
@@ -145,6 +161,8 @@ class Table:
                 tensors[f"index/{name}"] = values.index.contiguous()
             tensors[f"data/{name}"] = (values.values if isinstance(values, Indexed) else values).contiguous()
         tensors |= {f"labels/{name}": values.contiguous() for name, values in self.labels.items()}
+        tensors |= {f"covariates/{name}": values.contiguous() for name, values in self.covariates.items()}
+        tensors |= {f"observed/{name}": cells.contiguous() for name, cells in self.observed.items()}
         tensors["available"] = self.available.contiguous()
         if self.rows is not None:
             tensors["rows"] = self.rows.clone()
@@ -152,7 +170,8 @@ class Table:
             tensors["groups"] = self.groups.clone()
         if self.identity is not None:
             tensors |= identity_tensors(self.identity)
-        order = json.dumps({"modalities": list(self.data), "labels": list(self.labels)})
+        names = {"modalities": list(self.data), "labels": list(self.labels), "covariates": list(self.covariates)}
+        order = json.dumps(names)
         save_file(
             tensors, path, metadata={"order": order}
         )  # one key: the order of several would change from time to time
@@ -174,4 +193,10 @@ class Table:
                 file.get_tensor("rows") if "rows" in keys else None,
                 file.get_tensor("groups") if "groups" in keys else None,
                 read_identity({key: file.get_tensor(key) for key in keys if key.startswith("identity/")}),
+                {name: file.get_tensor(f"covariates/{name}") for name in order["covariates"]},
+                {
+                    name: file.get_tensor(f"observed/{name}")
+                    for name in order["modalities"]
+                    if f"observed/{name}" in keys
+                },
             )

@@ -59,9 +59,14 @@ class Likelihood(nn.Module, ABC):
         """The variance, ``[..., *shape]``; of numbers only."""
         raise NotImplementedError(f"{type(self).__name__} has no variance")
 
-    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
-        """log p(x | parameters), summed over the values of an item."""
-        return self._total(self.pointwise(parameters, x))
+    def log_prob(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """log p(x | parameters), summed over the values of an item; where ``observed`` ``Bool[..., *shape]`` is given,
+        over those that are. Nothing looks at what the others hold, and no gradient comes from them.
+        """
+        if observed is None:
+            return self._total(self.pointwise(parameters, x))
+        x = torch.where(observed, x, torch.zeros_like(x))
+        return self._total(torch.where(observed, self.pointwise(parameters, x), 0.0))
 
     def _total(self, values: Tensor) -> Tensor:
         return values.flatten(start_dim=-len(self.shape)).sum(-1)
@@ -109,10 +114,10 @@ class Normal(_LocationScale):
             - 0.5 * ((x - self.mean(parameters)) * torch.exp(-log_scale)).square()
         )
 
-    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """The sum; with one scale for all values it is taken before anything else, which halves the time."""
-        if self.kind != "fixed":
-            return super().log_prob(parameters, x)
+        if self.kind != "fixed" or observed is not None:
+            return super().log_prob(parameters, x, observed)
         squares = self._total((x - self.mean(parameters)).square())
         return -0.5 * torch.exp(-2 * self.log_scale) * squares - math.prod(self.shape) * (
             0.5 * math.log(2 * math.pi) + self.log_scale
@@ -138,8 +143,10 @@ class SquaredError(Likelihood):
         """−(x − μ)² − ½ log π."""
         return -(x - self.mean(parameters)).square() - 0.5 * math.log(math.pi)
 
-    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """The sum of the squares, then the constant."""
+        if observed is not None:
+            return super().log_prob(parameters, x, observed)
         return -self._total((x - self.mean(parameters)).square()) - 0.5 * math.log(math.pi) * math.prod(self.shape)
 
     def mean(self, parameters: Tensor) -> Tensor:
@@ -164,10 +171,10 @@ class Laplace(_LocationScale):
         log_scale = self.spread(parameters)
         return -(x - self.mean(parameters)).abs() * torch.exp(-log_scale) - log_scale - math.log(2)
 
-    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+    def log_prob(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """The sum; with one scale for all values it is taken before anything else, which halves the time."""
-        if self.kind != "fixed":
-            return super().log_prob(parameters, x)
+        if self.kind != "fixed" or observed is not None:
+            return super().log_prob(parameters, x, observed)
         distances = self._total((x - self.mean(parameters)).abs())
         return -torch.exp(-self.log_scale) * distances - math.prod(self.shape) * (math.log(2) + self.log_scale)
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mmgen import MmgenError
 from mmgen.distributions import Likelihood
 
 from .machine import Machine, Path
@@ -51,8 +52,14 @@ class ReplicatedSoftmax(Likelihood):
         log_p = F.log_softmax(self._flat(parameters), -1)
         return x * log_p.unflatten(-1, self.shape) - torch.lgamma(x + 1)
 
-    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
-        """log N! + Σ (x log p − log x!)."""
+    def log_prob(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """log N! + Σ (x log p − log x!), of values that are all there: N is their sum.
+
+        Raises:
+            MmgenError: Some are not.
+        """
+        if observed is not None:
+            raise MmgenError("Word counts share their number of words, so no single one can be missing.")
         words = x.flatten(-len(self.shape)).sum(-1)
         return super().log_prob(parameters, x) + torch.lgamma(words + 1)
 
