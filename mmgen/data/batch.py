@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -27,8 +28,13 @@ class Batch:
             unknown.
         observed: Name of the modality to ``Bool[B, *shape]``: which cells of its values are there in rows that have it.
             A modality that is not named has every cell.
+        inputs: What encoders see of a prepared batch instead of ``data``, by modality: where cells are empty, usual
+            values in their places, and the mask beside them where the modality says so.
+        told: The covariates as the numbers ``[B, T]`` that networks take, of a prepared batch; None where there are
+            none.
         prepared: Whether the data are in the units that the networks work in; models do this themselves.
         known: What is known of ``available`` since before it was moved; see :attr:`presence`.
+        memo: What a model has found out about these rows already, so that each encoder runs once.
 
     >>> import torch
     >>> from mmgen.data import Batch
@@ -46,8 +52,11 @@ class Batch:
     rows: Int[Tensor, " B"] | None = None
     covariates: Mapping[str, Tensor] = field(default_factory=dict)
     observed: Mapping[str, Tensor] = field(default_factory=dict)
+    inputs: Mapping[str, Tensor] = field(default_factory=dict)
+    told: Tensor | None = None
     prepared: bool = False
     known: Presence | None = field(default=None, repr=False, compare=False)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.available.shape[0]
@@ -61,6 +70,8 @@ class Batch:
             None if self.rows is None else take(self.rows, rows),
             {name: take(values, rows) for name, values in self.covariates.items()},
             {name: take(cells, rows) for name, cells in self.observed.items()},
+            {name: take(values, rows) for name, values in self.inputs.items()},
+            None if self.told is None else take(self.told, rows),
             self.prepared,
         )
 
@@ -89,15 +100,24 @@ class Batch:
             rows=None if self.rows is None else self.rows.to(device, non_blocking=True),
             covariates={name: values.to(device, non_blocking=True) for name, values in self.covariates.items()},
             observed={name: cells.to(device, non_blocking=True) for name, cells in self.observed.items()},
+            inputs={name: values.to(device, non_blocking=True) for name, values in self.inputs.items()},
+            told=None if self.told is None else self.told.to(device, non_blocking=True),
         )
+
+    def input(self, name: str) -> Tensor:
+        """What an encoder of a modality sees of a prepared batch."""
+        return self.inputs.get(name, self.data[name])
 
     def restrict(self, available: Bool[Tensor, "B M"]) -> Batch:
         """The same rows with only what ``available`` leaves.
 
         What it takes away is set to zero, so that nothing can look at it.
         """
-        data = {}
-        for m, (name, values) in enumerate(self.data.items()):
-            mask = available[:, m].reshape(-1, *[1] * (values.dim() - 1))
-            data[name] = torch.where(mask, values, torch.zeros_like(values))
-        return replace(self, data=data, available=self.available & available)
+        keep = dict(zip(self.data, available.unbind(1), strict=True))
+
+        def kept(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            rows = {name: keep[name].reshape(-1, *[1] * (values.dim() - 1)) for name, values in named.items()}
+            return {name: torch.where(rows[name], values, 0) for name, values in named.items()}
+
+        data, observed, inputs = (kept(named) for named in (self.data, self.observed, self.inputs))
+        return replace(self, data=data, observed=observed, inputs=inputs, available=self.available & available)

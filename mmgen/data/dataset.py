@@ -79,6 +79,7 @@ class Splits:
             :meth:`Dataset.modalities` knows them without.
         notes: Sentences about what was left out, changed or guessed; shown when a training begins, and written into the
             run.
+        covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         new: Rows that a run opens and that were on none of its sides; None where there are none.
     """
 
@@ -91,6 +92,7 @@ class Splits:
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     new: Table | None = None
+    covariates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Dataset(ABC):

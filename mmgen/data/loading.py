@@ -36,6 +36,7 @@ class Data:
         complete: Side to rows as they were before anything was withheld, for the classifiers that judge.
         facts: What the dataset says of itself, as JSON.
         notes: Sentences about what was left out, changed or guessed.
+        covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         new: Where a run opened the data: rows that were on none of its sides. None where there are none.
     """
 
@@ -52,6 +53,7 @@ class Data:
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     new: Table | None = None
+    covariates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def split(self, name: str) -> Table:
         """One split by name; ``all`` is every row, in the order of the source.
@@ -177,6 +179,7 @@ def open_dataset(
         facts=splits.facts,
         notes=splits.notes,
         new=splits.new,
+        covariates=splits.covariates,
     )
 
 

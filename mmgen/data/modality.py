@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ..distributions import Likelihood
@@ -40,6 +41,7 @@ class Modality(Options, ABC):
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns")  # the fields that say what stored values mean
+    takes_missing_cells: ClassVar[bool] = False  # whether single cells of a value may be missing
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
     weight: float = Field(1.0, ge=0, description="Of its log-likelihood, where model.likelihood_weights=official.")
@@ -49,6 +51,18 @@ class Modality(Options, ABC):
     columns: tuple[str, ...] = Field(
         (), description="Names of the values, for tables; made up from the modality's name where there are none."
     )
+    missing: Literal["modality", "cell"] = Field(
+        "modality", description="What an empty cell makes missing: the whole modality in that row, or only itself."
+    )
+
+    @model_validator(mode="after")
+    def _check_missing(self) -> Modality:
+        if self.missing == "cell" and not self.takes_missing_cells:
+            raise ValueError(
+                "missing: cell is for vectors, counts and tags, whose values are judged cell by cell; of this kind an "
+                "empty cell makes the whole modality missing in its row, so leave it out"
+            )
+        return self
 
     @property
     def dimension(self) -> int:
@@ -75,9 +89,9 @@ class Modality(Options, ABC):
     def render(self, value: np.ndarray) -> Rendering:
         """One value ``[*shape]`` in data units, for people."""
 
-    def encoder(self, latent_dim: int) -> Encoder:
-        """A new q(z | x)."""
-        return Encoder(self.trunk(latent_dim), latent_dim, self.spread)
+    def encoder(self, latent_dim: int, told: int = 0) -> Encoder:
+        """A new q(z | x), or q(z | x, c) of covariates c as ``told`` numbers."""
+        return Encoder(self.trunk(latent_dim), latent_dim, self.spread, told)
 
     def tie(self, trunk: nn.Module, decoder: nn.Module) -> None:
         """Let the trunk of an encoder of this modality and its decoder in the same model share weights.
@@ -102,6 +116,14 @@ class Modality(Options, ABC):
         Their mean ``[*shape]``, unless a kind says otherwise.
         """
         return values.double().mean(0).float()
+
+    def usual(self, values: Tensor, observed: Tensor) -> Tensor:
+        """What an encoder sees where a cell is empty, ``[*shape]``, from prepared training values ``[N, *shape]``.
+
+        The mean of the ``observed`` cells, unless a kind says otherwise.
+        """
+        seen = torch.where(observed, values, 0).double().sum(0) / observed.sum(0).clamp(min=1)
+        return seen.to(values.dtype)
 
     def value_names(self, name: str) -> list[str]:
         """Column names for the values of this modality, called ``name``, in a flat table."""

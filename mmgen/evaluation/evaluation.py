@@ -167,15 +167,15 @@ class Evaluation:
         """
         latents = self.latent_samples(given, target)
         index = torch.arange(len(latents)) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
-        more = self.model.takes_more(target)
-        with self.seeded(2_000_003) if more else torch.no_grad():
+        reads = bool(given) and self.model.reads_rows(target)
+        with self.seeded(2_000_003):
             numbers = math.prod(self.model.modalities[target].shape)
             for part in index.split(rows_at_once(numbers, self.batch_size)):
                 batch = mask = None
-                if more and given:
+                if reads:
                     batch = self.model.prepare(self.latents().table[part].to(self.device))
                     mask = self.model.mask(batch, given)
-                yield self.model.decoder_input(latents[part].to(self.device), target, batch, mask)
+                yield self.model.decoder_input(latents[part].to(self.device), target, batch, mask).values
 
     def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
@@ -227,15 +227,18 @@ class Evaluation:
         if not given:
             drawn = torch.cat([self.model.output(taken, target) for taken in self._inputs(given, target)])
             every = torch.ones(len(drawn), dtype=torch.bool)
-            return Generation(given, target, drawn, None, None, every, every)
+            return Generation(given, target, drawn, None, None, every, every, None)
         table = self.latents().table
         truth = table.data[target][:].to(self.device) if truth is None else truth
+        observed = table.observed[target].to(self.device) if target in table.observed else None
         p, transform = self.model.likelihoods[m], self.model.transforms[m]
         values, scores, start = [], [], 0
         for taken in self._inputs(given, target):
             parameters = self.model.decode(taken, target)
             if likelihood:
-                scores.append(p.log_prob(parameters, transform(truth[start : start + len(taken)])))  # type: ignore[operator]
+                rows = slice(start, start + len(taken))
+                cells = None if observed is None else observed[rows]
+                scores.append(p.log_prob(parameters, transform(truth[rows]), cells))  # type: ignore[operator]
             values.append(transform.inverse(p.mean(parameters)))  # type: ignore[operator]
             start += len(taken)
         complete = self.latents().complete[self.latents().index(given)]
@@ -247,6 +250,7 @@ class Evaluation:
             torch.cat(scores) if likelihood else None,
             complete,
             table.available[:, m],
+            observed,
         )
 
 

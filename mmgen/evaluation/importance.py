@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..data import Batch, Table
-from ..distributions import Gaussian
+from ..distributions import Gaussian, Likelihood
 from ..errors import listed
 from .evaluation import Evaluation
 from .means import Means, joined_notes
@@ -44,15 +44,18 @@ class LogLikelihood(Metric):
 
     It is in the units that the networks see: a standardised value has another density than the raw one (by Σ log s per
     row), pixels have densities on [0, 1] and not probabilities of bytes. A code of −1, where there is no value, has no
-    part in it.
+    part in it, nor has a cell that was not observed.
+
+    Whatever decoders take that is drawn besides z (private latents, levels of a hierarchy) is drawn anew for every
+    sample, and integrated over: p(x_m|z) stands for p(x_m|z, w) p(w|z) / q(w|z, x).
 
     ``joint``: log p(X), by importance sampling with the posterior of everything as proposal,
 
     .. math:: \log \frac1K \sum_k \frac{p(z_k) \prod_m p(x_m|z_k)}{q(z_k|X)}, \qquad z_k \sim q(z|X),
 
     a lower bound in expectation that tightens with K. The prior is the model's own; N(0, I) where that depends on the
-    data of the row. Where modalities keep their own latents it is the sum over modalities of the same with their own
-    experts.
+    data of the row. It needs a prior, and a model that generates every modality. Where modalities keep their own
+    latents it is the sum over modalities of the same with their own experts.
 
     Two measures of one modality t given others S (each other modality, and all others), with :math:`z_k \sim q(z|x_S)`:
 
@@ -82,18 +85,23 @@ class LogLikelihood(Metric):
     costly = True
 
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
-        """It needs p(x_m | z) of every modality, with z as all that is latent, and a posterior with a density."""
-        model = evaluation.model
-        if not all(name in model.decoder_sizes and not model.takes_more(name) for name in evaluation.names):
-            return "the model does not generate every modality from z alone"
+        """It needs p(x_m | z), a posterior with a density, and a prior or something to be given."""
+        model, targets = evaluation.model, evaluation.targets
+        if not targets:
+            return "the model generates nothing"
         if (model.encode(evaluation.rows(evaluation.split)[:2].to(evaluation.device)).variance == 0).any():
             return "the model's z is a point, which has no density"
-        scores = [name for name, p in zip(evaluation.names, model.likelihoods, strict=True) if not p.normalised]
+        scores = [name for name in targets if not _likelihood(evaluation, name).normalised]
         if scores:
             return f"what the model has in the place of log p(x|z) of {listed(scores)} is not normalised"
-        if not model.infers(()):
-            return "the model has no prior p(z)"
+        if not self._has_joint(evaluation) and not self._conditions(evaluation):
+            return "the model has no prior p(z) or does not generate every modality, and no conditionals are asked for"
         return None
+
+    @staticmethod
+    def _has_joint(evaluation: Evaluation) -> bool:
+        """Whether the model has a density of all modalities together."""
+        return evaluation.model.infers(()) and set(evaluation.targets) == set(evaluation.names)
 
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for the joint, and for every target given one other and all others."""
@@ -120,7 +128,7 @@ class LogLikelihood(Metric):
             for batch in evaluation.batches(table, 64):
                 experts = evaluation.model.experts(batch)
                 whole = batch.available.all(-1)
-                if whole.any():
+                if whole.any() and self._has_joint(evaluation):
                     joint = self._joint(evaluation, batch, experts)[whole]
                     parts.setdefault((JOINT, everything, ALL), []).append(joint)
                 for given in self._conditions(evaluation):
@@ -135,7 +143,11 @@ class LogLikelihood(Metric):
         if self.config.conditional:
             given += [(name,) for name in names if len(names) > 1]
             given += [tuple(name for name in names if name != left) for left in names if len(names) > 2]
-        return [subset for subset in given if evaluation.model.infers(subset)]
+        return [
+            subset
+            for subset in given
+            if evaluation.model.infers(subset) and any(target not in subset for target in evaluation.targets)
+        ]
 
     def _note(self, evaluation: Evaluation, measure: str, effective: Tensor | None) -> str:
         """What is known against an estimate, whose effective numbers of samples are known for importance weights."""
@@ -164,10 +176,8 @@ class LogLikelihood(Metric):
     def _chunks(self, evaluation: Evaluation, rows: int) -> list[int]:
         """How many samples of every row are decoded at a time, within bounded memory."""
         largest = max(
-            math.prod(modality.shape) * likelihood.outputs  # type: ignore[operator]
-            for modality, likelihood in zip(
-                evaluation.model.modalities.values(), evaluation.model.likelihoods, strict=True
-            )
+            math.prod(evaluation.model.modalities[name].shape) * _likelihood(evaluation, name).outputs
+            for name in evaluation.targets
         )
         numbers = NUMBERS_IN_CACHE if evaluation.device.type == "cpu" else NUMBERS_AT_A_TIME
         at_once = max(1, min(self.config.samples, numbers // (rows * largest)))
@@ -182,7 +192,7 @@ class LogLikelihood(Metric):
             weights = []
             for count in self._chunks(evaluation, len(batch)):
                 z = proposal.rsample((count,))
-                likelihood = sum(self._log_prob(evaluation, batch, z, target) for target in targets)
+                likelihood = sum(self._log_prob(evaluation, batch, z, target, batch.available) for target in targets)
                 weights.append(likelihood + prior.log_prob(z) - proposal.log_prob(z))
             total = total + torch.cat(weights).logsumexp(0) - math.log(self.config.samples)
         return total
@@ -194,19 +204,19 @@ class LogLikelihood(Metric):
 
         Beside them, under ``WEIGHTS``, the effective number of samples (Σ w)²/Σ w² of the rows that have what is given.
         """
-        model, names = evaluation.model, evaluation.names
+        model, names, mask = evaluation.model, evaluation.names, evaluation.model.mask(batch, given)
         posterior = model.posterior(batch, given, experts=experts)
-        prior = model.unconditional_prior(len(batch))
         complete = (batch.available | ~model.subset_masks([given])[0]).all(-1)
-        weighted = "importance" in self.config.conditional and model.shares_latent
-        each: dict[str, list[Tensor]] = {name: [] for name in names if name not in given}
+        weighted = "importance" in self.config.conditional and self._has_weights(evaluation, given)
+        prior = model.unconditional_prior(len(batch)) if weighted else None
+        each: dict[str, list[Tensor]] = {name: [] for name in evaluation.targets if name not in given}
         log_w: list[Tensor] = []
         for count in self._chunks(evaluation, len(batch)):
             z = posterior.rsample((count,))
             for target, parts in each.items():
-                parts.append(self._log_prob(evaluation, batch, z, target))
-            if weighted:
-                likelihood = sum(self._log_prob(evaluation, batch, z, name) for name in given)
+                parts.append(self._log_prob(evaluation, batch, z, target, mask))
+            if prior is not None:
+                likelihood = sum(self._log_prob(evaluation, batch, z, name, mask) for name in given)
                 log_w.append(likelihood + prior.log_prob(z) - posterior.log_prob(z))
         log_share = torch.cat(log_w).log_softmax(0) if weighted else None
         estimates: dict[tuple[str, str], Tensor] = {}
@@ -221,7 +231,22 @@ class LogLikelihood(Metric):
         return estimates
 
     @staticmethod
-    def _log_prob(evaluation: Evaluation, batch: Batch, z: Tensor, target: str) -> Tensor:
-        """log p(x_target | z) for ``z`` ``[K, B, D]``: ``[K, B]``."""
-        likelihood = evaluation.model.likelihoods[evaluation.names.index(target)]
-        return likelihood.log_prob(evaluation.model.decode(z, target), batch.data[target])  # type: ignore[operator]
+    def _has_weights(evaluation: Evaluation, given: Subset) -> bool:
+        """Whether p(z) Π p(x_m|z) of what is given is a density that the model has."""
+        model = evaluation.model
+        return model.shares_latent and model.infers(()) and set(given) <= set(evaluation.targets)
+
+    @staticmethod
+    def _log_prob(evaluation: Evaluation, batch: Batch, z: Tensor, target: str, given: Tensor) -> Tensor:
+        """log p(x_target | z) for ``z`` ``[K, B, D]``, or an estimate of it by one draw of what else the decoder takes
+        under the mask ``given`` ``[B, M]``: ``[K, B]``.
+        """
+        model = evaluation.model
+        taken = model.decoder_input(z, target, batch, given)
+        parameters = model.decode(taken.values, target)
+        log_prob = _likelihood(evaluation, target).log_prob(parameters, batch.data[target], batch.observed.get(target))
+        return log_prob + taken.log_ratio
+
+
+def _likelihood(evaluation: Evaluation, target: str) -> Likelihood:
+    return cast(Likelihood, evaluation.model.likelihoods[evaluation.names.index(target)])

@@ -50,6 +50,7 @@ class Generation:
             from the prior, and where no metric that wants the pair reads it.
         complete: Whether a row has all that is given, ``[N]``.
         has_target: Whether a row has the target, ``[N]``.
+        observed: Which of the target's cells are there, ``[N, *shape]``; None where all are.
     """
 
     given: Subset
@@ -59,3 +60,4 @@ class Generation:
     log_likelihood: Tensor | None
     complete: Tensor
     has_target: Tensor
+    observed: Tensor | None

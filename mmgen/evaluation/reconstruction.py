@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -49,14 +50,15 @@ class Fit:
 class Reconstruction(Metric):
     """Reconstruction and imputation of every modality, with z ~ q(z | x_S) and the mean of p(x | z).
 
-    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference), ``rmse``
-    (where that is a mean squared difference: its square root, after the mean over all entries of all rows; in data
-    units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in the units that the networks
-    see; none where an objective has an unnormalised score in its place), and ``loss`` = −Σ_m w_m log p(x_m|z), the
-    axis of the figures of "Unity by Diversity". Given everything it is the joint reconstruction, given itself
-    (``self``) the self-reconstruction; its target is ``all`` where the sum is over every modality, otherwise the names
-    of those that it is over, and where nothing is inferred from itself there is no sum. ``distance`` and ``rmse``
-    given ``nothing`` are those of the mean (or most frequent) training value: the floor that an imputation must beat.
+    Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference, over what
+    is observed), ``rmse`` (where that is a mean squared difference: its square root, after the mean over all observed
+    entries of all rows; in data units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in
+    the units that the networks see; none where an objective has an unnormalised score in its place), and ``loss`` =
+    −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
+    reconstruction, given itself (``self``) the self-reconstruction; its target is ``all`` where the sum is over every
+    modality, otherwise the names of those that it is over, and where nothing is inferred from itself there is no sum.
+    ``distance`` and ``rmse`` given ``nothing`` are those of the mean (or most frequent) training value: the floor that
+    an imputation must beat.
 
     Source of ``rmse``: "Discriminative multimodal learning via conditional priors in generative models", section 4.4
     (acoustic inversion).
@@ -85,10 +87,11 @@ class Reconstruction(Metric):
         keep = generation.has_target if everything else generation.has_target & generation.complete
         if not keep.any() or generation.truth is None or generation.log_likelihood is None:
             return None
-        distance = self._distance(evaluation, generation.values, generation.truth, generation.target)
+        truth, observed = generation.truth, generation.observed
+        distance = self._distance(evaluation, generation.values, truth, generation.target, observed)
         keep = keep.to(distance.device)
         likelihood = float(generation.log_likelihood[keep].mean())
-        return Fit(float(distance[keep].mean()), likelihood, keep.cpu().numpy())
+        return Fit(_mean(distance[keep], observed, keep), likelihood, keep.cpu().numpy())
 
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Fit | None]) -> list[Row]:
         """Rows for every (given, target), the floors, and the sums over targets."""
@@ -117,7 +120,7 @@ class Reconstruction(Metric):
         for m, target in ((evaluation.names.index(target), target) for target in evaluation.targets):
             has = table.available[:, m]
             if has.any() and train.available[:, m].any():
-                floor = float(self._guess_distance(evaluation, target)[has].mean())
+                floor = _mean(self._guess_distance(evaluation, target)[has], table.observed.get(target), has)
                 rows += self._distances(evaluation, floor, int(has.sum()), NOTHING, target)
         return rows
 
@@ -139,12 +142,37 @@ class Reconstruction(Metric):
         return [*rows, row("rmse", math.sqrt(distance), n, given=given, target=target)] if squared else rows
 
     @staticmethod
-    def _distance(evaluation: Evaluation, values: Tensor, truth: Tensor, target: str) -> Tensor:
-        return evaluation.model.modalities[target].distance(values, truth)
+    def _distance(
+        evaluation: Evaluation, values: Tensor, truth: Tensor, target: str, observed: Tensor | None
+    ) -> Tensor:
+        """A row's distance over its observed cells; those of kinds that can lack some are means over cells."""
+        modality = evaluation.model.modalities[target]
+        if observed is None:
+            return modality.distance(values, truth)
+        distance = modality.distance(torch.where(observed, values, truth.to(values.dtype)), truth)
+        return distance * truth[0].numel() / _cells(observed).clamp(min=1)
 
     def _guess_distance(self, evaluation: Evaluation, target: str) -> Tensor:
         """Distances to what one would guess from the training rows alone."""
         train, truth = evaluation.rows("train"), evaluation.latents().table.data[target][:]
-        values = train.data[target][train.available[:, evaluation.names.index(target)].nonzero().squeeze(1)]
-        guess = evaluation.model.modalities[target].guess(values)
-        return self._distance(evaluation, guess.expand(truth.shape), truth, target)
+        rows = train.available[:, evaluation.names.index(target)].nonzero().squeeze(1)
+        values, modality = train.data[target][rows], evaluation.model.modalities[target]
+        if target in train.observed:
+            guess = modality.usual(values.float(), train.observed[target][rows])
+        else:
+            guess = modality.guess(values)
+        observed = evaluation.latents().table.observed.get(target)
+        return self._distance(evaluation, guess.expand(truth.shape), truth, target, observed)
+
+
+def _cells(observed: Tensor) -> Tensor:
+    """How many cells each row has, ``[N]``."""
+    return observed.flatten(1).sum(-1)
+
+
+def _mean(distance: Tensor, observed: Tensor | None, rows: Tensor) -> float:
+    """The mean distance of some rows: over all of their cells."""
+    if observed is None:
+        return float(distance.mean())
+    cells = _cells(observed)[rows].to(distance.dtype)
+    return float((distance * cells).sum() / cells.sum())

@@ -2,6 +2,7 @@
 
 from .aggregator import Aggregator, AggregatorConfig
 from .declarations import ObjectiveConfig
+from .decoder_input import DecoderInput
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
 from .interface import Model, ModelConfig
 from .joint_encoder import JointEncoder
@@ -14,6 +15,7 @@ __all__ = [
     "ELBO",
     "Aggregator",
     "AggregatorConfig",
+    "DecoderInput",
     "JointEncoder",
     "Model",
     "ModelConfig",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,15 +12,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..data import Batch, Modality
-from ..data.presence import Presence
 from ..distributions import Gaussian
-from ..options import Options
+from ..options import Options, Unless
+from .decoder_input import DecoderInput
 
 Given = Sequence[str] | Tensor | None  # names of modalities, masks that broadcast to [..., B, M], or all that rows have
 
 
 class ModelConfig(Options):
     """What every model has, whatever its objective."""
+
+    only_with = {
+        "private_beta": {"private_dim": Unless(0)},
+        "private_from_prior": {"private_dim": Unless(0)},
+    }
 
     latent_dim: int = Field(16, ge=1, description="Dimensions D of the latent space.")
     beta: float = Field(
@@ -31,6 +36,21 @@ class ModelConfig(Options):
         description="Weights w_m of the log-likelihoods: the modalities' own (modalities.NAME.weight: what papers use "
         "on that dataset, 1 otherwise); the largest dimension over the modality's own (for text its length), so that "
         "the largest modality has weight 1; or 1 for all.",
+    )
+    private_dim: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] = Field(
+        0,
+        description="Dimensions of a latent w_m that each modality has for itself beside z: one number, or one by "
+        "modality.",
+    )
+    private_beta: float = Field(
+        1.0, ge=0, description="Weight of KL(q(w_m|x_m) ‖ N(0, I)) beside the likelihood of x_m."
+    )
+    private_from_prior: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the draws in training in which w_m is from N(0, I) and not from q(w_m|x_m), and costs "
+        "nothing: decoders then cannot do without z, and it remains a lower bound.",
     )
 
 
@@ -43,7 +63,12 @@ class Model(nn.Module, ABC):
         config: Latent dimensions, β, and the rule of the likelihood weights.
         likelihood_weights: w_m of every modality.
         encoders, decoders, likelihoods, transforms: A module per modality, in order.
-        decoder_sizes: The modalities that can be generated, each with how many numbers its decoder takes.
+        encoded: The modalities with an encoder, each with the dimensions of z that it gives.
+        decoder_sizes: The modalities that can be generated, each with how many numbers its decoder takes: what the
+            objective gives it, private latents, and covariates.
+        private: The modalities with private latents, each with how many.
+        covariates: Classes of every covariate that networks are told; none of a number.
+        told: How many numbers these are for a network; 0 without covariates.
         objective: What trains it.
     """
 
@@ -55,7 +80,11 @@ class Model(nn.Module, ABC):
     decoders: nn.ModuleList
     likelihoods: nn.ModuleList
     transforms: nn.ModuleList
+    encoded: dict[str, int]
     decoder_sizes: dict[str, int]
+    private: dict[str, int]
+    covariates: dict[str, tuple[str, ...]]
+    told: int
     objective: Any
 
     @property
@@ -75,12 +104,37 @@ class Model(nn.Module, ABC):
         """
 
     @abstractmethod
-    def encode_each(self, inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:
-        """The same from prepared inputs ``[B, *shape]`` of every modality; without ``presence`` rows have all."""
+    def private_posteriors(self, batch: Batch) -> dict[str, Gaussian]:
+        """q(w_m | x_m) ``[B, P_m]`` of every modality with private latents; N(0, I) where a row lacks it.
+
+        They come from the same pass through the encoders as :meth:`experts`.
+        """
+
+    @abstractmethod
+    def encode_each(self, inputs: Sequence[Tensor]) -> Gaussian:
+        """Experts from prepared inputs ``[B, *shape]`` of every modality, which all rows have; where networks are told
+        covariates, the usual ones.
+        """
 
     @abstractmethod
     def decode(self, z: Float[Tensor, "*lead _"], target: str) -> Tensor:
-        """Decoder output ``[..., outputs, *shape]`` of one modality for what it takes, in one call."""
+        """Decoder output ``[..., outputs, *shape]`` of one modality for everything that its decoder takes, in one
+        call: :meth:`decoder_input` says what that is.
+        """
+
+    @abstractmethod
+    def decoder_input(
+        self,
+        z: Float[Tensor, "*lead B D"],
+        target: str,
+        batch: Batch | None = None,
+        given: Bool[Tensor, "*any B M"] | None = None,
+        *,
+        covariates: Mapping[str, Any] | None = None,
+    ) -> DecoderInput:
+        """What the decoder of ``target`` takes for latents ``z`` of the rows of a prepared batch under subsets, or from
+        the prior: what the objective says, private latents, and covariates, of which some may be set to other values.
+        """
 
     @abstractmethod
     def log_likelihood(
@@ -90,15 +144,22 @@ class Model(nn.Module, ABC):
         *,
         per_modality: bool = False,
         frozen: bool = False,
+        weighted: bool = False,
     ) -> Float[Tensor, " M *lead_and_B"]:
         """w_m log p(x_m | z) of every modality, 0 where a row lacks it or the model does not generate it.
 
+        With private latents it is w_m log p(x_m | z, w_m) − ``private_beta`` KL(q(w_m|x_m) ‖ N(0, I)), w_m ~
+        q(w_m|x_m): a lower bound of it in expectation. Where cells are empty the sum is over the others.
+
         Args:
             z: ``[..., B, D]``; each decoder runs once, on those of the rows that have its modality. With
-                ``per_modality``, ``[M, ..., B, D]`` or one tensor per modality: m is decoded from ``z[m]``.
+                ``per_modality``, ``[M, ..., B, D]`` or one tensor per modality: m is decoded from ``z[m]``. What
+                :meth:`mmgen.Objective.decodes` says, without private latents and covariates.
             batch: The rows.
             per_modality: Whether each modality has its own latents.
             frozen: Whether the parameters of decoders and likelihoods are constants here: gradients reach z alone.
+            weighted: Whether the results become importance weights exp(Σ_m …): what private latents cost is then log
+                q(w_m|x_m) − log N(w_m; 0, I) of each draw, and not its mean.
 
         Returns:
             ``[M, ..., B]``.

@@ -12,6 +12,7 @@ from ..data import Batch, Modality
 from ..distributions import Gaussian
 from ..networks import Encoder
 from ..networks.rows import WHOLE, View, normalised
+from .interface import Model
 
 
 class JointEncoder(nn.Module):
@@ -26,12 +27,12 @@ class JointEncoder(nn.Module):
     side by side are our choice.
     """
 
-    def __init__(self, modalities: Mapping[str, Modality], latent_dim: int) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
+        dim, modalities = model.config.latent_dim, model.modalities
         self.names = tuple(modalities)
-        self.encoder = Encoder(
-            _SideBySide([modality.trunk(latent_dim) for modality in modalities.values()]), latent_dim
-        )
+        trunk = _SideBySide([modality.trunk(dim) for modality in modalities.values()])
+        self.encoder = Encoder(trunk, dim, told=model.told)
 
     def tie(self, modalities: Mapping[str, Modality], decoders: Iterable[nn.Module]) -> None:
         """Let decoders share with this encoder what they would share with that of their own modality."""
@@ -45,7 +46,8 @@ class JointEncoder(nn.Module):
         complete = batch.presence.complete
         view = WHOLE if complete is None else View(batch.available.all(-1), complete)
         with normalised([(self.encoder, view)]):
-            moments = self.encoder([view.values(batch.data[name]) for name in self.names])
+            inputs = [view.values(batch.input(name)) for name in self.names]
+            moments = self.encoder(inputs, None if batch.told is None else view.values(batch.told))
         return Gaussian(*(view.placed(value, 0) for value in moments))
 
 

@@ -11,22 +11,29 @@ from typing import Any, cast
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ..data import Batch, Data, Modality, Table
 from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
-from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata
+from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata, standard_normal
 from ..errors import MmgenError, alternatives, listed
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
 from ..options import validated
 from .building import Component, check_returns, make_objective
+from .cells import Filling
+from .covariates import Covariates
 from .declarations import ObjectiveConfig
+from .decoder_input import DecoderInput
 from .interface import Given, Model, ModelConfig, likelihood_weights
 from .objective import Objective
+from .private import private_draw, private_sizes
 from .terms import Terms
+
+PRIVATE = "private"  # the place of q(w_m | x_m) in a batch's memo
 
 
 class MultimodalVAE(Model):
@@ -42,26 +49,22 @@ class MultimodalVAE(Model):
         objective: Objective,
         config: ModelConfig,
         labels: Mapping[str, tuple[str, ...]] | None = None,
+        covariates: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         super().__init__()
-        self.labels = dict(labels or {})
+        self.labels, self.covariates = dict(labels or {}), dict(covariates or {})
         self.modalities = dict(modalities)
         self.config = config
         self.likelihood_weights = likelihood_weights(modalities, config.likelihood_weights)
         self.description: dict[str, Any] = {}
         self.transforms = nn.ModuleList(modality.transform() for modality in modalities.values())
-        encoded = objective.encodes(modalities)
-        self.decoder_sizes = dict(objective.decodes(modalities, config.latent_dim))
-        self.encoders, self.decoders, self.likelihoods = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for name, modality in modalities.items():
-            generated = name in self.decoder_sizes
-            encoder = modality.encoder(config.latent_dim) if name in encoded else Uninformed(config.latent_dim)
-            decoder = modality.decoder(self.decoder_sizes[name]) if generated else nn.Identity()
-            if name in encoded and generated:
-                modality.tie(cast(Encoder, encoder).trunk, decoder)
-            self.encoders.append(encoder)
-            self.decoders.append(decoder)
-            self.likelihoods.append(modality.make_likelihood() if generated else nn.Identity())
+        if self.covariates:
+            self.covariate_codes = Covariates(self.covariates)
+        self.told = self.covariate_codes.size if self.covariates else 0
+        if any(modality.missing == "cell" for modality in modalities.values()):
+            partial = {name: modality for name, modality in modalities.items() if modality.missing == "cell"}
+            self.fillings = nn.ModuleDict({name: Filling(modality) for name, modality in partial.items()})
+        self._make_networks(objective)
         self.objective = objective
         if objective.prior is not None:
             objective.prior_for.build(self)
@@ -102,13 +105,15 @@ class MultimodalVAE(Model):
         changed = change_modalities(data.modalities, modalities or {})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = cls(changed, chosen.build(), config, data.labels)
+            model = cls(changed, chosen.build(), config, data.labels, data.covariates)
         model.description = {
             **chosen.description,
             "model": config.model_dump(mode="json"),
             "modalities": {name: describe_modality(modality) for name, modality in changed.items()},
             "labels": {name: list(classes) for name, classes in data.labels.items()},
         }
+        if data.covariates:
+            model.description["covariates"] = {name: list(classes) for name, classes in data.covariates.items()}
         model.fit_transforms(data.train)
         check_returns(model)
         return model
@@ -121,17 +126,51 @@ class MultimodalVAE(Model):
             objective.pop("name"), objective, description.get("aggregator"), description.get("prior")
         )
         modalities = change_modalities({}, description["modalities"])
-        labels = {name: tuple(classes) for name, classes in description.get("labels", {}).items()}
-        model = cls(modalities, chosen.build(), validated(ModelConfig, description["model"], "model"), labels)
-        sections = ("objective", "aggregator", "prior", "model", "modalities", "labels")
+        labels, covariates = (
+            {name: tuple(classes) for name, classes in description.get(part, {}).items()}
+            for part in ("labels", "covariates")
+        )
+        config = validated(ModelConfig, description["model"], "model")
+        model = cls(modalities, chosen.build(), config, labels, covariates)
+        sections = ("objective", "aggregator", "prior", "model", "modalities", "labels", "covariates")
         model.description = {key: description[key] for key in sections if key in description}
         return model
 
     def fit_transforms(self, train: Table) -> None:
         """Learn the statistics of the training rows that have each modality."""
-        for m, (values, transform) in enumerate(zip(train.data.values(), self._transforms(), strict=True)):
-            if transform.learns:
-                transform.fit(values[train.available[:, m].nonzero().squeeze(1)])
+        for m, (name, transform) in enumerate(zip(self.modalities, self._transforms(), strict=True)):
+            filling = self._fillings().get(name)
+            if not transform.learns and filling is None:
+                continue
+            rows = train.available[:, m].nonzero().squeeze(1)
+            values, observed = train.data[name][rows], train.observed.get(name)
+            cells = None if observed is None else observed[rows]
+            transform.fit(values, cells)
+            if filling is not None:
+                prepared = transform(values)
+                filling.fit(prepared, torch.ones_like(prepared, dtype=torch.bool) if cells is None else cells)
+        if self.covariates:
+            self.covariate_codes.fit(train)
+
+    def _make_networks(self, objective: Objective) -> None:
+        """An encoder, a decoder and a likelihood for every modality that the objective has one for."""
+        dim, modalities = self.config.latent_dim, self.modalities
+        self.encoded = dict(objective.encodes(modalities, dim))
+        sizes = objective.decodes(modalities, dim)
+        able = [name for name in sizes if name in self.encoded]
+        self.private = private_sizes(self.config.private_dim, modalities, able, objective.shared)
+        self.decoder_sizes = {name: size + self.private.get(name, 0) + self.told for name, size in sizes.items()}
+        self.encoders, self.decoders, self.likelihoods = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for name, modality in modalities.items():
+            generated, encoder = name in sizes, cast(nn.Module, Uninformed(dim))
+            if name in self.encoded:
+                encoder = modality.encoder(self.encoded[name] + self.private.get(name, 0), self.told)
+            decoder = modality.decoder(self.decoder_sizes[name]) if generated else nn.Identity()
+            if name in self.encoded and generated:
+                modality.tie(cast(Encoder, encoder).trunk, decoder)
+            self.encoders.append(encoder)
+            self.decoders.append(decoder)
+            self.likelihoods.append(modality.make_likelihood() if generated else nn.Identity())
 
     @property
     def device(self) -> torch.device:
@@ -209,33 +248,35 @@ class MultimodalVAE(Model):
         """See :meth:`mmgen.Model.prepare`."""
         if batch.prepared:
             return batch
-        data = {
-            name: transform(batch.data[name])
-            for name, transform in zip(self.modalities, self._transforms(), strict=True)
-        }
-        return replace(batch, data=data, prepared=True)
+        data, inputs = {}, {}
+        if whole := [name for name in batch.observed if name not in self._fillings()]:
+            raise MmgenError(
+                f"The model needs every cell of {listed(whole)}, and the data lack some; make it with modalities that "
+                "have missing: cell."
+            )
+        for name, transform in zip(self.modalities, self._transforms(), strict=True):
+            data[name] = transform(batch.data[name])
+            if name in self._fillings():
+                inputs[name] = self._fillings()[name](data[name], batch.observed.get(name))
+        told = self.covariate_codes(batch) if self.covariates else None
+        return replace(batch, data=data, inputs=inputs, told=told, prepared=True)
 
     def experts(self, batch: Batch) -> Gaussian:
         """See :meth:`mmgen.Model.experts`."""
         batch = self.prepare(batch)
-        return self.encode_each([batch.data[name] for name in self.modalities], batch.presence)
+        return self._encode([batch.input(name) for name in self.modalities], batch)
 
-    def encode_each(self, inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:
+    def private_posteriors(self, batch: Batch) -> dict[str, Gaussian]:
+        """See :meth:`mmgen.Model.private_posteriors`."""
+        if not self.private:
+            return {}
+        if PRIVATE not in batch.memo:
+            self.experts(batch)
+        return cast(dict[str, Gaussian], batch.memo[PRIVATE])
+
+    def encode_each(self, inputs: Sequence[Tensor]) -> Gaussian:
         """See :meth:`mmgen.Model.encode_each`."""
-        encoders = list(self.encoders)
-        groups = in_groups(encoders, [x.dim() for x in inputs])
-        seen = [WHOLE] * len(encoders)
-        if presence is not None:
-            seen = views(presence.available.unbind(1), presence.having, groups)
-        with normalised(zip(encoders, seen, strict=True)):
-            moments = dict(each(encoders, [view.values(x) for view, x in zip(seen, inputs, strict=True)], groups))
-        for m, view in enumerate(seen):
-            if not view.sees_all:
-                moments[m] = tuple(view.placed(value, 0) for value in moments[m])
-        experts = Gaussian.stack([Gaussian(*moments[m]) for m in range(len(seen))])
-        if presence is None or not any(view.sees_all and view.there is not None for view in seen):
-            return experts
-        return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 0))
+        return self._encode(inputs)
 
     def decode(self, z: Float[Tensor, "*lead _"], target: str) -> Tensor:
         """See :meth:`mmgen.Model.decode`."""
@@ -250,6 +291,7 @@ class MultimodalVAE(Model):
         *,
         per_modality: bool = False,
         frozen: bool = False,
+        weighted: bool = False,
     ) -> Float[Tensor, " M *lead_and_B"]:
         """See :meth:`mmgen.Model.log_likelihood`."""
         batch = self.prepare(batch)
@@ -257,10 +299,16 @@ class MultimodalVAE(Model):
         latents = z if per_modality else [cast(Tensor, z)] * len(names)
         generated = [m for m, name in enumerate(names) if name in self.decoder_sizes]
         values = {m: one.new_zeros(one.shape[:-1]) for m, one in enumerate(latents) if m not in generated}
+        taken, costs = self._taken_in_training({m: latents[m] for m in generated}, batch, weighted)
         with self._frozen(generated) if frozen else nullcontext():
-            for m, parameters, view in self._decode({m: latents[m] for m in generated}, batch.presence):
-                log_prob = self._likelihood(m).log_prob(parameters, view.values(batch.data[names[m]]))
-                values[m] = self.likelihood_weights[m] * view.placed(log_prob, -1)
+            for m, parameters, view in self._decode(taken, batch.presence):
+                cells = batch.observed.get(names[m])
+                seen = (view.values(batch.data[names[m]]), None if cells is None else view.values(cells))
+                values[m] = self.likelihood_weights[m] * view.placed(
+                    self._likelihood(m).log_prob(parameters, *seen), -1
+                )
+        for m, cost in costs.items():
+            values[m] = values[m] - self.config.private_beta * cost
         return torch.stack([values[m] for m in range(len(names))])
 
     # What people use --------------------------------------------------------------------------------------------------
@@ -282,6 +330,7 @@ class MultimodalVAE(Model):
         samples: int = 1,
         *,
         draw: bool = False,
+        covariates: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
         """Generate modalities from others, or from the prior.
 
@@ -291,6 +340,8 @@ class MultimodalVAE(Model):
             targets: What to generate; everything that the model can by default.
             samples: Draws of z per row.
             draw: Whether to draw from p(x | z) as well; its mean otherwise.
+            covariates: What decoders are told instead of a row's own covariates, such as ``{"site": "A"}``: as if it had
+                been measured there. From the prior, the covariates of training rows otherwise.
 
         Returns:
             Name to ``[samples, B, *shape]`` in data units (``[samples, *shape]`` from the prior).
@@ -302,10 +353,13 @@ class MultimodalVAE(Model):
             if not names:
                 self._check_target(next(iter(self.modalities)))
             self._check_given(() if batch is None else given)
+            if covariates and not self.covariates:
+                raise MmgenError("covariates: this model is told none; leave them out.")
             if batch is None:
                 z = self.sample_prior(samples)
-                return {name: self.output(self.decoder_input(z, name), name, draw=draw) for name in names}
-            latents = self.sample_latents(batch, given, names, samples)
+                latents = [self.decoder_input(z, name, covariates=covariates).values for name in names]
+            else:
+                latents = self.sample_latents(batch, given, names, samples, covariates=covariates)
             return {name: self.output(z, name, draw=draw) for name, z in zip(names, latents, strict=True)}
 
     def classify(self, batch: Batch) -> dict[str, Tensor]:
@@ -357,7 +411,13 @@ class MultimodalVAE(Model):
         return not self.shares_latent and target in given
 
     def sample_latents(
-        self, batch: Batch, given: Given, targets: Sequence[str], samples: int = 1
+        self,
+        batch: Batch,
+        given: Given,
+        targets: Sequence[str],
+        samples: int = 1,
+        *,
+        covariates: Mapping[str, Any] | None = None,
     ) -> list[Float[Tensor, "samples *lead B _"]]:
         """What to decode each target from: z ~ q(z | x_S) (its mean where the objective decodes that), and what its
         decoder takes besides.
@@ -368,15 +428,15 @@ class MultimodalVAE(Model):
         experts = self.experts(batch)
         mask = self.mask(batch, given)
         shared = self.latents(self.posterior(batch, mask, experts=experts), samples)
-        if self.shares_latent:
-            return [self.decoder_input(shared, target, batch, mask) for target in targets]
-        own = experts.rsample((samples,))
-        seen = mask[..., None]
-        lead = mask.dim() - 2
-        return [
-            torch.where(seen[..., m, :], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared)
-            for m in (self._index(target) for target in targets)
-        ]
+        latents = [shared] * len(targets)
+        if not self.shares_latent:
+            own, lead = experts.rsample((samples,)), mask.dim() - 2
+            latents = [
+                torch.where(mask[..., m, None], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared)
+                for m in (self._index(target) for target in targets)
+            ]
+        pairs = zip(latents, targets, strict=True)
+        return [self.decoder_input(z, target, batch, mask, covariates=covariates).values for z, target in pairs]
 
     def latents(self, posterior: Mixture, samples: int = 1) -> Float[Tensor, "samples *lead B D"]:
         """Draws from a posterior; its mean, as often, where the objective decodes that."""
@@ -390,15 +450,28 @@ class MultimodalVAE(Model):
         target: str,
         batch: Batch | None = None,
         given: Bool[Tensor, "*any B M"] | None = None,
-    ) -> Float[Tensor, "*lead B _"]:
-        """What the decoder of ``target`` takes for latents ``z`` of the rows of a prepared batch under subsets, or from
-        the prior.
-        """
-        return self.objective.decoder_input(self, z, target, batch, given) if self.takes_more(target) else z
+        *,
+        covariates: Mapping[str, Any] | None = None,
+    ) -> DecoderInput:
+        """See :meth:`mmgen.Model.decoder_input`."""
+        taken = self.objective.decoder_input(self, z, target, batch, given)
+        taken = taken if isinstance(taken, DecoderInput) else DecoderInput(taken)
+        if target not in self.private and not self.told:
+            return taken
+        parts, log_ratio = [taken.values], taken.log_ratio
+        if target in self.private:
+            w, ratio = self._private_latents(z, target, batch, given)
+            parts, log_ratio = [*parts, w], log_ratio + ratio
+        if self.told:
+            told = self.covariate_codes.drawn(z.shape[-2]) if batch is None else cast(Tensor, batch.told)
+            told = self.covariate_codes.replaced(told, covariates) if covariates else told
+            parts.append(told.to(z.dtype).expand(*z.shape[:-1], -1))
+        return DecoderInput(torch.cat(parts, -1), log_ratio)
 
-    def takes_more(self, target: str) -> bool:
-        """Whether the decoder of a modality takes more than z."""
-        return self.decoder_sizes[target] != self.config.latent_dim
+    def reads_rows(self, target: str) -> bool:
+        """Whether what the decoder of a modality takes depends on the rows, beside their z."""
+        asked = type(self.objective).decoder_input is not Objective.decoder_input
+        return asked or target in self.private or bool(self.told)
 
     def sample_prior(self, count: int) -> Float[Tensor, "count D"]:
         """z ~ p(z), from :meth:`unconditional_prior`."""
@@ -441,6 +514,90 @@ class MultimodalVAE(Model):
         return masks & batch.available
 
     # Inside -----------------------------------------------------------------------------------------------------------
+
+    def _encode(self, inputs: Sequence[Tensor], batch: Batch | None = None) -> Gaussian:
+        """Experts ``[M, B, D]`` of what encoders see; what is private goes into the batch's memo."""
+        presence = None if batch is None else batch.presence
+        encoders = list(self.encoders)
+        groups = in_groups(encoders, [x.dim() for x in inputs])
+        seen = [WHOLE] * len(encoders)
+        if presence is not None:
+            seen = views(presence.available.unbind(1), presence.having, groups)
+        with normalised(zip(encoders, seen, strict=True)):
+            values = [view.values(x) for view, x in zip(seen, inputs, strict=True)]
+            moments = dict(each(encoders, self._with_covariates(values, seen, batch), groups))
+        for m, view in enumerate(seen):
+            if not view.sees_all:
+                moments[m] = tuple(view.placed(value, 0) for value in moments[m])
+        gaussians = [Gaussian(*moments[m]) for m in range(len(seen))]
+        zeros = presence is not None and any(view.sees_all and view.there is not None for view in seen)
+        if self.private or any(size < self.config.latent_dim for size in self.encoded.values()):
+            gaussians = self._split(gaussians, presence if zeros else None, batch)
+        experts = Gaussian.stack(gaussians)
+        if presence is None or not zeros:
+            return experts
+        return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 0))
+
+    def _with_covariates(self, values: list[Tensor], seen: Sequence[View], batch: Batch | None) -> Sequence[Any]:
+        """What each encoder takes: its values, and beside them the covariates of the same rows."""
+        if not self.told:
+            return values
+        told = [
+            self.covariate_codes.center.expand(len(x), -1) if batch is None else view.rows(cast(Tensor, batch.told), 0)
+            for x, view in zip(values, seen, strict=True)
+        ]
+        return [
+            (x, each) if isinstance(encoder, Encoder) else x
+            for x, each, encoder in zip(values, told, self.encoders, strict=True)
+        ]
+
+    def _split(self, gaussians: list[Gaussian], presence: Presence | None, batch: Batch | None) -> list[Gaussian]:
+        """What is shared of each encoder's dimensions, with N(0, 1) in those that a smaller latent lacks."""
+        dim, shared, private = self.config.latent_dim, [], {}
+        for m, (name, q) in enumerate(zip(self.modalities, gaussians, strict=True)):
+            size = self.encoded.get(name, dim)
+            if name in self.private:
+                own = q[..., size:]
+                private[name] = own if presence is None else own.where(presence.available[:, m])
+            shared.append(Gaussian(*(pad(value[..., :size], (0, dim - size)) for value in (q.mean, q.log_variance))))
+        if batch is not None:
+            batch.memo[PRIVATE] = private
+        return shared
+
+    def _taken_in_training(
+        self, latents: Mapping[int, Tensor], batch: Batch, weighted: bool
+    ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+        """What decoders take for latents ``[..., B, _]``: these, with private latents and covariates beside them; and
+        what the private latents cost, ``[..., B]``, by the number of the modality.
+        """
+        taken, costs = dict(latents), {}
+        posteriors, share = self.private_posteriors(batch), self.config.private_from_prior if self.training else 0.0
+        for m, z in latents.items():
+            parts = [z]
+            name = list(self.modalities)[m]
+            if name in posteriors:
+                w, costs[m] = private_draw(posteriors[name], tuple(z.shape[:-2]), share, sampled=weighted)
+                parts.append(w)
+            if self.told:
+                parts.append(cast(Tensor, batch.told).to(z.dtype).expand(*z.shape[:-1], -1))
+            taken[m] = torch.cat(parts, -1) if len(parts) > 1 else z
+        return taken, costs
+
+    def _private_latents(
+        self, z: Tensor, target: str, batch: Batch | None, given: Tensor | None
+    ) -> tuple[Tensor, Tensor | float]:
+        """w ~ q(w | x_target) for rows in which it is given, from N(0, I) elsewhere ``[..., B, P]``, and log N(w) −
+        log q(w).
+        """
+        prior = standard_normal(z.new_zeros(*z.shape[:-1], self.private[target]))
+        if batch is None or given is None:
+            return prior.rsample(), 0.0
+        posterior = self.private_posteriors(batch)[target].where(given[..., self._index(target)])
+        w = posterior.rsample(tuple(z.shape[: z.dim() - posterior.mean.dim()]))
+        return w, prior.log_prob(w) - posterior.log_prob(w)
+
+    def _fillings(self) -> Mapping[str, Filling]:
+        return cast(Mapping[str, Filling], getattr(self, "fillings", {}))
 
     def _decode(
         self, latents: Mapping[int, Tensor], presence: Presence | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -15,6 +15,7 @@ from ..distributions import Gaussian, Mixture
 from ..errors import MmgenError
 from .aggregator import Aggregator
 from .declarations import Declarations
+from .decoder_input import DecoderInput
 from .interface import Model
 from .prior import Prior
 from .terms import Terms
@@ -55,12 +56,17 @@ class Objective(Declarations, nn.Module, ABC):
         """Whether there is a prior, and it depends on the data of a row."""
         return self.prior is not None and self.prior_for.dynamic
 
-    def encodes(self, modalities: Mapping[str, Modality]) -> Collection[str]:
-        """The modalities with an encoder of their own; the experts of the others are N(0, I), and cost nothing."""
-        return tuple(modalities)
+    def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
+        """The modalities with an encoder of their own, each with the dimensions of its latent, D or fewer.
+
+        The experts of the others are N(0, I), and cost nothing; so are the dimensions that a smaller latent lacks.
+        """
+        return dict.fromkeys(modalities, latent_dim)
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
-        """The modalities that the model can generate, each with how many numbers its decoder takes."""
+        """The modalities that the model can generate, each with how many numbers :meth:`decoder_input` gives its
+        decoder.
+        """
         return dict.fromkeys(modalities, latent_dim)
 
     def build(self, model: Model) -> None:
@@ -101,8 +107,12 @@ class Objective(Declarations, nn.Module, ABC):
         target: str,
         batch: Batch | None,
         given: Bool[Tensor, "*any B M"] | None,
-    ) -> Float[Tensor, "*lead B _"]:
-        """What the decoder of a modality takes for latents z ~ q(z | x_S): z, unless :meth:`decodes` says more.
+    ) -> Float[Tensor, "*lead B _"] | DecoderInput:
+        """What the decoder of a modality takes for latents z ~ q(z | x_S): z, unless an objective says otherwise.
+
+        It is asked for every target, whenever a trained model decodes: levels of a hierarchy that are drawn given z, or
+        what the decoder is told besides, belong here, side by side. What is drawn from anything but p(· | z) comes with
+        its log-ratio (:class:`mmgen.models.DecoderInput`), over which log-likelihoods then integrate.
 
         ``batch`` is prepared and ``given`` are the subsets; both are None where z is from the prior.
         """

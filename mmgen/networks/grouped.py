@@ -24,7 +24,7 @@ ELEMENTWISE = (*ACTIVATIONS.values(), nn.Dropout)
 
 
 def each(
-    networks: Sequence[nn.Module], inputs: Sequence[Tensor], groups: Sequence[Sequence[int]] | None = None
+    networks: Sequence[nn.Module], inputs: Sequence[Any], groups: Sequence[Sequence[int]] | None = None
 ) -> Iterator[tuple[int, Any]]:
     """``k, networks[k](inputs[k])`` for every k, in any order, with those that are built alike in one pass.
 
@@ -33,12 +33,14 @@ def each(
 
     Args:
         networks: K networks.
-        inputs: One tensor ``[N, …]`` for each, with the same N within a group.
+        inputs: One tensor ``[N, …]`` for each, with the same N within a group; several, as a tuple, for one that runs
+            alone.
         groups: Those that run in one pass; :func:`in_groups` finds them.
     """
     for group in in_groups(networks, [x.dim() for x in inputs]) if groups is None else groups:
         if len(group) == 1:
-            yield group[0], networks[group[0]](inputs[group[0]])
+            given = inputs[group[0]]
+            yield group[0], networks[group[0]](*given) if isinstance(given, tuple) else networks[group[0]](given)
             continue
         output = _together([networks[k] for k in group], _stack([inputs[k] for k in group]))
         parts = zip(*(part.unbind() for part in output), strict=True) if isinstance(output, tuple) else output.unbind()
@@ -69,7 +71,9 @@ def _build(network: nn.Module) -> tuple[Any, ...] | None:
         return kind, weight.shape, own["_parameters"]["bias"] is None, weight.dtype, weight.device
     if kind in ELEMENTWISE:
         return kind, network.extra_repr(), network.training
-    if kind not in CONTAINERS or (kind is Encoder and type(own["_modules"]["trunk"]) is not MLPTrunk):
+    if kind not in CONTAINERS:
+        return None
+    if kind is Encoder and (type(own["_modules"]["trunk"]) is not MLPTrunk or network.mixing is not None):
         return None
     children = tuple(map(_build, own["_modules"].values()))
     return None if None in children else (kind, own.get("shape"), own.get("kind"), children)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,16 +44,24 @@ class GaussianHead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A trunk and a Gaussian head: q(z | x) of one modality, or of several through a trunk of their own."""
+    """A trunk and a Gaussian head: q(z | x) of one modality, or of several through a trunk of their own.
 
-    def __init__(self, trunk: nn.Module, latent_dim: int, spread: Spread = "log-variance") -> None:
+    With ``told`` it is q(z | x, c): a hidden layer sees the features and as many numbers c side by side.
+    """
+
+    def __init__(self, trunk: nn.Module, latent_dim: int, spread: Spread = "log-variance", told: int = 0) -> None:
         super().__init__()
+        features = int(trunk.features)  # type: ignore[arg-type]
         self.trunk = trunk
-        self.head = GaussianHead(int(trunk.features), latent_dim, spread)  # type: ignore[arg-type]
+        self.mixing = nn.Sequential(nn.Linear(features + told, features), nn.ReLU()) if told else None
+        self.head = GaussianHead(features, latent_dim, spread)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Data ``[N, *shape]`` to mean and log-variance, each ``[N, D]``."""
-        return self.head(self.trunk(x))
+    def forward(self, x: Any, told: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Data ``[N, *shape]`` (and c ``[N, T]``) to mean and log-variance, each ``[N, D]``."""
+        features = self.trunk(x)
+        if self.mixing is not None and told is not None:
+            features = self.mixing(torch.cat([features, told], -1))
+        return self.head(features)
 
 
 class Uninformed(nn.Module):

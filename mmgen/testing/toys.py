@@ -189,7 +189,7 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
             if model.decoder_sizes.get(f"m{m}") == world.latent_dim:  # otherwise it sees more than z, or there is none
                 _set(model.decoders[m].layers[-1], world.loadings[m], world.offsets[m])  # type: ignore[index]
                 model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
-            if f"m{m}" not in model.objective.encodes(modalities):
+            if f"m{m}" not in model.encoded:
                 continue
             squared = world.loadings[m].square().sum(0)
             inverse = (world.loadings[m] / squared).T

@@ -24,7 +24,7 @@ def test_any_number_of_modalities(objective, modalities):
     value = model(batch).value(1.0)
     assert value.shape == (8,) and value.isfinite().all()
     value.mean().backward()
-    learning = model.encoders if model.objective.encodes(model.modalities) else model.objective
+    learning = model.encoders if model.encoded else model.objective
     gradients = [p.grad for p in learning.parameters() if p.grad is not None]
     assert gradients and all(g.isfinite().all() for g in gradients)
     half = batch.restrict(torch.arange(modalities).expand(8, -1) < (modalities + 1) // 2)

@@ -12,9 +12,9 @@ KINDS = ("vector", "counts", "tags", "labels", "text", "image")
 
 def encoder_and_batch(kinds, rows=6, latent_dim=3):
     data = toy_data(kinds)
-    model = make_model("elbo", data)
+    model = make_model("elbo", data, latent_dim=latent_dim)
     torch.manual_seed(0)
-    return JointEncoder(model.modalities, latent_dim).double().eval(), model.prepare(data.train[:rows])
+    return JointEncoder(model).double().eval(), model.prepare(data.train[:rows])
 
 
 @pytest.mark.parametrize("kinds", [KINDS[:2], KINDS, KINDS[::-1]])
@@ -47,7 +47,7 @@ def test_has_as_many_parameters_as_the_encoders_but_for_their_biases(kinds, late
 
 def test_shares_nothing_with_the_encoders_of_the_model():
     model = make_model("elbo", toy_data(KINDS))
-    joint = JointEncoder(model.modalities, 3)
+    joint = JointEncoder(model)
     places = {parameter.data_ptr() for parameter in model.parameters()}
     assert not any(parameter.data_ptr() in places for parameter in joint.parameters())
 

@@ -22,8 +22,8 @@ class Conditional(Objective):
 
     decodes_mean = True
 
-    def encodes(self, modalities):
-        return ("vector",)
+    def encodes(self, modalities, latent_dim):
+        return {"vector": latent_dim}
 
     def decodes(self, modalities, latent_dim):
         return {"counts": latent_dim + 5}
@@ -64,8 +64,8 @@ class ClosedForm(Objective):
 
     whole_batch = True
 
-    def encodes(self, modalities):
-        return ()
+    def encodes(self, modalities, latent_dim):
+        return {}
 
     def decodes(self, modalities, latent_dim):
         return {}

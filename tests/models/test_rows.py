@@ -140,7 +140,7 @@ def test_where_nothing_is_missing_nothing_is_gathered(monkeypatch):
 
 def test_a_joint_encoder_infers_from_complete_rows():
     model, batch = model_and_batch(placeholder=float("nan"))
-    joint = JointEncoder(model.modalities, 3).double().train()
+    joint = JointEncoder(model).double().train()
     alone = copy.deepcopy(joint)
     complete = [0, 2, 3]
     found, expected = joint(batch), alone(batch[complete])

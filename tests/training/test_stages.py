@@ -33,7 +33,7 @@ class Matching(Objective):
     staged = ("match",)
 
     def build(self, model):
-        self.joint = JointEncoder(model.modalities, model.config.latent_dim)
+        self.joint = JointEncoder(model)
         self.norm = torch.nn.BatchNorm1d(model.config.latent_dim)
 
     def terms(self, model, batch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -62,9 +62,9 @@ class DBM(Objective):
     staged = ("layer", "cd_steps")
     defaults = {"model": {"latent_dim": 64}}
 
-    def encodes(self, modalities: Mapping[str, Modality]) -> Collection[str]:
+    def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """None: inference is the machine's own."""
-        return ()
+        return {}
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """What the two paths take."""

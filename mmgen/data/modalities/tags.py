@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ...distributions import Likelihood, make_likelihood
 from ..modality import Rendering
-from .fully_connected import FullyConnected
+from .fully_connected import Cellwise
 
 
-class TagsModality(FullyConnected):
+class TagsModality(Cellwise):
     """Several yes/no answers at once: a vector of 0 and 1.
 
     >>> import numpy as np
@@ -22,7 +22,7 @@ class TagsModality(FullyConnected):
     ['sky', 'dog']
     """
 
-    only_with = {"display": {"top": (None,)}}
+    only_with = {**Cellwise.only_with, "display": {"top": (None,)}}
 
     likelihood: Literal["bernoulli"] = Field("bernoulli", description="p(x | z).")
     top: PositiveInt | None = Field(

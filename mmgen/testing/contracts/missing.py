@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ...data import Batch
-from ...data.presence import Presence
 from ...distributions import Gaussian
 from ...models import MultimodalVAE
+from ..substitutes import substitute
 
 PLACEHOLDERS = {"zeros": 0.0, "NaN": float("nan"), "infinity": float("inf"), "a huge number": 1e30}
 # Networks of an image that mix the rows of a batch.
@@ -36,19 +36,13 @@ def other_experts(model: MultimodalVAE) -> Iterator[None]:
     """Within this context the experts of what rows lack are N(2, e²), and not N(0, I), which could pass for the
     prior.
     """
-    encode = model.encode_each
+    encode = model.experts
 
-    def changed(inputs: Sequence[Tensor], presence: Presence | None = None) -> Gaussian:
-        experts = encode(inputs, presence)
-        if presence is None:
-            return experts
-        return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 2.0))
+    def changed(batch: Batch) -> Gaussian:
+        return encode(batch).map(lambda value: torch.where(batch.available.T[..., None], value, 2.0))
 
-    vars(model)["encode_each"] = changed
-    try:
+    with substitute(model, experts=changed):
         yield
-    finally:
-        del vars(model)["encode_each"]
 
 
 def outcome(model: MultimodalVAE, batch: Batch) -> dict[str, Tensor]:

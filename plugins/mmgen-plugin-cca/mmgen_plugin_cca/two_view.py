@@ -55,10 +55,10 @@ class TwoView(Objective):
         """Name of x_o."""
         return list(modalities)[self.views(modalities)[0]]
 
-    def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
+    def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """None: the one network that z is inferred with is the objective's own."""
         self.views(modalities)
-        return ()
+        return {}
 
     def infers(self, model: Model, given: Sequence[str]) -> bool:
         """From x_o, alone or not."""

@@ -95,9 +95,9 @@ class Discriminative(Objective):
 
     classifier: nn.Module
 
-    def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
+    def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """None: there are no unimodal encoders."""
-        return ()
+        return {}
 
     def build(self, model: Model) -> None:
         """Which modalities are x_O and x_M, as rows of numbers, and which label is y."""

@@ -44,7 +44,7 @@ class JMVAE(Objective):
 
     def build(self, model: Model) -> None:
         """The joint encoder q_Λ."""
-        self.joint = JointEncoder(model.modalities, model.config.latent_dim)
+        self.joint = JointEncoder(model)
 
     def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and −KL(q_Λ ‖ p) ``[B]``."""

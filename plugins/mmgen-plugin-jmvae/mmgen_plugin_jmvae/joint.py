@@ -33,13 +33,13 @@ class Joint(Objective):
     priors = ("normal", "scaled-normal", "laplace")
     bound = "joint"
 
-    def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
+    def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """None: there are no unimodal encoders."""
-        return ()
+        return {}
 
     def build(self, model: Model) -> None:
         """The joint encoder q_Λ; what decoders would share with the encoder of their modality, they share with it."""
-        self.joint = JointEncoder(model.modalities, model.config.latent_dim)
+        self.joint = JointEncoder(model)
         self.joint.tie(model.modalities, model.decoders)
 
     def terms(self, model: Model, batch: Batch) -> Terms:

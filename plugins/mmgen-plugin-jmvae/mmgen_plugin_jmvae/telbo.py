@@ -71,7 +71,7 @@ class TELBO(Objective):
 
     def build(self, model: Model) -> None:
         """The joint encoder q_Λ, and the weights λ and γ ``[M, 1]``."""
-        self.joint = JointEncoder(model.modalities, model.config.latent_dim)
+        self.joint = JointEncoder(model)
         for option in ("joint_weights", "unimodal_weights"):
             factors: dict[str, float] = getattr(self.config, option)
             for name in factors:

@@ -81,7 +81,7 @@ class SMVAE(Objective):
 
     def build(self, model: Model) -> None:
         """The surrogate q_Λ."""
-        self.joint = JointEncoder(model.modalities, model.config.latent_dim)
+        self.joint = JointEncoder(model)
 
     def surrogate(self, model: Model, batch: Batch) -> Gaussian:
         """The joint posterior that the modalities are decoded from in training, ``[B, D]``."""

@@ -41,9 +41,9 @@ class VGON(Objective):
     priors = ("normal", "scaled-normal", "laplace")
     bound = "joint"
 
-    def encodes(self, modalities: Mapping[str, Modality]) -> tuple[str, ...]:
+    def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """None: there are no unimodal encoders."""
-        return ()
+        return {}
 
     def build(self, model: Model) -> None:
         """The two linear maps λ."""
