@@ -19,7 +19,8 @@ class Batch:
     """``B`` rows of ``M`` modalities.
 
     Attributes:
-        data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality.
+        data: Name of the modality to ``[B, *shape]``, in order; arbitrary (zeros) where a row lacks the modality. Cells
+            that are not observed hold anything too, and in a prepared batch what is usual there.
         available: ``Bool[B, M]``: which modalities each row has. It is not changed in place.
         labels: Name of the label to codes ``[B]``, −1 where unknown (or ``[B, L]`` of 0, 1 and −1 for multi-label
             ones).
@@ -28,8 +29,8 @@ class Batch:
             unknown.
         observed: Name of the modality to ``Bool[B, *shape]``: which cells of its values are there in rows that have it.
             A modality that is not named has every cell.
-        inputs: What encoders see of a prepared batch instead of ``data``, by modality: where cells are empty, usual
-            values in their places, and the mask beside them where the modality says so.
+        inputs: What encoders see of a prepared batch where that is more than ``data``, by modality: the mask of
+            observed cells beside the values, ``[B, 2, *shape]``.
         told: The covariates as the numbers ``[B, T]`` that networks take, of a prepared batch; None where there are
             none.
         prepared: Whether the data are in the units that the networks work in; models do this themselves.

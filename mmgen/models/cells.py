@@ -9,10 +9,9 @@ from ..data import Modality
 
 
 class Filling(nn.Module):
-    """The usual value of every cell, in model units, in the place of those that are not observed; and the mask beside
-    the values, where the modality's encoder sees it.
+    """The usual value of every cell, in model units, in the place of those that are not observed.
 
-    The usual value is what :meth:`mmgen.Modality.usual` makes of the training rows: their mean, mostly.
+    It is what :meth:`mmgen.Modality.usual` makes of the training rows: their mean, mostly.
     """
 
     value: Tensor
@@ -27,12 +26,11 @@ class Filling(nn.Module):
         self.value.copy_(self.modality.usual(values, observed))
 
     def forward(self, values: Tensor, observed: Tensor | None) -> Tensor:
-        """Values ``[B, *shape]`` where they are observed (None: everywhere), the usual ones elsewhere; with the mask,
-        ``[B, 2, *shape]``.
-        """
-        if observed is not None:
-            values = torch.where(observed, values, self.value.to(values.dtype))
+        """Values ``[B, *shape]`` where they are observed (None: everywhere), the usual ones elsewhere."""
+        return values if observed is None else torch.where(observed, values, self.value.to(values.dtype))
+
+    def input(self, values: Tensor, observed: Tensor | None) -> Tensor | None:
+        """What the encoder sees of filled values, where that is more: these and the mask, ``[B, 2, *shape]``."""
         if not getattr(self.modality, "mask_input", False):
-            return values
-        mask = torch.ones_like(values) if observed is None else observed.to(values.dtype)
-        return torch.stack([values, mask], 1)
+            return None
+        return torch.stack([values, torch.ones_like(values) if observed is None else observed.to(values.dtype)], 1)

@@ -61,9 +61,9 @@ class MultimodalVAE(Model):
         if self.covariates:
             self.covariate_codes = Covariates(self.covariates)
         self.told = self.covariate_codes.size if self.covariates else 0
-        if any(modality.missing == "cell" for modality in modalities.values()):
-            partial = {name: modality for name, modality in modalities.items() if modality.missing == "cell"}
-            self.fillings = nn.ModuleDict({name: Filling(modality) for name, modality in partial.items()})
+        self.fillings = nn.ModuleList(
+            Filling(modality) if modality.missing == "cell" else nn.Identity() for modality in modalities.values()
+        )
         self._make_networks(objective)
         self.objective = objective
         if objective.prior is not None:
@@ -79,6 +79,9 @@ class MultimodalVAE(Model):
         latent_dim: int | None = None,
         beta: float | None = None,
         likelihood_weights: str | None = None,
+        private_dim: int | Mapping[str, int] | None = None,
+        private_beta: float | None = None,
+        private_from_prior: float | None = None,
         aggregator: Component | None = None,
         prior: Component | None = None,
         modalities: Mapping[str, Mapping[str, Any]] | None = None,
@@ -93,6 +96,9 @@ class MultimodalVAE(Model):
             latent_dim: Dimensions of z; the objective's or dataset's default otherwise.
             beta: Weight of the divergence; the objective's or dataset's default otherwise.
             likelihood_weights: ``official``, ``dimension`` or ``none``: see :class:`ModelConfig`.
+            private_dim: Dimensions of the latents that each modality has for itself, one number or one by modality.
+            private_beta: Weight of their divergence.
+            private_from_prior: Share of their draws in training that are from their prior.
             aggregator: Name or class, or a mapping of that (``name``) and options, where the objective leaves a choice.
             prior: The same for the prior.
             modalities: Changes to modalities: name to fields.
@@ -100,7 +106,14 @@ class MultimodalVAE(Model):
             **options: Fields of the objective's configuration (``mmgen info NAME``).
         """
         chosen = make_objective(objective, options, aggregator, prior, data)
-        given = {"latent_dim": latent_dim, "beta": beta, "likelihood_weights": likelihood_weights}
+        given = {
+            "latent_dim": latent_dim,
+            "beta": beta,
+            "likelihood_weights": likelihood_weights,
+            "private_dim": private_dim,
+            "private_beta": private_beta,
+            "private_from_prior": private_from_prior,
+        }
         config = chosen.model_config(data, {key: value for key, value in given.items() if value is not None})
         changed = change_modalities(data.modalities, modalities or {})
         with torch.random.fork_rng(devices=[]):
@@ -138,8 +151,9 @@ class MultimodalVAE(Model):
 
     def fit_transforms(self, train: Table) -> None:
         """Learn the statistics of the training rows that have each modality."""
+        fillings = self._fillings()
         for m, (name, transform) in enumerate(zip(self.modalities, self._transforms(), strict=True)):
-            filling = self._fillings().get(name)
+            filling = fillings.get(name)
             if not transform.learns and filling is None:
                 continue
             rows = train.available[:, m].nonzero().squeeze(1)
@@ -248,16 +262,19 @@ class MultimodalVAE(Model):
         """See :meth:`mmgen.Model.prepare`."""
         if batch.prepared:
             return batch
-        data, inputs = {}, {}
-        if whole := [name for name in batch.observed if name not in self._fillings()]:
+        data, inputs, fillings = {}, {}, self._fillings()
+        if whole := [name for name in batch.observed if name not in fillings]:
             raise MmgenError(
                 f"The model needs every cell of {listed(whole)}, and the data lack some; make it with modalities that "
                 "have missing: cell."
             )
         for name, transform in zip(self.modalities, self._transforms(), strict=True):
             data[name] = transform(batch.data[name])
-            if name in self._fillings():
-                inputs[name] = self._fillings()[name](data[name], batch.observed.get(name))
+            if (filling := fillings.get(name)) is not None:
+                observed = batch.observed.get(name)
+                data[name] = filling(data[name], observed)
+                if (seen := filling.input(data[name], observed)) is not None:
+                    inputs[name] = seen
         told = self.covariate_codes(batch) if self.covariates else None
         return replace(batch, data=data, inputs=inputs, told=told, prepared=True)
 
@@ -340,8 +357,8 @@ class MultimodalVAE(Model):
             targets: What to generate; everything that the model can by default.
             samples: Draws of z per row.
             draw: Whether to draw from p(x | z) as well; its mean otherwise.
-            covariates: What decoders are told instead of a row's own covariates, such as ``{"site": "A"}``: as if it had
-                been measured there. From the prior, the covariates of training rows otherwise.
+            covariates: What decoders are told instead of a row's own covariates, such as ``{"site": "A"}``: as if it
+                had been measured there. From the prior, the covariates of training rows otherwise.
 
         Returns:
             Name to ``[samples, B, *shape]`` in data units (``[samples, *shape]`` from the prior).
@@ -597,7 +614,9 @@ class MultimodalVAE(Model):
         return w, prior.log_prob(w) - posterior.log_prob(w)
 
     def _fillings(self) -> Mapping[str, Filling]:
-        return cast(Mapping[str, Filling], getattr(self, "fillings", {}))
+        """Of the modalities whose cells may be missing."""
+        pairs = zip(self.modalities, self.fillings, strict=True)
+        return {name: filling for name, filling in pairs if isinstance(filling, Filling)}
 
     def _decode(
         self, latents: Mapping[int, Tensor], presence: Presence | None = None

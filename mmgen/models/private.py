@@ -39,8 +39,8 @@ def private_sizes(
             )
         if name not in able:
             raise MmgenError(
-                f"model.private_dim: this objective does not both encode {name!r} by itself and generate it, so it has no "
-                f"private latents; modalities that can have some: {listed(able) if able else 'none'}."
+                f"model.private_dim: this objective does not both encode {name!r} by itself and generate it, so it has "
+                f"no private latents; modalities that can have some: {listed(able) if able else 'none'}."
             )
     return sizes
 

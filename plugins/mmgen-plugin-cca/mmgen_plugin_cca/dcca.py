@@ -57,7 +57,7 @@ class DCCA(Features):
 
     def outputs(self, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """f(x_o) or g(x_M) of a prepared batch."""
-        return self.networks[view](list(batch.data.values())[view])
+        return self.networks[view](batch.input(list(batch.data)[view]))
 
     def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """The projection of a network's output."""

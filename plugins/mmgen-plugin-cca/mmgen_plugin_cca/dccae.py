@@ -57,8 +57,9 @@ class DCCAE(DCCA):
 
     def reconstructed(self, model: Model, batch: Batch, outputs: list[Tensor]) -> Float[Tensor, "M B"]:
         """−λ times the error of each view."""
-        views = zip(
-            model.likelihood_weights, self.likelihoods, self.decoders, outputs, batch.data.values(), strict=True
-        )
-        values = [weight * likelihood.log_prob(decoder(z), x) for weight, likelihood, decoder, z, x in views]  # type: ignore[operator]
+        views = zip(model.likelihood_weights, self.likelihoods, self.decoders, outputs, batch.data, strict=True)
+        values = [
+            weight * likelihood.log_prob(decoder(z), batch.data[name], batch.observed.get(name))  # type: ignore[operator]
+            for weight, likelihood, decoder, z, name in views
+        ]
         return self.config.reconstruction_weight * torch.stack(values)

@@ -54,7 +54,7 @@ class MVCL(Features):
 
     def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """f(x_o) or g(x_M)."""
-        return self.networks[view](list(batch.data.values())[view])
+        return self.networks[view](batch.input(list(batch.data)[view]))
 
     def terms(self, model: Model, batch: Batch) -> Terms:
         """``negative_margin_loss`` ``[B]``."""

@@ -60,7 +60,7 @@ class SplitAutoencoder(Features):
 
     def features(self, model: Model, batch: Batch, view: int) -> Float[Tensor, "B D"]:
         """f(x_o)."""
-        return self.network(list(batch.data.values())[view])
+        return self.network(batch.input(list(batch.data)[view]))
 
     def terms(self, model: Model, batch: Batch) -> Terms:
         """Minus the error of each view ``[2, B]``."""

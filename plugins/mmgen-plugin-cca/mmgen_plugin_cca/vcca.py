@@ -48,7 +48,7 @@ class VCCA(TwoView):
         """The encoder of x_o."""
         place, _ = self.views(model.modalities)
         modality = list(model.modalities.values())[place]
-        self.encoder = modality.encoder(model.config.latent_dim)
+        self.encoder = modality.encoder(model.config.latent_dim, model.told)
         modality.tie(self.encoder.trunk, model.decoders[place])
 
     def infers(self, model: Model, given: Sequence[str]) -> bool:
@@ -57,7 +57,7 @@ class VCCA(TwoView):
 
     def inferred(self, model: Model, batch: Batch) -> Gaussian:
         """q(z | x_o), ``[B, D]``."""
-        return Gaussian(*self.encoder(batch.data[self.available(model.modalities)]))
+        return Gaussian(*self.encoder(batch.input(self.available(model.modalities)), batch.told))
 
     def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[2, B]`` and divergence ``[B]``."""

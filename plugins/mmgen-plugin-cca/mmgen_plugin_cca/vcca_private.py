@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmgen import Batch, MmgenError, Modality, Model, Terms
 from mmgen.distributions import Gaussian, kl_divergence, kl_gaussians, standard_normal
-from mmgen.networks import Encoder
+from mmgen.models import DecoderInput
 
 from .vcca import VCCA, VCCAConfig
 
@@ -68,13 +68,13 @@ class VCCAPrivate(VCCA):
         super().build(model)
         sizes = self.private_sizes(model.modalities)
         self.private = nn.ModuleList(
-            Encoder(modality.trunk(sizes[name]), sizes[name], modality.spread) if sizes[name] else nn.Identity()
+            modality.encoder(sizes[name], model.told) if sizes[name] else nn.Identity()
             for name, modality in model.modalities.items()
         )
 
     def private_posterior(self, batch: Batch, name: str) -> Gaussian:
         """q(h_m | x_m) of a prepared batch, ``[B, H_m]``."""
-        return Gaussian(*self.private[list(batch.data).index(name)](batch.data[name]))
+        return Gaussian(*self.private[list(batch.data).index(name)](batch.input(name), batch.told))
 
     def terms(self, model: Model, batch: Batch) -> Terms:
         """Log-likelihood ``[2, B]`` and divergence ``[B]``."""
@@ -98,11 +98,12 @@ class VCCAPrivate(VCCA):
         target: str,
         batch: Batch | None,
         given: Bool[Tensor, "*any B M"] | None,
-    ) -> Float[Tensor, "*lead B _"]:
+    ) -> DecoderInput:
         """z with private latents of the target: from its posterior where it is given, from N(0, I) elsewhere."""
         size = self.private_sizes(model.modalities)[target]
-        h = standard_normal(z.new_zeros(*z.shape[:-1], size))
-        if batch is not None and given is not None:
+        prior = q = standard_normal(z.new_zeros(*z.shape[:-1], size))
+        if size and batch is not None and given is not None:
             posterior = self.private_posterior(batch, target).where(given[..., list(model.modalities).index(target)])
-            h = posterior.map(lambda value: value.expand(h.mean.shape))
-        return torch.cat([z, h.rsample()], -1)
+            q = posterior.map(lambda value: value.expand(prior.mean.shape))
+        h = q.rsample()
+        return DecoderInput(torch.cat([z, h], -1), prior.log_prob(h) - q.log_prob(h))

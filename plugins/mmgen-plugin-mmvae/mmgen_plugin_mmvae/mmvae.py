@@ -122,7 +122,7 @@ class MMVAE(Objective):
         dreg = self.config.estimator == "dreg"
         z = posterior.components.rsample((self.config.samples or 10,))  # [K, M, B, D]
         density = Mixture(posterior.components.map(torch.Tensor.detach), posterior.log_weights) if dreg else posterior
-        log_likelihood = model.log_likelihood(z, batch)  # [M, K, M, B]
+        log_likelihood = model.log_likelihood(z, batch, weighted=True)  # [M, K, M, B]
         log_ratio = density.log_prob(z) - prior.log_prob(z)  # [K, M, B]
         with torch.no_grad():
             log_w = log_likelihood.sum(0) - model.config.beta * log_ratio
