@@ -172,6 +172,11 @@ class MultimodalVAE(Model):
         self.encoded = dict(objective.encodes(modalities, dim))
         sizes = objective.decodes(modalities, dim)
         able = [name for name in sizes if name in self.encoded]
+        if self.told and not sizes and not self.encoded:
+            raise MmgenError(
+                "dataset.covariates: this objective has neither encoders nor decoders that could be told covariates; "
+                "leave them out."
+            )
         self.private = private_sizes(self.config.private_dim, modalities, able, objective.shared)
         self.decoder_sizes = {name: size + self.private.get(name, 0) + self.told for name, size in sizes.items()}
         self.encoders, self.decoders, self.likelihoods = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()

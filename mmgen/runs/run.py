@@ -15,6 +15,7 @@ from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
 from ..models import MultimodalVAE
 from ..options import merge
+from ..registry.components import entries, find, local_entries
 from .encoding import Encoding, encode
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
@@ -195,7 +196,7 @@ class Run:
             split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw.
             notify: Called with a sentence for each metric that is left out or leaves something out, and why.
             evaluation: What :meth:`evaluation` gave, where it holds latents already.
-            **options: Of metrics, by name: ``coherence={"classifier_steps": 200}``; over those of the run.
+            **options: Of metrics, by name, with _ for -: ``log_likelihood={"samples": 200}``; over those of the run.
 
         Returns:
             Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
@@ -204,7 +205,7 @@ class Run:
             MmgenError: An unknown metric, option or split, or no such rows.
         """
         evaluation = self.evaluation(split) if evaluation is None else evaluation
-        merged = merge(self.config.get("metrics", {}), options)
+        merged = merge(self.config.get("metrics", {}), {_metric(name): each for name, each in options.items()})
         rows = evaluate(evaluation, metrics, notify=notify, options=merged)
         if not self.reads_other_data:
             self.add_results(rows)
@@ -288,3 +289,9 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | Dataset | None = Non
     """
     folder = find_folder(path)
     return Run(folder.config(), folder, dataset=dataset)
+
+
+def _metric(word: str) -> str:
+    """The metric that an argument of Python names; one that there is not is an error."""
+    installed = {entry.name for entry in (*entries("metrics"), *local_entries("metrics"))}
+    return find("metrics", word if word in installed else word.replace("_", "-")).name

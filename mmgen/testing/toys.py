@@ -35,13 +35,29 @@ if TYPE_CHECKING:
 
 
 class ToyDataset(Dataset):
-    """A few rows of every kind of modality that the core has; all depend on one label of three classes."""
+    """A few rows of every kind of modality that the core has; all depend on one label of three classes.
+
+    Args:
+        kinds: Of which kinds.
+        rows: For training.
+        missing: Share of the values that rows lack.
+        seed: Of the values.
+        cells: Share of the cells that are empty, of kinds that can lack some.
+        covariates: Whether there is a site of two classes and an age, of which some are unknown.
+    """
 
     def __init__(
-        self, kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0
+        self,
+        kinds: Sequence[str] = ("vector", "counts", "tags"),
+        rows: int = 48,
+        missing: float = 0.0,
+        seed: int = 0,
+        cells: float = 0.0,
+        covariates: bool = False,
     ) -> None:
         super().__init__()
         self.kinds, self.count, self.missing, self.seed = tuple(kinds), rows, missing, seed
+        self.cells, self.has_covariates = cells, covariates
 
     def modalities(self) -> dict[str, Modality]:
         """One modality of each kind, called by its kind; small networks."""
@@ -53,7 +69,10 @@ class ToyDataset(Dataset):
             "text": TextModality(shape=(6,), alphabet=(" ", "a", "b", "c"), hidden=(8,)),
             "image": ImageModality(shape=(1, 8, 8), channels=(4, 4)),
         }
-        return {kind: made[kind] for kind in self.kinds}
+        partial = {"missing": "cell"} if self.cells else {}
+        return {
+            kind: made[kind].model_copy(update=partial if made[kind].takes_missing_cells else {}) for kind in self.kinds
+        }
 
     def splits(self) -> Splits:
         """Seeded rows: 48 for training by default, half as many each for validation and testing."""
@@ -64,6 +83,7 @@ class ToyDataset(Dataset):
             self._table(self.count // 2, generator),
             Provenance("simulated", "A toy of a few random rows."),
             {"class": ("x", "y", "z")},
+            covariates={"site": ("A", "B"), "age": ()} if self.has_covariates else {},
         )
 
     @classmethod
@@ -78,7 +98,27 @@ class ToyDataset(Dataset):
         available[torch.arange(rows), torch.arange(rows) % len(self.kinds)] = True
         for m, kind in enumerate(self.kinds):
             data[kind][~available[:, m]] = 0
-        return Table.of(data, available=available, labels={"class": label})
+        table = Table.of(data, available=available, labels={"class": label})
+        if self.cells:
+            table = replace(table, observed=self._observed(table, generator))
+        if self.has_covariates:
+            site, age = torch.arange(rows) // 3 % 2, 40 + 10 * torch.randn(rows, generator=generator)
+            site[5::11], age[3::7] = -1, torch.nan
+            table = replace(table, covariates={"site": site, "age": age})
+        return table
+
+    def _observed(self, table: Table, generator: torch.Generator) -> dict[str, Tensor]:
+        """Masks of which cells are there; at least one where a row has the modality. What is not there is 0."""
+        masks = {}
+        for m, (kind, modality) in enumerate(self.modalities().items()):
+            if modality.missing != "cell":
+                continue
+            values = table.data[kind]
+            observed = torch.rand(values.shape, generator=generator) >= self.cells
+            observed[torch.arange(len(table)), torch.arange(len(table)) % values.shape[1]] = True
+            masks[kind] = observed & table.available[:, m, None]
+            values[~masks[kind]] = 0  # type: ignore[index]
+        return masks
 
     @staticmethod
     def _values(kind: str, label: Tensor, generator: torch.Generator) -> Tensor:
@@ -97,13 +137,27 @@ class ToyDataset(Dataset):
 
 
 def toy_data(
-    kinds: Sequence[str] = ("vector", "counts", "tags"), rows: int = 48, missing: float = 0.0, seed: int = 0
+    kinds: Sequence[str] = ("vector", "counts", "tags"),
+    rows: int = 48,
+    missing: float = 0.0,
+    seed: int = 0,
+    cells: float = 0.0,
+    covariates: bool = False,
 ) -> Data:
     """A :class:`ToyDataset` as :func:`mmgen.load_dataset` would give it, without a cache."""
-    dataset = ToyDataset(kinds, rows, missing, seed)
+    dataset = ToyDataset(kinds, rows, missing, seed, cells, covariates)
     splits = dataset.splits()
-    tables, fingerprint = (splits.train, splits.val, splits.test), f"toy-{kinds}-{rows}-{missing}-{seed}"
-    return Data("toy", dataset, dataset.modalities(), *tables, splits.labels, splits.provenance, fingerprint)
+    tables, fingerprint = (splits.train, splits.val, splits.test), f"toy-{kinds}-{rows}-{missing}-{seed}-{cells}"
+    return Data(
+        "toy",
+        dataset,
+        dataset.modalities(),
+        *tables,
+        splits.labels,
+        splits.provenance,
+        fingerprint,
+        covariates=splits.covariates,
+    )
 
 
 _MODELS: dict[str, MultimodalVAE] = {}

@@ -204,7 +204,9 @@ def test_memory_is_bounded_by_chunks_that_change_nothing_but_the_noise(world, mo
     monkeypatch.setattr("mmgen.evaluation.importance.NUMBERS_IN_CACHE", 8 * 4 * 64)
     original = LogLikelihood._log_prob
     monkeypatch.setattr(
-        LogLikelihood, "_log_prob", staticmethod(lambda e, b, z, t: sizes.append(len(z)) or original(e, b, z, t))
+        LogLikelihood,
+        "_log_prob",
+        staticmethod(lambda e, b, z, *rest: sizes.append(len(z)) or original(e, b, z, *rest)),
     )
     _, parts = rows_of(LinearGaussianWorld((3, 4, 2), 2, orthogonal=True), 300, rows=8, aggregator="poe")
     assert max(sizes) == 64

@@ -125,6 +125,26 @@ class DecodersRunOnEverything(Copy):
         return DecodersSeePlaceholders.likelihood(self, model, z, batch.restrict(batch.available))
 
 
+class EmptyCellsScored(Copy):
+    def likelihood(self, model, z, batch):
+        return model.log_likelihood(z, replace(batch, observed={}))
+
+
+class NothingTold(Copy):
+    def terms(self, model, batch):
+        return super().terms(model, replace(batch, told=None if batch.told is None else torch.zeros_like(batch.told)))
+
+    def posterior(self, model, batch, experts, given):
+        return super().posterior(model, batch, experts.map(torch.zeros_like), given)
+
+
+class PrivateHeadsDetached(Copy):
+    def likelihood(self, model, z, batch):
+        for name, q in model.private_posteriors(batch).items():
+            model.private_posteriors(batch)[name] = q.map(torch.Tensor.detach)
+        return super().likelihood(model, z, batch)
+
+
 class MeanOverModalities(Copy):
     def likelihood(self, model, z, batch):
         return super().likelihood(model, z, batch) / len(model.modalities)
@@ -684,6 +704,9 @@ FAULTS = [
     (EncodersSeeZeros, OBJECTIVE, "test_rows_do_not_exist_for_the_networks_of_what_they_lack"),
     (DecodersSeePlaceholders, OBJECTIVE, "test_what_is_missing_does_not_matter"),
     (DecodersRunOnEverything, OBJECTIVE, "test_rows_do_not_exist_for_the_networks_of_what_they_lack"),
+    (EmptyCellsScored, OBJECTIVE, "test_empty_cells_do_not_matter"),
+    (NothingTold, OBJECTIVE, "test_it_is_told_covariates"),
+    (PrivateHeadsDetached, OBJECTIVE, "test_modalities_can_have_private_latents"),
     (MeanOverModalities, OBJECTIVE, "test_the_bound_holds"),
     (MeanOverLatents, OBJECTIVE, "test_the_bound_holds"),
     (DetachedLatents, OBJECTIVE, "test_the_likelihood_reaches_where_z_comes_from"),

@@ -22,6 +22,7 @@ from ...networks import GaussianHead
 from ..models import make_model
 from ..toys import toy_data, world_batch, world_model
 from ..worlds import LinearGaussianWorld
+from .abilities import check_covariates, check_empty_cells, check_private_latents
 from .contract import Contract, does_not_apply, same_global_randomness, seed_others
 from .declared import check_use
 from .densities import check_normalised
@@ -163,6 +164,27 @@ class ObjectiveContract(Contract):
             f"{self.who}: rows without an image change the terms of rows with one; its encoder and its decoder run "
             "on them"
         )
+
+    def test_empty_cells_do_not_matter(self) -> None:
+        """Likelihoods are of the cells that are there; what stands in the others changes nothing, be it NaN."""
+        data = toys(self.names, missing=0.4 if self.loaded().supports_missing else 0.0, cells=0.3)
+        check_empty_cells(self.who, self._model_or_reason(data), data.train[:12])
+
+    def test_it_is_told_covariates(self) -> None:
+        """Its networks look at covariates, known or not, and can be told others when they generate."""
+        data = toys(self.names, covariates=True)
+        check_covariates(self.who, self._model_or_reason(data), data.train[:12])
+
+    def test_modalities_can_have_private_latents(self) -> None:
+        """Each modality may have latents of its own beside z."""
+        data = toys(self.names, missing=0.4 if self.loaded().supports_missing else 0.0)
+        check_private_latents(self.who, self._model_or_reason(data, private_dim=2), data.train[:24])
+
+    def _model_or_reason(self, data: Data, **options: Any) -> MultimodalVAE:
+        try:
+            return self.model(data, **options)
+        except MmgenError as error:
+            does_not_apply(str(error))
 
     def test_the_order_of_modalities_does_not_matter(self) -> None:
         """The same model with its modalities in another order has the same value."""

@@ -254,17 +254,17 @@ def test_private_latents_come_from_the_view_where_it_is_given_and_from_the_prior
     given[0] = False
     h = model.objective.private_posterior(batch, "vector")
     with torch.no_grad(), central_noise():
-        own, other = (model.decoder_input(z, name, batch, given) for name in KINDS)
+        own, other = (model.decoder_input(z, name, batch, given).values for name in KINDS)
     assert own.shape == (3, len(batch), 7) and other.shape == (3, len(batch), 5)
     torch.testing.assert_close(own[1, 1:, 3:], h.mean[1:].detach())
     assert not own[:, 0].any() and not other.any()
     torch.manual_seed(0)
     with torch.no_grad():
-        many = torch.cat([model.decoder_input(z, "tags", batch, given)[..., 3:].flatten() for _ in range(40)])
-        one = torch.stack([model.decoder_input(z, "vector", batch, given)[0, 1, 3:] for _ in range(400)])
+        many = torch.cat([model.decoder_input(z, "tags", batch, given).values[..., 3:].flatten() for _ in range(40)])
+        one = torch.stack([model.decoder_input(z, "vector", batch, given).values[0, 1, 3:] for _ in range(400)])
     assert abs(float(many.mean())) < 0.1 and float(many.std()) == pytest.approx(1, abs=0.1)
     torch.testing.assert_close(one.std(0), h.scale[1].detach(), rtol=0.2, atol=0)
-    prior = model.decoder_input(z[0], "vector")
+    prior = model.decoder_input(z[0], "vector").values
     assert prior.shape == (len(batch), 7) and float(prior[:, 3:].std()) > 0.5
 
 

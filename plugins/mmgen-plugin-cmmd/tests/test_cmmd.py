@@ -35,7 +35,7 @@ def model_of(**options):
 
 
 def with_labels(batch, codes):
-    return Batch(batch.data, batch.available, {"class": codes}, batch.rows, batch.prepared)
+    return Batch(batch.data, batch.available, {"class": codes}, batch.rows, prepared=batch.prepared)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def class_of(table):
 
 
 def without(batch):
-    return Batch(batch.data, batch.available, {}, batch.rows, batch.prepared)
+    return Batch(batch.data, batch.available, {}, batch.rows, prepared=batch.prepared)
 
 
 def changed(before, after):
