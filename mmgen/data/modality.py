@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from ..distributions import Likelihood
@@ -40,6 +40,7 @@ class Modality(Options, ABC):
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns")  # the fields that say what stored values mean
+    takes_missing_cells: ClassVar[bool] = False  # whether single cells of a value may be missing
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
     weight: float = Field(1.0, ge=0, description="Of its log-likelihood, where model.likelihood_weights=official.")
@@ -49,6 +50,18 @@ class Modality(Options, ABC):
     columns: tuple[str, ...] = Field(
         (), description="Names of the values, for tables; made up from the modality's name where there are none."
     )
+    missing: Literal["modality", "cell"] = Field(
+        "modality", description="What an empty cell makes missing: the whole modality in that row, or only itself."
+    )
+
+    @model_validator(mode="after")
+    def _check_missing(self) -> Modality:
+        if self.missing == "cell" and not self.takes_missing_cells:
+            raise ValueError(
+                "missing: cell is for vectors, counts and tags, whose values are judged cell by cell; of this kind an "
+                "empty cell makes the whole modality missing in its row, so leave it out"
+            )
+        return self
 
     @property
     def dimension(self) -> int:

@@ -21,8 +21,11 @@ class Transform(nn.Module):
         super().__init__()
         self.register_buffer("precision", torch.zeros(()), persistent=False)
 
-    def fit(self, values: Tensor) -> None:
-        """Learn statistics from the training rows ``[N, *shape]`` that have this modality."""
+    def fit(self, values: Tensor, observed: Tensor | None = None) -> None:
+        """Learn statistics from the training rows ``[N, *shape]`` that have this modality.
+
+        Where ``observed``, ``Bool[N, *shape]``, is given, from the cells that are; nothing looks at the others.
+        """
 
     def forward(self, values: Tensor) -> Tensor:
         """Data units to model units."""
@@ -84,12 +87,17 @@ class Standardise(Transform):
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("scale", torch.ones(shape))
 
-    def fit(self, values: Tensor) -> None:
-        """Mean and standard deviation per value, in float64."""
+    def fit(self, values: Tensor, observed: Tensor | None = None) -> None:
+        """Mean and standard deviation per value over its observed cells, in float64; 0 and 1 where there are none."""
         if len(values) == 0:
             return
         exact = values.double()
-        mean, scale = exact.mean(0), exact.std(0, correction=0)
+        if observed is None:
+            mean, scale = exact.mean(0), exact.std(0, correction=0)
+        else:
+            count = observed.sum(0).clamp(min=1)
+            mean = exact.where(observed, 0.0).sum(0) / count
+            scale = ((exact - mean).where(observed, 0.0).square().sum(0) / count).sqrt()
         varies = scale > 1e-12 * mean.abs().clamp(min=1e-12)
         self.mean.copy_(mean)
         self.scale.copy_(torch.where(varies, scale, torch.ones_like(scale)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -31,6 +31,7 @@ class CountsModality(FullyConnected):
     torch.Size([1, 16])
     """
 
+    takes_missing_cells: ClassVar[bool] = True
     likelihood: Literal["poisson", "negative-binomial"] = Field("negative-binomial", description="p(x | z).")
 
     def trunk(self, latent_dim: int) -> nn.Module:

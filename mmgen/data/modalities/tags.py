@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -22,6 +22,7 @@ class TagsModality(FullyConnected):
     ['sky', 'dog']
     """
 
+    takes_missing_cells: ClassVar[bool] = True
     only_with = {"display": {"top": (None,)}}
 
     likelihood: Literal["bernoulli"] = Field("bernoulli", description="p(x | z).")

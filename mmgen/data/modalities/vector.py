@@ -25,6 +25,7 @@ class VectorModality(FullyConnected):
     (['TP53', 'MYC'], [0.5, 2.0])
     """
 
+    takes_missing_cells: ClassVar[bool] = True
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "offset", "factor")
     only_with = {
         "scale": {"likelihood": Unless("squared-error")},
