@@ -100,7 +100,8 @@ class Request:
             )
         if not available.any():
             raise DataError(
-                f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns."
+                f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns"
+                f"{', or leave out missing: modality' if self.kind.takes_missing_cells else ''}."
             )
         return available
 
