@@ -68,7 +68,8 @@ def read_covariates(
     if taken and schema is None and not stated:
         kinds = ", ".join(f"{name}: {'category' if words else 'number'}" for name, words in found.classes.items())
         source.notes.append(
-            f"As covariates, {', '.join(taken)}; where one should be the other, say covariates: {{{kinds}}}."
+            f"Covariates are taken for what they look like: {', '.join(taken)}; where one is the other, say "
+            f"covariates: {{{kinds}}}."
         )
     return found
 
