@@ -100,6 +100,7 @@ def test_names_that_yaml_reads_as_something_else(tmp_path):
 def test_the_label_may_be_one_and_patterns_pass_over_columns_that_are(tmp_path):
     path = write(tmp_path, {**everything(), "group": everything()["site"]})
     data = loaded(path, covariates=["sex", "group"], label="sex")
+    assert data.notes[0].endswith("say covariates: {sex: category, group: category}.")
     assert data.modalities["genes"].columns == ("g0",)
     assert data.covariates == {"sex": ("f", "m"), "group": SITES}
     assert data.labels == {"sex": ("f", "m")}

@@ -1,11 +1,13 @@
 """``dataset.missing_rate``: which values rows lose, and what stays as it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from mmgen import DataError, DatasetConfig, MmgenError, Provenance, Splits, Table, VectorModality
-from mmgen.data import missing
+from mmgen.data import Identity, missing
 from mmgen.data.loading import make_dataset, open_dataset
 from mmgen.options import validated
 
@@ -115,6 +117,13 @@ def test_a_rescued_value_is_any_of_them():
 def test_mistakes_end_in_a_sentence(options, said):
     with pytest.raises(DataError, match=said):
         withhold(splits(rows=50), config(**options))
+
+
+def test_rows_that_lose_something_are_still_known():
+    whole = splits(rows=20)
+    identity = Identity(torch.arange(20))
+    made = replace(whole, train=replace(whole.train, identity=identity))
+    assert withhold(made, config(missing_rate=0.5))[0]["train"].identity is identity
 
 
 @pytest.mark.parametrize("rate", [1.0, -0.1, "much", {"a": 2}])

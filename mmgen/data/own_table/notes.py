@@ -35,9 +35,8 @@ def note_missing(source: Source, name: str, missing: np.ndarray, unit: str = "co
     phrases = []
     if partial.any():
         rows, cells = f"{partial.sum()} of {len(counts)} rows", f"{counts[partial].sum()} empty cells"
-        whole = f"with {name}.missing: modality these rows would lack it altogether"
         phrases.append(
-            f"{rows} have {cells} among its {wide} {unit}, which alone are missing ({whole})"
+            f"{rows} have {cells} among its {wide} {unit}, which alone are missing"
             if by_cell
             else f"{rows} lose it to {cells} among its {wide} {unit}"
         )

@@ -205,8 +205,8 @@ class DatasetContract(Contract):
         second = again.splits()
         for code, (side, table) in enumerate(self.tables()):
             other = getattr(second, SIDES[(code + 1) % len(SIDES)])
-            rows, others = np.asarray(table.rows).tolist(), np.asarray(other.rows).tolist()
-            assert rows == others, f"{self.who}: {side} rows are not where the run had them"
+            rows, again_rows = np.asarray(table.rows).tolist(), np.asarray(other.rows).tolist()
+            assert rows == again_rows, f"{self.who}: {side} rows are not where the run had them"
             for name in table.data:
                 one, two = _words(first.modalities[name], name, table), _words(modalities[name], name, other)
                 assert one == two, f"{self.who}, {side}: {name} is not read by the columns and categories of the run"
@@ -214,11 +214,11 @@ class DatasetContract(Contract):
                 here, there = _classes(classes, table.labels[label]), _classes(labels[label], other.labels[label])
                 assert here == there, f"{self.who}, {side}: {label} is not read by the classes of the run"
             for name, classes in first.covariates.items():
-                one, two = table.covariates[name], other.covariates[name]
+                values, others = table.covariates[name], other.covariates[name]
                 same = (
-                    _classes(classes, one) == _classes(covariates[name], two)
+                    _classes(classes, values) == _classes(covariates[name], others)
                     if classes
-                    else torch.equal(one.nan_to_num(), two.nan_to_num())
+                    else torch.equal(values.nan_to_num(), others.nan_to_num())
                 )
                 assert same, f"{self.who}, {side}: the covariate {name} is not read by the classes of the run"
 
