@@ -66,8 +66,8 @@ def read_covariates(
             found.values[name], found.classes[name] = read_class_codes(name, source, WHERE, classes)
             taken.append(f"{name} a category of {len(found.classes[name])} classes")
     if taken and schema is None and not stated:
-        numbers = {name for name, classes in found.classes.items() if not classes}
-        kinds = ", ".join(f"{name}: {'number' if name in numbers else 'category'}" for name in config.covariates)
+        amounts = {name for name, classes in found.classes.items() if not classes}
+        kinds = ", ".join(f"{name}: {'number' if name in amounts else 'category'}" for name in config.covariates)
         source.notes.append(
             f"Covariates are taken for what they look like: {', '.join(taken)}; where one is the other, say "
             f"covariates: {{{kinds}}}."
