@@ -14,7 +14,7 @@ from .cache import cached_splits
 from .covariates import choose_covariates
 from .dataset import Dataset, Provenance, Splits
 from .describing import ALL, change_modalities
-from .missing import withhold
+from .missing import with_missing_cells, withhold
 from .modality import Modality
 from .run_splits import read_splits_of_run
 from .schema import Schema
@@ -166,17 +166,17 @@ def open_dataset(
         known = dict(schema.modalities)
     splits = choose_covariates(splits, dataset.config, schema)
     complete = {side: getattr(splits, side) for side in SIDES}
-    withheld = withhold(splits, known, dataset.config)
+    incomplete, remark = withhold(splits, known, dataset.config)
     if schema is None:
-        _check_cells(withheld.modalities, withheld.tables.get("train", splits.train), complete["train"])
+        _check_cells(known, incomplete.get("train", splits.train), complete["train"])
     provenance = splits.provenance
-    if withheld.remark:
-        provenance = replace(provenance, summary=f"{provenance.summary.rstrip('.')}; {withheld.remark}")
+    if remark:
+        provenance = replace(provenance, summary=f"{provenance.summary.rstrip('.')}; {remark}")
     return Data(
         name,
         dataset,
-        withheld.modalities,
-        **{**complete, **withheld.tables},
+        known,
+        **{**complete, **incomplete},
         labels=splits.labels,
         provenance=provenance,
         fingerprint=current,
@@ -194,7 +194,7 @@ def _declared_modalities(
     """The modalities of a dataset that is to be trained on, with ``changes``; without training rows it is an error."""
     declared = dict(splits.modalities) or dataset.modalities()
     _check_names(declared)
-    modalities = change_modalities(declared, changes)
+    modalities = change_modalities(with_missing_cells(declared, dataset.config), changes)
     if len(splits.train) == 0:
         raise DataError(
             f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,23 +24,22 @@ OPTIONS = (
 BLOCK = 4096  # rows whose cells are drawn at a time
 
 
-@dataclass(frozen=True)
-class Withheld:
-    """What is left to train on.
+def with_missing_cells(modalities: Mapping[str, Modality], config: DatasetConfig) -> dict[str, Modality]:
+    """The modalities with ``missing: cell`` where the options withhold cells.
 
-    Attributes:
-        tables: The training and validation rows, by side; none where they are as they were.
-        modalities: With ``missing: cell`` where single cells are gone.
-        remark: A phrase on how much is gone; empty: nothing.
+    Raises:
+        DataError: A modality of another name, or of a kind that is there as a whole or not at all.
     """
+    rates = _cell_rates(config.missing_cells, modalities)
+    return {
+        name: modality.model_copy(update={"missing": "cell"}) if rates[name] else modality
+        for name, modality in modalities.items()
+    }
 
-    tables: Mapping[str, Table]
-    modalities: Mapping[str, Modality]
-    remark: str = ""
 
-
-def withhold(splits: Splits, modalities: Mapping[str, Modality], config: DatasetConfig) -> Withheld:
-    """Training and validation rows with fewer modalities, and of those that are left with fewer cells.
+def withhold(splits: Splits, modalities: Mapping[str, Modality], config: DatasetConfig) -> tuple[dict[str, Table], str]:
+    """Training and validation rows with fewer modalities, and of those that are left with fewer cells; and a phrase on
+    how much is gone (empty: none).
 
     A value is withheld with the probability of its modality, which ``missing_by`` makes depend on the row's class c of
     C: 2c / (C − 1) times as much, from nothing in the first class to twice the rate in the last. A row that would lose
@@ -49,7 +48,7 @@ def withhold(splits: Splits, modalities: Mapping[str, Modality], config: Dataset
 
     Raises:
         DataError: A modality or label of another name, a label of several answers, a rate that would be above 1, or
-            cells of a kind that is there as a whole or not at all.
+            cells of a modality that is there as a whole or not at all.
     """
     tables = {side: getattr(splits, side) for side in SIDES}
     remarks = []
@@ -62,6 +61,11 @@ def withhold(splits: Splits, modalities: Mapping[str, Modality], config: Dataset
         remarks.append(f"{gone / max(before, 1):.1%} of the values of training and validation rows withheld{by}")
     cell_rates = _cell_rates(config.missing_cells, modalities)
     if any(cell_rates.values()):
+        whole = next((name for name, rate in cell_rates.items() if rate and modalities[name].missing != "cell"), None)
+        if whole is not None:
+            raise DataError(
+                f"dataset.missing_cells: the run knows {whole!r} as a whole, without empty cells; leave it out."
+            )
         before, after = 0, 0
         for side, table in tables.items():
             tables[side] = _without_cells(splits, side, table, cell_rates, config)
@@ -73,13 +77,7 @@ def withhold(splits: Splits, modalities: Mapping[str, Modality], config: Dataset
             f"{(before - after) / max(before, 1):.1%} of the cells of {some} in training and validation rows "
             f"withheld{by}"
         )
-    if not remarks:
-        return Withheld({}, modalities)
-    changed = {
-        name: modality.model_copy(update={"missing": "cell"}) if cell_rates[name] else modality
-        for name, modality in modalities.items()
-    }
-    return Withheld(tables, changed, "; ".join(remarks))
+    return (tables if remarks else {}), "; ".join(remarks)
 
 
 def without_partial_rows(table: Table, names: Collection[str]) -> Table:

@@ -13,6 +13,7 @@ from .covariates import recode
 from .dataset import Dataset, Splits
 from .missing import without_partial_rows
 from .schema import Schema
+from .sides import SIDES
 from .table import Table
 
 
@@ -52,7 +53,15 @@ def read_splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint:
 def _take_whole(schema: Schema, splits: Splits) -> Splits:
     """The same rows, which lack a modality altogether where the run knows it whole and some of its cells are empty."""
     whole = {name for name, modality in schema.modalities.items() if modality.missing == "modality"}
-    return splits.with_tables(lambda table: without_partial_rows(table, whole))
+    taken = splits.with_tables(lambda table: without_partial_rows(table, whole))
+    notes = []
+    for m, name in enumerate(splits.train.data):
+        lost = sum(
+            int((getattr(splits, side).available[:, m] & ~getattr(taken, side).available[:, m]).sum()) for side in SIDES
+        )
+        if lost:
+            notes.append(f"{name}: {lost} rows lose it to empty cells, because the run knows it as a whole.")
+    return replace(taken, notes=(*splits.notes, *notes))
 
 
 def _recode_labels(schema: Schema, splits: Splits) -> Splits:

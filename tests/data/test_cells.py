@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import datasets
 import numpy as np
@@ -18,6 +19,7 @@ import mmgen
 from mmgen.data import Indexed, Provenance, Splits, Table, missing
 from mmgen.data.cache import cached_splits
 from mmgen.data.census import census, empty_cells
+from mmgen.data.describing import describe_modality
 from mmgen.data.identity import content_keys
 from mmgen.data.own_table import OwnTable, OwnTableConfig
 from mmgen.data.prepared import read_prepared, write_prepared
@@ -199,6 +201,8 @@ def test_rows_in_parts_of_any_dataset_are_lost_to_a_run_that_knows_whole_ones():
     read = mmgen.open_dataset("gaps", made, schema=mmgen.data.Schema(whole, run.labels), fingerprint="of another time")
     assert not read.train.observed
     complete = run.train.observed["vector"].all(1)
+    lost = sum(int((~run.split(side).observed["vector"].all(1)).sum()) for side in ("train", "val", "test"))
+    assert f"vector: {lost} rows lose it to empty cells, because the run knows it as a whole." in read.notes
     assert torch.equal(read.train.available[:, 0], complete)
     assert torch.equal(read.train.data["vector"], run.train.data["vector"] * complete[:, None])
 
@@ -354,7 +358,9 @@ KINDS = ("vector", "counts", "tags", "text")
 def withheld(kinds=KINDS, rows=400, lacking=0.0, **options):
     dataset = ToyDataset(kinds, rows, lacking)
     config = mmgen.DatasetConfig.model_validate(options)
-    return dataset.splits(), missing.withhold(dataset.splits(), dataset.modalities(), config)
+    modalities = missing.with_missing_cells(dataset.modalities(), config)
+    tables, remark = missing.withhold(dataset.splits(), modalities, config)
+    return dataset.splits(), SimpleNamespace(tables=tables, modalities=modalities, remark=remark)
 
 
 @pytest.mark.parametrize("lacking", [0.0, 0.4])
@@ -409,13 +415,14 @@ def test_cells_by_modality_by_label_and_beside_modalities():
 
 def test_cells_that_were_empty_stay_empty_and_rows_of_many_share_values():
     made = Gaps()
-    after = missing.withhold(made.splits(), made.modalities(), mmgen.DatasetConfig(missing_cells=0.5))
-    assert not (after.tables["train"].observed["vector"] & ~made.splits().train.observed["vector"]).any()
+    config = mmgen.DatasetConfig(missing_cells={"vector": 0.5})
+    after, _ = missing.withhold(made.splits(), made.modalities(), config)
+    assert not (after["train"].observed["vector"] & ~made.splits().train.observed["vector"]).any()
     shared = Indexed(torch.rand(3, 4), torch.arange(60) % 3)
     rows = Table.of({"vector": shared})
     splits = Splits(rows, rows, rows, Provenance("simulated", "x"))
-    modalities = {"vector": mmgen.VectorModality(shape=(4,))}
-    left = missing.withhold(splits, modalities, mmgen.DatasetConfig(missing_cells=0.5)).tables["train"]
+    modalities = {"vector": mmgen.VectorModality(shape=(4,), missing="cell")}
+    left = missing.withhold(splits, modalities, config)[0]["train"]
     assert torch.equal(left.data["vector"], shared[:] * left.observed["vector"])
     assert torch.equal(rows.data["vector"][:], shared[:])
 
@@ -461,6 +468,12 @@ def test_a_run_of_withheld_cells_is_opened_as_it_was():
     name = next(iter(data.modalities))
     assert again.modalities == data.modalities
     assert torch.equal(again.train.observed[name], data.train.observed[name])
+    described = {name: describe_modality(modality) for name, modality in data.modalities.items()}
+    assert mmgen.open_dataset("mfeat", data.dataset, described).modalities == data.modalities
+    whole = mmgen.load_dataset("mfeat")
+    schema = mmgen.data.Schema(whole.modalities, whole.labels)
+    with raises_sentence(r"dataset\.missing_cells: the run knows 'fou' as a whole"):
+        mmgen.open_dataset("mfeat", data.dataset, schema=schema, fingerprint=whole.fingerprint)
 
 
 def test_too_much_withheld_is_refused():
