@@ -90,8 +90,8 @@ class Splits:
             :meth:`Dataset.modalities` knows them without.
         notes: Sentences about what was left out, changed or guessed; shown when a training begins, and written into the
             run.
+        covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         new: Rows that a run opens and that were on none of its sides; None where there are none.
-        covariates: Classes of every covariate, in the order of their codes; none where it is a number.
     """
 
     train: Table

@@ -38,8 +38,8 @@ class Data:
         complete: Side to rows as they were before anything was withheld, for the classifiers that judge.
         facts: What the dataset says of itself, as JSON.
         notes: Sentences about what was left out, changed or guessed.
+        covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         new: Where a run opened the data: rows that were on none of its sides. None where there are none.
-        covariates: Classes of every covariate, in the order of their codes; none where it is a number.
     """
 
     name: str

@@ -51,9 +51,7 @@ class Modality(Options, ABC):
         (), description="Names of the values, for tables; made up from the modality's name where there are none."
     )
     missing: Literal["modality", "cell"] = Field(
-        "modality",
-        description="What an empty cell makes missing: the whole modality in that row, or of vectors, counts and tags "
-        "only itself.",
+        "modality", description="What an empty cell makes missing: the whole modality in that row, or only itself."
     )
 
     @model_validator(mode="after")

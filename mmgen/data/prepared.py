@@ -31,7 +31,7 @@ def read_prepared(folder: Path) -> tuple[Splits, str] | None:
         for name, checksum in facts["checksums"].items():
             if _checksum(folder / f"{name}.safetensors") != checksum:
                 return None
-        tables = {name: Table.open(folder / f"{name}.safetensors") for name in (*SIDES, *facts["more"])}
+        tables: dict[str, Any] = {name: Table.open(folder / f"{name}.safetensors") for name in (*SIDES, *facts["more"])}
         splits = Splits(
             **tables,
             provenance=Provenance(**facts["provenance"]),

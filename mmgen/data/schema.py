@@ -17,7 +17,7 @@ class Schema:
     Attributes:
         modalities: Name to modality, in the run's order: names of columns, categories, alphabets, sizes.
         labels: Classes of every label, in the order of their codes.
-        covariates: Classes of every covariate, in the order of their codes; none where it is a number.
+        covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         sides: Which row was on which side; None where the run does not know its rows one by one.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...distributions import Likelihood, make_likelihood
 from ...networks import MLPTrunk
-from .fully_connected import FullyConnected
+from .fully_connected import Cellwise
 
 
 class _Log1pTrunk(MLPTrunk):
@@ -21,7 +21,7 @@ class _Log1pTrunk(MLPTrunk):
         return super().forward(torch.log1p(x.clamp(min=0)))
 
 
-class CountsModality(FullyConnected):
+class CountsModality(Cellwise):
     """Counts: non-negative whole numbers, seen by the encoder as log(1 + x).
 
     >>> import torch
@@ -31,12 +31,11 @@ class CountsModality(FullyConnected):
     torch.Size([1, 16])
     """
 
-    takes_missing_cells: ClassVar[bool] = True
     likelihood: Literal["poisson", "negative-binomial"] = Field("negative-binomial", description="p(x | z).")
 
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron of log(1 + x)."""
-        return _Log1pTrunk(self.shape, self.hidden, self.activation, self._dropout)
+        return _Log1pTrunk(self._input_shape, self.hidden, self.activation, self._dropout)
 
     def classifier_trunk(self) -> nn.Module:
         """Two hidden layers of log(1 + x)."""

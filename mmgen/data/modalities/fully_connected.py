@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
@@ -44,9 +44,14 @@ class FullyConnected(Modality):
         """The share of hidden units that is left out."""
         return self.dropout
 
+    @property
+    def _input_shape(self) -> tuple[int, ...]:
+        """Shape of what an encoder sees of one value."""
+        return self.shape
+
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron."""
-        return MLPTrunk(self.shape, self.hidden, self.activation, self._dropout)
+        return MLPTrunk(self._input_shape, self.hidden, self.activation, self._dropout)
 
     def decoder(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron."""
@@ -64,3 +69,16 @@ class FullyConnected(Modality):
         if self.display is not None:
             return Rendering("raster", value.reshape(self.display))
         return Rendering("bars", value.reshape(-1).tolist())
+
+
+class Cellwise(FullyConnected):
+    """What kinds share whose values are likely or not cell by cell, so that single cells may be missing."""
+
+    takes_missing_cells: ClassVar[bool] = True
+    only_with = {"mask_input": {"missing": ("cell",)}}
+
+    mask_input: bool = Field(False, description="Whether the encoder also sees which cells are there.")
+
+    @property
+    def _input_shape(self) -> tuple[int, ...]:
+        return (2, *self.shape) if self.mask_input else self.shape

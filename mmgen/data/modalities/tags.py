@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ...distributions import Likelihood, make_likelihood
 from ..modality import Rendering
-from .fully_connected import FullyConnected
+from .fully_connected import Cellwise
 
 
-class TagsModality(FullyConnected):
+class TagsModality(Cellwise):
     """Several yes/no answers at once: a vector of 0 and 1.
 
     >>> import numpy as np
@@ -22,8 +22,7 @@ class TagsModality(FullyConnected):
     ['sky', 'dog']
     """
 
-    takes_missing_cells: ClassVar[bool] = True
-    only_with = {"display": {"top": (None,)}}
+    only_with = {**Cellwise.only_with, "display": {"top": (None,)}}
 
     likelihood: Literal["bernoulli"] = Field("bernoulli", description="p(x | z).")
     top: PositiveInt | None = Field(

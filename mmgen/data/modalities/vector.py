@@ -12,10 +12,10 @@ from ...distributions import Likelihood, make_likelihood
 from ...distributions.likelihoods import ScaleKind
 from ...options import Unless
 from ..transforms import Standardise, Transform
-from .fully_connected import FullyConnected
+from .fully_connected import Cellwise
 
 
-class VectorModality(FullyConnected):
+class VectorModality(Cellwise):
     """Real numbers, standardised with training statistics unless told otherwise.
 
     >>> import numpy as np
@@ -25,9 +25,9 @@ class VectorModality(FullyConnected):
     (['TP53', 'MYC'], [0.5, 2.0])
     """
 
-    takes_missing_cells: ClassVar[bool] = True
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "offset", "factor")
     only_with = {
+        **Cellwise.only_with,
         "scale": {"likelihood": Unless("squared-error")},
         "scale_kind": {"likelihood": Unless("squared-error")},
     }
