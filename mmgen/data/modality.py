@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -115,6 +116,14 @@ class Modality(Options, ABC):
         Their mean ``[*shape]``, unless a kind says otherwise.
         """
         return values.double().mean(0).float()
+
+    def usual(self, values: Tensor, observed: Tensor) -> Tensor:
+        """What an encoder sees where a cell is empty, ``[*shape]``, from prepared training values ``[N, *shape]``.
+
+        The mean of the ``observed`` cells, unless a kind says otherwise.
+        """
+        seen = torch.where(observed, values, 0).double().sum(0) / observed.sum(0).clamp(min=1)
+        return seen.to(values.dtype)
 
     def value_names(self, name: str) -> list[str]:
         """Column names for the values of this modality, called ``name``, in a flat table."""
