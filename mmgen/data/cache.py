@@ -22,7 +22,7 @@ from .missing import OPTIONS
 from .prepared import read_prepared, write_prepared
 from .schema import Schema
 
-FORMAT = 3
+FORMAT = 4
 
 
 def cache_root() -> Path:
@@ -68,7 +68,8 @@ def cache_key(dataset: Dataset) -> str:
         for path in dataset.sources()
         if path.exists()
     ]
-    options = dataset.config.model_dump(mode="json", exclude=set(OPTIONS))
+    later = {*OPTIONS} if kind.reads_covariates else {*OPTIONS, "covariates"}
+    options = dataset.config.model_dump(mode="json", exclude=later)
     schema = _schema_key(dataset.schema) if dataset.schema is not None else None
     contents = [FORMAT, kind.__qualname__, dataset.version, distribution, _code(kind), options, files, schema]
     return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:20]
@@ -90,7 +91,8 @@ def _schema_key(schema: Schema) -> list[Any]:
         b"".join(name.encode() + values.numpy().tobytes() for name, values in sides.items())
     ).hexdigest()
     modalities = {name: describe_modality(modality) for name, modality in schema.modalities.items()}
-    return [modalities, {name: list(classes) for name, classes in schema.labels.items()}, numbers]
+    labels = {name: list(classes) for name, classes in schema.labels.items()}
+    return [modalities, labels, {name: list(classes) for name, classes in schema.covariates.items()}, numbers]
 
 
 def prepared_splits(name: str, dataset: Dataset) -> tuple[Splits, str] | None:

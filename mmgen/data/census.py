@@ -1,4 +1,6 @@
-"""How many rows have which modality, and which are never seen together: what a training says before it begins."""
+"""How many rows have which modality, how many of its cells are empty, and which are never seen together: what a
+training says before it begins.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,40 @@ def modality_counts(data: Data) -> dict[str, dict[str, int]]:
     return {name: {side: counts[side][m] for side in SPLITS} for m, name in enumerate(data.modalities)}
 
 
+def empty_cells(data: Data) -> dict[str, dict[str, float]]:
+    """Share of a modality's cells that are empty in the rows of each split that have it: ``{"genes": {"train": 0.1}}``.
+
+    Modalities without empty cells, and splits without such rows, are left out.
+    """
+    shares: dict[str, dict[str, float]] = {}
+    for name in data.modalities:
+        for side in SPLITS:
+            table = data.split(side)
+            has = table.available[:, list(data.modalities).index(name)]
+            if any(name in data.split(each).observed for each in SPLITS) and has.any():
+                shares.setdefault(name, {})[side] = 1 - float(table.observed_cells(name)[has].double().mean())
+    return {name: by_side for name, by_side in shares.items() if any(by_side.values())}
+
+
 def census(data: Data) -> list[str]:
-    """A line for every modality that some rows lack, and one for all the others."""
+    """A line for every modality that some rows lack, and one for all the others; then one for each with empty cells."""
+    return [*_rows(data), *_cells(data)]
+
+
+def _cells(data: Data) -> list[str]:
+    shares = empty_cells(data)
+    emptiest = sorted(shares, key=lambda name: -shares[name].get("train", 0))[:LINES]
+    lines = []
+    for name in (name for name in shares if name in emptiest):
+        first, *others = [f"{share:.1%} in {SPLITS[side]}" for side, share in shares[name].items()]
+        lines.append(f"{name}, cells that are empty: {', '.join([f'{first} rows', *others])}")
+    if others_count := len(shares) - len(lines):
+        most = max(by_side.get("train", 0) for name, by_side in shares.items() if name not in emptiest)
+        lines.append(f"and {others_count} more modalities with empty cells, at most {most:.1%} in training rows")
+    return lines
+
+
+def _rows(data: Data) -> list[str]:
     sizes = {side: len(data.split(side)) for side in SPLITS if len(data.split(side))}
     counts = modality_counts(data)
     incomplete = [name for name, by_side in counts.items() if any(by_side[side] < size for side, size in sizes.items())]

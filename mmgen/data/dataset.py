@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from ..options import Options
 from .modality import Modality
+from .names import Name, Names
 from .schema import Schema
 from .table import Table
 
@@ -28,14 +29,24 @@ class DatasetConfig(Options):
         description="Share of the modalities that training and validation rows lose at random: one number, or one by "
         "modality; test rows keep all.",
     )
+    missing_cells: float | dict[str, float] = Field(
+        0.0,
+        description="Share of the cells of vectors, counts and tags that training and validation rows lose at random: "
+        "one number, or one by modality; test rows keep all.",
+    )
     missing_by: str | None = Field(
         None,
         description="A label on which that depends: from nothing in its first class to twice the rate in its last "
         "one; none: on nothing.",
     )
     missing_seed: int = Field(0, ge=0, description="Of what is lost; a higher rate loses the same and more.")
+    covariates: Names | dict[Name, Literal["category", "number"]] = Field(
+        (),
+        description="What networks are told of every row beside its modalities, such as its site or age: labels of one "
+        "class per row, or, of one's own table, columns; as a mapping also what each of them is.",
+    )
 
-    @field_validator("missing_rate", mode="before")
+    @field_validator("missing_rate", "missing_cells", mode="before")
     @classmethod
     def _check_share(cls, value: Any) -> Any:
         for rate in value.values() if isinstance(value, Mapping) else [value]:
@@ -94,6 +105,11 @@ class Splits:
     new: Table | None = None
     covariates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def with_tables(self, change: Callable[[Table], Table]) -> Splits:
+        """The same with every side's rows changed."""
+        new = None if self.new is None else change(self.new)
+        return replace(self, train=change(self.train), val=change(self.val), test=change(self.test), new=new)
+
 
 class Dataset(ABC):
     """A set of rows seen through several modalities.
@@ -127,6 +143,7 @@ class Dataset(ABC):
     licence: ClassVar[str] = ""
     defaults: ClassVar[Mapping[str, Any]] = {}  # of the run configuration, such as {"model": {"latent_dim": 2}}
     reads_by_schema: ClassVar[bool] = False  # whether splits() obeys the schema of a run
+    reads_covariates: ClassVar[bool] = False  # whether splits() looks for those that the options name
     schema: Schema | None = None
 
     def __init__(self, config: DatasetConfig | None = None) -> None:

@@ -40,6 +40,8 @@ def change_modalities(
         cls = type(declared[name]) if kind is None else load("modalities", kind)
         same = name in declared and type(declared[name]) is cls
         before = declared[name].model_dump(exclude_unset=True) if same else {}
+        if name in declared and declared[name].missing == "cell":
+            before["missing"] = "cell"
         merged = without_idle(cls, {**before, **common, **fields}, fields)
         changed[name] = validated(cls, merged, where)
         used |= set(merged)
@@ -57,6 +59,11 @@ def _check_vocabulary(declared: Modality, changed: Modality, where: str) -> None
         stored, requested = abbreviate(getattr(declared, field)), abbreviate(getattr(changed, field))
         raise MmgenError(
             f"{where}.{field} comes from the data, which have {stored}, and not {requested}; leave it out."
+        )
+    if declared.missing != changed.missing:
+        raise MmgenError(
+            f"{where}.missing comes from the data, which were read with {declared.missing}, and not {changed.missing}; "
+            f"leave it out, or, of one's own table, say dataset.{where}.missing."
         )
 
 

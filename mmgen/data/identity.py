@@ -83,22 +83,36 @@ def word_keys(words: Iterable[str]) -> Int[Tensor, " N"]:
     return torch.tensor(keys, dtype=torch.int64)
 
 
-def content_keys(values: Mapping[str, np.ndarray], available: np.ndarray) -> Int[Tensor, " N"]:
+def content_keys(
+    values: Mapping[str, np.ndarray], available: np.ndarray, observed: Mapping[str, np.ndarray] | None = None
+) -> Int[Tensor, " N"]:
     """A key of 64 bits for what every row holds of every modality.
 
     Args:
         values: Name to stored values ``[N, *shape]``; what stands where a row lacks the modality does not count.
         available: Which modalities each row has, ``[N, M]``.
+        observed: Name to which of its cells are there, ``[N, *shape]``, where some are not; a row that has all of them
+            has the key that it has without.
     """
     keys = np.empty(len(available), dtype=np.int64)
     blocks = [np.ascontiguousarray(block).reshape(len(block), -1) for block in values.values()]
+    gaps = [_gaps(None if observed is None else observed.get(name)) for name in values]
     for row, has in enumerate(available):
         digest = hashlib.blake2b(has.tobytes(), digest_size=8)
         for m, block in enumerate(blocks):
             if has[m]:
                 digest.update(block[row].tobytes())
+                digest.update(gaps[m].get(row, b""))
         keys[row] = int.from_bytes(digest.digest(), "little", signed=True)
     return torch.from_numpy(keys + _occurrence(keys) * 0x5851F42D4C957F2D)  # the n-th of equal rows is always the n-th
+
+
+def _gaps(observed: np.ndarray | None) -> dict[int, bytes]:
+    """Which cells are there in the rows that lack some, by row: what tells an empty cell from a stored zero."""
+    if observed is None:
+        return {}
+    flat = observed.reshape(len(observed), -1)
+    return {row: np.packbits(flat[row]).tobytes() for row in np.flatnonzero(~flat.all(1)).tolist()}
 
 
 def _occurrence(keys: np.ndarray) -> np.ndarray:

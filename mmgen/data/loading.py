@@ -11,9 +11,10 @@ from ..errors import DataError, MmgenError, listed
 from ..options import validated
 from ..registry import load_component, name_of
 from .cache import cached_splits
+from .covariates import choose_covariates
 from .dataset import Dataset, Provenance, Splits
 from .describing import ALL, change_modalities
-from .missing import withhold
+from .missing import with_missing_cells, withhold
 from .modality import Modality
 from .run_splits import read_splits_of_run
 from .schema import Schema
@@ -29,7 +30,8 @@ class Data:
         name: What it is called in runs.
         dataset: The dataset and its options.
         modalities: Name to modality, in order.
-        train, val, test: The rows of each side; ``train`` and ``val`` lack what ``dataset.missing_rate`` withholds.
+        train, val, test: The rows of each side; ``train`` and ``val`` lack what ``dataset.missing_rate`` and
+            ``dataset.missing_cells`` withhold.
         labels: Classes of every label, in the order of their codes.
         provenance: Where the data come from.
         fingerprint: Of the rows and of what their values mean: two that are equal hold the same.
@@ -162,8 +164,11 @@ def open_dataset(
     else:
         splits, current = read_splits_of_run(name, dataset, schema, fingerprint)
         known = dict(schema.modalities)
+    splits = choose_covariates(splits, dataset.config, schema)
     complete = {side: getattr(splits, side) for side in SIDES}
-    incomplete, remark = withhold(splits, dataset.config)
+    incomplete, remark = withhold(splits, known, dataset.config)
+    if schema is None:
+        _check_cells(known, incomplete.get("train", splits.train), complete["train"])
     provenance = splits.provenance
     if remark:
         provenance = replace(provenance, summary=f"{provenance.summary.rstrip('.')}; {remark}")
@@ -189,12 +194,30 @@ def _declared_modalities(
     """The modalities of a dataset that is to be trained on, with ``changes``; without training rows it is an error."""
     declared = dict(splits.modalities) or dataset.modalities()
     _check_names(declared)
-    modalities = change_modalities(declared, changes)
+    modalities = change_modalities(with_missing_cells(declared, dataset.config), changes)
     if len(splits.train) == 0:
         raise DataError(
             f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation."
         )
     return modalities
+
+
+def _check_cells(modalities: Mapping[str, Modality], train: Table, complete: Table) -> None:
+    """Every cell of a modality that is in some training row is observed in one."""
+    for m, name in enumerate(modalities):
+        has = train.available[:, m]
+        if name not in train.observed or not has.any():
+            continue
+        never = (~train.observed[name][has].any(0)).flatten().nonzero().flatten().tolist()
+        if never:
+            names = modalities[name].value_names(name)
+            some = listed(repr(names[index]) for index in never)
+            way_out = "leave it out" if len(never) == 1 else "leave them out"
+            if complete.observed_cells(name).any(0).flatten()[never].any():
+                way_out = "lower dataset.missing_cells"
+            raise DataError(
+                f"modalities.{name}: no training row has a value of {some}, of which nothing can be learned; {way_out}."
+            )
 
 
 def _check_names(modalities: Mapping[str, Modality]) -> None:

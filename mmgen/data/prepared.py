@@ -39,6 +39,7 @@ def read_prepared(folder: Path) -> tuple[Splits, str] | None:
             facts=facts["facts"],
             modalities=parse_modalities(facts["modalities"]),
             notes=tuple(facts["notes"]),
+            covariates={name: tuple(classes) for name, classes in facts["covariates"].items()},
         )
         return splits, _fingerprint(facts["checksums"], splits)
     except Exception:  # whatever a damaged file makes of itself: it is rebuilt
@@ -50,6 +51,7 @@ def _fingerprint(checksums: Mapping[str, int], splits: Splits) -> str:
     meaning = {
         "checksums": checksums,
         "labels": {name: list(classes) for name, classes in splits.labels.items()},
+        "covariates": {name: list(classes) for name, classes in splits.covariates.items()},
         "modalities": {
             name: [getattr(modality, field) for field in modality.vocabulary]
             for name, modality in splits.modalities.items()
@@ -65,6 +67,7 @@ def write_prepared(folder: Path, splits: Splits) -> None:
         getattr(splits, name).save(folder / f"{name}.safetensors")
     facts = {
         "labels": {name: list(classes) for name, classes in splits.labels.items()},
+        "covariates": {name: list(classes) for name, classes in splits.covariates.items()},
         "provenance": asdict(splits.provenance),
         "facts": dict(splits.facts),
         "modalities": {name: describe_modality(modality) for name, modality in splits.modalities.items()},

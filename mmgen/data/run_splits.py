@@ -9,7 +9,9 @@ import torch
 
 from ..errors import DataError, listed
 from .cache import cached_splits, prepared_splits
+from .covariates import recode
 from .dataset import Dataset, Splits
+from .missing import without_partial_rows
 from .schema import Schema
 from .sides import SIDES
 from .table import Table
@@ -33,7 +35,7 @@ def read_splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint:
     splits, current = cached_splits(name, dataset)
     if not reads_by_schema:
         schema.check(dict(splits.modalities) or dataset.modalities(), name)
-        splits = _recode_labels(schema, splits)
+        splits = _take_whole(schema, _recode_labels(schema, splits))
     if not fingerprint or current == fingerprint:
         return splits, current
     if reads_by_schema and schema.sides is None:
@@ -48,6 +50,20 @@ def read_splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint:
     return splits, current
 
 
+def _take_whole(schema: Schema, splits: Splits) -> Splits:
+    """The same rows, which lack a modality altogether where the run knows it whole and some of its cells are empty."""
+    whole = {name for name, modality in schema.modalities.items() if modality.missing == "modality"}
+    taken = splits.with_tables(lambda table: without_partial_rows(table, whole))
+    notes = []
+    for m, name in enumerate(splits.train.data):
+        lost = sum(
+            int((getattr(splits, side).available[:, m] & ~getattr(taken, side).available[:, m]).sum()) for side in SIDES
+        )
+        if lost:
+            notes.append(f"{name}: {lost} rows lose it to empty cells, because the run knows it as a whole.")
+    return replace(taken, notes=(*splits.notes, *notes))
+
+
 def _recode_labels(schema: Schema, splits: Splits) -> Splits:
     """The same rows with the label codes of a run, by the names of the classes; −1 for one that it does not know."""
     changed = {
@@ -55,9 +71,8 @@ def _recode_labels(schema: Schema, splits: Splits) -> Splits:
     }
     if not changed:
         return splits
-
-    tables = [_recode_table(getattr(splits, side), splits.labels, changed) for side in SIDES]
-    return replace(splits, train=tables[0], val=tables[1], test=tables[2], labels={**splits.labels, **changed})
+    recoded = splits.with_tables(lambda table: _recode_table(table, splits.labels, changed))
+    return replace(recoded, labels={**splits.labels, **changed})
 
 
 def _recode_table(table: Table, classes: Mapping[str, Sequence[str]], changed: Mapping[str, Sequence[str]]) -> Table:
@@ -75,7 +90,5 @@ def _recode_table(table: Table, classes: Mapping[str, Sequence[str]], changed: M
                 f"The answers of the label {label!r} are {listed(classes[label])}, and those of the run "
                 f"{listed(names)}."
             )
-        code = {word: i for i, word in enumerate(names)}
-        codes = torch.tensor([*(code.get(word, -1) for word in classes[label]), -1])  # the last one is of code −1
-        labels[label] = codes[labels[label]]
+        labels[label] = recode(labels[label], classes[label], names)
     return replace(table, labels=labels)

@@ -17,12 +17,14 @@ class Schema:
     Attributes:
         modalities: Name to modality, in the run's order: names of columns, categories, alphabets, sizes.
         labels: Classes of every label, in the order of their codes.
+        covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         sides: Which row was on which side; None where the run does not know its rows one by one.
     """
 
     modalities: Mapping[str, Modality]
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sides: Sides | None = None
+    covariates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def check(self, declared: Mapping[str, Modality], name: str) -> None:
         """Refuse data whose values mean something else than the run's.

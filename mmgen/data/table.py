@@ -150,8 +150,20 @@ class Table:
             torch.cat([t.groups for t in tables if t.groups is not None]),
             Identity.concatenate([t.identity for t in tables]),
             {name: torch.cat([t.covariates[name] for t in tables]) for name in tables[0].covariates},
-            {name: torch.cat([t.observed[name] for t in tables]) for name in tables[0].observed},
+            {
+                name: torch.cat([t.observed_cells(name) for t in tables])
+                for name in tables[0].data
+                if any(name in t.observed for t in tables)
+            },
         )
+
+    def observed_cells(self, name: str) -> Tensor:
+        """Which cells of a modality are observed, ``Bool[N, *shape]``: in rows that have it all, unless ``observed``
+        says less.
+        """
+        shape, device = self.data[name].shape, self.data[name].device
+        has = self.available[:, list(self.data).index(name)].reshape(-1, *[1] * (len(shape) - 1)).to(device)
+        return self.observed[name] & has if name in self.observed else has.expand(shape).clone()
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file; the order of the modalities and labels is kept in its metadata."""

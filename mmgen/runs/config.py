@@ -43,12 +43,19 @@ class RunConfig(BaseModel):
     prior: Section = Field(
         default_factory=dict, description="Name and options of the prior; the objective's own by default."
     )
-    model: Section = Field(default_factory=dict, description="latent_dim, beta and likelihood_weights.")
+    model: Section = Field(
+        default_factory=dict, description="latent_dim, beta, likelihood_weights, and private latents."
+    )
     modalities: dict[str, Section] = Field(
         default_factory=dict, description="Changes to modalities: name to fields; 'all' stands for every one."
     )
     labels: dict[str, list[str]] = Field(
         default_factory=dict, description="Classes of the labels; written by a run, taken from the data otherwise."
+    )
+    covariates: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Classes of the covariates, none of one that is a number; written by a run, taken from the data "
+        "otherwise.",
     )
     training: Section = Field(default_factory=dict, description="Options of the training.")
     metrics: dict[str, Section] = Field(default_factory=dict, description="Options of metrics: name to fields.")

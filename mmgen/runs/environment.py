@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..data import Data
-from ..data.census import SPLITS, modality_counts
+from ..data.census import SPLITS, empty_cells, modality_counts
 from ..errors import MmgenError, PluginError
 from ..registry import find, is_local, singular
 from .config import named_components
@@ -60,6 +60,7 @@ def describe_environment(
             "provenance": asdict(data.provenance),
             "rows": {name: len(data.split(name)) for name in SPLITS},
             "modalities": modality_counts(data),
+            "empty_cells": empty_cells(data),
             "licence": type(data.dataset).licence,
             "citation": type(data.dataset).citation,
             "facts": dict(data.facts),

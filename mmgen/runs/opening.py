@@ -46,7 +46,8 @@ def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapp
     name = config["dataset"]["name"]
     dataset = changes if isinstance(changes, Dataset) else _made_again(config["dataset"], folder, changes)
     labels = {label: tuple(classes) for label, classes in config.get("labels", {}).items()}
-    schema = Schema(parse_modalities(config["modalities"]), labels, read_sides(folder))
+    covariates = {name: tuple(classes) for name, classes in config.get("covariates", {}).items()}
+    schema = Schema(parse_modalities(config["modalities"]), labels, read_sides(folder), covariates)
     fingerprint = environment.get("data", {}).get("fingerprint", "")
     data = open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
     if fingerprint and data.fingerprint != fingerprint:

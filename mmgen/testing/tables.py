@@ -26,7 +26,7 @@ def write_toy_table(folder: Path, *, rows: int = 60, shift: float = 5.0, gaps: b
         folder: Where both are written.
         rows: Every other one is ``ill``.
         shift: How far apart the genes of both are, in standard deviations.
-        gaps: Whether some rows lack a gene or all proteins, and a column ``empty`` has no value at all.
+        gaps: Whether some rows lack a gene, all genes or all proteins, and a column ``empty`` has no value at all.
         hidden: Width of the networks.
 
     Returns:
@@ -41,7 +41,7 @@ def write_toy_table(folder: Path, *, rows: int = 60, shift: float = 5.0, gaps: b
             genes = [f"{value:.3f}" for value in random.normal(shift * ill, 1, 3)]
             proteins = [str(count) for count in random.poisson(1 + 5 * ill, 2)]
             if gaps and i % 7 == 0:
-                genes[0] = ""
+                genes = ["", *genes[1:]] if i % 14 == 0 and i % 35 else ["", "", ""]
             if gaps and i % 5 == 0:
                 proteins = ["", ""]
             writer.writerow([f"s{i // 2}", "ill" if ill else "well", *genes, *proteins, *([""] if gaps else [])])

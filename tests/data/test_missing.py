@@ -1,24 +1,26 @@
 """``dataset.missing_rate``: which values rows lose, and what stays as it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from mmgen import DataError, DatasetConfig, MmgenError, Provenance, Splits, Table
+from mmgen import DataError, DatasetConfig, MmgenError, Provenance, Splits, Table, VectorModality
+from mmgen.data import Identity, missing
 from mmgen.data.loading import make_dataset, open_dataset
-from mmgen.data.missing import withhold
 from mmgen.options import validated
 
 NAMES = ("a", "b", "c")
 
 
-def splits(rows=4000, missing=0.0, classes=4):
+def splits(rows=4000, lacking=0.0, classes=4):
     draw = np.random.default_rng(1)
 
     def table(count):
-        available = draw.random((count, 3)) >= missing
+        available = draw.random((count, 3)) >= lacking
         data = {name: torch.from_numpy(draw.normal(size=(count, 2))) for name in NAMES}
-        codes = torch.from_numpy(draw.integers(-1 if missing else 0, classes, count))
+        codes = torch.from_numpy(draw.integers(-1 if lacking else 0, classes, count))
         answers = torch.zeros(count, 2, dtype=torch.int64)
         return Table.of(data, available=torch.from_numpy(available), labels={"kind": codes, "answers": answers})
 
@@ -28,6 +30,14 @@ def splits(rows=4000, missing=0.0, classes=4):
 
 def config(**options):
     return validated(DatasetConfig, options, "dataset")
+
+
+MODALITIES = {name: VectorModality(shape=(2,)) for name in NAMES}
+
+
+def withhold(made, options):
+    """The training and validation rows that are left, and what is said."""
+    return missing.withhold(made, MODALITIES, options)
 
 
 def lost(before, after):
@@ -77,7 +87,7 @@ def test_a_label_decides_how_much_is_lost():
 
 
 def test_what_is_missing_already_stays_missing_and_no_row_loses_its_last():
-    made = splits(missing=0.6)
+    made = splits(lacking=0.6)
     tables, _ = withhold(made, config(missing_rate=0.9, missing_by=None))
     table = tables["train"]
     assert not (table.available & ~made.train.available).any()
@@ -106,6 +116,13 @@ def test_a_rescued_value_is_any_of_them():
 def test_mistakes_end_in_a_sentence(options, said):
     with pytest.raises(DataError, match=said):
         withhold(splits(rows=50), config(**options))
+
+
+def test_rows_that_lose_something_are_still_known():
+    whole = splits(rows=20)
+    identity = Identity(torch.arange(20))
+    made = replace(whole, train=replace(whole.train, identity=identity))
+    assert withhold(made, config(missing_rate=0.5))[0]["train"].identity is identity
 
 
 @pytest.mark.parametrize("rate", [1.0, -0.1, "much", {"a": 2}])

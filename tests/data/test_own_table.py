@@ -40,7 +40,11 @@ def table(path: Path, **options) -> OwnTable:
 
 
 def test_values_availability_and_labels(tmp_path):
-    dataset = table(write(tmp_path), label="diagnosis", group="group")
+    described = {
+        "genes": {"columns": "g*", "kind": "vector", "missing": "modality"},
+        "proteins": {"columns": ["p0", "p1"], "kind": "counts", "likelihood": "poisson", "missing": "modality"},
+    }
+    dataset = table(write(tmp_path), label="diagnosis", group="group", modalities=described)
     rows, splits = all_rows(dataset.splits()), dataset.splits()
     assert rows.rows.tolist() == [0, 1, 2, 3, 5]  # row 4 has neither
     assert rows.available.tolist() == [[True, True], [False, True], [True, False], [True, True], [True, True]]
@@ -52,6 +56,7 @@ def test_values_availability_and_labels(tmp_path):
     assert splits.labels == {"diagnosis": ("healthy", "ill")}
     assert rows.labels["diagnosis"].tolist() == [1, 0, 1, -1, 0]
     counts = {"rows": 6, "rows_without_any_modality": 1, "rows_missing": {"genes": 1, "proteins": 1}}
+    counts["cells_missing"] = {}
     assert {name: fact for name, fact in splits.facts.items() if name != "notes"} == counts
     assert splits.provenance.kind == "real"
     assert "my.csv, 6 rows" in splits.provenance.summary
@@ -152,8 +157,9 @@ def test_tags_labels_and_text(tmp_path):
         },
     )
     rows, modalities = all_rows(dataset.splits()), dataset.modalities()
-    assert rows.available.tolist() == [[True, True, True], [True, False, True], [False, True, False]]
-    assert rows.data["tags"].tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert rows.available.tolist() == [[True, True, True], [True, False, True], [True, True, False]]
+    assert rows.data["tags"].tolist() == [[1, 1], [0, 0], [0, 1]]
+    assert rows.observed["tags"].tolist() == [[True, True], [True, True], [False, True]]
     assert modalities["codes"].categories == ("x", "y", "z")
     assert rows.data["codes"].tolist() == [[0, 1], [0, 0], [2, 2]]
     assert modalities["note"].shape == (5,)

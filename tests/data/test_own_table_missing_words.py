@@ -55,7 +55,8 @@ def read(path: Path, columns="*", kind: str = "vector", fields=None, **options):
     table = OwnTable(OwnTableConfig.model_validate({"path": path, "modalities": described, **options}))
     source = open_source(str(path), None, table.config.reading)
     (request,) = make_requests(table.config, None, source, find_roles(table.config, None, source))
-    return *READERS[kind](request, source), source.notes
+    found = READERS[kind](request, source)
+    return found.modality, found.stored, found.available, source.notes
 
 
 def csv(folder: Path, text: str) -> Path:
@@ -74,6 +75,8 @@ def test_numbers_are_missing_where_pandas_says_so(tmp_path):
 def test_words_that_are_named_take_their_place(tmp_path):
     path = csv(tmp_path, "g0,g1\n1,-\n-999.0,2\n3,\n4,5\n")
     _, _, available, _ = read(path, missing=["-", "-999"])
+    assert available.tolist() == [True, True, True, True]
+    _, _, available, _ = read(path, missing=["-", "-999"], fields={"missing": "modality"})
     assert available.tolist() == [False, False, False, True]
     with pytest.raises(MmgenError, match=r"holds 'NA' in row 0 .*not a number"):
         read(csv(tmp_path, "g0\nNA\n1\n"), missing=["-"])
@@ -115,11 +118,12 @@ def test_classes_that_python_takes_for_numbers_stay_apart(tmp_path):
 
 def test_rows_that_single_cells_take_are_counted(tmp_path):
     rows = [[1, 2, 3], ["", 2, 3], ["", "", 3], ["", "", ""], [4, 5, 6]]
-    *_, notes = read(
-        csv(tmp_path, "g0,g1,g2,id\n" + "".join(",".join(map(str, row)) + f",s{i}\n" for i, row in enumerate(rows))),
-        "g*",
-    )
+    path = csv(tmp_path, "g0,g1,g2,id\n" + "".join(",".join(map(str, row)) + f",s{i}\n" for i, row in enumerate(rows)))
+    *_, notes = read(path, "g*", fields={"missing": "modality"})
     assert notes == ["it: 2 of 5 rows lose it to 3 empty cells among its 3 columns, and 1 of 5 rows have none of it."]
+    *_, notes = read(path, "g*")
+    some = "it: 2 of 5 rows have 3 empty cells among its 3 columns, which alone are missing"
+    assert notes == [f"{some}, and 1 of 5 rows have none of it."]
 
 
 def test_tags_are_read_as_programs_write_them(tmp_path):
@@ -219,6 +223,8 @@ def test_json_lines_with_gaps(tmp_path):
     rows = [{"x": 1.5, "y": None}, {"y": 2}, {"x": math.nan, "y": "3"}, {"y": 4, "x": -1}]
     (tmp_path / "my.jsonl").write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8")
     _, values, available, _ = read(tmp_path / "my.jsonl", ["x", "y"])
+    assert available.tolist() == [True, True, True, True]
+    _, values, available, _ = read(tmp_path / "my.jsonl", ["x", "y"], fields={"missing": "modality"})
     assert available.tolist() == [False, False, False, True]
     assert values[3].tolist() == [-1, 4]
 

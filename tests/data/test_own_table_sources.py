@@ -72,9 +72,11 @@ def files(tmp_path_factory) -> dict[str, Path]:
 def test_every_kind_of_file_gives_the_same(files, kind):
     dataset = table(files[kind], label="y", group="who")
     rows, splits = all_rows(dataset.splits()), dataset.splits()
-    assert rows.data["genes"].tolist() == [[0.5, 1], [0, 0], [1.25, 3], [-3, 4]]
+    assert rows.data["genes"].tolist() == [[0.5, 1], [0, 2], [1.25, 3], [-3, 4]]
+    assert rows.observed["genes"].tolist() == [[True, True], [False, True], [True, True], [True, True]]
+    assert list(rows.observed) == ["genes"]
     assert rows.data["proteins"].tolist() == [[0], [1], [2], [3]]
-    assert rows.available.tolist() == [[True, True], [False, True], [True, True], [True, True]]
+    assert rows.available.all()
     assert rows.labels["y"].tolist() == [0, 1, -1, 0]
     assert splits.labels["y"] == (("0", "1") if kind == "safetensors" else ("u", "v"))
     assert rows.groups.tolist() == [0, 0, 1, 1]
@@ -156,7 +158,7 @@ def test_arrays_keep_their_type_and_say_what_is_missing(tmp_path, ending):
         path,
         {
             "seen": {"array": "scan", "kind": "image"},
-            "genes": {"array": "genes", "kind": "vector"},
+            "genes": {"array": "genes", "kind": "vector", "missing": "modality"},
             "counts": {"array": "counts", "kind": "counts"},
         },
     )
@@ -215,9 +217,12 @@ def test_a_column_of_images(tmp_path, modes, channels, key):
 
 def test_a_column_of_lists_is_an_array(tmp_path):
     datasets.Dataset.from_dict({"embedding": [[1.0, 2.0], None, [3.0, None]]}).to_parquet(tmp_path / "my.parquet")
-    rows = all_rows(table(tmp_path / "my.parquet", {"embedding": {"array": "embedding", "kind": "vector"}}).splits())
-    assert rows.data["embedding"].tolist() == [[1, 2]]
-    assert rows.rows.tolist() == [0]
+    embedding = {"array": "embedding", "kind": "vector"}
+    rows = all_rows(table(tmp_path / "my.parquet", {"embedding": {**embedding, "missing": "modality"}}).splits())
+    assert (rows.data["embedding"].tolist(), rows.rows.tolist()) == ([[1, 2]], [0])
+    rows = all_rows(table(tmp_path / "my.parquet", {"embedding": embedding}).splits())
+    assert (rows.data["embedding"].tolist(), rows.rows.tolist()) == ([[1, 2], [3, 0]], [0, 2])
+    assert rows.observed["embedding"].tolist() == [[True, True], [True, False]]
 
 
 def test_text_and_categories_from_arrays(tmp_path):

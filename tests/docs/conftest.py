@@ -20,6 +20,7 @@ import mmgen.runs.config
 import mmgen.runs.run
 import mmgen_plugin_compare.comparison
 import mmgen_plugin_papers.reproduction
+from mmgen.data import DatasetConfig
 from mmgen.errors import DataWarning
 from mmgen.evaluation.classifiers import Budget
 from mmgen.registry import refresh
@@ -69,7 +70,7 @@ def toy_in_place_of(real):
 
     def opened(name, dataset, modalities=None, **of_run):
         if name.rpartition(":")[2] != "table":
-            kept = {field: getattr(dataset.config, field) for field in ("missing_rate", "missing_by", "missing_seed")}
+            kept = {field: getattr(dataset.config, field) for field in DatasetConfig.model_fields}
             dataset = type(dataset).toy()
             dataset.config = dataset.config.model_copy(update=kept)
         return real(name, dataset, modalities, **of_run)

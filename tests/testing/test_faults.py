@@ -15,6 +15,7 @@ from pydantic import Field
 
 from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality
 from mmgen.data.own_table import OwnTable
+from mmgen.data.own_table.toy import toy_options
 from mmgen.data.transforms import Standardise, Transform
 from mmgen.distributions import (
     Gaussian,
@@ -479,6 +480,110 @@ class OtherShape(Honest):
         return super().sides(Table(data, train.available, train.labels, train.rows, train.groups), val, test)
 
 
+class WithGaps(Honest):
+    """Rows some of whose cells are empty, and which have covariates."""
+
+    def modalities(self):
+        return {
+            name: modality.model_copy(update={"missing": "cell"} if name == "vector" else {})
+            for name, modality in super().modalities().items()
+        }
+
+    def sides(self, *tables):
+        made = [replace(table, **self.more(table)) for table in tables]
+        return replace(super().sides(*made), covariates={"site": ("north", "south"), "age": ()})
+
+    def more(self, table):
+        rows = torch.arange(len(table))
+        cells = (rows[:, None] + torch.arange(5)) % 4 > 0
+        data = {**table.data, "vector": table.data["vector"] * cells}
+        age = (50 + rows / 3).where(rows % 5 > 0, torch.nan)
+        return {"data": data, "observed": {"vector": cells}, "covariates": {"site": rows % 3 - 1, "age": age}}
+
+
+class HidesValues(WithGaps):
+    def more(self, table):
+        return {**super().more(table), "data": table.data}
+
+
+class NothingObserved(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        cells = more["observed"]["vector"] & (torch.arange(len(table)) > 0)[:, None]
+        data = {**table.data, "vector": more["data"]["vector"] * cells}
+        return {**more, "data": data, "observed": {"vector": cells}}
+
+
+class MaskOfRows(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        return {**more, "observed": {"vector": more["observed"]["vector"].any(1, keepdim=True)}}
+
+
+class MaskOfNumbers(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        return {**more, "observed": {"vector": more["observed"]["vector"].to(torch.uint8)}}
+
+
+class GapsUnannounced(WithGaps):
+    def modalities(self):
+        return Honest.modalities(self)
+
+
+class CovariateUndeclared(WithGaps):
+    def sides(self, *tables):
+        return replace(super().sides(*tables), covariates={"age": ()})
+
+
+class CovariateOutOfRange(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        return {**more, "covariates": {**more["covariates"], "site": more["covariates"]["site"] + 1}}
+
+
+class CovariateOfInfinity(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        return {**more, "covariates": {**more["covariates"], "age": 1 / torch.arange(len(table))}}
+
+
+class CovariateOfCodes(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        return {**more, "covariates": {**more["covariates"], "age": more["covariates"]["age"].nan_to_num().long()}}
+
+
+class UnseededGaps(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        cells = more["observed"]["vector"].roll(int(torch.randint(1, 4, ())), 0)
+        data = {**table.data, "vector": table.data["vector"] * cells}
+        return {**more, "data": data, "observed": {"vector": cells}}
+
+
+class UnseededCovariates(WithGaps):
+    def more(self, table):
+        more = super().more(table)
+        return {**more, "covariates": {**more["covariates"], "age": torch.rand(len(table))}}
+
+
+class Told(OwnTable):
+    """One's own table with columns that are covariates."""
+
+    @classmethod
+    def toy(cls):
+        return cls(cls.Config.model_validate({**toy_options(), "covariates": ["site", "age"]}))
+
+
+class CovariatesOfTheFile(Told):
+    def splits(self):
+        if self.schema is not None:
+            known = {name: tuple(sorted(classes)) for name, classes in self.schema.covariates.items()}
+            self.schema = replace(self.schema, covariates=known)
+        return super().splits()
+
+
 class IgnoresTheRun(OwnTable):
     def splits(self):
         if self.schema is not None:
@@ -692,6 +797,8 @@ GOOD = {
     Honest: DATASET,
     OwnTable: DATASET,
     WithFiles: DATASET,
+    WithGaps: DATASET,
+    Told: DATASET,
     MeanLength: METRIC,
 }
 FAULTS = [
@@ -757,6 +864,18 @@ FAULTS = [
     (OtherShape, DATASET, "test_values_are_as_declared"),
     (IgnoresTheRun, DATASET, "test_a_run_reads_rows_by_its_own_codes_and_sides"),
     (DrawsSidesAnew, DATASET, "test_a_run_reads_rows_by_its_own_codes_and_sides"),
+    (HidesValues, DATASET, "test_empty_cells_are_marked"),
+    (NothingObserved, DATASET, "test_empty_cells_are_marked"),
+    (MaskOfRows, DATASET, "test_empty_cells_are_marked"),
+    (MaskOfNumbers, DATASET, "test_empty_cells_are_marked"),
+    (GapsUnannounced, DATASET, "test_empty_cells_are_marked"),
+    (CovariateUndeclared, DATASET, "test_covariates_are_declared"),
+    (CovariateOutOfRange, DATASET, "test_covariates_are_declared"),
+    (CovariateOfInfinity, DATASET, "test_covariates_are_declared"),
+    (CovariateOfCodes, DATASET, "test_covariates_are_declared"),
+    (UnseededGaps, DATASET, "test_making_it_again_gives_the_same"),
+    (UnseededCovariates, DATASET, "test_making_it_again_gives_the_same"),
+    (CovariatesOfTheFile, DATASET, "test_a_run_reads_rows_by_its_own_codes_and_sides"),
     (RelativeFolder, DATASET, "test_paths_do_not_depend_on_the_working_directory"),
     (DownloadsWhenAsked, DATASET, "test_being_asked_has_no_side_effects"),
     (MakesAFolder, DATASET, "test_being_asked_has_no_side_effects"),

@@ -94,11 +94,9 @@ class ArrayFile(Source):
         return exact_integers(values) if values.dtype.kind in "iu" else values.astype(np.float64)
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """The array; rows with anything that is not a number in them are missing."""
+        """The array; rows of text with a word for a missing value in them are missing."""
         values = self._read_array(name)
-        flat = values.reshape(len(values), -1)
-        if values.dtype.kind == "f":
-            return values, ~np.isnan(flat).any(1)
         if values.dtype.kind == "U":
-            return values, np.array([not any(self.missing.is_missing(cell) for cell in row) for row in flat.tolist()])
+            rows = values.reshape(len(values), -1).tolist()
+            return values, np.array([not any(self.missing.is_missing(cell) for cell in row) for row in rows])
         return values, np.ones(len(values), dtype=bool)

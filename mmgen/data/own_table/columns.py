@@ -63,8 +63,6 @@ class DatasetColumns(Source):
             return np.zeros((len(cells), 1)), available
         stacked = np.zeros((len(cells), *values[0].shape), np.result_type(*{value.dtype for value in values}))
         stacked[available] = values
-        if stacked.dtype.kind == "f":
-            available &= ~np.isnan(stacked.reshape(len(cells), -1)).any(1)
         return stacked, available
 
 

@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...options import merge
 from ..dataset import DatasetConfig
+from ..names import Name, Names
 from .dialect import Reading
-from .table_modality import Name, Names, TableModality
+from .table_modality import TableModality
 from .yaml_description import read_description, resolve_path
 
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}

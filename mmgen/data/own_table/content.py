@@ -18,17 +18,18 @@ from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
 from .config import OwnTableConfig
+from .covariate_columns import covariate_columns, read_covariates
 from .images import read_images
 from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
 from .number_columns import read_numbers
 from .opening import open_source
-from .request import Request
-from .role_columns import read_group_names, read_label_codes, read_side_codes
+from .request import Request, Values
+from .role_columns import read_class_codes, read_group_names, read_side_codes
 from .source import Source
 from .table_modality import TableModality
 from .text_columns import read_categories, read_text
 
-Reader = Callable[[Request, Source], tuple[Modality, np.ndarray, np.ndarray]]
+Reader = Callable[[Request, Source], Values]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (
     (ImageModality, read_images),
     (TextModality, read_text),
@@ -42,10 +43,11 @@ class Content:
     """The rows that have at least one modality.
 
     Attributes:
-        table: Their values, labels, groups and identity.
+        table: Their values, labels, groups, covariates and identity.
         modalities: Name to modality, in order.
         sides: 0, 1 or 2 for training, validation and testing, ``[N]``; None where no column says it.
         classes: Of the label, in the order of their codes.
+        covariates: Classes of every covariate that is a column, none of a number.
         rows_in_source: How many rows the source has.
         notes: What was done in reading, in sentences.
     """
@@ -54,6 +56,7 @@ class Content:
     modalities: dict[str, Modality]
     sides: np.ndarray | None
     classes: tuple[str, ...]
+    covariates: dict[str, tuple[str, ...]]
     rows_in_source: int
     notes: list[str]
 
@@ -81,7 +84,9 @@ def make_requests(
     config: OwnTableConfig, schema: Schema | None, source: Source, roles: Mapping[str, str]
 ) -> list[Request]:
     """The columns of each modality; none is used twice, and a modality of which a run finds no column is left out."""
-    reserved = {name: role for role, name in roles.items()} | dict.fromkeys(config.id, "id")
+    covariates = covariate_columns(config, schema, source)
+    reserved = dict.fromkeys(covariates, "covariate") | dict.fromkeys(config.id, "id")
+    reserved |= {name: role for role, name in roles.items()}
     owner: dict[str, str] = {}  # column to its modality
     requests = []
     for modality, description in config.modalities.items():
@@ -153,9 +158,12 @@ def read_content(config: OwnTableConfig, schema: Schema | None) -> Content:
     }
     if schema is not None:
         blocks = add_absent_modalities(blocks, schema, source)
-    available = np.stack([available for _, _, available in blocks.values()], 1)
+    available = np.stack([block.available for block in blocks.values()], 1)
     classes = None if schema is None or config.label is None else schema.labels.get(config.label)
-    labels, classes = read_label_codes(roles["label"], source, classes) if "label" in roles else (None, ())
+    label = roles.get("label")
+    labels, classes = (None, ()) if label is None else read_class_codes(label, source, "dataset.label", classes)
+    columns = covariate_columns(config, schema, source)
+    covariates = read_covariates(columns, config, schema, source)
     groups = read_group_names(roles["group"], source) if "group" in roles else None
     codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
     sides = read_side_codes(roles["split"], source, codes) if "split" in roles else None
@@ -163,21 +171,27 @@ def read_content(config: OwnTableConfig, schema: Schema | None) -> Content:
     if len(rows) == 0:
         raise DataError(f"No row of {source.title} has any of the modalities.")
     id_columns = config.id if schema is None or set(config.id) <= set(source.position) else ()
-    used = {name for request in requests for name in request.names} | set(roles.values())
+    used = {name for request in requests for name in request.names} | {*roles.values(), *columns}
     ids = read_row_names(id_columns, source, used)
-    values = {name: block for name, (_, block, _) in blocks.items()}
+    values = {name: block.stored for name, block in blocks.items()}
+    observed = {name: block.observed for name, block in blocks.items() if block.observed is not None}
     table = Table.of(
         {name: torch.from_numpy(block) for name, block in values.items()},
         available=torch.from_numpy(available),
         labels={} if labels is None or config.label is None else {config.label: torch.from_numpy(labels)},
         groups=None if codes is None else torch.from_numpy(codes),
-        identity=Identity(content_keys(values, available), ids, None if groups is None else group_keys(groups)),
+        identity=Identity(
+            content_keys(values, available, observed), ids, None if groups is None else group_keys(groups)
+        ),
+        covariates={name: torch.from_numpy(column) for name, column in covariates.values.items()},
+        observed={name: torch.from_numpy(cells) for name, cells in observed.items()},
     )
     return Content(
         table.select(torch.from_numpy(rows)),
-        {name: modality for name, (modality, _, _) in blocks.items()},
+        {name: block.modality for name, block in blocks.items()},
         None if sides is None else sides[rows],
         classes,
+        covariates.classes,
         len(available),
         source.notes,
     )

@@ -12,6 +12,7 @@ from ..dataset import Dataset, Provenance, Splits
 from ..modalities import ImageModality
 from ..modality import Modality
 from ..splitting import split_rows
+from ..table import Table
 from .config import OwnTableConfig
 from .content import Content, find_roles, make_requests, open_table, read_content
 from .known_rows import find_run_sides, row_notes
@@ -24,14 +25,15 @@ class OwnTable(Dataset):
     """One's own data: a CSV, Parquet, JSON, NPZ or safetensors file, or whatever the package ``datasets`` reads,
     described in YAML.
 
-    An empty cell makes its modality missing in that row; a row without any modality is left out. Rows of one group are
-    never split.
+    An empty cell of numbers is missing alone; any other makes its modality missing in that row. A row without any
+    modality is left out. Rows of one group are never split.
     """
 
     Config = OwnTableConfig
     citation = "The user's own data."
-    version = 2
+    version = 3
     reads_by_schema = True
+    reads_covariates = True
     _known: dict[str, Modality] | None = None
 
     def modalities(self) -> dict[str, Modality]:
@@ -61,6 +63,7 @@ class OwnTable(Dataset):
             "rows": count,
             "rows_without_any_modality": count - len(table),
             "rows_missing": dict(zip(content.modalities, missing)),
+            "cells_missing": _empty_cells(table),
         }
         name = Path(config.path).name if Path(config.path).is_absolute() else config.path
         left_out = count - len(table)
@@ -83,6 +86,7 @@ class OwnTable(Dataset):
                 *(() if run_sides is None else row_notes(run_sides, table, len(sides.get("new", ())), name)),
             ),
             new=tables.get("new"),
+            covariates=content.covariates,
         )
 
     def _read(self) -> Content:
@@ -124,3 +128,12 @@ class OwnTable(Dataset):
         The file lasts as long as the process.
         """
         return cls(OwnTableConfig.model_validate(toy_options()))
+
+
+def _empty_cells(table: Table) -> dict[str, int]:
+    """How many cells of each modality are empty in rows that have it."""
+    counts = {}
+    for name in table.observed:
+        cells, has = table.observed_cells(name), table.available[:, list(table.data).index(name)]
+        counts[name] = int((~cells[has]).sum())
+    return counts

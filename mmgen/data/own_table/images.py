@@ -9,15 +9,14 @@ import numpy as np
 
 from ...errors import DataError
 from ..modalities import ImageModality
-from ..modality import Modality
 from .number_columns import read_number_columns
 from .picture_column import is_empty_picture, read_pictures
-from .request import Request
+from .request import Request, Values
 from .source import Source
 from .value_range import apply_range, guess_range
 
 
-def read_images(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
+def read_images(request: Request, source: Source) -> Values:
     """The modality, its values ``[N, channels, height, width]`` in the units of the source, and which rows have it.
 
     What is black and what is white is found in the values once, and is then a field of the modality, ``value_range``:
@@ -38,7 +37,7 @@ def read_images(request: Request, source: Source) -> tuple[Modality, np.ndarray,
         modality = cast(ImageModality, request.make_modality(shape, value_range=limits))
     elif values.dtype == np.bool_:  # true is white, whatever number white is
         values = np.where(values, *reversed(limits))
-    return modality, apply_range(request, source, limits, values, available), available
+    return Values(modality, apply_range(request, source, limits, values, available), available)
 
 
 def _read_values(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -57,6 +56,8 @@ def _read_values(request: Request, source: Source) -> tuple[np.ndarray, np.ndarr
         return read_pictures(request, source, values.tolist())
     if values.dtype.kind not in "biuf":
         raise DataError(f"{request.where}: {request.describe_origin(source)} holds something else than numbers.")
+    if values.dtype.kind == "f":
+        present = present & ~np.isnan(values.reshape(len(values), -1)).any(1)
     return _to_channels_first(request, source, values), present
 
 

@@ -13,10 +13,10 @@ from ..modalities import LabelsModality, TextModality
 from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
+from .request import Values
 from .source import FIRST, Source
 from .table_modality import TableModality
 
-Read = tuple[Modality, np.ndarray, np.ndarray]  # a modality, its values, and which rows have it
 ROW_NAME_COLUMNS = (
     "id",
     "ID",
@@ -69,11 +69,11 @@ def _matching(description: TableModality, source: Source) -> tuple[str, ...]:
         return ()
 
 
-def add_absent_modalities(blocks: dict[str, Read], schema: Schema, source: Source) -> dict[str, Read]:
+def add_absent_modalities(blocks: dict[str, Values], schema: Schema, source: Source) -> dict[str, Values]:
     """The run's modalities in its order; one that the file does not have is missing in every row."""
     if not blocks:
         raise DataError(f"{source.title} has nothing of the run's modalities, {listed(schema.modalities)}.")
-    count = len(next(iter(blocks.values()))[2])
+    count = len(next(iter(blocks.values())).available)
     complete = {}
     for name, modality in schema.modalities.items():
         if name in blocks:
@@ -81,7 +81,7 @@ def add_absent_modalities(blocks: dict[str, Read], schema: Schema, source: Sourc
             continue
         codes = isinstance(modality, LabelsModality | TextModality)
         zeros = np.zeros((count, *modality.shape), dtype=np.int32 if codes else np.float32)
-        complete[name] = (modality, zeros, np.zeros(count, dtype=bool))
+        complete[name] = Values(modality, zeros, np.zeros(count, dtype=bool))
     return complete
 
 

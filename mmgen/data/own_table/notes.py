@@ -26,14 +26,20 @@ def missing_names(source: Source, cells: Sequence[Any], title: str) -> list[bool
     return missing
 
 
-def note_missing(source: Source, name: str, missing: np.ndarray, unit: str = "columns") -> None:
-    """A note on the rows without the modality ``name``, and on those that lose it to ``missing`` cells ``[N, C]``."""
+def note_missing(source: Source, name: str, missing: np.ndarray, unit: str = "columns", by_cell: bool = False) -> None:
+    """A note on the rows without the modality ``name``, and on those that lose it to ``missing`` cells ``[N, C]``, or
+    with ``by_cell`` these cells alone.
+    """
     counts, wide = missing.sum(1), missing.shape[1]
     without, partial = int((counts == wide).sum()), (counts > 0) & (counts < wide)
     phrases = []
     if partial.any():
-        cells = f"{counts[partial].sum()} empty cells among its {wide} {unit}"
-        phrases.append(f"{partial.sum()} of {len(counts)} rows lose it to {cells}")
+        rows, cells = f"{partial.sum()} of {len(counts)} rows", f"{counts[partial].sum()} empty cells"
+        phrases.append(
+            f"{rows} have {cells} among its {wide} {unit}, which alone are missing"
+            if by_cell
+            else f"{rows} lose it to {cells} among its {wide} {unit}"
+        )
     if without:
         phrases.append(f"{without} of {len(counts)} rows have none of it")
     if phrases:

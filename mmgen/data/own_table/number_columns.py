@@ -9,10 +9,9 @@ import numpy as np
 
 from ...errors import DataError
 from ..modalities import CountsModality, TagsModality
-from ..modality import Modality
 from .centring import Rescaling
 from .notes import note_missing
-from .request import Request
+from .request import Request, Values
 from .source import Source
 
 BLOCK = 256  # values per row that are float64 at any time
@@ -20,8 +19,12 @@ TOO_LARGE = "which is too large for a 32-bit number"
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def read_numbers(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
-    """The modality, its values ``[N, *shape]`` as float32 (zeros where missing), and which rows have it."""
+def read_numbers(request: Request, source: Source) -> Values:
+    """The modality and its values ``[N, *shape]`` as float32.
+
+    Where a row has some of the cells and lacks others, these alone are missing; unless the run, the user or the kind
+    says that the row then lacks the modality.
+    """
     if request.is_array:
         values, present = _read_numeric_array(request, source)
         count, shape = len(values), values.shape[1:] or (1,)
@@ -42,12 +45,21 @@ def read_numbers(request: Request, source: Source) -> tuple[Modality, np.ndarray
         _refuse(block_request, source, block)
         stored[:, columns] = change.of(block, columns)
         block_request.refuse(source, block, np.isinf(stored[:, columns]), TOO_LARGE)
-    note_missing(source, request.name, empty, "values" if request.is_array else "columns")
-    available = request.find_available(source, present & ~empty.any(1))
-    stored[~available] = 0
     fields, notes = change.result()
+    partial = bool((empty.any(1) & ~empty.all(1)).any())
+    if partial and request.kind.takes_missing_cells:
+        fields["missing"] = "cell"
+    modality = request.make_modality(shape, **fields)
+    by_cell = modality.missing == "cell"
+    note_missing(source, request.name, empty, "values" if request.is_array else "columns", by_cell)
+    available = request.find_available(source, present & ~(empty.all(1) if by_cell else empty.any(1)))
     source.notes += notes
-    return request.make_modality(shape, **fields), stored.reshape(count, *shape), available
+    stored[~available] = 0
+    if not (by_cell and partial):
+        return Values(modality, stored.reshape(count, *shape), available)
+    stored[empty] = 0
+    observed = ~empty & available[:, None]
+    return Values(modality, stored.reshape(count, *shape), available, observed.reshape(count, *shape))
 
 
 def _read_block(request: Request, source: Source, columns: slice) -> np.ndarray:

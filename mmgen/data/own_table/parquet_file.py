@@ -77,7 +77,7 @@ class ParquetColumns(DatasetColumns):
         if (sizes != sizes[0]).any():
             return super().array(name)
         values = flat.to_numpy(zero_copy_only=False).reshape(len(lists), -1)
-        return values, ~np.isnan(values).any(1) if values.dtype.kind == "f" else np.ones(len(values), dtype=bool)
+        return values, np.ones(len(values), dtype=bool)
 
 
 def _class_labels(schema: Any) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,22 @@ from ...errors import DataError
 from ...options import validated
 from ..modality import Modality
 from .source import FIRST, Source
+
+
+class Values(NamedTuple):
+    """What a modality has in a file.
+
+    Attributes:
+        modality: With its shape, categories or alphabet.
+        stored: ``[N, *shape]``, zeros where nothing is.
+        available: Which rows have it, ``Bool[N]``.
+        observed: Which cells are there, ``Bool[N, *shape]``; None where a row that has any has all.
+    """
+
+    modality: Modality
+    stored: np.ndarray
+    available: np.ndarray
+    observed: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +100,8 @@ class Request:
             )
         if not available.any():
             raise DataError(
-                f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns."
+                f"{self.where}: no row of {source.title} has a value in every one of its columns; take fewer columns"
+                f"{', or leave out missing: modality' if self.kind.takes_missing_cells else ''}."
             )
         return available
 

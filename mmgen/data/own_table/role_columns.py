@@ -15,23 +15,23 @@ from .source import FIRST, Source
 SIDE_CODES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2}
 
 
-def read_label_codes(
-    name: str, source: Source, run_classes: Sequence[str] | None = None
+def read_class_codes(
+    name: str, source: Source, where: str, run_classes: Sequence[str] | None = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The code of each row's class (−1 where it has none), and the classes.
 
-    Numbers are in the order of their size and words in that of letters; a run has its own order.
+    Numbers are in the order of their size and words in that of letters; a run has its own order. ``where`` is the
+    option that wants them.
     """
-    names = parse_class_names(source, source.cells(name), f"dataset.label: {name!r} of {source.title}")
+    names = parse_class_names(source, source.cells(name), f"{where}: {name!r} of {source.title}")
     classes = sort_names(name for name in names if name is not None) if run_classes is None else tuple(run_classes)
     if not classes:
-        raise DataError(
-            f"dataset.label: {name!r} of {source.title} has no value at all; fill it, or leave the option out."
-        )
+        raise DataError(f"{where}: {name!r} of {source.title} has no value at all; fill it, or leave it out.")
     code = {word: i for i, word in enumerate(classes)}
     foreign = sorted({word for word in names if word is not None and word not in code})
     if foreign:
-        source.notes.append(f"Labels that the run does not know count as unknown: {listed(foreign)}.")
+        what = "Labels" if where == "dataset.label" else f"Classes of the covariate {name!r}"
+        source.notes.append(f"{what} that the run does not know count as unknown: {listed(foreign)}.")
     return np.array([-1 if word is None else code.get(word, -1) for word in names], dtype=np.int64), classes
 
 

@@ -50,7 +50,7 @@ class Source(ABC):
 
     @abstractmethod
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Values ``[N, …]`` of any type, and which rows have one."""
+        """Values ``[N, …]`` of any type, NaN where a number is missing, and which rows have one."""
 
     def numbers(self, names: Sequence[str], where: str, truths: bool = False) -> np.ndarray:
         """Columns as float64 ``[N, C]``, NaN where missing; what is no number is an error that names the cell.

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
-def _check_name(value: Any) -> Any:
-    """A name that YAML, or Python, made something else of is an error; whole numbers are names."""
-    if isinstance(value, bool | float) or (value is not None and not isinstance(value, str | int | list | tuple)):
-        remedy = 'write names that YAML reads as something else in quotation marks, such as "1e3"'
-        raise ValueError(f"{value!r} is not a name; {remedy}")
-    return value
-
-
-def _parse_names(value: Any) -> Any:
-    values = (value,) if isinstance(value, str | int | float) else value
-    return tuple(map(_check_name, values)) if isinstance(values, list | tuple) else values
-
-
-Name = Annotated[str, BeforeValidator(_check_name, json_schema_input_type=str)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_parse_names, json_schema_input_type=str | list[str])]
+from ..names import Name, Names
 
 
 class TableModality(BaseModel):

@@ -8,16 +8,15 @@ import numpy as np
 
 from ...errors import DataError, listed
 from ..modalities import LabelsModality, TextModality
-from ..modality import Modality
 from .class_names import parse_class_names, sort_names
 from .notes import note_missing
-from .request import Request
+from .request import Request, Values
 from .source import FIRST, Source
 
 _FORGIVE = "; dataset.unknown=missing takes such a value for a missing one."
 
 
-def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
+def read_text(request: Request, source: Source) -> Values:
     """One string per row; the alphabet is what occurs, after the blank (or, for words, the nothing) that pads."""
     if len(request.names) != 1:
         raise DataError(
@@ -41,7 +40,7 @@ def read_text(request: Request, source: Source) -> tuple[Modality, np.ndarray, n
         length = length if isinstance(length, list | tuple) else (length,)
         modality = cast(TextModality, request.make_modality(length, alphabet=alphabet))
         _note_cut(request, source, modality, symbols)
-    return modality, np.array([modality.encode_text(text) for text in texts], dtype=np.int32), available
+    return Values(modality, np.array([modality.encode_text(text) for text in texts], dtype=np.int32), available)
 
 
 def _find_readable_rows(
@@ -81,7 +80,7 @@ def _note_unknown(request: Request, source: Source, count: int, unit: str) -> No
         source.notes.append(f"{request.name}: {count} {unit} that the run does not know count as missing.")
 
 
-def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndarray, np.ndarray]:
+def read_categories(request: Request, source: Source) -> Values:
     """One category per column, or an array of them.
 
     The categories are what occurs in any of them, unless they are given.
@@ -117,4 +116,4 @@ def read_categories(request: Request, source: Source) -> tuple[Modality, np.ndar
     available = available & ~foreign.any(1)
     _note_unknown(request, source, int(foreign.any(1).sum()), "rows with categories")
     codes = np.array([[code.get(name, 0) for name in row] for row in names], dtype=np.int32) * available[:, None]
-    return modality, codes.reshape(-1, *shape), available
+    return Values(modality, codes.reshape(-1, *shape), available)

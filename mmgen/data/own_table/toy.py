@@ -28,10 +28,13 @@ def toy_options() -> dict[str, Any]:
 
 @cache
 def toy_file() -> Path:
-    """A CSV of two classes, three rows a subject, in a temporary folder that goes when the process ends."""
+    """A CSV of two classes, three rows a subject, in a temporary folder that goes when the process ends.
+
+    Its columns ``site`` and ``age`` are there for whoever takes them as covariates.
+    """
     folder = process_folder("mmgen-toy-")
     draw = np.random.default_rng(0)
-    lines = ["subject,diagnosis,g0,g1,g2,p0,p1,tissue"]
+    lines = ["subject,diagnosis,g0,g1,g2,p0,p1,tissue,site,age"]
     for row in range(60):
         subject = row // 3
         ill = subject % 2
@@ -44,7 +47,8 @@ def toy_file() -> Path:
             proteins = ["", ""]
         if row % 10 == 9:
             tissue = ""
-        lines.append(",".join([f"s{subject}", ("healthy", "ill")[ill], *genes, *proteins, tissue]))
+        site, age = ("", "north", "south")[row % 3], "" if row % 11 == 5 else f"{30 + subject / 2}"
+        lines.append(",".join([f"s{subject}", ("healthy", "ill")[ill], *genes, *proteins, tissue, site, age]))
     path = folder / "toy.csv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -17,6 +17,7 @@ NAMES = (
     ("group",),
     ("split",),
     ("missing",),
+    ("covariates",),
     ("modalities",),
     ("modalities", "*", "columns"),
     ("modalities", "*", "array"),

@@ -24,8 +24,8 @@ SIDES = ("train", "val", "test")
 
 
 class DatasetContract(Contract):
-    """Schema, honest splits, availability, labels and reproducibility of a dataset: of its ``toy()``, or of a dataset
-    that is given as ``component``.
+    """Schema, honest splits, availability, labels, covariates and reproducibility of a dataset: of its ``toy()``, or of
+    a dataset that is given as ``component``.
     """
 
     kind = "datasets"
@@ -103,6 +103,39 @@ class DatasetContract(Contract):
                     "write zeros"
                 )
 
+    def test_empty_cells_are_marked(self) -> None:
+        """Which cells are observed is said in the shape of the values, of modalities with ``missing: cell`` alone; a
+        row that has one has a cell of it, and zeros stand in the place of the others.
+        """
+        modalities = self.dataset.modalities()
+        for side, table in self.tables():
+            for name, cells in table.observed.items():
+                who = f"{self.who}, {side}: what is observed of {name}"
+                assert name in modalities, f"{who} belongs to no modality"
+                assert modalities[name].missing == "cell", f"{who} is said, and the modality has missing: modality"
+                shape = tuple(table.data[name].shape)
+                assert cells.dtype == torch.bool and tuple(cells.shape) == shape, (
+                    f"{who} is {cells.dtype} of shape {tuple(cells.shape)}, and should be torch.bool of shape {shape}"
+                )
+                has = table.available[:, list(table.data).index(name)]
+                assert cells[has].flatten(1).any(1).all(), f"{who} is no cell at all in a row that has it"
+                assert not table.data[name][:][~cells].any(), f"{who} hides values; write zeros in their place"
+
+    def test_covariates_are_declared(self) -> None:
+        """Every side has the declared covariates, one value per row: codes (int64) from −1, unknown, to the last class,
+        or numbers (float32) that are finite or NaN.
+        """
+        declared = self.splits.covariates
+        for side, table in self.tables():
+            who = f"{self.who}, {side}"
+            assert set(table.covariates) == set(declared), f"{who}: the covariates are not those that are declared"
+            for name, values in table.covariates.items():
+                assert values.shape == (len(table),), f"{who}: the covariate {name!r} is not one value per row"
+                classes, dtype = declared[name], torch.int64 if declared[name] else torch.float32
+                assert values.dtype == dtype, f"{who}: the covariate {name!r} is {values.dtype}, and should be {dtype}"
+                right = (values >= -1) & (values < len(classes)) if classes else ~values.isinf()
+                assert right.all(), f"{who}: a value of the covariate {name!r} is out of range"
+
     def test_labels_are_declared(self) -> None:
         """Every label has named classes, and codes from −1 (unknown) to the last of them."""
         for side, table in self.tables():
@@ -145,6 +178,14 @@ class DatasetContract(Contract):
                 assert torch.equal(one.labels[label], two.labels[label]), (
                     f"{self.who}, {side}: {label} differs when it is made again"
                 )
+            for what, here, there in (
+                ("the covariate", one.covariates, two.covariates),
+                ("what is observed of", one.observed, two.observed),
+            ):
+                assert here.keys() == there.keys(), f"{self.who}, {side}: {what} others when it is made again"
+                for name in here:
+                    same = torch.equal(here[name].nan_to_num(), there[name].nan_to_num())
+                    assert same, f"{self.who}, {side}: {what} {name} differs when it is made again"
 
     def test_a_run_reads_rows_by_its_own_codes_and_sides(self) -> None:
         """What a run knows decides: its order of columns, categories and classes, and which row was on which side."""
@@ -159,18 +200,27 @@ class DatasetContract(Contract):
             f"{self.who}: its rows have no identity, so that a run cannot tell training rows from others"
         )
         again = kind(self.dataset.config)
-        again.schema = Schema(modalities, labels, replace(sides, side=(sides.side + 1) % len(SIDES)))
+        covariates = {name: classes[::-1] for name, classes in first.covariates.items()}
+        again.schema = Schema(modalities, labels, replace(sides, side=(sides.side + 1) % len(SIDES)), covariates)
         second = again.splits()
         for code, (side, table) in enumerate(self.tables()):
             other = getattr(second, SIDES[(code + 1) % len(SIDES)])
-            rows, others = np.asarray(table.rows).tolist(), np.asarray(other.rows).tolist()
-            assert rows == others, f"{self.who}: {side} rows are not where the run had them"
+            rows, again_rows = np.asarray(table.rows).tolist(), np.asarray(other.rows).tolist()
+            assert rows == again_rows, f"{self.who}: {side} rows are not where the run had them"
             for name in table.data:
                 one, two = _words(first.modalities[name], name, table), _words(modalities[name], name, other)
                 assert one == two, f"{self.who}, {side}: {name} is not read by the columns and categories of the run"
             for label, classes in first.labels.items():
                 here, there = _classes(classes, table.labels[label]), _classes(labels[label], other.labels[label])
                 assert here == there, f"{self.who}, {side}: {label} is not read by the classes of the run"
+            for name, classes in first.covariates.items():
+                values, others = table.covariates[name], other.covariates[name]
+                same = (
+                    _classes(classes, values) == _classes(covariates[name], others)
+                    if classes
+                    else torch.equal(values.nan_to_num(), others.nan_to_num())
+                )
+                assert same, f"{self.who}, {side}: the covariate {name} is not read by the classes of the run"
 
     def test_paths_do_not_depend_on_the_working_directory(self) -> None:
         """Every option that is a path becomes an absolute one, so that a run can be opened from anywhere."""
@@ -212,10 +262,14 @@ def _turned(modality: Modality) -> Modality:
 
 
 def _words(modality: Modality, name: str, table: Table) -> list[dict[str, Any]]:
-    """Every available value of a modality as a person would see it in a table."""
+    """Every available value of a modality as a person would see it in a table, None where a cell is empty."""
     has = table.available[:, list(table.data).index(name)]
     names = modality.value_names(name)
-    return [dict(zip(names, modality.cells(value.numpy()))) for value in table.data[name][:][has]]
+    words = []
+    for value, observed in zip(table.data[name][:][has], table.observed_cells(name)[has].flatten(1).tolist()):
+        cells = zip(names, modality.cells(value.numpy()), observed)
+        words.append({title: cell if there else None for title, cell, there in cells})
+    return words
 
 
 def _classes(classes: tuple[str, ...], codes: torch.Tensor) -> list[str]:
