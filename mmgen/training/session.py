@@ -122,9 +122,7 @@ class Session:
 
     def _enter_stage(self) -> None:
         """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
-        if self.wrapped is not None:
-            self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
-            self.accelerator.free_memory()
+        self.unwrap()
         learning, config = self.stages.enter(self.progress.stage), self.config
         if not learning:  # all of the model is found in closed form
             return
@@ -137,6 +135,13 @@ class Session:
         placed = [True]  # or Accelerate looks for sharded parameters, and imports a second of PyTorch to know them
         self.wrapped, self.optimizer = self.accelerator.prepare(self.model, device_placement=placed), optimizer
         self.sums.reset()
+
+    def unwrap(self) -> None:
+        """The model without what makes it train on several processes, which keeps hold of their group."""
+        if self.wrapped is not None:
+            self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
+            self.wrapped = None
+            self.accelerator.free_memory()
 
     def _stage_is_over(self) -> bool:
         """Whether the stage has had its epochs, or stopped early."""

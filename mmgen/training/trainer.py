@@ -13,7 +13,7 @@ from ..data import Data
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from ..options import validated
-from ..processes import is_main_process
+from ..processes import is_main_process, let_groups_end
 from ..runs import Run, RunFolder, TrainingConfig
 from ..runs.config import resolved
 from ..runs.opening import check_same_data
@@ -60,6 +60,7 @@ class Trainer:
             NonFiniteError: A loss that is not a number any more.
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
+        let_groups_end()
         check_data(model, data)
         check_batches(model, self.config)
         check_machine(self.config)
@@ -82,6 +83,7 @@ class Trainer:
                 session.train(request, resume=resume)
         finally:
             session.trackers.finish()
+            session.unwrap()
             accelerator.end_training()
             stages.leave()
         model.eval()
