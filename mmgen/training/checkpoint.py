@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ..runs.folder import RunFolder
+from .randomness import PREFIX as RANDOM
+from .randomness import random_state
 
 LAST, BEST = "checkpoints/last.safetensors", "checkpoints/best.safetensors"
+MODEL, AVERAGE = "model/", "average/"  # begin the names of their tensors
 
 
 @dataclass
@@ -30,45 +34,56 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The state of an optimiser as named tensors; everything else about it follows from the configuration."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"optimizer/{index}/{key}": torch.as_tensor(value)
-        for index, values in state.items()
+def pack_optimizers(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state of optimisers by name, ``optimizers/<optimiser>/<parameter>/<key>``: tensors, and what is none, such as
+    a momentum that has not begun; everything else about them follows from the configuration.
+    """
+    state = {
+        f"optimizers/{number}/{index}/{key}": value
+        for number, optimizer in enumerate(optimizers)
+        for index, values in optimizer.state_dict()["state"].items()
         for key, value in values.items()
     }
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    return tensors, {name: value for name, value in state.items() if name not in tensors}
 
 
-def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put the state back."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer/"):
-            _, index, key = name.split("/")
-            state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+def unpack_optimizers(optimizers: Sequence[torch.optim.Optimizer], state: Mapping[str, Any]) -> None:
+    """Put the state back, every number as it was written: PyTorch's own way casts it to the type of its parameter."""
+    parameters = [[p for group in optimizer.param_groups for p in group["params"]] for optimizer in optimizers]
+    on_device = [bool(optimizer.defaults.get("fused")) for optimizer in optimizers]
+    for optimizer in optimizers:
+        optimizer.state.clear()
+    for name, value in state.items():
+        if name.startswith("optimizers/"):
+            _, number, index, key = name.split("/")
+            optimizer, parameter = optimizers[int(number)], parameters[int(number)][int(index)]
+            counts = key == "step" and not on_device[int(number)]  # on the CPU, wherever the parameter is
+            moved = value.to(parameter.device) if isinstance(value, Tensor) and not counts else value
+            optimizer.state.setdefault(parameter, {})[key] = moved
 
 
 def save_checkpoint(
     folder: RunFolder,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     progress: Progress,
     totals: Tensor | None = None,
     scaler: dict[str, Any] | None = None,
+    average: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write where a training is; within an epoch ``totals`` are its sums so far, and the state of the random numbers is
     kept too.
     """
-    tensors = {f"model/{name}": value for name, value in model.state_dict().items()} | pack_optimizer(optimizer)
+    tensors, others = pack_optimizers(optimizers)
+    tensors |= {f"{MODEL}{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"{AVERAGE}{name}": value for name, value in (average or {}).items()}
     if totals is not None:
-        tensors["totals"] = totals
-        tensors["random/cpu"] = torch.get_rng_state()
-        if torch.cuda.is_available():
-            tensors["random/cuda"] = torch.cuda.get_rng_state()
+        tensors |= {"totals": totals, **random_state()}
     folder.write_tensors(
-        LAST, {name: value.cpu() for name, value in tensors.items()}, {**asdict(progress), "scaler": scaler}
+        LAST,
+        {name: value.cpu() for name, value in tensors.items()},
+        {**asdict(progress), "scaler": scaler, "optimizers": others},
     )
 
 
@@ -79,25 +94,21 @@ class Checkpoint:
     progress: Progress
     tensors: dict[str, Tensor]
     scaler: dict[str, Any] | None
+    optimizers: dict[str, Any]  # what of their state is no tensor
 
     @classmethod
     def read(cls, folder: RunFolder) -> Checkpoint:
         """The checkpoint that :func:`save_checkpoint` wrote."""
         tensors, facts = folder.tensors(LAST)
-        scaler = facts.pop("scaler", None)
-        return cls(Progress(**facts), tensors, scaler)
+        scaler, optimizers = facts.pop("scaler", None), facts.pop("optimizers", {})
+        return cls(Progress(**facts), tensors, scaler, optimizers)
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-        """Put model and optimiser (of the stage that was under way) back; what else was kept within an epoch."""
-        model.load_state_dict(
-            {name.removeprefix("model/"): value for name, value in self.tensors.items() if name.startswith("model/")}
-        )
-        unpack_optimizer(optimizer, self.tensors)
-        return {name: self.tensors[name] for name in ("totals", "random/cpu", "random/cuda") if name in self.tensors}
+    def restore(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+        """Put model and optimisers (of the stage that was under way) back; what else was kept within an epoch."""
+        model.load_state_dict(self.part(MODEL))
+        unpack_optimizers(optimizers, {**self.tensors, **self.optimizers})
+        return {name: value for name, value in self.tensors.items() if name.startswith(("totals", RANDOM))}
 
-
-def restore_random_state(state: dict[str, Tensor]) -> None:
-    """Go on with the random numbers where the checkpoint was written."""
-    torch.set_rng_state(state["random/cpu"])
-    if "random/cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["random/cuda"])
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin so, without that."""
+        return {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}

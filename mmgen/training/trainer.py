@@ -64,7 +64,7 @@ class Trainer:
         check_data(model, data)
         check_batches(model, self.config)
         check_machine(self.config)
-        stages = Stages(model, self.config.plan)
+        stages = Stages(model, self.config.plan, self.config.groups)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
         folder = RunFolder(output) if output is not None else None
         if folder is not None and resume:
@@ -83,7 +83,8 @@ class Trainer:
                 session.train(request, resume=resume)
         finally:
             session.trackers.finish()
-            session.unwrap()
+            if accelerator.num_processes > 1:
+                session.unwrap()
             accelerator.end_training()
             stages.leave()
         model.eval()
@@ -91,7 +92,7 @@ class Trainer:
 
 
 def _accelerator(config: TrainingConfig, folder: RunFolder | None) -> Accelerator:
-    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    on_cpu = config.device == "cpu" or (config.device != "mps" and not torch.cuda.is_available())
     if on_cpu:
         keep_freed_memory()
     if PartialState._shared_state and PartialState().num_processes == 1:
