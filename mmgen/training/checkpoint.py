@@ -14,7 +14,7 @@ from .randomness import PREFIX as RANDOM
 from .randomness import random_state
 
 LAST, BEST = "checkpoints/last.safetensors", "checkpoints/best.safetensors"
-MODEL, AVERAGE = "model/", "average/"  # begin the names of their tensors
+MODEL, AVERAGE, OPTIMIZERS = "model/", "average/", "optimizers/"  # begin the names of their tensors
 
 
 @dataclass
@@ -35,32 +35,46 @@ class Progress:
 
 
 def pack_optimizers(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state of optimisers by name, ``optimizers/<optimiser>/<parameter>/<key>``: tensors, and what is none, such as
-    a momentum that has not begun; everything else about them follows from the configuration.
+    """The state of optimisers: tensors by name, ``optimizers/<optimiser>/<parameter>/<key>``, and what else is to know.
+
+    That is what is no tensor, such as a momentum that has not begun (``others``), and which tensors stay on the CPU
+    where their parameter does not, as counts of steps do (``on_cpu``). Everything else about an optimiser follows from
+    the configuration.
     """
-    state = {
-        f"optimizers/{number}/{index}/{key}": value
-        for number, optimizer in enumerate(optimizers)
-        for index, values in optimizer.state_dict()["state"].items()
-        for key, value in values.items()
-    }
-    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    return tensors, {name: value for name, value in state.items() if name not in tensors}
+    tensors: dict[str, Tensor] = {}
+    others: dict[str, Any] = {}
+    on_cpu = []
+    for number, optimizer in enumerate(optimizers):
+        for index, parameter in enumerate(_parameters(optimizer)):
+            for key, value in optimizer.state.get(parameter, {}).items():
+                name = f"{OPTIMIZERS}{number}/{index}/{key}"
+                if not isinstance(value, Tensor):
+                    others[name] = value
+                    continue
+                tensors[name] = value
+                if value.device != parameter.device:
+                    on_cpu.append(name)
+    return tensors, {"others": others, "on_cpu": on_cpu}
 
 
-def unpack_optimizers(optimizers: Sequence[torch.optim.Optimizer], state: Mapping[str, Any]) -> None:
+def unpack_optimizers(
+    optimizers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
+) -> None:
     """Put the state back, every number as it was written: PyTorch's own way casts it to the type of its parameter."""
-    parameters = [[p for group in optimizer.param_groups for p in group["params"]] for optimizer in optimizers]
-    on_device = [bool(optimizer.defaults.get("fused")) for optimizer in optimizers]
     for optimizer in optimizers:
         optimizer.state.clear()
-    for name, value in state.items():
-        if name.startswith("optimizers/"):
-            _, number, index, key = name.split("/")
-            optimizer, parameter = optimizers[int(number)], parameters[int(number)][int(index)]
-            counts = key == "step" and not on_device[int(number)]  # on the CPU, wherever the parameter is
-            moved = value.to(parameter.device) if isinstance(value, Tensor) and not counts else value
-            optimizer.state.setdefault(parameter, {})[key] = moved
+    fixed = {**facts["others"], **{name: tensors[name] for name in facts["on_cpu"]}}
+    parameters = [_parameters(optimizer) for optimizer in optimizers]
+    for name, value in {**tensors, **fixed}.items():
+        if name.startswith(OPTIMIZERS):
+            number, index, key = name.removeprefix(OPTIMIZERS).split("/")
+            parameter = parameters[int(number)][int(index)]
+            moved = value if name in fixed else value.to(parameter.device)
+            optimizers[int(number)].state.setdefault(parameter, {})[key] = moved
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def save_checkpoint(
@@ -75,7 +89,7 @@ def save_checkpoint(
     """Write where a training is; within an epoch ``totals`` are its sums so far, and the state of the random numbers is
     kept too.
     """
-    tensors, others = pack_optimizers(optimizers)
+    tensors, facts = pack_optimizers(optimizers)
     tensors |= {f"{MODEL}{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"{AVERAGE}{name}": value for name, value in (average or {}).items()}
     if totals is not None:
@@ -83,7 +97,7 @@ def save_checkpoint(
     folder.write_tensors(
         LAST,
         {name: value.cpu() for name, value in tensors.items()},
-        {**asdict(progress), "scaler": scaler, "optimizers": others},
+        {**asdict(progress), "scaler": scaler, "optimizers": facts},
     )
 
 
@@ -94,19 +108,19 @@ class Checkpoint:
     progress: Progress
     tensors: dict[str, Tensor]
     scaler: dict[str, Any] | None
-    optimizers: dict[str, Any]  # what of their state is no tensor
+    optimizers: dict[str, Any]  # what is to know of their state beside the tensors
 
     @classmethod
     def read(cls, folder: RunFolder) -> Checkpoint:
         """The checkpoint that :func:`save_checkpoint` wrote."""
         tensors, facts = folder.tensors(LAST)
-        scaler, optimizers = facts.pop("scaler", None), facts.pop("optimizers", {})
+        scaler, optimizers = facts.pop("scaler", None), facts.pop("optimizers")
         return cls(Progress(**facts), tensors, scaler, optimizers)
 
     def restore(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
         """Put model and optimisers (of the stage that was under way) back; what else was kept within an epoch."""
         model.load_state_dict(self.part(MODEL))
-        unpack_optimizers(optimizers, {**self.tensors, **self.optimizers})
+        unpack_optimizers(optimizers, self.tensors, self.optimizers)
         return {name: value for name, value in self.tensors.items() if name.startswith(("totals", RANDOM))}
 
     def part(self, prefix: str) -> dict[str, Tensor]:

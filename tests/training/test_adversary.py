@@ -15,6 +15,7 @@ from torch.nn.functional import logsigmoid
 
 from mmgen import MmgenError, MultimodalVAE, NonFiniteError, Objective, Terms, Trainer
 from mmgen.distributions.random import normal_noise
+from mmgen.training import trainer
 from mmgen.training.batching import batches, derived_seed, epoch_order
 
 RIVAL = "objective.adversary"
@@ -212,6 +213,23 @@ def test_gradients_of_each_side_are_clipped_for_themselves(data):
         ]
         steps = math.ceil(len(data.train) / 40)
         assert float(sum(moved).sqrt()) == pytest.approx(1e-3 * steps, rel=0.05)
+
+
+def test_a_scaled_loss_trains_both_sides_as_an_unscaled_one(data, monkeypatch):
+    """As float16 has it on a GPU; a power of two is exact, and the clipping sees gradients as they are."""
+    plain, scaled = model_for(data), model_for(data)
+    train(data, model=plain, gradient_clip=0.5, optimizer="Muon")
+    make = trainer._accelerator
+
+    def accelerator(*arguments):
+        made = make(*arguments)
+        made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+        return made
+
+    monkeypatch.setattr(trainer, "_accelerator", accelerator)
+    train(data, model=scaled, gradient_clip=0.5, optimizer="Muon")
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(scaled.state_dict()[name], value, rtol=1e-5, atol=1e-6)
 
 
 def test_an_adversary_that_is_no_number_is_named(data, tmp_path):

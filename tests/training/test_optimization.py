@@ -208,15 +208,30 @@ def test_states_come_back_as_they_were_whatever_they_are():
         "rounds": 4,
         "eta": torch.tensor(0.1, dtype=torch.float32),
     }
-    tensors, others = pack_optimizers([two, one])
-    assert others == {"optimizers/1/1/momentum_buffer": None, "optimizers/1/1/rounds": 4}
+    tensors, facts = pack_optimizers([two, one])
+    assert facts["others"] == {"optimizers/1/1/momentum_buffer": None, "optimizers/1/1/rounds": 4}
+    assert list(tensors) == ["optimizers/1/1/step", "optimizers/1/1/eta"] and not facts["on_cpu"]
     three = torch.optim.SGD(parameters, lr=0.1)
-    unpack_optimizers([two, three], {**tensors, **json.loads(json.dumps(others))})
+    unpack_optimizers([two, three], tensors, json.loads(json.dumps(facts)))
     assert not two.state and set(three.state) == {parameters[1]}
     found, expected = three.state[parameters[1]], one.state[parameters[1]]
     assert found.keys() == expected.keys()
     assert found["momentum_buffer"] is None and found["rounds"] == 4
     assert found["eta"].dtype == torch.float32 and torch.equal(found["eta"], expected["eta"])
+
+
+def test_counts_stay_on_the_cpu_where_they_were():
+    """Of parameters elsewhere; the device "meta" stands for a GPU."""
+    parameter = torch.zeros(3, device="meta", requires_grad=True)
+    one, two = (torch.optim.SGD([parameter], lr=0.1) for _ in range(2))
+    one.state[parameter] = {"step": torch.tensor(3.0), "momentum_buffer": torch.zeros(3, device="meta")}
+    tensors, facts = pack_optimizers([one])
+    assert facts["on_cpu"] == ["optimizers/0/0/step"]
+    read = {name: torch.zeros(value.shape) for name, value in tensors.items()}
+    unpack_optimizers([two], read, facts)
+    assert [value.device.type for value in two.state[parameter].values()] == ["cpu", "meta"]
+    unpack_optimizers([two], read, {**facts, "on_cpu": []})
+    assert {value.device.type for value in two.state[parameter].values()} == {"meta"}, "as from a training on a CPU"
 
 
 def test_a_checkpoint_names_the_optimiser_the_parameter_and_the_key(data, tmp_path):

@@ -88,15 +88,20 @@ def wait_for_epoch(folder, process, epoch):
     raise AssertionError(f"the training ended before epoch {epoch}: {process.communicate()}")
 
 
-def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home):
-    finish(start(home, "--epochs", "40", "--output", "whole"))
+OTHERS = ["training.optimizer=RAdam", "training.average=0.9", "training.groups=[{of: [encoders], learning_rate: 0.01}]"]
+
+
+@pytest.mark.parametrize("settings", [[], OTHERS], ids=["adam", "others"])
+def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home, settings):
+    words = ["--epochs", "40", *(word for setting in settings for word in ("--set", setting)), "--output"]
+    finish(start(home, *words, "whole"))
     for epoch in (3, 12):
-        process = start(home, "--epochs", "40", "--output", "run", "--resume")
+        process = start(home, *words, "run", "--resume")
         wait_for_epoch(home / "run", process, epoch)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (home / "run" / "model.safetensors").exists(), "it was too quick to be killed"
-    finish(start(home, "--epochs", "40", "--output", "run", "--resume"))
+    finish(start(home, *words, "run", "--resume"))
     assert (home / "run" / "model.safetensors").read_bytes() == (home / "whole" / "model.safetensors").read_bytes()
     one, two = (
         [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]

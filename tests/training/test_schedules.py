@@ -4,11 +4,14 @@ import json
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from mmgen import MmgenError, Trainer
 from mmgen.runs import TrainingConfig
 from mmgen.runs.config import layered
+from mmgen.runs.schedules import OneCycle
 from mmgen.training.schedule import learning_rate
 
 PER_EPOCH, EPOCHS = 7, 12
@@ -77,6 +80,28 @@ SCHEDULES = {
 def test_rates_are_those_of_pytorch(name):
     schedule, make = SCHEDULES[name]
     assert ours(schedule) == pytest.approx(theirs(make), rel=1e-12, abs=1e-14)
+
+
+@given(
+    total=st.integers(4, 300),
+    pct_start=st.floats(0.05, 0.95),
+    div_factor=st.floats(1, 100),
+    final_div_factor=st.floats(1, 1e4),
+    anneal_strategy=st.sampled_from(["cos", "linear"]),
+    three_phase=st.booleans(),
+)
+def test_any_cycle_is_that_of_pytorch(total, three_phase, **options):
+    top = options["pct_start"] * total - 1
+    assume(0.5 < (2 if three_phase else 1) * top < total - 1.5 and top > 0.5)  # PyTorch divides by a phase's length
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=RATE)
+    scheduler = lr_scheduler.OneCycleLR(optimizer, RATE, total, three_phase=three_phase, **options)
+    cycle = OneCycle(three_phase=three_phase, **options)
+    for step in range(total):
+        expected = optimizer.param_groups[0]["lr"]
+        assert RATE * cycle.factor(step, total, 1) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        optimizer.step()
+        if step < total - 1:
+            scheduler.step()
 
 
 def test_the_rate_never_leaves_its_bounds_in_the_shortest_stage():
