@@ -264,16 +264,19 @@ from mmgen.testing import toy_data
 data = toy_data(rows=40)
 model = MultimodalVAE.create(Adversarial, data, latent_dim=2)
 groups = [dict(of=["{RIVAL}"], learning_rate=0.01)]
-Trainer(epochs=3, batch_size=10, average=0.9, gradient_clip=1.0, groups=groups).fit(model, data, sys.argv[1])
+options = dict(batch_size=10, average=0.9, gradient_clip=1.0, groups=groups)
+Trainer(epochs=int(sys.argv[2]), **options).fit(model, data, sys.argv[1], resume=True)
 """
 
 
 def test_two_processes_give_the_curve_of_one(tmp_path):
+    """Also where they go on with what two processes before them have left."""
     (tmp_path / "script.py").write_text(SCRIPT)
     port = str(20000 + (os.getpid() + 7919) % 20000)
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", port]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for words in (["script.py", "one"], [*launcher, "script.py", "two"]):
+    trainings = (["script.py", "one", "3"], [*launcher, "script.py", "two", "2"], [*launcher, "script.py", "two", "3"])
+    for words in trainings:
         done = subprocess.run(
             [sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
         )
