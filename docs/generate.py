@@ -22,11 +22,14 @@ from pydantic import BaseModel
 from mmgen.cli.app import app
 from mmgen.errors import MmgenError
 from mmgen.models import ModelConfig
+from mmgen.optimizers import optimizers
 from mmgen.options import type_in_words
 from mmgen.registry import KINDS, Entry, brief, entries, load_entry, recipes, singular
 from mmgen.registry.catalogue import describe
 from mmgen.runs import Stage, TrainingConfig
 from mmgen.runs.config import Recipe, RunConfig, read_recipe
+from mmgen.runs.optimizer_config import Group, options_of
+from mmgen.runs.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://github.com/mmgen-core/mmgen"
@@ -224,11 +227,19 @@ def _configuration() -> str:
         ("Sections", RunConfig, ""),
         ("model", ModelConfig, "model."),
         ("training", TrainingConfig, "training."),
+        *(
+            (f"training.schedule: {name}", schedule, "")
+            for name, schedule in SCHEDULES.items()
+            if len(schedule.model_fields) > 1
+        ),
+        ("training.groups", Group, ""),
         ("training.stages", Stage, ""),
         ("Recipes", Recipe, ""),
     ):
-        left_out = RunConfig.model_fields if model is Recipe else ()
+        left_out = RunConfig.model_fields if model is Recipe else ("name",) if model in SCHEDULES.values() else ()
         parts += [heading(title, "-"), _fields(model, prefix, left_out)]
+        if model is TrainingConfig:
+            parts += [heading("training.optimizer", "-"), _optimizers()]
         if model is Recipe:
             parts.append(
                 "A recipe is a file ``recipes/OBJECTIVE-DATASET-SCALE.yaml`` of a plugin: the sections above, and "
@@ -237,12 +248,21 @@ def _configuration() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _optimizers() -> str:
+    rows = [
+        (literal(name), ", ".join(literal(f"{option}: {value}") for option, value in options_of(name)()))
+        for name in optimizers()
+    ]
+    return table(("name", "options and their defaults, as torch.optim has them"), rows, widths=(15, 85))
+
+
 def _fields(model: type[BaseModel], prefix: str = "", left_out: Iterable[str] = ()) -> str:
     rows = []
     for name, field in model.model_fields.items():
         if name not in left_out:
             kind = type_in_words(field.annotation)
-            default = "required" if field.is_required() else str(field.get_default(call_default_factory=True))
+            value = None if field.is_required() else field.get_default(call_default_factory=True)
+            default = "required" if field.is_required() else str(getattr(value, "name", value))
             rows.append((literal(prefix + name), literal(kind), literal(default), escaped(field.description or "")))
     return table(("option", "type", "default", "meaning"), rows, widths=(22, 18, 12, 48))
 

@@ -133,7 +133,9 @@ def type_in_words(annotation: Any) -> str:
     if origin is Literal:
         return " | ".join(map(str, parts))
     if origin in (Union, UnionType):
-        return " | ".join(type_in_words(part) for part in parts)
+        return " | ".join(dict.fromkeys(type_in_words(part) for part in parts))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
     if origin is not None:
         return (
             f"{type_in_words(origin)}[{', '.join('…' if part is Ellipsis else type_in_words(part) for part in parts)}]"

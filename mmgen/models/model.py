@@ -248,6 +248,15 @@ class MultimodalVAE(Model):
         """Whether the rows of a batch depend on each other, so that it stays in one piece."""
         return self.objective.whole_batch
 
+    @property
+    def adversary(self) -> nn.Module | None:
+        """The objective's network that learns against all else, if it has one."""
+        return self.objective.adversary
+
+    def adversary_terms(self, batch: Batch) -> Float[Tensor, " B"]:
+        """What the adversary maximises for each row."""
+        return self.objective.adversary_terms(self, self.prepare(batch))
+
     def networks(self) -> list[nn.Module]:
         """All encoders, those of the objective too, and all decoders."""
         joint = [module for module in self.objective.modules() if isinstance(module, Encoder)]

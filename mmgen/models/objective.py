@@ -28,6 +28,7 @@ class Objective(Declarations, nn.Module, ABC):
         aggregate: The aggregator; None in an objective that declares none.
         prior_for: The prior; None in an objective that declares none.
         step: Optimiser steps so far, for schedules.
+        adversary: A network that learns against all else, made by :meth:`build`, or None: see :meth:`adversary_terms`.
     """
 
     aggregate: Aggregator
@@ -45,6 +46,7 @@ class Objective(Declarations, nn.Module, ABC):
         self.aggregate = cast(Aggregator, aggregate)
         self.prior_for = cast(Prior, prior_for)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self.adversary: nn.Module | None = None
 
     @property
     def shared(self) -> bool:
@@ -85,6 +87,14 @@ class Objective(Declarations, nn.Module, ABC):
     @abstractmethod
     def terms(self, model: Model, batch: Batch) -> Terms:
         """The terms of the equation for each row of a prepared batch."""
+
+    def adversary_terms(self, model: Model, batch: Batch) -> Float[Tensor, " B"]:
+        """What the adversary maximises for each row of a prepared batch, in turn with :meth:`terms`.
+
+        In every step all else is moved first, by ``terms``, while the adversary is fixed; then the adversary alone, by
+        these of the same batch, while all else is fixed.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has an adversary, and no adversary_terms")
 
     def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """q(z | x_S) of a trained model for the subsets ``given`` (already only what is available): ``[..., C, B, D]``.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..data import Data, Dataset, make_dataset, open_dataset
 from ..data.describing import ALL, change_modalities
@@ -64,6 +64,15 @@ class RunConfig(BaseModel):
         description="Components that no distribution declares, such as objectives/my-method, and the classes that they "
         "were; written by a run.",
     )
+
+    @field_validator("training")
+    @classmethod
+    def _choices_as_mappings(cls, training: Section) -> Section:
+        """Bare names as what has a name, so that options of one layer meet the name that another one gives."""
+        return {
+            key: {"name": value} if key in ("optimizer", "schedule") and isinstance(value, str) else value
+            for key, value in training.items()
+        }
 
 
 class Recipe(RunConfig):

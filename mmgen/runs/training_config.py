@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..options import Options
+from .optimizer_config import AnyOptimizer, Group, OptimizerConfig
+from .schedules import Constant, Schedule
 
 
 class Stage(BaseModel):
@@ -27,7 +29,7 @@ class Stage(BaseModel):
         "all where none are named.",
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="Adam's step size in this stage; training.learning_rate otherwise."
+        None, gt=0, description="The optimiser's step size in this stage; training.learning_rate otherwise."
     )
     objective: dict[str, Any] = Field(
         default_factory=dict, description="Options of the objective that hold in this stage, where it has such."
@@ -39,10 +41,28 @@ class TrainingConfig(Options):
 
     epochs: int = Field(100, ge=1, description="Passes over the training rows.")
     batch_size: int = Field(128, ge=1, description="Rows per optimiser step, over all processes together.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size.")
-    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 is Adam.")
-    schedule: Literal["constant", "cosine", "linear"] = Field(
-        "constant", description="Of the learning rate after the warm-up; cosine and linear end a stage at 0."
+    optimizer: AnyOptimizer = Field(
+        default_factory=OptimizerConfig,
+        description="An optimiser of torch.optim by its name, or its name and options: {name: AdamW, weight_decay: "
+        "0.01}.",
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="The optimiser's step size.")
+    groups: tuple[Group, ...] = Field(
+        (),
+        description="Parts of the model with a learning rate or options of the optimiser of their own: {of: "
+        "[encoders], learning_rate: 1e-4}.",
+    )
+    schedule: Schedule = Field(
+        default_factory=Constant,
+        description="Of the learning rate after the warm-up, by its name, or its name and options: {name: cosine, end: "
+        "0.1}.",
+    )
+    average: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Decay of an exponential moving average of the weights, such as 0.999, which is then validated and "
+        "kept in their place; none: the weights themselves.",
     )
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs of each stage in which the rate rises from 0.")
     beta_warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which β rises from 0; not in validation.")
@@ -56,8 +76,8 @@ class TrainingConfig(Options):
         "float32", description="Of the networks; everything else is float32. float16 needs a GPU."
     )
     compile: bool = Field(False, description="Whether to compile the networks with torch.compile.")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where to train; 'auto' takes a GPU if there is one."
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where to train; 'auto' takes a GPU if there is one; Apple's is 'mps'."
     )
     validate_every: int = Field(1, ge=1, description="Epochs between validations; a stage's last one always has one.")
     early_stopping: int | None = Field(
@@ -85,6 +105,18 @@ class TrainingConfig(Options):
     def _early_stopping_keeps_the_best(self) -> TrainingConfig:
         if self.early_stopping is not None and self.select == "last":
             object.__setattr__(self, "select", "best")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_are_of_the_optimizer(self) -> TrainingConfig:
+        groups = tuple(group.check(self.optimizer, number) for number, group in enumerate(self.groups))
+        object.__setattr__(self, "groups", groups)
+        return self
+
+    @model_validator(mode="after")
+    def _one_cycle_rises_by_itself(self) -> TrainingConfig:
+        if self.warmup_epochs and self.schedule.name == "one-cycle":
+            raise ValueError("warmup_epochs: the schedule one-cycle has a rise of its own (pct_start); leave it out")
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ..runs.folder import RunFolder
+from .randomness import PREFIX as RANDOM
+from .randomness import random_state
 
 LAST, BEST = "checkpoints/last.safetensors", "checkpoints/best.safetensors"
+MODEL, AVERAGE, OPTIMIZERS = "model/", "average/", "optimizers/"  # begin the names of their tensors
 
 
 @dataclass
@@ -30,45 +34,70 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The state of an optimiser as named tensors; everything else about it follows from the configuration."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"optimizer/{index}/{key}": torch.as_tensor(value)
-        for index, values in state.items()
-        for key, value in values.items()
-    }
+def pack_optimizers(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state of optimisers: tensors by name, ``optimizers/<optimiser>/<parameter>/<key>``, and what else is to know.
+
+    That is what is no tensor, such as a momentum that has not begun (``others``), and which tensors stay on the CPU
+    where their parameter does not, as counts of steps do (``on_cpu``). Everything else about an optimiser follows from
+    the configuration.
+    """
+    tensors: dict[str, Tensor] = {}
+    others: dict[str, Any] = {}
+    on_cpu = []
+    for number, optimizer in enumerate(optimizers):
+        for index, parameter in enumerate(_parameters(optimizer)):
+            for key, value in optimizer.state.get(parameter, {}).items():
+                name = f"{OPTIMIZERS}{number}/{index}/{key}"
+                if not isinstance(value, Tensor):
+                    others[name] = value
+                    continue
+                tensors[name] = value
+                if value.device != parameter.device:
+                    on_cpu.append(name)
+    return tensors, {"others": others, "on_cpu": on_cpu}
 
 
-def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put the state back."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer/"):
-            _, index, key = name.split("/")
-            state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+def unpack_optimizers(
+    optimizers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
+) -> None:
+    """Put the state back, every number as it was written: PyTorch's own way casts it to the type of its parameter."""
+    for optimizer in optimizers:
+        optimizer.state.clear()
+    fixed = {**facts["others"], **{name: tensors[name] for name in facts["on_cpu"]}}
+    parameters = [_parameters(optimizer) for optimizer in optimizers]
+    for name, value in {**tensors, **fixed}.items():
+        if name.startswith(OPTIMIZERS):
+            number, index, key = name.removeprefix(OPTIMIZERS).split("/")
+            parameter = parameters[int(number)][int(index)]
+            moved = value if name in fixed else value.to(parameter.device)
+            optimizers[int(number)].state.setdefault(parameter, {})[key] = moved
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def save_checkpoint(
     folder: RunFolder,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     progress: Progress,
     totals: Tensor | None = None,
     scaler: dict[str, Any] | None = None,
+    average: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write where a training is; within an epoch ``totals`` are its sums so far, and the state of the random numbers is
     kept too.
     """
-    tensors = {f"model/{name}": value for name, value in model.state_dict().items()} | pack_optimizer(optimizer)
+    tensors, facts = pack_optimizers(optimizers)
+    tensors |= {f"{MODEL}{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"{AVERAGE}{name}": value for name, value in (average or {}).items()}
     if totals is not None:
-        tensors["totals"] = totals
-        tensors["random/cpu"] = torch.get_rng_state()
-        if torch.cuda.is_available():
-            tensors["random/cuda"] = torch.cuda.get_rng_state()
+        tensors |= {"totals": totals, **random_state()}
     folder.write_tensors(
-        LAST, {name: value.cpu() for name, value in tensors.items()}, {**asdict(progress), "scaler": scaler}
+        LAST,
+        {name: value.cpu() for name, value in tensors.items()},
+        {**asdict(progress), "scaler": scaler, "optimizers": facts},
     )
 
 
@@ -79,25 +108,21 @@ class Checkpoint:
     progress: Progress
     tensors: dict[str, Tensor]
     scaler: dict[str, Any] | None
+    optimizers: dict[str, Any]  # what is to know of their state beside the tensors
 
     @classmethod
     def read(cls, folder: RunFolder) -> Checkpoint:
         """The checkpoint that :func:`save_checkpoint` wrote."""
         tensors, facts = folder.tensors(LAST)
-        scaler = facts.pop("scaler", None)
-        return cls(Progress(**facts), tensors, scaler)
+        scaler, optimizers = facts.pop("scaler", None), facts.pop("optimizers")
+        return cls(Progress(**facts), tensors, scaler, optimizers)
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-        """Put model and optimiser (of the stage that was under way) back; what else was kept within an epoch."""
-        model.load_state_dict(
-            {name.removeprefix("model/"): value for name, value in self.tensors.items() if name.startswith("model/")}
-        )
-        unpack_optimizer(optimizer, self.tensors)
-        return {name: self.tensors[name] for name in ("totals", "random/cpu", "random/cuda") if name in self.tensors}
+    def restore(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+        """Put model and optimisers (of the stage that was under way) back; what else was kept within an epoch."""
+        model.load_state_dict(self.part(MODEL))
+        unpack_optimizers(optimizers, self.tensors, self.optimizers)
+        return {name: value for name, value in self.tensors.items() if name.startswith(("totals", RANDOM))}
 
-
-def restore_random_state(state: dict[str, Tensor]) -> None:
-    """Go on with the random numbers where the checkpoint was written."""
-    torch.set_rng_state(state["random/cpu"])
-    if "random/cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["random/cuda"])
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin so, without that."""
+        return {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}

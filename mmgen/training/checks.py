@@ -67,11 +67,15 @@ def check_batches(model: MultimodalVAE, config: TrainingConfig) -> None:
 
 def check_machine(config: TrainingConfig) -> None:
     """Refuse a device or a precision that is not there."""
+    way_out = "'auto' takes a GPU where there is one"
     if config.device == "cuda" and not torch.cuda.is_available():
-        way_out = "'auto' takes one when there is"
         raise MmgenError(f"training.device is 'cuda', and there is no GPU here that torch can use; {way_out}.")
-    if config.precision == "float16" and (config.device == "cpu" or not torch.cuda.is_available()):
-        raise MmgenError("training.precision 'float16' needs a GPU; on a CPU 'bfloat16' is the lower precision.")
+    if config.device == "mps" and not torch.backends.mps.is_available():
+        raise MmgenError(f"training.device is 'mps', and there is no Apple GPU here that torch can use; {way_out}.")
+    if config.device == "mps" and PartialState().num_processes > 1:
+        raise MmgenError("training.device is 'mps', which one process alone can use.")
+    if config.precision == "float16" and (config.device in ("cpu", "mps") or not torch.cuda.is_available()):
+        raise MmgenError("training.precision 'float16' needs a GPU of CUDA; elsewhere 'bfloat16' is the lower one.")
 
 
 def notices(data: Data, config: TrainingConfig) -> list[str]:

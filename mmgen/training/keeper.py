@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from accelerate import Accelerator
 from torch import Tensor
+from torch.optim import Optimizer
 
 from ..data import Data
 from ..models import MultimodalVAE
 from ..runs import MODEL, Run, RunFolder, describe_environment
 from ..runs.opening import write_sides
-from .checkpoint import BEST, LAST, Checkpoint, Progress, save_checkpoint
+from .average import Average
+from .checkpoint import AVERAGE, BEST, LAST, Checkpoint, Progress, save_checkpoint
 
 
 class Keeper:
@@ -19,11 +22,13 @@ class Keeper:
 
     Attributes:
         progress: Where the training is.
+        average: Of the weights in the stage under way, where one is kept in their place.
     """
 
     def __init__(self, run: Run, model: MultimodalVAE, accelerator: Accelerator, *, select_best: bool) -> None:
         self.run, self.model, self.accelerator, self.select_best = run, model, accelerator, select_best
         self.progress = Progress()
+        self.average: Average | None = None
         self._best: dict[str, Tensor] | None = None
         self._best_is_written = True
 
@@ -59,15 +64,17 @@ class Keeper:
         self.progress = checkpoint.progress
         return checkpoint
 
-    def restore(self, checkpoint: Checkpoint, optimizer: Any, epochs: int) -> dict[str, Tensor]:
-        """Put model, optimiser and best model back; what else was kept within an epoch.
+    def restore(self, checkpoint: Checkpoint, optimizers: Sequence[Optimizer], epochs: int) -> dict[str, Tensor]:
+        """Put model, optimisers, average and best model back; what else was kept within an epoch.
 
         Args:
             checkpoint: What :meth:`last` gave.
-            optimizer: Of the stage that is under way.
+            optimizers: Of the stage that is under way.
             epochs: Of the whole training; more than the checkpoint has had, and the training is not finished.
         """
-        within_epoch = checkpoint.restore(self.model, optimizer)
+        within_epoch = checkpoint.restore(self.model, optimizers)
+        if self.average is not None:
+            self.average = Average(self.model, self.average.decay, checkpoint.part(AVERAGE))
         if checkpoint.scaler is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(checkpoint.scaler)
         folder = self.run.folder
@@ -81,7 +88,7 @@ class Keeper:
             self.writer.write_config(self.run.config)
         return within_epoch
 
-    def checkpoint(self, optimizer: Any, totals: Tensor | None = None) -> None:
+    def checkpoint(self, optimizers: Sequence[Optimizer], totals: Tensor | None = None) -> None:
         """Write a checkpoint; within an epoch with the sums ``totals`` so far."""
         if self.writer is None:
             return
@@ -89,7 +96,8 @@ class Keeper:
             self.writer.write_tensors(BEST, self._best)
             self._best_is_written = True
         scaler = None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()
-        save_checkpoint(self.writer, self.model, optimizer, self.progress, totals, scaler)
+        average = None if self.average is None else self.average.values
+        save_checkpoint(self.writer, self.model, optimizers, self.progress, totals, scaler, average)
 
     # The best model and the history -----------------------------------------------------------------------------------
 
@@ -104,9 +112,13 @@ class Keeper:
             self._best_is_written = False
 
     def choose(self) -> None:
-        """Let the model be the best one, where that is wanted and there was a validation."""
+        """Let the model be the best one, where that is wanted and there was a validation; else the average, if there is
+        one.
+        """
         if self.select_best and self._best is not None:
             self.model.load_state_dict(self._best)
+        elif self.average is not None:
+            self.average.put()
 
     def next_stage(self) -> None:
         """Begin another stage with the chosen model; its best one is yet to be found."""
@@ -120,6 +132,11 @@ class Keeper:
         self.progress.history.append(record)
         if self.writer or self.run.folder is None:
             self.run.add_history(self.progress.history)
+
+    def load_model(self) -> None:
+        """Let the model be the one that the run has, which was written."""
+        if self.run.folder is not None:
+            self.model.load_state_dict(self.run.folder.tensors(MODEL)[0])
 
     def write_model(self) -> None:
         """Write the model as it is: the one that the run has."""

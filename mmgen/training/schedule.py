@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import math
-
 from ..runs.training_config import Stage, TrainingConfig
 
 
-def learning_rate(config: TrainingConfig, stage: Stage, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of optimiser step ``step`` (from 0) of a stage of ``config.plan``."""
+def learning_rate(
+    config: TrainingConfig, stage: Stage, step: int, steps_per_epoch: int, own: float | None = None
+) -> float:
+    """The learning rate of optimiser step ``step`` (from 0) of a stage of ``config.plan``; of parameters with a rate of
+    their ``own``, that in the place of the stage's.
+    """
     assert stage.epochs is not None
     assert stage.learning_rate is not None
+    rate = stage.learning_rate if own is None else own
     warmup = config.warmup_epochs * steps_per_epoch
     total = max(stage.epochs * steps_per_epoch, 1)
     if step < warmup:
-        return stage.learning_rate * (step + 1) / warmup
-    done = min((step - warmup) / max(total - warmup, 1), 1.0)
-    factor = {"constant": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}[config.schedule]
-    return stage.learning_rate * factor
+        return rate * (step + 1) / warmup
+    return rate * config.schedule.factor(step - warmup, total - warmup, steps_per_epoch)
 
 
 def beta_factor(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:

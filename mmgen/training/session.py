@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,15 +16,17 @@ from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import share_of_batch
 from ..models import MultimodalVAE, Terms
-from ..optimizers import Adam, AdamW
 from ..registry.hooks import Hooks
 from ..runs import Run, TrainingConfig
+from .average import Average
 from .batching import batches, derived_seed, epoch_order, shares
-from .checkpoint import Progress, restore_random_state
+from .checkpoint import Progress
 from .checks import notices
 from .display import Display
 from .keeper import Keeper
 from .latents import latent_use
+from .optimization import AdversaryView, Side, all_optimizers
+from .randomness import random_state, restore_random_state
 from .schedule import beta_factor, learning_rate
 from .signals import StopRequest, TrainingStopped
 from .stages import Stages
@@ -58,12 +61,19 @@ class Session:
         model.to(device)
         self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))
         self.keeper = Keeper(run, model, accelerator, select_best=config.select == "best")
-        self.sums = TermSums(accelerator, model.modalities)
-        self.wrapped: Any = None
-        self.optimizer: Any = None
+        self.sums = TermSums(accelerator, model.modalities, adversary=model.adversary is not None)
+        self.wrapped: Any = None  # the model, and what its adversary maximises, for several processes
+        self.wrapped_adversary: Any = None
+        self.main: Side | None = None  # None: all of the model is found in closed form
+        self.adversary: Side | None = None
         self.started, self.seen = time.monotonic(), 0  # of the epoch under way: when it began here, and rows since then
         self.display = Display(console, config.epochs, config.epochs * self.steps_per_epoch, 0)
         self.console = console
+
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """All that step in the stage under way."""
+        return all_optimizers(self.main, self.adversary)
 
     @property
     def progress(self) -> Progress:
@@ -77,6 +87,7 @@ class Session:
         within_epoch = self._start(resume)
         plan = self.stages.plan
         if self.progress.finished and self.progress.epoch >= self.config.epochs and self.keeper.is_written:
+            self.keeper.load_model()
             self._say("This run is already finished.")
             return
         if (
@@ -96,13 +107,13 @@ class Session:
         )
         saved = time.monotonic()
         with self.display:
-            while self.optimizer is not None:
+            while self.main is not None:
                 while not self._stage_is_over():
                     totals = self._epoch(request, within_epoch)
                     within_epoch = {}
                     self._finish_epoch(totals)
                     if time.monotonic() - saved >= self.config.checkpoint_seconds:
-                        self.keeper.checkpoint(self.optimizer)
+                        self.keeper.checkpoint(self.optimizers)
                         saved = time.monotonic()
                 if self.progress.stage == len(plan) - 1:
                     break
@@ -118,25 +129,36 @@ class Session:
             self._enter_stage()
             return {}
         self._enter_stage()
-        return self.keeper.restore(checkpoint, self.optimizer, self.config.epochs)
+        return self.keeper.restore(checkpoint, self.optimizers, self.config.epochs)
 
     def _enter_stage(self) -> None:
         """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
-        if self.wrapped is not None:
-            self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
-            self.accelerator.free_memory()
-        learning, config = self.stages.enter(self.progress.stage), self.config
+        self.unwrap()
+        learning, config, device = self.stages.enter(self.progress.stage), self.config, self.accelerator.device
         if not learning:  # all of the model is found in closed form
             return
-        options: dict[str, Any] = {"lr": config.learning_rate, "fused": True}
-        optimizer = (
-            AdamW(learning, weight_decay=config.weight_decay, **options)
-            if config.weight_decay
-            else Adam(learning, **options)
-        )
+        rivals = {name: parameter for name, parameter in learning.items() if self.stages.is_adversary(name)}
+        others = {name: parameter for name, parameter in learning.items() if name not in rivals}
+        self.main = Side(config, self.stages, others, device)
+        self.adversary = Side(config, self.stages, rivals, device) if self.model.adversary is not None else None
         placed = [True]  # or Accelerate looks for sharded parameters, and imports a second of PyTorch to know them
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, device_placement=placed), optimizer
+        with self.adversary.fixed() if self.adversary else nullcontext():
+            self.wrapped = self.accelerator.prepare(self.model, device_placement=placed)
+        if self.adversary is not None:
+            with self.main.fixed():
+                self.wrapped_adversary = self.accelerator.prepare(AdversaryView(self.model), device_placement=placed)
+        self.keeper.average = Average(self.model, config.average) if config.average else None
         self.sums.reset()
+
+    def unwrap(self) -> None:
+        """The model without what makes it train on several processes, which keeps hold of their group."""
+        if self.wrapped is None:
+            return
+        self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
+        if self.wrapped_adversary is not None:
+            self.accelerator.unwrap_model(self.wrapped_adversary, keep_fp32_wrapper=False)
+        self.wrapped = self.wrapped_adversary = None
+        self.accelerator.free_memory()
 
     def _stage_is_over(self) -> bool:
         """Whether the stage has had its epochs, or stopped early."""
@@ -148,7 +170,7 @@ class Session:
         """Keep the chosen model of the stage that is over, and begin the next one."""
         self.keeper.next_stage()
         self._enter_stage()
-        self.keeper.checkpoint(self.optimizer)
+        self.keeper.checkpoint(self.optimizers)
 
     def _epoch(self, request: StopRequest, within_epoch: dict[str, Tensor]) -> Tensor:
         """The (remaining) batches of one epoch; the sums of all terms ``[T]`` and, last, the rows."""
@@ -171,51 +193,67 @@ class Session:
         return totals
 
     def _step(self, rows: Tensor) -> Tensor:
-        """One optimiser step; the sums of the terms over this process's rows."""
-        accelerator = self.accelerator
+        """One step of everything that learns, the adversary last; the sums of the terms over this process's rows."""
+        assert self.main is not None
         step = self.progress.step
         beta = self.beta * beta_factor(self.config, step, self.steps_per_epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(step)
+
+        def objective(batch: Batch) -> tuple[Tensor, Tensor]:
+            terms: Terms = self.wrapped(batch)
+            value = terms.value(beta)
+            return value, self.sums.of(terms, value)
+
+        def opposed(batch: Batch) -> tuple[Tensor, Tensor]:
+            value = self.wrapped_adversary(batch)
+            return value, self.sums.of_adversary(value)
+
+        if self.adversary is None:
+            sums = self._ascend(self.main, self.wrapped, objective, rows)
+        else:
+            with self.adversary.fixed():
+                sums = self._ascend(self.main, self.wrapped, objective, rows)
+            with self.main.fixed():
+                sums = sums + self._ascend(self.adversary, self.wrapped_adversary, opposed, rows)
+        self.model.count_step()
+        if self.keeper.average is not None:
+            self.keeper.average.update()
+        self.progress.step += 1
+        return sums
+
+    def _ascend(
+        self, side: Side, module: Any, values: Callable[[Batch], tuple[Tensor, Tensor]], rows: Tensor
+    ) -> Tensor:
+        """One step of one side uphill; the sums over this process's rows.
+
+        Args:
+            side: What is moved.
+            module: What ``values`` calls, as it was wrapped.
+            values: Of a batch: what is maximised, ``[B]``, and the sums to keep.
+            rows: Of the whole batch.
+        """
+        accelerator, step = self.accelerator, self.progress.step
+        side.set_rates(lambda own: self._learning_rate(step, own))
         parts = shares(len(rows), accelerator.process_index, accelerator.num_processes, self.config.microbatches)
-        state = _RandomState() if len(parts) > 1 else None
+        state = random_state() if len(parts) > 1 else None
         sums: Tensor | None = None
         for part, share in enumerate(parts):
             if state is not None:
-                state.restore()  # each part draws the noise of the whole batch and keeps its own rows
+                restore_random_state(state)  # each part draws the noise of the whole batch and keeps its own rows
             batch = _gather(self.train_table, rows[share.start : share.stop], accelerator.device)
             last = part == len(parts) - 1
             with (
                 share_of_batch(share.start, share.stop, share.total),
-                nullcontext() if last else accelerator.no_sync(self.wrapped),
+                nullcontext() if last else accelerator.no_sync(module),
             ):
-                terms: Terms = self.wrapped(batch)
-                value = terms.value(beta)
-                accelerator.backward(-value.sum() * (accelerator.num_processes / len(rows)))
-            part_sums = self.sums.of(terms, value)
+                value, part_sums = values(batch)
+                if side.parameters:
+                    accelerator.backward(-value.sum() * (accelerator.num_processes / len(rows)))
             sums = part_sums if sums is None else sums + part_sums
         assert sums is not None
         self.sums.watch(sums, step)
-        self._update()
-        self.model.count_step()
-        self.progress.step += 1
+        if side.parameters:
+            side.update(accelerator.scaler)
         return sums
-
-    def _update(self) -> None:
-        """One step of the optimiser; Accelerate's own wrapper of it looks for a package in all of ``sys.path`` twice a
-        step.
-        """
-        optimizer, scaler = self.optimizer, self.accelerator.scaler
-        if self.config.gradient_clip is not None:
-            if scaler is not None:
-                scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)
-        if scaler is None:
-            optimizer.step()
-        else:
-            scaler.step(optimizer)
-            scaler.update()
-        optimizer.zero_grad()
 
     def _validate(self) -> dict[str, float]:
         """Means of all terms over the validation rows, with noise that is the same at every epoch."""
@@ -228,7 +266,9 @@ class Session:
                 batch = _gather(self.val_table, rows[share.start : share.stop], self.accelerator.device)
                 with share_of_batch(share.start, share.stop, share.total):
                     terms: Terms = self.wrapped(batch)
-                totals += self.sums.of(terms, terms.value(self.beta))
+                    totals += self.sums.of(terms, terms.value(self.beta))
+                    if self.wrapped_adversary is not None:
+                        totals += self.sums.of_adversary(self.wrapped_adversary(batch))
         return self.sums.means(totals)
 
     # Between epochs ---------------------------------------------------------------------------------------------------
@@ -247,8 +287,9 @@ class Session:
         stage = self.stages.plan[progress.stage]
         due = progress.epoch % config.validate_every == 0 or progress.epoch - progress.stage_epoch == stage.epochs
         if due and len(self.data.val):
-            record["val"] = self._validate()
-            self.keeper.compare(record["val"]["loss"])
+            with self.keeper.average.in_place() if self.keeper.average else nullcontext():
+                record["val"] = self._validate()
+                self.keeper.compare(record["val"]["loss"])
         record["learning_rate"] = self._learning_rate(progress.step - 1)
         record["samples_per_second"] = round(self.seen / max(seconds, 1e-9), 1)
         record["seconds"] = round(progress.seconds, 3)
@@ -261,10 +302,10 @@ class Session:
         self.display.epoch(record)
         self._call_hooks("mmgen_epoch_end", record=record)
 
-    def _learning_rate(self, step: int) -> float:
+    def _learning_rate(self, step: int, own: float | None = None) -> float:
         """Of an optimiser step of the whole training, which lies in the stage under way."""
-        stage = self.stages.plan[self.progress.stage]
-        return learning_rate(self.config, stage, step - self.progress.stage_step, self.steps_per_epoch)
+        stage, done = self.stages.plan[self.progress.stage], step - self.progress.stage_step
+        return learning_rate(self.config, stage, done, self.steps_per_epoch, own)
 
     def _exhausted(self) -> bool:
         patience = self.config.early_stopping
@@ -278,18 +319,18 @@ class Session:
         if number:
             if self.progress.batch == self.steps_per_epoch:
                 self._finish_epoch(totals)
-                self.keeper.checkpoint(self.optimizer)
+                self.keeper.checkpoint(self.optimizers)
             else:
                 self.sums.check()
                 shared = self.accelerator.reduce(totals, "sum") / self.accelerator.num_processes
-                self.keeper.checkpoint(self.optimizer, shared)
+                self.keeper.checkpoint(self.optimizers, shared)
             raise TrainingStopped(number, str(self.run.path) if self.run.path else None)
 
     def _finish(self) -> None:
         """Keep the chosen model and write it."""
         self.progress.finished = True
-        if self.optimizer is not None:
-            self.keeper.checkpoint(self.optimizer)  # of the last weights: an extended training goes on from them
+        if self.main is not None:
+            self.keeper.checkpoint(self.optimizers)  # of the last weights: an extended training goes on from them
         self.keeper.choose()
         self.model.eval()
         with torch.no_grad():
@@ -324,19 +365,6 @@ class Session:
     def _say(self, sentence: str) -> None:
         if self.console is not None:
             self.console.print(sentence, highlight=False)
-
-
-class _RandomState:
-    """The state of the random numbers, to draw the same ones again."""
-
-    def __init__(self) -> None:
-        self.cpu = torch.get_rng_state()
-        self.cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-
-    def restore(self) -> None:
-        torch.set_rng_state(self.cpu)
-        if self.cuda is not None:
-            torch.cuda.set_rng_state(self.cuda)
 
 
 def _computes_in_bfloat16() -> bool:

@@ -9,20 +9,22 @@ from torch import nn
 from ..errors import MmgenError, alternatives, listed
 from ..models import MultimodalVAE
 from ..options import validated
+from ..runs.optimizer_config import Group
 from ..runs.training_config import Stage
 
+ADVERSARY = "objective.adversary"
 PER_MODALITY = ("encoders", "decoders", "likelihoods")
 
 
 class Stages:
-    """The stages of one training, checked against the model.
+    """The stages of one training and its groups of parameters, checked against the model.
 
     Raises:
-        MmgenError: A part that the model does not have, or an option of the objective that it lacks or that cannot
-            change while it trains.
+        MmgenError: A part that the model does not have, a group that has no parameter, or an option of the objective
+            that it lacks or that cannot change while it trains.
     """
 
-    def __init__(self, model: MultimodalVAE, plan: Sequence[Stage]) -> None:
+    def __init__(self, model: MultimodalVAE, plan: Sequence[Stage], groups: Sequence[Group] = ()) -> None:
         self.model, self.plan = model, plan
         self.parameters = {_part(model, name): p for name, p in model.named_parameters() if p.requires_grad}
         self.options = model.options
@@ -40,13 +42,33 @@ class Stages:
             self.stage_options.append(
                 validated(kind, {**self.options.model_dump(), **stage.objective}, f"{where}.objective")
             )
-            for part in stage.train:
-                if not any(_within(name, part) for name in self.parameters):
-                    known = self.parts()
-                    raise MmgenError(
-                        f"{where}.train: the model has no part {part!r} that could learn; it has "
-                        f"{alternatives(part, known)}"
-                    )
+            self._check(stage.train, f"{where}.train")
+        for number, group in enumerate(groups):
+            self._check(group.of, f"training.groups.{number}.of")
+        self.groups = groups
+        for number in range(len(groups)):
+            if number not in {self.group(name) for name in self.parameters}:
+                raise MmgenError(
+                    f"training.groups.{number}: all of {listed(groups[number].of)} is in groups before it, and a "
+                    "parameter is in the first group that names it; put the smaller part first."
+                )
+
+    def _check(self, parts: Sequence[str], where: str) -> None:
+        for part in parts:
+            if not any(_within(name, part) for name in self.parameters):
+                known = alternatives(part, self.parts())
+                raise MmgenError(f"{where}: the model has no part {part!r} that could learn; it has {known}")
+
+    def group(self, name: str) -> int | None:
+        """The group that a parameter is in, by number: the first that names it; None: that of all others."""
+        return next(
+            (number for number, group in enumerate(self.groups) if any(_within(name, part) for part in group.of)),
+            None,
+        )
+
+    def is_adversary(self, name: str) -> bool:
+        """Whether a parameter is the adversary's."""
+        return self.model.adversary is not None and _within(name, ADVERSARY)
 
     def parts(self) -> list[str]:
         """The parts that a stage can name most simply: one or two levels deep."""
@@ -55,13 +77,13 @@ class Stages:
         }
         return sorted(shallow)
 
-    def enter(self, number: int) -> list[nn.Parameter]:
-        """Let the parameters of one stage learn and fix the others; the ones that learn."""
+    def enter(self, number: int) -> dict[str, nn.Parameter]:
+        """Let the parameters of one stage learn and fix the others; the ones that learn, by name."""
         stage = self.plan[number]
         for name, parameter in self.parameters.items():
             parameter.requires_grad_(not stage.train or any(_within(name, part) for part in stage.train))
         self.model.options = self.stage_options[number]
-        return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+        return {name: parameter for name, parameter in self.parameters.items() if parameter.requires_grad}
 
     def train_mode(self, wrapped: nn.Module) -> None:
         """Training mode for what learns; what is fixed keeps its running statistics, and drops nothing out."""

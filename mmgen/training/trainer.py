@@ -13,7 +13,7 @@ from ..data import Data
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from ..options import validated
-from ..processes import is_main_process
+from ..processes import is_main_process, let_groups_end
 from ..runs import Run, RunFolder, TrainingConfig
 from ..runs.config import resolved
 from ..runs.opening import check_same_data
@@ -60,10 +60,11 @@ class Trainer:
             NonFiniteError: A loss that is not a number any more.
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
+        let_groups_end()
         check_data(model, data)
         check_batches(model, self.config)
         check_machine(self.config)
-        stages = Stages(model, self.config.plan)
+        stages = Stages(model, self.config.plan, self.config.groups)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
         folder = RunFolder(output) if output is not None else None
         if folder is not None and resume:
@@ -82,6 +83,8 @@ class Trainer:
                 session.train(request, resume=resume)
         finally:
             session.trackers.finish()
+            if accelerator.num_processes > 1:
+                session.unwrap()
             accelerator.end_training()
             stages.leave()
         model.eval()
@@ -89,7 +92,7 @@ class Trainer:
 
 
 def _accelerator(config: TrainingConfig, folder: RunFolder | None) -> Accelerator:
-    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    on_cpu = config.device == "cpu" or (config.device != "mps" and not torch.cuda.is_available())
     if on_cpu:
         keep_freed_memory()
     if PartialState._shared_state and PartialState().num_processes == 1:

@@ -84,8 +84,24 @@ CASES = {
         r"model\.beta: -1.0 is not right; it should be greater than or equal to 0",
     ),
     "not one of the choices": (
-        replaced("--set", "training.schedule=step"),
-        r"training\.schedule: 'step' is not right; it should be 'constant', 'cosine' or 'linear'",
+        replaced("--set", "training.precision=half"),
+        r"training\.precision: 'half' is not right; it should be 'float32', 'bfloat16' or 'float16'",
+    ),
+    "unknown schedule": (
+        replaced("--set", "training.schedule=cosin"),
+        r"training\.schedule: there is no schedule 'cosin'; there are constant, .*did you mean 'cosine'",
+    ),
+    "unknown optimiser": (
+        replaced("--set", "training.optimizer.name=Adm"),
+        r"training\.optimizer: there is no optimiser 'Adm'; there are ASGD, .*did you mean 'Adam'",
+    ),
+    "unknown option of an optimiser": (
+        replaced("--set", "training.optimizer={name: AdamW, wieght_decay: 1}"),
+        r"training\.optimizer\.wieght_decay: there is no such option; .*did you mean 'weight_decay'",
+    ),
+    "unknown part in a group": (
+        replaced("--set", "training.groups=[{of: [encoder], learning_rate: 1}]"),
+        r"training\.groups\.0\.of: the model has no part 'encoder' .*did you mean 'encoders'",
     ),
     "unknown tracker": (
         replaced("--set", "training.log_with=wandv"),

@@ -118,7 +118,7 @@ class World:
 
 def _resolved(config, folder, *, resume, screen):
     plan = Plan.of(config)
-    Stages(plan.model, plan.training.plan)
+    Stages(plan.model, plan.training.plan, plan.training.groups)
     if not plan.model.objective.supports_missing:
         assert bool(plan.data.train.available.all()), "the objective cannot train on rows that lack something"
     return SimpleNamespace(path=folder.path)

@@ -102,6 +102,44 @@ class MaskIgnored(Copy):
         return torch.ones_like(batch.available)
 
 
+class Opposed(Copy):
+    """With an adversary that tells z of rows from z of the prior."""
+
+    bound = None
+
+    def build(self, model):
+        self.adversary = torch.nn.Linear(model.config.latent_dim, 1)
+
+    def says(self, z):
+        return torch.nn.functional.logsigmoid(self.adversary(z)).squeeze(-1)
+
+    def drawn(self, model, batch):
+        return self.latents(self.joint(model.experts(batch), batch.available))
+
+    def terms(self, model, batch):
+        terms = super().terms(model, batch)
+        return replace(terms, others={"fooling": self.says(self.drawn(model, batch))})
+
+    def adversary_terms(self, model, batch):
+        z = self.drawn(model, batch)
+        return self.says(torch.zeros_like(z)) - self.says(z)
+
+
+class AdversaryUnasked(Opposed):
+    def terms(self, model, batch):
+        return Copy.terms(self, model, batch)
+
+
+class AdversaryOfOne(Opposed):
+    def adversary_terms(self, model, batch):
+        return super().adversary_terms(model, batch).mean()[None]
+
+
+class AdversaryDetached(Opposed):
+    def adversary_terms(self, model, batch):
+        return super().adversary_terms(model, batch).detach() + self.adversary.bias
+
+
 class EncodersSeePlaceholders(Copy):
     def experts(self, model, batch):
         return model.encode_each([batch.data[name] for name in model.modalities])
@@ -779,12 +817,14 @@ class NobodyCanBeWrong(MeanLength):
 # ----------------------------------------------------------------------------------------------------------------------
 
 OBJECTIVE = ObjectiveContract, {"tight": True}
+OPPOSED = (ObjectiveContract, {})
 PRODUCT, MIXTURE = (AggregatorContract, {"exact": True}), (AggregatorContract, {})
 PRIOR, MODALITY, DATASET, METRIC = (
     (contract, {}) for contract in (PriorContract, ModalityContract, DatasetContract, MetricContract)
 )
 
 GOOD = {
+    Opposed: OPPOSED,
     Copy: OBJECTIVE,
     ProductOfExperts: PRODUCT,
     MixtureOfExperts: MIXTURE,
@@ -806,6 +846,9 @@ FAULTS = [
     (AggregatorIgnored, OBJECTIVE, "test_the_aggregator_is_used"),
     (PriorFromNowhere, OBJECTIVE, "test_the_prior_is_used"),
     (ReversedKL, OBJECTIVE, "test_the_bound_holds"),
+    (AdversaryUnasked, OPPOSED, "test_an_adversary_learns_from_terms_of_its_own"),
+    (AdversaryOfOne, OPPOSED, "test_an_adversary_learns_from_terms_of_its_own"),
+    (AdversaryDetached, OPPOSED, "test_an_adversary_learns_from_terms_of_its_own"),
     (MaskIgnored, OBJECTIVE, "test_what_is_missing_does_not_matter"),
     (EncodersSeePlaceholders, OBJECTIVE, "test_what_is_missing_does_not_matter"),
     (EncodersSeeZeros, OBJECTIVE, "test_rows_do_not_exist_for_the_networks_of_what_they_lack"),

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,8 +12,10 @@ from rich.console import Console
 from mmgen import MmgenError, MultimodalVAE, Trainer
 from mmgen.data import Table
 from mmgen.testing import toy_data
-from mmgen.training import TrainingConfig
-from mmgen.training.checks import notices
+from mmgen.training import TrainingConfig, trainer
+from mmgen.training.checks import check_machine, notices
+from mmgen.training.randomness import random_state, restore_random_state
+from mmgen.training.term_sums import TermSums
 
 
 def lacking(data, name, sides=("train",)):
@@ -83,3 +86,52 @@ def test_what_follows_from_no_validation_rows_is_said(options, sentence):
     (only,) = notices(replace(data, test=nobody), TrainingConfig())
     assert "only validation rows (--split val) can be evaluated" in only
     assert notices(data, TrainingConfig()) == []
+
+
+# Apple's GPU, which is not here ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def apple(monkeypatch):
+    """As if torch could use one."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+
+
+def test_a_gpu_of_apple_that_is_not_there_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(MmgenError, match=r"training\.device is 'mps', and there is no Apple GPU here"):
+        check_machine(TrainingConfig(device="mps"))
+
+
+def test_a_gpu_of_apple_is_taken_where_it_is_named(apple, monkeypatch):
+    check_machine(TrainingConfig(device="mps", precision="bfloat16"))
+    asked = []
+    monkeypatch.setattr(trainer, "Accelerator", lambda **options: asked.append(options["cpu"]))
+    for device in ("mps", "cpu"):
+        trainer._accelerator(TrainingConfig(device=device), None)
+    assert asked == [False, True]
+    with pytest.raises(MmgenError, match="'float16' needs a GPU of CUDA"):
+        check_machine(TrainingConfig(device="mps", precision="float16"))
+
+
+def test_one_process_uses_a_gpu_of_apple(apple, monkeypatch):
+    monkeypatch.setattr("mmgen.training.checks.PartialState", lambda: SimpleNamespace(num_processes=2))
+    with pytest.raises(MmgenError, match="'mps', which one process alone can use"):
+        check_machine(TrainingConfig(device="mps"))
+
+
+def test_the_random_numbers_of_every_device_are_kept(apple, monkeypatch):
+    state, restored = torch.arange(3, dtype=torch.uint8), []
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: state)
+    monkeypatch.setattr(torch.mps, "set_rng_state", restored.append)
+    kept = random_state()
+    assert torch.equal(kept["random/mps"], state)
+    first = torch.rand(3)
+    restore_random_state(kept)
+    assert torch.equal(torch.rand(3), first)
+    assert len(restored) == 1 and torch.equal(restored[0], state)
+
+
+@pytest.mark.parametrize(("device", "dtype"), [("mps", torch.float32), ("cpu", torch.float64), ("cuda", torch.float64)])
+def test_sums_are_as_wide_as_the_device_allows(device, dtype):
+    assert TermSums(SimpleNamespace(device=torch.device(device)), ["a"]).dtype == dtype

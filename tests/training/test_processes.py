@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -87,15 +88,20 @@ def wait_for_epoch(folder, process, epoch):
     raise AssertionError(f"the training ended before epoch {epoch}: {process.communicate()}")
 
 
-def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home):
-    finish(start(home, "--epochs", "40", "--output", "whole"))
+OTHERS = ["training.optimizer=RAdam", "training.average=0.9", "training.groups=[{of: [encoders], learning_rate: 0.01}]"]
+
+
+@pytest.mark.parametrize("settings", [[], OTHERS], ids=["adam", "others"])
+def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home, settings):
+    words = ["--epochs", "40", *(word for setting in settings for word in ("--set", setting)), "--output"]
+    finish(start(home, *words, "whole"))
     for epoch in (3, 12):
-        process = start(home, "--epochs", "40", "--output", "run", "--resume")
+        process = start(home, *words, "run", "--resume")
         wait_for_epoch(home / "run", process, epoch)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (home / "run" / "model.safetensors").exists(), "it was too quick to be killed"
-    finish(start(home, "--epochs", "40", "--output", "run", "--resume"))
+    finish(start(home, *words, "run", "--resume"))
     assert (home / "run" / "model.safetensors").read_bytes() == (home / "whole" / "model.safetensors").read_bytes()
     one, two = (
         [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]
@@ -121,6 +127,27 @@ def test_a_signal_ends_with_its_code_and_a_sentence(home, number, code):
 STAGES = "[{epochs: 3, train: [decoders]}, {train: [encoders, decoders.b]}]"
 
 
+TWO = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
+THREADS = """
+from pathlib import Path
+from mmgen import MultimodalVAE, Trainer
+from mmgen.testing import toy_data
+data = toy_data(rows=40)
+Trainer(epochs=1, batch_size=16).fit(MultimodalVAE.create("elbo", data, latent_dim=2), data)
+names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+print("threads of the group:", sum("gloo" in name for name in names))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list threads")
+def test_no_thread_of_the_group_is_left_that_could_abort_when_python_ends(tmp_path):
+    (tmp_path / "threads.py").write_text(THREADS)
+    words = [sys.executable, *TWO, "threads.py"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.stdout.count("threads of the group: 0") == 2, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(("stages", "missing"), [("[]", 0), (STAGES, 0), ("[]", "{b: 0.8}")])
 def test_two_processes_give_the_curve_of_one(home, stages, missing):
     """Also where none of the four rows of a process has one of the modalities."""
@@ -134,16 +161,7 @@ def test_two_processes_give_the_curve_of_one(home, stages, missing):
         "--output",
     ]
     finish(start(home, *words, "one"))
-    launcher = [
-        "-m",
-        "torch.distributed.run",
-        "--nproc_per_node",
-        "2",
-        "--master_port",
-        str(20000 + os.getpid() % 20000),
-    ]
-    words = [*words, "two"]
-    out, err = finish(start(home, *words, launcher=launcher))
+    out, err = finish(start(home, *words, "two", launcher=TWO))
     assert out.count("Run: two") == 1, out + err
     one, two = (
         [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]

@@ -210,4 +210,4 @@ def test_a_modality_is_named_as_people_name_it(data):
     model = model_for(data)
     stages = Stages(model, TrainingConfig(epochs=5, stages=({"train": ("encoders.counts",)},)).plan)
     learning = stages.enter(0)
-    assert {id(p) for p in learning} == {id(p) for p in model.encoders[1].parameters()}
+    assert {id(p) for p in learning.values()} == {id(p) for p in model.encoders[1].parameters()}

@@ -50,7 +50,7 @@ class DBM(Objective):
     Machines" (https://proceedings.mlr.press/v5/salakhutdinov09a.html), section 3.2. Deviations: training ends with
     the layers, as in the released code (deepnet, a belief network: it doubles nothing), where the paper goes on with
     all layers at once, by mean-field and persistent chains. Adam with ``training.schedule`` replaces momentum and rates
-    of 1/t; weights decay decoupled (``training.weight_decay``). No sparsity target, which needs statistics of the
+    of 1/t; weights decay decoupled (``training.optimizer``, AdamW). No sparsity target, which needs statistics of the
     batch. In a chain visible units are their means and hidden ones are drawn; deepnet draws tags too after 5,000
     updates, and scales every row to 100 tags, where N is the row's own here.
     """

@@ -204,16 +204,41 @@ class ObjectiveContract(Contract):
         assert torch.allclose(one, two, atol=1e-8), f"{self.who}: the order of the modalities matters"
 
     def test_every_parameter_learns(self) -> None:
-        """Every parameter gets a gradient that is finite and not zero everywhere."""
+        """Every parameter gets a gradient that is finite and not zero everywhere; an adversary's has one of its own."""
         model = self.model().train()
         if not list(model.parameters()):
             does_not_apply("nothing learns by gradients: all of it is found in closed form")
         torch.manual_seed(0)
         (-model(self.data.train[:24]).value(1.0).mean()).backward()
+        against = _adversary(model)
         for name, parameter in model.named_parameters():
+            if parameter in against:
+                continue
             assert parameter.grad is not None, f"{self.who}: {name} gets no gradient"
             assert parameter.grad.isfinite().all(), f"{self.who}: the gradient of {name} is not finite"
             assert parameter.grad.abs().sum() > 0, f"{self.who}: the gradient of {name} is zero"
+
+    def test_an_adversary_learns_from_terms_of_its_own(self) -> None:
+        """Of an objective with an adversary, ``adversary_terms`` are one finite number per row that reaches every
+        parameter of the adversary, and ``terms`` reach all else through it.
+        """
+        model = self.model().train()
+        against = _adversary(model)
+        if not against:
+            does_not_apply("it has no adversary")
+        torch.manual_seed(0)
+        values = model.adversary_terms(self.data.train[:24])
+        assert values.shape == (24,), f"{self.who}: adversary_terms are {tuple(values.shape)}, not one number per row"
+        assert values.isfinite().all(), f"{self.who}: adversary_terms are not finite"
+        for gradient in torch.autograd.grad(values.sum(), list(against), allow_unused=True):
+            assert gradient is not None and bool(gradient.abs().sum() > 0), (
+                f"{self.who}: a parameter of the adversary gets no gradient from adversary_terms"
+            )
+        terms = model(self.data.train[:24]).value(1.0).mean()
+        reached = torch.autograd.grad(terms, list(against), allow_unused=True)
+        assert any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in reached), (
+            f"{self.who}: terms do not ask the adversary, so that nothing learns against it"
+        )
 
     def test_the_likelihood_reaches_where_z_comes_from(self) -> None:
         """The gradient of the log-likelihood goes through z, to an encoder or to a network of the objective, and not to
@@ -463,6 +488,10 @@ def check_objective(objective: str | type, kinds: tuple[str, ...] = ObjectiveCon
     """
     failed = ObjectiveContract.of(objective, kinds=kinds).failures()
     assert not failed, "\n".join(f"{name}: {sentence}" for name, sentence in failed.items())
+
+
+def _adversary(model: MultimodalVAE) -> set[Tensor]:
+    return set() if model.adversary is None else set(model.adversary.parameters())
 
 
 def _parts(terms: Terms) -> dict[str, Tensor]:

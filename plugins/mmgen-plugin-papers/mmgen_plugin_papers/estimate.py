@@ -85,7 +85,7 @@ def estimates(
         member = next(member for member in experiment.members if member.objective == key)
         try:
             plan = Plan.of(member.config)
-            Stages(plan.model, plan.training.plan)
+            Stages(plan.model, plan.training.plan, plan.training.groups)
             estimate = _estimate(plan, published_rows, (timed or {}).get(key))
         except MmgenError as error:
             estimate = Estimate(problem=str(error))
