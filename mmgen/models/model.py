@@ -16,7 +16,7 @@ from ..data import Batch, Data, Modality, Table
 from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
-from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata
+from ..distributions import Gaussian, Likelihood, Posterior, Reference, random_strata
 from ..errors import MmgenError, alternatives, listed
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
@@ -63,6 +63,8 @@ class MultimodalVAE(Model):
             self.decoders.append(decoder)
             self.likelihoods.append(modality.make_likelihood() if generated else nn.Identity())
         self.objective = objective
+        if objective.aggregator is not None:
+            objective.aggregate.build(self)
         if objective.prior is not None:
             objective.prior_for.build(self)
         objective.build(self)
@@ -265,7 +267,7 @@ class MultimodalVAE(Model):
 
     # What people use --------------------------------------------------------------------------------------------------
 
-    def encode(self, batch: Batch, given: Sequence[str] | None = None) -> Mixture:
+    def encode(self, batch: Batch, given: Sequence[str] | None = None) -> Posterior:
         """q(z | x_S): the posterior of each row given some modalities, all that it has by default.
 
         The result's ``mean`` is ``[B, D]``. A row that has none of them gets N(0, I).
@@ -321,8 +323,8 @@ class MultimodalVAE(Model):
         """
         return self.objective.infers(self, given)
 
-    def posterior(self, batch: Batch, given: Given = None, *, experts: Gaussian | None = None) -> Mixture:
-        """q(z | x_S) as the objective has it after training: ``[..., C, B, D]``.
+    def posterior(self, batch: Batch, given: Given = None, *, experts: Gaussian | None = None) -> Posterior:
+        """q(z | x_S) as the objective has it after training: a mixture ``[..., C, B, D]``, or another ``[..., B, D]``.
 
         Args:
             batch: The rows.
@@ -340,7 +342,7 @@ class MultimodalVAE(Model):
         """
         return dict(self.objective.gaussians(self, self.prepare(batch)))
 
-    def joint_latents(self, batch: Batch, experts: Gaussian) -> list[tuple[list[str], Gaussian | Mixture]]:
+    def joint_latents(self, batch: Batch, experts: Gaussian) -> list[tuple[list[str], Posterior]]:
         """The independent latents of rows given all that they have: the modalities that are decoded from one, and its
         posterior.
 
@@ -378,7 +380,7 @@ class MultimodalVAE(Model):
             for m in (self._index(target) for target in targets)
         ]
 
-    def latents(self, posterior: Mixture, samples: int = 1) -> Float[Tensor, "samples *lead B D"]:
+    def latents(self, posterior: Posterior, samples: int = 1) -> Float[Tensor, "samples *lead B D"]:
         """Draws from a posterior; its mean, as often, where the objective decodes that."""
         if self.objective.decodes_mean:
             return posterior.mean.expand(samples, *posterior.mean.shape)

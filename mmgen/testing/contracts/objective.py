@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...data import Batch, Data
-from ...distributions import central_noise
+from ...distributions import Mixture, Posterior, central_noise, is_drawn
 from ...errors import MmgenError
 from ...models import MultimodalVAE
 from ...models.terms import Terms
@@ -283,8 +283,9 @@ class ObjectiveContract(Contract):
             assert posterior.mean.shape == (5, model.config.latent_dim), (
                 f"{self.who}: the mean given {given} is not [B, D]"
             )
-            total = posterior.weights.sum(0)
-            assert torch.allclose(total, torch.ones_like(total)), f"{self.who}: the weights do not sum to one"
+            if isinstance(posterior, Mixture):
+                total = posterior.weights.sum(0)
+                assert torch.allclose(total, torch.ones_like(total)), f"{self.who}: the weights do not sum to one"
             assert posterior.mean.isfinite().all() and posterior.variance.isfinite().all(), (
                 f"{self.who}: given {given} the posterior is not finite"
             )
@@ -301,7 +302,7 @@ class ObjectiveContract(Contract):
             mask = model.mask(batch, given)
             with torch.no_grad():
                 before, after, changed = (
-                    model.posterior(each, mask)
+                    _seeded_posterior(model, each, mask)
                     for each in (batch, _with_garbage(batch, ~mask), _with_garbage(batch, mask))
                 )
             assert torch.allclose(before.mean, after.mean, atol=1e-9), (
@@ -318,18 +319,21 @@ class ObjectiveContract(Contract):
         if len(alone) < 2:
             does_not_apply("it does not infer from several single modalities")
         with torch.no_grad():
-            means = [model.posterior(batch, model.mask(batch, given)).mean for given in alone]
+            means = [_seeded_posterior(model, batch, model.mask(batch, given)).mean for given in alone]
         for given, mean in zip(alone[1:], means[1:]):
             assert not torch.allclose(means[0], mean, atol=1e-9), (
                 f"{self.who}: given {given[0]} z is the same as given {alone[0][0]}"
             )
 
     def test_a_trained_model_is_deterministic(self) -> None:
-        """Posteriors have no noise; encoding uses ``posterior``, and changes neither the model nor its mode."""
+        """Posteriors have no noise, unless they can only be drawn from; encoding uses ``posterior``, and changes neither
+        the model nor its mode.
+        """
         model, batch = self.model(), self.data.test[:5]
         before = copy.deepcopy(model.state_dict())
         found = []
-        for seed in (0, 1):
+        drawn = is_drawn(self.shared_model().encode(batch))
+        for seed in (0, 0 if drawn else 1):
             torch.manual_seed(seed)
             found.append(model.train().encode(batch))
             assert model.training, f"{self.who}: encoding leaves the model in another mode"
@@ -339,6 +343,7 @@ class ObjectiveContract(Contract):
         )
         model.eval()
         prepared = model.prepare(batch)
+        torch.manual_seed(0)
         with torch.no_grad():
             own = model.objective.posterior(model, prepared, model.experts(prepared), prepared.available)
         assert torch.equal(found[0].mean, own.mean), (
@@ -445,6 +450,12 @@ def check_objective(objective: str | type, kinds: tuple[str, ...] = ObjectiveCon
 
 def _parts(terms: Terms) -> dict[str, Tensor]:
     return {"log_likelihood": terms.log_likelihood, "divergence": terms.divergence, **terms.others}
+
+
+def _seeded_posterior(model: MultimodalVAE, batch: Batch, given: Tensor) -> Posterior:
+    """The posterior, with the same noise each time where it can only be drawn from."""
+    torch.manual_seed(0)
+    return model.posterior(batch, given)
 
 
 def _with_garbage(batch: Batch, where: Tensor) -> Batch:
