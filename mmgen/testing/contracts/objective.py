@@ -326,8 +326,8 @@ class ObjectiveContract(Contract):
             )
 
     def test_a_trained_model_is_deterministic(self) -> None:
-        """Posteriors have no noise, unless they can only be drawn from; encoding uses ``posterior``, and changes neither
-        the model nor its mode.
+        """Posteriors have no noise, unless they can only be drawn from; encoding uses ``posterior``, and changes
+        neither the model nor its mode.
         """
         model, batch = self.model(), self.data.test[:5]
         before = copy.deepcopy(model.state_dict())
