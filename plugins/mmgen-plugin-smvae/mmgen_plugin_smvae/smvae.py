@@ -73,7 +73,7 @@ class SMVAE(Objective):
 
     Config = SMVAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe",), ("normal", "scaled-normal", "laplace")
+    aggregators, priors = "single", ("normal", "scaled-normal", "laplace", "flow")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     bound = "joint"
     staged = ("subset_weight",)
