@@ -44,7 +44,8 @@ def hellinger_pool(
     log_overlap = (log_overlap - 0.25 * (q.mean - p.mean).square() / both).sum(-1)  # [P, B]
     log_weight = mean.new_zeros(len(experts.mean)) if log_weights is None else log_weights.to(mean.dtype)
     log_weight = log_weight.expand(given.shape).masked_fill(~given, -torch.inf)
-    logits = log_weight[..., one] + log_weight[..., other] + log_overlap.T + math.log(2) * (one != other)
+    twice = math.log(2) * (one != other).to(mean.dtype)  # i ≠ j: both orders
+    logits = log_weight[..., one] + log_weight[..., other] + log_overlap.T + twice
     nothing = ~given.any(-1, keepdim=True)
     weights = logits.masked_fill(nothing, 0.0).softmax(-1).masked_fill(nothing, 0.0)  # [..., B, P]
     pooled = weighted_sum(weights, mean)
