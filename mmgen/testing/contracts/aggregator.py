@@ -182,6 +182,7 @@ class AggregatorContract(Contract):
         results = [posterior.mean.sum() + posterior.variance.sum()]
         if not is_drawn(posterior):
             results.append(posterior.log_prob(torch.full((ROWS, DIMS), 0.3, dtype=torch.float64)).sum())
+        assert all(result.requires_grad for result in results), f"{self.who}: {' and '.join(learned)} get no gradient"
         found = torch.autograd.grad(torch.stack(results).sum(), list(learned.values()), allow_unused=True)
         for name, gradient in zip(learned, found):
             assert gradient is not None and gradient.isfinite().all() and gradient.abs().sum() > 0, (
