@@ -95,7 +95,7 @@ def test_its_log_likelihood_is_unavailable():
 def test_the_evidence_lower_bound_of_one_is_refused():
     data = toy_data()
     model = make_model("elbo", data, aggregator=ChainAggregator)
-    with pytest.raises(MmgenError, match="needs the density .* and Chain can only be drawn from"):
+    with pytest.raises(MmgenError, match=r"needs the density .* and Chain can only be drawn from"):
         model(data.train[:4])
 
 

@@ -82,7 +82,7 @@ class MVTCAE(Objective):
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         joint = self.aggregate(experts, batch.available)  # C components, [C, B, D]
-        q = joint.components[:]  # products in numbers, which several divergences need
+        q = joint.components.map(lambda value: value)  # products in numbers, which several divergences need
         to_prior = kl_divergence(q, self.prior_for(model, experts, batch.available))  # [C, B]
         to_unimodal = kl_divergence(q[:, None], self.unimodal(experts, batch.available))  # [C, M, B]
         to_unimodal = to_unimodal.where(batch.available.T, 0.0).sum(1)
