@@ -1,15 +1,30 @@
-"""Gaussians, Laplace distributions, mixtures, products of experts, divergences and likelihoods, all in one place."""
+"""Gaussians, Laplace distributions, mixtures, products of experts, flows, divergences and likelihoods, all in one
+place.
+"""
 
 from ..bounds import bounded
-from .divergences import Reference, kl_divergence
-from .experts import everything, geometric_mean, mean_of_experts, over_modalities, product_of_experts, singletons
+from .divergences import kl_divergence, register_kl
+from .experts import (
+    barycentre,
+    everything,
+    geometric_mean,
+    mean_of_experts,
+    over_modalities,
+    product_of_experts,
+    singletons,
+    weighted_product,
+)
 from .gaussian import Gaussian, kl_gaussians, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
 from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
-from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
+from .mixture import Mixture, mixture_of_experts, uniform_log_weights
+from .pooling import hellinger_pool
+from .posterior import Component, Posterior, Reference, has_density, is_drawn, with_density
 from .products import Products
+from .pushed import Change, Pushed
 from .random import (
     central_noise,
+    fixed_points,
     laplace_noise,
     normal_noise,
     random_strata,
@@ -21,17 +36,25 @@ from .subsets import powerset, sampled_subsets
 
 __all__ = [
     "LIKELIHOODS",
+    "Change",
     "Component",
     "Gaussian",
     "Laplace",
     "Likelihood",
     "Mixture",
+    "Posterior",
     "Products",
+    "Pushed",
     "Reference",
+    "barycentre",
     "bounded",
     "central_noise",
     "everything",
+    "fixed_points",
     "geometric_mean",
+    "has_density",
+    "hellinger_pool",
+    "is_drawn",
     "kl_divergence",
     "kl_gaussians",
     "kl_laplaces",
@@ -44,6 +67,7 @@ __all__ = [
     "powerset",
     "product_of_experts",
     "random_strata",
+    "register_kl",
     "sampled_subsets",
     "share_of_batch",
     "singletons",
@@ -52,4 +76,6 @@ __all__ = [
     "stratified_uniform",
     "uniform_log_weights",
     "uniform_noise",
+    "weighted_product",
+    "with_density",
 ]

@@ -1,12 +1,10 @@
-"""One Gaussian out of several: products, weighted products and means of experts, under masks.
+"""One Gaussian out of several: products, weighted products, means and barycentres of experts, under masks.
 
 ``experts`` are ``[M, B, D]``. ``given`` says which of them each row may use: ``Bool[..., B, M]``, with any number of
 leading dimensions (subsets, say), all handled at once. A row for which nothing is given gets N(0, I).
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -99,20 +97,81 @@ def geometric_mean(
     )
 
 
-def mean_of_experts(
+def mean_of_experts(experts: Gaussian, given: Bool[Tensor, "*lead B M"] | None = None) -> Gaussian:
+    """The Gaussian whose mean is the mean of the given means, and whose variance is the mean of their variances.
+
+    "Unity by Diversity", Eq. 15 (after Hosoya 2018), with variances in the place of the scales of Eq. 16, which are
+    those of the :func:`barycentre`.
+    """
+    mask = everything(experts) if given is None else given
+    mean, variance = _average(experts.mean, experts.variance, shares(mask, experts.mean), mask)
+    return Gaussian(mean, variance.log())
+
+
+def barycentre(
     experts: Gaussian,
     given: Bool[Tensor, "*lead B M"] | None = None,
     *,
-    average: Literal["variance", "scale"] = "variance",
+    log_weights: Float[Tensor, " M"] | None = None,
 ) -> Gaussian:
-    """The Gaussian whose mean is the mean of the given means, and whose variance (or scale) is the mean of theirs.
+    """The Wasserstein-2 barycentre of the given Gaussians: the argmin over q of Σ_m λ_m W₂(q, q_m)².
 
-    "Unity by Diversity", Eqs. 15 and 16 (after Hosoya 2018).
+    For diagonal Gaussians it is the Gaussian with the mean Σ_m λ_m μ_m and the scale Σ_m λ_m σ_m, in each dimension
+    (Agueh & Carlier 2011, https://doi.org/10.1137/100805741, for Gaussians that commute; with equal weights "Unity by
+    Diversity", Eqs. 15 and 16).
+
+    Args:
+        experts: ``[M, B, D]``.
+        given: Which experts each row may use; all by default.
+        log_weights: Logarithms of the weights λ, which are divided by their sum over what is given; equal by default.
     """
     mask = everything(experts) if given is None else given
-    count = mask.sum(-1, keepdim=True)
-    share = mask / count.clamp(min=1).to(experts.mean.dtype)
-    mean = weighted_sum(share, experts.mean)
-    spread = weighted_sum(share, experts.variance if average == "variance" else experts.scale)
-    spread = torch.where(count > 0, spread, torch.ones_like(spread))
-    return Gaussian(mean, (1 if average == "variance" else 2) * spread.log())
+    mean, scale = _average(experts.mean, experts.scale, shares(mask, experts.mean, log_weights), mask)
+    return Gaussian(mean, 2 * scale.log())
+
+
+def weighted_product(
+    experts: Gaussian, given: Bool[Tensor, "*lead B M"], log_weights: Float[Tensor, "M D"]
+) -> Gaussian:
+    """The generalised product of the given experts Π_m q_m^{α_m}, with exponents per modality and dimension that sum to
+    one over what is given: α_md = w_md / Σ_{j given} w_jd.
+
+    It has the precision T_d = Σ_m α_md T_md and the mean Σ_m α_md T_md μ_md / T_d (Cao & Fleet 2014,
+    https://arxiv.org/abs/1410.7827).
+
+    Args:
+        experts: ``[M, B, D]``.
+        given: Which experts each row may use.
+        log_weights: log w.
+    """
+    weights = (log_weights - log_weights.detach().amax(0)).exp()[:, None]  # [M, 1, D]
+    mask, precision = given.to(experts.mean.dtype), experts.precision
+    parts = torch.cat([weights.expand_as(precision), weights * precision, weights * precision * experts.mean], -1)
+    total, weighed, pull = weighted_sum(mask, parts).chunk(3, -1)
+    some = total > 0
+    total, weighed = torch.where(some, total, 1.0), torch.where(some, weighed, 1.0)
+    return Gaussian(pull / weighed, total.log() - weighed.log())
+
+
+def shares(
+    given: Bool[Tensor, "*lead B M"], like: Tensor, log_weights: Float[Tensor, " M"] | None = None
+) -> Float[Tensor, "*lead B M"]:
+    """Weights of the experts that sum to one over what is given, equal by default; 0 elsewhere, and where nothing
+    is.
+    """
+    if log_weights is None:
+        return given / given.sum(-1, keepdim=True).clamp(min=1).to(like.dtype)
+    logits = log_weights.to(like.dtype).expand(given.shape).masked_fill(~given, -torch.inf)
+    return logits.masked_fill(~given.any(-1, keepdim=True), 0.0).softmax(-1) * given
+
+
+def _average(
+    mean: Float[Tensor, "M B D"],
+    spread: Float[Tensor, "M B D"],
+    share: Float[Tensor, "*lead B M"],
+    given: Bool[Tensor, "*lead B M"],
+) -> tuple[Tensor, Tensor]:
+    """Σ_m share_m mean_m and Σ_m share_m spread_m; 0 and 1 where nothing is given."""
+    spread = weighted_sum(share, spread)
+    nothing = given.sum(-1, keepdim=True) == 0
+    return weighted_sum(share, mean), torch.where(nothing, torch.ones_like(spread), spread)

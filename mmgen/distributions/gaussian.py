@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from .random import normal_noise
@@ -76,7 +76,7 @@ class Gaussian:
         return Gaussian(mean, torch.full_like(mean, -torch.inf))
 
 
-def choose(values: Float[Tensor, "*lead C B X"], chosen: Int[Tensor, "*any B"]) -> Float[Tensor, "*any B X"]:
+def choose(values: Shaped[Tensor, "*lead C B X"], chosen: Int[Tensor, "*any B"]) -> Shaped[Tensor, "*any B X"]:
     """values[..., chosen[..., b], b, :]: of C one for every row. ``chosen`` may have more leading dimensions than
     ``values``, before theirs.
     """

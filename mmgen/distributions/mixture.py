@@ -1,6 +1,4 @@
-"""Mixtures of C diagonal Gaussians (or Laplace distributions), ``[..., C, B, D]``, with weights per row: what every
-aggregator returns.
-"""
+"""Mixtures of C distributions of one family, ``[..., C, B, D]``, with weights per row: what an aggregator returns."""
 
 from __future__ import annotations
 
@@ -10,11 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .gaussian import Gaussian
-from .laplace import Laplace
+from .posterior import Component, with_density
+from .pushed import sample_like
 from .random import noise_is_central, stratified_uniform
-
-Component = Gaussian | Laplace
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,8 @@ class Mixture:
     @classmethod
     def of(cls, single: Component) -> Mixture:
         """A single distribution ``[..., B, D]`` as a mixture of one."""
-        return cls(single.map(lambda value: value.unsqueeze(-3)), torch.zeros_like(single.mean[..., 0]).unsqueeze(-2))
+        components = single.map(lambda value: value.unsqueeze(-3))
+        return cls(components, torch.zeros_like(sample_like(single)[..., 0]).unsqueeze(-2))
 
     @property
     def weights(self) -> Float[Tensor, "*lead C B"]:
@@ -49,7 +46,7 @@ class Mixture:
 
     def log_prob(self, z: Float[Tensor, "*any D"]) -> Float[Tensor, "*any_batch"]:
         """log Σ_c w_c q_c(z) for ``z`` ``[*any, B, D]``: ``[*any, B]``."""
-        return torch.logsumexp(self.log_weights + self.components.log_prob(z.unsqueeze(-3)), dim=-2)
+        return torch.logsumexp(self.log_weights + with_density(self.components).log_prob(z.unsqueeze(-3)), dim=-2)
 
     def rsample(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples_and_lead D"]:
         """One reparameterised sample per row, ``[*samples, ..., B, D]``, from a component drawn by weight.

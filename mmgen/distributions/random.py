@@ -8,10 +8,11 @@ to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ class Share:
 _share: ContextVar[Share | None] = ContextVar("share", default=None)
 _central: ContextVar[bool] = ContextVar("central", default=False)
 _random_strata: ContextVar[bool] = ContextVar("random_strata", default=False)
+_fixed: ContextVar[bool] = ContextVar("fixed", default=False)
 
 
 @contextmanager
@@ -70,6 +72,35 @@ def random_strata() -> Iterator[None]:
         _random_strata.reset(token)
 
 
+@contextmanager
+def fixed_points() -> Iterator[None]:
+    """Within this context normal and Laplace noise ``[K, ..., B, D]`` are K fixed points of D dimensions, the same for
+    every row: they stand for the distribution where a moment of it has no closed form.
+
+    They are quantiles at the first K/2 points of a Sobol sequence and at their reflections (K is even), scaled such
+    that every dimension has exactly the mean and the variance of the noise. The generator is not used.
+    """
+    token, central = _fixed.set(True), _central.set(False)
+    try:
+        yield
+    finally:
+        _fixed.reset(token)
+        _central.reset(central)
+
+
+@cache
+def _sobol(count: int, dimensions: int) -> Tensor:
+    """``count`` points of (0, 1)^D, the second half mirrored: ``[count, D]`` in float64."""
+    half = torch.quasirandom.SobolEngine(dimensions).fast_forward(1).draw(count // 2, dtype=torch.float64)
+    return torch.cat([half, 1 - half])
+
+
+def _fixed_noise(shape: tuple[int, ...], like: Tensor, quantile: Callable[[Tensor], Tensor], variance: float) -> Tensor:
+    points = quantile(_sobol(shape[0], shape[-1]))
+    points = points * (variance / points.square().mean(0)).sqrt()
+    return points.to(like).reshape(shape[0], *[1] * (len(shape) - 2), shape[-1]).expand(shape)
+
+
 def noise_is_central() -> bool:
     """Whether this is within :func:`central_noise`."""
     return _central.get()
@@ -84,6 +115,8 @@ def normal_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Standard normal noise of ``shape`` ``[..., B, D]``, with the dtype and device of ``like``."""
     if _central.get():
         return like.new_zeros(shape)
+    if _fixed.get():
+        return _fixed_noise(shape, like, torch.special.ndtri, 1.0)
     share = _whole(shape[-2])
     noise = torch.randn((*shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device)
     return noise[..., share.start : share.stop, :]
@@ -95,6 +128,8 @@ def laplace_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
     """
     if _central.get():
         return like.new_zeros(shape)
+    if _fixed.get():
+        return _fixed_noise(shape, like, lambda u: (u - 0.5).sign() * -torch.log1p(-2 * (u - 0.5).abs()), 2.0)
     share = _whole(shape[-2])
     one, two = torch.empty(
         (2, *shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ..data import Batch, Table
-from ..distributions import Gaussian, Likelihood
+from ..distributions import Gaussian, Likelihood, has_density, with_density
 from ..errors import listed
 from .evaluation import Evaluation
 from .means import Means, joined_notes
@@ -89,8 +89,8 @@ class LogLikelihood(Metric):
         model, targets = evaluation.model, evaluation.targets
         if not targets:
             return "the model generates nothing"
-        if (model.encode(evaluation.rows(evaluation.split)[:2].to(evaluation.device)).variance == 0).any():
-            return "the model's z is a point, which has no density"
+        if not has_density(model.encode(evaluation.rows(evaluation.split)[:2].to(evaluation.device))):
+            return "the model's posterior of z has no density: it is a point, or can only be drawn from"
         scores = [name for name in targets if not _likelihood(evaluation, name).normalised]
         if scores:
             return f"what the model has in the place of log p(x|z) of {listed(scores)} is not normalised"
@@ -193,7 +193,7 @@ class LogLikelihood(Metric):
             for count in self._chunks(evaluation, len(batch)):
                 z = proposal.rsample((count,))
                 likelihood = sum(self._log_prob(evaluation, batch, z, target, batch.available) for target in targets)
-                weights.append(likelihood + prior.log_prob(z) - proposal.log_prob(z))
+                weights.append(likelihood + prior.log_prob(z) - with_density(proposal).log_prob(z))
             total = total + torch.cat(weights).logsumexp(0) - math.log(self.config.samples)
         return total
 
@@ -217,7 +217,7 @@ class LogLikelihood(Metric):
                 parts.append(self._log_prob(evaluation, batch, z, target, mask))
             if prior is not None:
                 likelihood = sum(self._log_prob(evaluation, batch, z, name, mask) for name in given)
-                log_w.append(likelihood + prior.log_prob(z) - posterior.log_prob(z))
+                log_w.append(likelihood + prior.log_prob(z) - with_density(posterior).log_prob(z))
         log_share = torch.cat(log_w).log_softmax(0) if weighted else None
         estimates: dict[tuple[str, str], Tensor] = {}
         for target, parts in each.items():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..distributions import Gaussian, Mixture
 from ..options import Options
+from .interface import Model
 
 
 class AggregatorConfig(Options):
@@ -17,7 +18,7 @@ class AggregatorConfig(Options):
 
 
 class Aggregator(nn.Module, ABC):
-    """``(experts, given) -> posterior``: a mixture of C Gaussians ``[..., C, B, D]``.
+    """``(experts, given) -> posterior``: a mixture of C Gaussians (or others, from a flow) ``[..., C, B, D]``.
 
     ``experts`` are ``[M, B, D]`` and ``given`` is ``Bool[..., B, M]``, with any leading dimensions (subsets) at once. A
     row for which nothing is given gets N(0, I).
@@ -26,15 +27,19 @@ class Aggregator(nn.Module, ABC):
         shared: Whether all modalities are decoded from one shared latent. False: each modality has its own, and a
             modality that is given is decoded from its own expert.
         mixes: Whether training samples from a mixture of several; without one, options of its sampling are refused.
+            One that is made of another takes this from it, in its constructor.
     """
 
     Config: ClassVar[type[AggregatorConfig]] = AggregatorConfig
     shared: ClassVar[bool] = True
-    mixes: ClassVar[bool] = True
+    mixes: bool = True
 
     def __init__(self, config: AggregatorConfig | None = None) -> None:
         super().__init__()
         self.config: Any = self.Config() if config is None else config
+
+    def build(self, model: Model) -> None:
+        """Make networks or parameters of its own; called once, when the model's networks exist."""
 
     @abstractmethod
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:

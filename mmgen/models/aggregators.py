@@ -121,26 +121,20 @@ class MixtureOfProducts(Aggregator):
         return Mixture.of(_product(experts, given, self.config.prior_expert))
 
 
-class MeanConfig(AggregatorConfig):
-    """Options of :class:`MeanOfExperts`."""
-
-    average: Literal["variance", "scale"] = Field(
-        "variance", description="What is averaged beside the means: variances, or standard deviations."
-    )
-
-
 class MeanOfExperts(Aggregator):
-    """Mean of experts: one Gaussian with the mean of the means and the mean of the variances (or standard deviations).
+    """Mean of experts: one Gaussian with the mean of the means and the mean of the variances.
 
-    Source: "Unity by Diversity", Eqs. 15 and 16, after Hosoya 2018.
+    The mean of the standard deviations instead is the aggregator ``barycentre``.
+
+    Source: "Unity by Diversity", Eqs. 15 and 16, after Hosoya 2018; Eq. 16 prints scales, the released code for images
+    averages variances.
     """
 
-    Config = MeanConfig
     mixes = False
 
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """``[..., 1, B, D]``."""
-        return Mixture.of(mean_of_experts(experts, given, average=self.config.average))
+        return Mixture.of(mean_of_experts(experts, given))
 
 
 class OwnLatents(Aggregator):

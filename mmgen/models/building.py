@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..data import Data
-from ..distributions import Gaussian, Mixture
+from ..distributions import Gaussian, Mixture, Reference
 from ..errors import MmgenError, listed
 from ..options import default_of, validated
 from ..registry import load, load_component, name_of
@@ -90,9 +90,9 @@ def make_objective(
     kind: type[Objective] = load_component("objectives", objective)
     choice = Choice(name_of("objectives", objective), kind, validated(kind.Config, options, "objective"))
     chosen = Chosen(choice, _choose(choice, "aggregator", aggregator), _choose(choice, "prior", prior))
-    parts = {"aggregator": chosen.aggregator, "prior": chosen.prior}
-    kind.check_components(choice.name, {part: each.name for part, each in parts.items() if each is not None})
-    _check_mixture_options(chosen)
+    _check_names(chosen)
+    if chosen.aggregator is not None:
+        _check_aggregator(choice, chosen.aggregator)
     if data is not None:
         _check_data(choice, data)
     return chosen
@@ -108,12 +108,20 @@ def _choose(objective: Choice, part: str, requested: Any) -> Choice | None:
     name, options = named(f"{part}s", requested, default)
     component = load(f"{part}s", name)
     usual = objective.component.component_defaults.get(part, {})
-    usual = {option: value for option, value in usual.items() if option in component.Config.model_fields}
-    return Choice(name, component, validated(component.Config, {**usual, **options}, part))
+    config = validated(component.Config, {**_options_of(component, usual), **options}, part)
+    if "of_options" in component.Config.model_fields:  # made of another one, which may have the options that are wanted
+        wanted = _options_of(load(f"{part}s", config.of), usual)
+        config = config.model_copy(update={"of_options": {**wanted, **config.of_options}})
+    return Choice(name, component, config)
+
+
+def _options_of(component: Any, usual: Mapping[str, Any]) -> dict[str, Any]:
+    return {option: value for option, value in usual.items() if option in component.Config.model_fields}
 
 
 def check_returns(model: Model) -> None:
-    """An aggregator gives a mixture, and a prior something with a density: asked once, of a row of N(0, I) experts.
+    """An aggregator gives a mixture, and a prior a distribution with a density: asked once, of a row of N(0, I)
+    experts.
 
     Raises:
         MmgenError: Something else.
@@ -131,10 +139,10 @@ def check_returns(model: Model) -> None:
                 )
         if objective.prior is not None:
             reference = objective.prior_for(model, experts, everything)
-            if not (hasattr(reference, "log_prob") and hasattr(reference, "rsample")):
+            if not isinstance(reference, Reference):
                 raise MmgenError(
                     f"The prior {type(objective.prior_for).__name__} returns {_a(reference)}; it should return a "
-                    "distribution of mmgen.distributions, such as a Gaussian."
+                    "distribution with rsample and log_prob, such as a Gaussian of mmgen.distributions."
                 )
 
 
@@ -142,15 +150,35 @@ def _a(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
-def _check_mixture_options(chosen: Chosen) -> None:
-    """Options that say how a mixture is sampled need one."""
-    aggregator, config = chosen.aggregator, chosen.objective.config
-    if aggregator is None or aggregator.component.mixes:
-        return
-    for option in chosen.objective.component.of_mixtures:
-        if getattr(config, option) != default_of(type(config), option):
+def _check_names(chosen: Chosen) -> None:
+    """Refuse an aggregator or prior that is not among those that the equation names."""
+    kind = chosen.objective.component
+    for part, choice, possible in (
+        ("aggregator", chosen.aggregator, kind.aggregators),
+        ("prior", chosen.prior, kind.priors),
+    ):
+        if isinstance(possible, tuple) and choice is not None and choice.name.rpartition(":")[2] not in possible:
+            quoted = ", ".join(map(repr, possible))
             raise MmgenError(
-                f"objective.{option} does nothing with the aggregator {aggregator.name!r}, which gives no mixture; "
+                f"The objective {chosen.objective.name!r} cannot use the {part} {choice.name!r}; it can use only "
+                f"{quoted}."
+            )
+
+
+def _check_aggregator(objective: Choice, choice: Choice) -> None:
+    """The equation can mean what the aggregator gives, and options that say how a mixture is sampled have one."""
+    aggregator, possible = choice.build(), objective.component.aggregators
+    refusal = f"The objective {objective.name!r} cannot use the aggregator {choice.name!r}, which"
+    if possible in ("shared", "single") and not aggregator.shared:
+        raise MmgenError(f"{refusal} keeps a latent for each modality; it needs one of all, as 'poe' gives.")
+    if possible == "single" and aggregator.mixes:
+        raise MmgenError(f"{refusal} gives a mixture; it needs one distribution for each row, as 'poe' gives.")
+    if aggregator.mixes:
+        return
+    for option in objective.component.of_mixtures:
+        if getattr(objective.config, option) != default_of(type(objective.config), option):
+            raise MmgenError(
+                f"objective.{option} does nothing with the aggregator {choice.name!r}, which gives no mixture; "
                 "leave it out."
             )
 

@@ -21,8 +21,10 @@ class Declarations:
         prior: Name of the default prior p(z); None where the equation has none: nothing is then generated from nothing.
         component_defaults: Options of the aggregator or prior that differ from their own defaults here, such as
             ``{"aggregator": {"prior_expert": "none"}}``.
-        aggregators: Names of the aggregators that the equation can mean; None: any.
-        priors: The same for priors.
+        aggregators: Aggregators that the equation can mean: ``shared``, any that has one latent for all modalities;
+            ``single``, any of these that gives one distribution for each row, and no mixture; their names, where the
+            equation means certain ones; None: any.
+        priors: Names of the priors that the equation can mean; None: any.
         bound: Of which log-evidence the objective is a lower bound at β = 1 and weights 1: ``joint`` (log p(X)),
             ``own`` (Σ_m log p(x_m)), or None.
         supports_missing: Whether rows that lack modalities can be trained on, exactly as if these did not exist.
@@ -41,7 +43,7 @@ class Declarations:
     aggregator: ClassVar[str | None] = "poe"
     prior: ClassVar[str | None] = "normal"
     component_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    aggregators: ClassVar[tuple[str, ...] | None] = None
+    aggregators: ClassVar[tuple[str, ...] | Literal["shared", "single"] | None] = None
     priors: ClassVar[tuple[str, ...] | None] = None
     bound: ClassVar[Literal["joint", "own"] | None] = None
     supports_missing: ClassVar[bool] = False

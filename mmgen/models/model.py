@@ -17,7 +17,7 @@ from ..data import Batch, Data, Modality, Table
 from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
-from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata, standard_normal
+from ..distributions import Gaussian, Likelihood, Posterior, Reference, random_strata, standard_normal
 from ..errors import MmgenError, alternatives, listed
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
@@ -66,6 +66,8 @@ class MultimodalVAE(Model):
         )
         self._make_networks(objective)
         self.objective = objective
+        if objective.aggregator is not None:
+            objective.aggregate.build(self)
         if objective.prior is not None:
             objective.prior_for.build(self)
         objective.build(self)
@@ -344,7 +346,7 @@ class MultimodalVAE(Model):
 
     # What people use --------------------------------------------------------------------------------------------------
 
-    def encode(self, batch: Batch, given: Sequence[str] | None = None) -> Mixture:
+    def encode(self, batch: Batch, given: Sequence[str] | None = None) -> Posterior:
         """q(z | x_S): the posterior of each row given some modalities, all that it has by default.
 
         The result's ``mean`` is ``[B, D]``. A row that has none of them gets N(0, I).
@@ -406,8 +408,8 @@ class MultimodalVAE(Model):
         """
         return self.objective.infers(self, given)
 
-    def posterior(self, batch: Batch, given: Given = None, *, experts: Gaussian | None = None) -> Mixture:
-        """q(z | x_S) as the objective has it after training: ``[..., C, B, D]``.
+    def posterior(self, batch: Batch, given: Given = None, *, experts: Gaussian | None = None) -> Posterior:
+        """q(z | x_S) as the objective has it after training: a mixture ``[..., C, B, D]``, or another ``[..., B, D]``.
 
         Args:
             batch: The rows.
@@ -425,7 +427,7 @@ class MultimodalVAE(Model):
         """
         return dict(self.objective.gaussians(self, self.prepare(batch)))
 
-    def joint_latents(self, batch: Batch, experts: Gaussian) -> list[tuple[list[str], Gaussian | Mixture]]:
+    def joint_latents(self, batch: Batch, experts: Gaussian) -> list[tuple[list[str], Posterior]]:
         """The independent latents of rows given all that they have: the modalities that are decoded from one, and its
         posterior.
 
@@ -469,7 +471,7 @@ class MultimodalVAE(Model):
         pairs = zip(latents, targets, strict=True)
         return [self.decoder_input(z, target, batch, mask, covariates=covariates).values for z, target in pairs]
 
-    def latents(self, posterior: Mixture, samples: int = 1) -> Float[Tensor, "samples *lead B D"]:
+    def latents(self, posterior: Posterior, samples: int = 1) -> Float[Tensor, "samples *lead B D"]:
         """Draws from a posterior; its mean, as often, where the objective decodes that."""
         if self.objective.decodes_mean:
             return posterior.mean.expand(samples, *posterior.mean.shape)

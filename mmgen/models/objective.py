@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..data import Batch, Modality, Table
-from ..distributions import Gaussian, Mixture
+from ..distributions import Gaussian, Mixture, Posterior
 from ..errors import MmgenError
 from .aggregator import Aggregator
 from .declarations import Declarations
@@ -96,8 +96,9 @@ class Objective(Declarations, nn.Module, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has an adversary, and no adversary_terms")
 
-    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
-        """q(z | x_S) of a trained model for the subsets ``given`` (already only what is available): ``[..., C, B, D]``.
+    def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Posterior:
+        """q(z | x_S) of a trained model for the subsets ``given`` (already only what is available), ``[..., B, D]``: a
+        mixture of ``[..., C, B, D]``, or any other posterior.
 
         ``batch`` is prepared; ``experts`` are ``model.experts(batch)``, computed once for all subsets.
         """
@@ -148,16 +149,9 @@ class Objective(Declarations, nn.Module, ABC):
             if not self.infers(model, subset):
                 continue
             posterior = self.posterior(model, batch, experts, model.mask(batch, subset))
+            if not isinstance(posterior, Mixture):
+                continue
             certain = (posterior.log_weights == 0).all(-1).nonzero()  # a mixture of one expert is that expert
             if len(certain) and isinstance(only := posterior.components[certain[0, 0]], Gaussian):
                 gaussians[f"q(z|{','.join(subset)})"] = only
         return gaussians
-
-    @classmethod
-    def check_components(cls, name: str, chosen: Mapping[str, str]) -> None:
-        """Refuse an ``aggregator`` or ``prior`` that this equation cannot mean."""
-        possible = {"aggregator": cls.aggregators, "prior": cls.priors}
-        for part, called in chosen.items():
-            if (names := possible[part]) is not None and called.rpartition(":")[2] not in names:
-                quoted = ", ".join(map(repr, names))
-                raise MmgenError(f"The objective {name!r} cannot use the {part} {called!r}; it can use only {quoted}.")

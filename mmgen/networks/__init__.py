@@ -4,6 +4,7 @@ from .classifiers import ImageClassifierTrunk, TextClassifierTrunk
 from .codes import OneHot
 from .conv import ConvDecoder, ConvTrunk
 from .conv4 import CharacterDecoder, CharacterTrunk, Conv4Decoder, Conv4Trunk, text_channels
+from .flow import Flow
 from .grouped import each
 from .heads import Encoder, GaussianHead, SigmoidLocation, Spread, Uninformed
 from .mlp import ACTIVATIONS, MLPDecoder, MLPTrunk
@@ -29,6 +30,7 @@ __all__ = [
     "ConvDecoder",
     "ConvTrunk",
     "Encoder",
+    "Flow",
     "GaussianHead",
     "ImageClassifierTrunk",
     "MLPDecoder",

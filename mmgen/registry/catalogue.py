@@ -15,6 +15,10 @@ from ..yaml_files import read_mapping
 from .components import Entry, declared_files, entries, listable, load_entry, recipes, singular, summary
 
 RECIPES = "recipes"
+GIVEN_BY = {
+    "shared": "any with one latent for all modalities",
+    "single": "any that gives one distribution for each row, and no mixture",
+}
 BOUNDS = {"joint": "of log p(X)", "own": "of the sum of log p(x_m)", None: "none claimed"}
 
 
@@ -152,9 +156,11 @@ def _facts(kind: str, component: Any) -> dict[str, str]:
     return {}
 
 
-def _choice(default: str | None, names: tuple[str, ...] | None, kind: str) -> str:
+def _choice(default: str | None, names: tuple[str, ...] | str | None, kind: str) -> str:
     if default is None:
         return "none"
+    if isinstance(names, str):
+        names = (GIVEN_BY[names],)
     if names is None:
         names = ("any of " + ", ".join(sorted({entry.name for entry in entries(kind)})),)
     return f"{default} by default; can be {', '.join(names)}"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data import Batch, Table
+from ..distributions import Mixture
 from ..models import MultimodalVAE
 
 LEAST = 0.01  # share of a dimension's variance over the rows that must come from the rows
@@ -104,8 +105,11 @@ def latent_use(
         for some in rows.split(batch_size):
             batch = gather(some)
             posterior = model.posterior(batch)
-            components = posterior.components
-            parts.append(tuple(value.cpu() for value in (components.mean, components.variance, posterior.log_weights)))
+            if isinstance(posterior, Mixture):
+                moments = posterior.components.mean, posterior.components.variance, posterior.log_weights
+            else:
+                moments = posterior.mean[None], posterior.variance[None], torch.zeros_like(posterior.mean[None, :, 0])
+            parts.append(tuple(value.cpu() for value in moments))
     share = informed_share(parts)
     unused = tuple((~(share >= LEAST)).nonzero().squeeze(1).tolist())
     return LatentUse(share.shape[-1], unused, split, len(rows))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mmgen.distributions import (
     Gaussian,
+    barycentre,
     everything,
     geometric_mean,
     mean_of_experts,
@@ -99,7 +100,7 @@ def test_product_of_nothing_is_the_standard_normal(prior):
         product_of_experts(q, given_, prior=prior),
         geometric_mean(q, given_, prior=bool(prior)),
         mean_of_experts(q, given_),
-        mean_of_experts(q, given_, average="scale"),
+        barycentre(q, given_),
     ):
         assert torch.equal(got.mean[[0, 2]], torch.zeros(2, 2).double())
         assert torch.equal(got.log_variance[[0, 2]], torch.zeros(2, 2).double())
@@ -127,7 +128,7 @@ def test_geometric_mean_is_the_product_with_exponents_that_sum_to_one(case):
 @given(experts_and_masks())
 def test_mean_of_experts_averages_means_and_variances_or_scales(case):
     q, available = case
-    by_variance, by_scale = mean_of_experts(q, available), mean_of_experts(q, available, average="scale")
+    by_variance, by_scale = mean_of_experts(q, available), barycentre(q, available)
     for b, d in entries(available, q.mean.shape[-1]):
         members = seen(available, b)
         mean = sum(pick(q.mean, members, b, d)) / len(members)
@@ -154,7 +155,7 @@ AGGREGATES = {
     "geometric mean": lambda q, given: geometric_mean(q, given),
     "geometric mean with the prior": lambda q, given: geometric_mean(q, given, prior=True),
     "mean": lambda q, given: mean_of_experts(q, given),
-    "mean of scales": lambda q, given: mean_of_experts(q, given, average="scale"),
+    "barycentre": lambda q, given: barycentre(q, given),
     "mixture": lambda q, given: mixture_of_experts(q, given),
 }
 aggregates = pytest.mark.parametrize("aggregate", AGGREGATES.values(), ids=AGGREGATES)

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from mmgen.distributions import (
     Gaussian,
+    barycentre,
     geometric_mean,
+    hellinger_pool,
     kl_divergence,
     kl_gaussians,
     mean_of_experts,
     mixture_of_experts,
     product_of_experts,
     standard_normal,
+    weighted_product,
 )
 from mmgen.testing import experts_and_masks
 
@@ -39,7 +42,11 @@ QUANTITIES = {
     "weighted product": lambda q, given: parts(product_of_experts(q, given, weights=torch.full(given.shape[-1:], 0.3))),
     "geometric mean": lambda q, given: parts(geometric_mean(q, given, prior=True)),
     "mean": lambda q, given: parts(mean_of_experts(q, given)),
-    "mean of scales": lambda q, given: parts(mean_of_experts(q, given, average="scale")),
+    "barycentre": lambda q, given: parts(barycentre(q, given)),
+    "generalised product": lambda q, given: parts(
+        weighted_product(q, given, torch.zeros(given.shape[-1], q.mean.shape[-1], dtype=q.mean.dtype))
+    ),
+    "Hellinger pool": lambda q, given: parts(hellinger_pool(q, given)),
     "kl to the standard normal": lambda q, given: [kl_gaussians(q, standard_normal(q))],
     "kl of the product to the standard normal": lambda q, given: [
         kl_divergence(product_of_experts(q, given), standard_normal(q[0]))

@@ -2,6 +2,7 @@
 the unfaulted copies pass.
 """
 
+import math
 import socket
 from contextlib import suppress
 from dataclasses import replace
@@ -21,17 +22,21 @@ from mmgen.distributions import (
     Gaussian,
     Likelihood,
     Mixture,
+    Pushed,
     kl_gaussians,
     make_likelihood,
     mixture_of_experts,
     product_of_experts,
     standard_normal,
+    weighted_product,
 )
 from mmgen.distributions.likelihoods import Normal
 from mmgen.evaluation import Metric, row
 from mmgen.models import ELBO, Terms
 from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
+from mmgen.models.flows import FlowAggregator, FlowPrior
 from mmgen.models.priors import MixtureOfPosteriors, ScaledNormal, VampPrior
+from mmgen.models.weighted_aggregators import WeightedProduct
 from mmgen.networks import Encoder, MLPTrunk
 from mmgen.testing import (
     AggregatorContract,
@@ -328,6 +333,26 @@ class OverTheBatch(ProductOfExperts):
         )
 
 
+class WrongDeterminant(ProductOfExperts):
+    def forward(self, experts, given):
+        q = super().forward(experts, given)
+        twice = torch.full_like(q.components.mean, math.log(2))
+        return Mixture(Pushed(q.components, Twice(), twice, given.any(-1)[..., None, :, None]), q.log_weights)
+
+
+class Twice:
+    def push(self, u, context):
+        return u * context.exp(), context.sum(-1)
+
+    def pull(self, z, context):
+        return z / context.exp(), 0 * context.sum(-1)  # its logarithm is forgotten
+
+
+class WeightsDetached(WeightedProduct):
+    def forward(self, experts, given):
+        return Mixture.of(weighted_product(experts, given, self.logits.detach()))
+
+
 # Priors ---------------------------------------------------------------------------------------------------------------
 
 
@@ -343,6 +368,12 @@ class SaysItIsFixed(MixtureOfPosteriors):
 
 class SaysItIsDynamic(ScaledNormal):
     dynamic = True
+
+
+class StretchedFlow(FlowPrior):
+    def forward(self, model, experts, given):
+        found = super().forward(model, experts, given)
+        return Pushed(found, Twice(), torch.full_like(experts.mean[0], math.log(2)))
 
 
 class ScaleDetached(ScaledNormal):
@@ -828,9 +859,12 @@ GOOD = {
     Copy: OBJECTIVE,
     ProductOfExperts: PRODUCT,
     MixtureOfExperts: MIXTURE,
+    WeightedProduct: MIXTURE,
+    FlowAggregator: MIXTURE,
     VampPrior: PRIOR,
     ScaledNormal: PRIOR,
     MixtureOfPosteriors: PRIOR,
+    FlowPrior: PRIOR,
     vector_with(Normal): MODALITY,
     vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
     vector_with(lambda shape: make_likelihood("laplace", shape, scale_kind="predicted")): MODALITY,
@@ -883,6 +917,9 @@ FAULTS = [
     (AbsentExpertsRead, MIXTURE, "test_an_expert_that_is_not_given_does_not_matter"),
     (FirstExpertDetached, PRODUCT, "test_gradients_reach_every_given_expert"),
     (OverTheBatch, PRODUCT, "test_rows_do_not_depend_on_each_other"),
+    (WrongDeterminant, PRODUCT, "test_the_density_is_that_of_the_samples"),
+    (WeightsDetached, MIXTURE, "test_gradients_reach_what_it_learns"),
+    (StretchedFlow, PRIOR, "test_the_density_integrates_to_one"),
     (NotDivided, PRIOR, "test_the_density_integrates_to_one"),
     (SaysItIsFixed, PRIOR, "test_dynamic_says_whether_it_depends_on_the_row"),
     (SaysItIsDynamic, PRIOR, "test_dynamic_says_whether_it_depends_on_the_row"),

@@ -36,9 +36,8 @@ class MWB(Objective):
     """
 
     Config = MWBConfig
-    aggregator, prior = "mean", "normal"
-    aggregators, priors = ("mean",), ("normal", "scaled-normal")
-    component_defaults = {"aggregator": {"average": "scale"}}
+    aggregator, prior = "barycentre", "normal"
+    aggregators, priors = ("barycentre",), ("normal", "scaled-normal")
     bound = "joint"
     supports_missing = True
     most_modalities = 10

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ...distributions import Gaussian, Mixture
+from ...distributions import Gaussian, Mixture, is_drawn
 from ...models import Aggregator
+from ..models import make_model
+from ..toys import toy_data
 from ..worlds import LinearGaussianWorld
 from .contract import Contract, does_not_apply, same_global_randomness, seed_others
+from .densities import check_density, check_samples
 
-ROWS, DIMS, MODALITIES = 4, 2, 3
+ROWS, DIMS = 4, 2
+KINDS = ("vector", "counts", "tags")
+MODALITIES = len(KINDS)
 
 
 class AggregatorContract(Contract):
-    """Shapes and weights, masks that mean absence, N(0, I) for nothing, gradients and noise; in training (``forward``)
-    and afterwards (``infer``).
+    """Shapes and weights, a density that is one, masks that mean absence, N(0, I) for nothing, gradients and noise; in
+    training (``forward``) and afterwards (``infer``), as built for a small model of three modalities.
 
-    ``component`` may also be an aggregator itself.
+    ``component`` may also be an aggregator itself, not yet built.
 
     Attributes:
         exact: Whether :meth:`mmgen.Aggregator.infer` gives the true posterior of every subset when the experts are
@@ -32,10 +38,28 @@ class AggregatorContract(Contract):
 
     # What checks use --------------------------------------------------------------------------------------------------
 
-    def experts(self) -> Gaussian:
-        """Three experts for four rows in two dimensions, the same each time."""
+    def built(self, latent_dim: int = DIMS) -> Aggregator:
+        """The aggregator of a small model."""
+
+        def build() -> Aggregator:
+            found = self.loaded()
+            named = isinstance(found, type)
+            chosen = {"aggregator": {"name": self.component, **self.options}} if named else {}
+            model = make_model("elbo", toy_data(KINDS), latent_dim=latent_dim, **chosen)
+            if named:
+                aggregate: Aggregator = model.objective.aggregate
+                return aggregate
+            aggregate = copy.deepcopy(found)
+            aggregate.build(model)
+            return aggregate.double().eval()
+
+        made: Aggregator = self.once(("aggregator", latent_dim), build)
+        return made
+
+    def experts(self, latent_dim: int = DIMS) -> Gaussian:
+        """Three experts for four rows, in two dimensions by default, the same each time."""
         generator = torch.Generator().manual_seed(0)
-        numbers = torch.randn(2, MODALITIES, ROWS, DIMS, dtype=torch.float64, generator=generator)
+        numbers = torch.randn(2, MODALITIES, ROWS, latent_dim, dtype=torch.float64, generator=generator)
         return Gaussian(numbers[0], numbers[1])
 
     def given(self) -> Tensor:
@@ -46,7 +70,7 @@ class AggregatorContract(Contract):
 
     def both(self, experts: Gaussian, given: Tensor) -> list[tuple[str, Mixture]]:
         """The posterior in training and the one afterwards, seeded."""
-        aggregate: Aggregator = self.make()
+        aggregate = self.built(experts.mean.shape[-1])
         found = []
         for name, combine in (("in training", aggregate), ("afterwards", aggregate.infer)):
             torch.manual_seed(0)
@@ -74,9 +98,17 @@ class AggregatorContract(Contract):
                     f"{self.who} {when}: a posterior is not finite"
                 )
 
+    def test_the_density_is_that_of_the_samples(self) -> None:
+        """In one dimension, where it has one: it integrates to one, and samples have it (Kolmogorov and Smirnov)."""
+        for when, posterior in self.both(self.experts(1), self.given()[2]):
+            if is_drawn(posterior):
+                does_not_apply("it can only be drawn from")
+            check_density(f"{self.who} {when}", posterior)
+            check_samples(f"{self.who} {when}", posterior)
+
     def test_mixes_says_whether_there_is_a_mixture(self) -> None:
         """Without ``mixes`` there is one component, with it several in training, where experts are given."""
-        kind = self.loaded()
+        kind = self.built()
         if not kind.shared:
             does_not_apply("each modality has a latent of its own")
         for when, posterior in self.both(self.experts(), self.given()):
@@ -139,6 +171,23 @@ class AggregatorContract(Contract):
                     f"{self.who} {called}: the {name} of a given expert gets no gradient"
                 )
                 assert not reached[2], f"{self.who} {called}: the {name} of an expert that is not given gets a gradient"
+
+    def test_gradients_reach_what_it_learns(self) -> None:
+        """Every parameter gets a gradient, in training, from the moments or the density of the posterior."""
+        aggregate = self.built()
+        learned = dict(aggregate.named_parameters())
+        if not learned:
+            does_not_apply("it learns nothing")
+        posterior = aggregate(self.experts(), self.given()[1])
+        results = [posterior.mean.sum() + posterior.variance.sum()]
+        if not is_drawn(posterior):
+            results.append(posterior.log_prob(torch.full((ROWS, DIMS), 0.3, dtype=torch.float64)).sum())
+        assert all(result.requires_grad for result in results), f"{self.who}: {' and '.join(learned)} get no gradient"
+        found = torch.autograd.grad(torch.stack(results).sum(), list(learned.values()), allow_unused=True)
+        for name, gradient in zip(learned, found):
+            assert gradient is not None and gradient.isfinite().all() and gradient.abs().sum() > 0, (
+                f"{self.who}: {name} gets no gradient, or one that is not finite"
+            )
 
     def test_noise_is_seeded(self) -> None:
         """The same seed gives the same posterior, whatever Python's and NumPy's global random numbers are."""

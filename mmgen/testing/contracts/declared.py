@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -10,19 +11,29 @@ import torch
 from torch import Tensor
 
 from ...data import Batch
-from ...distributions import Gaussian, Laplace, Mixture, Reference
+from ...distributions import Gaussian, Laplace, Mixture, Pushed
 from ...models import Aggregator, MultimodalVAE, Prior
 
 
-def moved(distribution: Reference) -> Reference:
+class _Moved:
+    """z ↦ e^{1/4} z + 1 in every dimension."""
+
+    def push(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        return u * math.exp(0.25) + 1, u.new_full(u.shape[:-1], 0.25 * u.shape[-1])
+
+    def pull(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        return (z - 1) * math.exp(-0.25), z.new_full(z.shape[:-1], -0.25 * z.shape[-1])
+
+
+def moved(distribution: Any) -> Any:
     """The same distribution with other means and other scales."""
     if isinstance(distribution, Mixture):
-        components = moved(distribution.components)
-        assert not isinstance(components, Mixture)
-        return Mixture(components, distribution.log_weights)
+        return Mixture(moved(distribution.components), distribution.log_weights)
     if isinstance(distribution, Laplace):
         return Laplace(distribution.mean + 1, distribution.log_scale + 0.25)
-    return Gaussian(distribution.mean + 1, distribution.log_variance + 0.5)
+    if isinstance(distribution, Gaussian):
+        return Gaussian(distribution.mean + 1, distribution.log_variance + 0.5)
+    return Pushed(distribution, _Moved())
 
 
 @contextmanager
@@ -68,7 +79,7 @@ def check_use(who: str, model: MultimodalVAE, part: Literal["aggregator", "prior
             f"{who}: it declares no {part}, and says which it can be"
         )
         return
-    assert possible is None or default in possible, f"{who}: {part}s leaves out the default {default!r}"
+    assert not isinstance(possible, tuple) or default in possible, f"{who}: {part}s leaves out the default {default!r}"
     before = results(model, batch)
     with replaced(component):
         after = results(model, batch)

@@ -1,4 +1,4 @@
-"""Whether what a likelihood gives are probabilities."""
+"""Whether what a likelihood gives are probabilities, and whether a distribution over z has the density that it says."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ...distributions import Likelihood
-from .numerics import cumulated
+from ...distributions import Likelihood, Reference
+from .numerics import cumulated, ks_limit, largest_distance
+
+DRAWS = 4000
 
 
 def entries(likelihood: Likelihood, parameters: Tensor, drawn: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -57,6 +59,36 @@ def check_normalised(who: str, likelihood: Likelihood, parameters: Tensor, drawn
             f"{who}: {type(likelihood).__name__} gives probabilities of {what} that sum or integrate to {total:.4f} "
             "where 1 is due"
         )
+
+
+def on_a_grid(distribution: Reference) -> tuple[Tensor, Tensor]:
+    """Of a distribution over one dimension ``[B, 1]``: grids ``[points, B]`` that reach twenty standard deviations to
+    both sides of the mean, and the density there.
+    """
+    middle, scale = distribution.mean[..., 0], distribution.variance[..., 0].sqrt()
+    grid = middle + scale * torch.linspace(-20, 20, 4001, dtype=middle.dtype)[:, None]
+    return grid, distribution.log_prob(grid[..., None]).exp()
+
+
+@torch.no_grad()
+def check_density(who: str, distribution: Reference) -> None:
+    """The density of a distribution over one dimension ``[B, 1]`` integrates to one, by quadrature."""
+    grid, density = on_a_grid(distribution)
+    total = cumulated(grid, density)[-1]
+    assert torch.allclose(total, torch.ones_like(total), atol=2e-3), (
+        f"{who}: its density integrates to {total.tolist()}"
+    )
+
+
+@torch.no_grad()
+def check_samples(who: str, distribution: Reference) -> None:
+    """Samples of a distribution over one dimension ``[B, 1]`` have its density (Kolmogorov and Smirnov)."""
+    grid, density = on_a_grid(distribution)
+    torch.manual_seed(0)
+    drawn = distribution.rsample((DRAWS,))[..., 0]
+    for row in range(drawn.shape[-1]):
+        distance = largest_distance(drawn[:, row], grid[:, row], cumulated(grid, density)[:, row])
+        assert distance < ks_limit(DRAWS), f"{who}: its samples do not have its density"
 
 
 def last_bias(network: nn.Module) -> Tensor | None:

@@ -40,7 +40,7 @@ class VCCA(TwoView):
     """
 
     Config = VCCAConfig
-    priors = ("normal", "scaled-normal", "laplace")
+    priors = ("normal", "scaled-normal", "laplace", "flow")
     bound: ClassVar[Literal["joint", "own"] | None] = "joint"
     defaults = {"model": {"beta": 1.0}}
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import kl_divergence, kl_gaussians, singletons
+from mmgen.distributions import kl_divergence, singletons
 
 
 class CRMVAEConfig(ObjectiveConfig):
@@ -39,7 +39,8 @@ class CRMVAE(Objective):
 
     Posterior, in training and afterwards: the product of the given experts with N(0, I) as one of them, for single
     modalities too, q(z|x_S) ∝ p(z) Π_{m∈S} q(z|x_m). ``aggregator.prior_expert=none`` is MultiVae's reading, with the
-    raw experts for single modalities. The aggregator ``mean`` also has one Gaussian for every subset.
+    raw experts for single modalities. Any aggregator with one distribution for every subset can stand in its place;
+    where that is no Gaussian, KLs are estimated by the latents that are decoded.
 
     Rows that lack modalities train exactly: M counts those that a row has. Not a bound of log p(X).
 
@@ -50,7 +51,7 @@ class CRMVAE(Objective):
 
     Config = CRMVAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean"), ("normal", "scaled-normal", "laplace", "vamp")
+    aggregators, priors = "single", ("normal", "scaled-normal", "laplace", "vamp", "flow")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     supports_missing = True
 
@@ -62,10 +63,10 @@ class CRMVAE(Objective):
         pi = 1 / (batch.available.sum(-1, dtype=joint.mean.dtype) + 1)  # [B]
         c = {"pi": pi, "half-pi": pi / 2, "one": torch.ones_like(pi)}[self.config.reconstruction]
         z = joint.rsample()  # [B, D]
-        latents = z.expand_as(single.mean)[:, None]  # [M, 1, B, D]
+        latents = z.expand_as(experts.mean)[:, None]  # [M, 1, B, D]
         if self.config.unimodal:
             latents = torch.cat([latents, single.rsample()[:, None]], 1)  # [M, 2, B, D]
         log_likelihood = model.log_likelihood(latents, batch, per_modality=True).sum(1)  # [M, B]
-        coordination = kl_gaussians(joint, single).where(batch.available.T, 0.0).sum(0)
+        coordination = kl_divergence(joint, single, z).where(batch.available.T, 0.0).sum(0)
         to_prior = kl_divergence(joint, self.prior_for(model, experts, batch.available), z)
         return Terms(c * log_likelihood, pi * (to_prior + coordination))

@@ -37,7 +37,8 @@ class JMVAE(Objective):
     """
 
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean", "moe"), ("normal", "scaled-normal", "laplace")
+    aggregators = ("poe", "mean", "moe", "barycentre", "moment-matched")
+    priors = ("normal", "scaled-normal", "laplace", "flow")
     component_defaults = {"aggregator": {"prior_expert": "none"}}
     bound = "joint"
     defaults = {"model": {"beta": 1.0}}

@@ -30,7 +30,7 @@ class Joint(Objective):
     """
 
     aggregator, prior = None, "normal"
-    priors = ("normal", "scaled-normal", "laplace")
+    priors = ("normal", "scaled-normal", "laplace", "flow")
     bound = "joint"
 
     def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:

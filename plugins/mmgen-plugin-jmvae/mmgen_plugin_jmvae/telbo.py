@@ -62,7 +62,8 @@ class TELBO(Objective):
 
     Config = TELBOConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean", "moe"), ("normal", "scaled-normal", "laplace")
+    aggregators = ("poe", "mean", "moe", "barycentre", "moment-matched")
+    priors = ("normal", "scaled-normal", "laplace", "flow")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     defaults = {"model": {"beta": 1.0}}
 

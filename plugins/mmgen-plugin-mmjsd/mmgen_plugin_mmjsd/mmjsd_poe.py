@@ -39,7 +39,7 @@ class MMJSDPoE(JensenShannon):
 
     Config = JensenShannonConfig
     aggregator, prior = "poe", "normal"
-    aggregators = ("poe", "moe", "mopoe", "mean")
+    aggregators = "shared"
 
     def mixture(self, experts: Gaussian, given: Bool[Tensor, "B M"], prior: Gaussian) -> Mixture:
         """The aggregator's posterior, one Gaussian for the product."""

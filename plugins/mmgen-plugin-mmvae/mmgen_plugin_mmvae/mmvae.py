@@ -86,7 +86,7 @@ class MMVAE(Objective):
 
     Config = MMVAEConfig
     aggregator, prior = "moe", "normal"
-    aggregators, priors = ("moe",), ("normal", "scaled-normal", "laplace")
+    aggregators, priors = ("moe",), ("normal", "scaled-normal", "laplace", "flow")
     bound = "joint"
     supports_missing = True
 

@@ -52,12 +52,12 @@ class Aggregated(Objective):
 
     Source: "Unity by Diversity" (https://arxiv.org/abs/2403.05300), section 5, Figure 1b, Eqs. 15 and 16. Deviation: κ
     = 1; Eq. 16 prints scales, the released image code averages variances and the code for the rats scales
-    (``aggregator.average``).
+    (``--aggregator barycentre``).
     """
 
     Config = AggregatedConfig
     aggregator, prior = "mean", "normal"
-    aggregators, priors = ("mean", "poe", "moe", "mopoe"), ("normal",)
+    aggregators, priors = "shared", ("normal",)
     component_defaults = {"aggregator": {"prior_expert": "none"}}
     bound = "joint"
     supports_missing = True

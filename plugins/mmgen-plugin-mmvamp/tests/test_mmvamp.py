@@ -183,10 +183,10 @@ def test_gradients_flow_through_both_arguments(estimator):
 
 
 @pytest.mark.parametrize("kl_weight", ["one", "modalities"])
-@pytest.mark.parametrize("average", ["variance", "scale"])
-def test_aggregated_is_the_equation_written_literally(kl_weight, average):
+@pytest.mark.parametrize("aggregator", ["mean", "barycentre"])
+def test_aggregated_is_the_equation_written_literally(kl_weight, aggregator):
     data = toy_data(missing=0.4)
-    model = make_model("aggregated", data, kl_weight=kl_weight, aggregator={"name": "mean", "average": average})
+    model = make_model("aggregated", data, kl_weight=kl_weight, aggregator=aggregator)
     model.requires_grad_(False)
     batch = model.prepare(data.train[:8])
     with central_noise():
@@ -195,7 +195,7 @@ def test_aggregated_is_the_equation_written_literally(kl_weight, average):
     for b in range(8):
         seen = [m for m in range(3) if batch.available[b, m]]
         mean = [sum(float(experts.mean[m, b, d]) for m in seen) / len(seen) for d in range(3)]
-        power = 1.0 if average == "variance" else 0.5
+        power = 1.0 if aggregator == "mean" else 0.5
         spread = [
             sum(math.exp(power * float(experts.log_variance[m, b, d])) for m in seen) / len(seen) for d in range(3)
         ]

@@ -69,7 +69,7 @@ class MVAE(Objective):
 
     Config = MVAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean"), ("normal", "scaled-normal", "laplace", "vamp")
+    aggregators, priors = "single", ("normal", "scaled-normal", "laplace", "vamp", "flow")
     supports_missing = True
 
     def build(self, model: Model) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Gaussian, kl_divergence, kl_gaussians, singletons
+from mmgen.distributions import Gaussian, Reference, kl_divergence, singletons
 
 
 class MVTCAEConfig(ObjectiveConfig):
@@ -61,7 +61,8 @@ class MVTCAE(Objective):
     With ``aggregator.prior_expert=all`` N(0, I) is an expert of the joint and of every unimodal posterior, q_m ∝ p(z)
     q(z|x_m), as the text of the second source has it. With another aggregator q is its posterior; where that is a
     mixture Σ_c w_c q_c, q stands for its components: each KL is Σ_c w_c KL(q_c ‖ ·), which bounds that of the mixture
-    from above, and each row is decoded from a component drawn by weight.
+    from above, and each row is decoded from a component drawn by weight. Where components are no Gaussians, KLs are
+    estimated by a sample of each.
 
     Rows that lack modalities train exactly: M counts those that a row has, also in π and in the default a. Not a bound
     of log p(X): the reference depends on X.
@@ -73,7 +74,7 @@ class MVTCAE(Objective):
 
     Config = MVTCAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe", "mean", "moe", "mopoe"), ("normal", "scaled-normal", "laplace", "vamp")
+    aggregators, priors = "shared", ("normal", "scaled-normal", "laplace", "vamp", "flow")
     component_defaults = {"aggregator": {"prior_expert": "none"}}
     supports_missing = True
 
@@ -81,9 +82,9 @@ class MVTCAE(Objective):
         """Log-likelihood ``[M, B]`` and divergence ``[B]``."""
         experts = model.experts(batch)  # [M, B, D]
         joint = self.aggregate(experts, batch.available)  # C components, [C, B, D]
-        q = Gaussian(joint.components.mean, joint.components.log_variance)
+        q = joint.components.map(lambda value: value)  # products in numbers, which several divergences need
         to_prior = kl_divergence(q, self.prior_for(model, experts, batch.available))  # [C, B]
-        to_unimodal = kl_gaussians(q[:, None], self.unimodal(experts, batch.available))  # [C, M, B]
+        to_unimodal = kl_divergence(q[:, None], self.unimodal(experts, batch.available))  # [C, M, B]
         to_unimodal = to_unimodal.where(batch.available.T, 0.0).sum(1)
         likelihood, unimodal, prior = self.coefficients(batch.available.sum(-1, dtype=q.mean.dtype))
         log_likelihood = likelihood * model.log_likelihood(joint.rsample(), batch)
@@ -99,7 +100,9 @@ class MVTCAE(Objective):
             likelihood, unimodal, prior = 1 - a / count, a / count, 1 - a
         return likelihood * pi / 2 if self.config.rescale else likelihood, unimodal, prior
 
-    def unimodal(self, experts: Gaussian, available: Bool[Tensor, "B M"]) -> Gaussian:
-        """q_m of every modality, ``[M, B, D]``: the moments of the aggregator's posterior given it alone."""
+    def unimodal(self, experts: Gaussian, available: Bool[Tensor, "B M"]) -> Reference:
+        """q_m of every modality, ``[M, B, D]``: the aggregator's posterior given it alone, by its moments where it is a
+        Gaussian.
+        """
         alone = self.aggregate.infer(experts, singletons(available))
-        return Gaussian(alone.mean, alone.variance.log())
+        return Gaussian(alone.mean, alone.variance.log()) if isinstance(alone.components, Gaussian) else alone

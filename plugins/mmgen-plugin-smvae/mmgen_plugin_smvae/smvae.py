@@ -52,6 +52,8 @@ class SMVAE(Objective):
     Posterior in training: q_Λ. Afterwards: the product q_φS of the unimodal encoders for every subset, also for all
     modalities; q_Λ is not needed any more.
 
+    Any aggregator with one distribution for every subset can stand in the place of the product.
+
     Prior expert: N(0, I) is one of the experts in the product of every subset (``aggregator.prior_expert=all``). The
     closed form that the paper prints has no precision of the prior, at variance with its Eq. 3: that is
     ``aggregator.prior_expert=none``.
@@ -73,7 +75,7 @@ class SMVAE(Objective):
 
     Config = SMVAEConfig
     aggregator, prior = "poe", "normal"
-    aggregators, priors = ("poe",), ("normal", "scaled-normal", "laplace")
+    aggregators, priors = "single", ("normal", "scaled-normal", "laplace", "flow")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     bound = "joint"
     staged = ("subset_weight",)

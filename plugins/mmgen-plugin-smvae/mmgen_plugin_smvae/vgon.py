@@ -38,7 +38,7 @@ class VGON(Objective):
 
     Config = OriginConfig
     aggregator, prior = None, "normal"
-    priors = ("normal", "scaled-normal", "laplace")
+    priors = ("normal", "scaled-normal", "laplace", "flow")
     bound = "joint"
 
     def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
