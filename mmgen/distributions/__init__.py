@@ -5,7 +5,7 @@ from .divergences import Reference, kl_divergence
 from .experts import everything, geometric_mean, mean_of_experts, over_modalities, product_of_experts, singletons
 from .gaussian import Gaussian, kl_gaussians, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
-from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
+from .likelihoods import CODES, SUPPORTS, Likelihood, LikelihoodConfig, Support
 from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
 from .products import Products
 from .random import (
@@ -20,14 +20,17 @@ from .random import (
 from .subsets import powerset, sampled_subsets
 
 __all__ = [
-    "LIKELIHOODS",
+    "CODES",
+    "SUPPORTS",
     "Component",
     "Gaussian",
     "Laplace",
     "Likelihood",
+    "LikelihoodConfig",
     "Mixture",
     "Products",
     "Reference",
+    "Support",
     "bounded",
     "central_noise",
     "everything",
@@ -36,7 +39,6 @@ __all__ = [
     "kl_gaussians",
     "kl_laplaces",
     "laplace_noise",
-    "make_likelihood",
     "mean_of_experts",
     "mixture_of_experts",
     "normal_noise",

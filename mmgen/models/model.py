@@ -130,8 +130,13 @@ class MultimodalVAE(Model):
     def fit_transforms(self, train: Table) -> None:
         """Learn the statistics of the training rows that have each modality."""
         for m, (values, transform) in enumerate(zip(train.data.values(), self._transforms(), strict=True)):
-            if transform.learns:
-                transform.fit(values[train.available[:, m].nonzero().squeeze(1)])
+            likelihood = self.likelihoods[m]
+            if not transform.learns and not (isinstance(likelihood, Likelihood) and likelihood.learns):
+                continue
+            having = values[train.available[:, m].nonzero().squeeze(1)]
+            transform.fit(having)
+            if isinstance(likelihood, Likelihood) and likelihood.learns:
+                likelihood.fit(transform(having))
 
     @property
     def device(self) -> torch.device:
