@@ -74,7 +74,7 @@ class FullyConnected(Modality):
         about one: "… holds -2, and …".
         """
         allowed = SUPPORTS[self.support]
-        return ~allowed.contains(values), allowed.required
+        return ~allowed.contains(values), f"and {allowed.required}"
 
     def make_likelihood(self) -> Likelihood:
         """The chosen one."""

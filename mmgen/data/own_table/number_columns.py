@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import DataError
-from ..modalities import CountsModality, TagsModality
+from ..modalities import CountsModality, TagsModality, VectorModality
 from ..modality import Modality
 from .centring import Rescaling
 from .notes import note_missing
@@ -47,7 +47,10 @@ def read_numbers(request: Request, source: Source) -> tuple[Modality, np.ndarray
     stored[~available] = 0
     fields, notes = change.result()
     source.notes += notes
-    return request.make_modality(shape, **fields), stored.reshape(count, *shape), available
+    modality = request.make_modality(shape, **fields)
+    if isinstance(modality, VectorModality):
+        _refuse_outside(request, source, modality, stored, available)
+    return modality, stored.reshape(count, *shape), available
 
 
 def _read_block(request: Request, source: Source, columns: slice) -> np.ndarray:
@@ -71,6 +74,15 @@ def _refuse(request: Request, source: Source, values: np.ndarray) -> None:
     if issubclass(request.kind, TagsModality):
         request.refuse(source, values, observed & ~np.isin(values, (0, 1)), "and a tag is 0 or 1")
     request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE)
+
+
+def _refuse_outside(
+    request: Request, source: Source, modality: VectorModality, stored: np.ndarray, available: np.ndarray
+) -> None:
+    """The first number that the likelihood of a vector does not have is an error."""
+    values = modality.in_source_units(stored.reshape(-1, *modality.shape))
+    wrong, reason = modality.refused(values)
+    request.refuse(source, values, wrong.reshape(stored.shape) & available[:, None], reason)
 
 
 def _read_numeric_array(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,8 @@ NAMES = (
     ("modalities", "*", "columns"),
     ("modalities", "*", "array"),
     ("modalities", "*", "categories"),
+    ("modalities", "*", "categories", "*"),
+    ("modalities", "*", "likelihoods"),
 )
 
 
