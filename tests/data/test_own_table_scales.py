@@ -14,7 +14,7 @@ from mmgen.distributions.likelihoods import Normal, ScaleConfig
 KIND = {"kind": "vector", "hidden": [32]}
 
 
-def views(seed, noises, units, rows=1600):
+def views(seed, noises, units, rows=800):
     """Two views of two latents: columns a0… and b0…, each with noise of its own (in standard deviations) and units."""
     draw = np.random.default_rng(seed)
     z = draw.normal(size=(rows, 2))
@@ -36,56 +36,57 @@ def write_csv(path, columns):
 def trained(tmp_path):
     """A model of a table of two views, and its data."""
 
-    def train(columns, **options):
+    def train(columns, epochs=30, **options):
         path = write_csv(tmp_path / "table.csv", columns)
         modalities = {view: {"columns": f"{view}*", **KIND, **options} for view in "ab"}
         data = load_dataset("table", path=str(path), modalities=modalities)
         model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
-        settings = {"epochs": 40, "batch_size": 64, "learning_rate": 5e-3, "seed": 0}
-        mmgen.Trainer(**settings).fit(model, data)
+        mmgen.Trainer(epochs=epochs, batch_size=64, learning_rate=1e-2, seed=0).fit(model, data)
         return model.eval(), data
 
     return train
 
 
-def predicted(model, data, given, target, draws=100):
-    """Mean and standard deviation of held-out cells given another modality, and the cells, in model units."""
+def covered(model, data):
+    """The share of held-out cells of every column, 2 × C of them, in mean ± 1.645 standard deviations given all that a
+    row has.
+    """
     batch = model.prepare(data.test[:])
-    likelihood = model.likelihoods[list(model.modalities).index(target)]
-    torch.manual_seed(0)
+    shares = []
     with torch.no_grad():
-        (z,) = model.sample_latents(batch, [given], [target], draws)
-        parameters = model.decode(z, target)
-        means, variances = likelihood.mean(parameters), likelihood.variance(parameters)
-    return means.mean(0), (variances.mean(0) + means.var(0)).sqrt(), batch.data[target]
+        z = model.encode(batch).mean
+        for name, likelihood in zip(model.modalities, model.likelihoods):
+            parameters = model.decode(z, name)
+            distance = (batch.data[name] - likelihood.mean(parameters)).abs()
+            shares.append((distance <= 1.645 * likelihood.variance(parameters).sqrt()).float().mean(0))
+    return torch.stack(shares)
 
 
-@pytest.mark.parametrize(
-    ("seed", "noises", "units"),
-    [(0, [0.3, 0.6, 1.0, 0.4], [1, 1, 1, 1]), (1, [1.5, 0.2, 0.5, 0.8], [1000, 0.01, 7, 1])],
-)
+NOISES = [0.3, 0.6, 1.0, 0.4, 1.5, 0.8, 0.5, 0.7]
+UNITS = [1, 1000, 0.01, 7, 1, 30, 1, 1e4]
+
+
+@pytest.mark.parametrize(("seed", "noises", "units"), [(0, NOISES, [1] * 8), (1, NOISES[::-1], UNITS)])
 def test_intervals_of_ninety_percent_hold_ninety_percent_of_held_out_cells(trained, seed, noises, units):
     model, data = trained(views(seed, noises, units))
-    inside = []
-    for given, target in (("a", "b"), ("b", "a"), ("a", "a")):
-        mean, deviation, x = predicted(model, data, given, target)
-        inside.append(((x - mean).abs() <= 1.645 * deviation).float().mean(0))
-    each = torch.stack(inside)
-    assert 0.87 < float(each.mean()) < 0.93
-    assert (each > 0.82).all() and (each < 0.97).all(), "every column of its own"
+    shares = covered(model, data)
+    assert 0.87 < float(shares.mean()) < 0.94
+    assert (shares > 0.81).all() and (shares < 0.995).all(), "every column of its own"
+    true = torch.tensor(noises) / (1 + torch.tensor(noises) ** 2).sqrt()
+    for likelihood in model.likelihoods:
+        torch.testing.assert_close(likelihood.log_scale.exp().detach(), true, rtol=0.25, atol=0)
 
 
 def test_a_fixed_scale_of_one_would_not(trained):
-    model, data = trained(views(0, [0.3, 0.6, 1.0, 0.4], [1, 1, 1, 1]), likelihood={"scale_kind": "fixed"})
-    mean, deviation, x = predicted(model, data, "a", "b")
-    assert float(((x - mean).abs() <= 1.645 * deviation).float().mean()) > 0.95
+    model, data = trained(views(0, NOISES, [1] * 8), epochs=10, likelihood={"scale_kind": "fixed"})
+    assert float(covered(model, data).mean()) > 0.95
 
 
 def test_a_column_without_noise_keeps_a_scale(trained):
-    columns = views(0, [0.5, 0.5, 0.5], [1, 1, 1], rows=600)
+    columns = views(0, [0.5, 0.5, 0.5], [1, 1, 1], rows=300)
     columns["a3"] = 3 * columns["a0"] + 1
-    columns["a4"] = np.full(600, 7.0)
-    model, _ = trained(columns)
+    columns["a4"] = np.full(300, 7.0)
+    model, _ = trained(columns, epochs=60)
     with torch.no_grad():
         spread = model.likelihoods[0].spread(torch.zeros(1, 1, 5)).exp()
     assert (spread >= 0.03 * (1 - 1e-6)).all()

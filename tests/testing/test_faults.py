@@ -25,7 +25,7 @@ from mmgen.distributions import (
     product_of_experts,
     standard_normal,
 )
-from mmgen.distributions.likelihoods import Normal, ScaleConfig
+from mmgen.distributions.likelihoods import Laplace, LogNormal, Normal, Poisson, ScaleConfig, StudentT
 from mmgen.evaluation import Metric, row
 from mmgen.models import ELBO, Terms
 from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
@@ -34,6 +34,7 @@ from mmgen.networks import Encoder, MLPTrunk
 from mmgen.testing import (
     AggregatorContract,
     DatasetContract,
+    LikelihoodContract,
     MetricContract,
     ModalityContract,
     ObjectiveContract,
@@ -358,6 +359,43 @@ class HardScale(Normal):
         return self.output(parameters, 1).clamp(-7, 7)
 
 
+class LogOfWhatIsHeld(LogNormal):  # log 0 of a cell that is not observed, and where a row lacks the modality
+    def pointwise(self, parameters, x):
+        return Normal.pointwise(self, parameters, x.log()) - x.log()
+
+    def filled(self, x, observed):
+        return torch.where(observed, x, torch.zeros_like(x))
+
+
+class MaskForgotten(Normal):
+    def log_prob(self, parameters, x, observed=None):
+        return super().log_prob(parameters, x)
+
+
+class SaysItIsPositive(Normal):
+    support = "positive"
+
+
+class VarianceWithoutSquare(Normal):
+    def variance(self, parameters):
+        return (2 * super().variance(parameters)).sqrt()
+
+
+class MedianForAll(Laplace):
+    def quantile(self, parameters, p):
+        return self.mean(parameters)
+
+
+class HardRate(Poisson):
+    def log_mean(self, parameters, exposure=None):
+        return self.output(parameters, 0).clamp(-5, 5)
+
+
+class SingleGammas(StudentT):  # the constant is wrong for every number of degrees of freedom but one
+    def pointwise(self, parameters, x):
+        return super().pointwise(parameters, x) + 0.05 * (self.degrees - 4).to(x.dtype)
+
+
 class HardEncoder(Encoder):
     def forward(self, x):
         mean, log_variance = super().forward(x)
@@ -661,8 +699,9 @@ class NobodyCanBeWrong(MeanLength):
 
 OBJECTIVE = ObjectiveContract, {"tight": True}
 PRODUCT, MIXTURE = (AggregatorContract, {"exact": True}), (AggregatorContract, {})
-PRIOR, MODALITY, DATASET, METRIC = (
-    (contract, {}) for contract in (PriorContract, ModalityContract, DatasetContract, MetricContract)
+PRIOR, MODALITY, LIKELIHOOD, DATASET, METRIC = (
+    (contract, {})
+    for contract in (PriorContract, ModalityContract, LikelihoodContract, DatasetContract, MetricContract)
 )
 
 GOOD = {
@@ -672,6 +711,8 @@ GOOD = {
     VampPrior: PRIOR,
     ScaledNormal: PRIOR,
     MixtureOfPosteriors: PRIOR,
+    LogNormal: LIKELIHOOD,
+    StudentT: LIKELIHOOD,
     vector_with(Normal): MODALITY,
     vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
     vector_with(lambda shape: make_likelihood("laplace", shape, scale_kind="predicted")): MODALITY,
@@ -731,6 +772,17 @@ FAULTS = [
         "test_bounds_can_be_left",
     ),
     (HardSpread, MODALITY, "test_bounds_can_be_left"),
+    (LogOfWhatIsHeld, LIKELIHOOD, "test_cells_that_are_not_observed_do_not_matter"),
+    (LogOfWhatIsHeld, LIKELIHOOD, "test_a_row_of_zeros_is_taken"),
+    (MaskForgotten, LIKELIHOOD, "test_cells_that_are_not_observed_do_not_matter"),
+    (SaysItIsPositive, LIKELIHOOD, "test_samples_are_of_the_values_that_it_is_for"),
+    (VarianceWithoutSquare, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
+    (MedianForAll, LIKELIHOOD, "test_quantiles_are_those_of_the_samples"),
+    (HardRate, LIKELIHOOD, "test_gradients_far_out"),
+    (SingleGammas, LIKELIHOOD, "test_it_is_normalised"),
+    (WithoutConstant, LIKELIHOOD, "test_it_is_normalised"),
+    (WideSamples, LIKELIHOOD, "test_samples_have_the_likelihood"),
+    (MeanOverValues, LIKELIHOOD, "test_shapes"),
     (vector_with(MeanOverValues), MODALITY, "test_log_prob_is_the_sum_over_values"),
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),

@@ -45,8 +45,8 @@ def _possible(config: type[LikelihoodConfig], options: Mapping[str, Any]) -> boo
     return True
 
 
-def choices_of(supports: Collection[Support]) -> list[Any]:
-    """The likelihoods of some values that are installed, by name, with each of their options changed."""
+def choices_of(supports: Collection[Support], default: str) -> list[Any]:
+    """The likelihoods of some values that are installed, by name; the default one with each of its options changed."""
     found: list[Any] = []
     for entry in entries("likelihoods"):
         try:
@@ -54,7 +54,8 @@ def choices_of(supports: Collection[Support]) -> list[Any]:
         except PluginError:
             continue
         if kind.support in supports:
-            found += [{"name": entry.full_name, **change} for change in changed_options(kind.Config)]
+            changes = changed_options(kind.Config) if entry.name == default else [{}]
+            found += [{"name": entry.full_name, **change} for change in changes]
     return found
 
 

@@ -21,6 +21,7 @@ from ...data import Data, LikelihoodChoice, Modality, Provenance, Rendering, Tab
 from ...data.modalities.fully_connected import FullyConnected
 from ...distributions import Gaussian, Likelihood, central_noise, kl_gaussians, standard_normal
 from ...models import MultimodalVAE
+from ...options import default_of
 from ..toys import ToyDataset
 from .contract import Contract, does_not_apply, same_global_randomness, seed_everything
 from .densities import check_moments, check_normalised, check_samples, last_bias
@@ -400,7 +401,7 @@ def _variants(modality: Modality) -> list[Modality]:
 def _values(kind: type[Modality], field: FieldInfo) -> Sequence[Any]:
     """Values of an option that change what it does, where they can be listed."""
     if field.annotation is LikelihoodChoice and issubclass(kind, FullyConnected):
-        return choices_of(kind.supports)
+        return choices_of(kind.supports, default_of(kind, "likelihood"))
     if field.annotation is bool:
         return (False, True)
     if field.annotation is float and isinstance(field.default, float):
