@@ -117,4 +117,4 @@ def make_likelihood(
     name, options = (choice, options) if isinstance(choice, str) else (choice.name, choice.options)
     kind: Any = load("likelihoods", name)
     config = validated(kind.Config, options, "likelihood")
-    return kind(shape, config) if categories is None else kind(shape, config, categories=categories)  # type: ignore[no-any-return]
+    return kind(shape, config) if categories is None else kind(shape, config, categories=categories)

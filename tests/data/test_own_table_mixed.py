@@ -58,7 +58,7 @@ def test_types_are_seen_in_the_values_and_said(frame, load):
     assert clinic.categories == {"ward": ("icu", "medicine", "surgery")}
     assert clinic.choice("age").options == {"scale": 1.0, "scale_kind": "learned", "least_scale": 0.03}
     (note,) = [note for note in data.notes if note.startswith("clinic: by their values")]
-    assert "age and grade for numbers (normal); smoker and vip for yes/no answers (bernoulli)" in note
+    assert "age, grade for numbers (normal); smoker, vip for yes/no answers (bernoulli)" in note
     assert "ward for categories (categorical)" in note and "lesions for counts (negative-binomial)" in note
     assert "likelihoods: {COLUMN: normal}" in note
 
@@ -103,9 +103,7 @@ def test_a_run_reads_other_rows_by_its_types_and_codes_and_writes_them_by_name(f
     rows = run.data.split("all")[:]
     assert rows.data["clinic"][:, 3].tolist() == [2.0] * 4, "the run's code of surgery"
     made = run.generate(given=["clinic"], targets=["clinic"], split="all")
-    written = tmp_path / "out.csv"
-    made.save(written)
-    out = pd.read_csv(written)
+    out = made.frame()
     assert list(out.columns[-6:]) == COLUMNS and set(out["ward"]) <= {"icu", "medicine", "surgery"}
     other.assign(ward="garden").to_csv(new, index=False)
     with pytest.raises(DataError, match=r"column 'ward' of new.csv holds 'garden' in row 0 .* not one of icu, med"):

@@ -51,6 +51,14 @@ def own_files(folder):
     for i, picture in enumerate(scan):
         Image.fromarray(picture[0]).save(folder / "imgs" / f"{i}.png")
     lines = [f"imgs/{i}.png,{g0:.3f},{g1:.3f}\n" for i, (g0, g1, _) in enumerate(genes.tolist())]
+    clinic = [
+        f"{random.integers(20, 90)},{i % 2},{('icu', 'er')[i % 2]},{('none', 'mild', 'severe')[i % 3]},{i % 4}"
+        for i in range(40)
+    ]
+    (folder / "clinic.csv").write_text(
+        "age,smoker,ward,grade,lesions,g0,g1\n"
+        + "".join(f"{row},{i % 5}.5,{i % 7}.5\n" for i, row in enumerate(clinic))
+    )
     (folder / "photos.csv").write_text("photo,g0,g1\n" + "".join(lines))
 
 

@@ -42,7 +42,8 @@ OWN_CHANNELS: dict[str, tuple[int, ...]] = {
 class ImageModality(FullyConnected):
     """Images ``[channels, height, width]``, as bytes, in [0, 1], or in the units that ``value_range`` names.
 
-    The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
+    The networks are those of the papers, for images of any size; the scale of a Laplace or normal likelihood is theirs
+    too, 0.75, unless it is set. With ``resnet-bn`` a row's terms depend
     on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in
     evaluation they do not.
 

@@ -150,7 +150,7 @@ class LikelihoodContract(Contract):
         """What is drawn belongs to the values that ``support`` names."""
         for likelihood, _, drawn in self.draws():
             allowed = SUPPORTS[likelihood.support]
-            inside = allowed.contains(drawn.double().numpy()).all()
+            inside = bool(allowed.contains(drawn.double().numpy()).all())
             if likelihood.coded:
                 inside = inside and bool(((drawn >= 0) & (drawn < CATEGORIES)).all())
             assert inside, f"{self.who}: it draws something else than {allowed.words}, which it says it is for"
