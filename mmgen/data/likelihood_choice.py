@@ -7,7 +7,8 @@ from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from ..distributions import SUPPORTS, Likelihood, Support
+from ..distributions import SUPPORTS, Likelihood
+from ..distributions.likelihoods import Support
 from ..errors import MmgenError
 from ..options import validated, without_idle
 from ..registry import load, name_of

@@ -5,7 +5,7 @@ from .divergences import Reference, kl_divergence
 from .experts import everything, geometric_mean, mean_of_experts, over_modalities, product_of_experts, singletons
 from .gaussian import Gaussian, kl_gaussians, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
-from .likelihoods import CODES, SUPPORTS, Likelihood, LikelihoodConfig, Support
+from .likelihoods import SUPPORTS, Likelihood, LikelihoodConfig
 from .mixture import Component, Mixture, mixture_of_experts, uniform_log_weights
 from .products import Products
 from .random import (
@@ -20,7 +20,6 @@ from .random import (
 from .subsets import powerset, sampled_subsets
 
 __all__ = [
-    "CODES",
     "SUPPORTS",
     "Component",
     "Gaussian",
@@ -30,7 +29,6 @@ __all__ = [
     "Mixture",
     "Products",
     "Reference",
-    "Support",
     "bounded",
     "central_noise",
     "everything",

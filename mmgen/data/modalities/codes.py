@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
-from ...distributions import Likelihood, Support
+from ...distributions import Likelihood
+from ...distributions.likelihoods import Support
 from ...networks import MLPTrunk, OneHot
 from ..likelihood_choice import LikelihoodChoice, make_likelihood
 from ..modality import Rendering

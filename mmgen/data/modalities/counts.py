@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ...distributions import Support
+from ...distributions.likelihoods import Support
 from ...networks import MLPTrunk
 from ..likelihood_choice import LikelihoodChoice
 from .fully_connected import LIKELIHOOD, FullyConnected

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, PositiveInt, field_validator, model_validator
 from torch import nn
 
-from ...distributions import SUPPORTS, Likelihood, Support
+from ...distributions import SUPPORTS, Likelihood
+from ...distributions.likelihoods import Support
 from ...networks import MLPDecoder, MLPTrunk
 from ...options import default_of
 from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice

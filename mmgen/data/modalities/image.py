@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from ...distributions import Support
+from ...distributions.likelihoods import Support
 from ...networks import (
     Conv4Decoder,
     Conv4Trunk,

@@ -10,8 +10,8 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 
-from ...distributions import CODES, SUPPORTS, Likelihood, Support
-from ...distributions.likelihoods import Mixed
+from ...distributions import SUPPORTS, Likelihood
+from ...distributions.likelihoods import CODES, Mixed, Support
 from ...networks import MLPDecoder, MLPTrunk
 from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
 from ..modality import Rendering

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from ...distributions import Support
+from ...distributions.likelihoods import Support
 from ..likelihood_choice import LikelihoodChoice
 from ..modality import Rendering
 from .fully_connected import LIKELIHOOD, FullyConnected

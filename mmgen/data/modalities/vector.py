@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from ...distributions import Support
+from ...distributions.likelihoods import Support
 from ...networks import MLPTrunk
 from ..transforms import Relative, Squeeze, Standardise, Transform
 from .rescaled import Rescaled

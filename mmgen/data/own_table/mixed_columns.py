@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...distributions import CODES, SUPPORTS, Support
+from ...distributions import SUPPORTS
+from ...distributions.likelihoods import CODES, Support
 from ...errors import DataError, alternatives, listed
 from ...registry import load
 from ..likelihood_choice import as_mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ...distributions import Support
+from ...distributions.likelihoods import Support
 from ...errors import MmgenError
 from ...registry import load
 from ..likelihood_choice import as_mapping

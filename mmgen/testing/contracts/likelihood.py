@@ -11,7 +11,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from ...distributions import CODES, SUPPORTS, Likelihood, LikelihoodConfig, Support
+from ...distributions import SUPPORTS, Likelihood, LikelihoodConfig
+from ...distributions.likelihoods import CODES, Support
 from ...errors import PluginError
 from ...options import default_of, validated
 from ...registry import entries, load_entry
@@ -55,7 +56,7 @@ def choices_of(supports: Collection[Support], default: str) -> list[Any]:
             continue
         if kind.support in supports:
             changes = changed_options(kind.Config) if entry.name == default else [{}]
-            found += [{"name": entry.full_name, **change} for change in changes]
+            found += [{"name": entry.name, **change} for change in changes]
     return found
 
 
