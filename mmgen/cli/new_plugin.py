@@ -28,7 +28,7 @@ USE = {
     "metric": "mmgen evaluate runs/mine --metrics $name",
     "modality": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # with kind: $name in "
     "my.yaml",
-    "likelihood": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # with likelihood: $name "
+    "likelihood": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # likelihood: $name "
     "in my.yaml",
     "dataset": "mmgen train --recipe elbo-$name-desk",
     "command": "mmgen $name runs/mine",
