@@ -56,7 +56,7 @@ class Random(Dataset):
         }
 
     def _flat(self, shape: tuple[int, ...]) -> Modality:
-        return VectorModality(shape=shape, hidden=shape * self.case.layers, standardise=False, scale=1.0)
+        return VectorModality(shape=shape, hidden=shape * self.case.layers, standardise=False)
 
     def splits(self) -> Splits:
         """Training rows alone."""

@@ -58,6 +58,8 @@ SAID = {
     "chooses one, `--set prior.OPTION=…` sets its options.",
     "modalities": "The kinds of measurement. A dataset says which it has; `--set modalities.NAME.OPTION=…` changes "
     "one, with `all` for the name every one.",
+    "likelihoods": "How values scatter around what a decoder makes of z. `likelihood: NAME`, or a mapping of `name` "
+    "and options, in the fields of a modality; `--set modalities.NAME.likelihood.OPTION=…` sets one option.",
     "datasets": "Every dataset works as it is: official files are read where there are any, otherwise data are "
     "simulated or stand in, which every result then says.",
     "metrics": "`mmgen evaluate` computes these on held-out rows; `--metrics` names some, `--set "

@@ -22,6 +22,7 @@ _PUBLIC = {
         "ImageModality",
         "Indexed",
         "LabelsModality",
+        "MixedModality",
         "Modality",
         "Provenance",
         "Rendering",

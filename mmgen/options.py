@@ -140,9 +140,9 @@ def type_in_words(annotation: Any) -> str:
         return (
             f"{type_in_words(origin)}[{', '.join('…' if part is Ellipsis else type_in_words(part) for part in parts)}]"
         )
-    return str(
-        {type(None): "none", Path: "path", Any: "any"}.get(annotation) or getattr(annotation, "__name__", annotation)
-    )
+    words = getattr(annotation, "words", None)  # a type may say itself what a user would call it
+    known = words or {type(None): "none", Path: "path", Any: "any"}.get(annotation)
+    return str(known or getattr(annotation, "__name__", annotation))
 
 
 def _first_sentence(model: type[BaseModel], details: Sequence[Any], where: str) -> str:

@@ -150,7 +150,8 @@ def list_components(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="objectives, aggregators, priors, modalities, datasets, metrics, commands, launchers or recipes.",
+            help="objectives, aggregators, priors, modalities, likelihoods, datasets, metrics, commands, launchers or "
+            "recipes.",
         ),
     ] = None,
     as_json: Json = False,

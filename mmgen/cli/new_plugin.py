@@ -28,6 +28,8 @@ USE = {
     "metric": "mmgen evaluate runs/mine --metrics $name",
     "modality": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # with kind: $name in "
     "my.yaml",
+    "likelihood": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # likelihood: $name "
+    "in my.yaml",
     "dataset": "mmgen train --recipe elbo-$name-desk",
     "command": "mmgen $name runs/mine",
     "launcher": "mmgen compare --objectives elbo --dataset table --set dataset.config=my.yaml --launcher $name",
@@ -38,6 +40,7 @@ WHAT = {
     "prior": "a normal distribution of a given width.",
     "metric": "how many dimensions of the latent space are used.",
     "modality": "positive numbers with an exponential likelihood.",
+    "likelihood": "a logistic distribution with learned scales.",
     "dataset": "simulated signals and counts of three classes.",
     "command": "the mean loss of the last epochs of a run.",
     "launcher": "processes of this machine, one for each run.",

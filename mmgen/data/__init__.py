@@ -5,9 +5,18 @@ from .columns import Columns
 from .dataset import Dataset, DatasetConfig, Folder, Provenance, Splits
 from .identity import Identity, Sides
 from .indexed import Indexed
+from .likelihood_choice import LikelihoodChoice, make_likelihood
 from .loading import Data, load_dataset, make_dataset, open_dataset
 from .matlab import read_matlab
-from .modalities import CountsModality, ImageModality, LabelsModality, TagsModality, TextModality, VectorModality
+from .modalities import (
+    CountsModality,
+    ImageModality,
+    LabelsModality,
+    MixedModality,
+    TagsModality,
+    TextModality,
+    VectorModality,
+)
 from .modality import Modality, Rendering
 from .npy import read_npy
 from .progress import track
@@ -27,6 +36,8 @@ __all__ = [
     "ImageModality",
     "Indexed",
     "LabelsModality",
+    "LikelihoodChoice",
+    "MixedModality",
     "Modality",
     "Provenance",
     "Rendering",
@@ -39,6 +50,7 @@ __all__ = [
     "VectorModality",
     "load_dataset",
     "make_dataset",
+    "make_likelihood",
     "open_dataset",
     "read_matlab",
     "read_npy",

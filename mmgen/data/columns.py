@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..distributions import LIKELIHOODS
 from ..networks import OneHot
-from .modalities import CountsModality
+from .modalities import CountsModality, MixedModality
 from .modality import Modality
 
 
@@ -22,7 +22,8 @@ class _Log1p(nn.Module):
 class Columns(nn.Module):
     """Prepared values of a modality ``[B, *shape]`` as columns ``[B, count]``.
 
-    They are flattened, integer codes one-hot, counts as log(1 + x). Prepared values are what the model's transforms
+    They are flattened, integer codes one-hot, counts as log(1 + x); columns of different types each in its own way.
+    Prepared values are what the model's transforms
     make: standardised vectors, images in [0, 1].
 
     Attributes:
@@ -39,10 +40,15 @@ class Columns(nn.Module):
         super().__init__()
         likelihood = modality.make_likelihood()
         self.count = math.prod(modality.shape)
-        self.change: nn.Module = _Log1p() if isinstance(modality, CountsModality) else nn.Identity()
-        if isinstance(likelihood, LIKELIHOODS["categorical"]):
-            self.count *= likelihood.outputs
-            self.change = OneHot(likelihood.outputs)
+        self.change: Any = _Log1p() if isinstance(modality, CountsModality) else nn.Identity()
+        if isinstance(modality, MixedModality):
+            self.change = modality.side_by_side()
+            self.count = self.change.count
+            return
+        categories = getattr(likelihood, "categories", None)
+        if likelihood.coded and categories is not None:
+            self.count *= categories
+            self.change = OneHot(categories)
 
     def forward(self, x: Tensor) -> Float[Tensor, "B _"]:
         """The columns."""

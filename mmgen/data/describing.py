@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import MmgenError, alternatives
-from ..options import validated, without_idle
+from ..options import merge, validated, without_idle
 from ..registry import load, name_of
+from .likelihood_choice import with_mappings, without_idle_options
 from .modality import Modality
 from .schema import abbreviate, differing_vocabulary
 
@@ -19,6 +20,8 @@ def change_modalities(
 ) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
+    Options of a likelihood are set one by one; another likelihood comes with its own.
+
     What is said of ``all`` holds for every modality on which it has an effect, unless something else is said by name.
     A change that names a ``kind`` may describe a modality in full, as a run's configuration does.
 
@@ -27,6 +30,7 @@ def change_modalities(
             decide (sizes, names of columns, categories, alphabets) set to something else.
     """
     changed, used = dict(declared), set[str]()
+    changes = {name: with_mappings(change) for name, change in changes.items()}
     common = dict(changes.get(ALL, {}))
     common_kind = common.pop("kind", None)
     by_name = {name: change for name, change in changes.items() if name != ALL}
@@ -42,7 +46,10 @@ def change_modalities(
         before = declared[name].model_dump(exclude_unset=True) if same else {}
         if name in declared and declared[name].missing == "cell":
             before["missing"] = "cell"
-        merged = without_idle(cls, {**before, **common, **fields}, fields)
+        merged = without_idle(cls, merge(merge(before, common), fields), fields)
+        if "likelihood" in merged:
+            asked = merge(common, fields).get("likelihood")
+            merged["likelihood"] = without_idle_options(merged["likelihood"], asked)
         changed[name] = validated(cls, merged, where)
         used |= set(merged)
         if name in declared:

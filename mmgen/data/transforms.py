@@ -109,3 +109,47 @@ class Standardise(Transform):
     def inverse(self, values: Tensor) -> Tensor:
         """Mean + scale · x."""
         return self.mean + self.scale * values
+
+
+class Relative(Transform):
+    """Every positive number over its geometric mean in the training rows."""
+
+    learns = True
+    log_mean: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("log_mean", torch.zeros(shape))
+
+    def fit(self, values: Tensor, observed: Tensor | None = None) -> None:
+        """The mean of the logarithms over observed cells, in float64; 0 where there are none."""
+        if len(values) == 0:
+            return
+        logs = values.double().clamp(min=torch.finfo(torch.float32).tiny).log()
+        if observed is not None:
+            logs = logs.where(observed, 0.0) * len(values) / observed.sum(0).clamp(min=1)
+        self.log_mean.copy_(logs.mean(0))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """x / exp(mean log x)."""
+        return super().forward(values) / self.log_mean.exp()
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """x · exp(mean log x)."""
+        return self.log_mean.exp() * values
+
+
+class Squeeze(Transform):
+    """Numbers from 0 to 1 to numbers from ``margin`` to 1 − ``margin``."""
+
+    def __init__(self, margin: float) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Margin + (1 − 2 margin) x."""
+        return self.margin + (1 - 2 * self.margin) * super().forward(values)
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """(x − margin) / (1 − 2 margin); what is drawn from the margins is 0 or 1."""
+        return ((values - self.margin) / (1 - 2 * self.margin)).clamp(0, 1)

@@ -16,7 +16,7 @@ from .experts import (
 )
 from .gaussian import Gaussian, kl_gaussians, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
-from .likelihoods import LIKELIHOODS, Likelihood, make_likelihood
+from .likelihoods import SUPPORTS, Likelihood, LikelihoodConfig
 from .mixture import Mixture, mixture_of_experts, uniform_log_weights
 from .pooling import hellinger_pool
 from .posterior import Component, Posterior, Reference, has_density, is_drawn, with_density
@@ -35,12 +35,13 @@ from .random import (
 from .subsets import powerset, sampled_subsets
 
 __all__ = [
-    "LIKELIHOODS",
+    "SUPPORTS",
     "Change",
     "Component",
     "Gaussian",
     "Laplace",
     "Likelihood",
+    "LikelihoodConfig",
     "Mixture",
     "Posterior",
     "Products",
@@ -59,7 +60,6 @@ __all__ = [
     "kl_gaussians",
     "kl_laplaces",
     "laplace_noise",
-    "make_likelihood",
     "mean_of_experts",
     "mixture_of_experts",
     "normal_noise",

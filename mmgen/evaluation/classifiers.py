@@ -44,8 +44,6 @@ NETWORK_OF_THE_MODEL = (
     "activation",
     "dropout",
     "likelihood",
-    "scale",
-    "scale_kind",
 )
 
 

@@ -156,15 +156,22 @@ class MultimodalVAE(Model):
         fillings = self._fillings()
         for m, (name, transform) in enumerate(zip(self.modalities, self._transforms(), strict=True)):
             filling = fillings.get(name)
-            if not transform.learns and filling is None:
+            likelihood = self.likelihoods[m]
+            fits = isinstance(likelihood, Likelihood) and likelihood.learns
+            if not transform.learns and filling is None and not fits:
                 continue
             rows = train.available[:, m].nonzero().squeeze(1)
             values, observed = train.data[name][rows], train.observed.get(name)
             cells = None if observed is None else observed[rows]
             transform.fit(values, cells)
+            if filling is None and not fits:
+                continue
+            prepared = transform(values)
             if filling is not None:
-                prepared = transform(values)
                 filling.fit(prepared, torch.ones_like(prepared, dtype=torch.bool) if cells is None else cells)
+                prepared = filling(prepared, cells)
+            if fits:
+                cast(Likelihood, likelihood).fit(prepared)
         if self.covariates:
             self.covariate_codes.fit(train)
 

@@ -118,7 +118,11 @@ def describe(entry: Entry) -> dict[str, Any]:
     component = load_entry(entry)
     kind = singular(entry.kind)
     config = component if entry.kind == "modalities" else getattr(component, "Config", BaseModel)
-    section = {"modalities": "modalities.NAME", "metrics": f"metrics.{entry.name}"}.get(entry.kind, kind)
+    section = {
+        "modalities": "modalities.NAME",
+        "likelihoods": "modalities.NAME.likelihood",
+        "metrics": f"metrics.{entry.name}",
+    }.get(entry.kind, kind)
     return {
         "kind": kind,
         "name": entry.name,
@@ -153,6 +157,8 @@ def _facts(kind: str, component: Any) -> dict[str, str]:
     if kind == "datasets":
         facts = {"citation": component.citation, "licence": component.licence}
         return {name: text for name, text in facts.items() if text}
+    if kind == "likelihoods":
+        return {"for": component.values_in_words()}
     return {}
 
 

@@ -27,7 +27,7 @@ from ..errors import PluginError, alternatives
 from .known import KNOWN, not_installed
 
 CORE = "mmgen-core"
-KINDS = ("objectives", "aggregators", "priors", "modalities", "datasets", "metrics")
+KINDS = ("objectives", "aggregators", "priors", "modalities", "likelihoods", "datasets", "metrics")
 FUNCTIONS = ("commands", "openers")  # groups whose entries are functions
 LOCAL: dict[tuple[str, str, str], Entry] = {}  # by kind, name and module: classes that were registered in this process
 
@@ -166,6 +166,7 @@ def interface(kind: str) -> type | None:
         "aggregators": ("mmgen.models.aggregator", "Aggregator"),
         "priors": ("mmgen.models.prior", "Prior"),
         "modalities": ("mmgen.data.modality", "Modality"),
+        "likelihoods": ("mmgen.distributions.likelihoods", "Likelihood"),
         "datasets": ("mmgen.data.dataset", "Dataset"),
         "metrics": ("mmgen.evaluation.metric", "Metric"),
     }.get(kind)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..data import Data, Dataset, make_dataset, open_dataset
 from ..data.describing import ALL, change_modalities
+from ..data.likelihood_choice import with_mappings
 from ..errors import MmgenError, PluginError, alternatives
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated, without_idle
@@ -93,12 +94,21 @@ def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
     ):  # nothing to say, or nothing that will pass the check of the whole
         return merge(weak, strong)
     remaining = {
-        name: {field: value for field, value in fields.items() if field not in everywhere}
-        if isinstance(fields, Mapping)
-        else fields
+        name: _without(fields, everywhere) if isinstance(fields, Mapping) else fields
         for name, fields in overridden.items()
     }
     return merge({**weak, "modalities": remaining}, strong)
+
+
+def _without(fields: Mapping[str, Any], everywhere: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of one modality that all of them have not; of a mapping, such as a likelihood, with what all have."""
+    kept = {}
+    for field, value in fields.items():
+        if isinstance(value, Mapping) and isinstance(everywhere.get(field), Mapping):
+            kept[field] = merge(value, everywhere[field])
+        elif field not in everywhere:
+            kept[field] = value
+    return kept
 
 
 def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -109,6 +119,12 @@ def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
         else value
         for key, value in section.items()
     }
+    modalities = written.get("modalities")
+    if isinstance(modalities, Mapping):
+        written["modalities"] = {
+            name: with_mappings(fields) if isinstance(fields, Mapping) else fields
+            for name, fields in modalities.items()
+        }
     return validated(RunConfig, written, where).model_dump(exclude_unset=True)
 
 
@@ -279,5 +295,8 @@ def _local_classes(config: Mapping[str, Any]) -> dict[str, str]:
 def named_components(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Kind and name of every component that a resolved configuration names."""
     named = [(kind, config[section]["name"]) for section, kind in COMPONENT_SECTIONS.items() if config.get(section)]
-    named += [("modalities", fields["kind"]) for fields in config.get("modalities", {}).values()]
+    for fields in config.get("modalities", {}).values():
+        likelihoods = [fields.get("likelihood"), *fields.get("likelihoods", {}).values()]
+        named.append(("modalities", fields["kind"]))
+        named += [("likelihoods", choice["name"]) for choice in likelihoods if isinstance(choice, Mapping)]
     return list(dict.fromkeys(named))

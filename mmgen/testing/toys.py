@@ -229,7 +229,13 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
     """
     x = world.sample(2)[1]
     modalities: dict[str, Modality] = {
-        f"m{m}": VectorModality(shape=(dim,), hidden=(), decoder_hidden=(), standardise=False, scale=float(scale))
+        f"m{m}": VectorModality(
+            shape=(dim,),
+            hidden=(),
+            decoder_hidden=(),
+            standardise=False,
+            likelihood={"name": "normal", "scale": float(scale)},
+        )
         for m, (dim, scale) in enumerate(zip(world.dims, world.scales, strict=True))
     }
     table = world_table(x)

@@ -50,7 +50,9 @@ class LatentUse:
         which = "its latent dimension is" if one else f"each of the {self.dimensions} latent dimensions is"
         collapsed = f"The posterior has collapsed: {which} the same for every row {where}"
         less = "Try more epochs where there were few, a lower model.beta, training.beta_warmup_epochs, another"
-        scale = "a scale of a vector or an image that is smaller or learned (modalities.NAME.scale_kind=learned)"
+        scale = (
+            "a scale of a vector or an image that is smaller or learned (modalities.NAME.likelihood.scale_kind=learned)"
+        )
         ways_out = f"{less} training.learning_rate or model.latent_dim, or {scale}"
         return f"{collapsed}, so that z knows nothing of the data. {ways_out}."
 

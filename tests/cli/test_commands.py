@@ -31,6 +31,7 @@ def test_train_evaluate_generate_and_encode(trained, command_line, home):
         "cosine-similarity",
         "fd-classifier",
         "posterior-collapse",
+        "variance-collapse",
     }
     assert {row["metric"] for row in rows} == everyday, "no text, no weights for the FID, and nothing that is costly"
     assert {row["data"] for row in rows} == {"real"}
@@ -103,7 +104,7 @@ def test_the_written_configuration_repeats_the_run(trained, command_line, home):
     assert command_line("train", "--config", "run/config.yaml", "--output", "again")[0] == 0
     assert (home / "again" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
     written = yaml.safe_load((trained / "config.yaml").read_text())
-    assert written["modalities"]["proteins"]["likelihood"] == "poisson"
+    assert written["modalities"]["proteins"]["likelihood"]["name"] == "poisson"
     assert written["dataset"]["label"] == "diagnosis"
 
 

@@ -44,7 +44,7 @@ def write(folder: Path, text: str = GOOD, name: str = "my.csv") -> Path:
         ({"a": {"columns": "g0", "kind": "vectr"}}, r"There is no modality 'vectr'; .*did you mean 'vector'"),
         (
             {"a": {"columns": "g0", "kind": "vector", "likelihood": "poisson"}},
-            r"dataset.modalities.a.likelihood: 'poisson' is not right",
+            r"dataset.modalities.a.likelihood: 'poisson' is a likelihood of counts, and the kind vector of real num",
         ),
         (
             {"a": {"columns": "g0", "kind": "vector", "hiden": [1]}},

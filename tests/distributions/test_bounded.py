@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmgen.distributions import Gaussian, bounded, kl_gaussians, make_likelihood, standard_normal
+from mmgen.data import make_likelihood
+from mmgen.distributions import Gaussian, bounded, kl_gaussians, standard_normal
 from mmgen.networks import GaussianHead
 from mmgen.testing import make_model, toy_data
 

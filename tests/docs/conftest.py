@@ -34,7 +34,7 @@ from mmgen_plugin_compare import Outcome
 def own_files(folder):
     """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
     more;
-    my.npz and photos.csv, with pictures."""
+    my.npz and photos.csv, with pictures; clinic.csv, with columns of different types."""
     write_toy_table(folder)
     random = np.random.default_rng(1)  # other rows than those of my.csv
     new = [
@@ -52,6 +52,11 @@ def own_files(folder):
     for i, picture in enumerate(scan):
         Image.fromarray(picture[0]).save(folder / "imgs" / f"{i}.png")
     lines = [f"imgs/{i}.png,{g0:.3f},{g1:.3f}\n" for i, (g0, g1, _) in enumerate(genes.tolist())]
+    clinic = "age,smoker,ward,grade,lesions,g0,g1\n"
+    for i in range(40):
+        ward, grade = ("icu", "er")[i % 2], ("none", "mild", "severe")[i % 3]
+        clinic += f"{random.integers(20, 90)},{i % 2},{ward},{grade},{i % 4},{i % 5}.5,{i % 7}.5\n"
+    (folder / "clinic.csv").write_text(clinic)
     (folder / "photos.csv").write_text("photo,g0,g1\n" + "".join(lines))
 
 

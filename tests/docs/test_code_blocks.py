@@ -329,6 +329,8 @@ def known_key(keys):
             len(rest) == 1 or (rest[0] == "stages" and rest[1] in Stage.model_fields)
         )
     if section == "modalities":
+        if rest[1] == "likelihood" and len(rest) == 3:
+            return any(rest[2] in load_entry(entry).Config.model_fields for entry in entries("likelihoods"))
         return any(rest[1] in load_entry(entry).model_fields for entry in entries("modalities"))
     if section == "metrics":
         return rest[0] in {entry.name for entry in entries("metrics")} | {"NAME"} and (

@@ -21,7 +21,7 @@ from mmgen.evaluation.collapse import (
 from mmgen.evaluation.figures import save_figures
 from mmgen.testing import toy_data
 
-WITH_SCALES = {"vector": {"scale_kind": "predicted"}}
+WITH_SCALES = {"vector": {"likelihood": {"scale_kind": "predicted"}}}
 
 
 def literally(values, epsilon, delta):
@@ -205,7 +205,9 @@ def test_a_learned_variance_counts_and_a_fixed_one_does_not(data):
         VarianceCollapse().unavailable_reason(fixed)
         == "no modality that the model generates has a learned or predicted scale"
     )
-    learned = MultimodalVAE.create("elbo", data, latent_dim=2, modalities={"vector": {"scale_kind": "learned"}})
+    learned = MultimodalVAE.create(
+        "elbo", data, latent_dim=2, modalities={"vector": {"likelihood": {"scale_kind": "learned"}}}
+    )
     with torch.no_grad():
         learned.likelihoods[0].log_scale[1:] = -4
     assert VarianceCollapse().compute(Evaluation(learned, data))[0]["value"] == pytest.approx(0.8)

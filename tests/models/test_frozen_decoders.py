@@ -7,7 +7,7 @@ import torch
 
 from mmgen.testing import make_model, toy_data, with_long_texts
 
-LEARNED = {"vector": {"scale_kind": "learned"}}
+LEARNED = {"vector": {"likelihood": {"scale_kind": "learned"}}}
 
 
 def model_and_batch(kinds=("vector", "counts", "tags"), **modalities):

@@ -85,10 +85,9 @@ MODALITIES = [
     (ImageModality, {**IMAGE, "activation": "gelu"}),
     (ImageModality, {**IMAGE, "activated": True}),
     (ImageModality, {**IMAGE, "dropout": 0.3}),
-    (ImageModality, {**IMAGE, "likelihood": "bernoulli", "scale": 0.5}),
+    (ImageModality, {**IMAGE, "likelihood": {"least_scale": 0.5}}),
+    (VectorModality, {"shape": (3,), "squeeze": 0.01}),
     (ImageModality, {**IMAGE, "display": (16, 16)}),
-    (VectorModality, {"shape": (3,), "likelihood": "squared-error", "scale_kind": "learned"}),
-    (VectorModality, {"shape": (3,), "likelihood": "squared-error", "scale": 0.5}),
     (TextModality, {**TEXT, "channels": (4,)}),
     (TextModality, {**TEXT, "network": "conv", "embedding": 64}),
     (TextModality, {**TEXT, "network": "conv", "hidden": (8,)}),
@@ -176,6 +175,7 @@ def test_whatever_is_chosen_all_other_options_can_be_written_out_with_their_defa
         "shape": IMAGE["shape"] if entry.name == "image" else (8,),
         "alphabet": ("a", "b"),
         "categories": ("a", "b"),
+        "columns": tuple("abcdefgh"),
     }
     given = {name: required[name] for name, field in config.model_fields.items() if field.is_required()}
     for values in product(*(choices(config.model_fields[name]) or [defaults[name]] for name in deciding)):

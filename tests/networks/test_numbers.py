@@ -64,7 +64,7 @@ def check(modality, x):
 @pytest.mark.parametrize("options", IMAGES, ids=describe)
 @pytest.mark.parametrize("size", [(27, 27), (30, 32), (50, 23), (64, 64)], ids=str)
 def test_images_of_any_size(size, options):
-    modality = ImageModality(shape=(3, *size), scale_kind="predicted", output="sigmoid", **options)
+    modality = ImageModality(shape=(3, *size), likelihood={"scale_kind": "predicted"}, output="sigmoid", **options)
     check(modality, torch.rand(4, 3, *size, generator=torch.Generator().manual_seed(1)))
 
 
@@ -164,11 +164,11 @@ def test_a_symbol_that_is_not_there_is_not_seen_by_the_embedding_either():
 def test_a_sigmoid_bounds_locations_and_leaves_scales(options):
     torch.manual_seed(0)
     z = 100 * torch.randn(50, J)
-    linear = ImageModality(shape=(1, 8, 8), scale_kind="predicted", **options)
+    linear = ImageModality(shape=(1, 8, 8), likelihood={"scale_kind": "predicted"}, **options)
     squashed = linear.model_copy(update={"output": "sigmoid"})
     one, two = linear.decoder(J), squashed.decoder(J)
     two.load_state_dict({name: one.state_dict()[name] for name in two.state_dict()})
     torch.testing.assert_close(two(z)[:, :1], one(z)[:, :1].sigmoid())
     assert torch.equal(two(z)[:, 1:], one(z)[:, 1:]) and one(z).abs().max() > 1
-    plain = squashed.model_copy(update={"scale_kind": "fixed"}).decoder(J)(z)
+    plain = squashed.model_copy(update={"likelihood": ImageModality(shape=(1, 8, 8)).likelihood}).decoder(J)(z)
     assert plain.shape == (50, 1, 1, 8, 8) and plain.min() >= 0 and plain.max() <= 1

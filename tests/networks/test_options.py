@@ -42,7 +42,7 @@ def error(kind, declared, **options):
             "network resnet-bn takes 2 to 4 channels for images of 8×8 pixels, not 5",
         ),
         ({"channels": [8, 0]}, "modalities.m.channels.1: 0 is not right; it should be greater than 0."),
-        ({"output": "sigmoid", "likelihood": "bernoulli"}, "a Bernoulli likelihood has a sigmoid of its own"),
+        ({"output": "sigmoid", "likelihood": "bernoulli"}, "the likelihood bernoulli has a sigmoid of its own"),
         ({"dropout": 1.0}, "modalities.m.dropout: 1.0 is not right; it should be less than 1."),
         ({"shape": [28, 28]}, "the shape of an image is [channels, height, width]"),
     ],

@@ -9,12 +9,19 @@ from mmgen import MultimodalVAE, Trainer
 from mmgen.networks import ImageClassifierTrunk, TextClassifierTrunk
 from mmgen.testing import toy_data
 
+LEARNED, PREDICTED = {"scale_kind": "learned"}, {"scale_kind": "predicted"}
 CHANGES = {
     "image-mlp": ("image", {"network": "mlp", "hidden": [8]}),
     "image-conv": ("image", {"network": "conv", "channels": None, "bottleneck": True}),
     "image-conv4": ("image", {"network": "conv4", "channels": None, "output": "sigmoid"}),
-    "image-resnet": ("image", {"network": "resnet", "channels": [4, 6], "activated": True, "scale_kind": "learned"}),
-    "image-resnet-bn": ("image", {"network": "resnet-bn", "channels": [4, 6, 8, 8], "scale_kind": "predicted"}),
+    "image-resnet": (
+        "image",
+        {"network": "resnet", "channels": [4, 6], "activated": True, "likelihood": LEARNED},
+    ),
+    "image-resnet-bn": (
+        "image",
+        {"network": "resnet-bn", "channels": [4, 6, 8, 8], "likelihood": PREDICTED},
+    ),
     "image-bernoulli": ("image", {"network": "resnet", "channels": [4], "likelihood": "bernoulli"}),
     "text-embedding": ("text", {"network": "embedding"}),
     "text-conv": ("text", {"network": "conv"}),

@@ -14,7 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality
+from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality, make_likelihood
 from mmgen.data.own_table import OwnTable
 from mmgen.data.own_table.toy import toy_options
 from mmgen.data.transforms import Standardise, Transform
@@ -24,13 +24,12 @@ from mmgen.distributions import (
     Mixture,
     Pushed,
     kl_gaussians,
-    make_likelihood,
     mixture_of_experts,
     product_of_experts,
     standard_normal,
     weighted_product,
 )
-from mmgen.distributions.likelihoods import Normal
+from mmgen.distributions.likelihoods import Laplace, LogNormal, Normal, Poisson, ScaleConfig, StudentT
 from mmgen.evaluation import Metric, row
 from mmgen.models import ELBO, Terms
 from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
@@ -41,6 +40,7 @@ from mmgen.networks import Encoder, MLPTrunk
 from mmgen.testing import (
     AggregatorContract,
     DatasetContract,
+    LikelihoodContract,
     MetricContract,
     ModalityContract,
     ObjectiveContract,
@@ -395,8 +395,8 @@ class WithoutConstant(Normal):
 
 
 class MeanOverValues(Normal):
-    def log_prob(self, parameters, x):
-        return super().log_prob(parameters, x) / self.shape[0]
+    def log_prob(self, parameters, x, observed=None):
+        return super().log_prob(parameters, x, observed) / self.shape[0]
 
 
 class WideSamples(Normal):
@@ -408,10 +408,10 @@ class Softplus(Likelihood):  # a Bernoulli whose second outcome has the probabil
     discrete = True
 
     def pointwise(self, parameters, x):
-        return -torch.nn.functional.softplus(self._output(parameters, 0) + 1)
+        return -torch.nn.functional.softplus(self.output(parameters, 0) + 1)
 
     def mean(self, parameters):
-        return self._output(parameters, 0).sigmoid()
+        return self.output(parameters, 0).sigmoid()
 
     def sample(self, parameters):
         return torch.bernoulli(self.mean(parameters))
@@ -421,25 +421,69 @@ class ScaleForgotten(Normal):  # right as long as the scale is 1
     def pointwise(self, parameters, x):
         return super().pointwise(parameters, x) + self.spread(parameters)
 
-    def log_prob(self, parameters, x):
-        return self._total(self.pointwise(parameters, x))
+    def log_prob(self, parameters, x, observed=None):
+        return self.total(self.pointwise(parameters, x))
 
 
 class SquaresAsAnOption(VectorModality):
     """Normalised unless an option asks for something else."""
 
     def make_likelihood(self):
-        return WithoutConstant(self.shape) if self.likelihood == "squared-error" else super().make_likelihood()
+        return WithoutConstant(self.shape) if self.likelihood.name == "squared-error" else super().make_likelihood()
 
 
 class ScaleForgottenAsAnOption(VectorModality):
     def make_likelihood(self):
-        return ScaleForgotten(self.shape, self.scale) if self.likelihood == "normal" else super().make_likelihood()
+        return (
+            ScaleForgotten(self.shape, ScaleConfig(scale=self.likelihood.scale))
+            if self.likelihood.name == "normal"
+            else super().make_likelihood()
+        )
+
+
+PREDICTED = ScaleConfig(scale_kind="predicted")
 
 
 class HardScale(Normal):
     def spread(self, parameters):
-        return self._output(parameters, 1).clamp(-7, 7)
+        return self.output(parameters, 1).clamp(-7, 7)
+
+
+class LogOfWhatIsHeld(LogNormal):  # log 0 of a cell that is not observed, and where a row lacks the modality
+    def pointwise(self, parameters, x):
+        return Normal.pointwise(self, parameters, x.log()) - x.log()
+
+    def filled(self, x, observed):
+        return torch.where(observed, x, torch.zeros_like(x))
+
+
+class MaskForgotten(Normal):
+    def log_prob(self, parameters, x, observed=None):
+        return super().log_prob(parameters, x)
+
+
+class SaysItIsPositive(Normal):
+    support = "positive"
+
+
+class VarianceWithoutSquare(Normal):
+    def variance(self, parameters):
+        return (2 * super().variance(parameters)).sqrt()
+
+
+class MedianForAll(Laplace):
+    def quantile(self, parameters, p):
+        return self.mean(parameters)
+
+
+class HardRate(Poisson):
+    def log_mean(self, parameters, exposure=None):
+        return self.output(parameters, 0).clamp(-5, 5)
+
+
+class SingleGammas(StudentT):  # the constant is wrong for every number of degrees of freedom but one
+    def pointwise(self, parameters, x):
+        return super().pointwise(parameters, x) + 0.05 * (self.degrees - 4).to(x.dtype)
 
 
 class HardEncoder(Encoder):
@@ -850,8 +894,9 @@ class NobodyCanBeWrong(MeanLength):
 OBJECTIVE = ObjectiveContract, {"tight": True}
 OPPOSED = (ObjectiveContract, {})
 PRODUCT, MIXTURE = (AggregatorContract, {"exact": True}), (AggregatorContract, {})
-PRIOR, MODALITY, DATASET, METRIC = (
-    (contract, {}) for contract in (PriorContract, ModalityContract, DatasetContract, MetricContract)
+PRIOR, MODALITY, LIKELIHOOD, DATASET, METRIC = (
+    (contract, {})
+    for contract in (PriorContract, ModalityContract, LikelihoodContract, DatasetContract, MetricContract)
 )
 
 GOOD = {
@@ -865,6 +910,8 @@ GOOD = {
     ScaledNormal: PRIOR,
     MixtureOfPosteriors: PRIOR,
     FlowPrior: PRIOR,
+    LogNormal: LIKELIHOOD,
+    StudentT: LIKELIHOOD,
     vector_with(Normal): MODALITY,
     vector_with(lambda shape: make_likelihood("bernoulli", shape)): MODALITY,
     vector_with(lambda shape: make_likelihood("laplace", shape, scale_kind="predicted")): MODALITY,
@@ -929,8 +976,23 @@ FAULTS = [
     (vector_with(Softplus), MODALITY, "test_the_likelihood_is_normalised"),
     (SquaresAsAnOption, MODALITY, "test_the_likelihood_is_normalised"),
     (ScaleForgottenAsAnOption, MODALITY, "test_the_likelihood_is_normalised"),
-    (vector_with(lambda shape: HardScale(shape, scale_kind="predicted")), MODALITY, "test_bounds_can_be_left"),
+    (
+        vector_with(lambda shape: HardScale(shape, ScaleConfig(scale_kind="predicted"))),
+        MODALITY,
+        "test_bounds_can_be_left",
+    ),
     (HardSpread, MODALITY, "test_bounds_can_be_left"),
+    (LogOfWhatIsHeld, LIKELIHOOD, "test_cells_that_are_not_observed_do_not_matter"),
+    (LogOfWhatIsHeld, LIKELIHOOD, "test_a_row_of_zeros_is_taken"),
+    (MaskForgotten, LIKELIHOOD, "test_cells_that_are_not_observed_do_not_matter"),
+    (SaysItIsPositive, LIKELIHOOD, "test_samples_are_of_the_values_that_it_is_for"),
+    (VarianceWithoutSquare, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
+    (MedianForAll, LIKELIHOOD, "test_quantiles_are_those_of_the_samples"),
+    (HardRate, LIKELIHOOD, "test_gradients_far_out"),
+    (SingleGammas, LIKELIHOOD, "test_it_is_normalised"),
+    (WithoutConstant, LIKELIHOOD, "test_it_is_normalised"),
+    (WideSamples, LIKELIHOOD, "test_samples_have_the_likelihood"),
+    (MeanOverValues, LIKELIHOOD, "test_shapes"),
     (vector_with(MeanOverValues), MODALITY, "test_log_prob_is_the_sum_over_values"),
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmgen import Batch, MmgenError, Modality, Model, Objective, Table, TagsModality, Terms
-from mmgen.distributions import Gaussian, Mixture, make_likelihood
+from mmgen.data import make_likelihood
+from mmgen.distributions import Gaussian, Mixture
 
 from .generation import ReplicatedSoftmax, TopDown
 from .machine import Machine, Path

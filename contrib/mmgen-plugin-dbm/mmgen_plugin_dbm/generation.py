@@ -87,7 +87,7 @@ class ReplicatedSoftmax(Likelihood):
 
     def _flat(self, parameters: Tensor) -> Tensor:
         """The logarithms of expected counts ``[..., K]``."""
-        return self._output(parameters, 0).flatten(-len(self.shape))
+        return self.output(parameters, 0).flatten(-len(self.shape))
 
     def _words(self, rates: Tensor) -> Tensor:
         """N ``[..., 1]``."""

@@ -1,10 +1,21 @@
-"""The modalities that the core ships: vectors, images, counts, text, tags and labels."""
+"""The modalities that the core ships: vectors, images, counts, text, tags, labels, and columns of
+different types.
+"""
 
 from .codes import LabelsModality
 from .counts import CountsModality
 from .image import ImageModality
+from .mixed import MixedModality
 from .tags import TagsModality
 from .text import TextModality
 from .vector import VectorModality
 
-__all__ = ["CountsModality", "ImageModality", "LabelsModality", "TagsModality", "TextModality", "VectorModality"]
+__all__ = [
+    "CountsModality",
+    "ImageModality",
+    "LabelsModality",
+    "MixedModality",
+    "TagsModality",
+    "TextModality",
+    "VectorModality",
+]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
-from ...distributions import Likelihood, make_likelihood
+from ...distributions import Likelihood
+from ...distributions.likelihoods import Support
 from ...networks import MLPTrunk, OneHot
+from ..likelihood_choice import LikelihoodChoice, make_likelihood
 from ..modality import Rendering
 from ..transforms import Codes, Transform
-from .fully_connected import FullyConnected
+from .fully_connected import LIKELIHOOD, FullyConnected
 
 
 class _OneHotTrunk(MLPTrunk):
@@ -30,7 +32,9 @@ class _OneHotTrunk(MLPTrunk):
 class CodesModality(FullyConnected):
     """What kinds made of integer codes share: they are predicted, guessed and compared code by code."""
 
-    likelihood: Literal["categorical"] = Field("categorical", description="p(x | z).")
+    supports: ClassVar[tuple[Support, ...]] = ("categories",)
+
+    likelihood: LikelihoodChoice = Field("categorical", description=LIKELIHOOD, validate_default=True)
 
     def transform(self) -> Transform:
         """Codes as int64."""
@@ -46,7 +50,8 @@ class CodesModality(FullyConnected):
 
 
 class LabelsModality(CodesModality):
-    """One of several categories per value: integer codes.
+    """One of several categories per value: integer codes. With ``likelihood: ordinal`` they have an order, that of
+    their names in ``categories``.
 
     >>> import numpy as np
     >>> from mmgen import LabelsModality
@@ -55,6 +60,7 @@ class LabelsModality(CodesModality):
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "categories")
+    supports: ClassVar[tuple[Support, ...]] = ("categories", "ordered")
     only_with = {"display": {}}
 
     categories: tuple[str, ...] = Field(
@@ -70,8 +76,8 @@ class LabelsModality(CodesModality):
         return _OneHotTrunk(self.shape, len(self.categories), (256, 128), "relu", 0.3)
 
     def make_likelihood(self) -> Likelihood:
-        """Categorical."""
-        return make_likelihood("categorical", self.shape, categories=len(self.categories))
+        """The chosen one, of as many categories."""
+        return make_likelihood(self.likelihood, self.shape, categories=len(self.categories))
 
     def render(self, value: np.ndarray) -> Rendering:
         """The names."""

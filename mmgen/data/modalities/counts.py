@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ...distributions import Likelihood, make_likelihood
+from ...distributions.likelihoods import Support
 from ...networks import MLPTrunk
-from .fully_connected import Cellwise
+from ..likelihood_choice import LikelihoodChoice
+from .fully_connected import LIKELIHOOD, Cellwise
 
 
 class _Log1pTrunk(MLPTrunk):
@@ -31,7 +32,9 @@ class CountsModality(Cellwise):
     torch.Size([1, 16])
     """
 
-    likelihood: Literal["poisson", "negative-binomial"] = Field("negative-binomial", description="p(x | z).")
+    supports: ClassVar[tuple[Support, ...]] = ("counts",)
+
+    likelihood: LikelihoodChoice = Field("negative-binomial", description=LIKELIHOOD, validate_default=True)
 
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron of log(1 + x)."""
@@ -40,7 +43,3 @@ class CountsModality(Cellwise):
     def classifier_trunk(self) -> nn.Module:
         """Two hidden layers of log(1 + x)."""
         return _Log1pTrunk(self.shape, (256, 128), "relu", 0.3)
-
-    def make_likelihood(self) -> Likelihood:
-        """Poisson or negative binomial."""
-        return make_likelihood(self.likelihood, self.shape)

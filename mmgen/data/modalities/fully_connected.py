@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 from torch import nn
 
+from ...distributions import SUPPORTS, Likelihood
+from ...distributions.likelihoods import Support
 from ...networks import MLPDecoder, MLPTrunk
+from ...options import default_of
+from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
 from ..modality import Modality, Rendering
 
 Activation = Literal["relu", "leaky-relu", "elu", "gelu", "silu", "softplus", "tanh"]
+LIKELIHOOD = "p(x | z): a name (mmgen list likelihoods), or a mapping of that and options."
 
 
 class FullyConnected(Modality):
-    """What kinds with fully connected networks share."""
+    """What kinds with fully connected networks share.
 
+    Attributes:
+        supports: What values of this kind can be: which likelihoods it takes.
+        likelihood_options: By name of a likelihood, options that differ here from its own defaults.
+    """
+
+    supports: ClassVar[tuple[Support, ...]] = ("real",)
+    likelihood_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    likelihood: LikelihoodChoice = Field("normal", description=LIKELIHOOD, validate_default=True)
     hidden: tuple[PositiveInt, ...] = Field(
         (256, 128), description="Widths of the encoder's hidden layers, each followed by the activation."
     )
@@ -30,6 +45,12 @@ class FullyConnected(Modality):
         None, description="Rows and columns when values are drawn as a raster; none: as bars."
     )
 
+    @field_validator("likelihood", mode="before", json_schema_input_type=str | dict[str, Any])
+    @classmethod
+    def _resolve_likelihood(cls, value: Any) -> dict[str, Any]:
+        what, default = cls.__name__.removesuffix("Modality").lower(), default_of(cls, "likelihood")
+        return resolve_choice(value, default, cls.likelihood_options, cls.supports, what)
+
     @model_validator(mode="after")
     def _check_display(self) -> FullyConnected:
         if self.display is not None and math.prod(self.display) != math.prod(self.shape):
@@ -40,6 +61,11 @@ class FullyConnected(Modality):
         return self
 
     @property
+    def support(self) -> Support:
+        """What values are, by the likelihood."""
+        return likelihood_class(self.likelihood).support
+
+    @property
     def _dropout(self) -> float:
         """The share of hidden units that is left out."""
         return self.dropout
@@ -48,6 +74,17 @@ class FullyConnected(Modality):
     def _input_shape(self) -> tuple[int, ...]:
         """Shape of what an encoder sees of one value."""
         return self.shape
+
+    def refused(self, values: np.ndarray) -> tuple[np.ndarray, str]:
+        """Which finite numbers ``[...]`` are no values of this likelihood, ``bool [...]``, and the end of a sentence
+        about one: "… holds -2, and …".
+        """
+        allowed = SUPPORTS[self.support]
+        return ~allowed.contains(values), f"and {allowed.required}"
+
+    def make_likelihood(self) -> Likelihood:
+        """The chosen one."""
+        return make_likelihood(self.likelihood, self.shape)
 
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron."""

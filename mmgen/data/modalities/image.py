@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from ...distributions import Likelihood, make_likelihood
-from ...distributions.likelihoods import ScaleKind
+from ...distributions.likelihoods import Support
 from ...networks import (
     Conv4Decoder,
     Conv4Trunk,
@@ -25,9 +25,10 @@ from ...networks import (
     most_halves,
 )
 from ...options import Unless
+from ..likelihood_choice import LikelihoodChoice
 from ..modality import Rendering
 from ..transforms import Pixels, Transform
-from .fully_connected import FullyConnected
+from .fully_connected import LIKELIHOOD, FullyConnected
 
 OWN_CHANNELS: dict[str, tuple[int, ...]] = {
     "mlp": (),
@@ -41,7 +42,8 @@ OWN_CHANNELS: dict[str, tuple[int, ...]] = {
 class ImageModality(FullyConnected):
     """Images ``[channels, height, width]``, as bytes, in [0, 1], or in the units that ``value_range`` names.
 
-    The networks are those of the papers, for images of any size. With ``resnet-bn`` a row's terms depend
+    The networks are those of the papers, for images of any size; the scale of a Laplace or normal likelihood is theirs
+    too, 0.75, unless it is set. With ``resnet-bn`` a row's terms depend
     on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in
     evaluation they do not.
 
@@ -61,12 +63,17 @@ class ImageModality(FullyConnected):
         "activated": {"network": ("resnet",)},
         "residual": {"network": ("resnet-bn",)},
         "dropout": {"network": ("resnet-bn", "mlp")},
-        "scale": {"likelihood": Unless("bernoulli")},
-        "scale_kind": {"likelihood": Unless("bernoulli")},
         "display": {},
     }
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "value_range")
+    supports: ClassVar[tuple[Support, ...]] = ("real", "binary")  # of pixels between 0 and 1 Bernoulli is cross-entropy
+    likelihood_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "laplace": {"scale": 0.75},
+        "normal": {"scale": 0.75},
+    }
+
+    likelihood: LikelihoodChoice = Field("laplace", description=LIKELIHOOD, validate_default=True)
     network: Literal["conv", "conv4", "resnet", "resnet-bn", "mlp"] = Field(
         "conv",
         description="3×3 convolutions of stride 2 (PolyMNIST), 4×4 ones down to one pixel (SVHN), residual blocks "
@@ -98,11 +105,6 @@ class ImageModality(FullyConnected):
     output: Literal["linear", "sigmoid"] = Field(
         "linear", description="What the decoder's locations go through at its end."
     )
-    likelihood: Literal["laplace", "normal", "bernoulli"] = Field("laplace", description="p(x | z).")
-    scale: float = Field(0.75, gt=0, description="Scale of a Laplace or normal likelihood.")
-    scale_kind: ScaleKind = Field(
-        "fixed", description="Whether that scale is fixed, learned per pixel, or predicted by the decoder."
-    )
     value_range: tuple[float, float] | None = Field(
         None,
         description="The pixel values that are black and white, such as [0, 4095], which are 0 and 1 for the networks; "
@@ -119,8 +121,10 @@ class ImageModality(FullyConnected):
         if self.value_range is not None and not (-math.inf < self.value_range[0] < self.value_range[1] < math.inf):
             limits = list(self.value_range)
             raise ValueError(f"value_range is [black, white], two numbers of which the second is larger, not {limits}")
-        if self.output == "sigmoid" and self.likelihood == "bernoulli":
-            raise ValueError("a Bernoulli likelihood has a sigmoid of its own and takes logits; set output to linear")
+        if self.output == "sigmoid" and self.support != "real":
+            raise ValueError(
+                f"the likelihood {self.likelihood.name} has a sigmoid of its own and takes logits; set output to linear"
+            )
         fewest, largest = self._stages()
         stages = len(self._channels)
         if self.network != "mlp" and not fewest <= stages <= largest:
@@ -180,13 +184,6 @@ class ImageModality(FullyConnected):
     def classifier_trunk(self) -> nn.Module:
         """Stages of two convolutions with batch normalisation, and a hidden layer between dropouts."""
         return ImageClassifierTrunk(self.shape)
-
-    def make_likelihood(self) -> Likelihood:
-        """Laplace, normal or Bernoulli."""
-        options: dict[str, Any] = (
-            {} if self.likelihood == "bernoulli" else {"scale": self.scale, "scale_kind": self.scale_kind}
-        )
-        return make_likelihood(self.likelihood, self.shape, **options)
 
     def transform(self) -> Transform:
         """To [0, 1]."""

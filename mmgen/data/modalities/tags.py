@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from ...distributions import Likelihood, make_likelihood
+from ...distributions.likelihoods import Support
+from ..likelihood_choice import LikelihoodChoice
 from ..modality import Rendering
-from .fully_connected import Cellwise
+from .fully_connected import LIKELIHOOD, Cellwise
 
 
 class TagsModality(Cellwise):
@@ -24,16 +25,13 @@ class TagsModality(Cellwise):
 
     only_with = {**Cellwise.only_with, "display": {"top": (None,)}}
 
-    likelihood: Literal["bernoulli"] = Field("bernoulli", description="p(x | z).")
+    supports: ClassVar[tuple[Support, ...]] = ("binary",)
+    likelihood: LikelihoodChoice = Field("bernoulli", description=LIKELIHOOD, validate_default=True)
     top: PositiveInt | None = Field(
         None,
         description="How many answers are named, the most probable first, where a value is drawn; none: bars or a "
         "raster.",
     )
-
-    def make_likelihood(self) -> Likelihood:
-        """Bernoulli."""
-        return make_likelihood("bernoulli", self.shape)
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """Share of the answers that differ, after rounding."""

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 
-from ...distributions import Likelihood, make_likelihood
+from ...distributions import Likelihood
 from ...networks import (
     CharacterDecoder,
     CharacterTrunk,
@@ -24,6 +24,7 @@ from ...networks import (
     text_channels,
 )
 from ...options import Unless
+from ..likelihood_choice import make_likelihood
 from ..modality import Rendering
 from .codes import CodesModality
 
@@ -178,8 +179,8 @@ class TextModality(CodesModality):
         return TextClassifierTrunk(len(self.alphabet))
 
     def make_likelihood(self) -> Likelihood:
-        """Categorical at every position."""
-        return make_likelihood("categorical", self.shape, categories=len(self.alphabet))
+        """The chosen one at every position, of as many categories as the alphabet has symbols."""
+        return make_likelihood(self.likelihood, self.shape, categories=len(self.alphabet))
 
     @property
     def _pad(self) -> str:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field, model_validator
+from torch import Tensor, nn
 
-from ...distributions import Likelihood, make_likelihood
-from ...distributions.likelihoods import ScaleKind
-from ...options import Unless
-from ..transforms import Standardise, Transform
-from .fully_connected import Cellwise
+from ...distributions.likelihoods import Support
+from ...networks import MLPTrunk
+from ..transforms import Relative, Squeeze, Standardise, Transform
+from .rescaled import Rescaled
+
+TINY = 1e-12  # of a positive number in units of its geometric mean
 
 
-class VectorModality(Cellwise):
-    """Real numbers, standardised with training statistics unless told otherwise.
+class _LogTrunk(MLPTrunk):
+    """A multilayer perceptron that sees log x; of 0, which stands where there is no value, that of a tiny number.
+
+    With ``masked`` it sees ``[N, 2, *shape]``: the values, and which of them are there.
+    """
+
+    def __init__(self, shape: tuple[int, ...], *options: Any, masked: bool = False) -> None:
+        super().__init__(shape, *options)
+        self.masked = masked
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, *shape]`` to ``[N, features]``."""
+        logs = x.clamp(min=TINY).log()
+        return super().forward(torch.stack([logs[:, 0], x[:, 1]], 1) if self.masked else logs)
+
+
+class VectorModality(Rescaled):
+    """Numbers: real ones, or, by the likelihood, positive ones (``log-normal``) or ones between 0 and 1 (``beta``).
+
+    Real numbers are standardised with training statistics unless told otherwise; positive ones are divided by their
+    geometric mean, and the encoder sees logarithms.
 
     >>> import numpy as np
     >>> from mmgen import VectorModality
@@ -26,62 +47,55 @@ class VectorModality(Cellwise):
     """
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "offset", "factor")
-    only_with = {
-        **Cellwise.only_with,
-        "scale": {"likelihood": Unless("squared-error")},
-        "scale_kind": {"likelihood": Unless("squared-error")},
-    }
+    supports: ClassVar[tuple[Support, ...]] = ("real", "positive", "unit")
 
-    likelihood: Literal["normal", "laplace", "squared-error"] = Field("normal", description="p(x | z).")
-    scale: float = Field(1.0, gt=0, description="Scale of the likelihood: fixed, or where a learned one starts.")
-    scale_kind: ScaleKind = Field(
-        "fixed", description="Whether the scale is fixed, learned per value, or predicted by the decoder."
-    )
     standardise: bool = Field(
-        True, description="Whether the networks see (x − mean) / standard deviation of the training rows."
+        True,
+        description="Whether the networks see (x − mean) / standard deviation of the training rows; of positive "
+        "numbers x / geometric mean. Numbers between 0 and 1 stay as they are.",
     )
-    offset: tuple[float, ...] = Field(
-        (),
-        description="What is subtracted before values are stored, one per value or none; found when a table is read.",
-    )
-    factor: tuple[float, ...] = Field(
-        (),
-        description="By what they are then divided, one per value or none; found when a table is read.",
+    squeeze: float = Field(
+        0.0,
+        ge=0,
+        lt=0.5,
+        description="With a likelihood of numbers between 0 and 1: networks see squeeze + (1 − 2 squeeze) x, so that 0 "
+        "and 1, whose density is 0 or infinite, can be taken; what is generated is turned back.",
     )
 
     @model_validator(mode="after")
-    def _check_counts(self) -> VectorModality:
-        for name, numbers in (("offset", self.offset), ("factor", self.factor)):
-            if len(numbers) not in (0, math.prod(self.shape)):
-                raise ValueError(f"{name} has {len(numbers)} numbers, and a value has {math.prod(self.shape)}")
-        if not all(math.isfinite(number) for number in (*self.offset, *self.factor)) or 0 in self.factor:
-            raise ValueError("offset and factor are finite numbers, and no factor is 0")
+    def _check_squeeze(self) -> VectorModality:
+        if self.squeeze and self.support != "unit":
+            raise ValueError(
+                f"squeeze does nothing with the likelihood {self.likelihood.name}, it is for one of numbers between 0 "
+                "and 1, such as beta; leave it out"
+            )
         return self
 
-    def make_likelihood(self) -> Likelihood:
-        """Normal, Laplace or squared error."""
-        options: dict[str, Any] = (
-            {} if self.likelihood == "squared-error" else {"scale": self.scale, "scale_kind": self.scale_kind}
-        )
-        return make_likelihood(self.likelihood, self.shape, **options)
+    def refused(self, values: np.ndarray) -> tuple[np.ndarray, str]:
+        """As the likelihood has it; ends of the unit interval are let in by ``squeeze``."""
+        wrong, reason = super().refused(values)
+        if self.support != "unit":
+            return wrong, reason
+        if self.squeeze:
+            return (values < 0) | (values > 1), "and this likelihood is of numbers from 0 to 1"
+        return wrong, f"{reason}; the option squeeze, such as squeeze: 0.001, moves 0 and 1 inwards"
 
     def transform(self) -> Transform:
         """Standardisation, if wanted."""
-        return Standardise(self.shape) if self.standardise else Transform()
+        if self.support == "unit":
+            return Squeeze(self.squeeze) if self.squeeze else Transform()
+        if not self.standardise:
+            return Transform()
+        return Relative(self.shape) if self.support == "positive" else Standardise(self.shape)
 
-    def in_source_units(self, values: np.ndarray) -> np.ndarray:
-        """Factor · x + offset in float64, where there are any."""
-        if not self.offset and not self.factor:
-            return values
-        return np.asarray(values, dtype=np.float64) * self._numbers(self.factor, 1) + self._numbers(self.offset, 0)
+    def trunk(self, latent_dim: int) -> nn.Module:
+        """A multilayer perceptron, of the logarithms of positive numbers."""
+        if self.support != "positive":
+            return super().trunk(latent_dim)
+        return _LogTrunk(self._input_shape, self.hidden, self.activation, self._dropout, masked=self.mask_input)
 
-    def cells(self, value: np.ndarray) -> list[Any]:
-        """The numbers of the source: the seven digits that float32 has, times the factor, and the offset in float64."""
-        stored = super().cells(value)
-        if not self.offset and not self.factor:
-            return stored
-        exact = self.in_source_units(np.array(stored, dtype=np.float64).reshape(self.shape))
-        return [float(f"{cell:.16g}") for cell in exact.reshape(-1).tolist()]
-
-    def _numbers(self, numbers: tuple[float, ...], otherwise: float) -> np.ndarray:
-        return np.array(numbers or [otherwise] * math.prod(self.shape), dtype=np.float64).reshape(self.shape)
+    def classifier_trunk(self) -> nn.Module:
+        """Two hidden layers of 256 and 128, with dropout, of the logarithms of positive numbers."""
+        return (
+            super().classifier_trunk() if self.support != "positive" else _LogTrunk(self.shape, (256, 128), "relu", 0.3)
+        )

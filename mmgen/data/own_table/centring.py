@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import listed
 from ..modalities import CountsModality, VectorModality
 from .request import Request
+from .scales import likelihood_support
 
 LOST = 1e-3  # of a column's standard deviation: the rounding that is still let pass
 SQUARES = 1e15  # magnitudes beyond it, or below its inverse, have squares that a sum of float32 does not hold
@@ -57,6 +58,8 @@ class Rescaling:
             offset, factor = (number[columns] if number.ndim else number for number in (offset, factor))
         else:
             offset, factor = find_offset_and_factor(values)
+            if likelihood_support(fields) != "real":  # numbers that a constant would push out of their range
+                offset, factor = np.zeros_like(offset), np.where(offset == 0, factor, 1.0)
             self.offsets.append(offset)
             self.factors.append(factor)
         return ((values - offset) / factor).astype(np.float32)

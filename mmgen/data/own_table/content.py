@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from ...errors import DataError
+from ...options import default_of
 from ...registry import load
 from ..identity import Identity, content_keys
-from ..modalities import ImageModality, LabelsModality, TextModality
+from ..modalities import ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
@@ -21,10 +22,12 @@ from .config import OwnTableConfig
 from .covariate_columns import covariate_columns, read_covariates
 from .images import read_images
 from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
+from .mixed_columns import read_mixed
 from .number_columns import read_numbers
 from .opening import open_source
 from .request import Request, Values
 from .role_columns import read_class_codes, read_group_names, read_side_codes
+from .scales import with_learned_scale
 from .source import Source
 from .table_modality import TableModality
 from .text_columns import read_categories, read_text
@@ -34,6 +37,7 @@ READERS: tuple[tuple[type[Modality], Reader], ...] = (
     (ImageModality, read_images),
     (TextModality, read_text),
     (LabelsModality, read_categories),
+    (MixedModality, read_mixed),
     (Modality, read_numbers),
 )
 
@@ -134,6 +138,8 @@ def _modality_fields(
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
     fields: dict[str, Any] = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
     fields |= description.fields
+    if issubclass(kind, VectorModality):
+        fields["likelihood"] = with_learned_scale(fields.get("likelihood"), default_of(kind, "likelihood"))
     if known is not None:
         fields |= {name: getattr(known, name) for name in known.vocabulary if name != "shape"}
     return fields

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import DataError
-from ..modalities import CountsModality, TagsModality
+from ..modalities import CountsModality, TagsModality, VectorModality
 from .centring import Rescaling
 from .notes import note_missing
 from .request import Request, Values
@@ -55,10 +55,12 @@ def read_numbers(request: Request, source: Source) -> Values:
     available = request.find_available(source, present & ~(empty.all(1) if by_cell else empty.any(1)))
     source.notes += notes
     stored[~available] = 0
+    observed = ~empty & available[:, None]
+    if isinstance(modality, VectorModality):
+        _refuse_outside(request, source, modality, stored, observed)
     if not (by_cell and partial):
         return Values(modality, stored.reshape(count, *shape), available)
     stored[empty] = 0
-    observed = ~empty & available[:, None]
     return Values(modality, stored.reshape(count, *shape), available, observed.reshape(count, *shape))
 
 
@@ -83,6 +85,15 @@ def _refuse(request: Request, source: Source, values: np.ndarray) -> None:
     if issubclass(request.kind, TagsModality):
         request.refuse(source, values, observed & ~np.isin(values, (0, 1)), "and a tag is 0 or 1")
     request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE)
+
+
+def _refuse_outside(
+    request: Request, source: Source, modality: VectorModality, stored: np.ndarray, observed: np.ndarray
+) -> None:
+    """The first number that the likelihood of a vector does not have is an error."""
+    values = modality.in_source_units(stored.reshape(-1, *modality.shape))
+    wrong, reason = modality.refused(values)
+    request.refuse(source, values, wrong.reshape(stored.shape) & observed, reason)
 
 
 def _read_numeric_array(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:

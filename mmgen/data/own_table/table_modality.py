@@ -18,7 +18,8 @@ class TableModality(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
 
     kind: str = Field(
-        description="vector, counts, tags, labels, text, image, or another installed modality (mmgen list modalities)."
+        description="vector, counts, tags, labels, mixed, text, image, or another installed modality (mmgen list "
+        "modalities)."
     )
     columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
     array: Name | None = Field(

@@ -22,6 +22,8 @@ NAMES = (
     ("modalities", "*", "columns"),
     ("modalities", "*", "array"),
     ("modalities", "*", "categories"),
+    ("modalities", "*", "categories", "*"),
+    ("modalities", "*", "likelihoods"),
 )
 
 

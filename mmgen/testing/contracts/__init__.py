@@ -1,4 +1,5 @@
-"""What every objective, aggregator, prior, metric, modality, dataset and command must hold, whatever it does.
+"""What every objective, aggregator, prior, metric, modality, likelihood, dataset and command must hold, whatever it
+does.
 
 A contract is a class whose methods ``test_…`` are its standard checks. A test of a plugin is a subclass that names the
 component::
@@ -14,6 +15,7 @@ from .command import CommandContract
 from .contract import Contract
 from .dataset import DatasetContract, check_dataset
 from .installed import installed_contracts
+from .likelihood import LikelihoodContract
 from .metric import MetricContract
 from .modality import ModalityContract
 from .objective import ObjectiveContract, check_objective
@@ -24,6 +26,7 @@ __all__ = [
     "CommandContract",
     "Contract",
     "DatasetContract",
+    "LikelihoodContract",
     "MetricContract",
     "ModalityContract",
     "ObjectiveContract",

@@ -14,7 +14,7 @@ from ..models import make_model
 from ..toys import toy_data
 from ..worlds import LinearGaussianWorld
 from .contract import Contract, does_not_apply, same_global_randomness, seed_others
-from .densities import check_density, check_samples
+from .densities import check_density, check_draws
 
 ROWS, DIMS = 4, 2
 KINDS = ("vector", "counts", "tags")
@@ -104,7 +104,7 @@ class AggregatorContract(Contract):
             if is_drawn(posterior):
                 does_not_apply("it can only be drawn from")
             check_density(f"{self.who} {when}", posterior)
-            check_samples(f"{self.who} {when}", posterior)
+            check_draws(f"{self.who} {when}", posterior)
 
     def test_mixes_says_whether_there_is_a_mixture(self) -> None:
         """Without ``mixes`` there is one component, with it several in training, where experts are given."""

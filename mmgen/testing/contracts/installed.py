@@ -10,6 +10,7 @@ from .aggregator import AggregatorContract
 from .command import CommandContract
 from .contract import Contract
 from .dataset import DatasetContract
+from .likelihood import LikelihoodContract
 from .metric import MetricContract
 from .modality import ModalityContract
 from .objective import ObjectiveContract
@@ -20,6 +21,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     AggregatorContract,
     PriorContract,
     ModalityContract,
+    LikelihoodContract,
     DatasetContract,
     MetricContract,
     CommandContract,

@@ -16,7 +16,7 @@ from ...models import MultimodalVAE
 from ..models import make_model
 from ..toys import toy_data
 from .contract import Contract, does_not_apply, same_global_randomness
-from .densities import check_density, check_samples
+from .densities import check_density, check_draws
 
 
 class PriorContract(Contract):
@@ -95,7 +95,7 @@ class PriorContract(Contract):
 
     def test_samples_have_the_density(self) -> None:
         """In one dimension, the distribution function of samples is that of the density (Kolmogorov and Smirnov)."""
-        check_samples(self.who, self.prior(self.experts(1)))
+        check_draws(self.who, self.prior(self.experts(1)))
 
     def test_what_is_not_given_does_not_matter(self) -> None:
         """The mask means absence: other experts in its place change nothing."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from mmgen.distributions import LIKELIHOODS, Likelihood
+from mmgen.distributions import Likelihood
 
 Reconstruction = Literal["squared-error", "likelihood"]
 
@@ -41,6 +41,6 @@ class SquaredErrorOfMean(Likelihood):
 
 def reconstruction_error(likelihood: Likelihood, by: Reconstruction) -> Likelihood:
     """The likelihood, or squared errors of its mean; integer codes have none, and keep their log-probability."""
-    if by == "likelihood" or isinstance(likelihood, LIKELIHOODS["categorical"]):
+    if by == "likelihood" or likelihood.coded:
         return likelihood
     return SquaredErrorOfMean(likelihood)

@@ -61,7 +61,10 @@ class CelebA(Dataset):
         """Image and text, with the networks, likelihoods and weights of Sutter et al. 2021."""
         return {
             "image": ImageModality(
-                shape=(3, SIDE, SIDE), network="resnet-bn", likelihood="laplace", scale=0.75, weight=1 / 3
+                shape=(3, SIDE, SIDE),
+                network="resnet-bn",
+                likelihood={"name": "laplace", "scale": 0.75},
+                weight=1 / 3,
             ),
             "text": TextModality(
                 shape=(LENGTH,), alphabet=ALPHABETS[self.config.alphabet], pad=PAD, network="resnet", weight=16.0

@@ -137,7 +137,12 @@ def test_by_name_through_the_cache(official, tmp_path, monkeypatch):
 def test_the_schema():
     assert all(field.description for field in CelebAConfig.model_fields.values())
     image, text = CelebA().modalities().values()
-    assert (image.shape, image.network, image.likelihood, image.scale) == ((3, 64, 64), "resnet-bn", "laplace", 0.75)
+    assert (image.shape, image.network, image.likelihood.name, image.likelihood.scale) == (
+        (3, 64, 64),
+        "resnet-bn",
+        "laplace",
+        0.75,
+    )
     assert text.weight / image.weight == pytest.approx(48)
     assert text.weight == 16
     assert (text.shape, text.network, text.alphabet) == ((256,), "resnet", ALPHABETS[71])

@@ -60,7 +60,11 @@ class Cub(Dataset):
         """A picture and a caption; the alphabet of the caption is read from the training captions."""
         return {
             "image": ImageModality(
-                shape=(3, SIDE, SIDE), network="resnet", activated=True, likelihood="laplace", scale=0.75, weight=1.0
+                shape=(3, SIDE, SIDE),
+                network="resnet",
+                activated=True,
+                likelihood={"name": "laplace", "scale": 0.75},
+                weight=1.0,
             ),
             "caption": TextModality(
                 shape=(LENGTH,),

@@ -109,7 +109,7 @@ def test_the_schema(splits):
     assert dict(splits.labels) == dict.fromkeys(PARTS, COLOURS)
     assert splits.facts["captions_with_label"]["colour"] == 1
     image, caption = Cub.toy().modalities().values()
-    assert (image.shape, image.network, image.likelihood, image.scale, image.weight) == (
+    assert (image.shape, image.network, image.likelihood.name, image.likelihood.scale, image.weight) == (
         (3, 64, 64),
         "resnet",
         "laplace",

@@ -140,7 +140,9 @@ def test_tags_have_their_names(original):
     binary, counts = (
         MirFlickr(MirFlickrConfig(root=original, tags=tags)).modalities()["tags"] for tags in ("binary", "counts")
     )
-    assert isinstance(binary, TagsModality) and isinstance(counts, CountsModality) and counts.likelihood == "poisson"
+    assert (
+        isinstance(binary, TagsModality) and isinstance(counts, CountsModality) and counts.likelihood.name == "poisson"
+    )
     assert binary.value_names("tags")[:2] == ["word0000", "word0001"] and len(binary.columns) == 2000
     image = MirFlickr().modalities()["image"]
     assert image.shape == (3857,) and image.hidden == binary.hidden == (1024,) * 4

@@ -89,7 +89,12 @@ def test_the_modalities():
     assert (mnist.shape, mnist.network, mnist.hidden, mnist.output) == ((1, 28, 28), "mlp", (400,), "sigmoid")
     assert (svhn.shape, svhn.network, svhn.output) == ((3, 32, 32), "conv4", "linear")
     assert (text.shape, text.network, text.pad, len(text.alphabet)) == ((8,), "conv", " ", 71)
-    assert (mnist.likelihood, mnist.scale, svhn.likelihood, svhn.scale) == ("laplace", 0.75, "laplace", 0.75)
+    assert (mnist.likelihood.name, mnist.likelihood.scale, svhn.likelihood.name, svhn.likelihood.scale) == (
+        "laplace",
+        0.75,
+        "laplace",
+        0.75,
+    )
     assert (mnist.weight, svhn.weight, text.weight) == (3072 / 784, 1, 384)
     assert text.render(np.array([69, 69, 18, 8, 23, 69, 69, 69])).content == "six"
     sigmoid = mnist.decoder(4)(torch.full((1, 4), 100.0))

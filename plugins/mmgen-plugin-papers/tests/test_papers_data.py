@@ -126,6 +126,6 @@ def test_every_run_has_a_recipe_and_a_valid_configuration_where_its_plugins_are_
 def test_the_loss_of_the_rats_is_on_the_axis_of_the_figure():
     """The released code has no constant: −Σ (x − μ)² instead of log N(x; μ, ½), which is less by ½ log π per value."""
     modalities = load("datasets", "rats")().modalities().values()
-    assert {modality.likelihood for modality in modalities} == {"squared-error"}
+    assert {modality.likelihood.name for modality in modalities} == {"squared-error"}
     (answer,) = read_paper("mmvamp").table("figure-5").columns[0].answers
     assert answer.plus == pytest.approx(-0.5 * math.log(math.pi) * sum(modality.dimension for modality in modalities))

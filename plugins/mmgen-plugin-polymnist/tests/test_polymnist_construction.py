@@ -225,7 +225,7 @@ def test_the_scale_is_as_published():
 
 def test_modalities_are_those_of_the_papers():
     for modality in PolyMNIST().modalities().values():
-        assert (modality.network, modality.bottleneck, modality.likelihood, modality.scale) == (
+        assert (modality.network, modality.bottleneck, modality.likelihood.name, modality.likelihood.scale) == (
             "conv",
             True,
             "laplace",
@@ -233,7 +233,7 @@ def test_modalities_are_those_of_the_papers():
         )
         assert (modality.shape, modality.weight) == ((3, 28, 28), 1.0)
     for modality in TranslatedPolyMNIST().modalities().values():
-        assert (modality.network, modality.channels, modality.likelihood, modality.scale) == (
+        assert (modality.network, modality.channels, modality.likelihood.name, modality.likelihood.scale) == (
             "resnet",
             None,
             "laplace",

@@ -49,11 +49,10 @@ class MnistSvhn(Dataset):
     def modalities(self) -> dict[str, Modality]:
         """Two pictures."""
         network: dict[str, Any] = {"network": "mlp", "hidden": (400,), "activation": "softplus", "dropout": 0.2}
+        predicted = {"name": "normal", "scale": 0.3, "scale_kind": "predicted"}
         return {
             "mnist": ImageModality(shape=(1, 28, 28), **network, likelihood="bernoulli"),
-            "svhn": ImageModality(
-                shape=(3, 32, 32), **network, likelihood="normal", scale=0.3, scale_kind="predicted", output="sigmoid"
-            ),
+            "svhn": ImageModality(shape=(3, 32, 32), **network, likelihood=predicted, output="sigmoid"),
         }
 
     def sources(self) -> list[Path]:

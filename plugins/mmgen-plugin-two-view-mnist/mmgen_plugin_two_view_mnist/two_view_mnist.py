@@ -49,9 +49,10 @@ class TwoViewMnist(Dataset):
             "activation": "softplus",
             "dropout": 0.2,
         }
+        predicted = {"name": "normal", "scale": 0.3, "scale_kind": "predicted"}
         return {
             "rotated": ImageModality(**network, likelihood="bernoulli"),
-            "noisy": ImageModality(**network, likelihood="normal", scale=0.3, scale_kind="predicted", output="sigmoid"),
+            "noisy": ImageModality(**network, likelihood=predicted, output="sigmoid"),
         }
 
     def sources(self) -> list[Path]:

@@ -112,9 +112,9 @@ def test_the_modalities_are_those_of_the_papers():
         ["mnist", "svhn"],
         ["original", "rotated", "svhn"],
     )
-    assert [m.likelihood for m in (*two.values(), *halves.values())] == ["bernoulli", "normal"] * 2
-    assert {m.likelihood for m in three.values()} == {"bernoulli"}
-    assert two["noisy"].scale_kind == halves["svhn"].scale_kind == "predicted"
+    assert [m.likelihood.name for m in (*two.values(), *halves.values())] == ["bernoulli", "normal"] * 2
+    assert {m.likelihood.name for m in three.values()} == {"bernoulli"}
+    assert two["noisy"].likelihood.scale_kind == halves["svhn"].likelihood.scale_kind == "predicted"
     for modality in (two["rotated"], two["noisy"], three["original"], three["rotated"]):
         assert (modality.hidden, modality.activation, modality.dropout) == ((1024, 1024, 1024), "softplus", 0.2)
     assert halves["mnist"].hidden == halves["svhn"].hidden == (400,) and three["svhn"].network == "conv4"

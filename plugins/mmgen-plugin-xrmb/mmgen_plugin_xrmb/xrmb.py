@@ -89,14 +89,14 @@ class XRMB(Dataset):
 
     def modalities(self) -> dict[str, Modality]:
         """Two vectors; articulation is normalised by speaker already."""
-        network = {"hidden": (1500, 1500, 1500), "activation": "softplus", "dropout": 0.2, "likelihood": "normal"}
+        network = {"hidden": (1500, 1500, 1500), "activation": "softplus", "dropout": 0.2}
         return {
             "acoustic": VectorModality(shape=(ACOUSTIC,), display=(CONTEXT, ACOUSTIC // CONTEXT), **network),
             "articulatory": VectorModality(
                 shape=(ARTICULATORY,),
                 display=(CONTEXT, ARTICULATORY // CONTEXT),
                 standardise=False,
-                scale_kind="predicted",
+                likelihood={"name": "normal", "scale_kind": "predicted"},
                 **network,
             ),
         }

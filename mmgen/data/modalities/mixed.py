@@ -1,0 +1,291 @@
+"""Columns of different types in one modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from torch import Tensor, nn
+
+from ...distributions import SUPPORTS, Likelihood
+from ...distributions.likelihoods import CODES, Mixed, Support
+from ...networks import MLPDecoder, MLPTrunk
+from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
+from ..modality import Rendering
+from ..transforms import Relative, Standardise, Transform
+from .rescaled import Rescaled
+
+TINY = 1e-12  # of a positive number in units of its geometric mean
+
+
+class SideBySide(nn.Module):
+    """Columns as networks take them: numbers, yes/no answers, logarithms of positive numbers, log(1 + x) of counts,
+    and categories one-hot, one after the other.
+
+    Attributes:
+        count: How many numbers they make.
+    """
+
+    def __init__(self, supports: Sequence[Support], categories: Sequence[int]) -> None:
+        super().__init__()
+        self.categories = [count for count, support in zip(categories, supports, strict=True) if support in CODES]
+        kinds = {"plain": ("real", "binary", "unit"), "positive": ("positive",), "counts": ("counts",), "codes": CODES}
+        for kind, members in kinds.items():
+            places = [place for place, support in enumerate(supports) if support in members]
+            self.register_buffer(kind, torch.tensor(places, dtype=torch.long), persistent=False)
+        self.count = len(supports) - len(self.categories) + sum(self.categories)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C]`` to ``[N, count]``."""
+        plain, positive, counts, codes = (
+            x.index_select(-1, cast(Tensor, places)) for places in (self.plain, self.positive, self.counts, self.codes)
+        )
+        one_hot = [
+            (column[:, None] == torch.arange(count, device=x.device)).to(x.dtype)
+            for column, count in zip(codes.unbind(-1), self.categories, strict=True)
+        ]
+        return torch.cat([plain, positive.clamp(min=TINY).log(), counts.clamp(min=0).log1p(), *one_hot], -1)
+
+
+class _MixedTrunk(MLPTrunk):
+    """A multilayer perceptron that sees columns side by side, and beside them, with a ``mask`` of so many columns,
+    which of them are there.
+    """
+
+    def __init__(self, columns: SideBySide, *options: Any, mask: int = 0) -> None:
+        super().__init__((columns.count + mask,), *options)
+        self.columns, self.mask = columns, mask
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C]``, or with the mask ``[N, 2, C]``, to ``[N, features]``."""
+        return super().forward(torch.cat([self.columns(x[:, 0]), x[:, 1]], 1) if self.mask else self.columns(x))
+
+
+class _Outputs(nn.Module):
+    """As many numbers as all columns take, to ``[N, outputs, C]`` with zeros where a column takes fewer than others."""
+
+    def __init__(self, needed: Sequence[int]) -> None:
+        super().__init__()
+        self.total = sum(needed)
+        places = torch.full((max(needed), len(needed)), self.total)  # that of the zero behind all numbers
+        next_free = iter(range(self.total))
+        for column, count in enumerate(needed):
+            for output in range(count):
+                places[output, column] = next(next_free)
+        self.register_buffer("places", places, persistent=False)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """``[N, total]`` to ``[N, outputs, C]``."""
+        return torch.nn.functional.pad(numbers, (0, 1))[:, cast(Tensor, self.places)]
+
+
+class _MixedTransform(Standardise):
+    """Numbers standardised, positive ones over their geometric mean, ones between 0 and 1 squeezed; others stay."""
+
+    def __init__(self, supports: Sequence[Support], standardise: bool, squeeze: float) -> None:
+        super().__init__((len(supports),))
+        for support in ("real", "positive", "unit"):
+            self.register_buffer(support, torch.tensor([each == support for each in supports]), persistent=False)
+        self.learns = standardise  # type: ignore[misc]
+        self.mean.copy_(torch.where(cast(Tensor, self.unit), -squeeze / (1 - 2 * squeeze), self.mean))
+        self.scale.copy_(torch.where(cast(Tensor, self.unit), 1 / (1 - 2 * squeeze), self.scale))
+
+    def fit(self, values: Tensor, observed: Tensor | None = None) -> None:
+        """Means and standard deviations of real numbers, geometric means of positive ones, in float64."""
+        if not self.learns or len(values) == 0:
+            return
+        shape = tuple(self.mean.shape)
+        every, relative = Standardise(shape).double(), Relative(shape).double()
+        every.fit(values, observed)
+        relative.fit(values, observed)
+        geometric = relative.log_mean.exp()
+        real, positive = cast(Tensor, self.real), cast(Tensor, self.positive)
+        self.mean.copy_(torch.where(real, every.mean, self.mean.double()))
+        self.scale.copy_(torch.where(real, every.scale, torch.where(positive, geometric, self.scale.double())))
+
+    def inverse(self, values: Tensor) -> Tensor:
+        """Mean + scale · x; numbers between 0 and 1 stay there."""
+        values = super().inverse(values)
+        return torch.where(cast(Tensor, self.unit), values.clamp(0, 1), values)
+
+
+class MixedModality(Rescaled):
+    """Columns of different types, as of a clinical table: numbers, counts, yes/no answers, categories.
+
+    Each column has a likelihood of its own, which says of what type it is; codes of categories and answers of 0 and 1
+    are stored as numbers. The encoder sees numbers standardised, counts as log(1 + x) and categories one-hot, side by
+    side.
+
+    >>> import numpy as np
+    >>> from mmgen import MixedModality
+    >>> clinic = MixedModality(
+    ...     shape=(3,),
+    ...     columns=("age", "smoker", "ward"),
+    ...     likelihoods={"age": "student-t", "smoker": "bernoulli", "ward": "categorical"},
+    ...     categories={"ward": ("medicine", "surgery")},
+    ... )
+    >>> clinic.cells(np.array([63.0, 1.0, 1.0]))
+    [63.0, 1.0, 'surgery']
+    """
+
+    vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "categories", "offset", "factor")
+    supports: ClassVar[tuple[Support, ...]] = tuple(SUPPORTS)
+    only_with = {**Rescaled.only_with, "display": {}}
+
+    likelihood: LikelihoodChoice = Field(
+        "normal", description="Of the columns that likelihoods does not name.", validate_default=True
+    )
+    columns: tuple[str, ...] = Field(description="Names of the columns.", min_length=1)
+    likelihoods: dict[str, LikelihoodChoice] = Field(
+        {},
+        description="Name of a column to its likelihood, a name or a mapping of that and options, which says of what "
+        "type it is; likelihood where it is not named.",
+    )
+    categories: dict[str, tuple[str, ...]] = Field(
+        {}, description="Name of a column to the names of its categories, in the order of their codes."
+    )
+    standardise: bool = Field(
+        True,
+        description="Whether the networks see (x − mean) / standard deviation of the training rows of numbers, and "
+        "positive numbers over their geometric mean.",
+    )
+    squeeze: float = Field(
+        0.0,
+        ge=0,
+        lt=0.5,
+        description="Of columns with a likelihood of numbers between 0 and 1: networks see squeeze + (1 − 2 squeeze) "
+        "x, so that 0 and 1 can be taken.",
+    )
+    deviations: tuple[float, ...] = Field(
+        (),
+        description="Standard deviation of every column, in which distances of numbers and counts are measured; found "
+        "when a table is read. None: 1.",
+    )
+
+    @field_validator("likelihoods", mode="before", json_schema_input_type=dict[str, str | dict[str, Any]])
+    @classmethod
+    def _resolve_likelihoods(cls, value: Any, info: ValidationInfo) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{value!r} is not a mapping of columns to likelihoods")
+        unknown = [column for column in value if column not in info.data.get("columns", value)]
+        if unknown:
+            raise ValueError(f"there is no column {unknown[0]!r}; there are {', '.join(info.data['columns'])}")
+        resolved = {}
+        for column, choice in value.items():
+            try:
+                resolved[column] = resolve_choice(choice, "normal", cls.likelihood_options, cls.supports, "mixed")
+            except ValueError as error:
+                raise ValueError(f"{column}: {error}") from error
+        return resolved
+
+    @model_validator(mode="after")
+    def _check_mixed(self) -> MixedModality:
+        if self.shape != (len(self.columns),):
+            raise ValueError(f"the shape is [{len(self.columns)}], the number of columns, and not {list(self.shape)}")
+        for column, support in zip(self.columns, self.column_supports, strict=True):
+            if (support in CODES) != (column in self.categories):
+                missing = f"the column {column!r} has a likelihood of categories; name them in categories"
+                surplus = f"categories names the column {column!r}, whose likelihood is of {SUPPORTS[support].words}"
+                raise ValueError(missing if support in CODES else surplus)
+        if unknown := [column for column in self.categories if column not in self.columns]:
+            raise ValueError(f"categories names {unknown[0]!r}, which is no column")
+        if len(self.deviations) not in (0, len(self.columns)) or not all(number > 0 for number in self.deviations):
+            raise ValueError("deviations are positive numbers, one for each column")
+        return self
+
+    def choice(self, column: str) -> LikelihoodChoice:
+        """The likelihood of a column."""
+        return self.likelihoods.get(column, self.likelihood)
+
+    @property
+    def column_supports(self) -> list[Support]:
+        """What the values of every column are."""
+        return [likelihood_class(self.choice(column)).support for column in self.columns]
+
+    @property
+    def _category_counts(self) -> list[int]:
+        return [len(self.categories.get(column, ())) for column in self.columns]
+
+    def make_likelihood(self) -> Likelihood:
+        """Those of the columns, with one for all columns that have the same."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for place, (column, count) in enumerate(zip(self.columns, self._category_counts, strict=True)):
+            groups.setdefault((self.choice(column).model_dump_json(), count), []).append(place)
+        return Mixed(
+            [
+                (
+                    make_likelihood(
+                        self.choice(self.columns[places[0]]), (len(places),), categories=count if count else None
+                    ),
+                    places,
+                )
+                for (_, count), places in groups.items()
+            ]
+        )
+
+    def side_by_side(self) -> SideBySide:
+        """The columns as networks take them."""
+        return SideBySide(self.column_supports, self._category_counts)
+
+    def transform(self) -> Transform:
+        """Each column in its own way."""
+        return _MixedTransform(self.column_supports, self.standardise, self.squeeze)
+
+    def trunk(self, latent_dim: int) -> nn.Module:
+        """A multilayer perceptron of the columns side by side."""
+        mask = len(self.columns) if self.mask_input else 0
+        return _MixedTrunk(self.side_by_side(), self.hidden, self.activation, self._dropout, mask=mask)
+
+    def classifier_trunk(self) -> nn.Module:
+        """Two hidden layers of 256 and 128, with dropout, of the columns side by side."""
+        return _MixedTrunk(self.side_by_side(), (256, 128), "relu", 0.3)
+
+    def decoder(self, latent_dim: int) -> nn.Module:
+        """A multilayer perceptron with as many outputs as all columns take together."""
+        hidden = self.hidden[::-1] if self.decoder_hidden is None else self.decoder_hidden
+        needed = [
+            make_likelihood(self.choice(column), (1,), categories=count if count else None).outputs
+            for column, count in zip(self.columns, self._category_counts, strict=True)
+        ]
+        outputs = _Outputs(needed)
+        return nn.Sequential(MLPDecoder(latent_dim, (outputs.total,), hidden, self.activation, self._dropout), outputs)
+
+    def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        """The mean over the columns of squared differences in standard deviations, and of whether answers (rounded) and
+        categories differ.
+        """
+        deviations = torch.tensor(self.deviations or [1.0] * len(self.columns), device=x.device)
+        binary, codes = (
+            torch.tensor([support in kinds for support in self.column_supports], device=x.device)
+            for kinds in (("binary",), CODES)
+        )
+        squares = ((x.float() - y.float()) / deviations).square()
+        differs = torch.where(codes, x != y, (x > 0.5) != (y > 0.5)).float()
+        return torch.where(codes | binary, differs, squares).mean(-1)
+
+    def guess(self, values: Tensor) -> Tensor:
+        """The means, and the most frequent categories."""
+        codes = torch.tensor([support in CODES for support in self.column_supports], device=values.device)
+        return torch.where(codes, values.float().mode(0).values, values.double().mean(0).float())
+
+    def usual(self, values: Tensor, observed: Tensor) -> Tensor:
+        """The means; no category, which is none of the columns that encoders see one-hot."""
+        codes = torch.tensor([support in CODES for support in self.column_supports], device=values.device)
+        return torch.where(codes, -1.0, super().usual(values, observed)).to(values.dtype)
+
+    def cells(self, value: np.ndarray) -> list[Any]:
+        """Numbers in the units of the source, and the names of categories; '' where there is none."""
+        cells = super().cells(value.astype(np.float32))
+        for place, column in enumerate(self.columns):
+            if column in self.categories:
+                code = int(value.reshape(-1)[place])
+                cells[place] = self.categories[column][code] if code >= 0 else ""
+        return cells
+
+    def render(self, value: np.ndarray) -> Rendering:
+        """The columns with their cells."""
+        cells = (f"{cell:.4g}" if isinstance(cell, float) else cell for cell in self.cells(value))
+        return Rendering("text", ", ".join(f"{name} {cell}" for name, cell in zip(self.columns, cells, strict=True)))

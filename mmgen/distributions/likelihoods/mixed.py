@@ -1,0 +1,83 @@
+"""Values of different types side by side, each with a likelihood of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from .likelihood import Likelihood
+
+
+class Mixed(Likelihood):
+    """Several likelihoods of the values of a vector ``(C,)``, each of some of them.
+
+    Values of all types are floating-point numbers, codes too. The decoder gives ``[..., outputs, C]`` with as many
+    outputs as the neediest value takes; those that another one does not take are not looked at.
+
+    Args:
+        members: The likelihoods, each with the positions of its values; every position once.
+    """
+
+    def __init__(self, members: Sequence[tuple[Likelihood, Sequence[int]]]) -> None:
+        super().__init__((sum(len(places) for _, places in members),))
+        self.members = nn.ModuleList(member for member, _ in members)
+        order = torch.tensor([place for _, places in members for place in places])
+        self.register_buffer("order", order, persistent=False)  # positions, member by member
+        self.register_buffer("back", order.argsort(), persistent=False)
+        self.sizes = [len(places) for _, places in members]
+        likelihoods = [member for member, _ in members]
+        self.outputs = max(member.outputs for member in likelihoods)
+        self.learns = any(member.learns for member in likelihoods)
+        self.normalised = all(member.normalised for member in likelihoods)
+        self.fitted_scale = any(p.fitted_scale for p in likelihoods) and not any(p.coded for p in likelihoods)
+
+    def split(self, parameters: Tensor, x: Tensor) -> Iterator[tuple[Likelihood, Tensor, Tensor]]:
+        """The members, each with its part of the parameters and of the values; codes as integers."""
+        for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
+            likelihood = cast(Likelihood, member)
+            values = x.index_select(-1, places)
+            own = parameters.index_select(-1, places)[..., : likelihood.outputs, :]
+            yield likelihood, own, values.long() if likelihood.coded else values
+
+    def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """log p of every value by its own likelihood."""
+        return self._joined([p.pointwise(own, values) for p, own, values in self.split(parameters, x)])
+
+    def log_prob(self, parameters: Tensor, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """The sum of those of the members."""
+        masks: Sequence[Any] = [None] * len(self.members)
+        if observed is not None:
+            masks = observed.index_select(-1, cast(Tensor, self.order)).split(self.sizes, -1)
+        scores = [p.log_prob(own, x, mask) for (p, own, x), mask in zip(self.split(parameters, x), masks, strict=True)]
+        return torch.stack(scores).sum(0)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """The means, and the most probable codes."""
+        return self._each(parameters, lambda p, own: p.mean(own))
+
+    def sample(self, parameters: Tensor) -> Tensor:
+        """A draw of each."""
+        return self._each(parameters, lambda p, own: p.sample(own))
+
+    def variance(self, parameters: Tensor) -> Tensor:
+        """The variances, where every value is a number."""
+        return self._each(parameters, lambda p, own: p.variance(own))
+
+    def quantile(self, parameters: Tensor, p: float) -> Tensor:
+        """The quantiles; of categories without an order the most probable one."""
+        return self._each(parameters, lambda q, own: q.mean(own) if q.support == "categories" else q.quantile(own, p))
+
+    def fit(self, values: Tensor) -> None:
+        """Let each member that learns see its values."""
+        for likelihood, _, own in self.split(values.new_zeros(*values.shape[:-1], self.outputs, *self.shape), values):
+            likelihood.fit(own)
+
+    def _each(self, parameters: Tensor, what: Any) -> Tensor:
+        parts = [what(p, own) for p, own, _ in self.split(parameters, self.output(parameters, 0))]
+        return self._joined([part.to(parameters.dtype) for part in parts])
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(parts), -1).index_select(-1, cast(Tensor, self.back))
