@@ -30,6 +30,15 @@ DatasetSet = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="dataset.KEY=VALUE", help="Set an option of the dataset; may be repeated."),
 ]
+GenerateSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set an option of the dataset (dataset.KEY), or a covariate that decoders are told instead of a row's "
+        "own (covariates.site=A: as if measured there); may be repeated.",
+    ),
+]
 Given = Annotated[str | None, typer.Option(help="Modalities to infer from, separated by commas; all by default.")]
 
 
@@ -116,7 +125,7 @@ def generate(
         typer.Option(help="Rows to generate from: test, val, train, new or all; all for a table, test for a picture."),
     ] = None,
     data: DataOption = None,
-    assignments: DatasetSet = None,
+    assignments: GenerateSet = None,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
     out: Annotated[
         Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")
@@ -136,13 +145,14 @@ def encode(
     split: Annotated[
         str | None, typer.Option(help="Rows to encode: test, val, train, new or all; test by default, all with --data.")
     ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Also the latents of single modalities.")] = False,
     data: DataOption = None,
     assignments: DatasetSet = None,
 ) -> None:
     """Write the latents of a split: means and standard deviations, labels, and numbers and names of rows."""
     from .encode import command
 
-    command(run, given, split, out, data, assignments or [])
+    command(run, given, split, private, out, data, assignments or [])
 
 
 def list_components(

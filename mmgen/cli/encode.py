@@ -13,14 +13,20 @@ ENDINGS = (".npz", ".parquet", ".csv")
 
 
 def command(
-    path: Path, given: str | None, split: str | None, out: Path, data: str | None, assignments: list[str]
+    path: Path,
+    given: str | None,
+    split: str | None,
+    private: bool,
+    out: Path,
+    data: str | None,
+    assignments: list[str],
 ) -> None:
     """Encode every row of a split (every row of another file) and write what is known about it."""
     if out.suffix not in ENDINGS:
         raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(ENDINGS)}.")
     run, _ = opened(path, data, assignments)
     names = checked(split_names(given) or list(run.model.modalities), run.model.modalities, "--given")
-    encoding = run.encoding(names, split or (None if data is None else "all"))
+    encoding = run.encoding(names, split or (None if data is None else "all"), private=private)
     try:
         if out.suffix == ".npz":
             write_arrays(out, encoding.arrays())

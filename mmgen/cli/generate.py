@@ -39,7 +39,7 @@ def command(
         raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(ENDINGS)}.")
     if n is not None and n < 1:
         raise MmgenError(f"-n {n}: at least one item must be generated.")
-    run, _ = opened(path, data, assignments)
+    run, changed = opened(path, data, assignments, others=("covariates",))
     modalities, picture = run.model.modalities, out.suffix == ".png"
     sources = checked(split_names(given) or [], modalities, "--given")
     names = checked(split_names(targets) or list(run.model.decoder_sizes or modalities), modalities, "--targets")
@@ -48,7 +48,10 @@ def command(
         n = 8 if n is None else n
     elif split is None:
         split = "all"
-    generation = run.generate(sources, names, n=n, samples=samples, split=split, spread=picture, seed=seed)
+    told = changed.get("covariates")
+    generation = run.generate(
+        sources, names, n=n, samples=samples, split=split, spread=picture, covariates=told, seed=seed
+    )
     if not sources and run.model.has_dynamic_prior:
         console().print(
             "The prior of this objective depends on data; these samples are decoded from N(0, I).", highlight=False

@@ -362,6 +362,13 @@ class MultimodalVAE(Model):
             self._check_given(given)
             return self.posterior(batch, given)
 
+    def encode_private(self, batch: Batch, given: Sequence[str] | None = None) -> dict[str, Gaussian]:
+        """q(w_m | x_m) ``[B, P_m]`` of every modality with private latents; N(0, I) where it is not given."""
+        with self._inference():
+            batch = self.prepare(batch)
+            mask = self.mask(batch, given)
+            return {name: q.where(mask[..., self._index(name)]) for name, q in self.private_posteriors(batch).items()}
+
     def generate(
         self,
         batch: Batch | None = None,

@@ -53,10 +53,10 @@ class RunConfig(BaseModel):
     labels: dict[str, list[str]] = Field(
         default_factory=dict, description="Classes of the labels; written by a run, taken from the data otherwise."
     )
-    covariates: dict[str, list[str]] = Field(
+    covariates: dict[str, Any] = Field(
         default_factory=dict,
         description="Classes of the covariates, none of one that is a number; written by a run, taken from the data "
-        "otherwise.",
+        "otherwise. Where a run generates: values that decoders are told instead of the rows' own.",
     )
     training: Section = Field(default_factory=dict, description="Options of the training.")
     metrics: dict[str, Section] = Field(default_factory=dict, description="Options of metrics: name to fields.")

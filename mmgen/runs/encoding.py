@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..data import Table
+from ..errors import MmgenError
 from ..models import MultimodalVAE
 
 if TYPE_CHECKING:
@@ -25,30 +26,58 @@ class Encoding:
     Attributes:
         mean: ``[N, D]``.
         scale: Standard deviations ``[N, D]``.
-        columns: Name to column ``[N]``: number and id of the row, how many of the given modalities it has, labels.
+        columns: Name to column ``[N]``: number and id of the row, how many of the given modalities it has, labels,
+            covariates.
+        private: Name of a modality to means and standard deviations ``[N, P]`` of its own latents, where these are
+            wanted; N(0, I) where it is not given.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     columns: dict[str, Any]
+    private: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, Any]:
         """Everything by name, as an NPZ file has it."""
-        return {"mean": self.mean, "scale": self.scale, **self.columns}
+        private = {
+            f"{part}_{name}": values
+            for name, moments in self.private.items()
+            for part, values in zip(("mean", "scale"), moments, strict=True)
+        }
+        return {"mean": self.mean, "scale": self.scale, **private, **self.columns}
 
     def frame(self) -> pd.DataFrame:
-        """A line per row, with ``z0`` … and ``z0_scale`` … behind the columns."""
+        """A line per row, with ``z0`` … and ``z0_scale`` … behind the columns, and ``w_NAME0`` … of private latents."""
         import pandas as pd
 
-        dimensions = range(self.mean.shape[1])
-        means = {f"z{d}": self.mean[:, d] for d in dimensions}
-        scales = {f"z{d}_scale": self.scale[:, d] for d in dimensions}
+        latents = {"z": (self.mean, self.scale), **{f"w_{name}": moments for name, moments in self.private.items()}}
+        means = {f"{name}{d}": mean[:, d] for name, (mean, _) in latents.items() for d in range(mean.shape[1])}
+        scales = {
+            f"{name}{d}_scale": scale[:, d] for name, (_, scale) in latents.items() for d in range(scale.shape[1])
+        }
         return pd.DataFrame({**self.columns, **means, **scales})
 
 
-def encode(model: MultimodalVAE, table: Table, given: list[str], labels: Mapping[str, tuple[str, ...]]) -> Encoding:
-    """Encode every row of a table given some modalities, by name; ``labels`` name the classes of each label."""
-    posteriors = [model.encode(batch, given=given) for batch in table.batches(ROWS_AT_ONCE)]
+def encode(
+    model: MultimodalVAE,
+    table: Table,
+    given: list[str],
+    labels: Mapping[str, tuple[str, ...]],
+    *,
+    private: bool = False,
+) -> Encoding:
+    """Encode every row of a table given some modalities, by name; ``labels`` name the classes of each label, and
+    ``private`` says whether latents of single modalities are wanted too.
+
+    Raises:
+        MmgenError: Private latents of a model that has none.
+    """
+    if private and not model.private:
+        raise MmgenError("This model has no private latents (model.private_dim); leave private out.")
+    posteriors, own = [], []
+    for batch in table.batches(ROWS_AT_ONCE):
+        posteriors.append(model.encode(batch, given=given))
+        own.append(model.encode_private(batch, given) if private else {})
     mean = torch.cat([posterior.mean for posterior in posteriors]).numpy()
     scale = torch.cat([posterior.variance.sqrt() for posterior in posteriors]).numpy()
     rows = table.rows.numpy() if table.rows is not None else np.arange(len(mean))
@@ -59,7 +88,17 @@ def encode(model: MultimodalVAE, table: Table, given: list[str], labels: Mapping
             columns[label] = np.array([*labels[label], ""])[codes.numpy()]
         else:
             columns |= {f"{label}: {answer}": codes[:, i].numpy() for i, answer in enumerate(labels[label])}
-    return Encoding(mean, scale, columns)
+    for name, values in table.covariates.items():
+        classes = model.covariates.get(name, ())
+        columns.setdefault(name, np.array([*classes, ""])[values.numpy()] if classes else values.numpy())
+    moments = {
+        name: (
+            torch.cat([part[name].mean for part in own]).numpy(),
+            torch.cat([part[name].scale for part in own]).numpy(),
+        )
+        for name in own[0]
+    }
+    return Encoding(mean, scale, columns, moments)
 
 
 def ids_of(table: Table) -> dict[str, np.ndarray]:

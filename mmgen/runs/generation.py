@@ -121,6 +121,7 @@ def generate(
     count: int,
     samples: int,
     title: str,
+    covariates: Mapping[str, Any] | None = None,
 ) -> Generation:
     """Generate modalities of every row of a table given others, or ``count`` times from the prior.
 
@@ -132,12 +133,14 @@ def generate(
         count: Items from the prior.
         samples: Draws of z per row or item.
         title: Above a picture.
+        covariates: What decoders are told instead of the rows' own.
     """
     if table is not None:
-        parts = [model.generate(batch, given, targets, samples) for batch in table.batches(ROWS_AT_ONCE)]
+        batches = table.batches(ROWS_AT_ONCE)
+        parts = [model.generate(batch, given, targets, samples, covariates=covariates) for batch in batches]
         values = {name: torch.cat([part[name] for part in parts], 1) for name in targets}
     else:
-        drawn = model.generate(targets=targets, samples=count * samples)
+        drawn = model.generate(targets=targets, samples=count * samples, covariates=covariates)
         values = {name: value.unflatten(0, (samples, count)) for name, value in drawn.items()}
     return Generation(model.modalities, tuple(given), values, table, title)
 

@@ -102,35 +102,41 @@ class Run:
 
     # What people ask of it --------------------------------------------------------------------------------------------
 
-    def encode(self, given: Sequence[str] | None = None, split: str | None = None) -> pd.DataFrame:
+    def encode(
+        self, given: Sequence[str] | None = None, split: str | None = None, *, private: bool = False
+    ) -> pd.DataFrame:
         """The latents of rows: a line per row, indexed by what rows are called, else by their numbers.
 
         Args:
             given: Modalities to infer from, by name; what each row has by default.
             split: ``train``, ``val``, ``test``, ``new`` or ``all``; test rows by default, new ones where a run reads
                 nothing else.
+            private: Whether the latents that single modalities have for themselves are wanted too.
 
         Returns:
-            Columns ``given`` (how many of the given modalities a row has), the labels, and means ``z0`` … and standard
-            deviations ``z0_scale`` … of q(z | x_given).
+            Columns ``given`` (how many of the given modalities a row has), the labels and covariates, and means ``z0``
+            … and standard deviations ``z0_scale`` … of q(z | x_given); with ``private`` also ``w_NAME0`` … of q(w_m |
+            x_m).
 
         Raises:
-            MmgenError: An unknown modality or split, or no such rows.
+            MmgenError: An unknown modality or split, no such rows, or no private latents.
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
         >>> run.encode(["pix"]).columns.tolist()
         ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
         """
-        frame = self.encoding(given, split).frame()
+        frame = self.encoding(given, split, private=private).frame()
         if "id" in frame:
             return frame.drop(columns="row").set_index("id")
         return frame.set_index("row")
 
-    def encoding(self, given: Sequence[str] | None = None, split: str | None = None) -> Encoding:
+    def encoding(
+        self, given: Sequence[str] | None = None, split: str | None = None, *, private: bool = False
+    ) -> Encoding:
         """What :meth:`encode` gives, as arrays."""
         names = list(self.model.modalities) if given is None else list(given)
-        return encode(self.model, self.rows(split), names, self.data.labels)
+        return encode(self.model, self.rows(split), names, self.data.labels, private=private)
 
     def generate(
         self,
@@ -141,6 +147,7 @@ class Run:
         samples: int = 1,
         split: str | None = None,
         spread: bool = False,
+        covariates: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> Generation:
         """Generate modalities from others, or from the prior.
@@ -152,6 +159,8 @@ class Run:
             samples: Draws of z per row or item.
             split: The rows, as in :meth:`encode`.
             spread: Whether the ``n`` rows are of different classes instead of the first ones.
+            covariates: What decoders are told instead of a row's own covariates: ``{"site": "A"}``, as if it had been
+                measured there.
             seed: Of the draws.
 
         Returns:
@@ -172,7 +181,7 @@ class Run:
         title = f"{self.config['objective']['name']} on {self.data.name}, {origin}\n({self.data.provenance.kind} data)"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return generate(self.model, table, list(given), names, n or ITEMS, samples, title)
+            return generate(self.model, table, list(given), names, n or ITEMS, samples, title, covariates)
 
     def evaluation(self, split: str | None = None) -> Evaluation:
         """The model on the rows of a split, for metrics and figures."""
