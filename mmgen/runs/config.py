@@ -50,6 +50,11 @@ class RunConfig(BaseModel):
     labels: dict[str, list[str]] = Field(
         default_factory=dict, description="Classes of the labels; written by a run, taken from the data otherwise."
     )
+    covariates: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Classes of the covariates, none of one that is a number; written by a run, taken from the data "
+        "otherwise.",
+    )
     training: Section = Field(default_factory=dict, description="Options of the training.")
     metrics: dict[str, Section] = Field(default_factory=dict, description="Options of metrics: name to fields.")
     classes: dict[str, str] = Field(
