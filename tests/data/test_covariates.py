@@ -12,7 +12,10 @@ import torch
 import mmgen
 from mmgen.data import Schema, Sides
 from mmgen.data.covariates import choose_covariates, recode
+from mmgen.data.describing import describe_modality
 from mmgen.data.own_table import OwnTable, OwnTableConfig
+from mmgen.runs.config import RunConfig
+from mmgen.runs.opening import open_data
 from mmgen.testing import ToyDataset, raises_sentence
 
 GENES = {"genes": {"columns": "g*", "kind": "vector", "hidden": [4]}}
@@ -247,6 +250,22 @@ def test_a_file_is_read_by_the_covariates_of_a_run(tmp_path):
     assert "The covariate 'sex' of the run is not among these data, and unknown in every row." in said
     with raises_sentence(r"dataset\.covariates: the column 'age' of new\.csv holds 'old' in row 2 .*not a number"):
         read({"age": [1, 2, "old", 4]}, 4)
+
+
+def test_what_a_run_has_written_is_what_it_reads_by(tmp_path):
+    write(tmp_path, everything())
+    options = {"path": str(tmp_path / "my.csv"), "modalities": GENES, "covariates": ["site"]}
+    data = mmgen.load_dataset("table", **options)
+    config = {
+        "dataset": {"name": "table", **options},
+        "modalities": {name: describe_modality(modality) for name, modality in data.modalities.items()},
+        "covariates": {"site": ["west", "east", "north"]},
+    }
+    read = open_data(config, None, {})
+    assert read.covariates == {"site": ("west", "east", "north")}
+    north = data.split("all").covariates["site"] == 0
+    assert torch.equal(read.split("all").covariates["site"] == 2, north)
+    assert RunConfig.model_validate(config).covariates == config["covariates"]
 
 
 def test_another_covariate_is_another_table_and_none_is_as_it_was(tmp_path):

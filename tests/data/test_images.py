@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import warnings
 from pathlib import Path
 
 import datasets
@@ -220,6 +221,9 @@ def test_what_is_wrong_with_a_picture_names_it(tmp_path, damage, sentence, place
     damage(file)
     with pytest.raises(mmgen.DataError, match=sentence.format(file, path.name)):
         read(path)
+    with warnings.catch_warnings():  # the package datasets leaves a table open where it fails, for whoever comes next
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 ARRAYS = {

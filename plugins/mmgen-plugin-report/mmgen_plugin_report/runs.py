@@ -207,7 +207,8 @@ def _names(runs: Sequence[ReportedRun], *, beta: bool = True) -> list[str]:
 
 def _settings(run: ReportedRun) -> dict[str, Any]:
     """The configuration by dotted keys, without what is no setting."""
-    return _flat({key: value for key, value in run.config.items() if key not in ("recipe", "metrics", "labels")})
+    known = ("recipe", "metrics", "labels", "covariates")
+    return _flat({key: value for key, value in run.config.items() if key not in known})
 
 
 def _differences(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]], *, beta: bool) -> list[str]:
