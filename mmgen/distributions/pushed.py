@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -51,12 +51,14 @@ class Pushed:
         change: T.
         context: c of every row, ``[..., B, X]``; None where T depends on nothing.
         rows: Where z is pushed; elsewhere it is u, ``[..., B, 1]``. None: everywhere.
+        constant: Whether T has no gradients, as where this was made without any.
     """
 
     base: Component
     change: Change
     context: Float[Tensor, "*batch X"] | None = None
     rows: Bool[Tensor, "*batch 1"] | None = None
+    constant: bool = field(default_factory=lambda: not torch.is_grad_enabled())
 
     @property
     def mean(self) -> Float[Tensor, "*batch D"]:
@@ -87,7 +89,7 @@ class Pushed:
     def map(self, change: Callable[[Tensor], Tensor]) -> Pushed:
         """The same change of shape (or place) for the base's parameters, the context and the rows."""
         context, rows = (None if value is None else change(value) for value in (self.context, self.rows))
-        return Pushed(self.base.map(change), self.change, context, rows)
+        return Pushed(self.base.map(change), self.change, context, rows, self.constant)
 
     def __getitem__(self, index: Any) -> Pushed:
         return self.map(lambda value: value[index])
@@ -95,20 +97,22 @@ class Pushed:
     def choose(self, chosen: Int[Tensor, "*any B"]) -> Pushed:
         """Of distributions ``[..., C, B, D]`` one per row: :func:`.gaussian.choose`."""
         context, rows = (None if value is None else choose(value, chosen) for value in (self.context, self.rows))
-        return Pushed(self.base.choose(chosen), self.change, context, rows)
+        return Pushed(self.base.choose(chosen), self.change, context, rows, self.constant)
 
     @cached_property
     def _moments(self) -> tuple[Tensor, Tensor]:
-        with fixed_points():
-            u = self.base.rsample((POINTS,))
-        at_once = max(1, NUMBERS_AT_ONCE // max(1, u[0].numel()))
-        z = torch.cat([self._masked(self.change.push, part)[0] for part in u.split(at_once)])
-        return z.mean(0), z.var(0, correction=0)
+        with torch.set_grad_enabled(not self.constant):
+            with fixed_points():
+                u = self.base.rsample((POINTS,))
+            at_once = max(1, NUMBERS_AT_ONCE // max(1, u[0].numel()))
+            z = torch.cat([self._masked(self.change.push, part)[0] for part in u.split(at_once)])
+            return z.mean(0), z.var(0, correction=0)
 
     def _masked(
         self, change: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]], value: Tensor
     ) -> tuple[Tensor, Tensor]:
-        changed, log_det = change(value, self.context)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and (value.requires_grad or not self.constant)):
+            changed, log_det = change(value, self.context)
         if self.rows is None:
             return changed, log_det
         return torch.where(self.rows, changed, value), torch.where(self.rows[..., 0], log_det, 0.0)

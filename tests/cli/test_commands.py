@@ -164,10 +164,10 @@ def test_lists_and_descriptions(command_line):
     code, out, _ = command_line("list")
     assert code == 0
     assert all(word in out for word in ("elbo", "poe", "normal", "vector", "table", "coherence"))
-    assert json.loads(command_line("list", "priors", "--json")[1])["priors"][0]["name"] == "geometric"
+    assert json.loads(command_line("list", "priors", "--json")[1])["priors"][0]["name"] == "flow"
     code, out, _ = command_line("info", "elbo")
     assert code == 0
-    assert all(word in out for word in ("KL", "mixture_sampling", "Kingma", "any of mean, moe", "log p(X)"))
+    assert all(word in out for word in ("KL", "mixture_sampling", "Kingma", "any of barycentre, flow", "log p(X)"))
     assert json.loads(command_line("info", "table", "--json")[1])["options"][0]["description"]
     code, out, _ = command_line("info", "metric/coherence")
     assert "metrics.coherence.trustworthy" in out

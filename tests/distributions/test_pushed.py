@@ -223,6 +223,21 @@ def test_shapes_are_changed_with_everything_that_a_row_has():
     assert not torch.isclose(each, expected)[rows[..., 0]].any()
 
 
+def test_what_was_made_without_gradients_has_none_later():
+    made = flow("maf", "push").requires_grad_(True)
+    base = standard_normal(torch.zeros(4, 2).double())
+    with torch.no_grad():
+        q = Pushed(base, made)
+    z = q.rsample()
+    for each in (q, q[1:]):
+        for value in (each.mean, each.variance, each.rsample(), each.log_prob(z[-len(each.base.mean) :])):
+            assert not value.requires_grad
+    assert q.log_prob(z.requires_grad_()).requires_grad
+    with_gradients = Pushed(base, made)
+    with torch.no_grad():
+        assert with_gradients.mean.requires_grad and not with_gradients.rsample().requires_grad
+
+
 def test_outside_its_splines_a_flow_is_the_identity():
     made = flow("nsf", "push", features=1)
     u = torch.tensor([[-40.0], [7.0]], dtype=torch.float64)

@@ -8,20 +8,23 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mmgen import MmgenError, MultimodalVAE
+from mmgen import Data, Evaluation, MmgenError, MultimodalVAE, Provenance
 from mmgen.distributions import Gaussian, Mixture, Pushed, central_noise, share_of_batch
+from mmgen.evaluation.importance import LogLikelihood, LogLikelihoodConfig
 from mmgen.testing import (
     AggregatorContract,
     LinearGaussianWorld,
     ObjectiveContract,
     PriorContract,
     make_model,
+    row_value,
     sampled_value,
     toy_data,
     world_batch,
     world_model,
 )
 from mmgen.testing.literal import kl, log_likelihood, log_normal, product, unit
+from mmgen.testing.toys import ToyDataset, world_table
 
 SMALL = {"hidden": (6,), "transforms": 2}
 AGGREGATORS = [
@@ -105,7 +108,8 @@ def test_log_evidence_by_quadrature_bounds_the_elbo_and_is_found_by_importance_s
     world = LinearGaussianWorld((3, 4), 2, orthogonal=True, seed=3)
     parts = {"prior": {"name": "flow", "kind": kind, **SMALL}, "aggregator": {"name": "flow", "kind": kind, **SMALL}}
     model = world_model(world, "elbo", **parts).requires_grad_(False)
-    batch = world_batch(world.sample(3)[1])
+    x = world.sample(3)[1]
+    batch = world_batch(x)
     axis = torch.linspace(-7, 7, 281, dtype=torch.float64)
     z = torch.cartesian_prod(axis, axis)[:, None].expand(-1, 3, -1)
     joint = model.log_likelihood(z, batch).sum(0) + model.unconditional_prior(3).log_prob(z)
@@ -122,6 +126,12 @@ def test_log_evidence_by_quadrature_bounds_the_elbo_and_is_found_by_importance_s
     )
     shifted = (weights - evidence).exp()
     assert ((shifted.mean(0) - 1).abs() < 5 * shifted.std(0) / len(drawn) ** 0.5 + 1e-3).all()
+    table = world_table(x)
+    data = Data(
+        "world", ToyDataset(), model.modalities, table, table, table, {}, Provenance("simulated", "A world."), "world"
+    )
+    rows = LogLikelihood(LogLikelihoodConfig(samples=3000, conditional=())).compute(Evaluation(model, data))
+    assert -0.3 < row_value(rows, measure="joint") - float(evidence.mean()) < 0.1  # a lower bound, with 3,000 samples
 
 
 @pytest.mark.parametrize("options", AGGREGATORS, ids=lambda options: options.get("of", "poe"))
