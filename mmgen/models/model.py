@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..data import Batch, Data, Modality, Table
-from ..data.describing import change_modalities, describe_modality
+from ..data.describing import change_modalities, check_values, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Mixture, Reference, random_strata
@@ -100,6 +100,7 @@ class MultimodalVAE(Model):
         given = {"latent_dim": latent_dim, "beta": beta, "likelihood_weights": likelihood_weights}
         config = chosen.model_config(data, {key: value for key, value in given.items() if value is not None})
         changed = change_modalities(data.modalities, modalities or {})
+        check_values(data.modalities, changed, data.train)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = cls(changed, chosen.build(), config, data.labels)

@@ -122,3 +122,31 @@ def test_scales_are_those_of_the_table_unless_it_says_something_else(tmp_path):
     }  # fmt: skip
     assert choice(likelihood="squared-error") == {"name": "squared-error"}
     assert make_likelihood("normal", (1,)).config.scale_kind == "fixed", "datasets of papers keep theirs"
+
+
+def test_a_run_that_takes_another_likelihood_keeps_learning_the_scale(tmp_path):
+    path = write_csv(tmp_path / "table.csv", {"a0": np.linspace(-1, 1, 30)})
+    modalities = {"a": {"columns": "a*", "kind": "vector", "hidden": [4]}}
+    data = load_dataset("table", path=str(path), modalities=modalities)
+
+    def likelihood(change):
+        model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=1, modalities={"a": {"likelihood": change}})
+        return model.modalities["a"].likelihood
+
+    found = likelihood("student-t")
+    assert (found.name, found.scale_kind, found.least_scale, found.degrees) == ("student-t", "learned", 0.03, 4.0)
+    assert likelihood({"scale_kind": "fixed"}).least_scale == 0, "which does nothing then"
+    assert likelihood({"name": "laplace", "scale_kind": "predicted"}).scale_kind == "predicted"
+    with pytest.raises(mmgen.DataError, match=r"modalities.a.likelihood: 'a' holds -.* in training row .* abo"):
+        likelihood("log-normal")
+    with pytest.raises(mmgen.MmgenError, match=r"modalities.a.likelihood: least_scale does nothing with scale_kin"):
+        likelihood({"scale_kind": "fixed", "least_scale": 0.1})
+
+
+def test_options_of_a_likelihood_can_be_given_beside_its_name_in_a_file(tmp_path):
+    write_csv(tmp_path / "table.csv", {"a0": np.linspace(-1, 1, 30)})
+    description = tmp_path / "table.yaml"
+    description.write_text("path: table.csv\nmodalities:\n  a: {columns: a0, kind: vector, likelihood: laplace}\n")
+    data = load_dataset("table", config=str(description), modalities={"a": {"likelihood": {"scale": 0.5}}})
+    found = data.modalities["a"].likelihood
+    assert (found.name, found.scale, found.scale_kind) == ("laplace", 0.5, "learned")
