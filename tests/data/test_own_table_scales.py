@@ -74,7 +74,7 @@ def test_intervals_of_ninety_percent_hold_ninety_percent_of_held_out_cells(train
     assert (shares > 0.81).all() and (shares < 0.995).all(), "every column of its own"
     true = torch.tensor(noises) / (1 + torch.tensor(noises) ** 2).sqrt()
     for likelihood in model.likelihoods:
-        torch.testing.assert_close(likelihood.log_scale.exp().detach(), true, rtol=0.25, atol=0)
+        torch.testing.assert_close(likelihood.log_scale.exp().detach(), true, rtol=0.35, atol=0)
 
 
 def test_a_fixed_scale_of_one_would_not(trained):
