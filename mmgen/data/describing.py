@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import MmgenError, alternatives
+import numpy as np
+
+from ..errors import DataError, MmgenError, alternatives
 from ..options import merge, validated, without_idle
 from ..registry import load, name_of
-from .likelihood_choice import with_mappings, without_idle_options
+from .likelihood_choice import replaced_choice, with_mappings, without_idle_options
+from .modalities.fully_connected import FullyConnected
 from .modality import Modality
 from .schema import abbreviate, differing_vocabulary
+from .table import Table
 
 ALL = "all"  # in changes to modalities: every one of them
 
@@ -20,7 +24,7 @@ def change_modalities(
 ) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
-    Options of a likelihood are set one by one; another likelihood comes with its own.
+    Options of a likelihood are set one by one; another likelihood comes with its own, but for the scale, which stays.
 
     What is said of ``all`` holds for every modality on which it has an effect, unless something else is said by name.
     A change that names a ``kind`` may describe a modality in full, as a run's configuration does.
@@ -46,10 +50,12 @@ def change_modalities(
         before = declared[name].model_dump(exclude_unset=True) if same else {}
         if name in declared and declared[name].missing == "cell":
             before["missing"] = "cell"
-        merged = without_idle(cls, merge(merge(before, common), fields), fields)
+        asked = merge(common, fields)
+        if "likelihood" in asked:
+            asked["likelihood"] = replaced_choice(before.get("likelihood"), asked["likelihood"])
+        merged = without_idle(cls, merge(before, asked), fields)
         if "likelihood" in merged:
-            asked = merge(common, fields).get("likelihood")
-            merged["likelihood"] = without_idle_options(merged["likelihood"], asked)
+            merged["likelihood"] = without_idle_options(merged["likelihood"], asked.get("likelihood"))
         changed[name] = validated(cls, merged, where)
         used |= set(merged)
         if name in declared:
@@ -58,6 +64,31 @@ def change_modalities(
         if changed and option not in used:
             raise MmgenError(f"modalities.{ALL}.{option}: it has no effect on any modality, with their other options.")
     return changed
+
+
+def check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modality], train: Table) -> None:
+    """Refuse training values that the likelihood of a changed modality does not have.
+
+    Values that a dataset has under the likelihoods that it declares are its own matter.
+
+    Raises:
+        DataError: The first such value, with its modality and its row.
+    """
+    for m, (name, modality) in enumerate(changed.items()):
+        before = declared.get(name)
+        if not isinstance(modality, FullyConnected) or not isinstance(before, FullyConnected):
+            continue
+        if modality.value_supports == before.value_supports:
+            continue
+        having = train.available[:, m].nonzero().squeeze(1)
+        values = modality.in_source_units(train.data[name][having].double().numpy())
+        wrong, reason = modality.refused(values)
+        if wrong.any():
+            place = tuple(np.argwhere(wrong)[0])
+            raise DataError(
+                f"modalities.{name}.likelihood: {name!r} holds {values[place]:g} in training row "
+                f"{int(having[place[0]])} (the first row is 0), {reason}."
+            )
 
 
 def _check_vocabulary(declared: Modality, changed: Modality, where: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 from pydantic import BaseModel, ConfigDict
 
 from ..distributions import SUPPORTS, Likelihood
-from ..distributions.likelihoods import Support
+from ..distributions.likelihoods import ScaleConfig, Support
 from ..errors import MmgenError
 from ..options import validated, without_idle
 from ..registry import load, name_of
@@ -45,6 +45,22 @@ def with_mappings(fields: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(written.get("likelihoods"), Mapping):
         written["likelihoods"] = {column: as_mapping(choice) for column, choice in written["likelihoods"].items()}
     return written
+
+
+def replaced_choice(before: Any, given: Any) -> Any:
+    """A choice (as a mapping) that takes the place of another one: what that says of its scale stays where the new
+    likelihood has one too.
+    """
+    if not isinstance(before, Mapping) or not isinstance(given, Mapping):
+        return given
+    if given.get("name", before.get("name")) == before.get("name"):
+        return given
+    try:
+        fields = load("likelihoods", str(given["name"])).Config.model_fields
+    except MmgenError:
+        return given  # which is refused when the modality is made
+    kept = {key: before[key] for key in ScaleConfig.model_fields if key in before and key in fields}
+    return {**kept, **given}
 
 
 def without_idle_options(choice: Any, requested: Any) -> Any:
@@ -97,7 +113,7 @@ def resolve_choice(
         options = {**own.get(name, {}), **{key: value for key, value in given.items() if key != "name"}}
         resolved = validated(kind.Config, options, "")
     except MmgenError as error:
-        raise ValueError(str(error).removesuffix(".")) from error
+        raise ValueError(str(error).removeprefix(": ").removesuffix(".")) from error
     return {"name": name, **resolved.model_dump(mode="json")}
 
 

@@ -124,6 +124,13 @@ def test_a_run_reads_other_rows_by_its_types_and_codes_and_writes_them_by_name(f
         ("ward", 1, "er", {"categories": {"ward": ["icu", "medicine", "surgery"]}}, r"holds 'er' in row 1 .* not one"),
         ("age", 0, 60, {"likelihoods": {"agee": "normal"}}, r"clinic.likelihoods: there is no column 'agee'"),
         ("age", 0, 60, {"likelihoods": {"age": "nrmal"}}, r"There is no likelihood 'nrmal'"),
+        (
+            "age",
+            0,
+            60,
+            {"likelihoods": {"age": "normal"}, "categories": {"age": ["60"]}},
+            r"clinic.categories: 'age' is said to have categories, and a likelihood of real numbers",
+        ),
         ("age", 0, 60, {"likelihoods": ["normal"]}, r"clinic.likelihoods: \['normal'\] is no mapping"),
     ],
 )

@@ -36,12 +36,12 @@ def write_csv(path, columns):
 def trained(tmp_path):
     """A model of a table of two views, and its data."""
 
-    def train(columns, epochs=30, **options):
+    def train(columns, epochs=18, **options):
         path = write_csv(tmp_path / "table.csv", columns)
         modalities = {view: {"columns": f"{view}*", **KIND, **options} for view in "ab"}
         data = load_dataset("table", path=str(path), modalities=modalities)
         model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
-        mmgen.Trainer(epochs=epochs, batch_size=64, learning_rate=1e-2, seed=0).fit(model, data)
+        mmgen.Trainer(epochs=epochs, batch_size=64, learning_rate=2e-2, seed=0).fit(model, data)
         return model.eval(), data
 
     return train
@@ -74,11 +74,11 @@ def test_intervals_of_ninety_percent_hold_ninety_percent_of_held_out_cells(train
     assert (shares > 0.81).all() and (shares < 0.995).all(), "every column of its own"
     true = torch.tensor(noises) / (1 + torch.tensor(noises) ** 2).sqrt()
     for likelihood in model.likelihoods:
-        torch.testing.assert_close(likelihood.log_scale.exp().detach(), true, rtol=0.25, atol=0)
+        torch.testing.assert_close(likelihood.log_scale.exp().detach(), true, rtol=0.35, atol=0)
 
 
 def test_a_fixed_scale_of_one_would_not(trained):
-    model, data = trained(views(0, NOISES, [1] * 8), epochs=10, likelihood={"scale_kind": "fixed"})
+    model, data = trained(views(0, NOISES, [1] * 8), epochs=6, likelihood={"scale_kind": "fixed"})
     assert float(covered(model, data).mean()) > 0.95
 
 
@@ -86,7 +86,7 @@ def test_a_column_without_noise_keeps_a_scale(trained):
     columns = views(0, [0.5, 0.5, 0.5], [1, 1, 1], rows=300)
     columns["a3"] = 3 * columns["a0"] + 1
     columns["a4"] = np.full(300, 7.0)
-    model, _ = trained(columns, epochs=60)
+    model, _ = trained(columns, epochs=30)
     with torch.no_grad():
         spread = model.likelihoods[0].spread(torch.zeros(1, 1, 5)).exp()
     assert (spread >= 0.03 * (1 - 1e-6)).all()
@@ -122,3 +122,31 @@ def test_scales_are_those_of_the_table_unless_it_says_something_else(tmp_path):
     }  # fmt: skip
     assert choice(likelihood="squared-error") == {"name": "squared-error"}
     assert make_likelihood("normal", (1,)).config.scale_kind == "fixed", "datasets of papers keep theirs"
+
+
+def test_a_run_that_takes_another_likelihood_keeps_learning_the_scale(tmp_path):
+    path = write_csv(tmp_path / "table.csv", {"a0": np.linspace(-1, 1, 30)})
+    modalities = {"a": {"columns": "a*", "kind": "vector", "hidden": [4]}}
+    data = load_dataset("table", path=str(path), modalities=modalities)
+
+    def likelihood(change):
+        model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=1, modalities={"a": {"likelihood": change}})
+        return model.modalities["a"].likelihood
+
+    found = likelihood("student-t")
+    assert (found.name, found.scale_kind, found.least_scale, found.degrees) == ("student-t", "learned", 0.03, 4.0)
+    assert likelihood({"scale_kind": "fixed"}).least_scale == 0, "which does nothing then"
+    assert likelihood({"name": "laplace", "scale_kind": "predicted"}).scale_kind == "predicted"
+    with pytest.raises(mmgen.DataError, match=r"modalities.a.likelihood: 'a' holds -.* in training row .* abo"):
+        likelihood("log-normal")
+    with pytest.raises(mmgen.MmgenError, match=r"modalities.a.likelihood: least_scale does nothing with scale_kin"):
+        likelihood({"scale_kind": "fixed", "least_scale": 0.1})
+
+
+def test_options_of_a_likelihood_can_be_given_beside_its_name_in_a_file(tmp_path):
+    write_csv(tmp_path / "table.csv", {"a0": np.linspace(-1, 1, 30)})
+    description = tmp_path / "table.yaml"
+    description.write_text("path: table.csv\nmodalities:\n  a: {columns: a0, kind: vector, likelihood: laplace}\n")
+    data = load_dataset("table", config=str(description), modalities={"a": {"likelihood": {"scale": 0.5}}})
+    found = data.modalities["a"].likelihood
+    assert (found.name, found.scale, found.scale_kind) == ("laplace", 0.5, "learned")

@@ -115,6 +115,8 @@ def build():
         for key, parameter in likelihood.named_parameters():
             torch.nn.init.uniform_(parameter, *(LEARNED[key] if key in LEARNED and "," in name else (-0.5, 1)))
         parameters = torch.randn(*lead, likelihood.outputs, *shape, dtype=float64)
+        if name == "beta":  # so concentrated that floating-point numbers resolve the ends
+            likelihood.output(parameters, 1).add_(2)
         return likelihood, parameters / 3 if name == "log-normal, predicted scale" else parameters  # moments of draws
 
     return build
@@ -196,7 +198,7 @@ def support(name):
         return torch.linspace(-60, 60, 60_001, dtype=float64).sinh() / 1e6, torch.trapezoid
     if kind.support == "positive":
         return torch.linspace(-30, 10, 60_001, dtype=float64).exp(), torch.trapezoid
-    return torch.linspace(-40, 40, 60_001, dtype=float64).sigmoid(), torch.trapezoid
+    return torch.linspace(-30, 30, 60_001, dtype=float64).sigmoid(), torch.trapezoid
 
 
 @every

@@ -52,7 +52,7 @@ def own_files(folder):
     for i, picture in enumerate(scan):
         Image.fromarray(picture[0]).save(folder / "imgs" / f"{i}.png")
     lines = [f"imgs/{i}.png,{g0:.3f},{g1:.3f}\n" for i, (g0, g1, _) in enumerate(genes.tolist())]
-    clinic = "age,smoker,ward,grade,lesions,g0,g1\n"
+    clinic = "age,smoker,ward,grade,lesions,gene0,gene1\n"
     for i in range(40):
         ward, grade = ("icu", "er")[i % 2], ("none", "mild", "severe")[i % 3]
         clinic += f"{random.integers(20, 90)},{i % 2},{ward},{grade},{i % 4},{i % 5}.5,{i % 7}.5\n"

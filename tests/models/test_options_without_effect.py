@@ -203,6 +203,14 @@ def test_what_is_said_of_all_modalities_holds_for_those_on_which_it_has_an_effec
         change_modalities(declared, {"all": {"residual": [1.0, 1.0]}})
 
 
+def test_pixels_take_any_likelihood_of_images_and_answers_no_other():
+    data = toy_data(("image", "tags"))
+    model = make_model("elbo", data, modalities={"image": {"likelihood": "bernoulli"}})
+    assert model.modalities["image"].likelihood.name == "bernoulli"
+    with pytest.raises(MmgenError, match=r"modalities.tags.likelihood: 'normal' is a likelihood of real numbers"):
+        make_model("elbo", data, modalities={"tags": {"likelihood": "normal"}})
+
+
 def test_a_recipes_options_go_with_the_choice_that_it_made(tmp_path, monkeypatch):
     path = tmp_path / "mine.yaml"
     path.write_text(

@@ -66,6 +66,11 @@ class FullyConnected(Modality):
         return likelihood_class(self.likelihood).support
 
     @property
+    def value_supports(self) -> tuple[Support, ...]:
+        """The same for values of different types: one for each."""
+        return (self.support,)
+
+    @property
     def _dropout(self) -> float:
         """The share of hidden units that is left out."""
         return self.dropout

@@ -185,6 +185,11 @@ class ImageModality(FullyConnected):
         """Stages of two convolutions with batch normalisation, and a hidden layer between dropouts."""
         return ImageClassifierTrunk(self.shape)
 
+    @property
+    def value_supports(self) -> tuple[Support, ...]:
+        """None that tell likelihoods apart: pixels are scaled to [0, 1] for any of them."""
+        return ()
+
     def transform(self) -> Transform:
         """To [0, 1]."""
         return Pixels(self.value_range)

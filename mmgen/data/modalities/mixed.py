@@ -206,6 +206,22 @@ class MixedModality(Rescaled):
         return [likelihood_class(self.choice(column)).support for column in self.columns]
 
     @property
+    def value_supports(self) -> tuple[Support, ...]:
+        """What the values of every column are."""
+        return tuple(self.column_supports)
+
+    def refused(self, values: np.ndarray) -> tuple[np.ndarray, str]:
+        """As the likelihood of each column has it; the reason is that of the first column with such a value."""
+        wrong, reasons = np.zeros(values.shape, dtype=bool), []
+        for place, (column, support) in enumerate(zip(self.columns, self.column_supports, strict=True)):
+            allowed, found = SUPPORTS[support], values[..., place]
+            ends = (found == 0) | (found == 1) if support == "unit" and self.squeeze else False
+            wrong[..., place] = ~(allowed.contains(found) | ends)
+            if wrong[..., place].any():
+                reasons.append(f"in the column {column!r}, and {allowed.required}")
+        return wrong, reasons[0] if reasons else ""
+
+    @property
     def _category_counts(self) -> list[int]:
         return [len(self.categories.get(column, ())) for column in self.columns]
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ...options import merge
 from ..dataset import DatasetConfig
+from ..likelihood_choice import with_mappings
 from ..names import Name, Names
 from .dialect import Reading
 from .table_modality import TableModality
@@ -121,7 +122,8 @@ class OwnTableConfig(DatasetConfig):
         if file is None:
             return options
         place = Path(file).expanduser()
-        return merge(resolve_path(read_description(place, list(cls.model_fields)), place.resolve().parent), options)
+        described = resolve_path(read_description(place, list(cls.model_fields)), place.resolve().parent)
+        return merge(_with_mappings(described), _with_mappings(options))
 
     @model_validator(mode="after")
     def _check_complete(self) -> OwnTableConfig:
@@ -134,3 +136,14 @@ class OwnTableConfig(DatasetConfig):
                 f"test_fraction {self.test_fraction} and val_fraction {self.val_fraction} leave nothing to train on"
             )
         return self
+
+
+def _with_mappings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with likelihoods as mappings, so that an option of one can be given beside its name in a file."""
+    modalities = options.get("modalities")
+    if not isinstance(modalities, Mapping):
+        return dict(options)
+    written = {
+        name: with_mappings(fields) if isinstance(fields, Mapping) else fields for name, fields in modalities.items()
+    }
+    return {**options, "modalities": written}

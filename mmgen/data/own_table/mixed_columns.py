@@ -141,6 +141,11 @@ def _read_column(
     name = request.names[index]
     if support in CODES:
         return _read_codes(request, source, index, known)
+    if known is None and name in request.fields.get("categories", {}):
+        raise DataError(
+            f"{request.where}.categories: {name!r} is said to have categories, and a likelihood of "
+            f"{SUPPORTS[support].words}; leave one of the two out."
+        )
     values = source.numbers([name], request.where, support == "binary")[:, 0]
     if known is None and np.isnan(values).all():
         raise DataError(

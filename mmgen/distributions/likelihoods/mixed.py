@@ -34,6 +34,11 @@ class Mixed(Likelihood):
         self.normalised = all(member.normalised for member in likelihoods)
         self.fitted_scale = any(p.fitted_scale for p in likelihoods) and not any(p.coded for p in likelihoods)
 
+    @property
+    def coded(self) -> bool:
+        """Whether some of the values are codes."""
+        return any(cast(Likelihood, member).coded for member in self.members)
+
     def split(self, parameters: Tensor, x: Tensor) -> Iterator[tuple[Likelihood, Tensor, Tensor]]:
         """The members, each with its part of the parameters and of the values; codes as integers."""
         for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
