@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..bounds import bounded
+from .mlp import MLPTrunk
 
 Spread = Literal["log-variance", "log-scale"]
 LOG_VARIANCE_RANGE = (-15.0, 15.0)
@@ -46,22 +47,29 @@ class GaussianHead(nn.Module):
 class Encoder(nn.Module):
     """A trunk and a Gaussian head: q(z | x) of one modality, or of several through a trunk of their own.
 
-    With ``told`` it is q(z | x, c): a hidden layer sees the features and as many numbers c side by side.
+    With ``told`` it is q(z | x, c) of as many numbers c: a multilayer perceptron takes them beside x; behind any other
+    trunk a hidden layer sees its features and c side by side.
     """
 
     def __init__(self, trunk: nn.Module, latent_dim: int, spread: Spread = "log-variance", told: int = 0) -> None:
         super().__init__()
         features = int(trunk.features)  # type: ignore[arg-type]
         self.trunk = trunk
-        self.mixing = nn.Sequential(nn.Linear(features + told, features), nn.ReLU()) if told else None
+        self.early = isinstance(trunk, MLPTrunk) and trunk.width > 0
+        self.mixing: nn.Module | None = None
+        if told and isinstance(trunk, MLPTrunk) and trunk.width:
+            self.mixing = nn.Linear(told, trunk.width, bias=False)
+        elif told:
+            self.mixing = nn.Sequential(nn.Linear(features + told, features), nn.ReLU())
         self.head = GaussianHead(features, latent_dim, spread)
 
     def forward(self, x: Any, told: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Data ``[N, *shape]`` (and c ``[N, T]``) to mean and log-variance, each ``[N, D]``."""
-        features = self.trunk(x)
-        if self.mixing is not None and told is not None:
-            features = self.mixing(torch.cat([features, told], -1))
-        return self.head(features)
+        if self.mixing is None or told is None:
+            return self.head(self.trunk(x))
+        if self.early:
+            return self.head(self.trunk(x, self.mixing(told)))
+        return self.head(self.mixing(torch.cat([self.trunk(x), told], -1)))
 
 
 class Uninformed(nn.Module):

@@ -32,6 +32,9 @@ def hidden_layers(inputs: int, hidden: Sequence[int], activation: str, dropout: 
 class MLPTrunk(nn.Module):
     """Data ``[N, *shape]`` to features ``[N, features]``: flattened, then ``hidden`` layers, each followed by the
     activation.
+
+    Attributes:
+        width: Of the first hidden layer; 0 without any.
     """
 
     def __init__(
@@ -39,12 +42,21 @@ class MLPTrunk(nn.Module):
     ) -> None:
         super().__init__()
         size = math.prod(shape)
+        self.width = hidden[0] if hidden else 0
         self.features = hidden[-1] if hidden else size
         self.layers = nn.Sequential(*hidden_layers(size, hidden, activation, dropout))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, *shape]`` to ``[N, features]``."""
-        return self.layers(x.flatten(1))
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """``[N, *shape]`` to ``[N, features]``; ``beside`` ``[N, width]`` is added before the first activation, as what
+        further inputs make would be.
+        """
+        if beside is None:
+            return self.layers(x.flatten(1))
+        first, *others = self.layers
+        hidden = first(x.flatten(1)) + beside
+        for layer in others:
+            hidden = layer(hidden)
+        return hidden
 
 
 class MLPDecoder(nn.Module):

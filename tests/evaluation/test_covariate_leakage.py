@@ -9,7 +9,7 @@ import pytest
 import mmgen
 from mmgen.testing import raises_sentence
 
-ROWS = 900
+ROWS = 3000
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +29,18 @@ def clinic(tmp_path_factory):
     return path
 
 
-def trained(path, output, **dataset):
+def trained(path, output, epochs=1, **dataset):
     modalities = {
         name: {"columns": [f"{name}{j}" for j in range(6)], "kind": "vector", "hidden": [32]}
         for name in ("blood", "urine")
     }
-    data = {"path": str(path), "modalities": modalities, **dataset}
+    data = {"path": str(path), "modalities": modalities, "test_fraction": 0.5, **dataset}
     return mmgen.train(
         "mopoe",
         mmgen.make_dataset("table", data),
         output=output,
-        latent_dim=4,
-        epochs=60,
+        latent_dim=2,
+        epochs=epochs,
         batch_size=64,
         learning_rate=3e-3,
         quiet=True,
@@ -53,10 +53,10 @@ def leakage(run, **options):
 
 
 def test_z_holds_a_site_unless_networks_are_told(clinic, tmp_path):
-    alone = leakage(trained(clinic, tmp_path / "alone", label="site"), labels=["site"])
-    told = leakage(trained(clinic, tmp_path / "told", covariates=["site"]))
+    alone = leakage(trained(clinic, tmp_path / "alone", 25, label="site"), labels=["site"])
+    told = leakage(trained(clinic, tmp_path / "told", 25, covariates=["site"]))
     assert alone["blood+urine", "accuracy"] >= 0.98
-    assert abs(told["blood+urine", "accuracy"] - told["blood+urine", "chance"]) <= 0.05
+    assert abs(told["blood+urine", "accuracy"] - told["blood+urine", "chance"]) <= 0.05, told
     assert abs(told["blood+urine", "chance"] - 1 / 3) < 0.1
 
 
@@ -84,9 +84,7 @@ def test_the_commands_export_private_latents_and_generate_as_if_measured_elsewhe
         (["covariates.site=mars"], "covariates.site: there is no class 'mars'"),
         (["covariates.age=3"], "covariates: there is no covariate 'age'"),
     ):
-        code, _, err = command_line(
-            "generate", str(run), "--set", *words, "--out", str(tmp_path / "x.csv"), check=False
-        )
+        code, _, err = command_line("generate", str(run), "--set", *words, "--out", str(tmp_path / "x.csv"))
         assert code == 2 and sentence in err
     assert json.loads((run / "environment.json").read_text())["data"]["rows"]["train"] > 0
 

@@ -24,9 +24,9 @@ class _OneHotTrunk(MLPTrunk):
         super().__init__((*shape, categories), *options)
         self.one_hot = OneHot(categories)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """``[N, *shape]`` codes to ``[N, features]``."""
-        return super().forward(self.one_hot(x))
+        return super().forward(self.one_hot(x), beside)
 
 
 class CodesModality(FullyConnected):

@@ -17,9 +17,9 @@ from .fully_connected import LIKELIHOOD, Cellwise
 class _Log1pTrunk(MLPTrunk):
     """A multilayer perceptron that sees log(1 + x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """``[N, *shape]`` to ``[N, features]``."""
-        return super().forward(torch.log1p(x.clamp(min=0)))
+        return super().forward(torch.log1p(x.clamp(min=0)), beside)
 
 
 class CountsModality(Cellwise):

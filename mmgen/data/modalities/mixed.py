@@ -59,9 +59,9 @@ class _MixedTrunk(MLPTrunk):
         super().__init__((columns.count + mask,), *options)
         self.columns, self.mask = columns, mask
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """``[N, C]``, or with the mask ``[N, 2, C]``, to ``[N, features]``."""
-        return super().forward(torch.cat([self.columns(x[:, 0]), x[:, 1]], 1) if self.mask else self.columns(x))
+        return super().forward(torch.cat([self.columns(x[:, 0]), x[:, 1]], 1) if self.mask else self.columns(x), beside)
 
 
 class _Outputs(nn.Module):

@@ -27,10 +27,10 @@ class _LogTrunk(MLPTrunk):
         super().__init__(shape, *options)
         self.masked = masked
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """``[N, *shape]`` to ``[N, features]``."""
         logs = x.clamp(min=TINY).log()
-        return super().forward(torch.stack([logs[:, 0], x[:, 1]], 1) if self.masked else logs)
+        return super().forward(torch.stack([logs[:, 0], x[:, 1]], 1) if self.masked else logs, beside)
 
 
 class VectorModality(Rescaled):
