@@ -116,18 +116,22 @@ def classifier_for(
         except (OSError, SafetensorError, RuntimeError):  # not there, or damaged
             torch.manual_seed(seed)
             classifier = Classifier(modality, sizes)
-            _train(classifier.to(device), data, name, budget, device)
+            _train(classifier.to(device), data, name, modality, budget, device)
             kept = {key: value.cpu().contiguous() for key, value in classifier.state_dict().items()}
             write_atomically(path, lambda temporary: save_file(kept, temporary))
     return classifier.to(device).eval()
 
 
-def _rows(table: Table, name: str) -> tuple[Tensor, dict[str, Tensor]]:
-    """Values and codes of the rows that have the modality and at least one label."""
+def _rows(table: Table, name: str, modality: Modality) -> tuple[Tensor, dict[str, Tensor]]:
+    """Values and codes of the rows that have the modality and at least one label; what is usual in empty cells."""
     codes = {label: each.long() for label, each in table.labels.items()}
     known = torch.stack([each >= 0 if each.dim() == 1 else (each >= 0).any(-1) for each in codes.values()]).any(0)
     keep = (table.available[:, list(table.data).index(name)] & known).nonzero().squeeze(1)
-    return table.data[name][keep], {label: each[keep] for label, each in codes.items()}
+    values = table.data[name][keep]
+    if name in table.observed:
+        cells = table.observed[name][keep]
+        values = torch.where(cells, values.float(), modality.usual(values.float(), cells))
+    return values, {label: each[keep] for label, each in codes.items()}
 
 
 def _error(logits: Tensor, codes: Tensor) -> Tensor:
@@ -155,12 +159,14 @@ def _quality(logits: Mapping[str, Tensor], codes: Mapping[str, Tensor]) -> float
 
 
 @torch.enable_grad()  # an evaluation that asks for a classifier has gradients switched off
-def _train(classifier: Classifier, data: Data, name: str, budget: Budget, device: torch.device) -> None:
+def _train(
+    classifier: Classifier, data: Data, name: str, modality: Modality, budget: Budget, device: torch.device
+) -> None:
     """Adam on the sum of the labels' cross-entropies; the weights that are best on the validation rows (looked at once
     an epoch) are kept.
     """
-    values, codes = _rows(data.complete.get("train", data.train), name)
-    checked, truth = _rows(data.complete.get("val", data.val), name)
+    values, codes = _rows(data.complete.get("train", data.train), name, modality)
+    checked, truth = _rows(data.complete.get("val", data.val), name, modality)
     classifier.transform.fit(values)
     optimizer = Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget.learning_rate, total_steps=budget.steps)

@@ -158,9 +158,9 @@ class Reconstruction(Metric):
         rows = train.available[:, evaluation.names.index(target)].nonzero().squeeze(1)
         values, modality = train.data[target][rows], evaluation.model.modalities[target]
         if target in train.observed:
-            guess = modality.usual(values.float(), train.observed[target][rows])
-        else:
-            guess = modality.guess(values)
+            cells = train.observed[target][rows]
+            values = torch.where(cells, values, modality.usual(values.float(), cells))
+        guess = modality.guess(values)
         observed = evaluation.latents().table.observed.get(target)
         return self._distance(evaluation, guess.expand(truth.shape), truth, target, observed)
 

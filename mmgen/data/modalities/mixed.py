@@ -283,9 +283,13 @@ class MixedModality(Rescaled):
         return torch.where(codes | binary, differs, squares).mean(-1)
 
     def guess(self, values: Tensor) -> Tensor:
-        """The means, and the most frequent categories."""
-        codes = torch.tensor([support in CODES for support in self.column_supports], device=values.device)
-        return torch.where(codes, values.float().mode(0).values, values.double().mean(0).float())
+        """The means, and the most frequent categories; codes of −1 do not count."""
+        guess = values.double().mean(0).float()
+        for place, support in enumerate(self.column_supports):
+            if support in CODES:
+                known = values[:, place][values[:, place] >= 0]
+                guess[place] = known.float().mode().values if len(known) else 0
+        return guess
 
     def usual(self, values: Tensor, observed: Tensor) -> Tensor:
         """The means; no category, which is none of the columns that encoders see one-hot."""
