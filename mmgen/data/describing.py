@@ -83,6 +83,8 @@ def check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modalit
         having = train.available[:, m].nonzero().squeeze(1)
         values = modality.in_source_units(train.data[name][having].double().numpy())
         wrong, reason = modality.refused(values)
+        if name in train.observed:
+            wrong = wrong & train.observed[name][having].numpy()
         if wrong.any():
             place = tuple(np.argwhere(wrong)[0])
             raise DataError(

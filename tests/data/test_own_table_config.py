@@ -67,7 +67,7 @@ def test_options_win_over_the_file_key_by_key(yaml_file, monkeypatch):
     assert config.path == str(Path("other.csv").resolve())
     assert (config.label, config.group) == ("state", "subject")
     assert config.modalities["proteins"].columns == ("p*",)
-    assert config.modalities["proteins"].fields == {"likelihood": "negative-binomial"}
+    assert config.modalities["proteins"].fields == {"likelihood": {"name": "negative-binomial"}}
     assert list(config.modalities) == ["genes", "proteins", "scan"]
 
 

@@ -1,6 +1,7 @@
 """Scales of numbers in one's own table: learned column by column, honest about held-out cells, never nothing."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,11 @@ import pytest
 import torch
 
 import mmgen
-from mmgen.data import load_dataset, make_likelihood
+from mmgen.data import VectorModality, load_dataset, make_likelihood
+from mmgen.data.describing import check_values
 from mmgen.distributions.likelihoods import Normal, ScaleConfig
 
+LOG_NORMAL = VectorModality(shape=(1,), likelihood="log-normal").likelihood
 KIND = {"kind": "vector", "hidden": [32]}
 
 
@@ -150,3 +153,14 @@ def test_options_of_a_likelihood_can_be_given_beside_its_name_in_a_file(tmp_path
     data = load_dataset("table", config=str(description), modalities={"a": {"likelihood": {"scale": 0.5}}})
     found = data.modalities["a"].likelihood
     assert (found.name, found.scale, found.scale_kind) == ("laplace", 0.5, "learned")
+
+
+def test_cells_that_are_not_observed_are_no_values_of_a_likelihood(tmp_path):
+    path = write_csv(tmp_path / "table.csv", {"a0": np.linspace(-1, 1, 30), "a1": np.linspace(1, 2, 30)})
+    modalities = {"a": {"columns": "a*", "kind": "vector", "hidden": [4]}}
+    data = load_dataset("table", path=str(path), modalities=modalities)
+    changed = {"a": data.modalities["a"].model_copy(update={"likelihood": LOG_NORMAL})}
+    seen = data.train.data["a"][:] > 0
+    check_values(data.modalities, changed, replace(data.train, observed={"a": seen}))
+    with pytest.raises(mmgen.DataError, match=r"modalities.a.likelihood: 'a' holds -"):
+        check_values(data.modalities, changed, data.train)

@@ -117,13 +117,13 @@ class OwnTableConfig(DatasetConfig):
         """Merge the YAML file into the options and make the path absolute: what remains can be used from any folder."""
         if not isinstance(raw, Mapping) or not isinstance(raw.get("config"), str | Path | None):
             return raw
-        options = resolve_path(raw, Path.cwd())
+        options = _with_mappings(resolve_path(raw, Path.cwd()))
         file = options.pop("config", None)
         if file is None:
             return options
         place = Path(file).expanduser()
         described = resolve_path(read_description(place, list(cls.model_fields)), place.resolve().parent)
-        return merge(_with_mappings(described), _with_mappings(options))
+        return merge(_with_mappings(described), options)
 
     @model_validator(mode="after")
     def _check_complete(self) -> OwnTableConfig:
