@@ -1,4 +1,4 @@
-"""Private latents are a short cut past z: two different pictures of one digit, each a view, generated from each other."""
+"""Private latents are a short cut past z: two pictures of one digit, each a view, are generated from each other."""
 
 import numpy as np
 import pytest

@@ -206,7 +206,9 @@ def test_it_stays_a_lower_bound_of_the_evidence_of_a_linear_model(objective, sha
     """x_m = W z + V w_m + ε has a Gaussian density that is known exactly."""
     torch.manual_seed(1)
     modalities = {
-        f"m{m}": VectorModality(shape=(3,), hidden=(), decoder_hidden=(), standardise=False, scale=0.7)
+        f"m{m}": VectorModality(
+            shape=(3,), hidden=(), decoder_hidden=(), standardise=False, likelihood={"name": "normal", "scale": 0.7}
+        )
         for m in range(2)
     }
     x = {name: torch.randn(200, 3, dtype=torch.float64) for name in modalities}
