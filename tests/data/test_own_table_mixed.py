@@ -148,11 +148,21 @@ def test_names_of_rows_and_constant_words_are_refused(frame, load):
         load(frame.assign(ward="icu"))
 
 
-def test_a_missing_cell_is_said(frame, load):
+def test_an_empty_cell_is_missing_alone(frame, load):
     frame.loc[5, "age"] = np.nan
     frame.loc[6, "ward"] = None
     data = load(frame)
-    assert any(note.startswith("clinic: 2 of 60 rows lose it to 2 empty cells") for note in data.notes)
+    assert any(note.startswith("clinic: 2 of 60 rows have 2 empty cells") for note in data.notes)
+    everything = data.split("all")
+    assert everything.available.all() and int((~everything.observed["clinic"]).sum()) == 2
+    model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
+    filling = model.fillings[0].value
+    ward = list(data.modalities["clinic"].columns).index("ward")
+    assert float(filling[ward]) == -1, "no category stands in the place of an unknown one"
+    run = mmgen.Trainer(epochs=2).fit(model, data)
+    assert np.isfinite(run.history[-1]["train"]["loss"])
+    whole = load(frame, missing="modality")
+    assert int((~whole.split("all").available[:, 0]).sum()) == 2
 
 
 def test_large_constants_come_back(frame, load):

@@ -172,7 +172,7 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     assert {row["target"] for row in rows if row["metric"] == "reconstruction"} == {"counts"}
     likelihoods = [row for row in rows if row["metric"] == "log-likelihood"]
     assert {row["measure"] for row in likelihoods} == {"conditional_predictive"}, "there is no prior and no joint"
-    assert {row["target"] for row in likelihoods} == {"counts"} and sentences == []
+    assert {row["target"] for row in likelihoods} == {"counts", "mean"} and sentences == []
     nothing = Run({"training": {"seed": 0}}, None, model=model_of(ClosedForm, data), data=data)
     sentences.clear()
     assert nothing.evaluate(["reconstruction", "coherence", "text", "fd-classifier"], notify=sentences.append) == []
