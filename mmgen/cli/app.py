@@ -84,7 +84,9 @@ def evaluate(
     assignments: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION or dataset.KEY; may be repeated."
+            "--set",
+            metavar="KEY.PATH=VALUE",
+            help="Set metrics.NAME.OPTION, sampler.OPTION or dataset.KEY; may be repeated.",
         ),
     ] = None,
     figures: Annotated[bool, typer.Option(help="Whether to draw the figures.")] = True,
@@ -92,11 +94,15 @@ def evaluate(
         str, typer.Option(help="How latents of more than two dimensions are drawn: pca, tsne or umap.")
     ] = "pca",
     as_json: Json = False,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="What metrics draw from where nothing is given, instead of the prior: mmgen list samplers."),
+    ] = None,
 ) -> None:
     """Compute metrics and draw figures of a run."""
     from .evaluate import command
 
-    command(run, metrics, split, assignments or [], figures, latents, as_json, data)
+    command(run, metrics, split, assignments or [], figures, latents, as_json, data, sampler)
 
 
 def generate(
@@ -116,17 +122,24 @@ def generate(
         typer.Option(help="Rows to generate from: test, val, train, new or all; all for a table, test for a picture."),
     ] = None,
     data: DataOption = None,
-    assignments: DatasetSet = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY.PATH=VALUE", help="Set dataset.KEY or sampler.OPTION; may be repeated."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
     out: Annotated[
         Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")
     ] = None,
     top: Annotated[int | None, typer.Option(help="Name so many tags per item, the most probable first.", min=1)] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="What is drawn from without --given, instead of the prior: mmgen list samplers."),
+    ] = None,
 ) -> None:
     """Generate modalities from others (impute), or from the prior."""
     from .generate import command
 
-    command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [])
+    command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [], sampler)
 
 
 def encode(
@@ -150,8 +163,8 @@ def list_components(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="objectives, aggregators, priors, modalities, likelihoods, datasets, metrics, commands, launchers or "
-            "recipes.",
+            help="objectives, aggregators, priors, modalities, likelihoods, datasets, metrics, samplers, commands, "
+            "launchers or recipes.",
         ),
     ] = None,
     as_json: Json = False,
@@ -203,7 +216,8 @@ def new_plugin(
     kind: Annotated[
         str,
         typer.Option(
-            help="objective, aggregator, prior, modality, dataset, metric, command or launcher.", show_default=False
+            help="objective, aggregator, prior, modality, likelihood, dataset, metric, sampler, command or launcher.",
+            show_default=False,
         ),
     ],
     output: Annotated[Path, typer.Option(help="Where the folder mmgen-plugin-NAME is made.")] = Path(),

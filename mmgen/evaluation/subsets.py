@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Subset = tuple[str, ...]
 Pair = tuple[Subset, str]  # what is given (nothing: the prior), and what is generated
@@ -13,6 +14,7 @@ ALL = "all"  # the target of a number that is a sum over every modality
 MEAN = "mean"  # the target of a number that is a mean over targets
 SELF = "self"  # what is given where every modality is generated from itself
 PRIOR = "prior"  # what is given where latents are drawn from the prior
+SAMPLER = "sampler "  # begins what is given where latents are drawn from a sampler that was fitted to them
 _WORDS = re.compile(r"(\d+) of (\d+)")
 
 
@@ -52,3 +54,8 @@ def joined(subset: Sequence[str]) -> str:
     'image+text'
     """
     return "+".join(subset)
+
+
+def is_drawn(row: Mapping[str, Any]) -> bool:
+    """Whether a result is about draws from the prior or a sampler, with nothing given."""
+    return row["given"] == PRIOR or row["given"].startswith(SAMPLER)
