@@ -21,14 +21,15 @@ HELD_OUT = 0.1  # share of the rows that numbers of components are compared on
 class PriorSampler(Sampler):
     """The model's own prior p(z), or N(0, I) where that depends on the data: nothing is fitted.
 
-    Where modalities keep their own latents, the prior says nothing of what belongs together.
+    Where modalities keep their own latents, the prior says nothing of what belongs together; a draw is then one z, which
+    stands for each of them.
     """
 
     fitted = False
 
     def build(self, model: Model) -> None:
         """Of this model."""
-        self._prior = model.unconditional_prior
+        self._prior, self._dim = model.unconditional_prior, model.config.latent_dim
 
     def fit(self, latents: Float[Tensor, "N D"]) -> None:
         """Nothing."""
@@ -38,9 +39,9 @@ class PriorSampler(Sampler):
         return self._prior(count).rsample()
 
     def log_prob(self, z: Float[Tensor, "*lead D"]) -> Float[Tensor, "*lead"]:
-        """log p(z)."""
-        flat = z.reshape(-1, z.shape[-1])
-        return self._prior(len(flat)).log_prob(flat).reshape(z.shape[:-1])
+        """log p(z), or Σ_m log p(z_m) of ``[z_1 … z_M]``."""
+        parts = z.unflatten(-1, (-1, self._dim)).flatten(0, -2)
+        return self._prior(len(parts)).log_prob(parts).reshape(*z.shape[:-1], -1).sum(-1)
 
 
 class GaussianMixtureConfig(SamplerConfig):

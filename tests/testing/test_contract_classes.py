@@ -102,7 +102,17 @@ def test_everything_installed_has_a_contract():
     found = installed_contracts()
     assert issubclass(found["TestObjective_mmgen_core_elbo"], ObjectiveContract)
     assert found["TestObjective_mmgen_core_elbo"].component == "mmgen-core:elbo"
-    kinds = ("objectives", "aggregators", "priors", "modalities", "likelihoods", "datasets", "metrics", "commands")
+    kinds = (
+        "objectives",
+        "aggregators",
+        "priors",
+        "modalities",
+        "likelihoods",
+        "datasets",
+        "metrics",
+        "samplers",
+        "commands",
+    )
     assert len(found) == sum(len(entries(kind)) for kind in kinds)
     only = installed_contracts(["mmgen_core"], ["datasets"])
     assert list(only) == ["TestDataset_mmgen_core_table"] and issubclass(
