@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import MmgenError, alternatives, listed
 from ..models import choose_sampler
 from ..runs import Run, load_run
-from ..runs.config import from_assignments
+from ..runs.config import RunConfig, from_assignments
 from ..runs.opening import location_option
 
 
@@ -39,7 +39,7 @@ def opened(
         assignments: Of ``--set``.
         others: The sections besides ``dataset`` that may be set.
     """
-    options = from_assignments(assignments)
+    options = from_assignments(assignments, [section for section in others if section not in RunConfig.model_fields])
     known = ["dataset", *others]
     for section in options:
         if section not in known:
@@ -53,7 +53,7 @@ def opened(
     return (load_run(path, dataset=changes) if changes else run), options
 
 
-def chosen_sampler(name: str | None, options: Mapping[str, Any]) -> dict[str, Any] | None:
+def chosen_sampler(name: str | None, options: Mapping[str, Any] | str) -> dict[str, Any] | None:
     """What ``--sampler`` and ``--set sampler.…`` say; None where they say nothing.
 
     Raises:
@@ -61,6 +61,7 @@ def chosen_sampler(name: str | None, options: Mapping[str, Any]) -> dict[str, An
     """
     if name is None and not options:
         return None
+    options = {"name": options} if isinstance(options, str) else options
     sampler = {**options, **({} if name is None else {"name": name})}
     if "name" not in sampler:
         raise MmgenError(f"--set sampler.{next(iter(options))}: say by --sampler whose option it is, such as gmm.")

@@ -21,8 +21,8 @@ HELD_OUT = 0.1  # share of the rows that numbers of components are compared on
 class PriorSampler(Sampler):
     """The model's own prior p(z), or N(0, I) where that depends on the data: nothing is fitted.
 
-    Where modalities keep their own latents, the prior says nothing of what belongs together; a draw is then one z, which
-    stands for each of them.
+    Where modalities keep their own latents, the prior says nothing of what belongs together; a draw is then one z,
+    which stands for each of them.
     """
 
     fitted = False

@@ -14,8 +14,8 @@ from sklearn.mixture import GaussianMixture
 
 from mmgen.models import ELBO, build_sampler, choose_sampler, fit_sampler
 from mmgen.models.flow_sampler import FlowSampler, FlowSamplerConfig
-from mmgen.models.sampling import in_words
 from mmgen.models.samplers import GaussianMixtureConfig, GaussianMixtureSampler
+from mmgen.models.sampling import in_words
 from mmgen.testing import make_model, raises_sentence, toy_data
 
 KINDS = ("vector", "counts")
@@ -70,9 +70,8 @@ def test_the_density_of_a_mixture_is_that_of_the_equation_and_of_scikit_learn(co
 
 @pytest.mark.parametrize("name", ["gmm", "flow"])
 def test_draws_recover_a_known_mixture(name):
-    options = (
-        {"components": 3} if name == "gmm" else {"kind": "nsf", "hidden": (32, 32), "epochs": 40, "learning_rate": 3e-3}
-    )
+    of_flow = {"kind": "nsf", "hidden": (32, 32), "epochs": 40, "learning_rate": 3e-3}
+    options = {"components": 3} if name == "gmm" else of_flow
     sampler = fitted(choose_sampler({"name": name, **options}).build(), known_mixture(4000))
     torch.manual_seed(1)
     drawn = sampler.sample(2000)
@@ -115,14 +114,14 @@ def test_a_seed_is_a_fit(options):
     assert not all(torch.equal(value, other.state_dict()[name]) for name, value in first.state_dict().items())
 
 
-def test_a_flow_stops_early_and_keeps_the_best():
+def test_a_flow_stops_early(monkeypatch):
+    steps, step = [], torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: (steps.append(1), step(self))[1])
     sampler = FlowSampler(FlowSamplerConfig(**{**QUICK, "epochs": 1000, "hidden": (64, 64)}, patience=3))
-    rows = known_mixture(60)
-    fitted(sampler, rows)
+    fitted(sampler, known_mixture(60))
+    assert len(steps) < 300, "1000 passes of one step each would learn 54 rows by heart"
     with torch.no_grad():
-        assert (
-            float(sampler.log_prob(known_mixture(500, seed=9)).mean()) > -20
-        )  # 1000 passes would learn 54 rows by heart
+        assert float(sampler.log_prob(known_mixture(500, seed=9)).mean()) > -6, "the entropy is 4.1 nats at most"
 
 
 def test_joint_draws_are_what_a_row_has():

@@ -116,8 +116,9 @@ class SamplerContract(Contract):
         sampler = self._that_fits()
         drawn, latents = self.drawn(sampler).double(), self.latents().double()
         scale = latents.std(0)
-        for what, of in {"means": torch.mean, "standard deviations": torch.std}.items():
-            off = ((of(drawn, 0) - of(latents, 0)) / scale).abs()
+        moments = {"means": (drawn.mean(0), latents.mean(0)), "standard deviations": (drawn.std(0), scale)}
+        for what, (found, expected) in moments.items():
+            off = ((found - expected) / scale).abs()
             assert (off < FAR).all(), f"{self.who}: {what} of draws are {off.tolist()} deviations off the latents'"
         off = (torch.corrcoef(drawn.T) - torch.corrcoef(latents.T)).abs()[0, 1]
         assert off < FAR, f"{self.who}: the correlation of draws is {float(off):.2f} off that of the latents"
