@@ -9,7 +9,7 @@ from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
 from .objective import Objective
 from .prior import Prior, PriorConfig
-from .sampler import Sampler, SamplerConfig
+from .sampler import Sampler, SamplerConfig, dimensions_of
 from .sampling import build_sampler, choose_sampler, fit_sampler
 from .terms import Terms
 
@@ -31,6 +31,7 @@ __all__ = [
     "Terms",
     "build_sampler",
     "choose_sampler",
+    "dimensions_of",
     "elbo_terms",
     "expected_log_likelihood",
     "fit_sampler",
