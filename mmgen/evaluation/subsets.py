@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 Subset = tuple[str, ...]
 Pair = tuple[Subset, str]  # what is given (nothing: the prior), and what is generated
@@ -56,6 +55,10 @@ def joined(subset: Sequence[str]) -> str:
     return "+".join(subset)
 
 
-def is_drawn(row: Mapping[str, Any]) -> bool:
-    """Whether a result is about draws from the prior or a sampler, with nothing given."""
-    return row["given"] == PRIOR or row["given"].startswith(SAMPLER)
+def is_drawn(given: str) -> bool:
+    """Whether the ``given`` of a result says that it is about draws from the prior or a sampler.
+
+    >>> is_drawn("prior"), is_drawn("sampler gmm"), is_drawn("image")
+    (True, True, False)
+    """
+    return given == PRIOR or given.startswith(SAMPLER)

@@ -307,11 +307,13 @@ class Run:
         """
         origins: dict[tuple[str, str], set[str]] = {}
         for row in rows:
-            origins.setdefault((row["metric"], row["split"]), set()).update({row["given"]} if is_drawn(row) else ())
+            origins.setdefault((row["metric"], row["split"]), set()).update(
+                {row["given"]} if is_drawn(row["given"]) else ()
+            )
 
         def stays(row: Mapping[str, Any]) -> bool:
             new = origins.get((row["metric"], row["split"]))
-            return new is None or (is_drawn(row) and bool(new) and row["given"] not in new)
+            return new is None or (is_drawn(row["given"]) and bool(new) and row["given"] not in new)
 
         rows_now = [row for row in self.results if stays(row)] + rows
         if self.folder:

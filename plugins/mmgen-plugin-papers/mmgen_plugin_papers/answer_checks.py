@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from mmgen.data import Data, load_dataset
 from mmgen.errors import MmgenError, PluginError, alternatives, nearest
-from mmgen.evaluation import Metric, SubsetSize
+from mmgen.evaluation import Metric, SubsetSize, is_drawn
 from mmgen.options import type_in_words
 from mmgen.registry import load
 
@@ -122,7 +122,7 @@ def _problem_of_label(label: str | None, labels: Sequence[str]) -> str:
 
 def _problem_of_names(what: str, text: str, modalities: Sequence[str], others: Sequence[str]) -> str:
     """Names joined by '+', in the order of the data, or one of some other words."""
-    if not text or text in others:
+    if not text or text in others or is_drawn(text):
         return ""
     names = text.split("+")
     for name in names:
