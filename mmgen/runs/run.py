@@ -305,15 +305,14 @@ class Run:
         """Keep rows, in place of earlier ones of the same metrics on the same split; those of draws from one sampler
         (or the prior) stay beside those from another.
         """
-        origins: dict[tuple[str, str], set[str]] = {}
-        for row in rows:
-            origins.setdefault((row["metric"], row["split"]), set()).update(
-                {row["given"]} if is_drawn(row["given"]) else ()
-            )
+        new = {(row["metric"], row["split"]) for row in rows}
+        drawn = {(row["metric"], row["split"], row["given"]) for row in rows if is_drawn(row["given"])}
+        of_draws = {(metric, split) for metric, split, _ in drawn}
 
         def stays(row: Mapping[str, Any]) -> bool:
-            new = origins.get((row["metric"], row["split"]))
-            return new is None or (is_drawn(row["given"]) and bool(new) and row["given"] not in new)
+            key = (row["metric"], row["split"])
+            of_another = key in of_draws and is_drawn(row["given"]) and (*key, row["given"]) not in drawn
+            return key not in new or of_another
 
         rows_now = [row for row in self.results if stays(row)] + rows
         if self.folder:

@@ -109,7 +109,7 @@ def _problem(answer: Answer, modalities: Sequence[str], labels: Sequence[str]) -
         possible = [str(SubsetSize(count, len(modalities))) for count in range(len(modalities) + 1)]
         given = "" if answer.given in possible else f"given {answer.given!r}: there are {', '.join(possible[1:])}."
     else:
-        given = _problem_of_names("given", answer.given, modalities, GIVEN)
+        given = "" if is_drawn(answer.given) else _problem_of_names("given", answer.given, modalities, GIVEN)
     target = _problem_of_names("target", answer.target, modalities, TARGETS)
     return given or target or _problem_of_label(answer.label, labels)
 
@@ -122,7 +122,7 @@ def _problem_of_label(label: str | None, labels: Sequence[str]) -> str:
 
 def _problem_of_names(what: str, text: str, modalities: Sequence[str], others: Sequence[str]) -> str:
     """Names joined by '+', in the order of the data, or one of some other words."""
-    if not text or text in others or is_drawn(text):
+    if not text or text in others:
         return ""
     names = text.split("+")
     for name in names:
