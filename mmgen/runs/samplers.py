@@ -9,6 +9,8 @@ import json
 import os
 import re
 
+import torch
+
 from ..errors import MmgenError
 from ..models import MultimodalVAE, Sampler, build_sampler
 from ..models.building import Choice
@@ -22,7 +24,7 @@ def fingerprint_of(model: MultimodalVAE) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
