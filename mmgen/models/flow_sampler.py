@@ -40,7 +40,7 @@ class FlowSampler(Sampler):
     network, a draw one per dimension (two with ``coupling``). It needs the package zuko.
 
     Source: Papamakarios et al. 2017 (MAF, https://arxiv.org/abs/1705.07057); fitted after training as in Ghosh et al.
-    2020 (https://arxiv.org/abs/1903.12436), section 4.
+    2020 (https://arxiv.org/abs/1903.12436).
     """
 
     Config = FlowSamplerConfig

@@ -29,7 +29,7 @@ class Sampler(nn.Module, ABC):
     their own latents, one row of ``latents`` is ``[z_1 … z_M]``, so that what is drawn for all modalities belongs
     together.
 
-    Source: Ghosh et al. 2020 (https://arxiv.org/abs/1903.12436), section 4, ex-post density estimation.
+    Source: Ghosh et al. 2020 (https://arxiv.org/abs/1903.12436), ex-post density estimation.
 
     Attributes:
         fitted: Whether there is anything to fit.

@@ -72,8 +72,8 @@ class GaussianMixtureSampler(Sampler):
 
     Fitted by expectation and maximisation (scikit-learn), from clusters by k-means.
 
-    Source: Ghosh et al. 2020 (https://arxiv.org/abs/1903.12436), section 4, with 10 Gaussians with full covariances;
-    the criterion ``bic`` Schwarz 1978.
+    Source: Ghosh et al. 2020 (https://arxiv.org/abs/1903.12436), ex-post density estimation; the criterion ``bic``
+    Schwarz 1978.
     """
 
     Config = GaussianMixtureConfig
