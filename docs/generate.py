@@ -60,6 +60,9 @@ SAID = {
     "one, with `all` for the name every one.",
     "likelihoods": "How values scatter around what a decoder makes of z. `likelihood: NAME`, or a mapping of `name` "
     "and options, in the fields of a modality; `--set modalities.NAME.likelihood.OPTION=…` sets one option.",
+    "samplers": "Densities that are fitted to the latents of training rows after training, to draw from where "
+    "nothing is given. `mmgen generate RUN --sampler NAME`, `mmgen evaluate RUN --sampler NAME`; `--set "
+    "sampler.OPTION=…` sets options.",
     "datasets": "Every dataset works as it is: official files are read where there are any, otherwise data are "
     "simulated or stand in, which every result then says.",
     "metrics": "`mmgen evaluate` computes these on held-out rows; `--metrics` names some, `--set "

@@ -46,6 +46,8 @@ _PUBLIC = {
         "ObjectiveConfig",
         "Prior",
         "PriorConfig",
+        "Sampler",
+        "SamplerConfig",
         "Terms",
     ),
     ".runs": ("Run", "load_run"),

@@ -35,8 +35,8 @@ GenerateSet = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Set an option of the dataset (dataset.KEY), or a covariate that decoders are told instead of a row's "
-        "own (covariates.site=A: as if measured there); may be repeated.",
+        help="Set an option of the dataset (dataset.KEY) or the sampler (sampler.OPTION), or a covariate that decoders "
+        "are told instead of a row's own (covariates.site=A: as if measured there); may be repeated.",
     ),
 ]
 Given = Annotated[str | None, typer.Option(help="Modalities to infer from, separated by commas; all by default.")]
@@ -93,7 +93,9 @@ def evaluate(
     assignments: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY.PATH=VALUE", help="Set metrics.NAME.OPTION or dataset.KEY; may be repeated."
+            "--set",
+            metavar="KEY.PATH=VALUE",
+            help="Set metrics.NAME.OPTION, sampler.OPTION or dataset.KEY; may be repeated.",
         ),
     ] = None,
     figures: Annotated[bool, typer.Option(help="Whether to draw the figures.")] = True,
@@ -101,11 +103,15 @@ def evaluate(
         str, typer.Option(help="How latents of more than two dimensions are drawn: pca, tsne or umap.")
     ] = "pca",
     as_json: Json = False,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="What metrics draw from where nothing is given, instead of the prior: mmgen list samplers."),
+    ] = None,
 ) -> None:
     """Compute metrics and draw figures of a run."""
     from .evaluate import command
 
-    command(run, metrics, split, assignments or [], figures, latents, as_json, data)
+    command(run, metrics, split, assignments or [], figures, latents, as_json, data, sampler)
 
 
 def generate(
@@ -131,11 +137,15 @@ def generate(
         Path | None, typer.Option(help="A .png, .npz or .csv file; RUN/figures/generated.png by default.")
     ] = None,
     top: Annotated[int | None, typer.Option(help="Name so many tags per item, the most probable first.", min=1)] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="What is drawn from without --given, instead of the prior: mmgen list samplers."),
+    ] = None,
 ) -> None:
     """Generate modalities from others (impute), or from the prior."""
     from .generate import command
 
-    command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [])
+    command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [], sampler)
 
 
 def encode(
@@ -160,8 +170,8 @@ def list_components(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="objectives, aggregators, priors, modalities, likelihoods, datasets, metrics, commands, launchers or "
-            "recipes.",
+            help="objectives, aggregators, priors, modalities, likelihoods, datasets, metrics, samplers, commands, "
+            "launchers or recipes.",
         ),
     ] = None,
     as_json: Json = False,
@@ -213,7 +223,8 @@ def new_plugin(
     kind: Annotated[
         str,
         typer.Option(
-            help="objective, aggregator, prior, modality, dataset, metric, command or launcher.", show_default=False
+            help="objective, aggregator, prior, modality, likelihood, dataset, metric, sampler, command or launcher.",
+            show_default=False,
         ),
     ],
     output: Annotated[Path, typer.Option(help="Where the folder mmgen-plugin-NAME is made.")] = Path(),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import MmgenError, alternatives, listed
+from ..models import choose_sampler
 from ..runs import Run, load_run
-from ..runs.config import from_assignments
+from ..runs.config import RunConfig, from_assignments
 from ..runs.opening import location_option
 
 
@@ -38,7 +39,7 @@ def opened(
         assignments: Of ``--set``.
         others: The sections besides ``dataset`` that may be set.
     """
-    options = from_assignments(assignments)
+    options = from_assignments(assignments, [section for section in others if section not in RunConfig.model_fields])
     known = ["dataset", *others]
     for section in options:
         if section not in known:
@@ -50,6 +51,21 @@ def opened(
     if data is not None:
         changes[location_option(run.config["dataset"]["name"])] = str(Path(data).expanduser().resolve())
     return (load_run(path, dataset=changes) if changes else run), options
+
+
+def chosen_sampler(name: str | None, options: Mapping[str, Any] | str) -> dict[str, Any] | None:
+    """What ``--sampler`` and ``--set sampler.…`` say; None where they say nothing.
+
+    Raises:
+        MmgenError: Options without a name, an unknown sampler or option.
+    """
+    if name is None and not options:
+        return None
+    options = {"name": options} if isinstance(options, str) else options
+    sampler = {**options, **({} if name is None else {"name": name})}
+    if "name" not in sampler:
+        raise MmgenError(f"--set sampler.{next(iter(options))}: say by --sampler whose option it is, such as gmm.")
+    return choose_sampler(sampler).describe()
 
 
 def numbers(text: str | None, kind: type, option: str) -> list[Any] | None:

@@ -13,7 +13,7 @@ from ..evaluation.projection import check_view
 from ..options import merge
 from ..registry import load
 from ..screen import console, show, show_json
-from .arguments import opened, split_names
+from .arguments import chosen_sampler, opened, split_names
 
 COLUMNS = ("metric", "measure", "given", "target", "label", "value", "n", "note")
 
@@ -27,10 +27,12 @@ def command(
     latents: str,
     as_json: bool,
     data: str | None,
+    sampler: str | None,
 ) -> None:
     """Compute, print the headline numbers, keep all of them, and draw; what other data say of a run is printed only."""
     check_view(latents)
-    run, options = opened(path, data, assignments, ["metrics"])
+    run, options = opened(path, data, assignments, ["metrics", "sampler"])
+    chosen = chosen_sampler(sampler, options.get("sampler", {}))
     names, of_metrics = split_names(metrics), options.get("metrics", {})
     for name in (*(names or ()), *of_metrics):
         load("metrics", name)
@@ -39,7 +41,7 @@ def command(
     split = run.split(split)
     evaluation = run.evaluation(split)
     notify = None if as_json else _tell
-    rows = run.evaluate(names, notify=notify, evaluation=evaluation, **of_metrics)
+    rows = run.evaluate(names, notify=notify, evaluation=evaluation, sampler=chosen, **of_metrics)
     drawn: list[Path] = []
     if figures and not run.reads_other_data:
         layered = merge(run.config.get("metrics", {}), of_metrics)

@@ -11,9 +11,9 @@ from ..data import Modality, TagsModality
 from ..errors import MmgenError, listed
 from ..evaluation.drawing import save_figure
 from ..files import write_arrays, write_atomically
-from ..runs.generation import Generation
+from ..runs.generation import FROM_PRIOR, Generation, origin_in_words
 from ..screen import console
-from .arguments import checked, opened, split_names
+from .arguments import checked, chosen_sampler, opened, split_names
 
 ENDINGS = (".png", ".npz", ".csv")
 
@@ -30,6 +30,7 @@ def command(
     top: int | None,
     data: str | None,
     assignments: list[str],
+    sampler: str | None,
 ) -> None:
     """Generate, and write a picture, arrays, or a table with one line per row; with ``top`` the names of the most
     probable tags in the place of their probabilities.
@@ -39,7 +40,8 @@ def command(
         raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(ENDINGS)}.")
     if n is not None and n < 1:
         raise MmgenError(f"-n {n}: at least one item must be generated.")
-    run, changed = opened(path, data, assignments, others=("covariates",))
+    run, options = opened(path, data, assignments, ["sampler", "covariates"])
+    chosen = chosen_sampler(sampler, options.get("sampler", {}))
     modalities, picture = run.model.modalities, out.suffix == ".png"
     sources = checked(split_names(given) or [], modalities, "--given")
     names = checked(split_names(targets) or list(run.model.decoder_sizes or modalities), modalities, "--targets")
@@ -48,20 +50,29 @@ def command(
         n = 8 if n is None else n
     elif split is None:
         split = "all"
-    told = changed.get("covariates")
     generation = run.generate(
-        sources, names, n=n, samples=samples, split=split, spread=picture, covariates=told, seed=seed
+        sources,
+        names,
+        n=n,
+        samples=samples,
+        split=split,
+        spread=picture,
+        covariates=options.get("covariates"),
+        seed=seed,
+        sampler=chosen,
     )
-    if not sources and run.model.has_dynamic_prior:
+    where = f"given {'+'.join(sources)}" if sources else origin_in_words(chosen)
+    if where == FROM_PRIOR and run.model.has_dynamic_prior:
         console().print(
-            "The prior of this objective depends on data; these samples are decoded from N(0, I).", highlight=False
+            "The prior of this objective depends on data; these samples are decoded from N(0, I). --sampler gmm draws "
+            "from the latents of training rows instead.",
+            highlight=False,
         )
     try:
         _write(out, generation, top)
     except OSError as error:
         raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror or error}.") from error
-    origin = f"given {'+'.join(sources)}" if sources else "from the prior"
-    console().print(f"{len(generation)} items of {', '.join(names)} {origin}: {out}", highlight=False)
+    console().print(f"{len(generation)} items of {', '.join(names)} {where}: {out}", highlight=False)
 
 
 def _check_top(modalities: Mapping[str, Modality], targets: Sequence[str], out: Path, top: int | None) -> None:

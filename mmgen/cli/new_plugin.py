@@ -30,6 +30,7 @@ USE = {
     "my.yaml",
     "likelihood": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # likelihood: $name "
     "in my.yaml",
+    "sampler": "mmgen generate runs/mine --sampler $name",
     "dataset": "mmgen train --recipe elbo-$name-desk",
     "command": "mmgen $name runs/mine",
     "launcher": "mmgen compare --objectives elbo --dataset table --set dataset.config=my.yaml --launcher $name",
@@ -41,6 +42,7 @@ WHAT = {
     "metric": "how many dimensions of the latent space are used.",
     "modality": "positive numbers with an exponential likelihood.",
     "likelihood": "a logistic distribution with learned scales.",
+    "sampler": "one Gaussian with the mean and the covariance of the latents.",
     "dataset": "simulated signals and counts of three classes.",
     "command": "the mean loss of the last epochs of a run.",
     "launcher": "processes of this machine, one for each run.",

@@ -11,8 +11,8 @@ from .evaluation import Evaluation
 from .headline import in_headline
 from .latents import Generation, Latents
 from .means import Means, mean_row, summed_over
-from .metric import Metric, MetricConfig, Row, is_summary, row
-from .subsets import Pair, Subset, SubsetSize, joined
+from .metric import Metric, MetricConfig, Row, SamplingConfig, is_summary, row
+from .subsets import Pair, Subset, SubsetSize, is_drawn, joined
 
 _DRAWING = {
     ".drawing": (
@@ -61,6 +61,7 @@ __all__ = [
     "PosteriorMeans",
     "Projection",
     "Row",
+    "SamplingConfig",
     "Subset",
     "SubsetSize",
     "check_view",
@@ -72,6 +73,7 @@ __all__ = [
     "figure_png",
     "generation_grids",
     "in_headline",
+    "is_drawn",
     "is_summary",
     "joined",
     "judge_of",

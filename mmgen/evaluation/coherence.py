@@ -15,14 +15,14 @@ from .judges import Judges, Verdicts
 from .labels import no_label, unlearnable
 from .latents import Generation
 from .means import Means, joined_notes, mean_row, summed_over
-from .metric import Metric, MetricConfig, Row, row
+from .metric import Metric, Row, SamplingConfig, row
 from .scores import accuracy, average_precisions, known_rows, mean_average_precision
 from .subsets import MEAN, PRIOR, Pair, joined
 
 REAL = "real data"  # what is given where the classifiers themselves are judged
 
 
-class CoherenceConfig(MetricConfig):
+class CoherenceConfig(SamplingConfig):
     """Options of :class:`Coherence`."""
 
     classifier_steps: int = Field(
@@ -48,10 +48,10 @@ class Coherence(Metric):
 
     z ~ q(z | x_S), the mean of p(x_target | z), and a classifier trained on real training data of that modality.
     ``cross`` has targets that are not given, ``self`` those that are. ``k of M`` is the mean over all subsets of k
-    modalities and their targets. ``joint`` is the share of draws from the prior for which the classifiers of all
-    modalities find the same class; its target names them where the model does not generate all. ``classifier`` is the
-    accuracy on the real data of the split: no coherence means more than that. A classifier that has seen one class has
-    nothing to find, and a single one nothing to agree with: there are no rows.
+    modalities and their targets. ``joint`` is the share of draws from the prior (or of the ``sampler``, which its row
+    names) for which the classifiers of all modalities find the same class; its target names them where the model does
+    not generate all. ``classifier`` is the accuracy on the real data of the split: no coherence means more than that. A
+    classifier that has seen one class has nothing to find, and a single one nothing to agree with: there are no rows.
 
     For a label of several yes/no answers the measures end in ``_map``: the mean over answers of the average precision
     of the classifier's scores. Each answer's own is there too (``cross_ap``, ``classifier_ap``).
@@ -139,14 +139,15 @@ class Coherence(Metric):
         values, masks = [score.value for score in scores], [score.mask for score in scores]
         return mean_row(scores[0].measure, values, masks, given=REAL, label=truth.label)
 
-    @staticmethod
-    def _agreement(truth: Truth, drawn: Mapping[str, np.ndarray], doubt: str) -> list[Row]:
-        """How often the classes of everything that is drawn from the prior are the same."""
+    def _agreement(self, truth: Truth, drawn: Mapping[str, np.ndarray], doubt: str) -> list[Row]:
+        """How often the classes of everything that is drawn together are the same."""
         evaluation, first = truth.evaluation, next(iter(drawn.values()))
         agreed = np.all([(classes == first) & (classes >= 0) for classes in drawn.values()], axis=0)
-        dynamic = "the prior depends on data: from N(0, I)" if evaluation.model.has_dynamic_prior else ""
+        origin = evaluation.origin(self.sampler)
+        unlike = origin == PRIOR and evaluation.model.has_dynamic_prior
+        dynamic = "the prior depends on data: from N(0, I)" if unlike else ""
         target, note = summed_over(drawn, evaluation.names), joined_notes(doubt, dynamic)
-        return [row("joint", agreed.mean(), len(agreed), given=PRIOR, target=target, label=truth.label, note=note)]
+        return [row("joint", agreed.mean(), len(agreed), given=origin, target=target, label=truth.label, note=note)]
 
     def _judges(self, evaluation: Evaluation) -> Judges:
         return Judges(evaluation, self.config.classifier_steps, by_words=self.config.text == "words")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..models import choose_sampler
+from ..models.building import Component
 from ..options import validated
 from ..registry import entries, load_component, name_of
 from .evaluation import Evaluation
@@ -20,6 +22,7 @@ def evaluate(
     *,
     notify: Callable[[str], None] | None = None,
     options: MetricOptions | None = None,
+    sampler: Component | None = None,
 ) -> list[dict[str, Any]]:
     """Compute metrics of a model on some rows; :meth:`mmgen.Run.evaluate` does it for a run, and keeps the numbers.
 
@@ -29,6 +32,7 @@ def evaluate(
             the costly ones.
         notify: Called with a sentence for each metric that is left out or leaves something out, and why.
         options: Of metrics, by name: ``{"coherence": {"classifier_steps": 200}}``.
+        sampler: What latents are drawn from where nothing is given, for all metrics with the option ``sampler``.
 
     Returns:
         Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
@@ -44,7 +48,7 @@ def evaluate(
     ['data', 'given', 'label', 'measure', 'metric', 'n', 'note', 'seed', 'split', 'target', 'value']
     """
     notify = notify or _ignore
-    available = _available(evaluation, metrics_by_name(metrics, options), notify)
+    available = _available(evaluation, metrics_by_name(metrics, options, sampler), notify)
     common = {"split": evaluation.split, "seed": evaluation.seed, "data": evaluation.data.provenance.kind}
     rows: list[dict[str, Any]] = []
     of_pairs = judgements(evaluation, list(available.values()))
@@ -57,23 +61,30 @@ def evaluate(
 
 
 def metrics_by_name(
-    metrics: Iterable[str | type[Metric]] | None = None, options: MetricOptions | None = None
+    metrics: Iterable[str | type[Metric]] | None = None,
+    options: MetricOptions | None = None,
+    sampler: Component | None = None,
 ) -> dict[str, Metric]:
     """Metrics with their options, by name.
 
     Args:
         metrics: Names or classes; by default all installed ones, but for the costly ones.
         options: Of metrics, by name.
+        sampler: Of all metrics that have this option.
 
     Raises:
         MmgenError: An unknown metric or option.
     """
+    described = None if sampler is None else choose_sampler(sampler).describe()
     installed = [entry.name for entry in entries("metrics")]
     chosen: dict[str, Metric] = {}
     for requested in metrics or installed:
         kind, name = load_component("metrics", requested), name_of("metrics", requested)
         if metrics or not kind.costly:
-            chosen[name] = kind(validated(kind.Config, (options or {}).get(name, {}), f"metrics.{name}"))
+            own = dict((options or {}).get(name, {}))
+            if described is not None and "sampler" in kind.Config.model_fields:
+                own["sampler"] = described
+            chosen[name] = kind(validated(kind.Config, own, f"metrics.{name}"))
     return chosen
 
 

@@ -16,10 +16,12 @@ from ..data import Batch, Data, Table
 from ..distributions import random_strata
 from ..errors import DataError
 from ..memory import keep_freed_memory
-from ..models import MultimodalVAE
+from ..models import MultimodalVAE, Sampler, choose_sampler, fit_sampler
+from ..models.building import Component
+from ..models.sampling import in_words
 from .chunks import rows_at_once
 from .latents import Generation, Latents
-from .subsets import Subset
+from .subsets import PRIOR, SAMPLER, Subset
 
 T = TypeVar("T")
 
@@ -41,6 +43,8 @@ class Evaluation:
             random.
         max_rows: How many rows of a split are looked at, drawn at random; and how many are drawn from the prior.
         batch_size: Rows at a time.
+        samplers: Gives the fitted sampler for a name, class or mapping; fitted here to the rows that are trained on
+            otherwise.
 
     Attributes:
         names: All modalities.
@@ -68,6 +72,7 @@ class Evaluation:
         max_subsets: int = 127,
         max_rows: int = 10_000,
         batch_size: int = 512,
+        samplers: Callable[[Component], Sampler] | None = None,
     ) -> None:
         self.model, self.data, self.split, self.seed = model.eval(), data, split, seed
         self.max_subsets, self.max_rows, self.batch_size = max_subsets, max_rows, batch_size
@@ -80,6 +85,7 @@ class Evaluation:
             raise DataError(_no_rows(data, split))
         self.considered = self._considered() if subsets is None else [tuple(subset) for subset in subsets]
         self.subsets = [subset for subset in self.considered if model.infers(subset)]
+        self._samplers = samplers or self._fitted
         self._cache: dict[Any, Any] = {}
         self._latents: dict[str, Latents] = {}
 
@@ -161,11 +167,13 @@ class Evaluation:
             table,
         )
 
-    def _inputs(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Iterator[Tensor]:
+    def _inputs(
+        self, given: Sequence[str], target: str, rows: Sequence[int] | None = None, sampler: Component | None = None
+    ) -> Iterator[Tensor]:
         """What the decoder of ``target`` takes when ``given`` is known, ``[n, _]`` on the model's device, part by part;
         of all rows or some.
         """
-        latents = self.latent_samples(given, target)
+        latents = self.latent_samples(given, target, sampler)
         index = torch.arange(len(latents)) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
         reads = bool(given) and self.model.reads_rows(target)
         with self.seeded(2_000_003):
@@ -177,13 +185,17 @@ class Evaluation:
                     mask = self.model.mask(batch, given)
                 yield self.model.decoder_input(latents[part].to(self.device), target, batch, mask).values
 
-    def latent_samples(self, given: Sequence[str], target: str) -> Tensor:
+    def latent_samples(self, given: Sequence[str], target: str, sampler: Component | None = None) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
 
         Given nothing they are ``max_rows`` draws from the prior, the same for all targets unless modalities keep their
-        own latents.
+        own latents; or from a fitted sampler, which draws those of all targets together.
         """
         if not given:
+            choice = choose_sampler(sampler)
+            if choice.component.fitted:
+                drawn = self.cached(("sampled", in_words(choice)), lambda: self._sampled(choice.describe()))
+                return self.model.part_of(drawn, target)
             stream = 0 if self.model.shares_latent else 1 + self.names.index(target)
             with self.seeded(1_000_003 + stream):
                 return self.model.sample_prior(self.max_rows).cpu()
@@ -191,6 +203,26 @@ class Evaluation:
         if latents.own is not None and self.model.decodes_own(target, given):
             return latents.own[self.names.index(target)]
         return latents.samples[latents.index(given)]
+
+    def origin(self, sampler: Component | None = None) -> str:
+        """What rows name as given where nothing is: ``prior``, or ``sampler gmm`` with the options that are not its
+        defaults.
+        """
+        choice = choose_sampler(sampler)
+        return f"{SAMPLER}{in_words(choice)}" if choice.component.fitted else PRIOR
+
+    def samples(self, sampler: Component | None = None) -> bool:
+        """Whether latents can be drawn where nothing is given: from the prior, or a sampler."""
+        return self.model.can_sample(choose_sampler(sampler).component.fitted)
+
+    def _sampled(self, sampler: Component) -> Tensor:
+        """``max_rows`` draws."""
+        fitted = self._samplers(sampler)
+        with self.seeded(1_000_003):
+            return self.model.sample(fitted, self.max_rows).cpu()
+
+    def _fitted(self, sampler: Component) -> Sampler:
+        return fit_sampler(self.model, choose_sampler(sampler), self.rows("train"), self.seed, self.batch_size)
 
     def labels(self, split: str | None = None) -> dict[str, np.ndarray]:
         """The labels of a split's rows: codes ``[N]``, −1 where unknown, and ``[N, L]`` of 0, 1 and −1 for several
@@ -216,16 +248,22 @@ class Evaluation:
 
     @torch.no_grad()
     def generation(
-        self, given: Subset, target: str, truth: Tensor | None = None, *, likelihood: bool = True
+        self,
+        given: Subset,
+        target: str,
+        truth: Tensor | None = None,
+        *,
+        likelihood: bool = True,
+        sampler: Component | None = None,
     ) -> Generation:
         """Everything that is generated for a pair, decoded once.
 
         ``truth`` are the target's own values on the model's device, where the caller has them; ``likelihood`` says
-        whether the log-likelihood is wanted.
+        whether the log-likelihood is wanted; ``sampler`` what latents are drawn from where nothing is given.
         """
         m = self.names.index(target)
         if not given:
-            drawn = torch.cat([self.model.output(taken, target) for taken in self._inputs(given, target)])
+            drawn = torch.cat([self.model.output(taken, target) for taken in self._inputs((), target, None, sampler)])
             every = torch.ones(len(drawn), dtype=torch.bool)
             return Generation(given, target, drawn, None, None, every, every, None)
         table = self.latents().table

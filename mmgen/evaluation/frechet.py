@@ -20,8 +20,8 @@ from .judges import judge_of, learnable_from
 from .labels import no_label
 from .latents import Generation
 from .means import Means
-from .metric import Metric, MetricConfig, Row, row
-from .subsets import MEAN, PRIOR, Pair, joined
+from .metric import Metric, Row, SamplingConfig, row
+from .subsets import MEAN, Pair, joined
 
 
 class _Features(nn.Module):
@@ -79,7 +79,7 @@ def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = 3) -
     return float(precision), float(recall)
 
 
-class FrechetConfig(MetricConfig):
+class FrechetConfig(SamplingConfig):
     """Options of every Fréchet distance."""
 
     neighbours: int = Field(
@@ -133,10 +133,11 @@ class Frechet(Metric):
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Distances | None]) -> list[Row]:
         """Rows for every pair, and means by the number of given modalities."""
         rows: list[Row] = []
-        means = Means(evaluation, MEAN)
+        origin = evaluation.origin(self.sampler)
+        means = Means(evaluation, MEAN, origin)
         for (given, target), distances in judgements.items():
             for measure, (value, mask) in (distances or {}).items():
-                rows.append(row(measure, value, int(mask.sum()), given=joined(given) or PRIOR, target=target))
+                rows.append(row(measure, value, int(mask.sum()), given=joined(given) or origin, target=target))
                 means.add(measure, given, value, mask)
         return rows + means.rows()
 
@@ -169,8 +170,8 @@ class FDClassifier(Frechet):
 
     Not an FID: values depend on the classifier and are comparable within one dataset only. The real values are those of
     the evaluated split; generated ones are means of p(x | z), z ~ q(z | x_S), for subsets without the target, for
-    everything (a reconstruction), and from the prior. ``k of M`` is the mean over all subsets of k modalities and their
-    targets.
+    everything (a reconstruction), and from the prior (or the ``sampler``, which its rows name). ``k of M`` is the mean
+    over all subsets of k modalities and their targets.
 
     Source: Heusel et al. 2017, Eq. 6, with another feature map; Kynkäänniemi et al. 2019 (precision and recall).
     """

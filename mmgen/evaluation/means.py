@@ -86,6 +86,7 @@ class Means:
     Args:
         evaluation: What is evaluated.
         target: What the rows have as their target: ``mean`` where targets are averaged.
+        origin: What rows name as given where nothing is (``evaluation.origin``).
 
     >>> import mmgen, numpy as np
     >>> from mmgen.testing import make_model, toy_data
@@ -97,8 +98,8 @@ class Means:
     [('1 of 3', 2.0, 4)]
     """
 
-    def __init__(self, evaluation: Evaluation, target: str = "") -> None:
-        self.evaluation, self.target = evaluation, target
+    def __init__(self, evaluation: Evaluation, target: str = "", origin: str = PRIOR) -> None:
+        self.evaluation, self.target, self.origin = evaluation, target, origin
         self._numbers: dict[tuple[str, SubsetSize, str], Numbers] = {}
 
     def add(
@@ -131,7 +132,7 @@ class Means:
                 numbers.measure,
                 numbers.values,
                 numbers.masks,
-                given=str(numbers.size) if numbers.size.count else PRIOR,
+                given=str(numbers.size) if numbers.size.count else self.origin,
                 target=numbers.target,
                 label=label,
                 note=joined_notes(note, self._fewer(numbers.size)),

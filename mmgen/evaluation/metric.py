@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat, TypedDict
 
+from pydantic import Field
+
 from ..options import Options
 from .evaluation import Evaluation
 from .latents import Generation
@@ -20,11 +22,22 @@ class MetricConfig(Options):
     """Base of a metric's options; every field has a description and can be set as ``metrics.<name>.<field>``."""
 
 
+class SamplingConfig(MetricConfig):
+    """Options of a metric that looks at what is generated from nothing."""
+
+    sampler: str | dict[str, Any] = Field(
+        "prior",
+        description="What latents are drawn from where nothing is given (mmgen list samplers): a name, or a mapping of "
+        "name and options.",
+    )
+
+
 class Row(TypedDict):
     """One number.
 
     ``given`` and ``target`` are names joined by '+' (``all``: every modality, as for a sum over them); ``k of M`` is a
-    mean over all subsets of k modalities; '' where there is none. ``n`` is the number of rows, one at least, that were
+    mean over all subsets of k modalities; ``prior`` and ``sampler NAME`` say what latents are drawn from where nothing
+    is given; '' where there is none. ``n`` is the number of rows, one at least, that were
     looked at: where there is none, there is no number and no row. ``note`` says in a few words why the number should
     not be trusted; '' where nothing is known against it.
     """
@@ -97,6 +110,11 @@ class Metric(ABC):
 
     def __init__(self, config: MetricConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config
+
+    @property
+    def sampler(self) -> Any:
+        """What latents are drawn from where nothing is given: its option ``sampler``; None for the prior."""
+        return getattr(self.config, "sampler", None)
 
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """Why this metric cannot be computed here, as the end of a sentence; None if it can."""

@@ -13,6 +13,7 @@ ALL = "all"  # the target of a number that is a sum over every modality
 MEAN = "mean"  # the target of a number that is a mean over targets
 SELF = "self"  # what is given where every modality is generated from itself
 PRIOR = "prior"  # what is given where latents are drawn from the prior
+SAMPLER = "sampler "  # begins what is given where latents are drawn from a sampler that was fitted to them
 _WORDS = re.compile(r"(\d+) of (\d+)")
 
 
@@ -52,3 +53,12 @@ def joined(subset: Sequence[str]) -> str:
     'image+text'
     """
     return "+".join(subset)
+
+
+def is_drawn(given: str) -> bool:
+    """Whether the ``given`` of a result says that it is about draws from the prior or a sampler.
+
+    >>> is_drawn("prior"), is_drawn("sampler gmm"), is_drawn("image")
+    (True, True, False)
+    """
+    return given == PRIOR or given.startswith(SAMPLER)

@@ -1,4 +1,4 @@
-"""Aggregators, priors, objectives, and the model that they make."""
+"""Aggregators, priors, objectives, samplers, and the model that they make."""
 
 from .aggregator import Aggregator, AggregatorConfig
 from .declarations import ObjectiveConfig
@@ -9,6 +9,8 @@ from .joint_encoder import JointEncoder
 from .model import MultimodalVAE
 from .objective import Objective
 from .prior import Prior, PriorConfig
+from .sampler import Sampler, SamplerConfig, dimensions_of
+from .sampling import build_sampler, choose_sampler, fit_sampler
 from .terms import Terms
 
 __all__ = [
@@ -24,7 +26,13 @@ __all__ = [
     "ObjectiveConfig",
     "Prior",
     "PriorConfig",
+    "Sampler",
+    "SamplerConfig",
     "Terms",
+    "build_sampler",
+    "choose_sampler",
+    "dimensions_of",
     "elbo_terms",
     "expected_log_likelihood",
+    "fit_sampler",
 ]

@@ -31,6 +31,7 @@ from .decoder_input import DecoderInput
 from .interface import Given, Model, ModelConfig, likelihood_weights
 from .objective import Objective
 from .private import private_draw, private_sizes
+from .sampler import Sampler
 from .terms import Terms
 
 PRIVATE = "private"  # the place of q(w_m | x_m) in a batch's memo
@@ -379,6 +380,7 @@ class MultimodalVAE(Model):
         *,
         draw: bool = False,
         covariates: Mapping[str, Any] | None = None,
+        sampler: Sampler | None = None,
     ) -> dict[str, Tensor]:
         """Generate modalities from others, or from the prior.
 
@@ -390,6 +392,7 @@ class MultimodalVAE(Model):
             draw: Whether to draw from p(x | z) as well; its mean otherwise.
             covariates: What decoders are told instead of a row's own covariates, such as ``{"site": "A"}``: as if it
                 had been measured there. From the prior, the covariates of training rows otherwise.
+            sampler: What z is drawn from without a batch; the prior by default.
 
         Returns:
             Name to ``[samples, B, *shape]`` in data units (``[samples, *shape]`` from the prior).
@@ -400,12 +403,16 @@ class MultimodalVAE(Model):
                 self._check_target(name)
             if not names:
                 self._check_target(next(iter(self.modalities)))
-            self._check_given(() if batch is None else given)
+            if batch is None:
+                self.check_sampled(sampler is not None and sampler.fitted)
+            else:
+                self._check_given(given)
             if covariates and not self.covariates:
                 raise MmgenError("covariates: this model is told none; leave them out.")
             if batch is None:
-                z = self.sample_prior(samples)
-                latents = [self.decoder_input(z, name, covariates=covariates).values for name in names]
+                z = self.sample_prior(samples) if sampler is None else self.sample(sampler, samples)
+                parts = {name: self.part_of(z, name) for name in names}
+                latents = [self.decoder_input(z, name, covariates=covariates).values for name, z in parts.items()]
             else:
                 latents = self.sample_latents(batch, given, names, samples, covariates=covariates)
             return {name: self.output(z, name, draw=draw) for name, z in zip(names, latents, strict=True)}
@@ -473,18 +480,51 @@ class MultimodalVAE(Model):
         One latent serves all targets, but for those of rows of which :meth:`decodes_own` is true.
         """
         batch = self.prepare(batch)
-        experts = self.experts(batch)
         mask = self.mask(batch, given)
-        shared = self.latents(self.posterior(batch, mask, experts=experts), samples)
-        latents = [shared] * len(targets)
-        if not self.shares_latent:
-            own, lead = experts.rsample((samples,)), mask.dim() - 2
-            latents = [
-                torch.where(mask[..., m, None], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared)
-                for m in (self._index(target) for target in targets)
-            ]
-        pairs = zip(latents, targets, strict=True)
+        pairs = zip(self._drawn(batch, mask, targets, samples), targets, strict=True)
         return [self.decoder_input(z, target, batch, mask, covariates=covariates).values for z, target in pairs]
+
+    def _drawn(self, batch: Batch, mask: Tensor, targets: Sequence[str], samples: int) -> list[Tensor]:
+        """The z ``[samples, *lead, B, D]`` of each target given what a mask says."""
+        experts = self.experts(batch)
+        shared = self.latents(self.posterior(batch, mask, experts=experts), samples)
+        if self.shares_latent:
+            return [shared] * len(targets)
+        own, lead = experts.rsample((samples,)), mask.dim() - 2
+        return [
+            torch.where(mask[..., m, None], own[:, m].reshape(samples, *[1] * lead, *own.shape[2:]), shared)
+            for m in (self._index(target) for target in targets)
+        ]
+
+    def joint_draw(self, batch: Batch) -> Float[Tensor, "B _"]:
+        """One draw of the latents of each row given all that it has, which samplers are fitted to: z ``[B, D]``, or
+        ``[z_1 … z_M]`` where modalities keep their own; that of one that a row lacks is drawn from the others.
+        """
+        with self._inference():
+            batch = self.prepare(batch)
+            drawn = self._drawn(batch, self.mask(batch), list(self.modalities), 1)
+        return drawn[0][0] if self.shares_latent else torch.cat([z[0] for z in drawn], -1)
+
+    def sample(self, sampler: Sampler, count: int) -> Float[Tensor, "count _"]:
+        """Draws of a sampler, for decoders."""
+        with torch.no_grad():
+            return sampler.sample(count).to(self._like())
+
+    def part_of(self, z: Float[Tensor, "*lead _"], target: str) -> Float[Tensor, "*lead D"]:
+        """What ``target`` is decoded from: all of z, or its own part of ``[z_1 … z_M]``."""
+        dim = self.config.latent_dim
+        return z if z.shape[-1] == dim else z[..., (m := self._index(target)) * dim : (m + 1) * dim]
+
+    def can_sample(self, fitted: bool) -> bool:
+        """Whether z can be drawn where nothing is given: from the prior, or from a ``fitted`` sampler, which needs no
+        prior, but decoders that see nothing of a row beside z.
+        """
+        return self.infers(()) or (fitted and type(self.objective).decoder_input is Objective.decoder_input)
+
+    def check_sampled(self, fitted: bool) -> None:
+        """Refuse to draw where it cannot."""
+        if not self.can_sample(fitted):
+            self._check_given(())
 
     def latents(self, posterior: Posterior, samples: int = 1) -> Float[Tensor, "samples *lead B D"]:
         """Draws from a posterior; its mean, as often, where the objective decodes that."""
@@ -529,13 +569,17 @@ class MultimodalVAE(Model):
         """See :meth:`mmgen.Model.unconditional_prior`."""
         if self.objective.prior is None:
             self._check_given(())
-        floating = (value for value in self.state_dict().values() if value.is_floating_point())
-        parameter = next(floating, self.objective.step.new_zeros((), dtype=torch.get_default_dtype()))
+        parameter = self._like()
         shape = (len(self.modalities), count, self.config.latent_dim)
         nothing = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
         unit = Gaussian(nothing, nothing)
         everything = torch.ones(count, len(self.modalities), dtype=torch.bool, device=parameter.device)
         return unit[0] if self.has_dynamic_prior else self.objective.prior_for(self, unit, everything)
+
+    def _like(self) -> Tensor:
+        """A number of the kind that latents are made of."""
+        floating = (value for value in self.state_dict().values() if value.is_floating_point())
+        return next(floating, self.objective.step.new_zeros((), dtype=torch.get_default_dtype()))
 
     def output(self, z: Float[Tensor, "*lead _"], target: str, *, draw: bool = False) -> Tensor:
         """The mean of p(x_target | z) (or a draw from it) in data units, ``[..., *shape]``, for what the decoder takes

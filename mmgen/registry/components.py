@@ -27,7 +27,7 @@ from ..errors import PluginError, alternatives
 from .known import KNOWN, not_installed
 
 CORE = "mmgen-core"
-KINDS = ("objectives", "aggregators", "priors", "modalities", "likelihoods", "datasets", "metrics")
+KINDS = ("objectives", "aggregators", "priors", "modalities", "likelihoods", "datasets", "metrics", "samplers")
 FUNCTIONS = ("commands", "openers")  # groups whose entries are functions
 LOCAL: dict[tuple[str, str, str], Entry] = {}  # by kind, name and module: classes that were registered in this process
 
@@ -169,6 +169,7 @@ def interface(kind: str) -> type | None:
         "likelihoods": ("mmgen.distributions.likelihoods", "Likelihood"),
         "datasets": ("mmgen.data.dataset", "Dataset"),
         "metrics": ("mmgen.evaluation.metric", "Metric"),
+        "samplers": ("mmgen.models.sampler", "Sampler"),
     }.get(kind)
     if where is None:
         return next((entry.point.load() for entry in entries("interfaces") if entry.name == kind), None)

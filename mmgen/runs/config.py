@@ -128,8 +128,11 @@ def normal_form(section: Mapping[str, Any], where: str) -> dict[str, Any]:
     return validated(RunConfig, written, where).model_dump(exclude_unset=True)
 
 
-def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """``["training.epochs=5", "dataset.root=x"]`` as a nested mapping; values are read as YAML."""
+def from_assignments(assignments: Iterable[str], apart: Iterable[str] = ()) -> dict[str, Any]:
+    """``["training.epochs=5", "dataset.root=x"]`` as a nested mapping; values are read as YAML.
+
+    ``apart`` names sections that no run's configuration has, which stay as they are.
+    """
     result: dict[str, Any] = {}
     for text in assignments:
         path, equals, value = text.partition("=")
@@ -140,7 +143,8 @@ def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         for key in reversed(keys):
             nested = {key: nested}
         result = over(result, nested)
-    return normal_form(result, "--set")
+    others = {section: result.pop(section) for section in apart if section in result}
+    return {**normal_form(result, "--set"), **others}
 
 
 def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:
@@ -231,6 +235,11 @@ class Plan:
         for name, options in config.get("metrics", {}).items():
             validated(load("metrics", name).Config, options, f"metrics.{name}")
         data = _opened(config, dataset)
+        for name in config.get("covariates", {}):
+            if name not in data.covariates:
+                raise MmgenError(
+                    f"covariates.{name}: the data have no such covariate; dataset.covariates names what networks are told."
+                )
         validated(ModelConfig, config.get("model", {}), "model")
         objective = dict(config["objective"])
         objective_name = objective.pop("name")

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from ..data import Modality, Table, TagsModality
 from ..evaluation.grids import conditional_grid
-from ..models import MultimodalVAE
+from ..models import MultimodalVAE, Sampler, choose_sampler
+from ..models.building import Component
+from ..models.sampling import in_words
 from .encoding import ROWS_AT_ONCE, ids_of
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 SEPARATOR = ", "  # of the names of tags in a cell
 MOST_COLUMNS = 24  # of a picture
+FROM_PRIOR = "from the prior"
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def generate(
     samples: int,
     title: str,
     covariates: Mapping[str, Any] | None = None,
+    sampler: Sampler | None = None,
 ) -> Generation:
     """Generate modalities of every row of a table given others, or ``count`` times from the prior.
 
@@ -134,15 +138,22 @@ def generate(
         samples: Draws of z per row or item.
         title: Above a picture.
         covariates: What decoders are told instead of the rows' own.
+        sampler: What z is drawn from without a table; the prior by default.
     """
     if table is not None:
         batches = table.batches(ROWS_AT_ONCE)
         parts = [model.generate(batch, given, targets, samples, covariates=covariates) for batch in batches]
         values = {name: torch.cat([part[name] for part in parts], 1) for name in targets}
     else:
-        drawn = model.generate(targets=targets, samples=count * samples, covariates=covariates)
+        drawn = model.generate(targets=targets, samples=count * samples, covariates=covariates, sampler=sampler)
         values = {name: value.unflatten(0, (samples, count)) for name, value in drawn.items()}
     return Generation(model.modalities, tuple(given), values, table, title)
+
+
+def origin_in_words(sampler: Component | None) -> str:
+    """What is generated from where nothing is given."""
+    choice = choose_sampler(sampler)
+    return f"from the sampler {in_words(choice)}" if choice.component.fitted else FROM_PRIOR
 
 
 def _single(values: Tensor) -> np.ndarray:

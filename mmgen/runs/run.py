@@ -13,16 +13,19 @@ from ..data import Data, Dataset, Table
 from ..errors import MmgenError
 from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
-from ..models import MultimodalVAE
+from ..evaluation.subsets import is_drawn
+from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler, fit_sampler
+from ..models.building import Component
 from ..options import merge
 from ..registry.components import entries, find, local_entries
 from .encoding import Encoding, encode
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
-from .generation import Generation, generate
+from .generation import Generation, generate, origin_in_words
 from .notebook import run_as_html
 from .openers import find_folder
 from .opening import open_data
+from .samplers import file_of, fingerprint_of, read_sampler, write_sampler
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +52,7 @@ class Run:
         self._data = data
         self._history: list[dict[str, Any]] = []
         self._results: list[dict[str, Any]] = []
+        self._samplers: dict[tuple[str, str], Sampler] = {}
 
     @property
     def path(self) -> Path | None:
@@ -149,6 +153,7 @@ class Run:
         spread: bool = False,
         covariates: Mapping[str, Any] | None = None,
         seed: int = 0,
+        sampler: Component | None = None,
     ) -> Generation:
         """Generate modalities from others, or from the prior.
 
@@ -162,13 +167,20 @@ class Run:
             covariates: What decoders are told instead of a row's own covariates: ``{"site": "A"}``, as if it had been
                 measured there.
             seed: Of the draws.
+            sampler: What z is drawn from where nothing is given, instead of the prior (``mmgen list samplers``): a
+                name, a class, or a mapping of ``name`` and options, such as ``{"name": "gmm", "components": 20}``.
 
         Returns:
             ``.values`` (name to ``[samples, N, *shape]`` in data units), ``.frame()``, ``.arrays()`` and ``.figure()``.
 
         Raises:
-            MmgenError: An unknown modality or split, or what the objective does not infer or generate.
+            MmgenError: An unknown modality, split or sampler, or what the objective does not infer or generate.
         """
+        if given and sampler is not None:
+            raise MmgenError(
+                f"A sampler draws where nothing is given; leave it out, or what is given ({'+'.join(given)})."
+            )
+        drawn_from = None if sampler is None else self.sampler(sampler)
         names = list(targets or self.model.decoder_sizes or self.model.modalities)
         table = None
         if given:
@@ -177,16 +189,44 @@ class Run:
                 table = table.select(torch.tensor(spread_rows(table, n, seed)))
             elif n is not None:
                 table = table.select(torch.arange(min(n, len(table))))
-        origin = f"given {'+'.join(given)}" if given else "from the prior"
+        origin = f"given {'+'.join(given)}" if given else origin_in_words(sampler)
         title = f"{self.config['objective']['name']} on {self.data.name}, {origin}\n({self.data.provenance.kind} data)"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return generate(self.model, table, list(given), names, n or ITEMS, samples, title, covariates)
+            return generate(self.model, table, list(given), names, n or ITEMS, samples, title, covariates, drawn_from)
 
     def evaluation(self, split: str | None = None) -> Evaluation:
         """The model on the rows of a split, for metrics and figures."""
         seed = self.config["training"]["seed"]
-        return Evaluation(self.model, self.data_to_evaluate(), split=self.split(split), seed=seed)
+        data, split = self.data_to_evaluate(), self.split(split)
+        return Evaluation(self.model, data, split=split, seed=seed, samplers=self.sampler)
+
+    def sampler(self, sampler: Component) -> Sampler:
+        """A sampler that is fitted to the latents of training rows, each given everything that it has.
+
+        It is fitted when it is first asked for, with the seed of the training, and kept in the run's folder
+        (``samplers/``), unless that is somebody else's or the run reads other data than its own.
+
+        Args:
+            sampler: A name (``mmgen list samplers``), a class, or a mapping of ``name`` and options.
+
+        Raises:
+            MmgenError: An unknown sampler or option, or no training rows.
+        """
+        choice = choose_sampler(sampler)
+        if not choice.component.fitted:
+            return build_sampler(self.model, choice)
+        fingerprint = fingerprint_of(self.model)
+        key = (file_of(choice), fingerprint)
+        found = self._samplers.get(key)
+        if found is None and self.folder is not None:
+            found = read_sampler(self.folder, self.model, choice, fingerprint)
+        if found is None:
+            found = fit_sampler(self.model, choice, self.data_to_evaluate().train, self.config["training"]["seed"])
+            if self.folder is not None and not self.reads_other_data:
+                write_sampler(self.folder, found, choice, fingerprint)
+        self._samplers[key] = found
+        return found
 
     def evaluate(
         self,
@@ -195,6 +235,7 @@ class Run:
         *,
         notify: Callable[[str], None] | None = None,
         evaluation: Evaluation | None = None,
+        sampler: Component | None = None,
         **options: Mapping[str, Any],
     ) -> list[dict[str, Any]]:
         """Compute metrics, and keep them among the results of the run, unless it reads other data than its own.
@@ -205,17 +246,19 @@ class Run:
             split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw.
             notify: Called with a sentence for each metric that is left out or leaves something out, and why.
             evaluation: What :meth:`evaluation` gave, where it holds latents already.
+            sampler: What z is drawn from where nothing is given, for all metrics that say of what they draw it (their
+                option ``sampler``); the prior by default.
             **options: Of metrics, by name, with _ for -: ``log_likelihood={"samples": 200}``; over those of the run.
 
         Returns:
             Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
 
         Raises:
-            MmgenError: An unknown metric, option or split, or no such rows.
+            MmgenError: An unknown metric, option, sampler or split, or no such rows.
         """
         evaluation = self.evaluation(split) if evaluation is None else evaluation
         merged = merge(self.config.get("metrics", {}), {_metric(name): each for name, each in options.items()})
-        rows = evaluate(evaluation, metrics, notify=notify, options=merged)
+        rows = evaluate(evaluation, metrics, notify=notify, options=merged, sampler=sampler)
         if not self.reads_other_data:
             self.add_results(rows)
         return rows
@@ -268,9 +311,19 @@ class Run:
         return self.folder.lines(RESULTS) if self.folder else self._results
 
     def add_results(self, rows: list[dict[str, Any]]) -> None:
-        """Keep rows, in place of earlier ones of the same metrics on the same split."""
+        """Keep rows, in place of earlier ones of the same metrics on the same split; those of draws from one sampler
+        (or the prior) stay beside those from another.
+        """
         new = {(row["metric"], row["split"]) for row in rows}
-        rows_now = [row for row in self.results if (row["metric"], row["split"]) not in new] + rows
+        drawn = {(row["metric"], row["split"], row["given"]) for row in rows if is_drawn(row["given"])}
+        of_draws = {(metric, split) for metric, split, _ in drawn}
+
+        def stays(row: Mapping[str, Any]) -> bool:
+            key = (row["metric"], row["split"])
+            of_another = key in of_draws and is_drawn(row["given"]) and (*key, row["given"]) not in drawn
+            return key not in new or of_another
+
+        rows_now = [row for row in self.results if stays(row)] + rows
         if self.folder:
             self.folder.write_lines(RESULTS, rows_now)
         else:

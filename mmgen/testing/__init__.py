@@ -24,6 +24,7 @@ _PUBLIC = {
         "ModalityContract",
         "ObjectiveContract",
         "PriorContract",
+        "SamplerContract",
         "check_aggregator",
         "check_dataset",
         "check_objective",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from .contracts import ModalityContract as ModalityContract
     from .contracts import ObjectiveContract as ObjectiveContract
     from .contracts import PriorContract as PriorContract
+    from .contracts import SamplerContract as SamplerContract
     from .contracts import check_aggregator as check_aggregator
     from .contracts import check_dataset as check_dataset
     from .contracts import check_objective as check_objective

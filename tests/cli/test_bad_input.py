@@ -151,7 +151,10 @@ def test_is_one_sentence_and_exit_code_two(case, home, command_line):
     [
         (("evaluate", "run", "--metrics", "coherance"), "no metric 'coherance'.*did you mean 'coherence'"),
         (("evaluate", "run", "--split", "tset"), "no split 'tset'"),
-        (("evaluate", "run", "--set", "training.epochs=3"), "can only set dataset.…, metrics.…, not .training"),
+        (
+            ("evaluate", "run", "--set", "training.epochs=3"),
+            "can only set dataset.…, metrics.…, sampler.…, not",
+        ),
         (("generate", "run", "--given", "gens"), "--given: there is no modality 'gens'.*did you mean 'genes'"),
         (("generate", "run", "--targets", "x"), "--targets: there is no modality 'x'"),
         (("generate", "run", "--out", "x.jpg"), r"can be \.png, \.npz, \.csv"),

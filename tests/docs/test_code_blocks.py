@@ -337,6 +337,7 @@ def known_key(keys):
             rest[0] == "NAME" or rest[1] in load("metrics", rest[0]).Config.model_fields
         )
     kinds = {"dataset": "datasets", "objective": "objectives", "aggregator": "aggregators", "prior": "priors"}
+    kinds |= {"sampler": "samplers"}
     if section in kinds:
         return any(rest[0] in load_entry(entry).Config.model_fields for entry in entries(kinds[section]))
     return section == "key" or (section in RunConfig.model_fields and not rest)

@@ -158,7 +158,7 @@ def refusal(config: type[Options], values: dict[str, Any]) -> str:
 
 EVERY = [
     (kind, entry)
-    for kind in ("objectives", "aggregators", "priors", "metrics", "modalities")
+    for kind in ("objectives", "aggregators", "priors", "metrics", "modalities", "samplers")
     for entry in entries(kind)
 ]
 

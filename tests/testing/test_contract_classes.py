@@ -7,7 +7,7 @@ import pytest
 
 from mmgen import MmgenError
 from mmgen.models.aggregators import ProductOfExperts
-from mmgen.registry import entries
+from mmgen.registry import KINDS, entries
 from mmgen.testing import (
     AggregatorContract,
     Contract,
@@ -102,8 +102,7 @@ def test_everything_installed_has_a_contract():
     found = installed_contracts()
     assert issubclass(found["TestObjective_mmgen_core_elbo"], ObjectiveContract)
     assert found["TestObjective_mmgen_core_elbo"].component == "mmgen-core:elbo"
-    kinds = ("objectives", "aggregators", "priors", "modalities", "likelihoods", "datasets", "metrics", "commands")
-    assert len(found) == sum(len(entries(kind)) for kind in kinds)
+    assert len(found) == sum(len(entries(kind)) for kind in (*KINDS, "commands"))
     only = installed_contracts(["mmgen_core"], ["datasets"])
     assert list(only) == ["TestDataset_mmgen_core_table"] and issubclass(
         only["TestDataset_mmgen_core_table"], DatasetContract

@@ -35,6 +35,7 @@ from mmgen.models import ELBO, Terms
 from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
 from mmgen.models.flows import FlowAggregator, FlowPrior
 from mmgen.models.priors import MixtureOfPosteriors, ScaledNormal, VampPrior
+from mmgen.models.samplers import GaussianMixtureSampler, PriorSampler
 from mmgen.models.weighted_aggregators import WeightedProduct
 from mmgen.networks import Encoder, MLPTrunk
 from mmgen.testing import (
@@ -45,6 +46,7 @@ from mmgen.testing import (
     ModalityContract,
     ObjectiveContract,
     PriorContract,
+    SamplerContract,
     ToyDataset,
 )
 
@@ -889,14 +891,97 @@ class NobodyCanBeWrong(MeanLength):
         return [*super().summarise(evaluation, judgements), made]
 
 
+# Samplers -------------------------------------------------------------------------------------------------------------
+
+
+class AlwaysTheFirst(GaussianMixtureSampler):
+    def sample(self, count):
+        return super().sample(1).expand(count, -1)
+
+
+class WeightsOfComponentsForgotten(GaussianMixtureSampler):
+    def log_prob(self, z):
+        return super().log_prob(z) + torch.tensor(float(len(self.weights))).log()
+
+
+class WiderDraws(GaussianMixtureSampler):
+    def sample(self, count):
+        return self.means[0] + 2 * (super().sample(count) - self.means[0])
+
+
+class NothingFitted(PriorSampler):
+    fitted = True
+
+
+class DimensionsApart(GaussianMixtureSampler):
+    def fit(self, latents):
+        super().fit(torch.stack([column.roll(37 * d) for d, column in enumerate(latents.T)], -1))
+
+
+class OneLatentForAll(GaussianMixtureSampler):
+    def fit(self, latents):
+        super().fit(latents[:, :2])
+
+
+class FitOfNumPy(GaussianMixtureSampler):
+    def fit(self, latents):
+        super().fit(latents + 0.01 * torch.from_numpy(np.random.randn(*latents.shape)))  # noqa: NPY002
+
+
+class DrawsOfTheirOwn(GaussianMixtureSampler):
+    def sample(self, count):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return super().sample(count)
+
+
+class KeptInAnAttribute(GaussianMixtureSampler):
+    def build(self, model):
+        super().build(model)
+        self.middle = torch.zeros(2)
+
+    def fit(self, latents):
+        super().fit(latents - latents.mean(0))
+        self.middle = latents.mean(0)
+
+    def sample(self, count):
+        return self.middle + super().sample(count)
+
+
+class WritesIntoTheModel(GaussianMixtureSampler):
+    def build(self, model):
+        super().build(model)
+        self.encoder = [model.encoders[0]]
+
+    def fit(self, latents):
+        super().fit(latents)
+        with torch.no_grad():
+            next(self.encoder[0].parameters()).mul_(1.001)
+
+
+class GoesOnFromTheLast(GaussianMixtureSampler):
+    seen = None
+
+    def fit(self, latents):
+        self.seen = latents if self.seen is None else torch.cat([self.seen, latents])
+        super().fit(self.seen)
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 OBJECTIVE = ObjectiveContract, {"tight": True}
 OPPOSED = (ObjectiveContract, {})
 PRODUCT, MIXTURE = (AggregatorContract, {"exact": True}), (AggregatorContract, {})
-PRIOR, MODALITY, LIKELIHOOD, DATASET, METRIC = (
+PRIOR, MODALITY, LIKELIHOOD, DATASET, METRIC, SAMPLER = (
     (contract, {})
-    for contract in (PriorContract, ModalityContract, LikelihoodContract, DatasetContract, MetricContract)
+    for contract in (
+        PriorContract,
+        ModalityContract,
+        LikelihoodContract,
+        DatasetContract,
+        MetricContract,
+        SamplerContract,
+    )
 )
 
 GOOD = {
@@ -921,6 +1006,8 @@ GOOD = {
     WithGaps: DATASET,
     Told: DATASET,
     MeanLength: METRIC,
+    PriorSampler: SAMPLER,
+    GaussianMixtureSampler: SAMPLER,
 }
 FAULTS = [
     (PriorIgnored, OBJECTIVE, "test_the_prior_is_used"),
@@ -1039,6 +1126,17 @@ FAULTS = [
     (FigureInAnotherFolder, METRIC, "test_figures_are_files_of_their_own"),
     (FigureOfNothing, METRIC, "test_figures_are_files_of_their_own"),
     (DrawingTrains, METRIC, "test_figures_are_files_of_their_own"),
+    (AlwaysTheFirst, SAMPLER, "test_draws_are_independent"),
+    (WeightsOfComponentsForgotten, SAMPLER, "test_the_density_integrates_to_one"),
+    (WiderDraws, SAMPLER, "test_samples_have_the_density"),
+    (NothingFitted, SAMPLER, "test_draws_look_like_the_latents"),
+    (DimensionsApart, SAMPLER, "test_draws_look_like_the_latents"),
+    (OneLatentForAll, SAMPLER, "test_modalities_may_keep_their_own_latents"),
+    (FitOfNumPy, SAMPLER, "test_noise_is_seeded"),
+    (DrawsOfTheirOwn, SAMPLER, "test_noise_is_seeded"),
+    (KeptInAnAttribute, SAMPLER, "test_saving_and_restoring"),
+    (WritesIntoTheModel, SAMPLER, "test_the_model_is_left_alone"),
+    (GoesOnFromTheLast, SAMPLER, "test_fitting_again_forgets"),
 ]
 
 

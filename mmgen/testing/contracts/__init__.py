@@ -1,5 +1,5 @@
-"""What every objective, aggregator, prior, metric, modality, likelihood, dataset and command must hold, whatever it
-does.
+"""What every objective, aggregator, prior, metric, modality, likelihood, dataset, sampler and command must hold,
+whatever it does.
 
 A contract is a class whose methods ``test_…`` are its standard checks. A test of a plugin is a subclass that names the
 component::
@@ -20,6 +20,7 @@ from .metric import MetricContract
 from .modality import ModalityContract
 from .objective import ObjectiveContract, check_objective
 from .prior import PriorContract
+from .sampler import SamplerContract
 
 __all__ = [
     "AggregatorContract",
@@ -31,6 +32,7 @@ __all__ = [
     "ModalityContract",
     "ObjectiveContract",
     "PriorContract",
+    "SamplerContract",
     "check_aggregator",
     "check_dataset",
     "check_objective",

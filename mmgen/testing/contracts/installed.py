@@ -15,6 +15,7 @@ from .metric import MetricContract
 from .modality import ModalityContract
 from .objective import ObjectiveContract
 from .prior import PriorContract
+from .sampler import SamplerContract
 
 CONTRACTS: tuple[type[Contract], ...] = (
     ObjectiveContract,
@@ -24,6 +25,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     LikelihoodContract,
     DatasetContract,
     MetricContract,
+    SamplerContract,
     CommandContract,
 )
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from mmgen.data import Data, load_dataset
 from mmgen.errors import MmgenError, PluginError, alternatives, nearest
-from mmgen.evaluation import Metric, SubsetSize
+from mmgen.evaluation import Metric, SubsetSize, is_drawn
 from mmgen.options import type_in_words
 from mmgen.registry import load
 
@@ -109,7 +109,7 @@ def _problem(answer: Answer, modalities: Sequence[str], labels: Sequence[str]) -
         possible = [str(SubsetSize(count, len(modalities))) for count in range(len(modalities) + 1)]
         given = "" if answer.given in possible else f"given {answer.given!r}: there are {', '.join(possible[1:])}."
     else:
-        given = _problem_of_names("given", answer.given, modalities, GIVEN)
+        given = "" if is_drawn(answer.given) else _problem_of_names("given", answer.given, modalities, GIVEN)
     target = _problem_of_names("target", answer.target, modalities, TARGETS)
     return given or target or _problem_of_label(answer.label, labels)
 
