@@ -42,6 +42,7 @@ ABILITIES: dict[str, dict[str, Any]] = {
     "`moment-matched`": _of_aggregator("moment-matched"),
     "posterior `flow`": _of_aggregator("flow"),
     "prior `flow`": {"options": {"prior": "flow"}},
+    "sampler `gmm`": {"sampler": {"name": "gmm", "components": 2}},
     "averaged weights": {"training": {"average": 0.9}},
 }
 
@@ -61,6 +62,8 @@ def tried(objective: str, ability: Mapping[str, Any]) -> str | None:
     try:
         model = mmgen.MultimodalVAE.create(objective, data, latent_dim=3, **options)
         run = mmgen.Trainer(epochs=1, **ability.get("training", {})).fit(model, data)
+        if "sampler" in ability:
+            run.generate(sampler=ability["sampler"], n=3)
     except MmgenError as refusal:
         return str(refusal)
     rows = run.evaluate(["reconstruction", "latent-classification"], notify=lambda sentence: None)

@@ -238,7 +238,8 @@ class Plan:
         for name in config.get("covariates", {}):
             if name not in data.covariates:
                 raise MmgenError(
-                    f"covariates.{name}: the data have no such covariate; dataset.covariates names what networks are told."
+                    f"covariates.{name}: the data have no such covariate; dataset.covariates names what networks are "
+                    "told."
                 )
         validated(ModelConfig, config.get("model", {}), "model")
         objective = dict(config["objective"])

@@ -48,7 +48,10 @@ def test_a_dynamic_prior_is_told_of_samplers(home, command_line):
         (("--set", "sampler.components=2"), "--set sampler.components: say by --sampler whose option it is"),
         (("--sampler", "gmm", "--set", "sampler.component=2"), "component"),
         (("--sampler", "gmm", "--given", "genes"), "A sampler draws where nothing is given"),
-        (("--sampler", "gmm", "--set", "model.beta=2"), "this command can only set dataset.…, sampler.…, not"),
+        (
+            ("--sampler", "gmm", "--set", "model.beta=2"),
+            "this command can only set dataset.…, sampler.…, covariates.…, not",
+        ),
     ],
 )
 def test_what_is_wrong_is_a_sentence(trained, command_line, words, sentence):
