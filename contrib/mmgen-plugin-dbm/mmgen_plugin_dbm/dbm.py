@@ -72,7 +72,15 @@ class DBM(Objective):
         return dict.fromkeys(paths_of(self.config, modalities), latent_dim)
 
     def build(self, model: Model) -> None:
-        """The five machines, and what stands in the place of decoders and likelihoods."""
+        """The five machines, and what stands in the place of decoders and likelihoods.
+
+        Raises:
+            MmgenError: Covariates.
+        """
+        if model.told:
+            raise MmgenError(
+                "dataset.covariates: a machine of these units has no place for covariates; leave them out."
+            )
         self.sides, options = paths_of(self.config, model.modalities), self.config
         sizes = [math.prod(model.modalities[side].shape) for side in self.sides]
         self.image1 = RBM(sizes[0], options.image_hidden[0], "gaussian", up=2)
