@@ -25,6 +25,7 @@ class Declarations:
             ``single``, any of these that gives one distribution for each row, and no mixture; their names, where the
             equation means certain ones; None: any.
         priors: Names of the priors that the equation can mean; None: any.
+        trains_aggregator: Whether ``terms`` aggregate, so that what an aggregator learns is trained.
         bound: Of which log-evidence the objective is a lower bound at β = 1 and weights 1: ``joint`` (log p(X)),
             ``own`` (Σ_m log p(x_m)), or None.
         supports_missing: Whether rows that lack modalities can be trained on, exactly as if these did not exist.
@@ -45,6 +46,7 @@ class Declarations:
     component_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     aggregators: ClassVar[tuple[str, ...] | Literal["shared", "single"] | None] = None
     priors: ClassVar[tuple[str, ...] | None] = None
+    trains_aggregator: ClassVar[bool] = True
     bound: ClassVar[Literal["joint", "own"] | None] = None
     supports_missing: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False

@@ -69,6 +69,11 @@ class MultimodalVAE(Model):
         self.objective = objective
         if objective.aggregator is not None:
             objective.aggregate.build(self)
+            if not objective.trains_aggregator and any(True for _ in objective.aggregate.parameters()):
+                raise MmgenError(
+                    "aggregator: this objective aggregates in a trained model alone, so weights of an aggregator would "
+                    "never learn; choose one without (weights: equal)."
+                )
         if objective.prior is not None:
             objective.prior_for.build(self)
         objective.build(self)

@@ -305,6 +305,8 @@ def _local_classes(config: Mapping[str, Any]) -> dict[str, str]:
 def named_components(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Kind and name of every component that a resolved configuration names."""
     named = [(kind, config[section]["name"]) for section, kind in COMPONENT_SECTIONS.items() if config.get(section)]
+    if of := config.get("aggregator", {}).get("of"):  # that a flow starts from
+        named.append(("aggregators", of))
     for fields in config.get("modalities", {}).values():
         likelihoods = [fields.get("likelihood"), *fields.get("likelihoods", {}).values()]
         named.append(("modalities", fields["kind"]))

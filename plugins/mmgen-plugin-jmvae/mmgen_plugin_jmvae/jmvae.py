@@ -38,6 +38,7 @@ class JMVAE(Objective):
 
     aggregator, prior = "poe", "normal"
     aggregators = ("poe", "mean", "moe", "barycentre", "moment-matched")
+    trains_aggregator = False
     priors = ("normal", "scaled-normal", "laplace", "flow")
     component_defaults = {"aggregator": {"prior_expert": "none"}}
     bound = "joint"

@@ -63,6 +63,7 @@ class TELBO(Objective):
     Config = TELBOConfig
     aggregator, prior = "poe", "normal"
     aggregators = ("poe", "mean", "moe", "barycentre", "moment-matched")
+    trains_aggregator = False
     priors = ("normal", "scaled-normal", "laplace", "flow")
     component_defaults = {"aggregator": {"prior_expert": "all"}}
     defaults = {"model": {"beta": 1.0}}

@@ -334,3 +334,10 @@ def test_every_encoder_runs_once(objective):
         model(toy_data().train[:6])
     decodings = [4, 4, 5, 5, 6, 6] if objective == "telbo" else [4, 5, 6]
     assert sorted(calls) == ([3] if objective == "joint" else [0, 1, 2, 3]) + decodings
+
+
+@pytest.mark.parametrize("objective", ["jmvae", "telbo"])
+def test_an_aggregator_whose_weights_would_never_learn_is_refused(objective):
+    make_model(objective, toy_data(KINDS), aggregator="barycentre")
+    with pytest.raises(MmgenError, match="weights of an aggregator would never learn"):
+        make_model(objective, toy_data(KINDS), aggregator={"name": "barycentre", "weights": "learned"})
