@@ -28,18 +28,18 @@ class Change(Protocol):
     """
 
     def push(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """T(u; c) ``[..., D]``, and log |det ∂T/∂u| there ``[...]``."""
+        """T(u; c) ``[..., D]``, and ``log |det ∂T/∂u|`` there ``[...]``."""
 
     def pull(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """T⁻¹(z; c) ``[..., D]``, and log |det ∂T⁻¹/∂z| there ``[...]``."""
+        """T⁻¹(z; c) ``[..., D]``, and ``log |det ∂T⁻¹/∂z|`` there ``[...]``."""
 
 
 @dataclass(frozen=True)
 class Pushed:
     """The distribution of z = T(u; c) with u ~ q: a normalising flow with the base q.
 
-    Its density is log q_T(z) = log q(u) + log |det ∂T⁻¹/∂z| with u = T⁻¹(z; c) (change of variables; Rezende & Mohamed
-    2015, https://arxiv.org/abs/1505.05770, Eq. 5). That of its last sample is known without T⁻¹.
+    Its density is log q_T(z) = log q(u) + ``log |det ∂T⁻¹/∂z|`` with u = T⁻¹(z; c) (change of variables; Rezende &
+    Mohamed 2015, https://arxiv.org/abs/1505.05770, Eq. 5). That of its last sample is known without T⁻¹.
 
     Mean and variance have no closed form: they are those of ``POINTS`` fixed points of the base, a Sobol sequence and
     its reflection (:func:`.random.fixed_points`). So they are the same each time, exact where T is affine in each

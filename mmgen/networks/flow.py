@@ -61,11 +61,11 @@ class Flow(nn.Module):
         self.quick = quick
 
     def push(self, u: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """T(u; c) ``[..., D]``, and log |det ∂T/∂u| there ``[...]``."""
+        """T(u; c) ``[..., D]``, and ``log |det ∂T/∂u|`` there ``[...]``."""
         return self._apply_map(u, context, forward=self.quick == "push")
 
     def pull(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """T⁻¹(z; c) ``[..., D]``, and log |det ∂T⁻¹/∂z| there ``[...]``."""
+        """T⁻¹(z; c) ``[..., D]``, and ``log |det ∂T⁻¹/∂z|`` there ``[...]``."""
         return self._apply_map(z, context, forward=self.quick == "pull")
 
     def _apply_map(self, value: Tensor, context: Tensor | None, *, forward: bool) -> tuple[Tensor, Tensor]:
