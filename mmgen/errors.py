@@ -42,7 +42,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("epoch", ["epochs", "batch_size"])
     "; did you mean 'epochs'?"
     """
-    close = difflib.get_close_matches(word, list(known), n=1)
+    names = list(known)
+    close = [name for name in names if name.lower() == word.lower()] or difflib.get_close_matches(word, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -118,7 +118,7 @@ class Batch:
 
         def kept(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
             rows = {name: keep[name].reshape(-1, *[1] * (values.dim() - 1)) for name, values in named.items()}
-            return {name: torch.where(rows[name], values, 0) for name, values in named.items()}
+            return {name: torch.where(rows[name], values, torch.zeros_like(values)) for name, values in named.items()}
 
         data, observed, inputs = (kept(named) for named in (self.data, self.observed, self.inputs))
         return replace(self, data=data, observed=observed, inputs=inputs, available=self.available & available)

@@ -13,7 +13,7 @@ from ..registry import load_component, name_of
 from .cache import cached_splits
 from .covariates import choose_covariates
 from .dataset import Dataset, Provenance, Splits
-from .describing import ALL, change_modalities
+from .describing import ALL, change_modalities, check_values
 from .missing import with_missing_cells, withhold
 from .modality import Modality
 from .run_splits import read_splits_of_run
@@ -194,7 +194,9 @@ def _declared_modalities(
     """The modalities of a dataset that is to be trained on, with ``changes``; without training rows it is an error."""
     declared = dict(splits.modalities) or dataset.modalities()
     _check_names(declared)
-    modalities = change_modalities(with_missing_cells(declared, dataset.config), changes)
+    declared = with_missing_cells(declared, dataset.config)
+    modalities = change_modalities(declared, changes)
+    check_values(declared, modalities, splits.train)
     if len(splits.train) == 0:
         raise DataError(
             f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation."

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ..errors import MmgenError, alternatives
 from .evaluation import Evaluation
+from .means import Means
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import Pair, joined
 
@@ -40,7 +41,7 @@ class CovariateLeakage(Metric):
     A model that is told a covariate need not keep it in z; what z says of it all the same is related to the rest of the
     data, or leaks. ``accuracy`` of a covariate with classes, beside ``chance``, the share of the most frequent training
     class; ``r2`` of a number, of which chance is 0. Given each modality, and given everything. Unknown values do not
-    count.
+    count. ``k of M`` is the mean over subsets of k modalities.
     """
 
     Config = CovariateLeakageConfig
@@ -70,8 +71,12 @@ class CovariateLeakage(Metric):
         rows: list[Row] = []
         for name, classes in self._asked(evaluation).items():
             values = {split: _values(evaluation, split, name) for split in ("train", evaluation.split)}
+            means = Means(evaluation)
             for s in chosen:
-                rows += self._of_subset(evaluation, name, bool(classes), values, s)
+                for each, mask in self._of_subset(evaluation, name, bool(classes), values, s):
+                    rows.append(each)
+                    means.add(each["measure"], evaluation.subsets[s], each["value"], mask)
+            rows += means.rows(name)
         return rows
 
     def _asked(self, evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
@@ -81,9 +86,10 @@ class CovariateLeakage(Metric):
 
     def _of_subset(
         self, evaluation: Evaluation, name: str, has_classes: bool, values: Mapping[str, np.ndarray], s: int
-    ) -> list[Row]:
+    ) -> list[tuple[Row, np.ndarray]]:
+        """The numbers of one covariate given one subset, each with the rows ``[N]`` that it is of."""
         given = joined(evaluation.subsets[s])
-        (z, known), (z_test, truth) = (
+        (z, known, _), (z_test, truth, mask) = (
             _rows(evaluation, split, values[split], s, has_classes) for split in ("train", evaluation.split)
         )
         picked = evaluation.draw(len(known), self.config.probe_rows).numpy()
@@ -92,12 +98,10 @@ class CovariateLeakage(Metric):
             return []
         predicted = self._probe(has_classes).fit(z, known).predict(z_test)
         if not has_classes:
-            return [row("r2", r2_score(truth, predicted), len(truth), given=given, label=name)]
+            return [(row("r2", r2_score(truth, predicted), len(truth), given=given, label=name), mask)]
         usual = np.bincount(known.astype(int)).argmax()
-        return [
-            row("accuracy", (predicted == truth).mean(), len(truth), given=given, label=name),
-            row("chance", (truth == usual).mean(), len(truth), given=given, label=name),
-        ]
+        values_of = {"accuracy": predicted == truth, "chance": truth == usual}
+        return [(row(m, hit.mean(), len(truth), given=given, label=name), mask) for m, hit in values_of.items()]
 
     def _probe(self, has_classes: bool) -> Any:
         if self.config.probe == "linear":
@@ -115,8 +119,10 @@ def _values(evaluation: Evaluation, split: str, name: str) -> np.ndarray:
 
 def _rows(
     evaluation: Evaluation, split: str, values: np.ndarray, s: int, has_classes: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior means ``[n, D]`` of the rows that have the subset and a known value, and these values ``[n]``."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Posterior means ``[n, D]`` of the rows that have the subset and a known value, these values ``[n]``, and which
+    rows ``[N]``.
+    """
     latents = evaluation.latents(split)
     keep = latents.complete[s].numpy() & (values >= 0 if has_classes else ~np.isnan(values))
-    return latents.means[s].numpy()[keep].astype(np.float64), values[keep]
+    return latents.means[s].numpy()[keep].astype(np.float64), values[keep], keep

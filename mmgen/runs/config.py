@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..data import Data, Dataset, make_dataset, open_dataset
-from ..data.describing import ALL, change_modalities
+from ..data.describing import ALL, change_modalities, check_values
 from ..data.likelihood_choice import with_mappings
 from ..errors import MmgenError, PluginError, alternatives
 from ..models import ModelConfig, MultimodalVAE
@@ -274,7 +274,9 @@ def _opened(config: Mapping[str, Any], given: Dataset | Data | None) -> Data:
             )
     if isinstance(given, Dataset):
         return open_dataset(name, given, changes)
-    return replace(given, modalities=change_modalities(given.modalities, changes))
+    changed = change_modalities(given.modalities, changes)
+    check_values(given.modalities, changed, given.train)
+    return replace(given, modalities=changed)
 
 
 def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra: Any) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Run:
         self, given: Sequence[str] | None = None, split: str | None = None, *, private: bool = False
     ) -> Encoding:
         """What :meth:`encode` gives, as arrays."""
-        names = list(self.model.modalities) if given is None else list(given)
+        names = list(self.model.modalities) if given is None else _names(given)
         return encode(self.model, self.rows(split), names, self.data.labels, private=private)
 
     def generate(
@@ -181,7 +181,8 @@ class Run:
                 f"A sampler draws where nothing is given; leave it out, or what is given ({'+'.join(given)})."
             )
         drawn_from = None if sampler is None else self.sampler(sampler)
-        names = list(targets or self.model.decoder_sizes or self.model.modalities)
+        given = _names(given)
+        names = _names(targets or list(self.model.decoder_sizes or self.model.modalities))
         table = None
         if given:
             table = self.rows(split)
@@ -351,6 +352,11 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | Dataset | None = Non
     """
     folder = find_folder(path)
     return Run(folder.config(), folder, dataset=dataset)
+
+
+def _names(given: Sequence[str]) -> list[str]:
+    """Names of modalities, of which one alone may stand without a list."""
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _metric(word: str) -> str:

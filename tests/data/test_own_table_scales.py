@@ -164,3 +164,11 @@ def test_cells_that_are_not_observed_are_no_values_of_a_likelihood(tmp_path):
     check_values(data.modalities, changed, replace(data.train, observed={"a": seen}))
     with pytest.raises(mmgen.DataError, match=r"modalities.a.likelihood: 'a' holds -"):
         check_values(data.modalities, changed, data.train)
+
+
+def test_training_values_that_another_likelihood_does_not_have_are_refused():
+    """Also where the likelihood is changed for a training, and not in the table's own options."""
+    import mmgen
+
+    with pytest.raises(mmgen.MmgenError, match=r"modalities.pix.likelihood: 'pix' holds 0 in training row 0"):
+        mmgen.train("elbo", "mfeat", epochs=1, quiet=True, modalities={"pix": {"likelihood": "log-normal"}})

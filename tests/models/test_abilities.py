@@ -288,3 +288,11 @@ def test_what_cannot_be_is_refused_in_a_sentence():
         plain.generate(samples=1, covariates={"site": "A"})
     with raises_sentence("The model needs every cell of vector"):
         plain.encode(toy_data(("vector",), cells=0.3).test[:2])
+
+
+def test_a_batch_that_is_restricted_keeps_its_masks():
+    data = toy_data(KINDS, cells=0.3)
+    model = make_model("elbo", data)
+    batch = data.train[:6].restrict(torch.tensor([[True, False, True]]).expand(6, -1))
+    assert all(cells.dtype == torch.bool for cells in batch.observed.values()) and not batch.observed["counts"].any()
+    assert model.encode(batch).mean.isfinite().all()
