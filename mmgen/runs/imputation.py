@@ -132,7 +132,7 @@ class Imputation:
 
         frame = self.frame(mask)
         for name in {name for completed in self.modalities for name in completed.whole_columns()} & {*frame.columns}:
-            cells = [int(cell) if cell.is_integer() else cell for cell in frame[name].tolist()]
+            cells = [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in frame[name]]
             frame[name] = pd.Series(cells, frame.index, object)
         return frame
 

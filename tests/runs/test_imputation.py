@@ -298,12 +298,14 @@ def test_a_modality_that_a_file_lacks_and_an_unknown_category_are_filled(own, tm
 
 def test_names_that_two_modalities_have_are_told_apart():
     data = toy_data(("vector", "counts"), missing=0.2, rows=12)
-    columns = {"vector": ("a", "b", "c", "d", "row"), "counts": ("a", "b", "x", "y")}
+    columns = {"vector": ("a", "b", "c", "d", "row"), "counts": ("a", "b", "row", "y")}
     changed = {
         name: modality.model_copy(update={"columns": columns[name]}) for name, modality in data.modalities.items()
     }
-    frame = toy_run(replace(data, modalities=changed)).imputation().frame()
-    assert frame.columns.tolist() == ["row", "a", "b", "c", "d", "vector_row", "counts_a", "counts_b", "x", "y"]
+    imputation = toy_run(replace(data, modalities=changed)).imputation()
+    names = ["row", "a", "b", "c", "d", "vector_row", "counts_a", "counts_b", "counts_row", "y"]
+    assert imputation.frame().columns.tolist() == names
+    assert imputation.printed().columns.tolist() == names
 
 
 def test_columns_of_different_types_are_filled_by_type(tmp_path):
