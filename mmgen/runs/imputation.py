@@ -190,7 +190,8 @@ def impute(
     }
     widest = max((values[name][0].size for name in targets), default=1)
     size = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // (draws * widest)))
-    for rows in (lacking & able).nonzero().squeeze(1).split(size):
+    chosen = (lacking & able).nonzero().squeeze(1)
+    for rows in (chosen[start : start + size] for start in range(0, len(chosen), size)):
         batch = replace(table[rows], available=asked[rows])
         _fill(model, batch, targets, rows.numpy(), values, gaps, draws)
         if uncertainty:

@@ -165,6 +165,32 @@ def test_what_an_objective_does_not_infer_stays_empty_and_is_counted():
     )
 
 
+def test_where_no_row_can_be_filled_the_table_is_what_it_was():
+    data = toy_data(("vector", "counts"), rows=12)
+    available = torch.tensor([[True, False], [False, True]]).repeat(3, 1)
+    run = toy_run(data, objective="joint")
+    run._data = replace(data, test=replace(data.test, available=available))
+    with pytest.warns(DataWarning, match="in 6 rows, whose gaps stay empty"):
+        frame = run.impute(split="test", uncertainty=True, mask=True)
+    assert frame[names_of(run, "counts")].isna().all(axis=1).tolist() == [True, False] * 3
+    assert frame["vector_0_sd"].isna().all()
+    assert not frame["vector_0_imputed"].any()
+
+
+def test_a_model_without_decoders_is_refused_and_modalities_that_it_does_not_generate_stay_empty():
+    data = toy_data(("vector", "counts"), rows=12)
+    with pytest.raises(mmgen.MmgenError, match="'cca' generates nothing"):
+        toy_run(data, objective="cca").impute()
+    run = toy_run(data, objective="cmmd")
+    available = torch.tensor([[True, True], [True, False], [False, True]]).repeat(2, 1)
+    run._data = replace(data, test=replace(data.test, available=available))
+    (never,) = set(run.model.modalities) - set(run.model.decoder_sizes)
+    with pytest.warns(DataWarning, match=f"'cmmd' does not generate '{never}'; .* gaps in it stay empty"):
+        frame = run.impute(split="test")
+    has = available[:, list(run.model.modalities).index(never)].tolist()
+    assert frame[names_of(run, never)].notna().all(axis=1).tolist() == has
+
+
 def test_images_are_left_out_or_refused():
     run = toy_run(toy_data(("vector", "image"), missing=0.3, rows=20))
     with pytest.warns(DataWarning, match="Images have no place in a table and are left out: image"):
