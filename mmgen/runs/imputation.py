@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CELLS_AT_ONCE = 2**22  # drawn values that are held in memory, of each modality
+WORDS_AT_ONCE = 2**16  # numbers that are written out to find their digits
 NUMBERS: tuple[Support, ...] = ("real", "positive", "unit", "counts")  # what has a standard deviation and quantiles
 STATISTICS = ("sd", "q05", "q95")
 IMPUTED = "imputed"
@@ -241,12 +242,16 @@ def in_source_digits(modality: Modality, values: np.ndarray) -> np.ndarray:
     """Stored numbers ``[N, *shape]`` in units of the source, ``float64 [N, C]``, with the digits that these had: 0.1,
     and not the 0.10000000149 that is stored in 32 bits.
     """
-    if values.dtype == np.float32:
-        values = values.astype(str).astype(np.float64)
-    source = modality.in_source_units(values)
-    if source is not values:
-        source = np.char.mod("%.16g", source).astype(np.float64)
-    return np.asarray(source, dtype=np.float64).reshape(len(values), -1)
+    written = np.empty((len(values), values[0].size))
+    size = max(1, WORDS_AT_ONCE // values[0].size)
+    for start in range(0, len(values), size):
+        rows = slice(start, start + size)
+        stored = values[rows].astype(str).astype(np.float64) if values.dtype == np.float32 else values[rows]
+        source = modality.in_source_units(stored)
+        if source is not stored:
+            source = np.char.mod("%.16g", source).astype(np.float64)
+        written[rows] = source.reshape(len(stored), -1)
+    return written
 
 
 def _writable(values: Tensor, modality: Modality) -> np.ndarray:

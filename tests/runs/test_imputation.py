@@ -14,6 +14,7 @@ import torch
 
 import mmgen
 from mmgen.errors import DataWarning
+from mmgen.runs.imputation import in_source_digits
 from mmgen.testing import toy_data, toy_run
 
 KINDS = ("vector", "counts", "tags", "labels", "text")
@@ -124,6 +125,19 @@ def test_uncertainty_is_of_z_and_of_the_scatter_of_values():
     assert frame[[f"{name}_sd" for name in names]].to_numpy() == pytest.approx(sd, rel=0.08)
     high = frame[[f"{name}_q95" for name in names]].to_numpy()
     assert high == pytest.approx(mean + 1.645 * sd, abs=0.2 * widest)
+
+
+def test_numbers_have_the_digits_of_their_source(monkeypatch):
+    monkeypatch.setattr("mmgen.runs.imputation.WORDS_AT_ONCE", 7)
+    source = np.array([[0.1, 1e-30, 123456.7], [-2.5, 1 / 3, 3e38], [0.0, 7.0, 16777216.0], [1e10, 0.3, 1e-5]])
+    stored = source.astype(np.float32)
+    plain = mmgen.VectorModality(shape=(3,))
+    written = in_source_digits(plain, stored)
+    assert (written.astype(np.float32) == stored).all()
+    assert (written == np.where(source == 1 / 3, np.float64("0.33333334"), source)).all()
+    moved = mmgen.VectorModality(shape=(3,), offset=(1.7e9, 0.0, 0.0), factor=(1.0, 1e30, 1.0))
+    found = in_source_digits(moved, np.array([[0.1, 0.1, 0.1], [25.5, 3.0, 2.0]], dtype=np.float32))
+    assert found.tolist() == [[1700000000.1, 1e29, 0.1], [1700000025.5, 3e30, 2.0]]
 
 
 def test_batches_change_no_value(run, monkeypatch):
