@@ -142,7 +142,7 @@ def generate(
         typer.Option(help="What is drawn from without --given, instead of the prior: mmgen list samplers."),
     ] = None,
 ) -> None:
-    """Generate modalities from others (impute), or from the prior."""
+    """Generate modalities from others, or from the prior."""
     from .generate import command
 
     command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [], sampler)
