@@ -142,7 +142,7 @@ def generate(
         typer.Option(help="What is drawn from without --given, instead of the prior: mmgen list samplers."),
     ] = None,
 ) -> None:
-    """Generate modalities from others (impute), or from the prior."""
+    """Generate modalities from others, or from the prior."""
     from .generate import command
 
     command(run, given, targets, n, samples, split, seed, out, top, data, assignments or [], sampler)
@@ -163,6 +163,28 @@ def encode(
     from .encode import command
 
     command(run, given, split, private, out, data, assignments or [])
+
+
+def impute(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option(help="A .csv or .parquet file.", show_default=False)],
+    given: Given = None,
+    split: Annotated[str, typer.Option(help="Rows to complete: test, val, train, new or all.")] = "all",
+    draws: Annotated[int, typer.Option(help="Draws of the latents per row, of which a gap has the mean.", min=1)] = 50,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Also NAME_sd, NAME_q05 and NAME_q95 of numbers that are filled in.")
+    ] = False,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Also NAME_imputed: 1 where a value is filled in, else 0.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
+    data: DataOption = None,
+    assignments: DatasetSet = None,
+) -> None:
+    """Write the table again, complete: what was measured as it is, every gap filled from what its row has."""
+    from .impute import command
+
+    command(run, given, split, draws, uncertainty, mask, seed, out, data, assignments or [])
 
 
 def list_components(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..data import Data, Dataset, Table
-from ..errors import MmgenError
+from ..errors import DataWarning, MmgenError
 from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
 from ..evaluation.subsets import is_drawn
@@ -22,6 +23,7 @@ from .encoding import Encoding, encode
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
 from .generation import Generation, generate, origin_in_words
+from .imputation import Imputation, impute
 from .notebook import run_as_html
 from .openers import find_folder
 from .opening import open_data
@@ -141,6 +143,65 @@ class Run:
         """What :meth:`encode` gives, as arrays."""
         names = list(self.model.modalities) if given is None else _names(given)
         return encode(self.model, self.rows(split), names, self.data.labels, private=private)
+
+    def impute(
+        self,
+        given: Sequence[str] | None = None,
+        split: str | None = "all",
+        *,
+        draws: int = 50,
+        uncertainty: bool = False,
+        mask: bool = False,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """The table again, complete: what was measured as it is, and every gap filled from what its row has.
+
+        A gap is a modality that a row lacks, or a cell of one that it has. What cannot be filled stays empty (NaN,
+        None), and a :class:`DataWarning` says why.
+
+        Args:
+            given: Modalities to infer from, by name; of these each row gives what it has. All by default.
+            split: The rows, as in :meth:`encode`; all by default, in the order of the source.
+            draws: Draws of z per row. A number is the mean over them of the mean of p(x | z), a category (or a symbol
+                of a text) the one that is most probable for most of them.
+            uncertainty: Whether numbers and counts have columns ``NAME_sd``, ``NAME_q05`` and ``NAME_q95``: of as many
+                draws from p(x | z), where z is drawn too. They are NaN where a value was measured.
+            mask: Whether every column has one ``NAME_imputed`` of 0 and 1.
+            seed: Of the draws.
+
+        Returns:
+            A line per row, indexed as in :meth:`encode`; a column per value of every modality but images, by the names
+            and in the units of the source.
+
+        Raises:
+            MmgenError: An unknown modality or split, no such rows, nothing but images, or no decoders.
+
+        >>> import mmgen
+        >>> run = mmgen.train("elbo", "rats", epochs=1, latent_dim=2, quiet=True, missing_rate=0.3, missing_cells=0.1)
+        >>> complete = run.impute(split="train")
+        >>> int(complete.isna().sum().sum())
+        0
+        """
+        imputation = self.imputation(given, split, draws=draws, uncertainty=uncertainty, seed=seed)
+        for note in imputation.notes:
+            warnings.warn(note, DataWarning, stacklevel=2)
+        frame = imputation.frame(mask)
+        return frame.drop(columns="row").set_index("id") if "id" in imputation.about else frame.set_index("row")
+
+    def imputation(
+        self,
+        given: Sequence[str] | None = None,
+        split: str | None = "all",
+        *,
+        draws: int = 50,
+        uncertainty: bool = False,
+        seed: int = 0,
+    ) -> Imputation:
+        """What :meth:`impute` gives, with what it says."""
+        table = self.rows(split)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return impute(self.model, table, given, draws=draws, uncertainty=uncertainty)
 
     def generate(
         self,

@@ -182,7 +182,7 @@ class Page:
         command, words = words[0], list(words[1:])
         if command == "train":
             self.world.only_resolve(not self.is_used(words))
-        elif command in ("evaluate", "generate", "encode", "report", "export", "push"):
+        elif command in ("evaluate", "generate", "encode", "impute", "report", "export", "push"):
             for word in words:
                 if word.startswith("-"):
                     break

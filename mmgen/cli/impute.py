@@ -1,0 +1,46 @@
+"""``mmgen impute``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import MmgenError
+from ..files import write_atomically
+from ..screen import console
+from .arguments import checked, opened, split_names
+
+ENDINGS = (".csv", ".parquet")
+
+
+def command(
+    path: Path,
+    given: str | None,
+    split: str,
+    draws: int,
+    uncertainty: bool,
+    mask: bool,
+    seed: int,
+    out: Path,
+    data: str | None,
+    assignments: list[str],
+) -> None:
+    """Complete the table of a run (another file), and write it."""
+    if out.suffix not in ENDINGS:
+        raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(ENDINGS)}.")
+    if uncertainty and draws < 2:
+        raise MmgenError(f"--draws {draws}: --uncertainty is the spread of draws, so there must be at least 2.")
+    run, _ = opened(path, data, assignments)
+    names = None if given is None else checked(split_names(given) or [], run.model.modalities, "--given")
+    imputation = run.imputation(names, split, draws=draws, uncertainty=uncertainty, seed=seed)
+    try:
+        if out.suffix == ".csv":
+            frame = imputation.printed(mask)
+            write_atomically(out, lambda temporary: frame.to_csv(temporary, index=False))
+        else:
+            frame = imputation.frame(mask)
+            write_atomically(out, lambda temporary: frame.to_parquet(temporary, index=False))
+    except OSError as error:
+        raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror or error}.") from error
+    for note in imputation.notes:
+        console().print(note, highlight=False)
+    console().print(f"{len(imputation)} rows, {imputation.filled} gaps filled in: {out}", highlight=False)
