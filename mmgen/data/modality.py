@@ -59,8 +59,8 @@ class Modality(Options, ABC):
     def _check_missing(self) -> Modality:
         if self.missing == "cell" and not self.takes_missing_cells:
             raise ValueError(
-                "missing: cell is for vectors, counts, tags and mixed columns, whose values are judged cell by cell; of this kind an "
-                "empty cell makes the whole modality missing in its row, so leave it out"
+                "missing: cell is for vectors, counts, tags and mixed columns, whose values are judged cell by cell; "
+                "of this kind an empty cell makes the whole modality missing in its row, so leave it out"
             )
         return self
 

@@ -11,7 +11,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..data import Modality, Table, TagsModality
+from ..data import MixedModality, Modality, Table, TagsModality
+from ..distributions.likelihoods import CODES
 from ..evaluation.grids import conditional_grid
 from ..models import MultimodalVAE, Sampler, choose_sampler
 from ..models.building import Component
@@ -97,7 +98,7 @@ class Generation:
     def _column(self, name: str, values: Tensor, top: int | None) -> tuple[list[str], list[list[Any]]]:
         """The headings of a target, and its cells of every row."""
         modality = self.modalities[name]
-        single = _single(values)
+        single = _single(values, modality)
         if top is None or not isinstance(modality, TagsModality):
             return modality.value_names(name), [modality.cells(value) for value in single]
         named = [[SEPARATOR.join(modality.named(value, top))] for value in single]
@@ -156,6 +157,11 @@ def origin_in_words(sampler: Component | None) -> str:
     return f"from the sampler {in_words(choice)}" if choice.component.fitted else FROM_PRIOR
 
 
-def _single(values: Tensor) -> np.ndarray:
+def _single(values: Tensor, modality: Modality) -> np.ndarray:
     """Several samples of an item as one value ``[N, *shape]``: their mean, or the most frequent code."""
-    return (values.mean(0) if values.is_floating_point() else values.mode(0).values).numpy()
+    if not values.is_floating_point():
+        return values.mode(0).values.numpy()
+    if not isinstance(modality, MixedModality):
+        return values.mean(0).numpy()
+    coded = torch.tensor([support in CODES for support in modality.column_supports])
+    return torch.where(coded, values.mode(0).values, values.mean(0)).numpy()

@@ -192,3 +192,18 @@ def test_values_outside_of_what_a_vectors_likelihood_is_for_are_named(frame, loa
         vector(share - 1, likelihood="log-normal")
     positive = vector(1e9 + share, likelihood="log-normal").modalities["g"]
     assert not positive.offset, "a constant would push them out of their range"
+
+
+def test_several_samples_of_a_category_are_their_most_frequent_one(frame, load, tmp_path):
+    from mmgen.testing import toy_run
+
+    run = toy_run(load(frame))
+    wards = set(run.data.modalities["clinic"].categories["ward"])
+    named = run.generate(["clinic"], ["clinic"], samples=5).frame()["ward"]
+    assert set(named) <= wards
+    codes = run.generate(["clinic"], ["clinic"], samples=5).values["clinic"]
+    place = list(run.data.modalities["clinic"].columns).index("ward")
+    expected = [
+        run.data.modalities["clinic"].categories["ward"][int(code)] for code in codes[:, :, place].mode(0).values
+    ]
+    assert named.tolist() == expected
