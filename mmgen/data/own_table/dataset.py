@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from .config import OwnTableConfig
 from .content import Content, find_roles, make_requests, open_table, read_content
 from .known_rows import find_run_sides, row_notes
 from .picture_column import picture_files
+from .row_options import RowOptions
 from .source import Source
 from .split_notes import split_notes
 from .toy import toy_options
@@ -30,7 +32,7 @@ class OwnTable(Dataset):
     modality is left out. Rows of one group are never split.
     """
 
-    Config = OwnTableConfig
+    Config: ClassVar[type[RowOptions]] = OwnTableConfig
     citation = "The user's own data."
     version = 3
     reads_by_schema = True

@@ -12,7 +12,6 @@ from pydantic import Field
 from ...errors import DataError, alternatives, listed
 from ...options import validated
 from ...registry import name_of
-from ..dataset import DatasetConfig
 from ..in_memory import IN_MEMORY
 from ..schema import Schema
 from .alignment import align, as_piece
@@ -43,7 +42,7 @@ class InMemory(OwnTable):
     go by the places of rows. They are prepared anew each time, so that nothing is stale.
     """
 
-    Config: ClassVar[type[DatasetConfig]] = InMemoryConfig
+    Config: ClassVar[type[RowOptions]] = InMemoryConfig
     citation = "The user's own data."
     place = "memory"
     title = "the data in memory"
@@ -88,7 +87,7 @@ class InMemory(OwnTable):
             raise DataError("There is no modality among the data; give a mapping such as {'rna': frame}.")
         count = len(next(iter(values.values())))
         described, guessed = _described(values, settings.get("modalities", {}), schema)
-        config = validated(cls.Config, {**settings, "modalities": described}, "dataset")
+        config = validated(InMemoryConfig, {**settings, "modalities": described}, "dataset")
         return cls(config, values, pd.DataFrame(columns, index=range(count)), _notes(guessed))
 
     def sources(self) -> list[Any]:
@@ -109,7 +108,7 @@ class InMemory(OwnTable):
         genes = draw.normal(3 * ill[:, None], 1, (60, 3))
         genes[rows % 10 == 3, 1] = np.nan
         proteins = pd.DataFrame(draw.poisson(2 + 6 * ill[:, None], (60, 2)), columns=["p0", "p1"])
-        tissue = np.where(rows % 10 == 9, None, np.where(ill == 1, "lung", "liver"))
+        tissue = pd.Series(np.where(ill == 1, "lung", "liver")).mask(rows % 10 == 9)
         hidden = {"genes": {"hidden": [16]}, "proteins": {"hidden": [16]}, "tissue": {"hidden": [8]}}
         return cls.of(
             {"genes": genes, "proteins": proteins.mask(rows % 10 == 6), "tissue": tissue},
