@@ -107,11 +107,13 @@ class InMemory(OwnTable):
         ill = rows // 3 % 2
         genes = draw.normal(3 * ill[:, None], 1, (60, 3))
         genes[rows % 10 == 3, 1] = np.nan
-        proteins = pd.DataFrame(draw.poisson(2 + 6 * ill[:, None], (60, 2)), columns=["p0", "p1"])
+        counts = draw.poisson(2 + 6 * ill[:, None], (60, 2)).astype(np.float64)
+        counts[rows % 10 == 6] = np.nan
+        proteins = pd.DataFrame(counts, columns=["p0", "p1"])
         tissue = pd.Series(np.where(ill == 1, "lung", "liver")).mask(rows % 10 == 9)
         hidden = {"genes": {"hidden": [16]}, "proteins": {"hidden": [16]}, "tissue": {"hidden": [8]}}
         return cls.of(
-            {"genes": genes, "proteins": proteins.mask(rows % 10 == 6), "tissue": tissue},
+            {"genes": genes, "proteins": proteins, "tissue": tissue},
             {
                 "label": np.where(ill == 1, "ill", "healthy"),
                 "group": rows // 3,
