@@ -14,12 +14,15 @@ from .cache import cached_splits
 from .covariates import choose_covariates
 from .dataset import Dataset, Provenance, Splits
 from .describing import ALL, change_modalities, check_values
+from .in_memory import IN_MEMORY
 from .missing import with_missing_cells, withhold
 from .modality import Modality
 from .run_splits import read_splits_of_run
 from .schema import Schema
 from .sides import SIDES
 from .table import Table
+
+DatasetLike = str | type[Dataset] | Dataset | Mapping[str, Any]  # the last: modalities to arrays, frames or tensors
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,15 @@ class Data:
         return getattr(self, name)
 
 
-def load_dataset(dataset: str | type[Dataset] | Dataset, **options: Any) -> Data:
-    """Load a dataset: one that is installed, by its name (``mmgen list datasets``), a class, or a dataset as it is.
+def load_dataset(dataset: DatasetLike, **options: Any) -> Data:
+    """Load a dataset: one that is installed, by its name (``mmgen list datasets``), a class, a dataset as it is, or
+    data in memory.
 
     Args:
-        dataset: A name, a subclass of :class:`mmgen.Dataset`, or an instance of one.
+        dataset: A name, a subclass of :class:`mmgen.Dataset`, an instance of one, or a mapping of modalities to NumPy
+            arrays, pandas DataFrames or torch tensors.
         **options: Fields of the dataset's configuration (``mmgen info NAME``); none with an instance, which has its
-            own.
+            own. Of data in memory, ``label``, ``group``, ``split``, ``id`` and ``covariates`` (by name) may be arrays.
 
     Raises:
         MmgenError: An unknown name or option, or files that are missing or damaged: one sentence that says which.
@@ -104,16 +109,21 @@ def load_dataset(dataset: str | type[Dataset] | Dataset, **options: Any) -> Data
     (208, torch.Size([3, 490]))
     >>> data.labels, data.provenance.kind
     ({'odour': ('A', 'B', 'C', 'D')}, 'simulated')
+    >>> import numpy as np
+    >>> data = mmgen.load_dataset({"genes": np.random.randn(50, 3), "counts": np.random.poisson(3, (50, 2))})
+    >>> {name: type(modality).__name__ for name, modality in data.modalities.items()}
+    {'genes': 'VectorModality', 'counts': 'CountsModality'}
     """
     return open_dataset(name_of_dataset(dataset), make_dataset(dataset, options))
 
 
-def make_dataset(dataset: str | type[Dataset] | Dataset, options: Mapping[str, Any]) -> Dataset:
+def make_dataset(dataset: DatasetLike, options: Mapping[str, Any], schema: Schema | None = None) -> Dataset:
     """A dataset with its options checked; nothing is read yet.
 
     Args:
-        dataset: A name, a subclass of :class:`mmgen.Dataset`, or an instance of one.
+        dataset: A name, a subclass of :class:`mmgen.Dataset`, an instance of one, or data in memory.
         options: Fields of its configuration; none with an instance.
+        schema: What a run knows, where it reads data in memory.
 
     Raises:
         MmgenError: An unknown name or option, or options beside an instance.
@@ -129,12 +139,16 @@ def make_dataset(dataset: str | type[Dataset] | Dataset, options: Mapping[str, A
                 "give its class."
             )
         return dataset
-    kind: type[Dataset] = load_component("datasets", dataset)
+    kind: Any = load_component("datasets", IN_MEMORY if isinstance(dataset, Mapping) else dataset)
+    if isinstance(dataset, Mapping):
+        return kind.of(dataset, options, schema)
     return kind(validated(kind.Config, options, "dataset"))
 
 
-def name_of_dataset(dataset: str | type[Dataset] | Dataset) -> str:
+def name_of_dataset(dataset: DatasetLike) -> str:
     """What it is called in runs."""
+    if isinstance(dataset, Mapping):
+        return IN_MEMORY
     return name_of("datasets", type(dataset) if isinstance(dataset, Dataset) else dataset)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..data import Data, Dataset, DatasetConfig, Schema, Sides, make_dataset, open_dataset
 from ..data.describing import parse_modalities
+from ..data.in_memory import IN_MEMORY, holds_data
 from ..errors import DataWarning, MmgenError
 from ..registry import load
 from .folder import RunFolder
@@ -37,22 +38,34 @@ def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapp
     Args:
         config: Of the run.
         folder: Of the run; None for one in memory.
-        changes: Options of the dataset that are different now, such as where its files are; or a dataset, as it is.
+        changes: Options of the dataset that are different now, such as where its files are; or a dataset, as it is, or
+            data in memory.
 
     Raises:
         MmgenError: Files that are not there, or that the run cannot read.
     """
     environment = folder.environment() if folder is not None else {}
     name = config["dataset"]["name"]
-    dataset = changes if isinstance(changes, Dataset) else _made_again(config["dataset"], folder, changes)
     labels = {label: tuple(classes) for label, classes in config.get("labels", {}).items()}
     covariates = {name: tuple(classes) for name, classes in config.get("covariates", {}).items()}
     schema = Schema(parse_modalities(config["modalities"]), labels, read_sides(folder), covariates)
+    if isinstance(changes, Dataset):
+        dataset = changes
+    elif holds_data(changes):
+        dataset = make_dataset(changes, _options_in_memory(config["dataset"]), schema)
+    else:
+        dataset = _made_again(config["dataset"], folder, changes)
     fingerprint = environment.get("data", {}).get("fingerprint", "")
     data = open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
     if fingerprint and data.fingerprint != fingerprint:
         warnings.warn(" ".join(data.notes), DataWarning, stacklevel=2)
     return data
+
+
+def _options_in_memory(section: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's options of its dataset, in memory or not, say of rows in memory."""
+    known = load("datasets", IN_MEMORY).Config.model_fields
+    return {name: value for name, value in section.items() if name in known}
 
 
 def _made_again(section: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Dataset:

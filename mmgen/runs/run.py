@@ -406,7 +406,8 @@ def load_run(path: str | Path, dataset: Mapping[str, Any] | Dataset | None = Non
             the name of a repository on the Hugging Face Hub (``user/name``), of which data files alone are read.
         dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained
             on another machine, or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and
-            units. Or a dataset as it is, where it cannot be made from options alone.
+            units. Or a dataset as it is, where it cannot be made from options alone; or rows in memory, as a mapping of
+            modalities to arrays, DataFrames or tensors (a label, group or covariate under its name in the run).
 
     Raises:
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).

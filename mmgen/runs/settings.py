@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..data import Data, Dataset
+from ..data.describing import ALL
+from ..data.in_memory import IN_MEMORY, plain
 from ..data.loading import name_of_dataset
 from ..errors import MmgenError, listed, nearest
 from ..models import ModelConfig, Objective
@@ -36,6 +38,25 @@ def dataset_section(dataset: str | type[Dataset] | Dataset | Data | Mapping[str,
     if not name:
         raise MmgenError("The dataset is a mapping without 'name'; give the name of one, or a class.")
     return {"name": name, **options}
+
+
+def of_data_in_memory(settings: Mapping[str, Any], objective: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings that say what data in memory are, and all others.
+
+    What the training, the model or the objective have too is theirs, unless it is an array. ``modalities`` say how
+    their values are read, but for what is said of all of them.
+    """
+    name = objective_section(objective)["name"] if objective is not None else None
+    others = {*TrainingConfig.model_fields, *ModelConfig.model_fields}
+    others |= set() if name is None else set(load_component("objectives", name).Config.model_fields)
+    own = set(load_component("datasets", IN_MEMORY).Config.model_fields)
+    data = {key: value for key, value in settings.items() if key in own and (key not in others or not plain(value))}
+    rest = {key: value for key, value in settings.items() if key not in data}
+    modalities = data.get("modalities")
+    if isinstance(modalities, Mapping) and ALL in modalities:
+        data["modalities"] = {key: fields for key, fields in modalities.items() if key != ALL}
+        rest["modalities"] = {ALL: modalities[ALL]}
+    return data, rest
 
 
 def in_sections(settings: Mapping[str, Any], objective: str, dataset: str) -> dict[str, Any]:

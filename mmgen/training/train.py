@@ -8,13 +8,14 @@ from typing import Any
 
 from rich.console import Console
 
-from ..data import Data, Dataset
+from ..data import Data, Dataset, make_dataset
+from ..data.in_memory import holds_data
 from ..errors import MmgenError
 from ..models import Objective
 from ..runs import Plan, Run, RunFolder, layered
 from ..runs.config import from_assignments, normal_form, over
 from ..runs.opening import located
-from ..runs.settings import dataset_section, in_sections, objective_section
+from ..runs.settings import dataset_section, in_sections, objective_section, of_data_in_memory
 from ..screen import console
 from .trainer import Trainer
 
@@ -40,8 +41,9 @@ def train(
     Args:
         objective: Name of an installed objective (``mmgen list objectives``), a class, or a mapping of one (``name``)
             and options.
-        dataset: The same of a dataset (``mmgen list datasets``); also a dataset that is made already, or what
-            :func:`mmgen.load_dataset` returned.
+        dataset: The same of a dataset (``mmgen list datasets``); also a dataset that is made already, what
+            :func:`mmgen.load_dataset` returned, or data in memory: a mapping of modalities to arrays, DataFrames or
+            tensors, of which ``label``, ``group``, ``id``, … among the settings say the rest.
         recipe: Name of a recipe to start from (``mmgen list recipes``).
         config: A YAML file with sections like those of a run's ``config.yaml``.
         output: The run's folder; None: nothing is written.
@@ -68,6 +70,9 @@ def train(
     1
     """
     folder = None if output is None else RunFolder(output)
+    if isinstance(dataset, Mapping) and holds_data(dataset):
+        described, settings = of_data_in_memory(settings, objective)
+        dataset = make_dataset(dataset, described)
     configuration = configured(
         objective,
         dataset,

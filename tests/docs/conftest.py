@@ -69,12 +69,12 @@ def short(config):
 
 
 def toy_in_place_of(real):
-    """``open_dataset``, but with the toy of the dataset, whose options have been checked already; one's own table is
-    what it is.
+    """``open_dataset``, but with the toy of the dataset, whose options have been checked already; one's own data are
+    what they are.
     """
 
     def opened(name, dataset, modalities=None, **of_run):
-        if name.rpartition(":")[2] != "table":
+        if name.rpartition(":")[2] not in ("table", "in-memory"):
             kept = {field: getattr(dataset.config, field) for field in DatasetConfig.model_fields}
             dataset = type(dataset).toy()
             dataset.config = dataset.config.model_copy(update=kept)

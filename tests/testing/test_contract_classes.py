@@ -104,9 +104,8 @@ def test_everything_installed_has_a_contract():
     assert found["TestObjective_mmgen_core_elbo"].component == "mmgen-core:elbo"
     assert len(found) == sum(len(entries(kind)) for kind in (*KINDS, "commands"))
     only = installed_contracts(["mmgen_core"], ["datasets"])
-    assert list(only) == ["TestDataset_mmgen_core_table"] and issubclass(
-        only["TestDataset_mmgen_core_table"], DatasetContract
-    )
+    assert list(only) == ["TestDataset_mmgen_core_in_memory", "TestDataset_mmgen_core_table"]
+    assert all(issubclass(contract, DatasetContract) for contract in only.values())
 
 
 def test_every_check_says_what_it_checks():

@@ -6,23 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...options import merge
-from ..dataset import DatasetConfig
 from ..likelihood_choice import with_mappings
-from ..names import Name, Names
 from .dialect import Reading
-from .table_modality import TableModality
+from .row_options import RowOptions
 from .yaml_description import read_description, resolve_path
 
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
 
 
-class OwnTableConfig(DatasetConfig):
+class OwnTableConfig(RowOptions):
     """Where one's own table is, and what its columns mean."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     config: Path | None = Field(None, description="A YAML file with these same keys; options given beside it win.")
     path: str | None = Field(
@@ -45,43 +41,6 @@ class OwnTableConfig(DatasetConfig):
         description='What lines that are no rows begin with; none: "#", before the header only; "": there are none.',
     )
     encoding: str | None = Field(None, description="Encoding of a text file, such as latin-1; none: UTF-8 or UTF-16.")
-    missing: Names | None = Field(
-        None,
-        description="The words that mean a missing value, beside the empty cell; none: those of pandas (NA, NaN, None, "
-        "null, …), which are not missing in a text.",
-    )
-    modalities: dict[str, TableModality] = Field(
-        {}, description="Name of each modality to its columns (or array), its kind and its fields."
-    )
-    label: Name | None = Field(
-        None, description="Column (or array) of the class of each row: text or whole numbers; empty where unknown."
-    )
-    id: Names = Field(
-        (),
-        description="Column (or columns) whose values name the rows; a column called id with as many values is taken "
-        "for it.",
-    )
-    unknown: Literal["refuse", "missing"] = Field(
-        "refuse",
-        description="Where a run reads other rows: what becomes of a category or a character that it does not know.",
-    )
-    group: Name | None = Field(
-        None, description="Column (or array) that says what belongs together; a group is never split."
-    )
-    split: Name | None = Field(
-        None, description="Column (or array) with train, val or test for each row; a side it does not name is drawn."
-    )
-    test_fraction: float = Field(
-        0.2, ge=0, lt=1, description="Share of the rows held out for testing, within each class."
-    )
-    val_fraction: float = Field(0.1, ge=0, lt=1, description="Share of the rows held out for validation.")
-    seed: int = Field(0, description="Of the draw of the split.")
-    standardise: bool = Field(
-        True, description="Whether vectors are standardised with training statistics, unless a modality says otherwise."
-    )
-    simulated: bool = Field(
-        False, description="Whether the table holds simulated data; every run and every result then says so."
-    )
 
     @field_validator("path", mode="before")
     @classmethod
@@ -93,8 +52,8 @@ class OwnTableConfig(DatasetConfig):
             )
         if value is not None and not isinstance(value, str | Path):
             raise ValueError(
-                f"a {type(value).__name__} is given, and a path to a file is wanted; save data in memory to one first, "
-                "such as with frame.to_parquet('data.parquet') or numpy.savez('data.npz', genes=genes, counts=counts)"
+                f"a {type(value).__name__} is given, and a path to a file is wanted; data in memory take the place of "
+                "the dataset's name, such as mmgen.load_dataset({'genes': frame, 'scans': array})"
             )
         return value
 
@@ -130,10 +89,6 @@ class OwnTableConfig(DatasetConfig):
         if self.path is None or not self.modalities:
             raise ValueError(
                 "give path (a file) and modalities (what its columns mean), or config (a YAML file with both)"
-            )
-        if self.test_fraction + self.val_fraction >= 1:
-            raise ValueError(
-                f"test_fraction {self.test_fraction} and val_fraction {self.val_fraction} leave nothing to train on"
             )
         return self
 

@@ -27,6 +27,7 @@ from .number_columns import read_numbers
 from .opening import open_source
 from .request import Request, Values
 from .role_columns import read_class_codes, read_group_names, read_side_codes
+from .row_options import RowOptions
 from .scales import with_learned_scale
 from .source import Source
 from .table_modality import TableModality
@@ -74,7 +75,7 @@ def open_table(config: OwnTableConfig) -> Source:
     return source
 
 
-def find_roles(config: OwnTableConfig, schema: Schema | None, source: Source) -> dict[str, str]:
+def find_roles(config: RowOptions, schema: Schema | None, source: Source) -> dict[str, str]:
     """The columns that are no modality, by what they are; a run needs none of them to read other rows."""
     roles = {role: getattr(config, role) for role in ("label", "group", "split") if getattr(config, role)}
     if schema is not None:
@@ -84,22 +85,22 @@ def find_roles(config: OwnTableConfig, schema: Schema | None, source: Source) ->
     return roles
 
 
-def make_requests(
-    config: OwnTableConfig, schema: Schema | None, source: Source, roles: Mapping[str, str]
-) -> list[Request]:
+def make_requests(config: RowOptions, schema: Schema | None, source: Source, roles: Mapping[str, str]) -> list[Request]:
     """The columns of each modality; none is used twice, and a modality of which a run finds no column is left out."""
     covariates = covariate_columns(config, schema, source)
     reserved = dict.fromkeys(covariates, "covariate") | dict.fromkeys(config.id, "id")
     reserved |= {name: role for role, name in roles.items()}
-    owner: dict[str, str] = {}  # column to its modality
+    owner: dict[tuple[str, str], str] = {}  # title of a part of the source, and column of it, to its modality
     requests = []
     for modality, description in config.modalities.items():
         kind = load("modalities", description.kind)
         known = None if schema is None else schema.modalities.get(modality)
-        names = _match_columns(modality, description, known, source, reserved)
+        part = source.part(modality)
+        taken = reserved if part is source else {}
+        names = _match_columns(modality, description, known, part, taken)
         for name in names:
-            _check_column(name, modality, reserved, owner)
-            owner[name] = modality
+            _check_column(name, modality, taken, owner.get((part.title, name)))
+            owner[part.title, name] = modality
         if names:
             fields = _modality_fields(config, description, kind, known)
             is_array, is_forgiving = description.array is not None, config.unknown == "missing"
@@ -119,21 +120,21 @@ def _match_columns(
     return source.match_names(description.columns, where, reserved)
 
 
-def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: Mapping[str, str]) -> None:
+def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: str | None) -> None:
     where = f"dataset.modalities.{modality}"
     if name in reserved:
         raise DataError(
             f"{where}: {name!r} is the {reserved[name]}, and would leak into the modality; leave it out of one of the "
             "two."
         )
-    if name in owner:
+    if owner is not None:
         raise DataError(
-            f"{where}: {name!r} is used twice, by {owner[name]} and {modality}; a column belongs to one modality."
+            f"{where}: {name!r} is used twice, by {owner} and {modality}; a column belongs to one modality."
         )
 
 
 def _modality_fields(
-    config: OwnTableConfig, description: TableModality, kind: type[Modality], known: Modality | None
+    config: RowOptions, description: TableModality, kind: type[Modality], known: Modality | None
 ) -> dict[str, Any]:
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
     fields: dict[str, Any] = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
@@ -145,21 +146,23 @@ def _modality_fields(
     return fields
 
 
-def read_content(config: OwnTableConfig, schema: Schema | None) -> Content:
+def read_content(source: Source, config: RowOptions, schema: Schema | None) -> Content:
     """Read every modality, the label, the groups and the sides.
 
     Args:
+        source: The columns and arrays.
         config: The options.
         schema: What a run knows of the data, where one opens them.
 
     Raises:
         DataError: The first thing that cannot be read, by its place; or a table without any value.
     """
-    source = open_table(config)
     roles = find_roles(config, schema, source)
     requests = make_requests(config, schema, source, roles)
     blocks = {
-        request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(request, source)
+        request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(
+            request, source.part(request.name)
+        )
         for request in requests
     }
     if schema is not None:
@@ -177,7 +180,8 @@ def read_content(config: OwnTableConfig, schema: Schema | None) -> Content:
     if len(rows) == 0:
         raise DataError(f"No row of {source.title} has any of the modalities.")
     id_columns = config.id if schema is None or set(config.id) <= set(source.position) else ()
-    used = {name for request in requests for name in request.names} | {*roles.values(), *columns}
+    used = {*roles.values(), *columns}
+    used |= {name for request in requests if source.part(request.name) is source for name in request.names}
     ids = read_row_names(id_columns, source, used)
     values = {name: block.stored for name, block in blocks.items()}
     observed = {name: block.observed for name, block in blocks.items() if block.observed is not None}

@@ -10,8 +10,8 @@ import numpy as np
 from ...errors import DataError, listed
 from ..schema import Schema
 from .centring import find_offset_and_factor
-from .config import OwnTableConfig
 from .role_columns import read_class_codes
+from .row_options import RowOptions
 from .source import FIRST, Source
 
 MANY = 20  # different whole numbers; more of them are amounts, such as an age in years, and not names of classes
@@ -28,7 +28,7 @@ class Covariates:
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def covariate_columns(config: OwnTableConfig, schema: Schema | None, source: Source) -> tuple[str, ...]:
+def covariate_columns(config: RowOptions, schema: Schema | None, source: Source) -> tuple[str, ...]:
     """The columns that are covariates, without the label; of a run, those that the file has.
 
     Raises:
@@ -47,9 +47,7 @@ def covariate_columns(config: OwnTableConfig, schema: Schema | None, source: Sou
     return tuple(name for name in config.covariates if name != config.label)
 
 
-def read_covariates(
-    columns: tuple[str, ...], config: OwnTableConfig, schema: Schema | None, source: Source
-) -> Covariates:
+def read_covariates(columns: tuple[str, ...], config: RowOptions, schema: Schema | None, source: Source) -> Covariates:
     """The values of the covariates in some columns, as a run or the options say, or as what they hold looks like."""
     found = Covariates()
     stated = config.covariates if isinstance(config.covariates, Mapping) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from .config import OwnTableConfig
 from .content import Content, find_roles, make_requests, open_table, read_content
 from .known_rows import find_run_sides, row_notes
 from .picture_column import picture_files
+from .row_options import RowOptions
+from .source import Source
 from .split_notes import split_notes
 from .toy import toy_options
 
@@ -29,12 +32,26 @@ class OwnTable(Dataset):
     modality is left out. Rows of one group are never split.
     """
 
-    Config = OwnTableConfig
+    Config: ClassVar[type[RowOptions]] = OwnTableConfig
     citation = "The user's own data."
     version = 3
     reads_by_schema = True
     reads_covariates = True
     _known: dict[str, Modality] | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the rows are, for the record."""
+        return str(self.config.path)
+
+    @property
+    def title(self) -> str:
+        """The same in a word, for sentences."""
+        return Path(self.place).name if Path(self.place).is_absolute() else self.place
+
+    def open(self) -> Source:
+        """The columns and arrays, of which nothing is read yet."""
+        return open_table(self.config)
 
     def modalities(self) -> dict[str, Modality]:
         """The described ones; shapes, categories and alphabets are those of the table."""
@@ -48,7 +65,7 @@ class OwnTable(Dataset):
         pictures: list[Path] = []
         kinds = {description.kind for description in self.config.modalities.values()}
         if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
-            source = open_table(self.config)
+            source = self.open()
             requests = make_requests(self.config, self.schema, source, find_roles(self.config, self.schema, source))
             images = [request for request in requests if issubclass(request.kind, ImageModality)]
             pictures = [file for request in images for file in picture_files(request, source)]
@@ -65,7 +82,7 @@ class OwnTable(Dataset):
             "rows_missing": dict(zip(content.modalities, missing)),
             "cells_missing": _empty_cells(table),
         }
-        name = Path(config.path).name if Path(config.path).is_absolute() else config.path
+        name = self.title
         left_out = count - len(table)
         summary = f"{name}, {count} rows" + (
             f", of which {left_out} have no modality and are left out" if left_out else ""
@@ -77,7 +94,7 @@ class OwnTable(Dataset):
             tables["train"],
             tables["val"],
             tables["test"],
-            provenance=Provenance("simulated" if config.simulated else "real", summary, config.path),
+            provenance=Provenance("simulated" if config.simulated else "real", summary, self.place),
             labels={config.label: content.classes} if content.classes else {},
             facts=facts,
             modalities=content.modalities,
@@ -90,7 +107,7 @@ class OwnTable(Dataset):
         )
 
     def _read(self) -> Content:
-        content = read_content(self.config, self.schema)
+        content = read_content(self.open(), self.config, self.schema)
         self._known = content.modalities
         return content
 

@@ -44,6 +44,10 @@ class Source(ABC):
         self.folder = Path()
         self._first = ""
 
+    def part(self, modality: str) -> Source:
+        """Where the columns or arrays of a modality are: here, unless each modality has names of its own."""
+        return self
+
     @abstractmethod
     def cells(self, name: str) -> list[Any]:
         """One value per row; see :class:`.MissingWords`."""

@@ -9,13 +9,13 @@ import torch
 
 from ...errors import listed
 from ..table import Table
-from .config import OwnTableConfig
+from .row_options import RowOptions
 
 CALLED = {"val": "validation", "test": "test"}
 
 
 def split_notes(
-    config: OwnTableConfig,
+    config: RowOptions,
     table: Table,
     classes: Sequence[str],
     sides: Mapping[str, np.ndarray],

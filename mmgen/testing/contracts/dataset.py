@@ -199,7 +199,7 @@ class DatasetContract(Contract):
         assert sides is not None, (
             f"{self.who}: its rows have no identity, so that a run cannot tell training rows from others"
         )
-        again = kind(self.dataset.config)
+        again = copy(self.dataset)  # which may be made from more than its options
         covariates = {name: classes[::-1] for name, classes in first.covariates.items()}
         again.schema = Schema(modalities, labels, replace(sides, side=(sides.side + 1) % len(SIDES)), covariates)
         second = again.splits()

@@ -1,0 +1,88 @@
+"""Which kind of modality the values of a frame or an array in memory look like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DataError
+from .mixed_columns import MOST_NAMES
+
+CHANNELS = (1, 3)
+
+
+def guess_kind(name: str, values: pd.DataFrame | np.ndarray) -> str:
+    """The kind of a modality.
+
+    Bytes of three or four dimensions are images; numbers that are all 0 or 1 tags, whole numbers from 0 on counts, and
+    others a vector; a column of words labels; columns of several types are mixed. NaN counts for nothing.
+
+    Raises:
+        DataError: Times, or words of which nearly every row has another, with what to say instead.
+    """
+    if isinstance(values, np.ndarray):
+        return "image" if _is_picture(values) else _kind_of_numbers(values)
+    types = {column: _column_type(name, values[column]) for column in values.columns}
+    found = set(types.values())
+    if found == {"words"}:
+        if len(types) > 1:
+            return "mixed"
+        _check_categories(name, values.iloc[:, 0])
+        return "labels"
+    if "words" in found:
+        return "mixed"
+    if found == {"truths"}:
+        return "tags"
+    kind = _kind_of_numbers(np.stack([_numbers(values[column]) for column in values.columns], 1))
+    if len(found) > 1 and (kind == "vector" or "truths" in found):
+        return "mixed"
+    return kind
+
+
+def _is_picture(values: np.ndarray) -> bool:
+    """Whether an array is ``[N, H, W]``, ``[N, C, H, W]`` or ``[N, H, W, C]`` of bytes with 1 or 3 channels."""
+    channels = (values.shape[1], values.shape[-1]) if values.ndim == 4 else (1,)
+    return values.dtype == np.uint8 and values.ndim in (3, 4) and any(count in CHANNELS for count in channels)
+
+
+def _kind_of_numbers(values: np.ndarray) -> str:
+    if values.dtype.kind == "b":
+        return "tags"
+    known = values if values.dtype.kind in "iu" else values[np.isfinite(values)]
+    if known.size == 0 or known.min() < 0 or not bool((known == np.floor(known)).all()):
+        return "vector"
+    return "tags" if known.max() <= 1 else "counts"
+
+
+def _column_type(name: str, column: pd.Series) -> str:
+    """``truths``, ``whole`` and ``real`` numbers by the type of a column, and ``words``."""
+    where = f"data[{name!r}]: the column {column.name!r}"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return "words"
+    if column.dtype.kind in "mMc":
+        raise DataError(f"{where} holds {column.dtype}; write it as numbers, such as days since the first, or drop it.")
+    if column.dtype.kind in "biuf":
+        types = {"b": "truths", "i": "whole", "u": "whole", "f": "real"}
+        # a whole column that lacks rows is one of floats in pandas
+        whole = column.dtype.kind == "f" and column.hasnans and _kind_of_numbers(_numbers(column)) != "vector"
+        return "whole" if whole else types[column.dtype.kind]
+    cells = column.dropna()
+    if len(cells) and all(isinstance(cell, bool | np.bool_) for cell in cells):
+        return "truths"
+    if len(cells) and all(isinstance(cell, int | float | np.number) for cell in cells):
+        return "whole" if all(isinstance(cell, int | np.integer) for cell in cells) else "real"
+    return "words"
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    return column.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _check_categories(name: str, column: pd.Series) -> None:
+    known = column.dropna()
+    distinct = known.astype(str).nunique()
+    if distinct > MOST_NAMES and distinct > len(known) / 2:
+        raise DataError(
+            f"data[{name!r}] has {distinct} different words in {len(known)} rows, which are texts or names rather than "
+            f'categories; say modalities={{{name!r}: {{"kind": "text"}}}}, or give names of rows as id.'
+        )
