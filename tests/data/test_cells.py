@@ -117,7 +117,7 @@ def test_other_kinds_are_there_as_a_whole(kind, tmp_path):
         "word": {"array" if kind == "image" else "columns": "word", "kind": kind, "missing": "cell"},
         "other": ARRAY["other"] if kind == "image" else VECTOR["other"],
     }
-    with raises_sentence(r"modalities\.word.*missing: cell is for vectors, counts and tags"):
+    with raises_sentence(r"modalities\.word.*missing: cell is for vectors, counts, tags and mixed columns"):
         table(path, described).splits()
 
 
