@@ -13,6 +13,12 @@ from ..runs.config import RunConfig, from_assignments
 from ..runs.opening import location_option
 
 
+def check_ending(out: Path, endings: Sequence[str]) -> None:
+    """The ending of a file that is to be written says its format."""
+    if out.suffix not in endings:
+        raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(endings)}.")
+
+
 def split_names(text: str | None) -> list[str] | None:
     """``"a, b"`` as names; None stays None."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

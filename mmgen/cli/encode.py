@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import MmgenError
 from ..files import write_arrays, write_atomically
 from ..screen import console
-from .arguments import checked, opened, split_names
+from .arguments import check_ending, checked, opened, split_names
 
 ENDINGS = (".npz", ".parquet", ".csv")
 
@@ -22,8 +22,7 @@ def command(
     assignments: list[str],
 ) -> None:
     """Encode every row of a split (every row of another file) and write what is known about it."""
-    if out.suffix not in ENDINGS:
-        raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(ENDINGS)}.")
+    check_ending(out, ENDINGS)
     run, _ = opened(path, data, assignments)
     names = checked(split_names(given) or list(run.model.modalities), run.model.modalities, "--given")
     encoding = run.encoding(names, split or (None if data is None else "all"), private=private)

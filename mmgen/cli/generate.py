@@ -13,7 +13,7 @@ from ..evaluation.drawing import save_figure
 from ..files import write_arrays, write_atomically
 from ..runs.generation import FROM_PRIOR, Generation, origin_in_words
 from ..screen import console
-from .arguments import checked, chosen_sampler, opened, split_names
+from .arguments import check_ending, checked, chosen_sampler, opened, split_names
 
 ENDINGS = (".png", ".npz", ".csv")
 
@@ -36,8 +36,7 @@ def command(
     probable tags in the place of their probabilities.
     """
     out = path / "figures" / "generated.png" if out is None else out
-    if out.suffix not in ENDINGS:
-        raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(ENDINGS)}.")
+    check_ending(out, ENDINGS)
     if n is not None and n < 1:
         raise MmgenError(f"-n {n}: at least one item must be generated.")
     run, options = opened(path, data, assignments, ["sampler", "covariates"])

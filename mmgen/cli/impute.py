@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import MmgenError
 from ..files import write_atomically
 from ..screen import console
-from .arguments import checked, opened, split_names
+from .arguments import check_ending, checked, opened, split_names
 
 ENDINGS = (".csv", ".parquet")
 
@@ -25,8 +25,7 @@ def command(
     assignments: list[str],
 ) -> None:
     """Complete the table of a run (another file), and write it."""
-    if out.suffix not in ENDINGS:
-        raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(ENDINGS)}.")
+    check_ending(out, ENDINGS)
     if uncertainty and draws < 2:
         raise MmgenError(f"--draws {draws}: --uncertainty is the spread of draws, so there must be at least 2.")
     run, _ = opened(path, data, assignments)

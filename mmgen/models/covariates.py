@@ -72,8 +72,8 @@ class Covariates(nn.Module):
                 f"The model is told {listed(self.declared)} of each row, and these rows lack {listed(lacking)}."
             )
         told = self._columns(batch.covariates)
-        parts = zip(told.split(self.widths, 1), self.center.split(self.widths), self.leaves_gaps.tolist(), strict=True)
-        usual = [part if gaps else torch.where(part[:, -1:] > 0, center, part) for part, center, gaps in parts]
+        parts = zip(told.split(self.widths, 1), self.center.split(self.widths), self.leaves_gaps, strict=True)
+        usual = [torch.where((part[:, -1:] > 0) & ~gaps, center, part) for part, center, gaps in parts]
         return torch.cat(usual, 1)
 
     def drawn(self, count: int) -> Float[Tensor, "count T"]:
