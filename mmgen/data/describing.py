@@ -20,7 +20,7 @@ ALL = "all"  # in changes to modalities: every one of them
 
 
 def change_modalities(
-    declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]]
+    declared: Mapping[str, Modality], changes: Mapping[str, Mapping[str, Any]], train: Table | None = None
 ) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
@@ -32,6 +32,8 @@ def change_modalities(
     Raises:
         MmgenError: An unknown modality or field, with what there is; a field that has no effect; or one that the data
             decide (sizes, names of columns, categories, alphabets) set to something else.
+        DataError: A value of the rows ``train``, where they are given, that a likelihood which is set anew does not
+            have.
     """
     changed, used = dict(declared), set[str]()
     changes = {name: with_mappings(change) for name, change in changes.items()}
@@ -63,10 +65,12 @@ def change_modalities(
     for option in common:
         if changed and option not in used:
             raise MmgenError(f"modalities.{ALL}.{option}: it has no effect on any modality, with their other options.")
+    if train is not None:
+        _check_values(declared, changed, train)
     return changed
 
 
-def check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modality], train: Table) -> None:
+def _check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modality], train: Table) -> None:
     """Refuse training values that the likelihood of a changed modality does not have.
 
     Values that a dataset has under the likelihoods that it declares are its own matter.

@@ -13,7 +13,7 @@ from ..registry import load_component, name_of
 from .cache import cached_splits
 from .covariates import choose_covariates
 from .dataset import Dataset, Provenance, Splits
-from .describing import ALL, change_modalities, check_values
+from .describing import ALL, change_modalities
 from .in_memory import IN_MEMORY
 from .missing import with_missing_cells, withhold
 from .modality import Modality
@@ -209,8 +209,7 @@ def _declared_modalities(
     declared = dict(splits.modalities) or dataset.modalities()
     _check_names(declared)
     declared = with_missing_cells(declared, dataset.config)
-    modalities = change_modalities(declared, changes)
-    check_values(declared, modalities, splits.train)
+    modalities = change_modalities(declared, changes, splits.train)
     if len(splits.train) == 0:
         raise DataError(
             f"The dataset {name!r} has no training rows; lower the shares held out for testing and validation."

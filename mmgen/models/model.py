@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ..data import Batch, Data, Modality, Table
-from ..data.describing import change_modalities, check_values, describe_modality
+from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
 from ..distributions import Gaussian, Likelihood, Posterior, Reference, random_strata, standard_normal
@@ -123,8 +123,7 @@ class MultimodalVAE(Model):
             "private_from_prior": private_from_prior,
         }
         config = chosen.model_config(data, {key: value for key, value in given.items() if value is not None})
-        changed = change_modalities(data.modalities, modalities or {})
-        check_values(data.modalities, changed, data.train)
+        changed = change_modalities(data.modalities, modalities or {}, data.train)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = cls(changed, chosen.build(), config, data.labels, data.covariates)

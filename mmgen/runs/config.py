@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..data import Data, Dataset, make_dataset, open_dataset
-from ..data.describing import ALL, change_modalities, check_values
+from ..data.describing import ALL, change_modalities
 from ..data.likelihood_choice import with_mappings
 from ..errors import MmgenError, PluginError, alternatives
 from ..models import ModelConfig, MultimodalVAE
@@ -274,9 +274,7 @@ def _opened(config: Mapping[str, Any], given: Dataset | Data | None) -> Data:
             )
     if isinstance(given, Dataset):
         return open_dataset(name, given, changes)
-    changed = change_modalities(given.modalities, changes)
-    check_values(given.modalities, changed, given.train)
-    return replace(given, modalities=changed)
+    return replace(given, modalities=change_modalities(given.modalities, changes, given.train))
 
 
 def resolved(model: MultimodalVAE, data: Data, training: TrainingConfig, **extra: Any) -> dict[str, Any]:

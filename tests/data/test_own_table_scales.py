@@ -9,11 +9,10 @@ import pytest
 import torch
 
 import mmgen
-from mmgen.data import VectorModality, load_dataset, make_likelihood
-from mmgen.data.describing import check_values
+from mmgen.data import load_dataset, make_likelihood
+from mmgen.data.describing import change_modalities
 from mmgen.distributions.likelihoods import Normal, ScaleConfig
 
-LOG_NORMAL = VectorModality(shape=(1,), likelihood="log-normal").likelihood
 KIND = {"kind": "vector", "hidden": [32]}
 
 
@@ -159,11 +158,11 @@ def test_cells_that_are_not_observed_are_no_values_of_a_likelihood(tmp_path):
     path = write_csv(tmp_path / "table.csv", {"a0": np.linspace(-1, 1, 30), "a1": np.linspace(1, 2, 30)})
     modalities = {"a": {"columns": "a*", "kind": "vector", "hidden": [4]}}
     data = load_dataset("table", path=str(path), modalities=modalities)
-    changed = {"a": data.modalities["a"].model_copy(update={"likelihood": LOG_NORMAL})}
+    changes = {"a": {"likelihood": "log-normal"}}
     seen = data.train.data["a"][:] > 0
-    check_values(data.modalities, changed, replace(data.train, observed={"a": seen}))
+    change_modalities(data.modalities, changes, replace(data.train, observed={"a": seen}))
     with pytest.raises(mmgen.DataError, match=r"modalities.a.likelihood: 'a' holds -"):
-        check_values(data.modalities, changed, data.train)
+        change_modalities(data.modalities, changes, data.train)
 
 
 def test_training_values_that_another_likelihood_does_not_have_are_refused():
