@@ -513,7 +513,7 @@ class MeanForgotten(Standardise):
 
 
 class WrongInverse(VectorModality):
-    def transform(self):
+    def make_transform(self):
         return MeanForgotten(self.shape)
 
 
@@ -528,7 +528,7 @@ class NoRowOfZeros(VectorModality):
 
 
 class GuessForNetworks(VectorModality):
-    def transform(self):
+    def make_transform(self):
         return WrongUnits()
 
     def guess(self, values):

@@ -76,6 +76,12 @@ class Likelihood(nn.Module, ABC):
         drawn = torch.stack([self.sample(parameters) for _ in range(DRAWS)])
         return drawn.kthvalue(min(max(round(p * DRAWS), 1), DRAWS), 0).values
 
+    def at_score(self, parameters: Tensor, score: float) -> Tensor:
+        """Of a normal density the number that lies ``score`` standard deviations above the mean, ``[..., *shape]``, of
+        any other one the mean: what :func:`mmgen.data.transforms.curved_mean` looks at.
+        """
+        return self.mean(parameters)
+
     def fit(self, values: Tensor) -> None:
         """Take from the training rows ``[N, *shape]``, in model units, what is no matter of gradients."""
 

@@ -105,6 +105,10 @@ class Normal(_LocationScale):
         location = self.mean(parameters)
         return location + self.spread(parameters).exp() * torch.randn_like(location)
 
+    def at_score(self, parameters: Tensor, score: float) -> Tensor:
+        """μ + s · score."""
+        return self._at(parameters, score)
+
     def quantile(self, parameters: Tensor, p: float) -> Tensor:
         """μ + s Φ⁻¹(p)."""
         return self._at(parameters, _normal_quantile(p))
@@ -138,6 +142,10 @@ class SquaredError(Likelihood):
         """A draw from N(μ, ½)."""
         location = self.mean(parameters)
         return location + math.sqrt(0.5) * torch.randn_like(location)
+
+    def at_score(self, parameters: Tensor, score: float) -> Tensor:
+        """μ + score/√2."""
+        return self.mean(parameters) + math.sqrt(0.5) * score
 
     def quantile(self, parameters: Tensor, p: float) -> Tensor:
         """μ + Φ⁻¹(p)/√2."""

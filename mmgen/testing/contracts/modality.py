@@ -240,7 +240,7 @@ class ModalityContract(Contract):
         saved.
         """
         for modality, _, _, _, values in self.parts():
-            transform = modality.transform().double()
+            transform = modality.make_transform().double()
             raw = transform.inverse(values)
             transform.fit(3 * raw if raw.is_floating_point() else raw)
             back, there = transform.inverse(transform(raw)), transform(transform.inverse(values))
@@ -250,7 +250,7 @@ class ModalityContract(Contract):
             assert torch.allclose(there.double(), values.double(), atol=1e-9), (
                 f"{self.who}: model units do not come back from the inverse and the transform"
             )
-            again = modality.transform().double()
+            again = modality.make_transform().double()
             again.load_state_dict(transform.state_dict())
             assert torch.equal(again(raw), transform(raw)), (
                 f"{self.who}: what the transform has learned is not in its state_dict"
@@ -261,7 +261,7 @@ class ModalityContract(Contract):
         names.
         """
         for modality, _, _, _, values in self.parts():
-            value = modality.transform().double().inverse(values)[0].numpy()
+            value = modality.make_transform().double().inverse(values)[0].numpy()
             shown = modality.render(value)
             assert isinstance(shown, Rendering) and isinstance(shown.content, CONTENT[shown.kind]), (
                 f"{self.who}: render gives no {shown.kind}"
@@ -283,7 +283,7 @@ class ModalityContract(Contract):
     def test_distances(self) -> None:
         """A distance is 0 from a value to itself and never negative; a guess is one value, of equal values theirs."""
         for modality, _, _, _, values in self.parts():
-            raw = modality.transform().double().inverse(values)
+            raw = modality.make_transform().double().inverse(values)
             own, other = modality.distance(raw, raw), modality.distance(raw, raw.flip(0))
             assert own.shape == (ROWS,) and not own.any(), f"{self.who}: the distance of a value to itself is not 0"
             assert (other >= 0).all() and torch.allclose(other, other.flip(0)), (
@@ -359,7 +359,7 @@ class ModalityContract(Contract):
 
     def _beside_another(self, modality: Modality, values: Tensor, having: Sequence[int]) -> tuple[MultimodalVAE, Table]:
         """A model of it and of vectors, and a table of which some rows have it, and all a vector."""
-        raw = modality.transform().double().inverse(values)
+        raw = modality.make_transform().double().inverse(values)
         vector = ToyDataset(("vector",), ROWS)
         available = torch.tensor([[row in having, True] for row in range(ROWS)])
         whole = Table.of({"it": raw, **vector.splits().train.data})
