@@ -6,6 +6,7 @@ The statistics are fitted on training rows and saved with the model.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -49,10 +50,6 @@ class Transform(nn.Module):
     def mean_of(self, likelihood: Likelihood, parameters: Tensor) -> Tensor:
         """The mean of p(x | parameters) in data units, ``[..., *shape]``."""
         return self.inverse(likelihood.mean(parameters))
-
-    def within(self, means: Tensor) -> Tensor:
-        """Means in data units ``[..., *shape]``, kept where training rows are, where that is needed."""
-        return means
 
 
 class Pixels(Transform):
@@ -178,24 +175,28 @@ class Squeeze(Transform):
 
 KNOTS = 201  # at which quantiles are kept
 COLUMNS_AT_ONCE = 1024  # whose quantiles are found at a time
-NODES, FARTHEST = 41, 7.0  # points, and standard deviations up to which they reach, of means of curved values
-LARGEST_LOG = 80.0  # what exp is taken of at most before anything was fitted: float32 ends at 88.7
+NODES, FARTHEST = 25, 4.0  # points, and standard deviations up to which they reach, of means of ranked values
+LARGEST_LOG = 80.0  # what exp is taken of at most: float32 ends at 88.7
 
 
-def curved_mean(transform: Transform, likelihood: Likelihood, parameters: Tensor) -> Tensor:
-    r"""E[inverse(u)] of u ~ N(μ, σ²), element by element: :math:`\sum_k w_k\, \mathrm{inverse}(μ + z_k σ)`.
-
-    That is for normal likelihoods. Of others it is the inverse of their mean, which is the median of symmetric ones:
-    e^u has no mean at all where u has the tails of Student's t.
+class Curve(Transform):
+    """A transform of each value that is no straight line, so that the way back of a mean is not the mean of the way
+    back.
     """
-    scores = torch.linspace(-FARTHEST, FARTHEST, NODES, dtype=torch.float64)
-    weights = (-scores.square() / 2).exp()  # the trapezoidal rule, whose error falls exponentially for smooth curves
-    total: Tensor | None = None
-    for score, weight in zip(scores.tolist(), (weights / weights.sum()).tolist(), strict=True):
-        part = weight * transform.inverse(likelihood.at_score(parameters, score))
-        total = part if total is None else total + part
-    assert total is not None
-    return total
+
+    @abstractmethod
+    def mean_on_curve(self, location: Tensor, scale: Tensor) -> Tensor:
+        """E[inverse(u)], u ~ N(location, scale²), of every value ``[..., *shape]``; ``inverse(location)`` where the
+        scale is 0.
+        """
+
+    def mean_of(self, likelihood: Likelihood, parameters: Tensor) -> Tensor:
+        """The mean of what comes back where the likelihood is normal.
+
+        Of others it is the inverse of their mean, which is the median of symmetric ones: e^u has no mean at all where u
+        has the tails of Student's t.
+        """
+        return self.mean_on_curve(likelihood.mean(parameters), likelihood.normal_scale(parameters))
 
 
 class InSourceUnits(Standardise):
@@ -225,7 +226,7 @@ class InSourceUnits(Standardise):
         return (values - self.offset) / self.factor
 
 
-class Log1p(InSourceUnits):
+class Log1p(InSourceUnits, Curve):
     """log(1 + x), standardised: for numbers from 0 on with a long tail.
 
     What would come back below 0 is 0. Above the training rows e^u grows beyond all sense, and one such value decides
@@ -258,13 +259,22 @@ class Log1p(InSourceUnits):
         logs = super().inverse(values).clamp(min=0).minimum(self.most + self.scale)
         return self.from_source(logs.expm1())
 
-    def mean_of(self, likelihood: Likelihood, parameters: Tensor) -> Tensor:
-        """The mean of exp(…) − 1, and not exp of the mean."""
-        return self.within(curved_mean(self, likelihood, parameters))
+    def mean_on_curve(self, location: Tensor, scale: Tensor) -> Tensor:
+        r"""The mean of e^v − 1, v ~ N(a, b²) between the limits 0 and c.
 
-    def within(self, means: Tensor) -> Tensor:
-        """None beyond the largest number of the training rows."""
-        return self.from_source(self.to_source(means).minimum(self.most.expm1()))
+        .. math:: e^{a + b^2/2} [Φ(h - b) - Φ(l - b)] - Φ(h) + Φ(l) + (e^c - 1) (1 - Φ(h)), \quad h = (c - a)/b,
+            l = -a/b.
+
+        In float64, since it is the small difference of larger numbers.
+        """
+        a, c = (self.mean + self.scale * location).double(), (self.most + self.scale).double()
+        b = (self.scale * scale).double().clamp(min=1e-12)
+        high, low = (c - a) / b, -a / b
+        inside = torch.special.ndtr(high - b) - torch.special.ndtr(low - b)
+        mean = (a + b.square() / 2).clamp(max=LARGEST_LOG).exp() * inside
+        mean = mean - torch.special.ndtr(high) + torch.special.ndtr(low) + c.expm1() * torch.special.ndtr(-high)
+        means = self.from_source(mean.clamp(min=0).minimum(self.most.double().expm1()).to(location.dtype))
+        return torch.where(scale > 0, means, self.inverse(location))
 
     def _curved(self, values: Tensor) -> Tensor:
         return self.to_source(values.to(self.precision.dtype)).clamp(min=0).log1p()
@@ -346,7 +356,7 @@ class CentredLogRatio(InSourceUnits):
         return logs - torch.where(observed, logs, 0).sum(self.dims, keepdim=True) / count
 
 
-class RankGauss(Transform):
+class RankGauss(Curve):
     """Normal scores: the quantile of a value among the training rows of its column, as the same quantile of N(0, 1).
 
     A number that has rank r (from 0) of n has the quantile (r + ½)/n; equal numbers have the mean of their first and
@@ -408,6 +418,11 @@ class RankGauss(Transform):
         found = torch.lerp(self.knots.gather(0, low), self.knots.gather(0, low + 1), place - low)
         return found.reshape(values.shape)
 
-    def mean_of(self, likelihood: Likelihood, parameters: Tensor) -> Tensor:
-        """The mean of the numbers, and not the number that has the mean score."""
-        return curved_mean(self, likelihood, parameters)
+    def mean_on_curve(self, location: Tensor, scale: Tensor) -> Tensor:
+        r"""By the trapezoidal rule, :math:`\sum_k w_k\, \mathrm{inverse}(μ + z_k σ)` with weights of N(0, 1)."""
+        scores = torch.linspace(-FARTHEST, FARTHEST, NODES, dtype=torch.float64)
+        weights = (-scores.square() / 2).exp()
+        total = torch.zeros_like(location)
+        for score, weight in zip(scores.tolist(), (weights / weights.sum()).tolist(), strict=True):
+            total += weight * self.inverse(location + score * scale)
+        return torch.where(scale > 0, total, self.inverse(location))

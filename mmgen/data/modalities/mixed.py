@@ -15,7 +15,7 @@ from ...distributions.likelihoods import CODES, Mixed, Support
 from ...networks import MLPDecoder, MLPTrunk
 from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
 from ..modality import Rendering
-from ..transforms import Log1p, RankGauss, Transform
+from ..transforms import Curve, Log1p, RankGauss, Transform
 from .mixed_transform import MixedTransform
 from .rescaled import Rescaled
 
@@ -255,7 +255,7 @@ class MixedModality(Rescaled):
             transform == "standardise" or (support == "positive" and transform != "none")
             for transform, support in columns
         ]
-        curves: list[tuple[Transform, Sequence[int]]] = []
+        curves: list[tuple[Curve, Sequence[int]]] = []
         for curve in CURVES:
             if places := [place for place, column in enumerate(columns) if column == (curve, "real")]:
                 offset, factor = ([numbers[place] for place in places] for numbers in self._rescaling())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...distributions import Likelihood
 from ...distributions.likelihoods import Support
-from ..transforms import Relative, Standardise, Transform, curved_mean
+from ..transforms import Curve, Relative, Standardise
 
 
 class MixedTransform(Standardise):
@@ -29,7 +29,7 @@ class MixedTransform(Standardise):
         supports: Sequence[Support],
         standardised: Sequence[bool],
         squeeze: float,
-        curves: Sequence[tuple[Transform, Sequence[int]]] = (),
+        curves: Sequence[tuple[Curve, Sequence[int]]] = (),
     ) -> None:
         super().__init__((len(supports),))
         for support in ("real", "positive"):
@@ -79,11 +79,10 @@ class MixedTransform(Standardise):
         """Of columns on curves the mean of what comes back from there."""
         found = super().mean_of(likelihood, parameters)
         if self.places:
-            curved = [place for places in self.places for place in places]
-            found[..., curved] = curved_mean(self, likelihood, parameters)[..., curved]
+            location, scale = likelihood.mean(parameters), likelihood.normal_scale(parameters)
             for transform, places in self._curves():
-                found[..., places] = transform.within(found[..., places])
+                found[..., places] = transform.mean_on_curve(location[..., places], scale[..., places])
         return found
 
-    def _curves(self) -> list[tuple[Transform, list[int]]]:
-        return [(cast(Transform, each), places) for each, places in zip(self.curves, self.places, strict=True)]
+    def _curves(self) -> list[tuple[Curve, list[int]]]:
+        return [(cast(Curve, each), places) for each, places in zip(self.curves, self.places, strict=True)]

@@ -105,9 +105,9 @@ class Normal(_LocationScale):
         location = self.mean(parameters)
         return location + self.spread(parameters).exp() * torch.randn_like(location)
 
-    def at_score(self, parameters: Tensor, score: float) -> Tensor:
-        """μ + s · score."""
-        return self._at(parameters, score)
+    def normal_scale(self, parameters: Tensor) -> Tensor:
+        """s."""
+        return self.spread(parameters).exp().expand_as(self.mean(parameters))
 
     def quantile(self, parameters: Tensor, p: float) -> Tensor:
         """μ + s Φ⁻¹(p)."""
@@ -143,9 +143,9 @@ class SquaredError(Likelihood):
         location = self.mean(parameters)
         return location + math.sqrt(0.5) * torch.randn_like(location)
 
-    def at_score(self, parameters: Tensor, score: float) -> Tensor:
-        """μ + score/√2."""
-        return self.mean(parameters) + math.sqrt(0.5) * score
+    def normal_scale(self, parameters: Tensor) -> Tensor:
+        """√½."""
+        return torch.full_like(self.mean(parameters), math.sqrt(0.5))
 
     def quantile(self, parameters: Tensor, p: float) -> Tensor:
         """μ + Φ⁻¹(p)/√2."""

@@ -75,9 +75,9 @@ class Mixed(Likelihood):
         """The quantiles; of categories without an order the most probable one."""
         return self._each(parameters, lambda q, own: q.mean(own) if q.support == "categories" else q.quantile(own, p))
 
-    def at_score(self, parameters: Tensor, score: float) -> Tensor:
+    def normal_scale(self, parameters: Tensor) -> Tensor:
         """Those of each."""
-        return self._each(parameters, lambda p, own: p.at_score(own, score))
+        return self._each(parameters, lambda p, own: p.normal_scale(own))
 
     def fit(self, values: Tensor) -> None:
         """Let each member that learns see its values."""
