@@ -473,6 +473,11 @@ class VarianceWithoutSquare(Normal):
         return (2 * super().variance(parameters)).sqrt()
 
 
+class LogOfTheScale(Normal):
+    def normal_scale(self, parameters):
+        return self.spread(parameters).expand_as(self.mean(parameters))
+
+
 class MedianForAll(Laplace):
     def quantile(self, parameters, p):
         return self.mean(parameters)
@@ -1104,6 +1109,7 @@ FAULTS = [
     (MaskForgotten, LIKELIHOOD, "test_cells_that_are_not_observed_do_not_matter"),
     (SaysItIsPositive, LIKELIHOOD, "test_samples_are_of_the_values_that_it_is_for"),
     (VarianceWithoutSquare, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
+    (LogOfTheScale, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
     (MedianForAll, LIKELIHOOD, "test_quantiles_are_those_of_the_samples"),
     (HardRate, LIKELIHOOD, "test_gradients_far_out"),
     (SingleGammas, LIKELIHOOD, "test_it_is_normalised"),
