@@ -99,7 +99,7 @@ class Modality(Options, ABC):
         It is called once, after both were made.
         """
 
-    def transform(self) -> Transform:
+    def make_transform(self) -> Transform:
         """The (unfitted) change from data units to what the networks see, and back."""
         return Transform()
 

@@ -276,8 +276,8 @@ class Evaluation:
             if likelihood:
                 rows = slice(start, start + len(taken))
                 cells = None if observed is None else observed[rows]
-                scores.append(p.log_prob(parameters, transform(truth[rows]), cells))  # type: ignore[operator]
-            values.append(transform.inverse(p.mean(parameters)))  # type: ignore[operator]
+                scores.append(p.log_prob(parameters, transform(truth[rows], cells), cells))  # type: ignore[operator]
+            values.append(transform.mean_of(p, parameters))  # type: ignore[operator]
             start += len(taken)
         complete = self.latents().complete[self.latents().index(given)]
         return Generation(

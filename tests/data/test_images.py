@@ -102,7 +102,7 @@ def test_pictures_are_what_their_files_hold(tmp_path, kind, key, place):
     assert modality.value_range == limits
     assert [np.abs(stored[i].astype(float) - expected(i)).max() for i in range(4)] == [0, 0, 0, 0]
     assert stored.dtype == (np.uint8 if limits in ((0, 255), (0, 1)) and kind != "with a point" else np.float32)
-    seen = modality.transform()(torch.from_numpy(stored))
+    seen = modality.make_transform()(torch.from_numpy(stored))
     assert 0 <= seen.min() < 0.1
     assert 0.7 < seen.max() <= 1, "white is not white for the networks"
     told = [note for note in notes if note.startswith("photo")]
@@ -253,7 +253,7 @@ def test_arrays_keep_their_values(tmp_path, kind):
     assert np.abs(stored[:, 0].astype(np.float64) - values).max() <= 1e-5
     assert [note.startswith("photo: pixels go from") for note in notes] == [True] * is_told
     if kind not in ("numbers of classes", "black"):
-        assert modality.transform()(torch.from_numpy(stored)).max() > 0.9, "white is not white for the networks"
+        assert modality.make_transform()(torch.from_numpy(stored)).max() > 0.9, "white is not white for the networks"
 
 
 @pytest.mark.parametrize(
@@ -278,11 +278,11 @@ def test_what_the_user_or_the_run_says_is_obeyed(tmp_path):
     dark = arrays(tmp_path, BYTES % 2)
     stored, modality, notes = read(dark, value_range=[0, 255])
     assert (stored.max(), modality.value_range, notes) == (1, (0, 255), [])
-    assert modality.transform()(torch.from_numpy(stored)).max() == pytest.approx(1 / 255)
+    assert modality.make_transform()(torch.from_numpy(stored)).max() == pytest.approx(1 / 255)
     ct = BYTES.astype(np.int64) * 12 - 1024
     stored, modality, _ = read(arrays(tmp_path, ct), value_range=(-1024, 3071))
     assert np.array_equal(stored[:, 0], ct)
-    seen = modality.transform()(torch.from_numpy(stored))
+    seen = modality.make_transform()(torch.from_numpy(stored))
     assert np.abs(seen[:, 0].numpy() - (ct + 1024) / 4095).max() < 1e-6
     stored, _, _ = read(arrays(tmp_path, BYTES > 99), value_range=[0, 255])
     assert np.array_equal(stored[:, 0], 255 * (BYTES > 99)), "true is white"
@@ -328,7 +328,7 @@ def test_pictures_in_other_tables(tmp_path, form):
 def test_generated_images_are_in_the_units_of_the_data(limits):
     black, white = limits
     modality = ImageModality(shape=(1, 4, 4), value_range=limits)
-    plain, units = ImageModality(shape=(1, 4, 4)), modality.transform()
+    plain, units = ImageModality(shape=(1, 4, 4)), modality.make_transform()
     x, y = torch.rand(2, 5, 1, 4, 4)
     raw = black + (white - black) * x, black + (white - black) * y
     assert torch.allclose(units(raw[0]), x, atol=1e-6)

@@ -123,7 +123,6 @@ def test_options_go_before_guesses() -> None:
     data = mmgen.load_dataset(
         {"genes": GENES, "counts": COUNTS},
         modalities={"counts": {"kind": "vector", "columns": "q"}, "genes": {"kind": "vector", "hidden": [8]}},
-        standardise=False,
     )
     assert data.modalities["counts"].columns == ("q",)
     assert data.modalities["genes"].hidden == (8,)  # type: ignore[attr-defined]

@@ -151,7 +151,7 @@ def test_names_that_yaml_reads_as_something_else_are_what_is_written(yaml_file):
     columns = ", ".join(names)
     yaml_file.write_text(
         f"path: my.csv\nlabel: yes\ngroup: null\nsplit: 2024-02-02\nmissing: [NA, null, -999, '']\n"
-        f"modalities:\n  NO: {{columns: [{columns}], kind: vector, standardise: no}}\n  1e1: {{array: 1e2, kind: "
+        f"modalities:\n  NO: {{columns: [{columns}], kind: vector, transform: none}}\n  1e1: {{array: 1e2, kind: "
         f"vector}}\n"
         "  null: {columns: c, kind: labels, categories: [NO, 1.0, yes]}\n",
         encoding="utf-8",

@@ -33,8 +33,9 @@ from mmgen_plugin_compare import Outcome
 
 def own_files(folder):
     """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
-    more;
-    my.npz and photos.csv, with pictures; clinic.csv, with columns of different types."""
+    more; my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; patients.csv, with long
+    tails and compositions.
+    """
     write_toy_table(folder)
     random = np.random.default_rng(1)  # other rows than those of my.csv
     new = [
@@ -57,6 +58,11 @@ def own_files(folder):
         ward, grade = ("icu", "er")[i % 2], ("none", "mild", "severe")[i % 3]
         clinic += f"{random.integers(20, 90)},{i % 2},{ward},{grade},{i % 4},{i % 5}.5,{i % 7}.5\n"
     (folder / "clinic.csv").write_text(clinic)
+    patients = "g0,g1,t0,t1,t2,age,crp,ldl\n"
+    for genes, taxa in zip(random.exponential(9, (40, 4)), random.dirichlet([1, 1, 1], 40), strict=True):
+        numbers = [*genes[:2], *taxa, 50 + genes[2], *genes[2:]]
+        patients += ",".join(f"{number:.4f}" for number in numbers) + "\n"
+    (folder / "patients.csv").write_text(patients)
     (folder / "photos.csv").write_text("photo,g0,g1\n" + "".join(lines))
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality, make_likelihood
 from mmgen.data.own_table import OwnTable
 from mmgen.data.own_table.toy import toy_options
-from mmgen.data.transforms import Standardise, Transform
+from mmgen.data.transforms import CentredLogRatio, Log1p, Standardise, Transform
 from mmgen.distributions import (
     Gaussian,
     Likelihood,
@@ -473,6 +473,11 @@ class VarianceWithoutSquare(Normal):
         return (2 * super().variance(parameters)).sqrt()
 
 
+class LogOfTheScale(Normal):
+    def normal_scale(self, parameters):
+        return self.spread(parameters).expand_as(self.mean(parameters))
+
+
 class MedianForAll(Laplace):
     def quantile(self, parameters, p):
         return self.mean(parameters)
@@ -513,8 +518,38 @@ class MeanForgotten(Standardise):
 
 
 class WrongInverse(VectorModality):
-    def transform(self):
+    def make_transform(self):
         return MeanForgotten(self.shape)
+
+
+class ExpForgotten(Log1p):
+    def inverse(self, values):
+        return self.mean + self.scale * values
+
+
+class LogsAreWritten(VectorModality):
+    def make_transform(self):
+        return ExpForgotten(self.shape) if self.transform == "log1p" else super().make_transform()
+
+
+class CentreOfEverything(CentredLogRatio):
+    def forward(self, values, observed=None):
+        return super().forward(values)
+
+
+class GapsMoveTheCentre(VectorModality):
+    def make_transform(self):
+        return CentreOfEverything(self.shape) if self.transform == "clr" else super().make_transform()
+
+
+class MeansForNetworks(VectorModality):
+    def make_transform(self):
+        return MeansNotTurnedBack(self.shape) if self.transform == "log1p" else super().make_transform()
+
+
+class MeansNotTurnedBack(Log1p):
+    def mean_of(self, likelihood, parameters):
+        return likelihood.mean(parameters)
 
 
 class UnitLength(MLPTrunk):
@@ -528,7 +563,7 @@ class NoRowOfZeros(VectorModality):
 
 
 class GuessForNetworks(VectorModality):
-    def transform(self):
+    def make_transform(self):
         return WrongUnits()
 
     def guess(self, values):
@@ -536,7 +571,7 @@ class GuessForNetworks(VectorModality):
 
 
 class WrongUnits(Transform):
-    def forward(self, values):
+    def forward(self, values, observed=None):
         return values / 2
 
     def inverse(self, values):
@@ -1074,6 +1109,7 @@ FAULTS = [
     (MaskForgotten, LIKELIHOOD, "test_cells_that_are_not_observed_do_not_matter"),
     (SaysItIsPositive, LIKELIHOOD, "test_samples_are_of_the_values_that_it_is_for"),
     (VarianceWithoutSquare, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
+    (LogOfTheScale, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
     (MedianForAll, LIKELIHOOD, "test_quantiles_are_those_of_the_samples"),
     (HardRate, LIKELIHOOD, "test_gradients_far_out"),
     (SingleGammas, LIKELIHOOD, "test_it_is_normalised"),
@@ -1083,6 +1119,9 @@ FAULTS = [
     (vector_with(MeanOverValues), MODALITY, "test_log_prob_is_the_sum_over_values"),
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),
+    (LogsAreWritten, MODALITY, "test_every_transform_is_undone"),
+    (GapsMoveTheCentre, MODALITY, "test_every_transform_is_undone"),
+    (MeansForNetworks, MODALITY, "test_every_transform_is_undone"),
     (NoRowOfZeros, MODALITY, "test_few_rows_may_have_it"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
     (GuessForNetworks, MODALITY, "test_distances"),

@@ -36,7 +36,7 @@ class CodesModality(FullyConnected):
 
     likelihood: LikelihoodChoice = Field("categorical", description=LIKELIHOOD, validate_default=True)
 
-    def transform(self) -> Transform:
+    def make_transform(self) -> Transform:
         """Codes as int64."""
         return Codes()
 

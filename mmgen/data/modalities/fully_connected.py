@@ -71,6 +71,11 @@ class FullyConnected(Modality):
         return (self.support,)
 
     @property
+    def value_transforms(self) -> tuple[str, ...]:
+        """What values are changed by for the networks, where that can be chosen and takes some numbers only."""
+        return ()
+
+    @property
     def _dropout(self) -> float:
         """The share of hidden units that is left out."""
         return self.dropout

@@ -190,7 +190,7 @@ class ImageModality(FullyConnected):
         """None that tell likelihoods apart: pixels are scaled to [0, 1] for any of them."""
         return ()
 
-    def transform(self) -> Transform:
+    def make_transform(self) -> Transform:
         """To [0, 1]."""
         return Pixels(self.value_range)
 

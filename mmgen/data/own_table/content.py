@@ -102,7 +102,7 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
             _check_column(name, modality, taken, owner.get((part.title, name)))
             owner[part.title, name] = modality
         if names:
-            fields = _modality_fields(config, description, kind, known)
+            fields = _modality_fields(description, kind, known)
             is_array, is_forgiving = description.array is not None, config.unknown == "missing"
             requests.append(Request(modality, kind, names, is_array, fields, known, is_forgiving))
     return requests
@@ -133,12 +133,9 @@ def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: 
         )
 
 
-def _modality_fields(
-    config: RowOptions, description: TableModality, kind: type[Modality], known: Modality | None
-) -> dict[str, Any]:
+def _modality_fields(description: TableModality, kind: type[Modality], known: Modality | None) -> dict[str, Any]:
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
-    fields: dict[str, Any] = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
-    fields |= description.fields
+    fields: dict[str, Any] = dict(description.fields)
     if issubclass(kind, VectorModality):
         fields["likelihood"] = with_learned_scale(fields.get("likelihood"), default_of(kind, "likelihood"))
     if known is not None:

@@ -52,7 +52,7 @@ class FID(Frechet):
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
         """Features ``[N, 2048]``."""
         network = evaluation.cached("inception", lambda: inception(self.config.weights).to(evaluation.device))
-        transform, features = evaluation.model.modalities[target].transform().to(evaluation.device), []
+        transform, features = evaluation.model.modalities[target].make_transform().to(evaluation.device), []
         for block in values.split(64):
             pixels = (transform(block).clamp(0, 1) * 255).round().to(torch.uint8)
             features.append(network(pixels.expand(-1, 3, -1, -1).contiguous()).cpu())
