@@ -153,8 +153,7 @@ class Imputation(Metric):
 
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """The overall scores, means by the size of what is given, and every pair; then the worst columns."""
-        order = evaluation.targets.index
-        findings = sorted(self.findings(evaluation), key=lambda each: order(each.target))
+        findings = self.findings(evaluation)
         groups = {
             given: [each for each in findings if _size_of(evaluation, each) == given]
             for given in dict.fromkeys(_size_of(evaluation, each) for each in findings)
@@ -169,7 +168,7 @@ class Imputation(Metric):
         return rows + [line for each in findings if len(each.given or ()) == most for line in self._of_columns(each)]
 
     def findings(self, evaluation: Evaluation) -> list[Finding]:
-        """How good every prediction is, found once for each evaluation and options."""
+        """How good every prediction is, by target, found once for each evaluation and options."""
         config, pairs = self.config, pairs_of(evaluation, self.config.subsets)
         key = "imputation findings", config.model_dump_json()
         return evaluation.cached(key, lambda: self._trial(evaluation).findings(pairs, config.cells))

@@ -151,8 +151,8 @@ class Trial:
                 if self.baselines.iterates and len(given) == most == len(self.evaluation.names) - 1:
                     guesses[ITERATIVE] = self.baselines.iterated(rows, without=name)[name]
                 found.append(self._finding(given, targets[name].truth, predicted, guesses, name))
-        order = {pair: i for i, pair in enumerate((given, name) for given in pairs for name in pairs[given])}
-        return sorted(found, key=lambda each: order[each.given or (), each.target])
+        order = self.evaluation.targets.index
+        return sorted(found, key=lambda each: (order(each.target), len(each.given or ())))
 
     def _from_other_cells(self, cells: Mapping[str, Cells], share: float) -> list[Finding]:
         """Of withheld cells, from everything else that rows have."""
