@@ -18,7 +18,9 @@ from .imputation_baselines import (
     RIDGE,
     WIDE_CELLS,
     WIDE_ITERATIVE,
+    WIDE_PICTURE,
     WIDE_TARGET,
+    affordable,
 )
 from .imputation_draws import LEVELS
 from .imputation_scores import SCORES, Scores
@@ -146,9 +148,12 @@ class Imputation(Metric):
             sentences.append(f"iterative imputation is for up to {WIDE_ITERATIVE} columns, and there are {width}")
         if self.config.cells and partial(evaluation) and not baselines.judges_cells:
             sentences.append(f"withheld cells of more than {WIDE_CELLS} columns are compared with the mean alone")
-        large = [name for name in evaluation.targets if trial.columns[name].width > WIDE_TARGET]
+        large = [name for name in evaluation.targets if not affordable(trial.columns[name])]
         if large:
-            sentences.append(f"{listed(large)} of more than {WIDE_TARGET} values are compared with the mean alone")
+            sentences.append(
+                f"the only baseline of {listed(large)} is the mean: others are for up to {WIDE_TARGET} numbers, or "
+                f"{WIDE_PICTURE} pixels, symbols or answers"
+            )
         return sentences
 
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:

@@ -40,6 +40,7 @@ NEAREST = 30  # columns that each is imputed from iteratively
 WIDE_ITERATIVE = 100  # columns of the data above which nothing is imputed iteratively
 WIDE_CELLS = 2000  # above which baselines of withheld cells are the training mean alone
 WIDE_TARGET = 4096  # numbers of a target above which its baseline is the training mean alone
+WIDE_PICTURE = 1000  # the same of pixels, symbols, answers and categories
 HIDDEN = 0.05  # of the training cells, so that iterative imputation learns to go on from its own guesses
 
 Guesses = dict[str, np.ndarray]  # of each baseline, [n, C]
@@ -87,6 +88,7 @@ class Baselines:
         self.inputs = {name: Standard.of(each.numbers(train.cells[name], logs=True)) for name, each in columns.items()}
         self.told = Standard.of(train.covariates)
         self.width = train.covariates.shape[1] + sum(each.width for each in columns.values())
+        self._last: tuple[tuple[str, ...], Reduced] | None = None
 
     # A modality from others -------------------------------------------------------------------------------------------
 
@@ -97,17 +99,14 @@ class Baselines:
         y = columns.numbers(self.train.cells[target])[known]
         mean = _mean(y)
         guesses = {MEAN: columns.guess(np.tile(mean, (len(rows), 1)))} if MEAN in self.names else {}
-        if known.sum() < FEWEST or columns.width > WIDE_TARGET or not {RIDGE, KNN} & {*self.names}:
+        if known.sum() < FEWEST or not affordable(columns) or not {RIDGE, KNN} & {*self.names}:
             return guesses
-        x, x_rows = self._inputs(given, self.train)[known], self._inputs(given, rows)
+        inputs = self._reduced(tuple(given))
+        x, x_rows = inputs.train[known], inputs(self._inputs(given, rows))
         has = np.zeros(0, dtype=bool) if self.val is None else self.val.cells[target].measured.any(1)
         checks = None
         if self.val is not None and has.sum() >= FEWEST:
-            checks = self._inputs(given, self.val)[has], columns.numbers(self.val.cells[target])[has]
-        if x.shape[1] > WIDE:
-            components = PCA(min(COMPONENTS, *x.shape), svd_solver="randomized", random_state=0).fit(x)
-            x, x_rows = components.transform(x), components.transform(x_rows)
-            checks = None if checks is None else (components.transform(checks[0]), checks[1])
+            checks = inputs(self._inputs(given, self.val))[has], columns.numbers(self.val.cells[target])[has]
         if RIDGE in self.names:
             found = ridge(x, y, x_rows)
             for place in self._logistic(columns):
@@ -116,6 +115,12 @@ class Baselines:
         if KNN in self.names:
             guesses[KNN] = columns.guess(nearest(x, y, x_rows, checks))
         return guesses
+
+    def _reduced(self, given: tuple[str, ...]) -> Reduced:
+        """What is given of the training rows; kept until something else is given."""
+        if self._last is None or self._last[0] != given:
+            self._last = given, Reduced.of(self._inputs(given, self.train))
+        return self._last[1]
 
     def _inputs(self, given: Sequence[str], rows: Side) -> np.ndarray:
         """What is given of some rows, ``[N, P]``, with 0 in the place of what is not known."""
@@ -276,6 +281,31 @@ class Standard:
         return self.mean + self.scale * standard
 
 
+@dataclass(frozen=True)
+class Reduced:
+    """Inputs of training rows ``[N, P]``, and how those of others become like them: many as principal components."""
+
+    train: np.ndarray
+    components: PCA | None
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Reduced:
+        """Of training rows."""
+        if x.shape[1] <= WIDE:
+            return cls(x, None)
+        components = PCA(min(COMPONENTS, *x.shape), svd_solver="randomized", random_state=0).fit(x)
+        return cls(components.transform(x), components)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The same of other rows."""
+        return x if self.components is None else self.components.transform(x)
+
+
+def affordable(columns: Columns) -> bool:
+    """Whether more than the training mean is asked about a target."""
+    return columns.width <= (WIDE_TARGET if len(columns.scattered) else WIDE_PICTURE)
+
+
 def ridge(x: np.ndarray, y: np.ndarray, x_rows: np.ndarray) -> np.ndarray:
     """RidgeCV with an α for each column of y, chosen by leaving one row out: predictions ``[n, W]``.
 
@@ -283,7 +313,9 @@ def ridge(x: np.ndarray, y: np.ndarray, x_rows: np.ndarray) -> np.ndarray:
     in.
     """
     seen = np.isfinite(y)
-    patterns, of = np.unique(seen, axis=1, return_inverse=True)
+    patterns, of = np.ones((len(y), 1), dtype=bool), np.zeros(y.shape[1], dtype=int)
+    if not seen.all():
+        patterns, of = np.unique(seen, axis=1, return_inverse=True)
     if patterns.shape[1] > PATTERNS:
         y = np.where(seen, y, _mean(y))
         patterns, of = np.ones((len(y), 1), dtype=bool), np.zeros(y.shape[1], dtype=int)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
@@ -136,6 +137,18 @@ def test_categories_are_inputs_one_hot_and_counts_as_logarithms():
     inputs = np.concatenate([np.log1p(counts), codes == made["k"].classes[0]], 1)
     scaled = StandardScaler().fit_transform(inputs)
     assert found[:, 0] == pytest.approx(RidgeCV(ALPHAS).fit(scaled, y[:, 0]).predict(scaled), abs=1e-8)
+
+
+def test_many_inputs_are_principal_components(monkeypatch):
+    monkeypatch.setattr("mmgen.evaluation.imputation_baselines.WIDE", 3)
+    monkeypatch.setattr("mmgen.evaluation.imputation_baselines.COMPONENTS", 2)
+    train, rows = linear(150, 1), linear(80, 3)
+    made = {name: columns(name, KINDS[name], values) for name, values in train.items()}
+    found = Baselines(made, side(train), None, ("ridge",), 1, 0).from_others(["a"], "b", side(rows))["ridge"]
+    scaler = StandardScaler().fit(train["a"])
+    components = PCA(2, svd_solver="randomized", random_state=0).fit(scaler.transform(train["a"]))
+    x, x_rows = (components.transform(scaler.transform(each["a"])) for each in (train, rows))
+    assert found[:, 1] == pytest.approx(RidgeCV(ALPHAS).fit(x, train["b"][:, 1]).predict(x_rows), abs=1e-8)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 100.0])

@@ -199,6 +199,21 @@ def test_wide_data_are_not_imputed_iteratively(monkeypatch):
     assert matching_rows(rows, measure="score_knn")
 
 
+def test_large_pictures_are_compared_with_the_mean_alone(monkeypatch):
+    for module in ("imputation_baselines", "imputation"):
+        monkeypatch.setattr(f"mmgen.evaluation.{module}.WIDE_PICTURE", 20)
+    data = toy_data(("vector", "image"))
+    evaluation = Evaluation(make_model("elbo", data).float(), data)
+    sentences = Imputation(ImputationConfig(cells=0)).omissions(evaluation)
+    assert any(each.startswith("the only baseline of image is the mean") for each in sentences)
+    rows = Imputation(ImputationConfig(cells=0, draws=40)).compute(evaluation)
+    shown = {row["measure"] for row in matching_rows(rows, measure="r2_mean") + matching_rows(rows, measure="r2_ridge")}
+    assert shown == {"r2_mean", "r2_ridge"}
+    assert not matching_rows(rows, measure="r2_ridge", target="image")
+    (mean,) = matching_rows(rows, measure="score_ridge")
+    assert mean["note"] == "of vector alone"
+
+
 def test_without_training_rows_the_rows_themselves_are_the_floor():
     data = toy_data()
     bare = replace(data, train=data.train.select(torch.zeros(0, dtype=torch.int64)))
