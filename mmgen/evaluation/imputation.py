@@ -175,8 +175,12 @@ class Imputation(Metric):
     def findings(self, evaluation: Evaluation) -> list[Finding]:
         """How good every prediction is, by target, found once for each evaluation and options."""
         config, pairs = self.config, pairs_of(evaluation, self.config.subsets)
-        key = "imputation findings", config.model_dump_json()
-        return evaluation.cached(key, lambda: self._trial(evaluation).findings(pairs, config.cells))
+        return evaluation.cached(self._key, lambda: self._trial(evaluation).findings(pairs, config.cells))
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        """By what an evaluation keeps the findings."""
+        return "imputation findings", self.config.model_dump_json()
 
     def _trial(self, evaluation: Evaluation) -> Trial:
         config = self.config
@@ -254,9 +258,13 @@ class Imputation(Metric):
                     yield row(measure, value, n, given=_given(finding), target=finding.target, label=name)
 
     def figures(self, evaluation: Evaluation, metrics: Sequence[Metric] = ()) -> dict[str, Figure]:
-        """Skill beside that of baselines, and coverage against what intervals say."""
+        """Skill beside that of baselines, and coverage against what intervals say, of what was computed: nothing is
+        imputed for a picture alone.
+        """
         from .imputation_figure import imputation_figure
 
+        if not evaluation.holds(self._key):
+            return {}
         findings = [each for each in self.findings(evaluation) if _skill(each.scores[MODEL]) is not None]
         return {"imputation": imputation_figure(evaluation, findings)} if findings else {}
 
