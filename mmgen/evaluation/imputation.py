@@ -24,7 +24,7 @@ from .imputation_baselines import (
 )
 from .imputation_draws import LEVELS
 from .imputation_scores import SCORES, Scores
-from .imputation_trial import MODEL, OTHER_CELLS, Finding, Trial, pairs_of, partial, subsets_of
+from .imputation_trial import FEW, MODEL, OTHER_CELLS, Finding, Trial, pairs_of, partial, subsets_of
 from .means import joined_notes, mean_row
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import MEAN as OVER_TARGETS
@@ -98,7 +98,8 @@ class Imputation(Metric):
     BayesianRidge, up to 100 columns, given all others). They see standardised values, logarithms of positive numbers
     and counts, one-hot categories, covariates, and the mean where a row lacks something; above 1,000 inputs their 200
     first principal components. ``ridge_wins`` is the share of the columns in which ridge is better. A note of a skill
-    names the best baseline that is better. The worst columns have rows with their name as label.
+    names the best baseline that is better. The worst columns have rows with their name as label,
+    with the skill alone of baselines.
     """
 
     Config = ImputationConfig
@@ -229,7 +230,13 @@ class Imputation(Metric):
         if known.any():
             weights = finding.counts[known]
             if weights.any():
-                yield line(LOG_SCORE, float(np.average(finding.log_score[known], weights=weights)))
+                out = [
+                    name
+                    for name, score in zip(finding.columns.names, finding.log_score, strict=True)
+                    if score == -np.inf
+                ]
+                note = f"without {listed(out[:FEW])}, where the model thinks a value impossible" if out else ""
+                yield line(LOG_SCORE, float(np.average(finding.log_score[known], weights=weights)), note)
         for measure, share in zip(COVERAGE, _coverage(finding), strict=True):
             if np.isfinite(share):
                 yield line(measure, share)
@@ -249,6 +256,7 @@ class Imputation(Metric):
                 of_baseline(measure, who): values[i]
                 for who, measures in by_column.items()
                 for measure, values in measures.items()
+                if who == MODEL or measure == SKILL
             }
             numbers |= {LOG_SCORE: finding.log_score[i]}
             numbers |= dict(zip(COVERAGE, finding.coverage[:, i], strict=True))

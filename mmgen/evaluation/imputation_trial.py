@@ -23,7 +23,7 @@ FEW = 5  # modalities up to which each is given alone too
 DRAWN_NUMBERS = 2**26  # of a target, at most, over all of its subsets
 LEAST_ROWS = 64  # that are looked at nevertheless
 HELD_NUMBERS = 2**24  # that are predicted before they are scored
-TRAIN_NUMBERS = 2**25  # that baselines learn from
+TABLE_NUMBERS = 2**24  # of the rows that are looked at, and of those that baselines learn from
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,10 @@ class Trial:
         iterations: int,
     ) -> None:
         self.evaluation, self.draws, self.rows, seed = evaluation, draws, rows, evaluation.seed
-        self.table = _some(evaluation, evaluation.split, rows)
         width = sum(_size(modality) for modality in evaluation.model.modalities.values())
-        train = self._side(_some(evaluation, "train", min(train_rows, max(LEAST_ROWS, TRAIN_NUMBERS // width))))
+        most = max(LEAST_ROWS, TABLE_NUMBERS // width)
+        self.table = _some(evaluation, evaluation.split, min(rows, most))
+        train = self._side(_some(evaluation, "train", min(train_rows, most)))
         self.side = self._side(self.table)
         self.columns, self.notes = {}, {}
         for name, modality in evaluation.model.modalities.items():
@@ -123,7 +124,7 @@ class Trial:
             self.columns[name] = Columns.of(name, modality, cells)
             self.notes[name] = "" if known else "against the mean of these rows: no training row has it"
         chooses = len(evaluation.data.val) and evaluation.split != "val"
-        val = self._side(_some(evaluation, "val", train_rows)) if chooses else None
+        val = self._side(_some(evaluation, "val", min(train_rows, most))) if chooses else None
         known_names = baselines if len(train) else ()
         self.baselines = Baselines(self.columns, train, val, known_names, iterations, seed)
 

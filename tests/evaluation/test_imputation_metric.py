@@ -110,7 +110,7 @@ def test_columns_have_rows_by_name_and_ridge_wins_counts_them(world_rows):
         pair = {"given": given, "target": f"m{target}"}
         names = [f"m{target}_{i}" for i in range(world.dims[target])]
         ours = [row_value(rows, measure="r2", label=name, **pair) for name in names]
-        theirs = [row_value(rows, measure="r2_ridge", label=name, **pair) for name in names]
+        theirs = [row_value(rows, measure="skill_ridge", label=name, **pair) for name in names]
         shown = [row["label"] for row in matching_rows(rows, measure="r2", **pair) if row["label"]]
         assert shown == [name for _, name in sorted(zip(ours, names, strict=True))], "the worst first"
         wins = np.mean([their > our for our, their in zip(ours, theirs, strict=True)])
