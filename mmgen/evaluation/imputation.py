@@ -24,7 +24,7 @@ from .imputation_baselines import (
 )
 from .imputation_draws import LEVELS
 from .imputation_scores import SCORES, Scores
-from .imputation_trial import FEW, MODEL, OTHER_CELLS, Finding, Trial, pairs_of, partial, subsets_of
+from .imputation_trial import MODEL, OTHER_CELLS, Finding, Trial, pairs_of, partial, subsets_of
 from .means import joined_notes, mean_row
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import MEAN as OVER_TARGETS
@@ -39,6 +39,7 @@ IN_WORDS = {MEAN: "the mean", RIDGE: "ridge", KNN: "nearest neighbours", ITERATI
 SCORE, SKILL, LOG_SCORE, RIDGE_WINS = "score", "skill", "log_score", "ridge_wins"
 COVERAGE = tuple(f"coverage_{100 * level:g}" for level in LEVELS)
 SHOWN_COVERAGE = "coverage_90"
+NAMED = 5  # columns in a note
 
 
 def of_baseline(measure: str, baseline: str) -> str:
@@ -230,12 +231,8 @@ class Imputation(Metric):
         if known.any():
             weights = finding.counts[known]
             if weights.any():
-                out = [
-                    name
-                    for name, score in zip(finding.columns.names, finding.log_score, strict=True)
-                    if score == -np.inf
-                ]
-                note = f"without {listed(out[:FEW])}, where the model thinks a value impossible" if out else ""
+                out = [finding.columns.names[i] for i in np.flatnonzero(np.isneginf(finding.log_score))]
+                note = f"without {listed(out[:NAMED])}, where the model thinks a value impossible" if out else ""
                 yield line(LOG_SCORE, float(np.average(finding.log_score[known], weights=weights)), note)
         for measure, share in zip(COVERAGE, _coverage(finding), strict=True):
             if np.isfinite(share):

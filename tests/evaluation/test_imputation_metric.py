@@ -229,6 +229,22 @@ def test_a_skill_below_that_of_a_baseline_says_so():
     assert untrained["note"].startswith("ridge has 0.")
 
 
+def test_impossible_values_have_no_log_score_and_are_named(monkeypatch):
+    data = toy_data(("vector", "tags"))
+    model = make_model("elbo", data).float()
+    found = type(model.likelihoods[0]).pointwise
+
+    def impossible(likelihood, parameters, x):
+        log_p = found(likelihood, parameters, x)
+        log_p[..., 2] = -math.inf
+        return log_p
+
+    monkeypatch.setattr(type(model.likelihoods[0]), "pointwise", impossible)
+    (overall, *_) = matching_rows(computed(data, model, cells=0), measure="log_score", target="vector")
+    assert math.isfinite(overall["value"])
+    assert overall["note"] == "without vector_2, where the model thinks a value impossible"
+
+
 def test_the_headline_is_short():
     rows = computed(toy_data(cells=0.2), baselines=("mean", "ridge", "knn", "iterative"))
     shown = [row for row in rows if Imputation.in_headline(row["measure"], row["given"], row["target"])]
