@@ -239,6 +239,10 @@ class Evaluation:
             self._cache[key] = make()
         return self._cache[key]
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether :meth:`cached` has made it."""
+        return key in self._cache
+
     # What is generated ------------------------------------------------------------------------------------------------
 
     def generated(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Tensor:

@@ -30,6 +30,7 @@ def test_train_evaluate_generate_and_encode(trained, command_line, home):
         "clustering",
         "cosine-similarity",
         "fd-classifier",
+        "imputation",
         "posterior-collapse",
         "variance-collapse",
     }

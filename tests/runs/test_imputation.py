@@ -143,7 +143,7 @@ def test_numbers_have_the_digits_of_their_source(monkeypatch):
 def test_batches_change_no_value(run, monkeypatch):
     """Rows are taken a few at a time where draws or modalities are large, and every gap is filled nevertheless."""
     whole = run.impute(split="train", draws=300)
-    monkeypatch.setattr("mmgen.runs.imputation.CELLS_AT_ONCE", 300 * 6 * 4)
+    monkeypatch.setattr("mmgen.evaluation.drawn.CELLS_AT_ONCE", 300 * 6 * 4)
     parts = run.impute(split="train", draws=300)
     numbers = names_of(run, "vector")
     assert (whole.isna().to_numpy() == parts.isna().to_numpy()).all()
