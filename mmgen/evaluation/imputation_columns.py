@@ -35,7 +35,7 @@ class Cells:
         """
         stored = table.data[name][:]
         if isinstance(modality, ImageModality):
-            pixels = modality.transform()
+            pixels = modality.make_transform()
             stored = pixels.inverse(pixels(stored))
         values = stored.flatten(1).double().numpy()
         measured = table.observed_cells(name).flatten(1).numpy()

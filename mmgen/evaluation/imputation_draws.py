@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..data import Batch, Modality, Table
-from ..data.transforms import Transform
+from ..data.transforms import CentredLogRatio, Transform
 from ..distributions import Likelihood
 from .drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit
 from .evaluation import Evaluation
@@ -154,7 +154,7 @@ class Draws:
         modality: Modality = model.modalities[name]
         likelihood, transform = self._likelihood(name), self._transform(name)
         parameters = model.decode(taken, name)
-        guess = most_likely(transform.inverse(likelihood.mean(parameters)), modality)
+        guess = most_likely(transform.mean_of(likelihood, parameters), modality)
         return Predicted(
             rows,
             guess.double().flatten(1).cpu().numpy(),
@@ -173,7 +173,8 @@ class Draws:
 
     def _log_slope(self, name: str) -> np.ndarray:
         """What is added to a log-density in the units of the networks to have it in training standard deviations,
-        ``[N, C]``: log |du/dx| + log s of numbers with a density; 0 of what has probabilities, NaN where s = 0.
+        ``[N, C]``: log |du/dx| + log s of numbers with a density; 0 of what has probabilities, NaN where s = 0 and of
+        parts of a whole (clr), of which none has a density of its own.
         """
         target = self.targets[name]
         columns = target.columns
@@ -182,6 +183,8 @@ class Draws:
         if self._likelihood(name).discrete or not len(dense):
             return added
         transform = deepcopy(self._transform(name)).double()
+        if isinstance(transform, CentredLogRatio):
+            return np.full_like(added, np.nan)
         inside = np.where(target.truth.measured, target.truth.values, columns.mean)
         with torch.enable_grad():
             x = torch.from_numpy(inside).reshape(self.table.data[name].shape).requires_grad_()
