@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -38,7 +39,7 @@ class Explained:
         target: The modality.
         total: By everything that its decoder takes.
         parts: By each part of that alone: ``z0`` …, ``w0`` … of private latents, ``context``, ``covariates``.
-        n: Of how many rows.
+        places: Which of the rows that are looked at have the modality, ``[n]``.
         symbols: Whether values are symbols of a text, of which errors are counted.
         left_out: How many dimensions have no number of their own.
     """
@@ -46,9 +47,14 @@ class Explained:
     target: str
     total: float
     parts: Mapping[str, float]
-    n: int
+    places: np.ndarray
     symbols: bool
     left_out: int
+
+    @property
+    def n(self) -> int:
+        """Of how many rows."""
+        return len(self.places)
 
 
 class VarianceExplained(Metric):
@@ -105,8 +111,8 @@ class VarianceExplained(Metric):
             ]
         numbers = [each for each in found if not each.symbols]
         if numbers:
-            mean = sum(each.total for each in numbers) / len(numbers)
-            rows.append(row(R2, mean, max(each.n for each in numbers), given=given, target=MEAN))
+            n = len(np.unique(np.concatenate([each.places for each in numbers])))
+            rows.append(row(R2, np.mean([each.total for each in numbers]), n, given=given, target=MEAN))
         return rows
 
     def figures(self, evaluation: Evaluation, metrics: Any = ()) -> dict[str, Figure]:
@@ -141,7 +147,7 @@ def _of_modality(evaluation: Evaluation, target: str, config: VarianceExplainedC
     if shares is None:
         return None
     parts = dict(zip(names, shares[1:], strict=True))
-    return Explained(target, shares[0], parts, len(inputs.places), columns is None, len(hidden))
+    return Explained(target, shares[0], parts, inputs.places.numpy(), columns is None, len(hidden))
 
 
 def _shares(

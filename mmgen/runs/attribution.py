@@ -47,10 +47,10 @@ def attribution(
     """Integrated gradients of E[z | x_S] with respect to what encoders see, summed up over rows.
 
     Of a row, IG_c = (x_c − b_c) ∫₀¹ ∂E[z_k | b + t (x − b)] / ∂x_c dt, with the mean over the rows as b: how much of
-    E[z_k | x] − E[z_k | b] is due to column c. Over the rows that have the modality: mean |IG_c| / sd(z_k), with the sign
-    of Σ IG_c (x_c − b_c). So it is in standard deviations of z. An image has one line, the sum over its pixels. Categories
-    and texts are codes without gradients: they are held as they are, have no line (NaN among mixed columns), and so is
-    which cells are missing.
+    E[z_k | x] − E[z_k | b] is due to column c. Over the rows that have the modality: mean |IG_c| / sd(z_k), with the
+    sign of Σ IG_c (x_c − b_c). So it is in standard deviations of z. An image has one line, the sum over its pixels.
+    Categories and texts are codes without gradients: they are held as they are and have no line (NaN among mixed
+    columns); which cells are missing is held too.
 
     Source: Sundararajan et al. 2017, "Axiomatic attribution for deep networks" (https://arxiv.org/abs/1703.01365),
     equation 1; Captum's ``IntegratedGradients`` with the Gauss–Legendre rule.

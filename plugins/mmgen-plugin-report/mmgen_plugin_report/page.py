@@ -28,9 +28,10 @@ from .descriptions import (
     describe_objective,
     enumerate_words,
 )
+from .dimensions import DimensionLine, dimension_lines
 from .hub.layout import hide_paths
 from .latents import LatentPoints, latent_points, open_evaluation
-from .pictures import Picture, pictures
+from .pictures import Picture, pictures, place_of
 from .repetition import describe_setting, distinct_versions
 from .result_cells import Cell, Key, headline_cells, result_cells
 from .runs import Group, ReportedRun, RunCollection, find_runs
@@ -51,6 +52,11 @@ class Detail:
     missing_pictures: str
     latents: LatentPoints | str
     sections: list[ReportSection]
+    dimensions: list[DimensionLine]
+
+    def of(self, place: str) -> list[Picture]:
+        """The pictures of a section: ``data``, ``learned``, ``generated`` or ``metrics``."""
+        return [picture for picture in self.pictures if place_of(picture) == place]
 
 
 def write_report(paths: Sequence[Path | str], output: Path | str = "report.html", max_points: int = 4000) -> Path:
@@ -209,7 +215,8 @@ def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Det
             ).strip()
         sections = hooks.call("mmgen_report_section", returns=ReportSection, run=group.first.run)
         latents = latent_points(group.first, evaluation)
-        details.append(Detail(group.first, group.name, fitting, missing, latents, sections))
+        lines = dimension_lines(group.first, evaluation)
+        details.append(Detail(group.first, group.name, fitting, missing, latents, sections, lines))
     return details
 
 
