@@ -150,7 +150,7 @@ def _confusion(axes: Axes, target: str, made: Predictions, columns: ExpectedColu
     shares = counts[np.ix_(kept, kept)] / np.maximum(counts[kept].sum(1, keepdims=True), 1)
     names = [columns.names()[i].partition("=")[2] for i in first.tolist()]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    labels = [shortened(names[i], 12) for i in kept]
+    labels = [shortened(names[i], 18) for i in kept]
     axes.set_xticks(range(len(kept)), labels, fontsize=7, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(kept)), labels, fontsize=7)
     for line, column in np.argwhere(shares >= 0.005).tolist() if len(kept) <= 10 else ():

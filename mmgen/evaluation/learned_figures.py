@@ -39,7 +39,7 @@ def variance_figure(evaluation: Evaluation, found: Sequence[Explained]) -> Figur
     width = min(max(0.42 * len(parts), 2.5), 16)
     figure = Figure(figsize=(width + 4.2, 0.42 * len(found) + 1.9), layout="constrained")
     heat, whole = figure.subplots(1, 2, sharey=True, width_ratios=[width, 1.8])
-    image = _heat(heat, 100 * values, names, parts, "Blues", low=0.0)
+    image = _heat(heat, 100 * values, names, parts, "Blues", low=0.0, room=3)
     heat.set_xlabel("by one dimension alone", fontsize=9)
     figure.colorbar(image, ax=heat, label="% of variance", shrink=0.9, pad=0.01)
     totals = [100 * each.total for each in found]
@@ -66,7 +66,9 @@ def gain_figure(evaluation: Evaluation, found: Sequence[Gains]) -> Figure:
     figure = Figure(figsize=(width + 3.4, 0.55 * len(found) + 1.9), layout="constrained")
     axes = figure.subplots()
     bound = max(0.05, float(np.nanmax(np.abs(values), initial=0.0)))
-    image = _heat(axes, values, names, [shortened(name, 16) for name in sources], "RdBu", low=-bound, high=bound)
+    image = _heat(
+        axes, values, names, [shortened(name, 16) for name in sources], "RdBu", low=-bound, high=bound, room=8
+    )
     axes.set_xlabel("left out", fontsize=9)
     axes.set_ylabel("predicted from all others", fontsize=9)
     figure.colorbar(image, ax=axes, label="lost without it", shrink=0.9, pad=0.02)
@@ -131,22 +133,24 @@ def _heat(
     *,
     low: float,
     high: float | None = None,
+    room: int,
 ) -> Any:
-    """A heat map with the numbers in its cells where there is room; grey where there is none."""
+    """A heat map with the numbers in its cells where there is room; grey where there is none. Names of columns are
+    upright where none has more characters than a cell has ``room`` for.
+    """
     largest = high if high is not None else max(float(np.nanmax(values, initial=low)), 1.0)
     axes.set_facecolor("#e6e6e6")
     image = axes.imshow(values, cmap=colours, vmin=low, vmax=largest, aspect="auto", interpolation="nearest")
-    if len(columns) <= MOST_NUMBERS:
-        axes.set_xticks(range(len(columns)), columns, fontsize=8, rotation=0 if max(map(len, columns)) <= 3 else 45)
-        for label in axes.get_xticklabels() if max(map(len, columns)) > 3 else ():
-            label.set_horizontalalignment("right")
-            label.set_rotation_mode("anchor")
+    if max(map(len, columns)) <= room:
+        axes.set_xticks(range(len(columns)), columns, fontsize=8)
+    else:
+        axes.set_xticks(range(len(columns)), columns, fontsize=8, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(lines)), lines, fontsize=8)
     if values.size <= MOST_NUMBERS:
         digits = 0 if largest >= 10 else 2
         for line, column in np.argwhere(np.isfinite(values)).tolist():
             value = values[line, column]
             strong = abs(value) > 0.6 * largest
-            text = f"{value:.{digits}f}".replace("-", "−")
+            text = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # no negative zero
             axes.text(column, line, text, ha="center", va="center", fontsize=7, color="white" if strong else "#222")
     return image
