@@ -11,7 +11,7 @@ from .drawing import COLOURS
 from .evaluation import Evaluation
 from .expected_columns import ExpectedColumns
 from .grids import data_caption
-from .learned_figures import shortened
+from .learned_drawing import shortened
 from .predictions import Predictions, is_accuracy, predictions, score
 
 PANELS = 12  # modalities that are predicted in the figure
@@ -94,7 +94,7 @@ def predicted_figure(evaluation: Evaluation) -> Figure | None:
     if not found:
         return None
     left_out, found = len(found[PANELS:]), found[:PANELS]
-    columns = min(4, len(found))
+    columns = min(len(found), min((4, 3), key=lambda count: -len(found) % count))  # few empty places
     lines = -(-len(found) // columns)
     figure = Figure(figsize=(max(3.2 * columns, 4.6), 3.1 * lines + 0.7), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()

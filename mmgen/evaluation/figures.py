@@ -17,7 +17,7 @@ from .evaluate import MetricOptions, metrics_by_name
 from .evaluation import Evaluation
 from .grids import generation_grids, subset_grid
 from .history import learning_curves
-from .learned_figures import loadings_figure
+from .learned_drawing import loadings_figure
 from .loadings import loadings
 from .metric import Metric
 from .scatter import latent_scatter

@@ -109,7 +109,7 @@ class ModalityGain(Metric):
 
     def figures(self, evaluation: Evaluation, metrics: Any = ()) -> dict[str, Figure]:
         """``modality-gain``: a matrix of what is predicted and what is left out."""
-        from .learned_figures import gain_figure
+        from .learned_drawing import gain_figure
 
         return {"modality-gain": gain_figure(evaluation, self._gains(evaluation))}
 

@@ -15,7 +15,7 @@ from .decoder_inputs import DecoderInputs, decoded, decoder_inputs
 from .evaluation import Evaluation
 from .expected_columns import ExpectedColumns, expected_columns
 from .metric import Metric, MetricConfig, Row, row
-from .subsets import MEAN, Pair, joined
+from .subsets import MEAN, Pair, SubsetSize, joined
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,12 +112,13 @@ class VarianceExplained(Metric):
         numbers = [each for each in found if not each.symbols]
         if numbers:
             n = len(np.unique(np.concatenate([each.places for each in numbers])))
-            rows.append(row(R2, np.mean([each.total for each in numbers]), n, given=given, target=MEAN))
+            size = SubsetSize(len(evaluation.names), len(evaluation.names))
+            rows.append(row(R2, np.mean([each.total for each in numbers]), n, given=str(size), target=MEAN))
         return rows
 
     def figures(self, evaluation: Evaluation, metrics: Any = ()) -> dict[str, Figure]:
         """``variance-explained``: a heat map of modalities and dimensions, and the whole beside it."""
-        from .learned_figures import variance_figure
+        from .learned_drawing import variance_figure
 
         return {"variance-explained": variance_figure(evaluation, self._explained(evaluation))}
 

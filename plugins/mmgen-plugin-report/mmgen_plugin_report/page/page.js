@@ -111,7 +111,7 @@
       if (numbers) {  // from the second to the 98th percentile: a few extreme values would leave all others in one colour
         Object.assign(traces[0].marker, {
           color: [], symbol: "circle", colorscale: "Viridis", cmin: known[Math.floor(0.02 * (known.length - 1))], cmax: known[Math.ceil(0.98 * (known.length - 1))],
-          colorbar: { title: { text: escaped(column.name), side: "right" }, thickness: 14, outlinewidth: 0 },
+          colorbar: { title: { text: escaped(column.name), side: "right" }, thickness: 14, outlinewidth: 0, len: 0.88, y: 0, yanchor: "bottom" },
         });
       }
       let count = 0;
