@@ -38,7 +38,10 @@ class _Means:
         seen = dict(zip(self.names, values, strict=True))
         data = {name: seen[name] if name in seen and name not in part.inputs else x for name, x in part.data.items()}
         inputs = {name: seen.get(name, x) for name, x in part.inputs.items()}
-        return self.model.posterior(replace(part, data=data, inputs=inputs)).mean
+        mean = self.model.posterior(replace(part, data=data, inputs=inputs)).mean
+        return mean + sum(
+            0.0 * x.flatten(1).sum(1, keepdim=True) for x in values
+        )  # what is not looked at has gradient 0
 
 
 def attribution(

@@ -145,6 +145,25 @@ def test_every_kind_of_model_and_modality(options):
         assert metric.figures(evaluation)
 
 
+@pytest.mark.parametrize("objective", ["cmmd", "vcca-private", "joint", "independent", "cca"])
+def test_objectives_that_are_unlike_others(objective):
+    """Decoders that see more than z, posteriors of everything alone, own latents, and no decoders at all."""
+    data = toy_data(("vector", "counts"), rows=60)
+    model = MultimodalVAE.create(objective, data, latent_dim=2)
+    with torch.no_grad():
+        model.solve(data.train)
+    evaluation = Evaluation(model, data)
+    explains, gains = VarianceExplained(), ModalityGain()
+    if objective == "cca":
+        assert explains.unavailable_reason(evaluation) == gains.unavailable_reason(evaluation)
+        assert loadings(evaluation) == []
+        return
+    rows = explains.compute(evaluation)
+    assert explains.unavailable_reason(evaluation) is None and loadings(evaluation)
+    assert ("context" in {r["label"] for r in rows}) == (objective in ("cmmd", "vcca-private"))
+    assert (gains.unavailable_reason(evaluation) is None) == (objective != "joint")
+
+
 def test_probabilities_of_categories_sum_to_one():
     data = toy_data(("labels", "vector"))
     evaluation = Evaluation(make_model("elbo", data), data)

@@ -86,6 +86,13 @@ def test_masks_and_categories_are_held():
     assert found.isna().all(axis=1).tolist() == [False, True]
 
 
+def test_what_a_posterior_does_not_look_at_has_no_attribution():
+    data = toy_data(("vector", "counts"))
+    model = MultimodalVAE.create("vcca", data, latent_dim=2)  # q(z | x_1) alone
+    found = attribution(model, data.test, ["vector", "counts"], rows=10, steps=4)
+    assert (found.loc["counts"] == 0).all(axis=None) and (found.loc["vector"] != 0).any(axis=None)
+
+
 def test_codes_alone_are_a_sentence():
     data = toy_data(("labels", "text"))
     with pytest.raises(MmgenError, match="Nothing of labels, text has gradients"):
