@@ -39,9 +39,7 @@ class _Means:
         data = {name: seen[name] if name in seen and name not in part.inputs else x for name, x in part.data.items()}
         inputs = {name: seen.get(name, x) for name, x in part.inputs.items()}
         mean = self.model.posterior(replace(part, data=data, inputs=inputs)).mean
-        return mean + sum(
-            0.0 * x.flatten(1).sum(1, keepdim=True) for x in values
-        )  # what is not looked at has gradient 0
+        return mean + sum(0.0 * x.flatten(1).sum(1, keepdim=True) for x in values)
 
 
 def attribution(
