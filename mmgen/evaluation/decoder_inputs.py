@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..data import Batch, Table
 from ..models import MultimodalVAE
-from .chunks import rows_at_once
+from .chunks import rows_at_once, rows_of_width
 from .evaluation import Evaluation
 
 CONTEXT = "context"  # what else a decoder sees of a row, where an objective says so
@@ -68,12 +68,14 @@ class _Moments:
 
 
 def decoder_inputs(evaluation: Evaluation, target: str, most: int) -> DecoderInputs | None:
-    """What the decoder of a modality takes for at most ``most`` of the evaluated rows; of those that have the modality,
-    given all that they have. None where no row does, or the decoder does not begin with z.
+    """What the decoder of a modality takes for at most ``most`` of the evaluated rows (:func:`.chunks.rows_of_width`);
+    of those that have the modality, given all that they have. None where no row does, or the decoder does not begin
+    with z.
     """
     table, moments = evaluation.cached(("decoder inputs", most), lambda: _moments(evaluation, most))
     model, m = evaluation.model, evaluation.names.index(target)
     places = (table.available[:, m] & inferable(model, table.available)).nonzero().squeeze(1)
+    places = places[evaluation.draw(len(places), rows_of_width(most, model.modalities[target].dimension))]
     if target not in moments.inputs or not len(places):
         return None
     values = moments.inputs[target][places]

@@ -17,9 +17,11 @@ from ..data import ImageModality, LabelsModality, Modality, Table
 from ..data.modalities.codes import CodesModality
 from ..data.transforms import Transform
 from ..distributions import Likelihood
+from .chunks import rows_at_once
 from .evaluation import Evaluation
 
 TRAINING_ROWS = 2000  # at most, that standard deviations are of
+LEAST_ROWS = 32  # that are looked at at a time
 MOST_CATEGORIES = 4096  # columns of categories, at most, that one modality may have
 
 
@@ -138,12 +140,21 @@ def _members(likelihood: Likelihood, parameters: Tensor) -> Iterator[tuple[Likel
 
 
 def _moments(columns: ExpectedColumns, evaluation: Evaluation) -> tuple[Tensor, Tensor]:
-    """Mean and variance of every column in training rows, ``[F]``, where they are there."""
+    """Mean and variance of every column in training rows, ``[F]``, where they are there; in one pass, with sums of what
+    differs from the first rows' means.
+    """
     train = evaluation.data.train
-    x, there = columns.measured(train, evaluation.draw(len(train), TRAINING_ROWS))
-    count = there.sum(0)
-    mean = x.where(there, 0.0).sum(0) / count
-    variance = (x - mean).where(there, 0.0).square().sum(0) / count
+    count, sums, squares = (torch.zeros(len(columns), dtype=torch.float64) for _ in range(3))
+    shift = None
+    for rows in evaluation.draw(len(train), TRAINING_ROWS).split(rows_at_once(len(columns), LEAST_ROWS)):
+        x, there = columns.measured(train, rows)
+        if shift is None:
+            shift = x.where(there, 0.0).sum(0) / there.sum(0).clamp(min=1)
+        x = (x - shift).where(there, 0.0)
+        count, sums, squares = count + there.sum(0), sums + x.sum(0), squares + x.square().sum(0)
+    mean = sums / count
+    variance = (squares / count - mean.square()).clamp(min=0)
+    mean = mean if shift is None else mean + shift
     varies = variance > (1e-12 * mean.abs().clamp(min=1e-12)).square()
     return mean, torch.where(varies, variance, torch.nan)
 

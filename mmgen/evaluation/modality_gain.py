@@ -26,7 +26,7 @@ GAIN, ACCURACY_GAIN = "gain", "accuracy_gain"
 class ModalityGainConfig(MetricConfig):
     """Options of :class:`ModalityGain`."""
 
-    rows: int = Field(500, ge=2, description="Rows that are looked at, at most, drawn at random.")
+    rows: int = Field(500, ge=2, description="Rows that are looked at, at most, drawn at random; fewer of wide ones.")
     draws: int = Field(10, ge=1, description="Draws of z per row, over which predictions are means.")
     modalities: int = Field(
         12, ge=2, description="Modalities that are predicted and left out, at most; others are given always."

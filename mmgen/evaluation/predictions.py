@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .chunks import rows_at_once
+from .chunks import rows_at_once, rows_of_width
 from .decoder_inputs import inferable
 from .evaluation import Evaluation
 from .expected_columns import ExpectedColumns, expected_columns
@@ -21,7 +21,7 @@ class Predictions:
     """A modality of ``n`` rows, from what these rows have of others.
 
     Attributes:
-        places: Which of the rows that were asked about they are, ``[n]``.
+        places: Which of the evaluated split's rows they are, ``[n]``.
         available: What these have, ``Bool[n, M]``.
         truth: Columns as they were measured, ``float64 [n, F]``; symbols ``[n, C]`` of what has no columns.
         there: Which of them were, ``Bool[n, F]``.
@@ -38,7 +38,8 @@ class Predictions:
 
 
 def predictions(evaluation: Evaluation, given: Subset, target: str, most: int, draws: int) -> Predictions | None:
-    """The target of at most ``most`` of the evaluated rows, from what each has of ``given``, computed once.
+    """The target of at most ``most`` of the evaluated rows, from what each has of ``given``; computed
+    once where these are all others.
 
     Of the rows that have the target, and from whose share of ``given`` the objective infers z; None where there are
     none.
@@ -50,6 +51,10 @@ def predictions(evaluation: Evaluation, given: Subset, target: str, most: int, d
         most: Rows, drawn at random.
         draws: Of z per row.
     """
+    if (
+        len(given) < len(evaluation.names) - 1
+    ):  # what several look at is kept, and not what is left when one is left out
+        return _predicted(evaluation, given, target, most, draws)
     key = ("predictions", given, target, most, draws)
     return evaluation.cached(key, lambda: _predicted(evaluation, given, target, most, draws))
 
@@ -57,12 +62,13 @@ def predictions(evaluation: Evaluation, given: Subset, target: str, most: int, d
 def _predicted(evaluation: Evaluation, given: Subset, target: str, most: int, draws: int) -> Predictions | None:
     model, m = evaluation.model, evaluation.names.index(target)
     table = evaluation.data.split(evaluation.split)
-    chosen = evaluation.draw(len(table), min(most, evaluation.max_rows))
+    most = rows_of_width(min(most, evaluation.max_rows), model.modalities[target].dimension)
+    chosen = evaluation.draw(len(table), most)
     asked = table.available[chosen] & model.subset_masks([given])[0].cpu()
-    places = (table.available[chosen, m] & inferable(model, asked)).nonzero().squeeze(1)
-    if not len(places):
+    able = table.available[chosen, m] & inferable(model, asked)
+    if not able.any():
         return None
-    rows, columns = chosen[places], expected_columns(evaluation, target)
+    rows, asked, columns = chosen[able], asked[able], expected_columns(evaluation, target)
     if columns is None:
         truth = table.data[target][rows].flatten(1).long()
         there = truth >= 0
@@ -71,9 +77,9 @@ def _predicted(evaluation: Evaluation, given: Subset, target: str, most: int, dr
     parts = []
     size = min(evaluation.batch_size, rows_at_once(draws * truth.shape[1], LEAST_ROWS))
     with evaluation.seeded(4_000_037):
-        for of_part in places.split(size):
-            batch = table[chosen[of_part]].to(evaluation.device)
-            batch = model.prepare(replace(batch, available=asked[of_part].to(evaluation.device)))
+        for of_part, asked_part in zip(rows.split(size), asked.split(size), strict=True):
+            batch = table[of_part].to(evaluation.device)
+            batch = model.prepare(replace(batch, available=asked_part.to(evaluation.device)))
             (taken,) = model.sample_latents(batch, None, [target], draws)
             parameters = model.decode(taken.flatten(0, 1), target)
             if columns is None:
@@ -81,7 +87,7 @@ def _predicted(evaluation: Evaluation, given: Subset, target: str, most: int, dr
                 parts.append(codes.unflatten(0, (draws, -1)).mode(0).values.flatten(1).cpu())
             else:
                 parts.append(columns.expected(parameters).unflatten(0, (draws, -1)).mean(0).cpu())
-    return Predictions(places, table.available[rows], truth, there, torch.cat(parts), columns)
+    return Predictions(rows, table.available[rows], truth, there, torch.cat(parts), columns)
 
 
 def score(found: Predictions, rows: Tensor | None = None) -> float | None:

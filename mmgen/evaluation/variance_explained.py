@@ -20,6 +20,7 @@ from .subsets import MEAN, Pair, SubsetSize, joined
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+BLOCK = 64  # rows
 R2, OF_DIMENSION = "r2", "r2_of_dimension"
 SYMBOLS, SYMBOLS_OF_DIMENSION = "error_reduction", "error_reduction_of_dimension"
 
@@ -27,7 +28,7 @@ SYMBOLS, SYMBOLS_OF_DIMENSION = "error_reduction", "error_reduction_of_dimension
 class VarianceExplainedConfig(MetricConfig):
     """Options of :class:`VarianceExplained`."""
 
-    rows: int = Field(500, ge=2, description="Rows that are looked at, at most, drawn at random.")
+    rows: int = Field(500, ge=2, description="Rows that are looked at, at most, drawn at random; fewer of wide ones.")
     dimensions: int = Field(64, ge=1, description="Dimensions that have numbers of their own, the first ones, at most.")
 
 
@@ -167,7 +168,7 @@ def _spread(evaluation: Evaluation, inputs: DecoderInputs, columns: ExpectedColu
     of x itself without values.
     """
     count, sums, squares = (torch.zeros(len(columns), dtype=torch.float64) for _ in range(3))
-    blocks: Any = [(torch.arange(len(inputs.places)), None)]
+    blocks: Any = ((rows, None) for rows in torch.arange(len(inputs.places)).split(BLOCK))
     if values is not None:
         blocks = decoded(evaluation, inputs, values, len(columns))
     for rows, parameters in blocks:
