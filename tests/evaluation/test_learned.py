@@ -277,7 +277,7 @@ def test_only_rows_with_the_left_out_modality_count(linear):
     assert counts["m0", ""] == 150 and counts["m0", "m1"] == 50 and counts["m1", "m2"] == 50
 
 
-def test_a_run_has_loadings_and_evaluate_writes_them(tmp_path):
+def test_a_run_has_loadings(tmp_path):
     run = mmgen.train("elbo", {"rna": frame("g"), "clinic": frame("c")}, epochs=1, quiet=True, output=tmp_path / "run")
     found = run.loadings()
     assert isinstance(found, pd.DataFrame) and found.index.names == ["modality", "column"]
