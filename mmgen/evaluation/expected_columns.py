@@ -84,7 +84,11 @@ class ExpectedColumns:
 
     def measured(self, table: Table, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The values of some rows of a table, ``float64 [n, F]``, and which of them are there."""
-        cells = table.data[self.name][rows].flatten(1)
+        cells = table.data[self.name][rows]
+        if self.is_image:  # bytes are stored, and what comes back is in [0, 1]
+            device = next(self.transform.buffers()).device
+            cells = self.transform.inverse(self.transform(cells.to(device))).cpu()
+        cells = cells.flatten(1)
         there = table.available[rows, list(table.data).index(self.name)][:, None].expand(cells.shape)
         if self.name in table.observed:
             there = there & table.observed[self.name][rows].flatten(1)

@@ -63,9 +63,9 @@ class ModalityGain(Metric):
     Rows that lack some of the others are predicted from what they have. A gain compares the same rows, those that have
     the modality that is left out: score given all others − score given all others but that one. Where nothing is left,
     the score is that of the mean, R² 0, or of the most frequent value. A gain near 0 means that others say the same,
-    or that it says nothing: R² given it alone, which ``imputation`` and ``reconstruction`` look at, tells these apart.
-    A negative one means that the model is better off without. R² is over all columns, each in standard deviations of
-    training rows; predictions are means over draws of z.
+    or that it says nothing: what is predicted from it alone (``reconstruction``) tells these apart. A negative one
+    means that the model is better off without. R² is over all columns, each in standard deviations of training rows;
+    predictions are means over draws of z.
     """
 
     Config = ModalityGainConfig

@@ -294,8 +294,7 @@ class Run:
 
         Returns:
             A line per modality and column, a column per dimension: the mean absolute attribution in standard deviations
-            of z over these rows, negative where larger values mean a smaller z
-            (:func:`mmgen.runs.attribution.attribution`).
+            of z over these rows, negative where larger values mean a smaller z.
 
         Raises:
             MmgenError: Captum is not installed, an unknown modality or split, or nothing that has gradients.

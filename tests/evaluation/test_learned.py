@@ -174,6 +174,19 @@ def test_probabilities_of_categories_sum_to_one():
     assert loadings(evaluation)[0].values.shape == (3, evaluation.model.config.latent_dim)
 
 
+def test_pixels_are_measured_in_the_units_that_they_are_generated_in():
+    data = toy_data(("image", "vector"))
+    evaluation = Evaluation(make_model("elbo", data).float(), data)
+    columns = expected_columns(evaluation, "image")
+    found, there = columns.measured(data.test, torch.arange(4))
+    assert data.test.data["image"].dtype == torch.uint8 and there.all()
+    assert found.numpy() == pytest.approx(data.test.data["image"][:4].flatten(1).numpy() / 255, abs=1e-6)
+    pixels = data.train.data["image"].double().flatten(1) / 255
+    assert columns.mean.numpy() == pytest.approx(pixels.mean(0).numpy(), abs=1e-6)
+    spread = pixels.var(0, correction=0).mean().sqrt()
+    assert columns.scale.numpy() == pytest.approx(float(spread), rel=1e-5)
+
+
 def mixed_data():
     modality = MixedModality(
         shape=(3,),

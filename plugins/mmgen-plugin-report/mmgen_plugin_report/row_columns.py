@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
 from mmgen.data import ImageModality, MixedModality, Modality, Table, TextModality
 from mmgen.evaluation import Evaluation
@@ -75,7 +74,7 @@ def _of_modality(evaluation: Evaluation, table: Table, name: str) -> Iterator[di
         if supports[place % len(supports)] in CODES:
             classes = _classes(modality, column)
             if 0 < len(classes) <= MOST_CLASSES:
-                codes = torch.where(there, values[:, place].long(), -1).tolist()
+                codes = np.where(there.numpy(), values[:, place].numpy().astype(np.int64), -1).tolist()
                 yield {"name": column, "of": name, "classes": classes, "codes": codes}
             continue
         yield {"name": column, "of": name, "numbers": _short(np.where(there.numpy(), numbers[:, place], np.nan))}
