@@ -290,6 +290,24 @@ def test_only_rows_with_the_left_out_modality_count(linear):
     assert counts["m0", ""] == 150 and counts["m0", "m1"] == 50 and counts["m1", "m2"] == 50
 
 
+def test_what_stands_in_empty_cells_is_not_read():
+    data = toy_data(("vector", "counts", "tags"), cells=0.3, missing=0.2)
+    model = make_model("elbo", data).float()
+
+    def filled(table):
+        values = {
+            name: torch.where(table.observed_cells(name), rows[:], torch.ones_like(rows[:]))
+            for name, rows in table.data.items()
+        }
+        return replace(table, data=values)
+
+    other = replace(data, **{side: filled(getattr(data, side)) for side in ("train", "val", "test")})
+    one, two = Evaluation(model, data), Evaluation(model, other)
+    for metric in (VarianceExplained(), ModalityGain()):
+        assert metric.compute(one) == metric.compute(two)
+    assert loadings_frame(one).equals(loadings_frame(two))
+
+
 def test_a_run_has_loadings(tmp_path):
     run = mmgen.train("elbo", {"rna": frame("g"), "clinic": frame("c")}, epochs=1, quiet=True, output=tmp_path / "run")
     found = run.loadings()
