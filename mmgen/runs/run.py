@@ -257,6 +257,55 @@ class Run:
             torch.manual_seed(seed)
             return generate(self.model, table, list(given), names, n or ITEMS, samples, title, covariates, drawn_from)
 
+    def loadings(self, split: str | None = None) -> pd.DataFrame:
+        """What each dimension of z does to each column, through the decoder: the mean effect of one standard deviation
+        of z, in standard deviations of the column (:func:`mmgen.evaluation.loadings_frame`).
+
+        Args:
+            split: The rows that it is a mean over, at most 500, as in :meth:`encode`.
+
+        Returns:
+            A line per modality and column, a column per dimension. A category has a line for each of its values, an
+            image one for all pixels (the mean of their absolute loadings), and a text none.
+
+        Raises:
+            MmgenError: A model that decodes nothing with columns, an unknown split, or no such rows.
+
+        >>> import mmgen
+        >>> run = mmgen.train("elbo", "rats", epochs=1, latent_dim=2, quiet=True)
+        >>> run.loadings().columns.tolist()
+        ['z0', 'z1']
+        """
+        from ..evaluation import loadings_frame  # with what draws, only where it is wanted
+
+        return loadings_frame(self.evaluation(split))
+
+    def attribution(
+        self, given: Sequence[str] | None = None, split: str | None = None, *, rows: int = 200, steps: int = 32
+    ) -> pd.DataFrame:
+        """What each column says to z, through the encoders: integrated gradients of the posterior mean, by Captum
+        (``pip install 'mmgen-core[attribution]'``).
+
+        Args:
+            given: Modalities to infer from, by name; of these each row gives what it has. All by default.
+            split: The rows that it is a mean over, as in :meth:`encode`.
+            rows: How many of them, at most, drawn at random.
+            steps: Of each integral.
+
+        Returns:
+            A line per modality and column, a column per dimension: the mean absolute attribution in standard deviations
+            of z over these rows, negative where larger values mean a smaller z.
+
+        Raises:
+            MmgenError: Captum is not installed, an unknown modality or split, or nothing that has gradients.
+        """
+        from .attribution import attribution
+
+        names = list(self.model.modalities) if given is None else _names(given)
+        return attribution(
+            self.model, self.rows(split), names, rows=rows, steps=steps, seed=self.config["training"]["seed"]
+        )
+
     def evaluation(self, split: str | None = None) -> Evaluation:
         """The model on the rows of a split, for metrics and figures."""
         seed = self.config["training"]["seed"]
