@@ -5,17 +5,18 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 
 from ..data.own_table.alignment import align, as_piece
 from ..data.own_table.guessed_kinds import guess_kind
 from ..errors import MmgenError, alternatives
 from ..registry import load
 
-Block = pd.DataFrame | np.ndarray
+Block: TypeAlias = pd.DataFrame | np.ndarray
 WHOLE = "X"  # the one modality of all columns
 PICTURE = 3  # dimensions of an array from which its values are no columns
 
@@ -103,10 +104,10 @@ def _places(columns: Any, frame: pd.DataFrame, name: str) -> Iterable[int]:
     if callable(columns):
         columns = columns(frame)
     if isinstance(columns, slice):
-        ends = [None if end is None else _place(end, names, where) for end in (columns.start, columns.stop)]
-        if isinstance(columns.stop, str) and ends[1] is not None:
-            ends[1] += 1  # a slice of names has its last one, as in pandas
-        return range(len(names))[slice(*ends, columns.step)]
+        both = (columns.start, columns.stop)
+        start, stop = (_place(end, names, where) if isinstance(end, str) else end for end in both)
+        stop = stop + 1 if isinstance(columns.stop, str) else stop  # names include the last one, as in pandas
+        return list(range(len(names)))[start : stop : columns.step]
     if isinstance(columns, str):
         return _matching(columns, names, where)
     if isinstance(columns, int | np.integer):
@@ -134,9 +135,14 @@ def _matching(word: str, names: Sequence[str], where: str) -> list[int]:
 def _place(column: Any, names: Sequence[str], where: str) -> int:
     if isinstance(column, str):
         return _matching(column, names, where)[0]
-    if not isinstance(column, int | np.integer) or not -len(names) <= column <= len(names):
+    if not isinstance(column, int | np.integer) or not -len(names) <= column < len(names):
         raise MmgenError(f"{where}: X has no column {column!r}; it has {len(names)}, and the first is 0.")
-    return int(column) % len(names) if column < 0 else int(column)
+    return int(column) % len(names)
+
+
+def is_mapping(X: Any) -> bool:
+    """Whether X is a mapping of blocks; a sparse matrix may be a dictionary, too."""
+    return isinstance(X, Mapping) and not issparse(X)
 
 
 def read_mapping(X: Mapping[str, Any]) -> Blocks:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +17,18 @@ from torch import Tensor
 
 from ..data.own_table.alignment import as_piece
 from ..errors import MmgenError, warn
+from ..evaluation import Evaluation, evaluate
 from ..models import Objective
 from ..registry import load_component
-from ..runs import Run
+from ..runs import Run, TrainingConfig
 from ..runs.generation import Generation
 from ..training import train
-from .blocks import Block, Blocks, check_named, described, filled, gaps_of, read_mapping, share_out
+from .blocks import Block, Blocks, check_named, described, filled, gaps_of, is_mapping, read_mapping, share_out
 from .frozen import frozen, thawed
 
 SEEDS = 2**31 - 1
+EPOCHS = 100
+LEAST_STEPS = 500  # of the optimiser; a hundred, one per epoch of a small table, find nothing
 FLOATS = (np.float64, np.float32)
 
 
@@ -43,7 +48,7 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
             columns. Columns in none of them are left out. Of a mapping of blocks: name to such options. Where no kind
             is said, numbers are a vector; words and truth values are taken as :func:`mmgen.load_dataset` takes them.
         latent_dim: Dimensions of z.
-        epochs: Passes over the rows.
+        epochs: Passes over the rows; None: 100, and as many more as make 500 steps where there are few rows.
         batch_size: Rows per step; None: as ``mmgen train`` has it for the objective.
         learning_rate: The optimiser's step size; None: as ``mmgen train`` has it for the objective.
         beta: Weight of the divergence; None: the objective's own.
@@ -56,8 +61,8 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
         verbose: Whether to say what is trained on what, and to show the progress.
 
     Attributes:
-        run_: The :class:`mmgen.Run`, with ``encode``, ``impute``, ``generate`` and ``evaluate``; in float64, and without
-            the rows that it was trained on where the estimator was unpickled.
+        run_: The :class:`mmgen.Run`, with ``encode``, ``impute``, ``generate`` and ``evaluate``; in float64, and
+            without the rows that it was trained on where the estimator was unpickled.
         modalities_: Name of each modality to the names of its columns.
         n_features_in_, feature_names_in_: As scikit-learn has them; not for a mapping of blocks.
         n_iter_: Epochs that were trained.
@@ -70,13 +75,17 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
     ((40, 2), ['z0', 'z1'])
     """
 
+    _container: str  # what was fitted: array, frame or mapping
+    _places: dict[str, list[int]]  # of the columns of each modality
+    _columns: list[str]
+
     def __init__(
         self,
         objective: str | type[Objective] | Mapping[str, Any] = "mvtcae",
         modalities: Mapping[str, Any] | None = None,
         *,
         latent_dim: int = 16,
-        epochs: int = 100,
+        epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
         beta: float | None = None,
@@ -113,10 +122,11 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
         blocks, options = self._read(X, fitting=True)
         settings = {
             name: getattr(self, name)
-            for name in ("latent_dim", "epochs", "batch_size", "learning_rate", "beta")
+            for name in ("latent_dim", "batch_size", "learning_rate", "beta")
             if getattr(self, name) is not None
         }
         settings |= {"test_fraction": 0, "val_fraction": 0, **(self.settings or {})}
+        settings["epochs"] = self._epochs(len(blocks)) if self.epochs is None else self.epochs
         settings["seed"] = int(check_random_state(self.random_state).randint(SEEDS))
         if y is not None and _needs_labels(self.objective):
             settings["label"] = np.asarray(y)
@@ -203,8 +213,9 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
         return self._laid_out(values, getattr(Z, "index", None) if isinstance(Z, pd.DataFrame) else None)
 
     def sample(self, n_samples: int = 1, *, sampler: Any = None) -> Any:
-        """Rows drawn from the model: z from the prior, or from a sampler such as ``"gmm"`` that is fitted to the latents
-        of the training rows (:meth:`mmgen.Run.generate`), and x from p(x | z); laid out as the X that was fitted.
+        """Rows drawn from the model: z from the prior, or from a sampler such as ``"gmm"`` that is fitted to the
+        latents of the training rows (:meth:`mmgen.Run.generate`), and x from p(x | z); laid out as the X that was
+        fitted.
         """
         check_is_fitted(self)
         if n_samples < 1:
@@ -228,16 +239,20 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         blocks, _ = self._read(X)
         reasons: list[str] = []
-        run = self._run_on(blocks, np.arange(len(blocks)))
-        rows = run.evaluate(
-            metrics=["log-likelihood"],
+        data = self._run_on(blocks, blocks.known()).data
+        table = data.split("all")  # whichever of them was fitted
+        if not table.available.all(1).any():
+            raise MmgenError("No row has something of every modality, which log p(x) is of.")
+        data = replace(data, test=table, new=None)
+        rows = evaluate(
+            Evaluation(self.run_.model, data, seed=self.run_.config["training"]["seed"], max_rows=len(blocks)),
+            ["log-likelihood"],
             notify=reasons.append,
-            evaluation=run.evaluation(split="all"),
-            log_likelihood={"samples": self.draws, "conditional": (), "rows": len(blocks)},
+            options={"log-likelihood": {"samples": self.draws, "conditional": (), "rows": len(blocks)}},
         )
         joint = [row["value"] for row in rows if row["measure"] == "joint"]
         if not joint:
-            raise MmgenError(" ".join(reasons) or "No row has something of every modality, and there is no log p(x).")
+            raise MmgenError(" ".join(reasons))
         return float(joint[0])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -249,13 +264,13 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
 
     def _read(self, X: Any, fitting: bool = False) -> tuple[Blocks, dict[str, Any]]:
         """The blocks of X, and while fitting the options of modalities."""
-        if isinstance(X, Mapping):
+        if is_mapping(X):
             if not fitting and self._container != "mapping":
                 raise MmgenError("X is a mapping of blocks, and what was fitted was none; give its columns.")
             if fitting:
                 self._container, self._places = "mapping", {}
                 for name in ("n_features_in_", "feature_names_in_"):
-                    vars(self).pop(name, None)
+                    self.__dict__.pop(name, None)
                 if self.modalities is not None:
                     check_named(self.modalities)
             return read_mapping(X), dict(self.modalities or {})
@@ -275,11 +290,14 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
             self._container = "frame" if isinstance(X, pd.DataFrame) else "array"
             self._places, options = share_out(frame, self.modalities)
             self._columns = list(frame.columns)
-        if (not isinstance(X, pd.DataFrame) and self._container == "frame") or (
-            isinstance(X, pd.DataFrame) and self._container == "array"
-        ):
-            frame = frame.set_axis(self._columns, axis=1)
+        elif isinstance(X, pd.DataFrame) != (self._container == "frame"):
+            frame = frame.set_axis(self._columns, axis=1)  # scikit-learn has said that names are lacking
         return Blocks({name: frame.iloc[:, places] for name, places in self._places.items()}), options
+
+    def _epochs(self, rows: int) -> int:
+        """How many, where nobody says it."""
+        size = self.batch_size or TrainingConfig.model_fields["batch_size"].default
+        return max(EPOCHS, math.ceil(LEAST_STEPS / math.ceil(rows / size)))
 
     def _run_on(self, blocks: Blocks, rows: np.ndarray) -> Run:
         """The run on some rows."""
@@ -291,7 +309,7 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
 
     def _as_given(self, X: Any, values: Mapping[str, Block], blocks: Blocks) -> Any:
         """Blocks as X is."""
-        if isinstance(X, Mapping):
+        if is_mapping(X):
             if blocks.index is None:
                 return dict(values)
             return {
