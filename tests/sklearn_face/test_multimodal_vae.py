@@ -218,6 +218,8 @@ def test_a_pickle_has_the_model_and_none_of_the_rows() -> None:
     pd.testing.assert_frame_equal(again.sample(3), vae.sample(3))
     pd.testing.assert_frame_equal(again.impute(X.mask(X > 1)), vae.impute(X.mask(X > 1)))
     assert again.run_.history == vae.run_.history
+    filled = again.impute((X * np.nan).assign(age=1.0))  # by what the prior says
+    assert not filled.isna().any().any() and (filled == filled.iloc[0]).all().all()
     with pytest.raises(mmgen.MmgenError, match="made from more than its options"):
         _ = again.run_.data
 
