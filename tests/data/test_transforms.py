@@ -364,7 +364,7 @@ def test_intervals_of_a_log_normal_world_hold_nine_of_ten_values(transform, tmp_
 def test_densities_after_a_curve_are_noted(tmp_path):
     options = {"genes": {"transform": "log1p", "hidden": [8]}, "others": {"hidden": [8]}}
     run = mmgen.train("mvtcae", world(), modalities=options, epochs=1, output=tmp_path / "run")
-    for row in run.evaluate(["reconstruction", "log-likelihood"], log_likelihood={"samples": 5}):
+    for row in run.evaluate(metrics=["reconstruction", "log-likelihood"], log_likelihood={"samples": 5}):
         about = row["measure"] in ("log_likelihood", "loss", "joint") or row["measure"].startswith("conditional")
         noted = "density of genes after log1p" in row["note"]
         if row["target"] in ("genes", "all"):

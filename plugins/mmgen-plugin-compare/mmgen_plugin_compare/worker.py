@@ -160,9 +160,9 @@ def _train(config: dict[str, Any], folder: RunFolder, screen: Console) -> None:
 def _evaluate(path: Path, names: list[str], split: str, screen: Console) -> None:
     """All of these metrics; on validation rows, which only choose, the first one that finds something."""
     run = load_run(path)
-    evaluation = run.evaluation(split)
+    evaluation = run.evaluation(split=split)
     for part in [[name] for name in names] if split == "val" else [names]:
-        found = run.evaluate(part, evaluation=evaluation, notify=lambda s: screen.print(s, highlight=False))
+        found = run.evaluate(metrics=part, evaluation=evaluation, notify=lambda s: screen.print(s, highlight=False))
         if found and split == "val":
             return
 
