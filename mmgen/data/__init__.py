@@ -17,7 +17,7 @@ from .modalities import (
     TextModality,
     VectorModality,
 )
-from .modality import Modality, Rendering
+from .modality import Modality, Rendering, side_by_side
 from .npy import read_npy
 from .progress import track
 from .schema import Schema
@@ -54,6 +54,7 @@ __all__ = [
     "open_dataset",
     "read_matlab",
     "read_npy",
+    "side_by_side",
     "split_rows",
     "track",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -34,6 +36,26 @@ class Rendering:
     content: Any
 
 
+def side_by_side(panels: Sequence[np.ndarray]) -> np.ndarray:
+    """One grey picture of several, row after row in an arrangement that is about square, with a white line between.
+
+    Args:
+        panels: Arrays ``[height, width]`` in [0, 1]; smaller ones are centred in the place of the largest.
+    """
+    if len(panels) == 1:
+        return panels[0]
+    height, width = (max(panel.shape[axis] for panel in panels) for axis in (0, 1))
+    columns = math.ceil(math.sqrt(len(panels)))
+    rows = math.ceil(len(panels) / columns)
+    picture = np.ones((rows * (height + 1) - 1, columns * (width + 1) - 1))
+    for place, panel in enumerate(panels):
+        row, column = divmod(place, columns)
+        top = row * (height + 1) + (height - panel.shape[0]) // 2
+        left = column * (width + 1) + (width - panel.shape[1]) // 2
+        picture[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
+    return picture
+
+
 class Modality(Options, ABC):
     """One kind of measurement of an object: data ``[N, *shape]``, p(x | z), and the networks for it.
 
@@ -42,6 +64,9 @@ class Modality(Options, ABC):
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns")  # the fields that say what stored values mean
     takes_missing_cells: ClassVar[bool] = False  # whether single cells of a value may be missing
+    has_cells: ClassVar[bool] = True  # whether its values have a place in a flat table, which a picture has not
+    file_endings: ClassVar[tuple[str, ...]] = ()  # such as (".nii",): cells of one's own table may be paths, and
+    # :meth:`read_file` reads them
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
     weight: float = Field(1.0, ge=0, description="Of its log-likelihood, where model.likelihood_weights=official.")
@@ -63,6 +88,28 @@ class Modality(Options, ABC):
                 "of this kind an empty cell makes the whole modality missing in its row, so leave it out"
             )
         return self
+
+    @classmethod
+    def read_file(cls, path: Path) -> np.ndarray:
+        """What a file of one of the ``file_endings`` holds, which :meth:`arranged` makes a value of.
+
+        Raises:
+            Exception: Whatever its reader raises; the sentence that is shown names the file and its row.
+        """
+        raise NotImplementedError(f"{cls.__name__} has file_endings, and no read_file")
+
+    @classmethod
+    def arranged(cls, values: np.ndarray, fields: Mapping[str, Any]) -> np.ndarray:  # noqa: ARG003
+        """Arrays of one's own, or what :meth:`read_file` gave, ``[N, …]``, as values ``[N, *shape]``.
+
+        Args:
+            values: Numbers.
+            fields: What the options say of the modality, not yet checked; a run's own ``shape`` where one reads.
+
+        Raises:
+            DataError: The end of a sentence that begins with the option and the array or the file.
+        """
+        return values
 
     @property
     def dimension(self) -> int:

@@ -211,7 +211,7 @@ def test_images_are_left_out_or_refused():
         frame = run.impute(split="train", draws=2)
     assert frame.columns.tolist() == names_of(run, "vector")
     assert not frame.isna().any(axis=None)
-    with pytest.raises(mmgen.MmgenError, match="All modalities are images"):
+    with pytest.raises(mmgen.MmgenError, match="All modalities are pictures"):
         toy_run(toy_data(("image",), rows=12)).impute()
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DataError
+from .axes import channel_axis
 from .mixed_columns import MOST_NAMES
-
-CHANNELS = (1, 3)
 
 
 def guess_kind(name: str, values: pd.DataFrame | np.ndarray) -> str:
@@ -40,9 +39,10 @@ def guess_kind(name: str, values: pd.DataFrame | np.ndarray) -> str:
 
 
 def _is_picture(values: np.ndarray) -> bool:
-    """Whether an array is ``[N, H, W]``, ``[N, C, H, W]`` or ``[N, H, W, C]`` of bytes with 1 or 3 channels."""
-    channels = (values.shape[1], values.shape[-1]) if values.ndim == 4 else (1,)
-    return values.dtype == np.uint8 and values.ndim in (3, 4) and any(count in CHANNELS for count in channels)
+    """Whether an array is ``[N, H, W]``, ``[N, C, H, W]`` or ``[N, H, W, C]`` of bytes."""
+    if values.dtype != np.uint8:
+        return False
+    return values.ndim == 3 or (values.ndim == 4 and channel_axis(values.shape[1:]) is not None)
 
 
 def _kind_of_numbers(values: np.ndarray) -> str:
