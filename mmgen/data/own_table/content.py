@@ -20,6 +20,7 @@ from ..schema import Schema
 from ..table import Table
 from .config import OwnTableConfig
 from .covariate_columns import covariate_columns, read_covariates
+from .file_column import read_files
 from .images import read_images
 from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
 from .mixed_columns import read_mixed
@@ -41,6 +42,18 @@ READERS: tuple[tuple[type[Modality], Reader], ...] = (
     (MixedModality, read_mixed),
     (Modality, read_numbers),
 )
+
+
+def reads_files(kind: type[Modality]) -> bool:
+    """Whether cells of a kind may be paths."""
+    return issubclass(kind, ImageModality) or bool(kind.file_endings)
+
+
+def find_reader(kind: type[Modality]) -> Reader:
+    """What reads a kind: its own, or, where it says which files it reads, that of files."""
+    if kind.file_endings:
+        return read_files
+    return next(reader for base, reader in READERS if issubclass(kind, base))
 
 
 @dataclass(frozen=True)
@@ -159,12 +172,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     """
     roles = find_roles(config, schema, source)
     requests = make_requests(config, schema, source, roles)
-    blocks = {
-        request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(
-            request, source.part(request.name)
-        )
-        for request in requests
-    }
+    blocks = {request.name: find_reader(request.kind)(request, source.part(request.name)) for request in requests}
     if schema is not None:
         blocks = add_absent_modalities(blocks, schema, source)
     available = np.stack([block.available for block in blocks.values()], 1)

@@ -10,14 +10,13 @@ import torch
 
 from ...registry import load
 from ..dataset import Dataset, Provenance, Splits
-from ..modalities import ImageModality
 from ..modality import Modality
 from ..splitting import split_rows
 from ..table import Table
 from .config import OwnTableConfig
-from .content import Content, find_roles, make_requests, open_table, read_content
+from .content import Content, find_roles, make_requests, open_table, read_content, reads_files
 from .known_rows import find_run_sides, row_notes
-from .picture_column import picture_files
+from .picture_column import named_files
 from .row_options import RowOptions
 from .source import Source
 from .split_notes import split_notes
@@ -58,18 +57,18 @@ class OwnTable(Dataset):
         return dict(self._known if self._known is not None else self._read().modalities)
 
     def sources(self) -> list[Path]:
-        """The file and the pictures that it names, or all files of the folder."""
+        """The file and those that it names (pictures, volumes), or all files of the folder."""
         path = Path(self.config.path)
         if path.is_dir() or not path.is_absolute():
             return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
-        pictures: list[Path] = []
+        files: list[Path] = []
         kinds = {description.kind for description in self.config.modalities.values()}
-        if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
+        if any(reads_files(load("modalities", kind)) for kind in kinds):
             source = self.open()
             requests = make_requests(self.config, self.schema, source, find_roles(self.config, self.schema, source))
-            images = [request for request in requests if issubclass(request.kind, ImageModality)]
-            pictures = [file for request in images for file in picture_files(request, source)]
-        return [path, *pictures]
+            named = [request for request in requests if reads_files(request.kind)]
+            files = [file for request in named for file in named_files(request, source)]
+        return [path, *files]
 
     def splits(self) -> Splits:
         """The rows of each side, in the order of the table."""

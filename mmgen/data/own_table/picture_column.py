@@ -22,7 +22,7 @@ def is_empty_picture(cell: Any) -> bool:
     return is_missing(cell) or (isinstance(cell, Mapping) and all(value is None for value in cell.values()))
 
 
-def picture_files(request: Request, source: Source) -> list[Path]:
+def named_files(request: Request, source: Source) -> list[Path]:
     """The files that the cells of a modality name, as far as they exist."""
     if len(request.names) > 1 or source.kind == "arrays":
         return []
