@@ -99,7 +99,7 @@ class Modality(Options, ABC):
         raise NotImplementedError(f"{cls.__name__} has file_endings, and no read_file")
 
     @classmethod
-    def arranged(cls, values: np.ndarray, fields: Mapping[str, Any]) -> np.ndarray:  # noqa: ARG003
+    def arranged(cls, values: np.ndarray, fields: Mapping[str, Any]) -> np.ndarray:
         """Arrays of one's own, or what :meth:`read_file` gave, ``[N, …]``, as values ``[N, *shape]``.
 
         Args:

@@ -41,6 +41,10 @@ class OwnTableConfig(RowOptions):
         description='What lines that are no rows begin with; none: "#", before the header only; "": there are none.',
     )
     encoding: str | None = Field(None, description="Encoding of a text file, such as latin-1; none: UTF-8 or UTF-16.")
+    format: dict[str, Any] | None = Field(
+        None,
+        description="Options of the file's format, by name, such as {bin: 0.05} of NWB (mmgen info nwb lists them).",
+    )
 
     @field_validator("path", mode="before")
     @classmethod
@@ -68,7 +72,7 @@ class OwnTableConfig(RowOptions):
     @property
     def reading(self) -> Reading:
         """How text files are written, as far as it was said, and which words mean a missing value."""
-        return Reading(self.separator, self.decimal, self.comment, self.encoding, self.missing)
+        return Reading(self.separator, self.decimal, self.comment, self.encoding, self.missing, self.format)
 
     @model_validator(mode="before")
     @classmethod

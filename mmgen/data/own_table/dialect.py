@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from ...errors import DataError
 from .numerals import is_finite
@@ -26,13 +27,18 @@ SIGNATURES = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What the user says of a text file (None: find out), and the words that mean a missing value (None: pandas')."""
+    """What the user says of a text file (None: find out), and the words that mean a missing value (None: pandas').
+
+    ``format`` holds the options of the file's own format: a mapping as the user wrote it, an instance of its ``Config``
+    once the file is opened, or None where nothing was said.
+    """
 
     separator: str | None = None
     decimal: str | None = None
     comment: str | None = None
     encoding: str | None = None
     missing: tuple[str, ...] | None = None
+    format: Any = None
 
     @property
     def text_options(self) -> dict[str, str]:

@@ -26,6 +26,10 @@ def read_files(request: Request, source: Source) -> Values:
     A value with a number that is missing (NaN) is missing as a whole.
     """
     values, present, titles = _read_values(request, source)
+    requested = request.fields.get("shape", values.shape[1:])
+    if request.known is None and (not isinstance(requested, list | tuple) or tuple(requested) != values.shape[1:]):
+        found = list(values.shape[1:])
+        raise DataError(f"{request.where}.shape: {requested!r} does not fit; a value has the shape {found}.")
     if not present.any() and request.known is not None:
         return Values(request.known, np.zeros((len(present), *request.known.shape), np.float32), present)
     modality = request.make_modality(values.shape[1:])

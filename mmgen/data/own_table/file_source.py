@@ -6,6 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
+from ...options import Options
 from .dialect import Reading
 from .source import Source
 
@@ -18,9 +19,11 @@ class FileSource(Source):
     cell by cell exists, ``_column`` or ``_block`` read what is asked for.
 
     Attributes:
+        Config: What the option ``format`` may say of a file: pydantic options; those of most formats are none.
         is_text: Whether the options ``separator``, ``decimal``, ``comment`` and ``encoding`` mean something for it.
     """
 
+    Config: ClassVar[type[Options]] = Options
     is_text: ClassVar[bool] = False
 
     @classmethod
@@ -30,7 +33,8 @@ class FileSource(Source):
 
         Args:
             path: Of a file or folder that exists.
-            reading: What the user says of how text files are written.
+            reading: What the user says of how text files are written; ``reading.format`` is an instance of ``Config``,
+                or None where nothing was said.
 
         Raises:
             DataError: What cannot be read, with the file's name and the reason.

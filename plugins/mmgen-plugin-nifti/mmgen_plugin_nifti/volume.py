@@ -19,11 +19,11 @@ from mmgen.distributions.likelihoods import Support
 from mmgen.networks import ConvDecoder, ConvTrunk
 from mmgen.options import Unless
 
+from .classifier import VolumeClassifierTrunk
 from .files import read_volume
 from .scaling import ChannelStandardise, block_means, standardised_each
 
 OWN_CHANNELS = (16, 32, 64, 128)
-JUDGE_CHANNELS, JUDGE_FEATURES = (8, 16, 32, 64), 128
 MOST_PANELS = 9
 
 
@@ -93,7 +93,7 @@ class VolumeModality(FullyConnected):
             raise ValueError("volumes have a value_range, or are normalised one by one; leave one of the two out")
         if self.support == "binary" and self.value_range is None:
             raise ValueError(
-                f"the likelihood {self.likelihood.name} is of values from 0 to 1; say value_range, such as [0, 1] of a mask"
+                f"the likelihood {self.likelihood.name} is of values from 0 to 1; say value_range, such as [0, 1]"
             )
         largest = max(self.shape[1:]).bit_length() + 1
         if self.network == "conv" and len(self._channels) > largest:
@@ -160,7 +160,7 @@ class VolumeModality(FullyConnected):
 
     def classifier_trunk(self) -> nn.Module:
         """Convolutions, and a hidden layer between dropouts."""
-        return _JudgeTrunk(self.shape)
+        return VolumeClassifierTrunk(self.shape)
 
     @property
     def value_supports(self) -> tuple[Support, ...]:
@@ -184,18 +184,3 @@ class VolumeModality(FullyConnected):
         if len(grey) > 1:
             return Rendering("picture", side_by_side([channel[depth] for channel in grey[:MOST_PANELS]]))
         return Rendering("picture", side_by_side([grey[0, depth], grey[0, :, height], grey[0, :, :, width]]))
-
-
-class _JudgeTrunk(nn.Module):
-    """What classifiers of volumes are made of."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        convolutions = ConvTrunk(shape, JUDGE_CHANNELS[: max(shape[1:]).bit_length() + 1])
-        hidden = nn.Linear(convolutions.features, JUDGE_FEATURES)
-        self.layers = nn.Sequential(convolutions, nn.Dropout(0.3), hidden, nn.ReLU(), nn.Dropout(0.3))
-        self.features = JUDGE_FEATURES
-
-    def forward(self, x: Any) -> Any:
-        """``[N, C, D, H, W]`` to ``[N, features]``."""
-        return self.layers(x)
