@@ -1,4 +1,4 @@
-"""Recordings: counts against loops over spikes, signals against loops over samples, and files in the official layout."""
+"""Recordings: counts against loops over spikes, signals against loops over samples, files in the official layout."""
 
 import math
 import warnings
