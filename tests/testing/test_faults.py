@@ -553,6 +553,16 @@ class OneNameTooMany(VectorModality):
         return [*super().value_names(name), "another"]
 
 
+class ArrangedWithAnAxisMore(VectorModality):
+    @classmethod
+    def arranged(cls, values, fields):
+        return values[:, None]
+
+
+class EndingsWithoutAReader(VectorModality):
+    file_endings = (".dat",)
+
+
 class CellsWithoutTheirOffset(VectorModality):
     def in_source_units(self, values):
         return values + 1000
@@ -1190,6 +1200,8 @@ FAULTS = [
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),
     (NoRowOfZeros, MODALITY, "test_few_rows_may_have_it"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
+    (ArrangedWithAnAxisMore, MODALITY, "test_values_of_its_shape_are_arranged"),
+    (EndingsWithoutAReader, MODALITY, "test_values_of_its_shape_are_arranged"),
     (GuessForNetworks, MODALITY, "test_distances"),
     (CellsWithoutTheirOffset, MODALITY, "test_values_can_be_shown"),
     (Leaking, DATASET, "test_no_group_is_on_two_sides"),
