@@ -17,13 +17,14 @@ from .modalities import (
     TextModality,
     VectorModality,
 )
-from .modality import Modality, Rendering, side_by_side
+from .modality import Modality
 from .npy import read_npy
 from .own_table.dialect import Reading
 from .own_table.file_source import FileSource
 from .own_table.numerals import NumberError
 from .own_table.source import Source
 from .progress import track
+from .rendering import Rendering, side_by_side
 from .schema import Schema
 from .splitting import split_rows
 from .table import Table

@@ -26,7 +26,7 @@ from ...networks import (
 )
 from ...options import Unless
 from ..likelihood_choice import LikelihoodChoice
-from ..modality import Rendering, side_by_side
+from ..rendering import Rendering, side_by_side
 from ..transforms import Pixels, Transform
 from .fully_connected import LIKELIHOOD, FullyConnected
 
