@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
+from ...errors import listed
 from ...registry import load
 from ..dataset import Dataset, Provenance, Splits
 from ..modalities import ImageModality
@@ -17,6 +19,7 @@ from ..table import Table
 from .config import OwnTableConfig
 from .content import Content, find_roles, make_requests, open_table, read_content
 from .known_rows import find_run_sides, row_notes
+from .moved_files import placed_files
 from .picture_column import picture_files
 from .row_options import RowOptions
 from .source import Source
@@ -34,7 +37,7 @@ class OwnTable(Dataset):
 
     Config: ClassVar[type[RowOptions]] = OwnTableConfig
     citation = "The user's own data."
-    version = 3
+    version = 4
     reads_by_schema = True
     reads_covariates = True
     _known: dict[str, Modality] | None = None
@@ -42,34 +45,56 @@ class OwnTable(Dataset):
     @property
     def place(self) -> str:
         """Where the rows are, for the record."""
-        return str(self.config.path)
+        return ", ".join(self.config.files)
 
     @property
     def title(self) -> str:
         """The same in a word, for sentences."""
-        return Path(self.place).name if Path(self.place).is_absolute() else self.place
+        return listed(Path(file).name if Path(file).is_absolute() else file for file in self.config.files)
+
+    @classmethod
+    def placed(cls, options: Mapping[str, Any], place: Path) -> dict[str, Any]:
+        """Other files for those of a run: those that a YAML file names, of a folder those of the same names, or one
+        with all columns. What is not there is missing.
+        """
+        return placed_files(options, place, list(OwnTableConfig.model_fields))
 
     def open(self) -> Source:
         """The columns and arrays, of which nothing is read yet."""
-        return open_table(self.config)
+        return open_table(self.config, known=self.schema is not None)
+
+    @property
+    def _readable(self) -> RowOptions:
+        """The options without the modalities of a run of which there is no file."""
+        config = self.config
+        if self.schema is None or not isinstance(config, OwnTableConfig) or config.shared:
+            return self.config
+        return config.model_copy(update={"modalities": {name: config.modalities[name] for name in config.own}})
 
     def modalities(self) -> dict[str, Modality]:
         """The described ones; shapes, categories and alphabets are those of the table."""
         return dict(self._known if self._known is not None else self._read().modalities)
 
     def sources(self) -> list[Path]:
-        """The file and the pictures that it names, or all files of the folder."""
-        path = Path(self.config.path)
-        if path.is_dir() or not path.is_absolute():
-            return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
-        pictures: list[Path] = []
-        kinds = {description.kind for description in self.config.modalities.values()}
-        if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
+        """The files, those of a folder too, and the pictures that they name."""
+        found: list[Path] = []
+        for path in map(Path, self.config.files):
+            if path.is_dir():
+                found += sorted(file for file in path.rglob("*") if file.is_file())
+            elif path.is_absolute():
+                found.append(path)
+        described = {
+            name: each
+            for name, each in self._readable.modalities.items()
+            if each.kind is not None and issubclass(load("modalities", each.kind), ImageModality)
+        }
+        if described and not Path(self.config.files[0]).is_dir():
             source = self.open()
-            requests = make_requests(self.config, self.schema, source, find_roles(self.config, self.schema, source))
-            images = [request for request in requests if issubclass(request.kind, ImageModality)]
-            pictures = [file for request in images for file in picture_files(request, source)]
-        return [path, *pictures]
+            config = self.config.model_copy(update={"modalities": described})
+            for request in make_requests(config, self.schema, source, find_roles(config, self.schema, source)):
+                part = source.part(request.name)
+                found += picture_files(request, part) if part is not None else []
+        return found
 
     def splits(self) -> Splits:
         """The rows of each side, in the order of the table."""
@@ -107,7 +132,7 @@ class OwnTable(Dataset):
         )
 
     def _read(self) -> Content:
-        content = read_content(self.open(), self.config, self.schema)
+        content = read_content(self.open(), self._readable, self.schema)
         self._known = content.modalities
         return content
 

@@ -212,7 +212,7 @@ def _described(
             described[name] = {"kind": kind, **place, **fields}
             continue
         if "kind" not in fields:
-            guessed[name] = guess_kind(name, entry)
+            guessed[name] = guess_kind(f"data[{name!r}]", entry)
         if isinstance(entry, pd.DataFrame) and "columns" in fields:
             place = {}
         described[name] = {"kind": guessed.get(name), **place, **fields}
