@@ -132,7 +132,11 @@ class OwnTable(Dataset):
         )
 
     def _read(self) -> Content:
-        content = read_content(self.open(), self._readable, self.schema)
+        source, config = self.open(), self._readable
+        absent = [name for name in self.config.modalities if name not in config.modalities]
+        if absent:
+            source.notes.append(f"There is no file of {listed(absent)}, which is missing in every row.")
+        content = read_content(source, config, self.schema)
         self._known = content.modalities
         return content
 
