@@ -25,8 +25,8 @@ class Identity:
         content: A key of the values of all modalities, ``[N]``; rows of the same content have keys of their own, in
             order.
         ids: What the rows are called, ``[N]`` strings; None where nothing calls them.
-        id_columns: The columns of which the ids are made, by name, ``[N]`` strings each; an id of several has "/"
-            between them.
+        id_columns: The columns of which the ids are made, or, without ids, that say where rows are from, by name,
+            ``[N]`` strings each; an id of several has "/" between them.
         groups: A key of the name of each row's group, ``[N]``, 0 where it has none; None where there are no groups.
     """
 
@@ -75,6 +75,8 @@ def identity_tensors(identity: Identity) -> dict[str, Tensor]:
     tensors = {"identity/content": identity.content.contiguous()}
     if identity.groups is not None:
         tensors["identity/groups"] = identity.groups.contiguous()
+    if identity.ids is not None:
+        tensors["identity/named"] = torch.tensor(True)
     columns = identity.id_columns or ({} if identity.ids is None else {"id": identity.ids})
     for place, (name, column) in enumerate(columns.items()):
         words = [str(word).encode() for word in column]
@@ -93,7 +95,7 @@ def read_identity(tensors: Mapping[str, Tensor]) -> Identity | None:
         text, ends = tensors[_TEXT + key].numpy().tobytes(), tensors[_ENDS + key].tolist()
         words = [text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False)]
         columns[key.partition("/")[2]] = np.array(words, dtype=object)
-    ids = Identity.join_ids(columns) if columns else None
+    ids = Identity.join_ids(columns) if "identity/named" in tensors else None
     return Identity(tensors["identity/content"], ids, tensors.get("identity/groups"), columns)
 
 

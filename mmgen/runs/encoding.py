@@ -108,9 +108,9 @@ def encode(
 
 def ids_of(table: Table) -> dict[str, np.ndarray]:
     """What the rows are called, as columns by their own names, where something calls them."""
-    if table.identity is None or table.identity.ids is None:
+    if table.identity is None:
         return {}
-    columns = table.identity.id_columns or {"id": table.identity.ids}
+    columns = table.identity.id_columns or ({} if table.identity.ids is None else {"id": table.identity.ids})
     return {f"{name}_" if name in ("row", "given") else name: column.astype(str) for name, column in columns.items()}
 
 

@@ -118,7 +118,6 @@ def test_merging(below, above):
         ("config: other.yaml", r"has the key 'config'"),
         ("path: my.csv", r"dataset: give path \(a file\) and modalities"),
         ("path: my.csv\nmodalities: {a: {columns: x, kind: [x]}}", r"dataset.modalities.a.kind: "),
-        ("path: my.csv\nmodalities: {a: {kind: vector}}", r"dataset.modalities.a: give either columns .* or array"),
         (
             "path: my.csv\nmodalities: {a: {kind: vector, columns: x, array: y}}",
             r"dataset.modalities.a: give either columns .* or array",

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ...options import merge
 from ..likelihood_choice import with_mappings
+from ..names import Name
 from .dialect import Reading, parse_separator
 from .file_modality import FileModality
 from .row_options import RowOptions
@@ -28,6 +29,12 @@ class OwnTableConfig(RowOptions):
     )
     modalities: dict[str, FileModality] = Field(  # type: ignore[assignment]
         {}, description="Name of each modality to its columns (or array), its kind, its fields, and its own file."
+    )
+    pair_by: Name | None = Field(
+        None,
+        description="Where the files are recordings without common samples: the column of the class (the stimulus) in "
+        "each of them; rows of one class are paired at random, within a side of the split. It is the label, where no "
+        "other is given.",
     )
     subset: str | None = Field(None, description="Configuration of a Hub dataset that has several.")
     separator: str | None = Field(
@@ -76,10 +83,10 @@ class OwnTableConfig(RowOptions):
         options = _with_mappings(resolve_paths(raw, Path.cwd()))
         file = options.pop("config", None)
         if file is None:
-            return options
+            return _with_label(options)
         place = Path(file).expanduser()
         described = resolve_paths(read_description(place, list(cls.model_fields)), place.resolve().parent)
-        return merge(_with_mappings(described), options)
+        return _with_label(merge(_with_mappings(described), options))
 
     @model_validator(mode="after")
     def _check_complete(self) -> OwnTableConfig:
@@ -110,6 +117,13 @@ class OwnTableConfig(RowOptions):
     def files(self) -> tuple[str, ...]:
         """All of them, each once."""
         return tuple(dict.fromkeys((*self.shared, *self.own.values())))
+
+
+def _with_label(options: dict[str, Any]) -> dict[str, Any]:
+    """What recordings are paired by is the label, unless another is given."""
+    if options.get("pair_by") is None or options.get("label") is not None:
+        return options
+    return {**options, "label": options["pair_by"]}
 
 
 def _with_mappings(options: Mapping[str, Any]) -> dict[str, Any]:

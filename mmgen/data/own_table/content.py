@@ -24,10 +24,11 @@ from .dialect import Reading
 from .guessed_files import guess_kind_in_file, guess_place
 from .images import read_images
 from .joined_files import join_files
-from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
+from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_origins, read_row_names
 from .mixed_columns import read_mixed
 from .number_columns import read_numbers
 from .opening import is_text_file, open_source
+from .paired_files import pair_files, unpaired_files
 from .request import Request, Values
 from .role_columns import read_class_codes, read_group_names, read_side_codes
 from .row_options import RowOptions
@@ -58,6 +59,7 @@ class Content:
         covariates: Classes of every covariate that is a column, none of a number.
         rows_in_source: How many rows the source has.
         notes: What was done in reading, in sentences.
+        sides_are_final: Whether no further side is drawn beside ``sides``.
     """
 
     table: Table
@@ -67,11 +69,12 @@ class Content:
     covariates: dict[str, tuple[str, ...]]
     rows_in_source: int
     notes: list[str]
+    sides_are_final: bool = False
 
 
-def open_table(config: OwnTableConfig, known: bool) -> Source:
-    """The file, folder or dataset of the Hub that the options name, or several of them, joined; ``known`` where a run
-    reads, which may lack some.
+def open_table(config: OwnTableConfig, known: bool, paired: bool = True) -> Source:
+    """The file, folder or dataset of the Hub that the options name, or several of them, joined or ``paired``; ``known``
+    where a run reads, which may lack some.
     """
     if not known:
         for name, description in config.modalities.items():
@@ -93,6 +96,11 @@ def open_table(config: OwnTableConfig, known: bool) -> Source:
                     "modalities in it."
                 )
     sources = {path: _open_file(path, config.subset, reading) for path, reading in readings.items()}
+    if config.pair_by is not None:
+        is_complete = several and all(config.pair_by in source.position for source in sources.values())
+        if known and (not paired or not is_complete):
+            return unpaired_files(sources, config.shared, config.own, config)
+        return pair_files(sources, config.shared, config.own, config, config.pair_by)
     if not several:
         return next(iter(sources.values()))
     return join_files(sources, config.shared, config.own, config.id, known)
@@ -106,7 +114,8 @@ def _open_file(path: str, subset: str | None, reading: Reading) -> Source:
 
 def find_roles(config: RowOptions, schema: Schema | None, source: Source) -> dict[str, str]:
     """The columns that are no modality, by what they are; a run needs none of them to read other rows."""
-    roles = {role: getattr(config, role) for role in ("label", "group", "split") if getattr(config, role)}
+    wanted = ("label", "group", "split") if source.sides is None else ("label",)
+    roles = {role: getattr(config, role) for role in wanted if getattr(config, role)}
     if schema is not None:
         return {role: name for role, name in roles.items() if name in source.position and role != "split"}
     for role, name in roles.items():
@@ -118,7 +127,8 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
     """The columns of each modality; none is used twice, and a modality of which a run finds no column is left out."""
     covariates = covariate_columns(config, schema, source)
     reserved = dict.fromkeys(covariates, "covariate") | dict.fromkeys((*source.id_columns, *config.id), "id")
-    reserved |= {name: role for role, name in roles.items()}
+    named = {role: getattr(config, role, None) for role in ("group", "split", "pair_by")}
+    reserved |= {name: role for role, name in (named | dict(roles)).items() if name is not None}
     owner: dict[tuple[str, str], str] = {}  # title of a part of the source, and column of it, to its modality
     requests = []
     guessed: dict[str, str] = {}
@@ -217,7 +227,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     covariates = read_covariates(columns, config, schema, source)
     groups = read_group_names(roles["group"], source) if "group" in roles else None
     codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
-    sides = read_side_codes(roles["split"], source, codes) if "split" in roles else None
+    sides = read_side_codes(roles["split"], source, codes) if "split" in roles else source.sides
     rows = np.flatnonzero(available.any(1))
     if len(rows) == 0:
         raise DataError(f"No row of {source.title} has any of the modalities.")
@@ -225,7 +235,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     id_columns = source.id_columns or id_columns
     used = {*roles.values(), *columns}
     used |= {name for request in requests if source.part(request.name) is source for name in request.names}
-    ids = read_row_names(id_columns, source, used)
+    ids = read_row_names(id_columns, source, used) if source.are_names_of_rows else read_origins(id_columns, source)
     values = {name: block.stored for name, block in blocks.items()}
     observed = {name: block.observed for name, block in blocks.items() if block.observed is not None}
     table = Table.of(
@@ -235,7 +245,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
         groups=None if codes is None else torch.from_numpy(codes),
         identity=Identity(
             content_keys(values, available, observed),
-            Identity.join_ids(ids) if ids else None,
+            Identity.join_ids(ids) if ids and source.are_names_of_rows else None,
             None if groups is None else group_keys(groups),
             ids,
         ),
@@ -250,4 +260,5 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
         covariates.classes,
         len(available),
         source.notes,
+        source.sides is not None,
     )

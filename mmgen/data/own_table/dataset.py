@@ -12,12 +12,14 @@ import torch
 from ...errors import listed
 from ...registry import load
 from ..dataset import Dataset, Provenance, Splits
+from ..identity import NEW, Sides
 from ..modalities import ImageModality
 from ..modality import Modality
-from ..splitting import split_rows
+from ..sides import SIDES
 from ..table import Table
 from .config import OwnTableConfig
 from .content import Content, find_roles, make_requests, open_table, read_content
+from .drawn_sides import draw_sides, requested_shares
 from .known_rows import find_run_sides, row_notes
 from .moved_files import placed_files
 from .picture_column import picture_files
@@ -59,9 +61,9 @@ class OwnTable(Dataset):
         """
         return placed_files(options, place, list(OwnTableConfig.model_fields))
 
-    def open(self) -> Source:
-        """The columns and arrays, of which nothing is read yet."""
-        return open_table(self.config, known=self.schema is not None)
+    def open(self, paired: bool = True) -> Source:
+        """The columns and arrays, of which nothing is read yet; ``paired`` as the option ``pair_by`` says, or not."""
+        return open_table(self.config, known=self.schema is not None, paired=paired)
 
     @property
     def _readable(self) -> RowOptions:
@@ -132,13 +134,19 @@ class OwnTable(Dataset):
         )
 
     def _read(self) -> Content:
-        source, config = self.open(), self._readable
+        content = self._read_as(paired=True)
+        sides = None if self.schema is None else self.schema.sides
+        if sides is not None and content.sides_are_final and not _is_known(sides, content.table):
+            content = self._read_as(paired=False)  # others than those that the run paired
+        self._known = content.modalities
+        return content
+
+    def _read_as(self, paired: bool) -> Content:
+        source, config = self.open(paired), self._readable
         absent = [name for name in self.config.modalities if name not in config.modalities]
         if absent:
             source.notes.append(f"There is no file of {listed(absent)}, which is missing in every row.")
-        content = read_content(source, config, self.schema)
-        self._known = content.modalities
-        return content
+        return read_content(source, config, self.schema)
 
     def _sides(self, content: Content) -> dict[str, np.ndarray]:
         """Row numbers by side: those of the column ``split``; a side that it does not name is drawn."""
@@ -146,23 +154,12 @@ class OwnTable(Dataset):
         groups = None if table.groups is None else table.groups.numpy()
         has_label = config.label in table.labels
         strata = table.labels[config.label].numpy() if has_label else np.zeros(len(table), dtype=np.int64)
-        pool = np.arange(len(table)) if codes is None else np.flatnonzero(codes == 0)
-        present = set() if codes is None else set(codes.tolist())
-        shares = {
-            "val": 0.0 if 1 in present else config.val_fraction,
-            "test": 0.0 if 2 in present else config.test_fraction,
-        }
-        drawn_sides = split_rows(
-            len(pool),
-            **shares,
-            seed=config.seed,
-            groups=None if groups is None else groups[pool],
-            strata=strata[pool],
-        )
-        sides = {side: pool[index] for side, index in drawn_sides.items()}
-        for code, side in ((1, "val"), (2, "test")):
-            if codes is not None and code in present:
-                sides[side] = np.flatnonzero(codes == code)
+        if codes is not None and content.sides_are_final:
+            sides = {side: np.flatnonzero(codes == code) for code, side in enumerate(SIDES)}
+            shares = requested_shares(config, None)
+        else:
+            sides = draw_sides(config, strata, groups, codes)
+            shares = requested_shares(config, codes)
         requested = [side for side, share in shares.items() if share > 0]
         content.notes.extend(split_notes(config, table, content.classes, sides, requested))
         return sides
@@ -174,6 +171,12 @@ class OwnTable(Dataset):
         The file lasts as long as the process.
         """
         return cls(OwnTableConfig.model_validate(toy_options()))
+
+
+def _is_known(sides: Sides, table: Table) -> bool:
+    """Whether any of the rows is one of the run's."""
+    assert table.identity is not None
+    return bool((sides.find(table.identity) != NEW).any())
 
 
 def _empty_cells(table: Table) -> dict[str, int]:

@@ -94,7 +94,7 @@ class InMemory(OwnTable):
         """None: there are no files."""
         return []
 
-    def open(self) -> Source:
+    def open(self, paired: bool = True) -> Source:
         """The entries, as columns and arrays."""
         source = MemorySource(self._roles, self._values, MissingWords.of(self.config.missing))
         source.notes.extend(self._notes if self.schema is None else ())

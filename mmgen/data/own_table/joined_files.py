@@ -178,7 +178,7 @@ def join_files(
     Raises:
         DataError: No ids, an empty one, one that is there twice, or a table of labels of other samples.
     """
-    titles = _titles(sources)
+    titles = titles_of(sources)
     id_columns = tuple(id_columns) or _guess_id(sources, titles)
     keys = {path: _read_keys(source, titles[path], id_columns) for path, source in sources.items()}
     whole = {path: key for path, key in keys.items() if key.columns == id_columns}
@@ -209,7 +209,7 @@ def join_files(
     return result
 
 
-def _titles(sources: Mapping[str, Source]) -> dict[str, str]:
+def titles_of(sources: Mapping[str, Source]) -> dict[str, str]:
     """The name of each file, with its folder where two files have the same name."""
     names = [source.title for source in sources.values()]
     return {

@@ -96,7 +96,7 @@ def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]
         return _guess_row_names(source, used)
     for name in columns:
         source.require(name, "dataset.id")
-    found = {name: np.array([name_word(cell) for cell in source.cells(name)], dtype=object) for name in columns}
+    found = read_origins(columns, source)
     words = Identity.join_ids(found)
     title = " and ".join(map(repr, columns))
     first: dict[str, int] = {}
@@ -111,6 +111,11 @@ def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]
                 "an id names one row (rows of one subject are a group)."
             )
     return found
+
+
+def read_origins(columns: Sequence[str], source: Source) -> dict[str, np.ndarray]:
+    """Columns of words that say where rows are from, and name none of them."""
+    return {name: np.array([name_word(cell) for cell in source.cells(name)], dtype=object) for name in columns}
 
 
 def _guess_row_names(source: Source, used: Collection[str]) -> dict[str, np.ndarray]:

@@ -27,7 +27,14 @@ def placed_files(options: Mapping[str, Any], place: Path, known: list[str]) -> d
         DataError: A modality that the run does not have, or a folder with none of its files.
     """
     modalities = options.get("modalities") or {}
-    nowhere: dict[str, Any] = {"path": None, "modalities": {name: {"path": None} for name in modalities}}
+    text_options = ("separator", "decimal", "comment", "encoding")
+    nowhere: dict[str, Any] = {
+        "path": None,
+        "modalities": {
+            name: {"path": None, **{option: None for option in text_options if option in each}}
+            for name, each in modalities.items()
+        },
+    }
     if place.suffix.lower() in DESCRIPTIONS:
         described = resolve_paths(read_description(place, known), place.parent)
         for name in described.get("modalities") or {}:
@@ -45,10 +52,9 @@ def placed_files(options: Mapping[str, Any], place: Path, known: list[str]) -> d
     there = _found(files, place)
     if not there:
         raise DataError(f"{place} has none of the files of the run, {listed(Path(file).name for file in files)}.")
-    return {
-        "path": [there[file] for file in shared if file in there] or None,
-        "modalities": {name: {"path": there.get(own[name]) if name in own else None} for name in modalities},
-    }
+    found = {name: {"path": there[file]} for name, file in own.items() if file in there}
+    absent = {name: each for name, each in nowhere["modalities"].items() if name not in found}
+    return {"path": [there[file] for file in shared if file in there] or None, "modalities": {**found, **absent}}
 
 
 def _found(files: list[str], folder: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ NAMES = (
     ("group",),
     ("split",),
     ("id",),
+    ("pair_by",),
     ("missing",),
     ("covariates",),
     ("modalities",),
