@@ -95,7 +95,8 @@ def test_as_many_pairs_as_the_smaller_file_has_on_each_side(tmp_path):
     assert found == {"train": {"a": 21, "b": 14}, "val": {"a": 3, "b": 2}, "test": {"a": 6, "b": 4}}
     paired = "rat0.csv (70 rows), rat1.csv (77 rows) are paired at random by stimulus: 50 pairs (a 30, b 20), each row"
     assert f"{paired} once." in splits.notes
-    said = "Rows that are left over, since another file has fewer of their class on their side: 20 of rat0.csv, 25 of rat1.csv."
+    said = "Rows that are left over, since another file has fewer of their class on their side: 20 of rat0.csv, 25 of "
+    said += "rat1.csv."
     assert said in splits.notes and "Rows without 'stimulus' are left out: 2 of rat1.csv." in splits.notes
 
 
