@@ -46,11 +46,6 @@ class DatasetConfig(Options):
         "class per row, or, of one's own table, columns; as a mapping also what each of them is.",
     )
 
-    def places(self) -> dict[str, str]:
-        """The files and folders that are read, by the options that name them, the main one first."""
-        named = {name: getattr(self, name) for name in ("path", "root") if name in type(self).model_fields}
-        return {name: str(place) for name, place in named.items() if isinstance(place, str | Path)}
-
     @field_validator("missing_rate", "missing_cells", mode="before")
     @classmethod
     def _check_share(cls, value: Any) -> Any:
@@ -156,9 +151,7 @@ class Dataset(ABC):
 
     @classmethod
     def placed(cls, options: Mapping[str, Any], place: Path) -> dict[str, Any]:
-        """The options that change where the data of a run with some options are at another place; none where they are
-        not read from files.
-        """
+        """The options of a run that change where its data are at another place; none where they are in no file."""
         option = next((name for name in ("path", "root") if name in cls.Config.model_fields), None)
         return {} if option is None else {option: str(place)}
 

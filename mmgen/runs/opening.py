@@ -124,8 +124,8 @@ def located(section: Mapping[str, Any], folder: RunFolder | None) -> dict[str, A
 
 def check_files(dataset: Dataset, name: str) -> None:
     """Refuse to open a run's data that are gone, with the way to say where they are."""
-    places = dataset.config.places()
-    for option, place in places.items():
+    places = _places(dataset.config.model_dump())
+    for place, option in places.items():
         if PurePath(place).is_absolute() and not Path(place).exists():
             remedy = (
                 f"--data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})"
@@ -137,6 +137,18 @@ def check_files(dataset: Dataset, name: str) -> None:
                 f"The data of this run were at {place!r} (dataset.{option}), and nothing is there now; say where they "
                 f"are: {remedy}."
             )
+
+
+def _places(options: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    """The files and folders that options name, those of modalities too, with the names of these options."""
+    found: dict[str, str] = {}
+    for name, value in options.items():
+        if name in ("path", "root"):
+            places = value if isinstance(value, list | tuple) else [value]
+            found |= {str(place): f"{above}{name}" for place in places if isinstance(place, str | Path)}
+        elif isinstance(value, Mapping):
+            found |= _places(value, f"{above}{name}.")
+    return found
 
 
 def placed(section: Mapping[str, Any], place: Path) -> dict[str, Any]:

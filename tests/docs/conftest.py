@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -58,6 +59,25 @@ def own_files(folder):
         clinic += f"{random.integers(20, 90)},{i % 2},{ward},{grade},{i % 4},{i % 5}.5,{i % 7}.5\n"
     (folder / "clinic.csv").write_text(clinic)
     (folder / "photos.csv").write_text("photo,g0,g1\n" + "".join(lines))
+    write_several_files(folder, scan)
+
+
+def write_several_files(folder, scan):
+    """A file for each modality of patients, with one of what is known about them; and two recordings."""
+    random = np.random.default_rng(2)
+    names, about = [f"P{i:03d}" for i in range(60)], [("ill", "well")[i % 2] for i in range(60)]
+    patients = pd.DataFrame({"patient_id": names, "diagnosis": about, "site": ["north", "south", "south"] * 20})
+    patients.to_csv(folder / "patients.csv", index=False)
+    rna = pd.DataFrame(random.normal(size=(50, 3)).round(3), columns=["g0", "g1", "g2"])
+    rna.assign(patient_id=names[:50]).to_csv(folder / "rna.csv", index=False)
+    proteins = pd.DataFrame(random.poisson(3, (40, 2)), columns=["p0", "p1"])
+    proteins.assign(patient_id=names[20:]).to_parquet(folder / "proteins.parquet", index=False)
+    np.savez(folder / "scans.npz", patient_id=np.array(names[:30]), scan=scan[:30])
+    for name, trials in (("a", 60), ("b", 45)):
+        spikes = pd.DataFrame(random.poisson(2, (trials, 4)), columns=[f"n{i}" for i in range(4)])
+        order = random.permutation(trials)
+        more = {"stimulus": [("tone", "light", "odour")[i % 3] for i in order], "session": order // 9}
+        spikes.assign(**more).to_parquet(folder / f"{name}.parquet", index=False)
 
 
 def short(config):

@@ -96,13 +96,6 @@ class OwnTableConfig(RowOptions):
             )
         return self
 
-    def places(self) -> dict[str, str]:
-        """The files and folders, by the options that name them."""
-        own = {f"modalities.{name}.path": path for name, path in self.own.items()}
-        return {**({"path": self.path} if isinstance(self.path, str) else {}), **own} | (
-            {f"path.{i}": path for i, path in enumerate(self.path)} if isinstance(self.path, tuple) else {}
-        )
-
     @property
     def shared(self) -> tuple[str, ...]:
         """The files of what has none of its own."""
