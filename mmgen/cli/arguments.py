@@ -8,9 +8,10 @@ from typing import Any
 
 from ..errors import MmgenError, alternatives, listed
 from ..models import choose_sampler
+from ..options import merge
 from ..runs import Run, load_run
 from ..runs.config import RunConfig, from_assignments
-from ..runs.opening import location_option
+from ..runs.opening import placed
 
 
 def check_ending(out: Path, endings: Sequence[str]) -> None:
@@ -55,7 +56,7 @@ def opened(
     run = load_run(path)
     changes = dict(options.pop("dataset", {}))
     if data is not None:
-        changes[location_option(run.config["dataset"]["name"])] = str(Path(data).expanduser().resolve())
+        changes = merge(placed(run.config["dataset"], Path(data)), changes)
     return (load_run(path, dataset=changes) if changes else run), options
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from ..data import Data, Dataset, DatasetConfig, Schema, Sides, make_dataset, open_dataset
+from ..data import Data, Dataset, Schema, Sides, make_dataset, open_dataset
 from ..data.describing import parse_modalities
 from ..data.in_memory import IN_MEMORY, holds_data
 from ..errors import DataWarning, MmgenError
+from ..options import merge
 from ..registry import load
 from .folder import RunFolder
 
@@ -70,7 +71,7 @@ def _options_in_memory(section: Mapping[str, Any]) -> dict[str, Any]:
 
 def _made_again(section: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Dataset:
     """The dataset of a run from its options."""
-    options = {**located(section, folder), **changes}
+    options = merge(located(section, folder), changes)
     name = options.pop("name")
     if load("datasets", name).__init__ is not Dataset.__init__:
         raise MmgenError(
@@ -109,6 +110,10 @@ def located(section: Mapping[str, Any], folder: RunFolder | None) -> dict[str, A
         return dict(section)
 
     def moved(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: moved(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [moved(each) for each in value]
         if not isinstance(value, str) or not Path(value).is_absolute() or Path(value).exists():
             return value
         candidate = Path(os.path.normpath(folder.path.resolve() / os.path.relpath(value, before)))
@@ -119,27 +124,40 @@ def located(section: Mapping[str, Any], folder: RunFolder | None) -> dict[str, A
 
 def check_files(dataset: Dataset, name: str) -> None:
     """Refuse to open a run's data that are gone, with the way to say where they are."""
-    for option in location_options(type(dataset).Config):
-        value = getattr(dataset.config, option)
-        if isinstance(value, str | Path) and PurePath(value).is_absolute() and not Path(value).exists():
+    places = _places(dataset.config.model_dump())
+    for place, option in places.items():
+        if PurePath(place).is_absolute() and not Path(place).exists():
+            remedy = (
+                f"--data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})"
+                if len(places) == 1
+                else "--data with a folder that has files of these names or a YAML file that names them, or --set "
+                f"dataset.{option}=FILE for one alone"
+            )
             raise MmgenError(
-                f"The data of this run were at {str(value)!r} (dataset.{option}), and nothing is there now; say "
-                f"where they are: --data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})."
+                f"The data of this run were at {place!r} (dataset.{option}), and nothing is there now; say where they "
+                f"are: {remedy}."
             )
 
 
-def location_options(config: type[DatasetConfig]) -> list[str]:
-    """The options that say where a dataset's files are, the main one first."""
-    return [name for name in ("path", "root") if name in config.model_fields]
+def _places(options: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    """The files and folders that options name, those of modalities too, with the names of these options."""
+    found: dict[str, str] = {}
+    for name, value in options.items():
+        if name in ("path", "root"):
+            places = value if isinstance(value, list | tuple) else [value]
+            found |= {str(place): f"{above}{name}" for place in places if isinstance(place, str | Path)}
+        elif isinstance(value, Mapping):
+            found |= _places(value, f"{above}{name}.")
+    return found
 
 
-def location_option(dataset: str) -> str:
-    """The option that --data sets.
+def placed(section: Mapping[str, Any], place: Path) -> dict[str, Any]:
+    """What ``--data`` changes in a run's options of its dataset.
 
     Raises:
-        MmgenError: A dataset that has none.
+        MmgenError: A dataset that is not read from files.
     """
-    options = location_options(load("datasets", dataset).Config)
-    if not options:
-        raise MmgenError(f"--data: the dataset {dataset!r} is not read from files.")
-    return options[0]
+    changes: dict[str, Any] = load("datasets", section["name"]).placed(section, place.expanduser().resolve())
+    if not changes:
+        raise MmgenError(f"--data: the dataset {section['name']!r} is not read from files.")
+    return changes

@@ -19,7 +19,7 @@ from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler, fit_
 from ..models.building import Component
 from ..options import merge
 from ..registry.components import entries, find, local_entries
-from .encoding import Encoding, encode
+from .encoding import Encoding, encode, indexed
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
 from .generation import Generation, generate, origin_in_words
@@ -132,10 +132,8 @@ class Run:
         >>> run.encode(["pix"]).columns.tolist()
         ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
         """
-        frame = self.encoding(given, split, private=private).frame()
-        if "id" in frame:
-            return frame.drop(columns="row").set_index("id")
-        return frame.set_index("row")
+        encoding = self.encoding(given, split, private=private)
+        return indexed(encoding.frame(), encoding.ids)
 
     def encoding(
         self, given: Sequence[str] | None = None, split: str | None = None, *, private: bool = False
@@ -185,8 +183,7 @@ class Run:
         imputation = self.imputation(given, split, draws=draws, uncertainty=uncertainty, seed=seed)
         for note in imputation.notes:
             warnings.warn(note, DataWarning, stacklevel=2)
-        frame = imputation.frame(mask)
-        return frame.drop(columns="row").set_index("id") if "id" in imputation.about else frame.set_index("row")
+        return indexed(imputation.frame(mask), [name for name in imputation.about if name != "row"])
 
     def imputation(
         self,

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pynwb
 import pytest
 from PIL import Image
@@ -67,8 +68,27 @@ def own_files(folder):
     for i, values in enumerate(scans):
         nibabel.Nifti1Image(values, np.eye(4)).to_filename(folder / f"sub-{i:02}_T1w.nii")
     rows = [f"sub-{i:02}_T1w.nii,{60 + i},{20 + i},{'ab'[i % 2]}\n" for i in range(len(scans))]
-    (folder / "patients.csv").write_text("scan,age,mmse,diagnosis\n" + "".join(rows))
+    (folder / "scans.csv").write_text("scan,age,mmse,diagnosis\n" + "".join(rows))
     write_recording(folder / "rat.nwb", random)
+    write_several_files(folder, scan)
+
+
+def write_several_files(folder, scan):
+    """A file for each modality of patients, with one of what is known about them; and two recordings."""
+    random = np.random.default_rng(2)
+    names, about = [f"P{i:03d}" for i in range(60)], [("ill", "well")[i % 2] for i in range(60)]
+    patients = pd.DataFrame({"patient_id": names, "diagnosis": about, "site": ["north", "south", "south"] * 20})
+    patients.to_csv(folder / "patients.csv", index=False)
+    rna = pd.DataFrame(random.normal(size=(50, 3)).round(3), columns=["g0", "g1", "g2"])
+    rna.assign(patient_id=names[:50]).to_csv(folder / "rna.csv", index=False)
+    proteins = pd.DataFrame(random.poisson(3, (40, 2)), columns=["p0", "p1"])
+    proteins.assign(patient_id=names[20:]).to_parquet(folder / "proteins.parquet", index=False)
+    np.savez(folder / "scans.npz", patient_id=np.array(names[:30]), scan=scan[:30])
+    for name, trials in (("a", 60), ("b", 45)):
+        spikes = pd.DataFrame(random.poisson(2, (trials, 4)), columns=[f"n{i}" for i in range(4)])
+        order = random.permutation(trials)
+        more = {"stimulus": [("tone", "light", "odour")[i % 3] for i in order], "session": order // 9}
+        spikes.assign(**more).to_parquet(folder / f"{name}.parquet", index=False)
 
 
 def write_recording(path, random):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ from .text_rows import Dialect, records
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
 USUAL = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
 SAMPLE = 2_000_000  # characters that are looked at before a file is read, in at most a hundred lines
 SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or a ZIP archive",
@@ -50,6 +52,27 @@ class Reading:
             "encoding": self.encoding,
         }
         return {name: value for name, value in options.items() if value is not None}
+
+    def with_options(self, options: Mapping[str, Any]) -> Reading:
+        """The same with some of :attr:`text_options` changed."""
+        return replace(self, **options)
+
+    @property
+    def of_any_file(self) -> Reading:
+        """The same without what has a meaning for text files alone."""
+        return Reading(missing=self.missing, format=self.format)
+
+
+def parse_separator(value: str | None) -> str | None:
+    """A separator as a user writes it, by its name or as it is; None stays None.
+
+    Raises:
+        ValueError: What is not a single sign.
+    """
+    sign = SIGNS.get(value or "", value)
+    if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
+        raise ValueError(f"{value!r} is not a single sign, such as ';' or tab")
+    return sign
 
 
 def detect(path: Path, settings: Reading) -> tuple[Dialect, list[str]]:

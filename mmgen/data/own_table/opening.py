@@ -24,6 +24,18 @@ def open_source(path: str, subset: str | None = None, settings: Reading | None =
     return source
 
 
+def is_text_file(path: str) -> bool:
+    """Whether options of text files have a meaning for the file at a path."""
+    place = Path(path)
+    return place.is_absolute() and has_format(place) and place.exists() and _format(place).is_text
+
+
+def has_options(path: str) -> bool:
+    """Whether the format of the file at a path has options."""
+    place = Path(path)
+    return place.is_absolute() and has_format(place) and place.exists() and _format(place).Config is not Options
+
+
 def has_format(place: Path) -> bool:
     """Whether a file, or a folder that is one, is read by the format of its ending, and not by ``datasets``."""
     return not place.is_dir() or place.suffix.lower() in file_endings()

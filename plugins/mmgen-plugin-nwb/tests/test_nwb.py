@@ -260,3 +260,19 @@ def test_a_recording_is_trained_on_and_another_is_read_by_the_run(recorded, tmp_
     again = mmgen.load_run(tmp_path / "run", {"path": str(tmp_path / "other.nwb")})
     with pytest.warns(mmgen.errors.DataWarning, match="None of the 9 rows of other.nwb is one of the run's"):
         assert len(again.encode(split="new")) == 9
+
+
+def test_recordings_are_paired_by_a_stimulus_and_joined_with_tables(tmp_path):
+    recording(tmp_path / "a.nwb", units=4, seed=1)
+    recording(tmp_path / "b.nwb", units=2, seed=2)
+    spikes = {"array": "units", "kind": "counts"}
+    both = {"a": {"path": tmp_path / "a.nwb", **spikes}, "b": {"path": tmp_path / "b.nwb", **spikes}}
+    data = mmgen.load_dataset("table", format={"bin": 0.25}, pair_by="odour", modalities=both)
+    assert {name: each.shape for name, each in data.modalities.items()} == {"a": (8,), "b": (4,)}
+    assert data.train.available.all()
+    (tmp_path / "c.csv").write_text("id,x\n" + "".join(f"{row},{row / 10}\n" for row in range(10)))
+    described = {"a": both["a"], "x": {"path": tmp_path / "c.csv", "columns": "x", "kind": "vector"}}
+    data = mmgen.load_dataset("table", format={"bin": 0.25}, id="id", modalities=described)
+    assert data.modalities["a"].shape == (8,)
+    described["a"] = {**both["a"], "format": {"bin": 0.1}}
+    assert mmgen.load_dataset("table", id="id", modalities=described).modalities["a"].shape == (20,)
