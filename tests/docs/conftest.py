@@ -37,7 +37,7 @@ from mmgen_plugin_compare import Outcome
 def own_files(folder):
     """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
     more;
-    my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; patients.csv, with scans, and
+    my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; scans.csv, with volumes, and
     rat.nwb, a recording.
     """
     write_toy_table(folder)
@@ -67,7 +67,7 @@ def own_files(folder):
     for i, values in enumerate(scans):
         nibabel.Nifti1Image(values, np.eye(4)).to_filename(folder / f"sub-{i:02}_T1w.nii")
     rows = [f"sub-{i:02}_T1w.nii,{60 + i},{20 + i},{'ab'[i % 2]}\n" for i in range(len(scans))]
-    (folder / "patients.csv").write_text("scan,age,mmse,diagnosis\n" + "".join(rows))
+    (folder / "scans.csv").write_text("scan,age,mmse,diagnosis\n" + "".join(rows))
     write_recording(folder / "rat.nwb", random)
 
 
