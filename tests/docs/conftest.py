@@ -38,7 +38,7 @@ from mmgen_plugin_compare import Outcome
 def own_files(folder):
     """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
     more;
-    my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; patients.csv, with scans, and
+    my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; scans.csv, with volumes, and
     rat.nwb, a recording.
     """
     write_toy_table(folder)
