@@ -10,6 +10,9 @@ from .dialect import Reading, parse_separator
 from .table_modality import TableModality
 
 
+OF_FILES = ("separator", "decimal", "comment", "encoding", "format")
+
+
 class FileModality(TableModality):
     """One modality of one's own table, in the common file or in one of its own."""
 
@@ -34,12 +37,12 @@ class FileModality(TableModality):
     @model_validator(mode="after")
     def _check_file(self) -> FileModality:
         if self.path is None:
-            for option in ("separator", "decimal", "comment", "encoding", "format"):
+            for option in OF_FILES:
                 if getattr(self, option) is not None:
                     raise ValueError(f"{option} is said of a file of its own: give path too, or say it of the table")
         return self
 
     def reading(self, common: Reading) -> Reading:
         """How its own file is written: as it says, or else as all files are."""
-        own: dict[str, Any] = {name: getattr(self, name) for name in ("separator", "decimal", "comment", "encoding", "format")}
+        own: dict[str, Any] = {name: getattr(self, name) for name in OF_FILES}
         return common.with_options({name: value for name, value in own.items() if value is not None})
