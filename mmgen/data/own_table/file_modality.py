@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 from .dialect import Reading, parse_separator
 from .table_modality import TableModality
 
-
 OF_FILES = ("separator", "decimal", "comment", "encoding", "format")
 
 
