@@ -8,9 +8,10 @@ from typing import Any
 
 from ..errors import MmgenError, alternatives, listed
 from ..models import choose_sampler
+from ..options import merge
 from ..runs import Run, load_run
 from ..runs.config import RunConfig, from_assignments
-from ..runs.other_rows import option_of_path
+from ..runs.other_rows import changes_of_path
 
 
 def check_ending(out: Path, endings: Sequence[str]) -> None:
@@ -55,7 +56,7 @@ def opened(
     run = load_run(path)
     changes = dict(options.pop("dataset", {}))
     if data is not None:
-        changes |= option_of_path(data, run.config["dataset"])
+        changes = merge(changes_of_path(data, run.config["dataset"]), changes)
     return (load_run(path, dataset=changes) if changes else run), options
 
 

@@ -17,9 +17,14 @@ from .modalities import (
     TextModality,
     VectorModality,
 )
-from .modality import Modality, Rendering
+from .modality import Modality
 from .npy import read_npy
+from .own_table.dialect import Reading
+from .own_table.file_source import FileSource
+from .own_table.numerals import NumberError
+from .own_table.source import Source
 from .progress import track
+from .rendering import Rendering, side_by_side
 from .schema import Schema
 from .splitting import split_rows
 from .table import Table
@@ -31,6 +36,7 @@ __all__ = [
     "Data",
     "Dataset",
     "DatasetConfig",
+    "FileSource",
     "Folder",
     "Identity",
     "ImageModality",
@@ -39,10 +45,13 @@ __all__ = [
     "LikelihoodChoice",
     "MixedModality",
     "Modality",
+    "NumberError",
     "Provenance",
+    "Reading",
     "Rendering",
     "Schema",
     "Sides",
+    "Source",
     "Splits",
     "Table",
     "TagsModality",
@@ -54,6 +63,7 @@ __all__ = [
     "open_dataset",
     "read_matlab",
     "read_npy",
+    "side_by_side",
     "split_rows",
     "track",
 ]

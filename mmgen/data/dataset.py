@@ -152,6 +152,12 @@ class Dataset(ABC):
     def __init__(self, config: DatasetConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config
 
+    @classmethod
+    def placed(cls, options: Mapping[str, Any], place: Path) -> dict[str, Any]:
+        """The options of a run that change where its data are at another place; none where they are in no file."""
+        option = next((name for name in ("path", "root") if name in cls.Config.model_fields), None)
+        return {} if option is None else {option: str(place)}
+
     @abstractmethod
     def modalities(self) -> dict[str, Modality]:
         """The modalities in order, by name.

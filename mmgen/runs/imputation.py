@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Batch, ImageModality, LabelsModality, MixedModality, Modality, Table
+from ..data import Batch, LabelsModality, MixedModality, Modality, Table
 from ..distributions.likelihoods import CODES
 from ..errors import MmgenError, listed
 from ..evaluation.drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit, supports_of
@@ -172,9 +172,9 @@ def impute(
         raise MmgenError(f"draws {draws}: {'an uncertainty needs' if uncertainty else 'there must be'} {least}.")
     if given is not None and not given:
         raise MmgenError("given: nothing can be imputed from no modality; name some, or leave it out.")
-    shown = {name: each for name, each in model.modalities.items() if not isinstance(each, ImageModality)}
+    shown = {name: each for name, each in model.modalities.items() if each.has_cells}
     if not shown:
-        raise MmgenError("All modalities are images, which have no place in a table; mmgen generate draws them.")
+        raise MmgenError("All modalities are pictures, which have no place in a table; mmgen generate draws them.")
     if not model.decoder_sizes:
         raise MmgenError(f"The objective {model.name!r} generates nothing: it has no decoders to fill gaps with.")
     gaps = {name: _gaps(table, name, modality) for name, modality in shown.items()}

@@ -19,10 +19,10 @@ from ..models.building import Component
 from ..options import merge
 from ..registry import load
 from ..registry.components import entries, find, local_entries
-from .encoding import Encoding, encode
+from .encoding import Encoding, encode, indexed
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
-from .generation import Generation, generate, indexed, origin_in_words
+from .generation import Generation, generate, origin_in_words
 from .imputation import Imputation, impute
 from .notebook import run_as_html
 from .openers import find_folder
@@ -190,7 +190,8 @@ class Run:
         ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
         """
         run, split = self._asked(data, split)
-        return run._by_row(run.encoding(given=given, split=split, private=private).frame())
+        encoding = run.encoding(given=given, split=split, private=private)
+        return run._by_row(encoding.frame(), encoding.ids)
 
     def encoding(
         self,
@@ -250,7 +251,7 @@ class Run:
         imputation = run.imputation(given=given, split=split, draws=draws, uncertainty=uncertainty, seed=seed)
         for note in imputation.notes:
             warn(note)
-        return run._by_row(imputation.frame(mask))
+        return run._by_row(imputation.frame(mask), [name for name in imputation.about if name != "row"])
 
     def imputation(
         self,
@@ -501,9 +502,9 @@ class Run:
         index = self.data.dataset.index
         return None if index is None else index.take(rows)
 
-    def _by_row(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """A frame with the column ``row``, and perhaps ``id``, indexed by what its rows are called."""
-        return indexed(frame, self._index_of(frame["row"].to_numpy()))
+    def _by_row(self, frame: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
+        """A frame with the column ``row`` and those of ids, indexed by what its rows are called."""
+        return indexed(frame, ids, self._index_of(frame["row"].to_numpy()))
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

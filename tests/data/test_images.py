@@ -263,8 +263,14 @@ def test_arrays_keep_their_values(tmp_path, kind):
         (BYTES / 7 + 250.5, r"these go from 250.5 to \d.*; say what is black and what is white, such as value_range"),
         (BYTES / 100, r"these go from 0 to 2.55"),
         (np.where(BYTES > 99, np.inf, 1), r"the array 'image' of my.npz has pixels that are not finite"),
-        (np.stack([BYTES] * 2, 1), r"the shape \[2, 8, 6\], and an image has one or three channels; save each channel"),
-        (np.stack([BYTES] * 4, -1), r"the shape \[8, 6, 4\], and an image has one or three channels; .*kind: vector"),
+        (
+            np.stack([BYTES] * 8, 1),
+            r"the shape \[8, 8, 6\], and it is not clear which of these are its channels; say shape",
+        ),
+        (
+            BYTES[:, None, None],
+            r"the shape \[1, 1, 8, 6\]; an image is \[height, width\], \[channels, height, width\] or",
+        ),
         (BYTES * 1j, r"the array 'image' of my.npz holds something else than numbers"),
     ],
 )
@@ -300,7 +306,10 @@ def test_a_given_shape_is_never_filled_in_another_order(tmp_path):
     path = pictures(tmp_path, [Image.fromarray(each) for each in BYTES])["csv"]
     assert np.array_equal(read(path, shape=[3, 8, 6])[0][:, 2], BYTES), "grey for a run that has seen colours"
     Image.fromarray(COLOURS[3]).save(tmp_path / "imgs" / "im3.png")
-    with pytest.raises(mmgen.DataError, match=r"shape: \[1, 8, 6\] is grey, and the one .*im3.png in row 3 .* has col"):
+    with pytest.raises(
+        mmgen.DataError,
+        match=r"shape: 1 channel is wanted, and the picture .*im3.png in row 3 .* has 3; save it in grey",
+    ):
         read(path, shape=[1, 8, 6])
 
 

@@ -117,8 +117,7 @@ def test_merging(below, above):
         ("path: my.csv\nlabels: x\n", r"has the key 'labels'; there are .*path, .*; did you mean 'label'\?"),
         ("config: other.yaml", r"has the key 'config'"),
         ("path: my.csv", r"dataset: give path \(a file\) and modalities"),
-        ("path: my.csv\nmodalities: {a: {columns: x}}", r"dataset.modalities.a.kind: this option must be given"),
-        ("path: my.csv\nmodalities: {a: {kind: vector}}", r"dataset.modalities.a: give either columns .* or array"),
+        ("path: my.csv\nmodalities: {a: {columns: x, kind: [x]}}", r"dataset.modalities.a.kind: "),
         (
             "path: my.csv\nmodalities: {a: {kind: vector, columns: x, array: y}}",
             r"dataset.modalities.a: give either columns .* or array",

@@ -211,7 +211,7 @@ def test_images_are_left_out_or_refused():
         frame = run.impute(split="train", draws=2)
     assert frame.columns.tolist() == names_of(run, "vector")
     assert not frame.isna().any(axis=None)
-    with pytest.raises(mmgen.MmgenError, match="All modalities are images"):
+    with pytest.raises(mmgen.MmgenError, match="All modalities are pictures"):
         toy_run(toy_data(("image",), rows=12)).impute()
 
 
@@ -285,7 +285,7 @@ def opened(run, path, **more):
 def test_the_table_again_in_its_own_order(own):
     run, rows = own
     frame = mmgen.load_run(run).impute()
-    assert frame.index.name == "id"
+    assert frame.index.name == "name"
     assert frame.index.tolist() == [row[0] for row in rows]
     assert frame.columns.tolist() == HEADER[1:]
     assert not frame.isna().any(axis=None)

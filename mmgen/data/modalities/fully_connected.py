@@ -15,7 +15,8 @@ from ...distributions.likelihoods import Support
 from ...networks import MLPDecoder, MLPTrunk
 from ...options import default_of
 from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
-from ..modality import Modality, Rendering
+from ..modality import Modality
+from ..rendering import Rendering
 
 Activation = Literal["relu", "leaky-relu", "elu", "gelu", "silu", "softplus", "tanh"]
 LIKELIHOOD = "p(x | z): a name (mmgen list likelihoods), or a mapping of that and options."

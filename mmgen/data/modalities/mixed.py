@@ -14,7 +14,7 @@ from ...distributions import SUPPORTS, Likelihood
 from ...distributions.likelihoods import CODES, Mixed, Support
 from ...networks import MLPDecoder, MLPTrunk
 from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
-from ..modality import Rendering
+from ..rendering import Rendering
 from ..transforms import Curve, Log1p, RankGauss, Transform
 from .mixed_transform import MixedTransform
 from .rescaled import Rescaled

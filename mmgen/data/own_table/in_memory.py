@@ -123,7 +123,7 @@ class InMemory(OwnTable):
         """None: there are no files."""
         return []
 
-    def open(self) -> Source:
+    def open(self, paired: bool = True) -> Source:
         """The entries, as columns and arrays."""
         source = MemorySource(self._roles, self._values, MissingWords.of(self.config.missing))
         source.notes.extend(self._notes if self.schema is None else ())
@@ -241,7 +241,7 @@ def _described(
             described[name] = {"kind": kind, **place, **fields}
             continue
         if "kind" not in fields:
-            guessed[name] = guess_kind(name, entry)
+            guessed[name] = guess_kind(f"data[{name!r}]", entry)
         if isinstance(entry, pd.DataFrame) and "columns" in fields:
             place = {}
         described[name] = {"kind": guessed.get(name), **place, **fields}

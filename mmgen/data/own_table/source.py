@@ -31,9 +31,17 @@ class Source(ABC):
         missing: Which cells hold nothing.
         notes: What was done in reading that whoever wrote the file should know, in sentences.
         folder: What paths in its cells are relative to.
+        roles_in_parts: Whether labels, groups, ids and covariates may be among the names of a modality's :meth:`part`.
+        id_columns: By which rows were joined, or that say where they are from.
+        are_names_of_rows: Whether a row is recognised by them in other files.
+        sides: The place of every row's side in :data:`~mmgen.data.sides.SIDES`, ``Int[N]``, where reading decides it.
     """
 
     kind = "columns"
+    roles_in_parts = False
+    id_columns: tuple[str, ...] = ()
+    are_names_of_rows = True
+    sides: np.ndarray | None = None
 
     def __init__(self, title: str, names: Sequence[str]) -> None:
         self.title, self.names = title, tuple(names)
@@ -44,8 +52,10 @@ class Source(ABC):
         self.folder = Path()
         self._first = ""
 
-    def part(self, modality: str) -> Source:
-        """Where the columns or arrays of a modality are: here, unless each modality has names of its own."""
+    def part(self, modality: str) -> Source | None:
+        """Where the columns or arrays of a modality are: here, unless each modality has names of its own; None where it
+        is nowhere.
+        """
         return self
 
     @abstractmethod

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..names import Name, Names
+
+NAMED = 'give either columns (names, or a pattern such as "g*") or array (the name of one)'
 
 
 class TableModality(BaseModel):
@@ -15,11 +17,14 @@ class TableModality(BaseModel):
     Any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``, ``display``, …).
     """
 
+    needs_names: ClassVar[bool] = True  # whether nothing says where its values are but their names
+
     model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
 
-    kind: str = Field(
+    kind: str | None = Field(
+        None,
         description="vector, counts, tags, labels, mixed, text, image, or another installed modality (mmgen list "
-        "modalities)."
+        "modalities); none: what its values look like, which is said.",
     )
     columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
     array: Name | None = Field(
@@ -28,8 +33,9 @@ class TableModality(BaseModel):
 
     @model_validator(mode="after")
     def _check_source(self) -> TableModality:
-        if bool(self.columns) == (self.array is not None):
-            raise ValueError('give either columns (names, or a pattern such as "g*") or array (the name of one)')
+        named = bool(self.columns) + (self.array is not None)
+        if named == 2 or (named == 0 and self.needs_names):
+            raise ValueError(NAMED)
         return self
 
     @property

@@ -334,6 +334,22 @@ class ModalityContract(Contract):
                 f"{self.who}: what it guesses of equal values is another value, or in other units"
             )
 
+    def test_values_of_its_shape_are_arranged(self) -> None:
+        """Arrays of the shape that its fields say are values as they are, or are changed into values of that shape; a
+        kind that names endings of files reads them.
+        """
+        for modality, *_, values in self.parts():
+            kind, given = type(modality), modality.make_transform().inverse(values).float().numpy()
+            fields = modality.model_dump(exclude_unset=True)
+            arranged = kind.arranged(given, {**fields, "shape": modality.shape})
+            assert arranged.shape == given.shape, (
+                f"{self.who}: arranged makes {list(arranged.shape)} of values of the shape {list(given.shape)}"
+            )
+            reads = kind.read_file.__func__ is not Modality.read_file.__func__  # type: ignore[attr-defined]
+            assert reads or not kind.file_endings, (
+                f"{self.who}: it names files that end in {', '.join(kind.file_endings)}, and has no read_file"
+            )
+
     def test_it_is_described_by_its_fields(self) -> None:
         """Every field has a description; as JSON and pickled it comes back the same; and it is frozen."""
         for modality in self.modalities():

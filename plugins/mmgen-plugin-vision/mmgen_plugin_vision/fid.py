@@ -39,14 +39,18 @@ class FID(Frechet):
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs images, and the weights."""
         if not self.targets(evaluation):
-            return "there are no images"
+            return "there are no images in grey or in colours"
         if self.config.weights is None:
             return "it needs the weights of Inception, --set metrics.fid.weights=FILE (fd-classifier does without)"
         return None
 
     def targets(self, evaluation: Evaluation) -> list[str]:
-        """The images."""
-        return [name for name, modality in evaluation.model.modalities.items() if isinstance(modality, ImageModality)]
+        """The images in grey or in colours, which are what Inception was trained on."""
+        return [
+            name
+            for name, modality in evaluation.model.modalities.items()
+            if isinstance(modality, ImageModality) and modality.shape[0] in (1, 3)
+        ]
 
     @torch.no_grad()
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
