@@ -32,6 +32,10 @@ class JoinedPart(Source):
         self.places, self.count = places, len(places)
         self._inner, self._has = inner, places >= 0
 
+    def place(self, row: int) -> str:
+        """Its place in the file."""
+        return super().place(int(self.places[row]))
+
     def cells(self, name: str) -> list[Any]:
         """Those of the file, None in rows that it does not have."""
         cells = self._inner.cells(name)
@@ -91,6 +95,10 @@ class MergedColumns(Source):
             elif not owner:
                 values[:, [i]] = super().numbers([names[i]], where, truths)
         return values
+
+    def place(self, row: int) -> str:
+        """What the sample is called."""
+        return f"the row of {self._row(row)}"
 
     def _owners(self, name: str) -> list[JoinedPart]:
         return [part for part in self._files if name in part.position]

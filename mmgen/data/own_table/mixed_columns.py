@@ -21,7 +21,7 @@ from .notes import note_missing
 from .numerals import TRUTHS, parse_number
 from .request import Request, Values
 from .scales import with_learned_scale
-from .source import FIRST, Source
+from .source import Source
 
 TYPES = {  # what is taken for a column, by what its values are
     "real": ("numbers", "normal"),
@@ -182,7 +182,7 @@ def _read_codes(request: Request, source: Source, index: int, known: MixedModali
         row = int(np.flatnonzero(foreign)[0])
         way_out = "; dataset.unknown=missing takes such a value for a missing one." if known is not None else "."
         raise DataError(
-            f"{origin} holds {words[row]!r} in row {row} ({FIRST}), which is not one of {listed(code)}" + way_out
+            f"{origin} holds {words[row]!r} in {source.place(row)}, which is not one of {listed(code)}" + way_out
         )
     if foreign.any():
         source.notes.append(

@@ -44,7 +44,7 @@ def read_pictures(request: Request, source: Source, cells: Sequence[Any]) -> tup
     for row in rows:
         if not is_picture(cells[row]) or _is_number(cells[row]):
             raise DataError(
-                f"{request.where}: {request.describe_origin(source)} holds {cells[row]!r:.60} in row {row} ({FIRST}); "
+                f"{request.where}: {request.describe_origin(source)} holds {cells[row]!r:.60} in {source.place(row)}; "
                 "a cell of an image is the path of a picture, a picture, or rows of pixels; where every pixel has a "
                 "column of its own, name all of these columns."
             )

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import DataError
 from ...options import validated
 from ..modality import Modality
-from .source import FIRST, Source
+from .source import Source
 
 
 class Values(NamedTuple):
@@ -111,5 +111,5 @@ class Request:
             row, index = np.argwhere(wrong)[0]
             value = values.reshape(len(values), -1)[row, index].item()
             raise DataError(
-                f"{self.where}: {self.describe_origin(source, index)} holds {value:g} in row {row} ({FIRST}), {reason}."
+                f"{self.where}: {self.describe_origin(source, index)} holds {value:g} in {source.place(row)}, {reason}."
             )

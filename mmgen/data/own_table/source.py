@@ -58,6 +58,10 @@ class Source(ABC):
         """
         return self
 
+    def place(self, row: int) -> str:
+        """Where a row is, in the words of a sentence."""
+        return f"row {row} ({FIRST})"
+
     @abstractmethod
     def cells(self, name: str) -> list[Any]:
         """One value per row; see :class:`.MissingWords`."""

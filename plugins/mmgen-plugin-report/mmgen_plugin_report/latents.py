@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
+from mmgen.data import Table
 from mmgen.errors import MmgenError
 from mmgen.evaluation import Evaluation
 
@@ -26,7 +27,7 @@ class LatentPoints:
 
     Attributes:
         content: What the page's script reads: ``x`` and ``y`` of every point, ``row`` (into the rows) and ``given``
-            (into the subsets); ``givens``, the subsets' names; ``rows``, numbers of the rows in the data; ``labels``,
+            (into the subsets); ``givens``, the subsets' names; ``rows``, numbers and ids of the rows; ``labels``,
             name to ``classes`` and ``codes`` of the rows (−1: unknown); ``columns``, what else points can be coloured
             by (:func:`.row_columns.row_columns`); ``axes``, two titles.
         description: What the points are, in sentences.
@@ -87,7 +88,7 @@ def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | s
         "row": row.tolist(),
         "given": given.tolist(),
         "givens": subsets,
-        "rows": table.rows.tolist() if table.rows is not None else list(range(len(table))),
+        "rows": _row_names(table),
         "labels": labels,
         "columns": columns,
         "axes": axes,
@@ -96,6 +97,19 @@ def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | s
     if more > 0:
         description += f" {more:,} more columns have no room on this page to colour points by."
     return LatentPoints(content, description, *_centres(plane, row, given, subsets, labels))
+
+
+def _row_names(table: Table) -> list[int] | list[str]:
+    """The number of each row in the data, and what it is called, where something calls it."""
+    numbers: list[int] = table.rows.tolist() if table.rows is not None else list(range(len(table)))
+    columns = {} if table.identity is None else dict(table.identity.id_columns)
+    if not columns:
+        return numbers
+    words = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [
+        ", ".join([str(number), *(f"{name} {word}" for name, word in zip(columns, row, strict=True) if word)])
+        for number, row in zip(numbers, words, strict=True)
+    ]
 
 
 def _points(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
