@@ -31,7 +31,7 @@ def recordings(folder: Path, *classes: list[str], groups: bool = False, **more) 
         header = [f"x{number}", f"y{number}", "stimulus", *(["session"] if groups else [])]
         rows = [[number + 0.5, n, name, *([f"{n // 3}"] if groups else [])] for n, name in enumerate(names)]
         path = write(folder / f"rat{number}.csv", header, rows)
-        modalities[f"rat{number}"] = {"path": str(path), "kind": "vector", "standardise": False, "hidden": [8]}
+        modalities[f"rat{number}"] = {"path": str(path), "kind": "vector", "transform": "none", "hidden": [8]}
     return {"pair_by": "stimulus", "modalities": modalities, **more}, [list(names) for names in classes]
 
 
