@@ -64,7 +64,7 @@ def blocks(frame: pd.DataFrame) -> dict[str, Any]:
 def test_a_frame_has_the_columns_of_the_table(run: mmgen.Run, tmp_path: Path) -> None:
     NEW.to_csv(tmp_path / "new.csv", index=False)
     by_path = run.encode(tmp_path / "new.csv")
-    assert by_path.index.tolist() == NEW["patient"].tolist() and by_path.index.name == "id"
+    assert by_path.index.tolist() == NEW["patient"].tolist() and by_path.index.name == "patient"
     pd.testing.assert_frame_equal(run.encode(NEW), by_path)
     pd.testing.assert_frame_equal(run.encode(str(tmp_path / "new.csv"), split="new"), by_path)
     turned = NEW[[*NEW.columns[::-1]]].iloc[::-1]
