@@ -26,6 +26,7 @@ _PUBLIC = {
         "Modality",
         "Provenance",
         "Rendering",
+        "Sparse",
         "Splits",
         "Table",
         "TagsModality",

@@ -21,6 +21,7 @@ from .modality import Modality, Rendering
 from .npy import read_npy
 from .progress import track
 from .schema import Schema
+from .sparse import Sparse
 from .splitting import split_rows
 from .table import Table
 
@@ -42,6 +43,7 @@ __all__ = [
     "Provenance",
     "Rendering",
     "Schema",
+    "Sparse",
     "Sides",
     "Splits",
     "Table",
