@@ -25,7 +25,8 @@ def change_modalities(
 ) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
-    Options of a likelihood are set one by one; another likelihood comes with its own, but for the scale, which stays.
+    Options of a likelihood are set one by one; another likelihood comes with its own, but for the scale and the offset
+    of counts, which stay.
 
     What is said of ``all`` holds for every modality on which it has an effect, unless something else is said by name.
     A change that names a ``kind`` may describe a modality in full, as a run's configuration does.

@@ -168,9 +168,10 @@ class MultimodalVAE(Model):
                 continue
             rows = train.available[:, m].nonzero().squeeze(1)
             stored = train.data[name]
-            if isinstance(stored, Sparse) and filling is None:
-                if _fit_sparse(stored.select(rows), transform, cast(Likelihood, likelihood) if fits else None):
-                    continue
+            learner = cast(Likelihood, likelihood) if fits else None
+            sparse = isinstance(stored, Sparse) and filling is None
+            if sparse and _fit_sparse(cast(Sparse, stored).select(rows), transform, learner):
+                continue
             values, observed = stored[rows], train.observed.get(name)
             cells = None if observed is None else observed[rows]
             transform.fit(values, cells)

@@ -1,4 +1,4 @@
-"""Rows of which only what is not zero is stored: like the tensors that they stand for, alone, in tables and in models."""
+"""Rows of which only what is not zero is stored: like the tensors that they stand for, in tables and in models."""
 
 import time
 
@@ -174,3 +174,71 @@ def test_a_batch_of_wide_rows_is_gathered_in_milliseconds():
         rows[index]
         took.append(time.perf_counter() - start)
     assert min(took) < 0.2  # 5 ms on an idle core
+
+
+def cells(rows=80, width=200, seed=0):
+    draw = np.random.default_rng(seed)
+    return scipy.sparse.csr_array(draw.poisson(0.1, (rows, width)).astype(np.float32))
+
+
+def test_a_matrix_in_memory_stays_sparse(monkeypatch):
+    counts = cells()
+    for form in ("toarray", "todense"):
+        monkeypatch.setattr(scipy.sparse.csr_array, form, lambda self, **_: pytest.fail("the matrix was made dense"))
+    data = mmgen.load_dataset({"rna": counts, "logs": counts.log1p(), "open": (counts > 0)})
+    kinds = [type(modality).__name__ for modality in data.modalities.values()]
+    assert kinds == ["CountsModality", "VectorModality", "TagsModality"]
+    assert all(isinstance(rows, Sparse) for rows in data.train.data.values())
+    model = mmgen.MultimodalVAE.create("mopoe", data, latent_dim=2)
+    mmgen.Trainer(epochs=1).fit(model, data)
+
+
+def test_a_sparse_and_a_dense_matrix_are_the_same_data():
+    counts = cells()
+    first, second = (
+        mmgen.load_dataset({"rna": values, "logs": np.log1p(counts.toarray())}) for values in (counts, counts.toarray())
+    )
+    assert torch.equal(first.split("all").data["rna"][:], second.split("all").data["rna"][:])
+    assert torch.equal(first.train.identity.content, second.train.identity.content)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (-2.0, "the array 'rna' of data['rna'] holds -2 in row 3"),
+        (2.5, "holds 2.5 in row 3"),
+        (np.inf, "not a finite number"),
+        (1e300, "too large"),
+    ],
+)
+def test_a_value_that_is_none_of_its_kind_is_named(change, sentence):
+    counts = cells().astype(np.float64)
+    counts.data[counts.indptr[3]] = change
+    with pytest.raises(mmgen.DataError) as error:
+        mmgen.load_dataset({"rna": counts}, modalities={"rna": {"kind": "counts"}})
+    assert sentence in str(error.value)
+
+
+def test_nan_makes_cells_missing_as_in_a_dense_matrix():
+    counts = cells()
+    counts.data[counts.indptr[3]] = np.nan
+    data = mmgen.load_dataset({"rna": counts})
+    assert data.modalities["rna"].missing == "cell"
+    assert int((~data.split("all").observed["rna"]).sum()) == 1
+
+
+def test_a_run_reads_a_file_without_one_of_its_sparse_modalities(tmp_path):
+    counts = cells()
+    logs = np.log1p(counts[:, :3].toarray()) + 0.1
+    run = mmgen.train("mopoe", {"rna": counts, "logs": logs}, output=tmp_path / "run", epochs=1, latent_dim=2)
+    with pytest.warns(mmgen.errors.DataWarning, match="5 rows"):
+        other = mmgen.load_run(run.path, dataset={"logs": logs[:5]})
+    rows = other.data.split("all")
+    assert isinstance(rows.data["rna"], Sparse)
+    assert not rows.available[:, 0].any()
+
+
+def test_a_likelihood_set_anew_is_checked_in_blocks():
+    data = mmgen.load_dataset({"logs": cells().log1p()})
+    with pytest.raises(mmgen.DataError, match="holds 0 in training row 0"):
+        mmgen.MultimodalVAE.create("mopoe", data, latent_dim=2, modalities={"logs": {"likelihood": "log-normal"}})

@@ -17,6 +17,7 @@ from ..identity import Identity, content_keys
 from ..modalities import ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
+from ..sparse import Sparse
 from ..table import Table
 from .config import OwnTableConfig
 from .covariate_columns import covariate_columns, read_covariates
@@ -186,7 +187,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     values = {name: block.stored for name, block in blocks.items()}
     observed = {name: block.observed for name, block in blocks.items() if block.observed is not None}
     table = Table.of(
-        {name: torch.from_numpy(block) for name, block in values.items()},
+        {name: block if isinstance(block, Sparse) else torch.from_numpy(block) for name, block in values.items()},
         available=torch.from_numpy(available),
         labels={} if labels is None or config.label is None else {config.label: torch.from_numpy(labels)},
         groups=None if codes is None else torch.from_numpy(codes),

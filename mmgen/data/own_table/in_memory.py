@@ -14,7 +14,7 @@ from ...options import validated
 from ...registry import name_of
 from ..in_memory import IN_MEMORY
 from ..schema import Schema
-from .alignment import align, as_piece
+from .alignment import Entry, align, as_piece
 from .dataset import OwnTable
 from .guessed_kinds import guess_kind
 from .memory_source import MemorySource
@@ -50,7 +50,7 @@ class InMemory(OwnTable):
     def __init__(
         self,
         config: InMemoryConfig | None = None,
-        modalities: Mapping[str, pd.DataFrame | np.ndarray] | None = None,
+        modalities: Mapping[str, Entry] | None = None,
         roles: pd.DataFrame | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
@@ -85,7 +85,7 @@ class InMemory(OwnTable):
             columns["id"], settings["id"] = pd.Series(index), "id"
         if not values:
             raise DataError("There is no modality among the data; give a mapping such as {'rna': frame}.")
-        count = len(next(iter(values.values())))
+        count = next(iter(values.values())).shape[0]
         described, guessed = _described(values, settings.get("modalities", {}), schema)
         config = validated(InMemoryConfig, {**settings, "modalities": described}, "dataset")
         return cls(config, values, pd.DataFrame(columns, index=range(count)), _notes(guessed))
@@ -179,16 +179,18 @@ def _sort_roles(
     return entries, settings, list(dict.fromkeys(roles))
 
 
-def _single_column(name: str, values: pd.DataFrame | np.ndarray) -> pd.Series:
-    if isinstance(values, np.ndarray):
-        values = pd.DataFrame(values.reshape(len(values), -1))
+def _single_column(name: str, values: Entry) -> pd.Series:
+    if not isinstance(values, pd.DataFrame):
+        if values.shape[1:] != (1,):
+            raise DataError(f"{name!r} has the shape {list(values.shape)}, and a single value per row was wanted.")
+        values = pd.DataFrame(values if isinstance(values, np.ndarray) else values.toarray())
     if values.shape[1] != 1:
         raise DataError(f"{name!r} has {values.shape[1]} values per row, and a single one was wanted.")
     return values.iloc[:, 0]
 
 
 def _described(
-    values: Mapping[str, pd.DataFrame | np.ndarray], options: Any, schema: Schema | None
+    values: Mapping[str, Entry], options: Any, schema: Schema | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The options of each modality with its kind and columns, and the kinds that were guessed."""
     if not isinstance(options, Mapping):
@@ -205,7 +207,7 @@ def _described(
         fields = options.get(name, {})
         if not isinstance(fields, Mapping):
             raise DataError(f"dataset.modalities.{name}: {fields!r} is no mapping, such as {{'kind': 'counts'}}.")
-        place = {"array": name} if isinstance(entry, np.ndarray) else {"columns": "*"}
+        place = {"columns": "*"} if isinstance(entry, pd.DataFrame) else {"array": name}
         if schema is not None:
             kind = name_of("modalities", type(schema.modalities[name]))
             fields = {key: value for key, value in fields.items() if key not in ("kind", "columns", "array")}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, alternatives
+from ..modality import Modality
 from .missing_words import MissingWords
 from .numerals import TRUTHS, NumberError, exact, explain_defect, parse_number
 
@@ -55,6 +56,30 @@ class Source(ABC):
     @abstractmethod
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Values ``[N, …]`` of any type, NaN where a number is missing, and which rows have one."""
+
+    def value_names(self, name: str) -> tuple[str, ...]:
+        """What the values of an array are called, such as the variables of a matrix; none where nothing names them."""
+        return ()
+
+    def sparse(self, name: str) -> tuple[Any, np.ndarray] | None:
+        """An array as a SciPy matrix of compressed rows (``csr_array``), and which rows have one; None where it is
+        dense.
+        """
+        return None
+
+    def sparse_columns(self, names: Sequence[str]) -> tuple[Any, np.ndarray] | None:
+        """Columns in the same way, where all of them are columns of one sparse matrix."""
+        return None
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """The modalities that the file itself says it has, each as options name it: what is read where none are
+        named.
+        """
+        return {}
+
+    def fields(self, kind: type[Modality]) -> dict[str, Any]:
+        """Fields of a modality of this kind that are usually right of data in this format, where nothing is said."""
+        return {}
 
     def numbers(self, names: Sequence[str], where: str, truths: bool = False) -> np.ndarray:
         """Columns as float64 ``[N, C]``, NaN where missing; what is no number is an error that names the cell.
