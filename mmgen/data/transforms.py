@@ -104,14 +104,19 @@ class Standardise(Transform):
             count = observed.sum(0).clamp(min=1)
             mean = exact.where(observed, 0.0).sum(0) / count
             scale = ((exact - mean).where(observed, 0.0).square().sum(0) / count).sqrt()
-        self.fit_moments(mean, scale)
+        self._take(mean, scale)
 
     def fit_moments(self, mean: Tensor, scale: Tensor) -> bool:
-        """They are what is learned."""
+        """They are what is learned, but of what standardises something else than the values."""
+        if type(self) is not Standardise:
+            return False
+        self._take(mean, scale)
+        return True
+
+    def _take(self, mean: Tensor, scale: Tensor) -> None:
         varies = scale > 1e-12 * mean.abs().clamp(min=1e-12)
         self.mean.copy_(mean)
         self.scale.copy_(torch.where(varies, scale, torch.ones_like(scale)))
-        return True
 
     def forward(self, values: Tensor) -> Tensor:
         """(x − mean) / scale."""
