@@ -33,11 +33,11 @@ def main() -> None:
             encoder.register_forward_hook(lambda *_: calls.__setitem__(0, calls[0] + 1))
         run = Trainer(epochs=1, batch_size=case.batch_size).fit(model, data)
         before = peak()
-        run.evaluate([metric], **{metric: options[metric]})
+        run.evaluate(metrics=[metric], **{metric: options[metric]})
         report(parameters=0)
         while wait():
             calls[0], start = 0, time.perf_counter()
-            run.evaluate([metric], **{metric: options[metric]})
+            run.evaluate(metrics=[metric], **{metric: options[metric]})
             report(seconds=time.perf_counter() - start, memory=peak() - before, encodings=calls[0])
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -26,6 +28,14 @@ class DataWarning(UserWarning):
     """Something about data that the user should know and that stops nothing, such as rows that are new to a run."""
 
 
+def warn(sentence: str) -> None:
+    """A :class:`DataWarning` that names the line of whoever called mmgen."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mmgen":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, DataWarning, stacklevel=level)
+
+
 def first_line(error: BaseException) -> str:
     r"""The first line of an error's message without its full stop; its type where it has no message.
 
@@ -34,6 +44,15 @@ def first_line(error: BaseException) -> str:
     """
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".: ")
+
+
+def ended(message: str) -> str:
+    """A message with a full stop, unless it ends with a mark already.
+
+    >>> ended("'x' is no number"), ended("there is no 'x'; did you mean 'y'?")
+    ("'x' is no number.", "there is no 'x'; did you mean 'y'?")
+    """
+    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

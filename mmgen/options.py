@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from .errors import MmgenError, alternatives, listed
+from .errors import MmgenError, alternatives, ended, listed
 
 Model = TypeVar("Model", bound=BaseModel)
 EXPECTATION = "Input should be "  # begins the messages of pydantic that say what would be right
@@ -171,9 +171,9 @@ def _sentence(detail: Any, place: _Place, same: Sequence[Any], where: str) -> st
         return f"{at}: this option must be given."
     message, given = str(detail["msg"]), _short(detail["input"])
     if detail["type"] == "value_error":
-        return f"{at}: {message.removeprefix('Value error, ')}."
+        return ended(f"{at}: {message.removeprefix('Value error, ')}")
     if not message.startswith(EXPECTATION):
-        return f"{at}: {given}: {message}."
+        return ended(f"{at}: {given}: {message}")
     messages = [str(other["msg"]) for other in same if str(other["msg"]).startswith(EXPECTATION)]
     expected = dict.fromkeys(text.removeprefix(EXPECTATION).removeprefix("a valid ") for text in messages)
     return f"{at}: {given} is not right; it should be {' or '.join(expected)}."

@@ -85,7 +85,7 @@ for kind in datasets:
             continue
         model = mmgen.MultimodalVAE.create(entry.name, data, latent_dim=2)
         run = mmgen.Trainer(epochs=1).fit(model, data)
-        run.evaluate(["latent-classification"])
+        run.evaluate(metrics=["latent-classification"])
 """
 COMPARE = """
 Path("my.csv").write_text("x,y\\n" + "".join(f"{i % 5},{i % 7}\\n" for i in range(40)))

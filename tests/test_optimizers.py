@@ -15,7 +15,7 @@ from mmgen.testing import toy_data
 data = toy_data(("vector", "counts"), rows=40)
 model = MultimodalVAE.create("elbo", data, latent_dim=2)
 run = Trainer(epochs=1, batch_size=16).fit(model, data)
-run.evaluate(["coherence"], coherence={"classifier_steps": 2})
+run.evaluate(metrics=["coherence"], coherence={"classifier_steps": 2})
 print("imported:", *sorted({"torch._dynamo", "torch.distributed.tensor"} & set(sys.modules)))
 """
 

@@ -10,7 +10,7 @@ from ..errors import MmgenError, alternatives, listed
 from ..models import choose_sampler
 from ..runs import Run, load_run
 from ..runs.config import RunConfig, from_assignments
-from ..runs.opening import location_option
+from ..runs.other_rows import option_of_path
 
 
 def check_ending(out: Path, endings: Sequence[str]) -> None:
@@ -55,7 +55,7 @@ def opened(
     run = load_run(path)
     changes = dict(options.pop("dataset", {}))
     if data is not None:
-        changes[location_option(run.config["dataset"]["name"])] = str(Path(data).expanduser().resolve())
+        changes |= option_of_path(data, run.config["dataset"])
     return (load_run(path, dataset=changes) if changes else run), options
 
 

@@ -25,7 +25,7 @@ def command(
     check_ending(out, ENDINGS)
     run, _ = opened(path, data, assignments)
     names = checked(split_names(given) or list(run.model.modalities), run.model.modalities, "--given")
-    encoding = run.encoding(names, split or (None if data is None else "all"), private=private)
+    encoding = run.encoding(given=names, split=split or (None if data is None else "all"), private=private)
     try:
         if out.suffix == ".npz":
             write_arrays(out, encoding.arrays())

@@ -39,9 +39,9 @@ def command(
     if split not in (None, "train", "val", "test", "new"):
         raise MmgenError(f"--split: there is no split {split!r}; there are train, val, test and new.")
     split = run.split(split)
-    evaluation = run.evaluation(split)
+    evaluation = run.evaluation(split=split)
     notify = None if as_json else _tell
-    rows = run.evaluate(names, notify=notify, evaluation=evaluation, sampler=chosen, **of_metrics)
+    rows = run.evaluate(metrics=names, notify=notify, evaluation=evaluation, sampler=chosen, **of_metrics)
     drawn: list[Path] = []
     if figures and not run.reads_other_data:
         layered = merge(run.config.get("metrics", {}), of_metrics)

@@ -50,8 +50,8 @@ def command(
     elif split is None:
         split = "all"
     generation = run.generate(
-        sources,
-        names,
+        given=sources,
+        targets=names,
         n=n,
         samples=samples,
         split=split,

@@ -30,7 +30,7 @@ def command(
         raise MmgenError(f"--draws {draws}: --uncertainty is the spread of draws, so there must be at least 2.")
     run, _ = opened(path, data, assignments)
     names = None if given is None else checked(split_names(given) or [], run.model.modalities, "--given")
-    imputation = run.imputation(names, split, draws=draws, uncertainty=uncertainty, seed=seed)
+    imputation = run.imputation(given=names, split=split, draws=draws, uncertainty=uncertainty, seed=seed)
     try:
         if out.suffix == ".csv":
             frame = imputation.printed(mask)

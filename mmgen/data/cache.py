@@ -22,7 +22,7 @@ from .missing import OPTIONS
 from .prepared import read_prepared, write_prepared
 from .schema import Schema
 
-FORMAT = 4
+FORMAT = 5
 
 
 def cache_root() -> Path:

@@ -92,6 +92,7 @@ class Splits:
             run.
         covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         new: Rows that a run opens and that were on none of its sides; None where there are none.
+        changes: Sentences about which rows are new or gone since the training of the run that opens them.
     """
 
     train: Table
@@ -104,6 +105,7 @@ class Splits:
     notes: tuple[str, ...] = ()
     new: Table | None = None
     covariates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
 
     def with_tables(self, change: Callable[[Table], Table]) -> Splits:
         """The same with every side's rows changed."""
@@ -145,6 +147,7 @@ class Dataset(ABC):
     reads_by_schema: ClassVar[bool] = False  # whether splits() obeys the schema of a run
     reads_covariates: ClassVar[bool] = False  # whether splits() looks for those that the options name
     schema: Schema | None = None
+    index: Any = None  # what pandas calls the rows of data in memory, by their numbers; it is none of their values
 
     def __init__(self, config: DatasetConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, MmgenError, alternatives
+from ..errors import DataError, MmgenError, alternatives, listed
 from ..options import merge, validated, without_idle
 from ..registry import load, name_of
 from .likelihood_choice import replaced_choice, with_mappings, without_idle_options
@@ -18,6 +18,11 @@ from .sparse import AT_ONCE, Sparse
 from .table import Table
 
 ALL = "all"  # in changes to modalities: every one of them
+
+
+def in_words(modalities: Mapping[str, Modality]) -> str:
+    """Name, class and shape of each modality, for people."""
+    return listed(f"{name} {type(modality).__name__} {list(modality.shape)}" for name, modality in modalities.items())
 
 
 def change_modalities(

@@ -174,6 +174,12 @@ class Sides:
             side, combined.content, None if combined.ids is None else word_keys(combined.ids.tolist()), combined.groups
         )
 
+    @classmethod
+    def none(cls) -> Sides:
+        """Of a training whose rows nobody knows one by one."""
+        nothing = torch.zeros(0, dtype=torch.int64)
+        return cls(nothing, nothing)
+
     def tensors(self) -> dict[str, Tensor]:
         """What is written into a file."""
         columns = {"side": self.side, "content": self.content, "ids": self.ids, "groups": self.groups}

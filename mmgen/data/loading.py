@@ -13,7 +13,7 @@ from ..registry import load_component, name_of
 from .cache import cached_splits
 from .covariates import choose_covariates
 from .dataset import Dataset, Provenance, Splits
-from .describing import ALL, change_modalities
+from .describing import ALL, change_modalities, in_words
 from .in_memory import IN_MEMORY
 from .missing import with_missing_cells, withhold
 from .modality import Modality
@@ -41,6 +41,7 @@ class Data:
         complete: Side to rows as they were before anything was withheld, for the classifiers that judge.
         facts: What the dataset says of itself, as JSON.
         notes: Sentences about what was left out, changed or guessed.
+        changes: Those about which rows are new or gone since the training of the run that opens them.
         covariates: Classes of every covariate, in the order of their codes; none of one that is a number.
         new: Where a run opened the data: rows that were on none of its sides. None where there are none.
     """
@@ -59,6 +60,13 @@ class Data:
     notes: tuple[str, ...] = ()
     new: Table | None = None
     covariates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """The name, how many rows are where, and each modality with its kind and shape."""
+        rows = {name: len(self.split(name)) for name in SIDES} | ({} if self.new is None else {"new": len(self.new)})
+        sides = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+        return f"Data({self.name}, {self.provenance.kind}; rows: {sides}; {in_words(self.modalities)})"
 
     def split(self, name: str) -> Table:
         """One split by name; ``all`` is every row, in the order of the source.
@@ -196,7 +204,8 @@ def open_dataset(
         fingerprint=current,
         complete=complete,
         facts=splits.facts,
-        notes=splits.notes,
+        notes=(*splits.notes, *splits.changes),
+        changes=splits.changes,
         new=splits.new,
         covariates=splits.covariates,
     )

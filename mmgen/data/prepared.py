@@ -39,6 +39,7 @@ def read_prepared(folder: Path) -> tuple[Splits, str] | None:
             facts=facts["facts"],
             modalities=parse_modalities(facts["modalities"]),
             notes=tuple(facts["notes"]),
+            changes=tuple(facts["changes"]),
             covariates={name: tuple(classes) for name, classes in facts["covariates"].items()},
         )
         return splits, _fingerprint(facts["checksums"], splits)
@@ -72,6 +73,7 @@ def write_prepared(folder: Path, splits: Splits) -> None:
         "facts": dict(splits.facts),
         "modalities": {name: describe_modality(modality) for name, modality in splits.modalities.items()},
         "notes": list(splits.notes),
+        "changes": list(splits.changes),
         "more": extra,
         "checksums": {name: _checksum(folder / f"{name}.safetensors") for name in (*SIDES, *extra)},
     }

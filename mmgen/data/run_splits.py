@@ -39,14 +39,13 @@ def read_splits_of_run(name: str, dataset: Dataset, schema: Schema, fingerprint:
     if not fingerprint or current == fingerprint:
         return splits, current
     if reads_by_schema and schema.sides is None:
-        note = "The run does not know which of these rows it was trained on, so all of them count as new (split new)."
+        note = "The run does not know which rows it was trained on, so all of these count as new (split new)."
         empty = splits.train.select(torch.zeros(0, dtype=torch.int64))
         every_row = Table.concatenate([splits.train, splits.val, splits.test])
-        splits = replace(splits, train=empty, val=empty, test=empty, new=every_row, notes=(*splits.notes, note))
-    if len(splits.train) or not splits.notes:  # a file of other rows says so itself
-        splits = replace(
-            splits, notes=(f"The data {name!r} are not as they were when the run was trained.", *splits.notes)
-        )
+        splits = replace(splits, train=empty, val=empty, test=empty, new=every_row, changes=(*splits.changes, note))
+    if len(splits.train) or not splits.changes:  # a file of other rows says so itself
+        changed = f"The data {name!r} are not as they were when the run was trained."
+        splits = replace(splits, changes=(changed, *splits.changes))
     return splits, current
 
 

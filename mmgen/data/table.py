@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..errors import listed
 from .batch import Batch
 from .identity import Identity, identity_tensors, read_identity
 from .indexed import PARTS, Rows, concatenate, from_stored, positions, select, stored, take
@@ -88,6 +89,11 @@ class Table:
 
     def __len__(self) -> int:
         return self.available.shape[0]
+
+    def __repr__(self) -> str:
+        """How many rows there are, and the shape of each modality."""
+        shapes = listed(f"{name} {list(values.shape[1:])}" for name, values in self.data.items())
+        return f"Table({len(self):,} rows; {shapes})"
 
     def __getitem__(self, index: slice | Tensor | list[int]) -> Batch:
         rows = positions(index, self.available)

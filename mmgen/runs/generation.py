@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..data import MixedModality, Modality, Table, TagsModality
 from ..distributions.likelihoods import CODES
+from ..errors import listed
 from ..evaluation.grids import conditional_grid
 from ..models import MultimodalVAE, Sampler, choose_sampler
 from ..models.building import Component
@@ -37,6 +38,7 @@ class Generation:
         values: Target to values in data units, ``[samples, N, *shape]``.
         table: The rows; None from the prior.
         title: Above the picture.
+        index: What pandas calls the rows, ``[N]``; None where only their ids and numbers are known.
     """
 
     modalities: Mapping[str, Modality]
@@ -44,6 +46,14 @@ class Generation:
     values: Mapping[str, Tensor]
     table: Table | None
     title: str
+    index: pd.Index | None = None
+
+    def __repr__(self) -> str:
+        """What was generated from what, how often, and the shapes of the values."""
+        origin = f"rows given {'+'.join(self.given)}" if self.given else "items given nothing"
+        samples = next(iter(self.values.values())).shape[0]
+        shapes = listed(f"{name} {list(value.shape[2:])}" for name, value in self.values.items())
+        return f"Generation({len(self):,} {origin}; samples of each: {samples}; {shapes})"
 
     def __len__(self) -> int:
         return next(iter(self.values.values())).shape[1]
@@ -68,7 +78,7 @@ class Generation:
         return conditional_grid(modalities, self.given, shown, batch, self.title)
 
     def frame(self, top: int | None = None) -> pd.DataFrame:
-        """A line per row: its number and id, which of the given modalities it has, and the generated values.
+        """A line per row, indexed by what it is called: which of the given modalities it has, and the generated values.
 
         Several samples are one value: their mean, or the most frequent code.
 
@@ -79,10 +89,10 @@ class Generation:
         import pandas as pd
 
         header, *lines = self.lines(top)
-        return pd.DataFrame(lines, columns=header)
+        return indexed(pd.DataFrame(lines, columns=header), self.index)
 
     def lines(self, top: int | None = None) -> list[list[Any]]:
-        """The header and the lines of :meth:`frame`."""
+        """The header and the lines of :meth:`frame`, with the number and the id of each row in front."""
         ids = {} if self.table is None else ids_of(self.table)
         columns = {name: self._column(name, value, top) for name, value in self.values.items()}
         header: list[Any] = ["row", *ids, *(["given"] if self.table is not None else [])]
@@ -155,6 +165,15 @@ def origin_in_words(sampler: Component | None) -> str:
     """What is generated from where nothing is given."""
     choice = choose_sampler(sampler)
     return f"from the sampler {in_words(choice)}" if choice.component.fitted else FROM_PRIOR
+
+
+def indexed(frame: pd.DataFrame, index: pd.Index | None) -> pd.DataFrame:
+    """A frame with the columns ``row``, and perhaps ``id``, indexed by an index where there is one, else by ids, else
+    by numbers.
+    """
+    if index is not None:
+        return frame.drop(columns=["row", "id"], errors="ignore").set_axis(index, axis=0)
+    return frame.drop(columns="row").set_index("id") if "id" in frame else frame.set_index("row")
 
 
 def _single(values: Tensor, modality: Modality) -> np.ndarray:

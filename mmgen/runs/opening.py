@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..data import Data, Dataset, DatasetConfig, Schema, Sides, make_dataset, open_dataset
+from ..data import Data, Dataset, Schema, Sides, make_dataset, open_dataset
 from ..data.describing import parse_modalities
-from ..data.in_memory import IN_MEMORY, holds_data
-from ..errors import DataWarning, MmgenError
+from ..errors import MmgenError
 from ..registry import load
 from .folder import RunFolder
+from .other_rows import file_of_rows, holds_rows, location_options, other_rows
+
+if TYPE_CHECKING:
+    from .other_rows import OtherRows
 
 SIDES_OF_ROWS = "rows.safetensors"
 
 
+def sides_of(data: Data) -> Sides | None:
+    """Which row is on which side, as keys; None where the dataset does not tell its rows apart."""
+    return Sides.of([data.split(side).identity for side in ("train", "val", "test")])
+
+
 def write_sides(folder: RunFolder, data: Data) -> None:
-    """Keep which row was on which side, as keys, where the dataset tells its rows apart."""
-    sides = Sides.of([data.split(side).identity for side in ("train", "val", "test")])
+    """Keep :func:`sides_of` data."""
+    sides = sides_of(data)
     if sides is not None:
         folder.write_tensors(SIDES_OF_ROWS, sides.tensors())
 
@@ -32,14 +39,17 @@ def read_sides(folder: RunFolder | None) -> Sides | None:
     return Sides(**folder.tensors(SIDES_OF_ROWS)[0])
 
 
-def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any] | Dataset) -> Data:
-    """The data of a run, or others that are read by its schema; what is new or gone is a :class:`DataWarning`.
+def open_data(
+    config: Mapping[str, Any], folder: RunFolder | None, changes: OtherRows | Dataset, known: Data | None = None
+) -> Data:
+    """The data of a run, or others that are read by its schema.
 
     Args:
         config: Of the run.
         folder: Of the run; None for one in memory.
-        changes: Options of the dataset that are different now, such as where its files are; or a dataset, as it is, or
-            data in memory.
+        changes: Options of the dataset that are different now, such as where its files are; or a dataset, as it is; or
+            other rows, of which :func:`.other_rows` knows the kinds.
+        known: The data that it was trained on, where they are at hand.
 
     Raises:
         MmgenError: Files that are not there, or that the run cannot read.
@@ -48,24 +58,19 @@ def open_data(config: Mapping[str, Any], folder: RunFolder | None, changes: Mapp
     name = config["dataset"]["name"]
     labels = {label: tuple(classes) for label, classes in config.get("labels", {}).items()}
     covariates = {name: tuple(classes) for name, classes in config.get("covariates", {}).items()}
-    schema = Schema(parse_modalities(config["modalities"]), labels, read_sides(folder), covariates)
+    sides = read_sides(folder) if known is None else sides_of(known)
+    schema = Schema(parse_modalities(config["modalities"]), labels, sides, covariates)
+    section = config["dataset"]
     if isinstance(changes, Dataset):
         dataset = changes
-    elif holds_data(changes):
-        dataset = make_dataset(changes, _options_in_memory(config["dataset"]), schema)
+    elif holds_rows(changes):
+        dataset, schema = other_rows(changes, section, schema)
+    elif (read := file_of_rows(changes, section, schema)) is not None:
+        dataset, schema = read
     else:
-        dataset = _made_again(config["dataset"], folder, changes)
-    fingerprint = environment.get("data", {}).get("fingerprint", "")
-    data = open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
-    if fingerprint and data.fingerprint != fingerprint:
-        warnings.warn(" ".join(data.notes), DataWarning, stacklevel=2)
-    return data
-
-
-def _options_in_memory(section: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run's options of its dataset, in memory or not, say of rows in memory."""
-    known = load("datasets", IN_MEMORY).Config.model_fields
-    return {name: value for name, value in section.items() if name in known}
+        dataset = _made_again(section, folder, changes)
+    fingerprint = environment.get("data", {}).get("fingerprint", "") if known is None else known.fingerprint
+    return open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
 
 
 def _made_again(section: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Dataset:
@@ -79,7 +84,7 @@ def _made_again(section: Mapping[str, Any], folder: RunFolder | None, changes: M
     if options.get("download") and "download" not in changes:
         options["download"] = False  # only whoever opens a run may say that something is fetched
     dataset = make_dataset(name, options)
-    check_files(dataset, name)
+    check_files(dataset, name, changes)
     return dataset
 
 
@@ -117,29 +122,16 @@ def located(section: Mapping[str, Any], folder: RunFolder | None) -> dict[str, A
     return {key: moved(value) for key, value in section.items()}
 
 
-def check_files(dataset: Dataset, name: str) -> None:
-    """Refuse to open a run's data that are gone, with the way to say where they are."""
+def check_files(dataset: Dataset, name: str, changes: Mapping[str, Any]) -> None:
+    """Refuse to open a run's data that are gone, with the way to say where they are; and others that ``changes`` name
+    and that are nowhere.
+    """
     for option in location_options(type(dataset).Config):
         value = getattr(dataset.config, option)
         if isinstance(value, str | Path) and PurePath(value).is_absolute() and not Path(value).exists():
+            if option in changes:
+                raise MmgenError(f"There is no file or folder {str(value)!r} (dataset.{option}).")
             raise MmgenError(
                 f"The data of this run were at {str(value)!r} (dataset.{option}), and nothing is there now; say "
                 f"where they are: --data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})."
             )
-
-
-def location_options(config: type[DatasetConfig]) -> list[str]:
-    """The options that say where a dataset's files are, the main one first."""
-    return [name for name in ("path", "root") if name in config.model_fields]
-
-
-def location_option(dataset: str) -> str:
-    """The option that --data sets.
-
-    Raises:
-        MmgenError: A dataset that has none.
-    """
-    options = location_options(load("datasets", dataset).Config)
-    if not options:
-        raise MmgenError(f"--data: the dataset {dataset!r} is not read from files.")
-    return options[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,26 +10,31 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..data import Data, Dataset, Table
-from ..errors import DataWarning, MmgenError
+from ..errors import MmgenError, alternatives, warn
 from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
 from ..evaluation.subsets import is_drawn
 from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler, fit_sampler
 from ..models.building import Component
 from ..options import merge
+from ..registry import load
 from ..registry.components import entries, find, local_entries
 from .encoding import Encoding, encode
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
-from .generation import Generation, generate, origin_in_words
+from .generation import Generation, generate, indexed, origin_in_words
 from .imputation import Imputation, impute
 from .notebook import run_as_html
 from .openers import find_folder
 from .opening import open_data
+from .other_rows import checked_rows
 from .samplers import file_of, fingerprint_of, read_sampler, write_sampler
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    from .other_rows import OtherRows
 
 ITEMS = 8  # from the prior, where nobody says how many
 
@@ -45,16 +49,18 @@ class Run:
         *,
         model: MultimodalVAE | None = None,
         data: Data | None = None,
-        dataset: Mapping[str, Any] | Dataset | None = None,
+        dataset: OtherRows | Dataset | None = None,
+        own: Run | None = None,
     ) -> None:
         self.config = config
         self.folder = folder
-        self._dataset: Mapping[str, Any] | Dataset = {} if dataset is None else dataset
+        self._dataset: OtherRows | Dataset = {} if dataset is None else checked_rows(dataset, config["dataset"])
         self._model = model
         self._data = data
+        self._own = own
         self._history: list[dict[str, Any]] = []
         self._results: list[dict[str, Any]] = []
-        self._samplers: dict[tuple[str, str], Sampler] = {}
+        self._samplers: dict[tuple[str, str], Sampler] = {} if own is None else own._samplers
 
     @property
     def path(self) -> Path | None:
@@ -79,8 +85,42 @@ class Run:
         """
         if self._data is None:
             check_components(part for part in self._components() if part["kind"] == "datasets")
-            self._data = open_data(self.config, self.folder, self._dataset)
+            known = None if self._own is None or self.folder is not None else self._own._data
+            self._data = open_data(self.config, self.folder, self._dataset, known)
+            trained = self._fingerprint
+            notes = [note for note in self._data.notes if self._own is None or note not in self._data.changes]
+            if notes and trained and self._data.fingerprint != trained:
+                warn(" ".join(notes))
         return self._data
+
+    def on(self, data: OtherRows | Dataset, **options: Any) -> Run:
+        """The same run on other rows: with its model, and with them as :attr:`data`.
+
+        Args:
+            data: A DataFrame with the columns of the run's own table; a mapping of modalities to arrays, DataFrames or
+                tensors, in which labels, groups and covariates have their names in the run; or the path of a file. All
+                are read by the run's columns, categories and units, and may lack modalities, labels and covariates.
+            **options: Of the run's dataset that are different for these rows: ``unknown="missing"`` takes a category
+                that the run does not know for a missing value.
+
+        Raises:
+            MmgenError: A path to nothing, or rows that the run cannot read.
+
+        >>> import mmgen, pandas as pd, numpy as np
+        >>> genes = pd.DataFrame(np.random.randn(40, 3), columns=["TP53", "MYC", "KRAS"])
+        >>> run = mmgen.train("elbo", {"genes": genes}, epochs=1, latent_dim=2, quiet=True)
+        >>> run.on({"genes": genes[:5] + 1}).data.split("new")
+        Table(5 rows; genes [3])
+        """
+        section = self.config["dataset"]
+        known = load("datasets", section["name"]).Config.model_fields
+        for name in options:
+            if name not in known:
+                raise MmgenError(f"{name}: the run's dataset has no such option; it has {alternatives(name, known)}")
+        config = {**self.config, "dataset": {**section, **options}}
+        other = Run(config, self.folder, model=self.model, dataset=data, own=self._own or self)
+        _ = other.data
+        return other
 
     def data_to_evaluate(self) -> Data:
         """:attr:`data`; where these have no training rows, with those of the run's own data, for what is compared with
@@ -90,10 +130,10 @@ class Run:
         not there any more are done without.
         """
         data = self.data
-        if len(data.train) or not self._dataset:
+        if len(data.train) or not self._reads_others:
             return data
         try:
-            own = open_data(self.config, self.folder, {})
+            own = self._own.data if self._own and self.folder is None else open_data(self.config, self.folder, {})
         except MmgenError:
             return data
         return replace(data, train=own.train, val=own.val, complete=own.complete, fingerprint=own.fingerprint)
@@ -101,22 +141,38 @@ class Run:
     @property
     def reads_other_data(self) -> bool:
         """Whether :attr:`data` are not those that it was trained on, or not as they were."""
-        if self.folder is None:
-            return False
-        trained = self.folder.environment().get("data", {}).get("fingerprint", self.data.fingerprint)
-        return self.data.fingerprint != trained
+        return self.data.fingerprint != (self._fingerprint or self.data.fingerprint)
+
+    @property
+    def _reads_others(self) -> bool:
+        """Whether it was told of other data than its own."""
+        return self._own is not None or not isinstance(self._dataset, Mapping) or bool(self._dataset)
+
+    @property
+    def _fingerprint(self) -> str:
+        """Of the data that it was trained on; empty where nobody knows."""
+        if self.folder is not None:
+            return str(self.folder.environment().get("data", {}).get("fingerprint", ""))
+        return "" if self._own is None or self._own._data is None else self._own._data.fingerprint
 
     # What people ask of it --------------------------------------------------------------------------------------------
 
     def encode(
-        self, given: Sequence[str] | None = None, split: str | None = None, *, private: bool = False
+        self,
+        data: OtherRows | Dataset | None = None,
+        *,
+        given: Sequence[str] | None = None,
+        split: str | None = None,
+        private: bool = False,
     ) -> pd.DataFrame:
-        """The latents of rows: a line per row, indexed by what rows are called, else by their numbers.
+        """The latents of rows: a line per row, indexed as the rows are in a DataFrame, else by what they are called,
+        else by their numbers.
 
         Args:
+            data: Rows to encode, as :meth:`on` reads them; those of the run by default.
             given: Modalities to infer from, by name; what each row has by default.
-            split: ``train``, ``val``, ``test``, ``new`` or ``all``; test rows by default, new ones where a run reads
-                nothing else.
+            split: ``train``, ``val``, ``test``, ``new`` or ``all``. All of ``data`` by default, in their order; of the
+                run's own rows those for testing, or new ones where a run was opened on nothing else.
             private: Whether the latents that single modalities have for themselves are wanted too.
 
         Returns:
@@ -125,30 +181,36 @@ class Run:
             x_m).
 
         Raises:
-            MmgenError: An unknown modality or split, no such rows, or no private latents.
+            MmgenError: Rows that the run cannot read, an unknown modality or split, no such rows, or no private
+                latents.
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
-        >>> run.encode(["pix"]).columns.tolist()
+        >>> run.encode(given=["pix"]).columns.tolist()
         ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
         """
-        frame = self.encoding(given, split, private=private).frame()
-        if "id" in frame:
-            return frame.drop(columns="row").set_index("id")
-        return frame.set_index("row")
+        run, split = self._asked(data, split)
+        return run._by_row(run.encoding(given=given, split=split, private=private).frame())
 
     def encoding(
-        self, given: Sequence[str] | None = None, split: str | None = None, *, private: bool = False
+        self,
+        data: OtherRows | Dataset | None = None,
+        *,
+        given: Sequence[str] | None = None,
+        split: str | None = None,
+        private: bool = False,
     ) -> Encoding:
         """What :meth:`encode` gives, as arrays."""
-        names = list(self.model.modalities) if given is None else _names(given)
-        return encode(self.model, self.rows(split), names, self.data.labels, private=private)
+        run, split = self._asked(data, split)
+        names = list(run.model.modalities) if given is None else _names(given)
+        return encode(run.model, run.rows(split), names, run.data.labels, private=private)
 
     def impute(
         self,
+        data: OtherRows | Dataset | None = None,
+        *,
         given: Sequence[str] | None = None,
         split: str | None = "all",
-        *,
         draws: int = 50,
         uncertainty: bool = False,
         mask: bool = False,
@@ -160,6 +222,7 @@ class Run:
         None), and a :class:`DataWarning` says why.
 
         Args:
+            data: Rows to complete, as :meth:`on` reads them; those of the run by default.
             given: Modalities to infer from, by name; of these each row gives what it has. All by default.
             split: The rows, as in :meth:`encode`; all by default, in the order of the source.
             draws: Draws of z per row. A number is the mean over them of the mean of p(x | z), a category (or a symbol
@@ -174,7 +237,8 @@ class Run:
             and in the units of the source.
 
         Raises:
-            MmgenError: An unknown modality or split, no such rows, nothing but images, or no decoders.
+            MmgenError: Rows that the run cannot read, an unknown modality or split, no such rows, nothing but images,
+                or no decoders.
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "rats", epochs=1, latent_dim=2, quiet=True, missing_rate=0.3, missing_cells=0.1)
@@ -182,32 +246,35 @@ class Run:
         >>> int(complete.isna().sum().sum())
         0
         """
-        imputation = self.imputation(given, split, draws=draws, uncertainty=uncertainty, seed=seed)
+        run, split = self._asked(data, split)
+        imputation = run.imputation(given=given, split=split, draws=draws, uncertainty=uncertainty, seed=seed)
         for note in imputation.notes:
-            warnings.warn(note, DataWarning, stacklevel=2)
-        frame = imputation.frame(mask)
-        return frame.drop(columns="row").set_index("id") if "id" in imputation.about else frame.set_index("row")
+            warn(note)
+        return run._by_row(imputation.frame(mask))
 
     def imputation(
         self,
+        data: OtherRows | Dataset | None = None,
+        *,
         given: Sequence[str] | None = None,
         split: str | None = "all",
-        *,
         draws: int = 50,
         uncertainty: bool = False,
         seed: int = 0,
     ) -> Imputation:
         """What :meth:`impute` gives, with what it says."""
-        table = self.rows(split)
+        run, split = self._asked(data, split)
+        table = run.rows(split)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return impute(self.model, table, given, draws=draws, uncertainty=uncertainty)
+            return impute(run.model, table, given, draws=draws, uncertainty=uncertainty)
 
     def generate(
         self,
-        given: Sequence[str] = (),
-        targets: Sequence[str] | None = None,
+        data: OtherRows | Dataset | None = None,
         *,
+        given: Sequence[str] | None = None,
+        targets: Sequence[str] | None = None,
         n: int | None = None,
         samples: int = 1,
         split: str | None = None,
@@ -219,7 +286,9 @@ class Run:
         """Generate modalities from others, or from the prior.
 
         Args:
-            given: What to condition on, by name; nothing: from the prior.
+            data: Rows to generate from, as :meth:`on` reads them; those of the run by default.
+            given: What to condition on, by name. By default everything that each row of ``data`` has, the targets
+                themselves too; without ``data`` nothing: from the prior.
             targets: What to generate, by name; everything that the model can by default.
             n: The first ``n`` rows, or items from the prior; by default all rows, and 8 items.
             samples: Draws of z per row or item.
@@ -235,33 +304,40 @@ class Run:
             ``.values`` (name to ``[samples, N, *shape]`` in data units), ``.frame()``, ``.arrays()`` and ``.figure()``.
 
         Raises:
-            MmgenError: An unknown modality, split or sampler, or what the objective does not infer or generate.
+            MmgenError: Rows that the run cannot read, an unknown modality, split or sampler, or what the objective does
+                not infer or generate.
         """
+        run, split = self._asked(data, split)
+        given = list(run.model.modalities) if given is None and data is not None else _names(given or ())
+        if data is not None and not given:
+            raise MmgenError("given: nothing is taken from these rows; name a modality, or leave out the rows.")
         if given and sampler is not None:
             raise MmgenError(
                 f"A sampler draws where nothing is given; leave it out, or what is given ({'+'.join(given)})."
             )
-        drawn_from = None if sampler is None else self.sampler(sampler)
-        given = _names(given)
-        names = _names(targets or list(self.model.decoder_sizes or self.model.modalities))
-        table = None
+        drawn_from = None if sampler is None else run.sampler(sampler)
+        names = _names(targets or list(run.model.decoder_sizes or run.model.modalities))
+        table = index = None
         if given:
-            table = self.rows(split)
+            table = run.rows(split)
             if n is not None and spread:
                 table = table.select(torch.tensor(spread_rows(table, n, seed)))
             elif n is not None:
                 table = table.select(torch.arange(min(n, len(table))))
+            index = None if table.rows is None else run._index_of(table.rows.numpy())
         origin = f"given {'+'.join(given)}" if given else origin_in_words(sampler)
-        title = f"{self.config['objective']['name']} on {self.data.name}, {origin}\n({self.data.provenance.kind} data)"
+        title = f"{run.config['objective']['name']} on {run.data.name}, {origin}\n({run.data.provenance.kind} data)"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return generate(self.model, table, list(given), names, n or ITEMS, samples, title, covariates, drawn_from)
+            made = generate(run.model, table, given, names, n or ITEMS, samples, title, covariates, drawn_from)
+        return replace(made, index=index)
 
-    def evaluation(self, split: str | None = None) -> Evaluation:
+    def evaluation(self, data: OtherRows | Dataset | None = None, *, split: str | None = None) -> Evaluation:
         """The model on the rows of a split, for metrics and figures."""
-        seed = self.config["training"]["seed"]
-        data, split = self.data_to_evaluate(), self.split(split)
-        return Evaluation(self.model, data, split=split, seed=seed, samplers=self.sampler)
+        run = self if data is None else self.on(data)
+        seed = run.config["training"]["seed"]
+        rows, split = run.data_to_evaluate(), run.split(split)
+        return Evaluation(run.model, rows, split=split, seed=seed, samplers=run.sampler)
 
     def sampler(self, sampler: Component) -> Sampler:
         """A sampler that is fitted to the latents of training rows, each given everything that it has.
@@ -292,9 +368,10 @@ class Run:
 
     def evaluate(
         self,
+        data: OtherRows | Dataset | None = None,
+        *,
         metrics: Sequence[str | type[Metric]] | None = None,
         split: str | None = None,
-        *,
         notify: Callable[[str], None] | None = None,
         evaluation: Evaluation | None = None,
         sampler: Component | None = None,
@@ -303,9 +380,11 @@ class Run:
         """Compute metrics, and keep them among the results of the run, unless it reads other data than its own.
 
         Args:
+            data: Rows to evaluate on, as :meth:`on` reads them; those of the run by default.
             metrics: Names (``mmgen list metrics``) or classes; by default all installed ones that the data allow, but
                 for the costly ones.
-            split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw.
+            split: ``test``, ``val``, ``train``, or ``new`` for rows that the run never saw; test rows by default, and
+                new ones where there are none of these, so that no number is of rows that the run was trained on.
             notify: Called with a sentence for each metric that is left out or leaves something out, and why.
             evaluation: What :meth:`evaluation` gave, where it holds latents already.
             sampler: What z is drawn from where nothing is given, for all metrics that say of what they draw it (their
@@ -318,10 +397,13 @@ class Run:
         Raises:
             MmgenError: An unknown metric, option, sampler or split, or no such rows.
         """
-        evaluation = self.evaluation(split) if evaluation is None else evaluation
+        if data is not None and evaluation is not None:
+            raise MmgenError("An evaluation has its rows already; leave out one of the two.")
+        run = self if data is None else self.on(data)
+        evaluation = run.evaluation(split=split) if evaluation is None else evaluation
         merged = merge(self.config.get("metrics", {}), {_metric(name): each for name, each in options.items()})
         rows = evaluate(evaluation, metrics, notify=notify, options=merged, sampler=sampler)
-        if not self.reads_other_data:
+        if not run.reads_other_data:
             self.add_results(rows)
         return rows
 
@@ -340,6 +422,19 @@ class Run:
         return table
 
     # Inside -----------------------------------------------------------------------------------------------------------
+
+    def _asked(self, data: OtherRows | Dataset | None, split: str | None) -> tuple[Run, str | None]:
+        """The run on the rows that are asked for, and their split: all where they are given."""
+        return (self, split) if data is None else (self.on(data), split or "all")
+
+    def _index_of(self, rows: np.ndarray) -> pd.Index | None:
+        """What pandas calls rows of :attr:`data`, by their numbers; None where only their ids and numbers are known."""
+        index = self.data.dataset.index
+        return None if index is None else index.take(rows)
+
+    def _by_row(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A frame with the column ``row``, and perhaps ``id``, indexed by what its rows are called."""
+        return indexed(frame, self._index_of(frame["row"].to_numpy()))
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -398,16 +493,15 @@ class Run:
         self._history = records
 
 
-def load_run(path: str | Path, dataset: Mapping[str, Any] | Dataset | None = None) -> Run:
+def load_run(path: str | Path, dataset: OtherRows | Dataset | None = None) -> Run:
     """Open a run: ``.config``, ``.model``, ``.data``, ``.history`` and ``.results``.
 
     Args:
         path: A run's folder, or what a plugin opens: with mmgen-plugin-report a folder that ``mmgen export`` made, or
             the name of a repository on the Hugging Face Hub (``user/name``), of which data files alone are read.
         dataset: Options of the dataset that are different here, such as ``{"root": FOLDER}`` where the run was trained
-            on another machine, or ``{"path": FILE}`` for other rows: they are read by the run's columns, categories and
-            units. Or a dataset as it is, where it cannot be made from options alone; or rows in memory, as a mapping of
-            modalities to arrays, DataFrames or tensors (a label, group or covariate under its name in the run).
+            on another machine; a dataset as it is, where it cannot be made from options alone; or other rows, as
+            :meth:`Run.on` reads them.
 
     Raises:
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).

@@ -85,7 +85,7 @@ def test_an_index_that_pandas_made_is_none_unless_another_has_whole_numbers() ->
     assert align({"a": as_piece("a", plain), "b": as_piece("b", np.zeros((4, 2)))})[1] is None
     shuffled = plain.iloc[[2, 0, 3, 1]]
     values, names = align({"a": as_piece("a", shuffled), "b": as_piece("b", plain)})
-    assert names is not None and names.tolist() == ["2", "0", "3", "1"]
+    assert names is not None and names.tolist() == [2, 0, 3, 1]
     assert column_of(values["b"], "x") == [2, 0, 3, 1]
     words = plain.set_axis(list("wxyz"))
     values, _ = align({"a": as_piece("a", words), "b": as_piece("b", plain)})

@@ -199,9 +199,9 @@ def test_several_samples_of_a_category_are_their_most_frequent_one(frame, load, 
 
     run = toy_run(load(frame))
     wards = set(run.data.modalities["clinic"].categories["ward"])
-    named = run.generate(["clinic"], ["clinic"], samples=5).frame()["ward"]
+    named = run.generate(given=["clinic"], targets=["clinic"], samples=5).frame()["ward"]
     assert set(named) <= wards
-    codes = run.generate(["clinic"], ["clinic"], samples=5).values["clinic"]
+    codes = run.generate(given=["clinic"], targets=["clinic"], samples=5).values["clinic"]
     place = list(run.data.modalities["clinic"].columns).index("ward")
     expected = [
         run.data.modalities["clinic"].categories["ward"][int(code)] for code in codes[:, :, place].mode(0).values

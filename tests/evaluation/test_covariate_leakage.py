@@ -48,7 +48,7 @@ def trained(path, output, epochs=1, **dataset):
 
 
 def leakage(run, **options):
-    rows = run.evaluate(["covariate-leakage"], covariate_leakage=options)
+    rows = run.evaluate(metrics=["covariate-leakage"], covariate_leakage=options)
     return {(row["given"], row["measure"]): row["value"] for row in rows if row["label"] == "site"}
 
 
@@ -94,13 +94,13 @@ def test_labels_that_are_not_there_are_a_sentence(clinic, tmp_path):
     with raises_sentence("there is no label of one class per row 'sit'"):
         leakage(run, labels=["sit"])
     sentences = []
-    assert run.evaluate(["covariate-leakage"], notify=sentences.append) == []
+    assert run.evaluate(metrics=["covariate-leakage"], notify=sentences.append) == []
     assert "the data have no covariates" in sentences[0]
 
 
 def test_a_summary_shows_how_much_is_read_given_everything(clinic, tmp_path, command_line):
     run = trained(clinic, tmp_path / "run", covariates=["site"])
-    rows = run.evaluate(["covariate-leakage"])
+    rows = run.evaluate(metrics=["covariate-leakage"])
     assert {row["given"] for row in rows} == {"blood", "urine", "blood+urine", "1 of 2", "2 of 2"}
     code, out, _ = command_line("evaluate", tmp_path / "run", "--metrics", "covariate-leakage", "--no-figures")
     assert code == 0 and "2 of 2" in out and "accuracy" in out

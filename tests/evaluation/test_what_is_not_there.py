@@ -181,7 +181,7 @@ def test_one_row_is_evaluated_and_drawn_and_what_cannot_be_is_said():
     few = Evaluation(run.model, replace(data, test=data.test.select(torch.arange(1)), fingerprint="one row"))
     said = []
     rows = run.evaluate(
-        ["reconstruction", "fd-classifier"],
+        metrics=["reconstruction", "fd-classifier"],
         notify=said.append,
         evaluation=few,
         **{"fd-classifier": {"classifier_steps": 2}},

@@ -164,7 +164,7 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     model, sentences = model_of(Conditional, data), []
     run = Run({"training": {"seed": 0}}, None, model=model, data=data)
     rows = run.evaluate(
-        ["reconstruction", "coherence", "log-likelihood"],
+        metrics=["reconstruction", "coherence", "log-likelihood"],
         notify=sentences.append,
         coherence={"classifier_steps": 5},
     )
@@ -175,7 +175,8 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     assert {row["target"] for row in likelihoods} == {"counts", "mean"} and sentences == []
     nothing = Run({"training": {"seed": 0}}, None, model=model_of(ClosedForm, data), data=data)
     sentences.clear()
-    assert nothing.evaluate(["reconstruction", "coherence", "text", "fd-classifier"], notify=sentences.append) == []
+    metrics = ["reconstruction", "coherence", "text", "fd-classifier"]
+    assert nothing.evaluate(metrics=metrics, notify=sentences.append) == []
     assert len(sentences) == 4
 
 

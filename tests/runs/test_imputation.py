@@ -152,14 +152,14 @@ def test_batches_change_no_value(run, monkeypatch):
 
 def test_given_is_what_values_are_inferred_from(run):
     with pytest.warns(DataWarning, match=r"infers nothing from what they have of tags in \d+ rows, whose gaps stay"):
-        frame = run.impute(["tags"], "train", draws=3)
+        frame = run.impute(given=["tags"], split="train", draws=3)
     has_tags = run.data.train.available[:, list(KINDS).index("tags")].numpy()
     gaps = gaps_of(run, "vector")
     assert frame[names_of(run, "vector")].isna().to_numpy().tolist() == (gaps & ~has_tags[:, None]).tolist()
     with pytest.raises(mmgen.MmgenError, match="no modality 'tag'"):
-        run.impute(["tag"])
+        run.impute(given=["tag"])
     with pytest.raises(mmgen.MmgenError, match="from no modality"):
-        run.impute([])
+        run.impute(given=[])
 
 
 def test_what_an_objective_does_not_infer_stays_empty_and_is_counted():

@@ -299,7 +299,7 @@ def test_a_run_that_does_not_know_its_rows_takes_none_for_held_out(trained, tmp_
     (tmp_path / "run" / "rows.safetensors").unlink()
     found, said = opened(tmp_path / "run", write(tmp_path / "more.csv", [*rows, *rows_of(5, 15, 400)]))
     assert [len(found.data.split(side)) for side in ("train", "val", "test", "new")] == [0, 0, 0, 65]
-    assert "does not know which of these rows it was trained on" in said[0]
+    assert "does not know which rows it was trained on" in said[0]
     same, said = opened(tmp_path / "run", write(tmp_path / "same.csv", rows))
     assert len(same.data.train) > 0 and said == []
 

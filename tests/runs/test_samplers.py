@@ -241,7 +241,7 @@ def test_results_of_several_samplers_stand_beside_each_other(folder):
     options = {"coherence": {"classifier_steps": 5}}
     run = load_run(folder)
     for sampler in (None, TWO, "gmm", TWO):
-        run.evaluate(["coherence"], sampler=sampler, **options)
+        run.evaluate(metrics=["coherence"], sampler=sampler, **options)
     joint = [each["given"] for each in run.results if each["measure"] == "joint"]
     assert sorted(joint) == ["prior", "sampler gmm", "sampler gmm (components=2)"]
     keys = [tuple(each[name] for name in ("metric", "measure", "given", "target", "label")) for each in run.results]
@@ -273,4 +273,4 @@ def test_a_class_in_the_place_of_a_name(folder, monkeypatch):
 
 def test_given_and_a_sampler_are_refused(folder):
     with raises_sentence("A sampler draws where nothing is given"):
-        load_run(folder).generate(["pix"], sampler="gmm")
+        load_run(folder).generate(given=["pix"], sampler="gmm")

@@ -265,6 +265,6 @@ def test_rows_that_lack_modalities_are_refused_by_objectives_that_need_them(monk
 def test_training_without_a_folder_and_evaluating_it(data):
     run = train(data)
     assert run.path is None
-    rows = run.evaluate(["reconstruction"])
+    rows = run.evaluate(metrics=["reconstruction"])
     assert rows == run.results
     assert {row["data"] for row in rows} == {"simulated"}

@@ -93,8 +93,8 @@ def _check_size(where: str, shape: tuple[int, ...]) -> None:
         raise DataError(f"{where} has no {'rows' if shape[0] == 0 else 'values'}: its shape is {list(shape)}.")
 
 
-def align(pieces: Mapping[str, Piece]) -> tuple[dict[str, Entry], np.ndarray | None]:
-    """Every entry with the same rows, and what these are called, ``[N]``; None where they have places only.
+def align(pieces: Mapping[str, Piece]) -> tuple[dict[str, Entry], pd.Index | None]:
+    """Every entry with the same rows, and their index ``[N]``; None where they have places only.
 
     Frames and Series are joined by their index, as an outer join: a row that an entry does not have is missing in it.
     The index 0, 1, 2, … that pandas gives where nobody gives one is none, unless another is one of whole numbers. What
@@ -128,20 +128,26 @@ def align(pieces: Mapping[str, Piece]) -> tuple[dict[str, Entry], np.ndarray | N
         joined = joined if index.equals(joined) else joined.append(index.difference(joined, sort=False))
     _check_places(pieces, indexed, joined)
     values = {name: _plain(_reindexed(piece, joined)) for name, piece in pieces.items()}
-    return values, np.array([_column_name(entry) for entry in joined], dtype=object)
+    return values, joined
+
+
+def row_names(index: pd.Index) -> np.ndarray:
+    """The entries of an index as words, ``[N]``; those of several levels are joined by a slash."""
+    return np.array([_column_name(entry) for entry in index], dtype=object)
+
+
+def has_names(index: pd.Index) -> bool:
+    """Whether an index names rows, and is not the 0, 1, 2, … that pandas gives where nobody gives one."""
+    return not (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1)
 
 
 def _with_real_indices(pieces: Mapping[str, Piece]) -> dict[str, Piece]:
     """The pieces without the indices that pandas makes of nothing; beside others of whole numbers these count."""
-    default = {name: piece for name, piece in pieces.items() if _is_default(piece.index)}
+    default = {name for name, piece in pieces.items() if piece.index is not None and not has_names(piece.index)}
     real = [piece.index for name, piece in pieces.items() if piece.index is not None and name not in default]
     if any(pd.api.types.is_integer_dtype(index) for index in real):
         return dict(pieces)
     return {name: replace(piece, index=None) if name in default else piece for name, piece in pieces.items()}
-
-
-def _is_default(index: pd.Index | None) -> bool:
-    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
 def _check_lengths(lengths: Mapping[str, int]) -> None:

@@ -98,13 +98,17 @@ class OwnTable(Dataset):
             labels={config.label: content.classes} if content.classes else {},
             facts=facts,
             modalities=content.modalities,
-            notes=(
-                *content.notes,
-                *(() if run_sides is None else row_notes(run_sides, table, len(sides.get("new", ())), name)),
-            ),
+            notes=(*content.notes, *self._left_out(left_out, count)),
             new=tables.get("new"),
             covariates=content.covariates,
+            changes=() if run_sides is None else row_notes(run_sides, table, len(sides.get("new", ())), name),
         )
+
+    def _left_out(self, rows: int, count: int) -> list[str]:
+        """That a run passes over rows; of a training the summary says it."""
+        if not rows or self.schema is None:
+            return []
+        return [f"{rows} of the {count} rows of {self.title} have nothing of the run's modalities, and are left out."]
 
     def _read(self) -> Content:
         content = read_content(self.open(), self.config, self.schema)

@@ -14,7 +14,7 @@ from ...options import validated
 from ...registry import name_of
 from ..in_memory import IN_MEMORY
 from ..schema import Schema
-from .alignment import Entry, align, as_piece
+from .alignment import Entry, align, as_piece, row_names
 from .dataset import OwnTable
 from .guessed_kinds import guess_kind
 from .memory_source import MemorySource
@@ -53,11 +53,13 @@ class InMemory(OwnTable):
         modalities: Mapping[str, Entry] | None = None,
         roles: pd.DataFrame | None = None,
         notes: tuple[str, ...] = (),
+        index: pd.Index | None = None,
     ) -> None:
         if modalities is None or roles is None:
             raise DataError(f"dataset {IN_MEMORY!r}: {GONE[0].lower()}{GONE[1:]}")
         super().__init__(config)
         self._values, self._roles, self._notes = modalities, roles, notes
+        self.index = index.rename("id") if index is not None and not any(index.names) and index.nlevels == 1 else index
 
     @classmethod
     def of(cls, data: Mapping[str, Any], options: Mapping[str, Any], schema: Schema | None = None) -> InMemory:
@@ -81,14 +83,41 @@ class InMemory(OwnTable):
         entries, settings, roles = _sort_roles(data, options, known=schema is not None)
         values, index = align({name: as_piece(name, given) for name, given in entries.items()})
         columns = {name: _single_column(name, values.pop(name)) for name in roles}
-        if index is not None and "id" not in settings and "id" not in columns:
-            columns["id"], settings["id"] = pd.Series(index), "id"
+        if "id" in settings or "id" in columns:
+            index = None
+        if index is not None:
+            columns["id"], settings["id"] = pd.Series(row_names(index)), "id"
         if not values:
             raise DataError("There is no modality among the data; give a mapping such as {'rna': frame}.")
         count = next(iter(values.values())).shape[0]
         described, guessed = _described(values, settings.get("modalities", {}), schema)
         config = validated(InMemoryConfig, {**settings, "modalities": described}, "dataset")
-        return cls(config, values, pd.DataFrame(columns, index=range(count)), _notes(guessed))
+        return cls(config, values, pd.DataFrame(columns, index=range(count)), _notes(guessed), index)
+
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame, options: Mapping[str, Any]) -> InMemory:
+        """The dataset of one frame with the columns of a run's own table, which that run reads.
+
+        Args:
+            frame: A line per row; its index names the rows, where it is one and no column of ids is among the others.
+            options: Fields of the configuration, whose modalities name columns.
+
+        Raises:
+            DataError: A frame without rows, or with a column or an entry of its index twice.
+        """
+        values, index = align({"frame": as_piece("frame", frame)})
+        columns, settings = values["frame"], dict(options)
+        assert isinstance(columns, pd.DataFrame)
+        ids = settings.pop("id", ())
+        ids = [ids] if isinstance(ids, str) else list(ids)
+        if ids and set(ids) <= set(columns):
+            settings["id"], index = ids, None
+        elif index is not None:
+            (name,) = ids if len(ids) == 1 else ("id",)
+            while name in columns:
+                name += "_"
+            columns, settings["id"] = columns.assign(**{name: row_names(index)}), name
+        return cls(validated(InMemoryConfig, settings, "dataset"), {}, columns, index=index)
 
     def sources(self) -> list[Any]:
         """None: there are no files."""

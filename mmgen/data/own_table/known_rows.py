@@ -151,6 +151,8 @@ def find_run_sides(run_sides: Sides, table: Table) -> dict[str, np.ndarray]:
 def row_notes(run_sides: Sides, table: Table, new: int, title: str) -> tuple[str, ...]:
     """What is gone from a file, and that ``new`` of its rows are none of the run's, in sentences."""
     assert table.identity is not None
+    if not len(run_sides.side):
+        return ("The run does not know which rows it was trained on, so all of these count as new (split new).",)
     if new == len(table):
         return (f"None of the {new} rows of {title} is one of the run's (split new).",)
     lost, by_name = run_sides.lost(table.identity), run_sides.ids is not None and table.identity.ids is not None

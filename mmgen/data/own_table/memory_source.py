@@ -79,10 +79,12 @@ class MemoryArray(Source):
 
 
 class MemorySource(FrameColumns):
-    """Modalities that have names of their own each, beside one frame of labels, groups, sides, ids and covariates."""
+    """Modalities that have names of their own each, beside one frame of labels, groups, sides, ids and covariates; or,
+    where there are none of the former, a frame of everything.
+    """
 
     def __init__(self, roles: pd.DataFrame, modalities: Mapping[str, Entry], missing: MissingWords) -> None:
-        super().__init__("the data in memory", roles)
+        super().__init__("the data in memory" if modalities else "the frame", roles)
         self.missing = missing
         self._parts: dict[str, Source] = {}
         for name, values in modalities.items():
@@ -94,4 +96,4 @@ class MemorySource(FrameColumns):
 
     def part(self, modality: str) -> Source:
         """The frame or the array of a modality."""
-        return self._parts[modality]
+        return self._parts[modality] if self._parts else self

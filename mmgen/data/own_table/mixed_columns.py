@@ -60,7 +60,8 @@ def read_mixed(request: Request, source: Source) -> Values:
     partial = bool((empty.any(1) & ~empty.all(1)).any())
     by_cell = (request.known.missing if request.known is not None else request.fields.get("missing", "cell")) == "cell"
     by_cell = by_cell and (partial or request.known is not None)
-    note_missing(source, request.name, empty, by_cell=by_cell)
+    if request.known is None or (partial and not by_cell):
+        note_missing(source, request.name, empty, by_cell=by_cell)
     available = request.find_available(source, ~(empty.all(1) if by_cell else empty.any(1)))
     fields: dict[str, Any] = {
         **({"missing": "cell"} if by_cell else {}),

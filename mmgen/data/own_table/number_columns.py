@@ -55,7 +55,8 @@ def read_numbers(request: Request, source: Source) -> Values:
         fields["missing"] = "cell"
     modality = request.make_modality(shape, source, **fields)
     by_cell = modality.missing == "cell"
-    note_missing(source, request.name, empty, "values" if request.is_array else "columns", by_cell)
+    if request.known is None or (partial and not by_cell):  # gaps are why a run reads other rows
+        note_missing(source, request.name, empty, "values" if request.is_array else "columns", by_cell)
     available = request.find_available(source, present & ~(empty.all(1) if by_cell else empty.any(1)))
     source.notes += notes
     stored[~available] = 0

@@ -24,7 +24,8 @@ def read_text(request: Request, source: Source) -> Values:
         )
     cells = source.cells(request.names[0])
     missing = np.array([source.missing.is_missing_text(cell) for cell in cells])
-    note_missing(source, request.name, missing[:, None])
+    if request.known is None:
+        note_missing(source, request.name, missing[:, None])
     available = request.find_available(source, ~missing)
     texts = [str(cell) if present else "" for cell, present in zip(cells, available)]
     joiner = str(request.fields.get("joiner", ""))
@@ -94,7 +95,8 @@ def read_categories(request: Request, source: Source) -> Values:
     names = np.array(
         [parse_class_names(source, cells, origin) for cells, origin in zip(columns, origins)], dtype=object
     ).T
-    note_missing(source, request.name, np.array([[name is None for name in row] for row in names]))
+    if request.known is None:
+        note_missing(source, request.name, np.array([[name is None for name in row] for row in names]))
     available = request.find_available(source, np.array([all(name is not None for name in row) for row in names]))
     categories = sort_names(names[available].ravel())
     if len(categories) < 2 and "categories" not in request.fields:

@@ -341,7 +341,7 @@ def test_from_a_run_to_its_results(tmp_path, command_line):
     run = load_run(tmp_path / "run")
     batch = data.test[slice(None)]
     assert torch.equal(run.model.encode(batch, ["b"]).mean, model.encode(batch, ["b"]).mean)
-    rows = run.evaluate(["latent-classification"])
+    rows = run.evaluate(metrics=["latent-classification"])
     scores = {
         row["given"]: row["value"]
         for row in rows

@@ -384,7 +384,7 @@ def test_a_run_is_trained_loaded_evaluated_and_answers(objective, tmp_path, monk
     torch.testing.assert_close(logits, model.classify(batch)["class"], rtol=0, atol=0)
     assert (logits.argmax(1) == batch.labels["class"]).double().mean() > 0.9
     rows = run.evaluate(
-        ["reconstruction", "latent-classification"], **{"latent-classification": {"probes": ["per_subset"]}}
+        metrics=["reconstruction", "latent-classification"], **{"latent-classification": {"probes": ["per_subset"]}}
     )
     given = {row["given"] for row in rows}
     assert {"vector", "vector+counts", "vector+tags", "vector+counts+tags"} <= given
