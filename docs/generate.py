@@ -65,6 +65,8 @@ SAID = {
     "sampler.OPTION=…` sets options.",
     "datasets": "Every dataset works as it is: official files are read where there are any, otherwise data are "
     "simulated or stand in, which every result then says.",
+    "formats": "What reads the files of one's own table: the ending of a file chooses its format. How text is written "
+    "(separator, decimal sign, …) are options of the dataset `table`.",
     "metrics": "`mmgen evaluate` computes these on held-out rows; `--metrics` names some, `--set "
     "metrics.NAME.OPTION=…` sets options.",
 }

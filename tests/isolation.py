@@ -86,6 +86,9 @@ for kind in datasets:
         model = mmgen.MultimodalVAE.create(entry.name, data, latent_dim=2)
         run = mmgen.Trainer(epochs=1).fit(model, data)
         run.evaluate(metrics=["latent-classification"])
+for entry in entries("formats"):
+    kind = load_entry(entry)
+    assert kind.open(kind.write_toy(Path.cwd()), mmgen.Reading()).names
 """
 COMPARE = """
 Path("my.csv").write_text("x,y\\n" + "".join(f"{i % 5},{i % 7}\\n" for i in range(40)))

@@ -192,8 +192,8 @@ def list_components(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="objectives, aggregators, priors, modalities, likelihoods, datasets, metrics, samplers, commands, "
-            "launchers or recipes.",
+            help="objectives, aggregators, priors, modalities, likelihoods, datasets, formats, metrics, samplers, "
+            "commands, launchers or recipes.",
         ),
     ] = None,
     as_json: Json = False,

@@ -31,6 +31,7 @@ USE = {
     "likelihood": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # likelihood: $name "
     "in my.yaml",
     "sampler": "mmgen generate runs/mine --sampler $name",
+    "format": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # path: my.$name in my.yaml",
     "dataset": "mmgen train --recipe elbo-$name-desk",
     "command": "mmgen $name runs/mine",
     "launcher": "mmgen compare --objectives elbo --dataset table --set dataset.config=my.yaml --launcher $name",
@@ -43,6 +44,7 @@ WHAT = {
     "modality": "positive numbers with an exponential likelihood.",
     "likelihood": "a logistic distribution with learned scales.",
     "sampler": "one Gaussian with the mean and the covariance of the latents.",
+    "format": "a text file with a column in each line.",
     "dataset": "simulated signals and counts of three classes.",
     "command": "the mean loss of the last epochs of a run.",
     "launcher": "processes of this machine, one for each run.",
@@ -63,6 +65,10 @@ REPLACED = {
     "dataset": (
         "the simulated rows in `$source` by the reading of your files, with the docstring, its source, and the licence",
         "what `$tests` says of these rows",
+    ),
+    "format": (
+        "the reading of lines in `$source` by that of your files, with the toy file and the docstring",
+        "what `$tests` says of lines",
     ),
     "command": (
         "what the command does in `$source`, its options, and the docstring, which is its help",

@@ -30,7 +30,9 @@ def schemas(distribution: str | None = None) -> dict[str, dict[str, Any]]:
         for entry in entries(kind):
             if distribution in (None, entry.distribution):
                 component = load_entry(entry)
-                models[f"{singular(kind)}-{entry.name}"] = component if kind == "modalities" else component.Config
+                config = component if kind == "modalities" else getattr(component, "Config", None)
+                if config is not None:  # formats have none: how a file is read is said by the dataset
+                    models[f"{singular(kind)}-{entry.name}"] = config
     return {
         name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
         for name, model in models.items()

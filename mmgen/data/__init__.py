@@ -19,6 +19,10 @@ from .modalities import (
 )
 from .modality import Modality, Rendering
 from .npy import read_npy
+from .own_table.dialect import Reading
+from .own_table.file_source import FileSource
+from .own_table.numerals import NumberError
+from .own_table.source import Source
 from .progress import track
 from .schema import Schema
 from .sparse import Sparse
@@ -32,6 +36,7 @@ __all__ = [
     "Data",
     "Dataset",
     "DatasetConfig",
+    "FileSource",
     "Folder",
     "Identity",
     "ImageModality",
@@ -40,10 +45,13 @@ __all__ = [
     "LikelihoodChoice",
     "MixedModality",
     "Modality",
+    "NumberError",
     "Provenance",
+    "Reading",
     "Rendering",
     "Schema",
     "Sides",
+    "Source",
     "Sparse",
     "Splits",
     "Table",

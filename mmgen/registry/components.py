@@ -27,7 +27,17 @@ from ..errors import PluginError, alternatives
 from .known import KNOWN, not_installed
 
 CORE = "mmgen-core"
-KINDS = ("objectives", "aggregators", "priors", "modalities", "likelihoods", "datasets", "metrics", "samplers")
+KINDS = (
+    "objectives",
+    "aggregators",
+    "priors",
+    "modalities",
+    "likelihoods",
+    "datasets",
+    "formats",
+    "metrics",
+    "samplers",
+)
 FUNCTIONS = ("commands", "openers")  # groups whose entries are functions
 LOCAL: dict[tuple[str, str, str], Entry] = {}  # by kind, name and module: classes that were registered in this process
 
@@ -168,6 +178,7 @@ def interface(kind: str) -> type | None:
         "modalities": ("mmgen.data.modality", "Modality"),
         "likelihoods": ("mmgen.distributions.likelihoods", "Likelihood"),
         "datasets": ("mmgen.data.dataset", "Dataset"),
+        "formats": ("mmgen.data.own_table.file_source", "FileSource"),
         "metrics": ("mmgen.evaluation.metric", "Metric"),
         "samplers": ("mmgen.models.sampler", "Sampler"),
     }.get(kind)

@@ -11,6 +11,10 @@ KNOWN = {  # kind and name to distribution
     ("commands", "report"): "mmgen-plugin-report",
     ("commands", "reproduce"): "mmgen-plugin-papers",
     ("commands", "samples"): "mmgen-plugin-samples",
+    ("formats", "h5ad"): "mmgen-plugin-scverse",
+    ("formats", "h5mu"): "mmgen-plugin-scverse",
+    ("formats", "nwb"): "mmgen-plugin-nwb",
+    ("formats", "zarr"): "mmgen-plugin-scverse",
     ("metrics", "fid"): "mmgen-plugin-vision",
     ("openers", "hub"): "mmgen-plugin-report",
 }

@@ -30,8 +30,8 @@ def register(kind: str, name: str, cls: T) -> T:
     those of distributions are meant.
 
     Args:
-        kind: ``objectives``, ``aggregators``, ``priors``, ``modalities``, ``likelihoods``, ``datasets``, ``metrics`` or
-            ``samplers``, or one of them.
+        kind: ``objectives``, ``aggregators``, ``priors``, ``modalities``, ``likelihoods``, ``datasets``, ``formats``,
+            ``metrics`` or ``samplers``, or one of them.
         name: Under which it is found.
         cls: A class of that kind.
 

@@ -19,6 +19,7 @@ _PUBLIC = {
         "CommandContract",
         "Contract",
         "DatasetContract",
+        "FormatContract",
         "LikelihoodContract",
         "MetricContract",
         "ModalityContract",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from .contracts import CommandContract as CommandContract
     from .contracts import Contract as Contract
     from .contracts import DatasetContract as DatasetContract
+    from .contracts import FormatContract as FormatContract
     from .contracts import LikelihoodContract as LikelihoodContract
     from .contracts import MetricContract as MetricContract
     from .contracts import ModalityContract as ModalityContract

@@ -133,7 +133,7 @@ def test_what_its_readme_says_is_true_of_its_kind(written):
         kind = re.search("^The (.*) `trial-", text, re.MULTILINE)[1]
         assert "replace\n\n- the sentence about `trial-" in text
         assert ("--mmgen-contracts" in text) == (kind != "launcher")
-        assert ("the loops in `" in text) == (kind not in ("dataset", "command", "launcher"))
+        assert ("the loops in `" in text) == (kind not in ("dataset", "format", "command", "launcher"))
         assert ("recipes/" in text) == (kind in ("objective", "dataset"))
         for file in re.findall(r"`(\w+/[\w/.-]+)`", text):
             assert (source / file).is_file(), f"{kind}: {file}"

@@ -186,7 +186,7 @@ def test_csv_that_is_not_text(tmp_path):
 
 def test_files_that_are_not_there_or_not_known(tmp_path):
     fails(tmp_path / "none.csv", r"There is no file or folder .*none.csv")
-    fails(write(tmp_path, name="my.doc"), r"my.doc does not end in one of \.csv, \.tsv, .*; save it as one of them")
+    fails(write(tmp_path, name="my.doc"), r"my.doc does not end in one of \.arrow, \.csv, .*; save it as one of them")
 
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow", "json", "jsonl", "npz", "safetensors"])

@@ -19,7 +19,7 @@ from mmgen.data.own_table.content import find_roles, make_requests
 from mmgen.data.own_table.number_columns import read_numbers
 from mmgen.data.own_table.opening import open_source
 from mmgen.data.own_table.text_columns import read_categories, read_text
-from mmgen.errors import MmgenError
+from mmgen.errors import MmgenError, PluginError
 
 # pandas.read_csv's documentation, in its order
 PANDAS = [
@@ -292,7 +292,7 @@ def test_arrays_are_centred_too_and_large_counts_are_said_to_be_rounded(tmp_path
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("my.h5ad", r"my.h5ad is an AnnData object: write adata.to_df\(\)"),
+        ("my.loom", r"my.loom is a Loom file: open it with anndata.read_loom"),
         ("my.xls", r"is a workbook: save the sheet as CSV in UTF-8, or write pandas.read_excel\('my.xls'\)"),
         ("my.rds", r"R's own format: in R, write.csv"),
         ("my.mat", r"Matlab's own format"),
@@ -305,6 +305,16 @@ def test_files_that_are_not_read_say_how_to_get_there(tmp_path, name, sentence):
     (tmp_path / name).write_bytes(b"1")
     with pytest.raises(MmgenError, match=sentence):
         open_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("ending", "plugin"), [("h5ad", "scverse"), ("h5mu", "scverse"), ("zarr", "scverse"), ("nwb", "nwb")]
+)
+def test_files_that_a_plugin_reads_say_how_it_is_installed(tmp_path, ending, plugin, monkeypatch):
+    monkeypatch.setenv("MMGEN_LOAD_PLUGINS", "mmgen-core")
+    (tmp_path / f"my.{ending}").write_bytes(b"1")
+    with pytest.raises(PluginError, match=rf"my.{ending} is read by mmgen-plugin-{plugin}, .*: pip install mmgen-plug"):
+        open_source(str(tmp_path / f"my.{ending}"))
 
 
 @pytest.mark.parametrize(

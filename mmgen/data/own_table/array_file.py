@@ -2,60 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from ...errors import DataError
+from .dialect import Reading
+from .file_source import FileSource
 from .numerals import TRUTHS, NumberError, exact_integers, parse_numbers
-from .source import Source
 
 
-class ArrayFile(Source):
-    """An NPZ or safetensors file."""
+class ArrayFile(FileSource):
+    """A file of named arrays.
+
+    Attributes:
+        ending: Of its files.
+    """
 
     kind = "arrays"
+    ending: ClassVar[str]
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(path.name, self._read_names())
-
-    @contextmanager
-    def _open(self) -> Iterator[Any]:
-        if self.path.suffix.lower() == ".npz":  # opened here, because numpy leaves a damaged file open
-            with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                yield file
-        else:
-            with safe_open(self.path, framework="pt") as file:
-                yield file
-
-    def _read_names(self) -> list[str]:
         try:
-            with self._open() as file:
-                names = list(file.files if self.path.suffix.lower() == ".npz" else file.keys())
+            names = list(self._names())
         except Exception as error:  # whatever the readers make of a damaged file
-            kind = self.path.suffix.lower().removeprefix(".")
             raise DataError(
-                f"{self.path} cannot be read as {kind}; it is truncated, damaged, or something else."
+                f"{path} cannot be read as {self.ending}; it is truncated, damaged, or something else."
             ) from error
         if not names:
-            raise DataError(f"{self.path} holds no arrays.")
-        return names
+            raise DataError(f"{path} holds no arrays.")
+        super().__init__(path.name, names)
+
+    @classmethod
+    def open(cls, path: Path, reading: Reading) -> Self:
+        """Read the names of the arrays."""
+        return cls(path)
+
+    @abstractmethod
+    def _names(self) -> Sequence[str]:
+        """The names of the arrays."""
+
+    @abstractmethod
+    def _values(self, name: str) -> np.ndarray:
+        """An array as it is in the file."""
 
     def _read_array(self, name: str) -> np.ndarray:
         try:
-            with self._open() as file:
-                if self.path.suffix.lower() == ".npz":
-                    values = np.asarray(file[name])
-                else:
-                    tensor = file.get_tensor(name)
-                    values = (
-                        tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
-                    ).numpy()
+            values = self._values(name)
         except Exception as error:
             raise DataError(
                 f"The array {name!r} of {self.path} cannot be read; it is truncated, damaged, or holds Python objects, "
@@ -100,3 +99,44 @@ class ArrayFile(Source):
             rows = values.reshape(len(values), -1).tolist()
             return values, np.array([not any(self.missing.is_missing(cell) for cell in row) for row in rows])
         return values, np.ones(len(values), dtype=bool)
+
+
+class NpzFile(ArrayFile):
+    """Arrays that ``numpy.savez`` wrote."""
+
+    ending = "npz"
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of four numbers, and of one."""
+        np.savez(folder / "toy.npz", genes=np.arange(32.0).reshape(8, 4), weight=np.arange(8) / 4)
+        return folder / "toy.npz"
+
+    def _names(self) -> Sequence[str]:
+        with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # numpy leaves a damaged file open
+            return list(file.files)
+
+    def _values(self, name: str) -> np.ndarray:
+        with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return np.asarray(file[name])
+
+
+class SafetensorsFile(ArrayFile):
+    """Tensors in a safetensors file."""
+
+    ending = "safetensors"
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of four numbers, and of one."""
+        save_file({"genes": np.arange(32.0).reshape(8, 4), "weight": np.arange(8) / 4}, folder / "toy.safetensors")
+        return folder / "toy.safetensors"
+
+    def _names(self) -> Sequence[str]:
+        with safe_open(self.path, framework="pt") as file:
+            return list(file.keys())
+
+    def _values(self, name: str) -> np.ndarray:
+        with safe_open(self.path, framework="pt") as file:
+            tensor = file.get_tensor(name)
+        return (tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor).numpy()

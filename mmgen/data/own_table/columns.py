@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ...errors import DataError, first_line
 from .arrow_numbers import column_numbers
+from .dialect import Reading
+from .file_source import FileSource
 from .missing_words import is_missing
 from .source import FIRST, Source
 
@@ -64,6 +66,41 @@ class DatasetColumns(Source):
         stacked = np.zeros((len(cells), *values[0].shape), np.result_type(*{value.dtype for value in values}))
         stacked[available] = values
         return stacked, available
+
+
+class ArrowColumns(DatasetColumns, FileSource):
+    """An Arrow file, as the package ``datasets`` writes them."""
+
+    @classmethod
+    def open(cls, path: Path, reading: Reading) -> Self:
+        """Read the table."""
+        if not path.exists():  # which would otherwise be looked for on the Hub
+            raise DataError(f"There is no file {path}.")
+        return cls(str(path))
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of a number, a word and a list."""
+        import pyarrow as pa
+
+        path, columns = folder / "toy.arrow", toy_columns()
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, columns.schema) as stream:
+            stream.write_table(columns)
+        return path
+
+
+def toy_columns() -> Any:
+    """A small Arrow table."""
+    import pyarrow as pa
+
+    rows = range(8)
+    return pa.table(
+        {
+            "weight": [row / 4 for row in rows],
+            "site": ["north"] * 8,
+            "pair": [[float(row), -float(row)] for row in rows],
+        }
+    )
 
 
 def decode_column(table: Any, feature: Any, name: str, title: str) -> list[Any]:

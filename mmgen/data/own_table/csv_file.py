@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ...errors import DataError
 from .cell_store import CellStore
 from .dialect import Reading, detect
+from .file_source import FileSource
 from .header import fit_header
 from .numerals import TRUTHS, NumberError, parse_numbers
-from .source import Source
 from .text_rows import Dialect, Record, records
 
 
-class CsvColumns(Source):
-    """A text file with a header; cells are the text that stands in it."""
+class CsvColumns(FileSource):
+    """A text file with a header, usually with commas between its cells; cells are the text that stands in it."""
 
-    def __init__(self, path: Path, settings: Reading | None = None) -> None:
-        settings = settings or Reading()
+    is_text = True
+
+    def __init__(self, path: Path, settings: Reading) -> None:
         try:
             dialect, notes = detect(path, settings)
             header, first, store, left_out = _read(path, dialect)
@@ -40,6 +41,16 @@ class CsvColumns(Source):
         super().__init__(path.name, list(places))
         self.count, self.notes = store.count, [*notes, *left_out, *changes]
         self._store, self._place, self._decimal = store, places, dialect.decimal
+
+    @classmethod
+    def open(cls, path: Path, reading: Reading) -> Self:
+        """Read the header and the text of every row, of which numbers are made when they are asked for."""
+        return cls(path, reading)
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of two numbers and a word."""
+        return _write_toy(folder / "toy.csv", ",")
 
     def cells(self, name: str) -> list[Any]:
         """The text of every cell of a column."""
@@ -63,6 +74,30 @@ class CsvColumns(Source):
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Never: a CSV has none."""
         raise DataError(f"{self.title} holds columns, and no array {name!r}; write columns: instead of array:.")
+
+
+class TsvColumns(CsvColumns):
+    """A text file with a header, usually with tabs between its cells."""
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of two numbers and a word."""
+        return _write_toy(folder / "toy.tsv", "\t")
+
+
+class TxtColumns(CsvColumns):
+    """A text file with a header, with tabs or blanks between its cells, as R writes it."""
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of two numbers and a word."""
+        return _write_toy(folder / "toy.txt", " ")
+
+
+def _write_toy(path: Path, separator: str) -> Path:
+    rows = [("weight", "height", "site"), *((f"{row / 4}", f"{row - 3}", "north") for row in range(8))]
+    path.write_text("".join(f"{separator.join(row)}\n" for row in rows), encoding="utf-8")
+    return path
 
 
 def _read(path: Path, dialect: Dialect) -> tuple[Record, Record, CellStore, list[str]]:

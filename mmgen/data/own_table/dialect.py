@@ -68,7 +68,7 @@ def detect(path: Path, settings: Reading) -> tuple[Dialect, list[str]]:
         _refuse_doubtful_header(lines, last, draft, path)
         notes.append(f"{path.name}: the lines before its header that begin with '#' are read as comments.")
     decimal = settings.decimal or _decimal(lines, draft)
-    if separator != USUAL[path.suffix.lower()] or decimal != ".":
+    if separator != USUAL.get(path.suffix.lower(), ",") or decimal != ".":
         sign = f", and {decimal!r} as the decimal sign" if decimal != "." else ""
         notes.append(f"{path.name} is read with {SEPARATORS.get(separator, repr(separator))} between its cells{sign}.")
     return Dialect(encoding, separator, decimal, comment, skip + commented), notes
@@ -109,7 +109,7 @@ def _widths(lines: list[str], dialect: Dialect) -> tuple[int, list[int]]:
 
 def _separator(lines: list[str], dialect: Dialect, path: Path) -> str:
     """The one with which the rows have as many cells as the header; several such are an error that asks."""
-    usual = USUAL[path.suffix.lower()]
+    usual = USUAL.get(path.suffix.lower(), ",")
     candidates = [usual, *(sign for sign in SEPARATORS if sign not in (usual, " "))]
     widths = {sign: _widths(lines, replace(dialect, separator=sign)) for sign in candidates}
     if path.suffix.lower() == ".txt" and all(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from ...registry import entries, local_entries
+
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
-FILE_ENDINGS = (*TEXT_ENDINGS, ".parquet", ".json", ".jsonl", ".arrow", ".npz", ".safetensors")
 
 _TO_CSV = "write adata.to_df().join(adata.obs).to_csv('data.csv')"
 _ANNDATA = f"{_TO_CSV}, or its arrays with numpy.savez('data.npz', genes=adata.X.toarray(), …)"
-_MUDATA = "write numpy.savez('data.npz', rna=mdata['rna'].X.toarray(), …), an array for each modality, of the same rows"
 _MATLAB = "writetable(t, 'data.csv'), or in Python numpy.savez('data.npz', genes=scipy.io.loadmat('FILE')['genes'])"
 _SHEETS = "save the sheet as CSV in UTF-8, or write pandas.read_excel('FILE').to_csv('data.csv', index=False)"
 _PACKED = "unpack it, and name the file that was in it"
 _PICKLED = "it may run code when it is opened and is never read; write its arrays with numpy.savez('data.npz', genes=…)"
 CONVERSIONS = {
-    ".h5ad": f"an AnnData object: {_ANNDATA}",
     ".loom": f"a Loom file: open it with anndata.read_loom, and {_ANNDATA}",
-    ".h5mu": f"a MuData object: {_MUDATA}",
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), f"a workbook: {_SHEETS}"),
     **dict.fromkeys((".rds", ".rda", ".rdata"), "R's own format: in R, write.csv(data, 'data.csv', row.names = FALSE)"),
     ".mat": f"Matlab's own format: {_MATLAB}",
@@ -31,4 +29,9 @@ CONVERSIONS = {
     ".sav": "SPSS's own format: write pandas.read_spss('FILE').to_parquet('data.parquet')",
     ".dta": "Stata's own format: write pandas.read_stata('FILE').to_parquet('data.parquet')",
     ".sas7bdat": "SAS's own format: write pandas.read_sas('FILE').to_parquet('data.parquet')",
-}
+}  # what no installed format reads
+
+
+def file_endings() -> tuple[str, ...]:
+    """The endings of the formats that are installed or registered, with their points; nothing is imported."""
+    return tuple(dict.fromkeys(f".{entry.name}" for entry in (*entries("formats"), *local_entries("formats"))))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ...errors import DataError
 from .columns import DatasetColumns
+from .dialect import Reading
+from .file_source import FileSource
 from .source import Source
 
 
-class JsonColumns(DatasetColumns):
-    """A JSON or JSON Lines file, read by the standard library: Arrow's reader ends the process at the line ``null``."""
+class JsonColumns(DatasetColumns, FileSource):
+    """A JSON file: a list of objects, each a row.
+
+    It is read by the standard library: Arrow's reader ends the process at the line ``null``.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
@@ -31,12 +36,39 @@ class JsonColumns(DatasetColumns):
         Source.__init__(self, path.name, names)
         self.count = len(self.rows)
 
+    @classmethod
+    def open(cls, path: Path, reading: Reading) -> Self:
+        """Read all rows."""
+        return cls(path)
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of a number, a word and a list."""
+        path = folder / "toy.json"
+        path.write_text(json.dumps(_toy_rows()), encoding="utf-8")
+        return path
+
     def cells(self, name: str) -> list[Any]:
         """Python values, None where a row does not have the column."""
         return [row.get(name) for row in self.rows]
 
     def _column(self, name: str, truths: bool) -> np.ndarray:
         return Source._column(self, name, truths)
+
+
+class JsonLines(JsonColumns):
+    """A JSON Lines file: an object in each line, which is a row."""
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of a number, a word and a list."""
+        path = folder / "toy.jsonl"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in _toy_rows()), encoding="utf-8")
+        return path
+
+
+def _toy_rows() -> list[dict[str, Any]]:
+    return [{"weight": row / 4, "site": "north", "pair": [row, -row]} for row in range(8)]
 
 
 def _parse_rows(path: Path) -> list[dict[str, Any]]:

@@ -1,18 +1,16 @@
-"""Which reader a file of one's own needs."""
+"""Which reader a file of one's own needs: the format that is installed under its ending."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ...errors import DataError, listed
-from .array_file import ArrayFile
+from ...registry import KNOWN, load, not_installed
 from .columns import DatasetColumns
-from .csv_file import CsvColumns
 from .dialect import Reading
-from .formats import CONVERSIONS, FILE_ENDINGS, TEXT_ENDINGS
-from .json_file import JsonColumns
+from .file_source import FileSource
+from .formats import CONVERSIONS, TEXT_ENDINGS, file_endings
 from .missing_words import MissingWords
-from .parquet_file import ParquetColumns
 from .source import Source
 
 
@@ -24,23 +22,36 @@ def open_source(path: str, subset: str | None = None, settings: Reading | None =
     return source
 
 
+def has_format(place: Path) -> bool:
+    """Whether a file, or a folder that is one, is read by the format of its ending, and not by ``datasets``."""
+    return not place.is_dir() or place.suffix.lower() in file_endings()
+
+
 def _reader(path: str, subset: str | None, settings: Reading) -> Source:
-    place, ending = Path(path), Path(path).suffix.lower()
-    is_file = place.is_absolute() and not place.is_dir()
-    if is_file and not place.exists():
+    place = Path(path)
+    if not place.is_absolute() or not has_format(place):
+        _check_text_options(path, settings, is_text=False)
+        return DatasetColumns(path, subset)
+    if not place.exists():
         raise DataError(f"There is no file or folder {place}.")
-    if is_file and ending in CONVERSIONS:
+    kind = _format(place)
+    _check_text_options(path, settings, kind.is_text)
+    return kind.open(place, settings)
+
+
+def _format(place: Path) -> type[FileSource]:
+    ending, name, endings = place.suffix.lower(), place.suffix.lower().removeprefix("."), file_endings()
+    if ending in endings:
+        kind: type[FileSource] = load("formats", name)
+        return kind
+    if ("formats", name) in KNOWN:
+        raise not_installed(f"{place} is read by", KNOWN["formats", name])
+    if ending in CONVERSIONS:
         raise DataError(f"{place} is {CONVERSIONS[ending].replace('FILE', place.name)}.")
-    if is_file and ending not in FILE_ENDINGS:
-        endings = listed(FILE_ENDINGS)
-        raise DataError(f"{place} does not end in one of {endings}, which can be read; save it as one of them.")
-    if settings.text_options and (not is_file or ending not in TEXT_ENDINGS):
+    raise DataError(f"{place} does not end in one of {listed(endings)}, which can be read; save it as one of them.")
+
+
+def _check_text_options(path: str, settings: Reading, is_text: bool) -> None:
+    if settings.text_options and not is_text:
         option = next(iter(settings.text_options))
         raise DataError(f"dataset.{option}: {path} is not a text file ({listed(TEXT_ENDINGS)}); leave the option out.")
-    if not is_file or ending == ".arrow":
-        return DatasetColumns(path, subset)
-    if ending in TEXT_ENDINGS:
-        return CsvColumns(place, settings)
-    if ending == ".parquet":
-        return ParquetColumns(place)
-    return JsonColumns(place) if ending in (".json", ".jsonl") else ArrayFile(place)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ...errors import DataError
 from .arrow_numbers import column_numbers
-from .columns import DatasetColumns, decode_column, reason
+from .columns import DatasetColumns, decode_column, reason, toy_columns
+from .dialect import Reading
+from .file_source import FileSource
 from .numerals import NumberError
 from .source import Source
 
 
-class ParquetColumns(DatasetColumns):
+class ParquetColumns(DatasetColumns, FileSource):
     """A Parquet file; nothing is read before it is asked for, and nothing is kept."""
 
     def __init__(self, path: Path) -> None:
@@ -35,6 +37,20 @@ class ParquetColumns(DatasetColumns):
         Source.__init__(self, path.name, names)
         self.path, self.count = path, count
         self._classes = _class_labels(self._file.schema_arrow)
+
+    @classmethod
+    def open(cls, path: Path, reading: Reading) -> Self:
+        """Read the names of the columns."""
+        return cls(path)
+
+    @classmethod
+    def write_toy(cls, folder: Path) -> Path:
+        """Eight rows of a number, a word and a list."""
+        import pyarrow.parquet as parquet
+
+        path = folder / "toy.parquet"
+        parquet.write_table(toy_columns(), path)
+        return path
 
     def _some(self, names: Sequence[str]) -> Any:
         try:

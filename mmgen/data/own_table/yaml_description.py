@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, alternatives
+from ...registry import KNOWN
 from ...yaml_files import read_mapping
-from .formats import CONVERSIONS, FILE_ENDINGS
+from .formats import CONVERSIONS, file_endings
 
 # Where the YAML file has names, which are what is written there: NO and 1e3 too.
 NAMES = (
@@ -46,7 +47,8 @@ def resolve_path(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return dict(options)
     place = folder / Path(path).expanduser()
     is_hub_name = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (
-        *FILE_ENDINGS,
+        *file_endings(),
         *CONVERSIONS,
+        *(f".{name}" for kind, name in KNOWN if kind == "formats"),
     )
     return {**options, "path": str(path) if is_hub_name and not place.exists() else str(place.resolve())}

@@ -1,5 +1,5 @@
-"""What every objective, aggregator, prior, metric, modality, likelihood, dataset, sampler and command must hold,
-whatever it does.
+"""What every objective, aggregator, prior, metric, modality, likelihood, dataset, format, sampler and
+command must hold, whatever it does.
 
 A contract is a class whose methods ``test_…`` are its standard checks. A test of a plugin is a subclass that names the
 component::
@@ -14,6 +14,7 @@ from .aggregator import AggregatorContract, check_aggregator
 from .command import CommandContract
 from .contract import Contract
 from .dataset import DatasetContract, check_dataset
+from .format import FormatContract
 from .installed import installed_contracts
 from .likelihood import LikelihoodContract
 from .metric import MetricContract
@@ -27,6 +28,7 @@ __all__ = [
     "CommandContract",
     "Contract",
     "DatasetContract",
+    "FormatContract",
     "LikelihoodContract",
     "MetricContract",
     "ModalityContract",

@@ -10,6 +10,7 @@ from .aggregator import AggregatorContract
 from .command import CommandContract
 from .contract import Contract
 from .dataset import DatasetContract
+from .format import FormatContract
 from .likelihood import LikelihoodContract
 from .metric import MetricContract
 from .modality import ModalityContract
@@ -24,6 +25,7 @@ CONTRACTS: tuple[type[Contract], ...] = (
     ModalityContract,
     LikelihoodContract,
     DatasetContract,
+    FormatContract,
     MetricContract,
     SamplerContract,
     CommandContract,
