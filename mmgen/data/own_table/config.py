@@ -11,7 +11,9 @@ from pydantic import Field, field_validator, model_validator
 from ...options import merge
 from ..likelihood_choice import with_mappings
 from .dialect import Reading
+from .opening import describes_itself
 from .row_options import RowOptions
+from .table_modality import GIVE_EITHER
 from .yaml_description import read_description, resolve_path
 
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
@@ -86,10 +88,16 @@ class OwnTableConfig(RowOptions):
 
     @model_validator(mode="after")
     def _check_complete(self) -> OwnTableConfig:
-        if self.path is None or not self.modalities:
+        if self.path is not None and self.modalities and all(each.is_complete for each in self.modalities.values()):
+            return self
+        if self.path is None or not (self.modalities or describes_itself(Path(self.path))):
             raise ValueError(
                 "give path (a file) and modalities (what its columns mean), or config (a YAML file with both)"
             )
+        for name, description in self.modalities.items():
+            if not description.is_complete and not describes_itself(Path(self.path)):
+                missing = "kind is missing" if description.kind is None else GIVE_EITHER
+                raise ValueError(f"modalities.{name}: {missing}")
         return self
 
 

@@ -21,6 +21,7 @@ from ..sparse import Sparse
 from ..table import Table
 from .config import OwnTableConfig
 from .covariate_columns import covariate_columns, read_covariates
+from .descriptions import find_descriptions
 from .images import read_images
 from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
 from .mixed_columns import read_mixed
@@ -93,9 +94,9 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
     reserved |= {name: role for role, name in roles.items()}
     owner: dict[tuple[str, str], str] = {}  # title of a part of the source, and column of it, to its modality
     requests = []
-    for modality, description in config.modalities.items():
-        kind = load("modalities", description.kind)
+    for modality, description in find_descriptions(config, schema, source).items():
         known = None if schema is None else schema.modalities.get(modality)
+        kind = load("modalities", description.kind) if known is None else type(known)
         part = source.part(modality)
         taken = reserved if part is source else {}
         names = _match_columns(modality, description, known, part, taken)
@@ -103,7 +104,7 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
             _check_column(name, modality, taken, owner.get((part.title, name)))
             owner[part.title, name] = modality
         if names:
-            fields = _modality_fields(config, description, kind, known)
+            fields = _modality_fields(config, description, kind, known, part)
             is_array, is_forgiving = description.array is not None, config.unknown == "missing"
             requests.append(Request(modality, kind, names, is_array, fields, known, is_forgiving))
     return requests
@@ -135,11 +136,11 @@ def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: 
 
 
 def _modality_fields(
-    config: RowOptions, description: TableModality, kind: type[Modality], known: Modality | None
+    config: RowOptions, description: TableModality, kind: type[Modality], known: Modality | None, source: Source
 ) -> dict[str, Any]:
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
     fields: dict[str, Any] = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
-    fields |= description.fields
+    fields |= {**source.fields(kind), **description.fields}
     if issubclass(kind, VectorModality):
         fields["likelihood"] = with_learned_scale(fields.get("likelihood"), default_of(kind, "likelihood"))
     if known is not None:

@@ -63,7 +63,7 @@ class OwnTable(Dataset):
         if path.is_dir() or not path.is_absolute():
             return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
         pictures: list[Path] = []
-        kinds = {description.kind for description in self.config.modalities.values()}
+        kinds = {description.kind for description in self.config.modalities.values() if description.kind}
         if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
             source = self.open()
             requests = make_requests(self.config, self.schema, source, find_roles(self.config, self.schema, source))

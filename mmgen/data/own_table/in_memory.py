@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from .dataset import OwnTable
 from .guessed_kinds import guess_kind
 from .memory_source import MemorySource
 from .missing_words import MissingWords
+from .opening import open_object
 from .row_options import RowOptions
 from .source import Source
 
@@ -54,11 +55,12 @@ class InMemory(OwnTable):
         roles: pd.DataFrame | None = None,
         notes: tuple[str, ...] = (),
         index: pd.Index | None = None,
+        opened: Callable[[], Source] | None = None,
     ) -> None:
         if modalities is None or roles is None:
             raise DataError(f"dataset {IN_MEMORY!r}: {GONE[0].lower()}{GONE[1:]}")
         super().__init__(config)
-        self._values, self._roles, self._notes = modalities, roles, notes
+        self._values, self._roles, self._notes, self._opened = modalities, roles, notes, opened
         self.index = index.rename("id") if index is not None and not any(index.names) and index.nlevels == 1 else index
 
     @classmethod
@@ -95,6 +97,25 @@ class InMemory(OwnTable):
         return cls(config, values, pd.DataFrame(columns, index=range(count)), _notes(guessed), index)
 
     @classmethod
+    def of_object(cls, data: Any, options: Mapping[str, Any], schema: Schema | None = None) -> InMemory:
+        """The dataset of an object that a format knows, such as AnnData; its own names are columns and arrays.
+
+        Args:
+            data: The object.
+            options: Fields of the configuration, as of a file of that format.
+            schema: What a run knows, where one reads it: columns that the object lacks then do not count.
+
+        Raises:
+            DataError: No installed format reads such an object.
+        """
+        source, settings = open_object(data), dict(options)
+        if schema is not None and isinstance(settings.get("id"), str | list | tuple):
+            ids = [settings["id"]] if isinstance(settings["id"], str) else settings["id"]
+            settings |= {} if set(ids) <= set(source.position) else {"id": ()}
+        config = validated(InMemoryConfig, settings, "dataset")
+        return cls(config, {}, pd.DataFrame(), opened=lambda: open_object(data))
+
+    @classmethod
     def of_frame(cls, frame: pd.DataFrame, options: Mapping[str, Any]) -> InMemory:
         """The dataset of one frame with the columns of a run's own table, which that run reads.
 
@@ -124,7 +145,11 @@ class InMemory(OwnTable):
         return []
 
     def open(self) -> Source:
-        """The entries, as columns and arrays."""
+        """The entries, as columns and arrays; or those of an object."""
+        if self._opened is not None:
+            source = self._opened()
+            source.missing = MissingWords.of(self.config.missing)
+            return source
         source = MemorySource(self._roles, self._values, MissingWords.of(self.config.missing))
         source.notes.extend(self._notes if self.schema is None else ())
         return source

@@ -19,6 +19,7 @@ from .sparse_numbers import absent_everywhere
 from .table_modality import TableModality
 
 ROW_NAME_COLUMNS = (
+    "obs_names",
     "id",
     "ID",
     "Id",

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..names import Name, Names
 
+GIVE_EITHER = 'give either columns (names, or a pattern such as "g*") or array (the name of one)'
+
 
 class TableModality(BaseModel):
     """One modality of one's own table.
@@ -17,9 +19,10 @@ class TableModality(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
 
-    kind: str = Field(
+    kind: str | None = Field(
+        None,
         description="vector, counts, tags, labels, mixed, text, image, or another installed modality (mmgen list "
-        "modalities)."
+        "modalities); needed but of files that describe themselves (h5ad, h5mu, zarr).",
     )
     columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
     array: Name | None = Field(
@@ -28,9 +31,19 @@ class TableModality(BaseModel):
 
     @model_validator(mode="after")
     def _check_source(self) -> TableModality:
-        if bool(self.columns) == (self.array is not None):
-            raise ValueError('give either columns (names, or a pattern such as "g*") or array (the name of one)')
+        if self.columns and self.array is not None:
+            raise ValueError(GIVE_EITHER)
         return self
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it says where the values are."""
+        return bool(self.columns) or self.array is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says where the values are and what they are."""
+        return self.kind is not None and self.has_place
 
     @property
     def fields(self) -> dict[str, Any]:

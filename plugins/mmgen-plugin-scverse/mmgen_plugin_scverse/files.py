@@ -19,11 +19,12 @@ from anndata import AnnData
 from anndata.io import read_elem
 from mudata import MuData
 
-from mmgen import DataError, Reading
+from mmgen import DataError, Reading, Source
 
 from .annotated import Annotated
 from .block import Block, Group, of_group, of_object
-from .writing import write
+from .objects import joined, write_object
+from .writing import write_imputed, write_latents
 
 ORDER = "mod-order"  # in which a MuData file has its modalities
 
@@ -35,6 +36,7 @@ class AnnotatedFile(Annotated):
         path: None where there is none.
     """
 
+    describes_itself = True
     writes = ("latents", "imputed")
     words: ClassVar[str]  # what the format holds
 
@@ -51,12 +53,12 @@ class AnnotatedFile(Annotated):
         self._load = load
 
     @classmethod
-    def open(cls, path: Path, reading: Reading) -> Self:
+    def open(cls, path: Path, reading: Reading) -> Self:  # options of text files
         """The names of cells, variables and matrices, and what is known of every cell; matrices are read later."""
         try:
             with cls._opened(path) as file:
                 is_several = "mod" in file
-                cls._check(path, file)
+                cls._refuse_others(path, file)
             make = _blocks_of_several if is_several else _block_of_one
             blocks, obs = make(lambda: cls._opened(path), path.name)
         except DataError:
@@ -79,7 +81,7 @@ class AnnotatedFile(Annotated):
         """Everything in it."""
 
     @classmethod
-    def _check(cls, path: Path, file: Group) -> None:
+    def _refuse_others(cls, path: Path, file: Group) -> None:
         """Refuse what is no such object."""
         if "mod" not in file and not ("obs" in file and "var" in file):
             raise DataError(f"{path} holds no AnnData or MuData object: it has no obs and var.")
@@ -87,7 +89,7 @@ class AnnotatedFile(Annotated):
             raise DataError(f"The modalities of {path} share variables, and not cells (axis 1); cells are needed.")
 
     @classmethod
-    def of_object(cls, data: Any) -> Annotated | None:
+    def of_object(cls, data: Any) -> Source | None:
         """An AnnData or MuData object as a source; None where it is neither."""
         return source_of(data)
 
@@ -96,9 +98,14 @@ class AnnotatedFile(Annotated):
         return self._load()
 
     @classmethod
-    def write(cls, path: Path, run: Any, result: Any) -> None:
-        """The object of a run's data with latents or imputed values in it; see :mod:`.writing`."""
-        write(path, run, result)
+    def write_latents(cls, path: Path, run: Any, encoding: Any) -> None:
+        """The cells of the run's data with latents in ``obsm``."""
+        write_latents(path, run, encoding)
+
+    @classmethod
+    def write_imputed(cls, path: Path, run: Any, imputation: Any) -> None:
+        """The cells of the run's data with a layer of complete values in every modality."""
+        write_imputed(path, run, imputation)
 
 
 class H5adFile(AnnotatedFile):
@@ -110,7 +117,7 @@ class H5adFile(AnnotatedFile):
     def write_toy(cls, folder: Path) -> Path:
         """Eight cells of five genes."""
         path = folder / "toy.h5ad"
-        toy_cells().write_h5ad(path)
+        write_object(toy_cells(), path)
         return path
 
     @classmethod
@@ -132,7 +139,7 @@ class H5muFile(H5adFile):
     def write_toy(cls, folder: Path) -> Path:
         """Eight cells, of which six have genes and six peaks."""
         path = folder / "toy.h5mu"
-        toy_several().write(path)
+        write_object(toy_several(), path)
         return path
 
 
@@ -145,7 +152,7 @@ class ZarrFolder(AnnotatedFile):
     def write_toy(cls, folder: Path) -> Path:
         """Eight cells of five genes."""
         path = folder / "toy.zarr"
-        toy_cells().write_zarr(path)
+        write_object(toy_cells(), path)
         return path
 
     @classmethod
@@ -214,4 +221,4 @@ def toy_several() -> MuData:
     """Eight cells, of which six have genes and six peaks."""
     peaks = toy_cells()[2:].copy()
     peaks.var_names = [f"peak{i}" for i in range(5)]
-    return MuData({"rna": toy_cells()[:6].copy(), "atac": peaks})
+    return joined({"rna": toy_cells()[:6].copy(), "atac": peaks})

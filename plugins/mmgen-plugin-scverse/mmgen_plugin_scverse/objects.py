@@ -1,0 +1,48 @@
+"""AnnData and MuData objects as the versions of these packages that there are make and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import mudata
+import pandas as pd
+from anndata import AnnData
+from mudata import MuData
+
+
+def joined(mods: Mapping[str, AnnData]) -> MuData:
+    """An object of several modalities, as mudata 0.4 makes it: columns of ``obs`` stay with their modality."""
+    with mudata.set_options(pull_on_update=False):
+        return MuData(dict(mods))
+
+
+def write_object(cells: AnnData | MuData, path: Path) -> None:
+    """Write an object to a path that ends in ``.h5ad``, ``.h5mu`` or ``.zarr``.
+
+    Words become Python objects in it: anndata writes no columns of the strings that pandas 3 has.
+    """
+    with mudata.set_options(pull_on_update=False):
+        for each in (cells, *(cells.mod.values() if isinstance(cells, MuData) else ())):
+            each.obs, each.var = _with_objects(each.obs), _with_objects(each.var)
+            if isinstance(each, AnnData) and each.raw is not None:
+                each.raw = AnnData(each.raw.X, each.obs[[]], _with_objects(each.raw.var))
+        if path.suffix == ".zarr":
+            cells.write_zarr(path)
+        elif isinstance(cells, MuData):
+            cells.write(path)
+        else:
+            cells.write_h5ad(path)
+
+
+def _with_objects(frame: pd.DataFrame) -> pd.DataFrame:
+    changed = frame.set_axis(pd.Index(frame.index.astype(str), dtype=object, name=frame.index.name))
+    for name in frame:
+        column = changed[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            if isinstance(column.cat.categories.dtype, pd.StringDtype):
+                words = pd.Index(column.cat.categories, dtype=object)
+                changed[name] = pd.Categorical.from_codes(column.cat.codes, words, column.cat.ordered)
+        elif isinstance(column.dtype, pd.StringDtype):
+            changed[name] = column.astype(object)
+    return changed
