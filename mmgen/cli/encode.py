@@ -25,7 +25,9 @@ def command(
     writer = writer_of(out, ENDINGS, "latents")
     run, _ = opened(path, data, assignments)
     names = checked(split_names(given) or list(run.model.modalities), run.model.modalities, "--given")
-    encoding = run.encoding(given=names, split=split or (None if data is None else "all"), private=private)
+    encoding = run.encoding(
+        given=names, split=split or (None if data is None and writer is None else "all"), private=private
+    )
     try:
         if writer is not None:
             writer.write_latents(out, run, encoding)

@@ -86,7 +86,7 @@ class Annotated(FileSource):
         """Variables of one sparse matrix."""
         found = [self._variables.get(name) for name in names]
         arrays = {each[0] for each in found if each is not None}
-        if None in found or len(arrays) != 1 or any(name in self._obs for name in names):
+        if None in found or len(arrays) != 1:
             return None
         given = self.sparse(arrays.pop())
         return None if given is None else (given[0][:, [each[1] for each in found if each is not None]], given[1])
@@ -98,7 +98,7 @@ class Annotated(FileSource):
 
     def numbers(self, names: Sequence[str], where: str, truths: bool = False) -> np.ndarray:
         """Columns as float64 ``[N, C]``; variables are read block by block, and not cell by cell."""
-        if all(name in self._variables and name not in self._obs for name in names):
+        if all(name in self._variables for name in names):
             values = self._values_of(names)
             if self.missing.codes:
                 values[np.isin(values, self.missing.codes)] = math.nan
@@ -167,20 +167,25 @@ class Annotated(FileSource):
         return spread, present
 
     def _find_variables(self) -> dict[str, tuple[str, int]]:
-        """The array and the place in it of every variable: by its name, and after that of its block."""
-        found: dict[str, tuple[str, int]] = {}
-        several: set[str] = set()
+        """The array and the place in it of every variable: by its name, or where that is something else too with the
+        name of its block before it.
+        """
+        places: dict[str, list[tuple[str, str, int]]] = {}
         for name, block in self.blocks.items():
             array = next((place for place in ("X", *block.matrices) if block.has(place)), None)
-            if array is None or block.matrices[array].names != block.var_names:
-                continue
-            full = f"{name}/{array}" if name else array
-            for index, variable in enumerate(block.var_names):
-                several |= {variable} if variable in found else set()
-                found.setdefault(variable, (full, index))
-                if name:
-                    found[f"{name}:{variable}"] = (full, index)
-        return {name: place for name, place in found.items() if name not in several and name not in self._arrays}
+            if array is not None and block.matrices[array].names == block.var_names:
+                full = f"{name}/{array}" if name else array
+                for index, variable in enumerate(block.var_names):
+                    places.setdefault(variable, []).append((name, full, index))
+        taken = {OBS_NAMES, *self._obs, *self._arrays}
+        found: dict[str, tuple[str, int]] = {}
+        for variable, those in places.items():
+            for name, array, index in those:
+                free = len(those) == 1 and variable not in taken
+                called = variable if free else f"{name}:{variable}" if name else ""
+                if called and called not in taken:
+                    found[called] = (array, index)
+        return found
 
     def _values_of(self, names: Sequence[str]) -> np.ndarray:
         """Variables as float64 ``[N, C]``, NaN where a cell has none."""
@@ -211,17 +216,17 @@ def _columns_of_obs(blocks: Mapping[str, Block], obs: pd.DataFrame | None, every
     if obs is None:
         (block,) = blocks.values()
         return {str(name): block.obs[name] for name in block.obs}
-    found = {str(name): obs.set_axis(obs.index.astype(str))[name].reindex(every) for name in obs}
+    whole = obs.set_axis(obs.index.astype(str))
+    found = {str(name): whole[name].reindex(every) for name in whole}
+    own: dict[str, pd.Series] = {}
     bare: dict[str, pd.Series | None] = {}
     for mod, block in blocks.items():
         for name in map(str, block.obs.columns):
             column = block.obs[name].reindex(every)
-            found.setdefault(f"{mod}:{name}", column)
+            own[f"{mod}:{name}"] = column
             bare[name] = _joined(bare[name], column) if name in bare else column
-    for name, column in bare.items():
-        if column is not None:
-            found.setdefault(name, column)
-    return found
+    agreed = {name: column for name, column in bare.items() if column is not None}
+    return {**agreed, **own, **found}
 
 
 def _joined(one: pd.Series | None, other: pd.Series) -> pd.Series | None:

@@ -128,7 +128,7 @@ def _place_imputed(cells: Cells, source: Annotated | None, imputation: Any, laye
     for completed in imputation.modalities:
         mod = arrays.get(completed.name, completed.name).split("/")[0]
         if mod in mods:
-            mods[mod] = _with_all_cells(mods[mod], cells.obs_names)
+            mods[mod] = _with_all_cells(mods[mod], cells.obs_names, source)
             mods[mod].layers[layer] = _layer(mods[mod], [(completed, completed.modality.columns)], names)
     whole = joined(mods)
     whole.obs = cells.obs.reindex(whole.obs_names)
@@ -139,8 +139,10 @@ def _place_imputed(cells: Cells, source: Annotated | None, imputation: Any, laye
     return whole
 
 
-def _with_all_cells(mod: AnnData, every: pd.Index) -> AnnData:
-    """A modality with all cells, of which those that were not measured have zeros (of sparse matrices) or NaN."""
+def _with_all_cells(mod: AnnData, every: pd.Index, source: Annotated) -> AnnData:
+    """A modality with all cells, of which those that were not measured have zeros (of sparse matrices) or NaN, and in
+    ``obs`` what other modalities say of them.
+    """
     if len(mod) == len(every):
         return mod[every].copy()
     place = mod.obs_names.get_indexer(every)
@@ -153,7 +155,13 @@ def _with_all_cells(mod: AnnData, every: pd.Index) -> AnnData:
         values = values if values.dtype.kind == "f" else values.astype(np.float32)
         return np.concatenate([values, np.full((1, *values.shape[1:]), np.nan, values.dtype)])[place]
 
-    obs = mod.obs.reindex(every).assign(measured=place >= 0)
+    obs = mod.obs.reindex(every)
+    for name in obs:
+        if name in source.position and len(source.blocks) > 1 and obs[name].isna().any():
+            known = pd.Series(source.cells(name), source.cells(OBS_NAMES), dtype=object).reindex(every)
+            filled = obs[name].astype(object).where(obs[name].notna(), known)
+            obs[name] = filled.astype(obs[name].dtype) if filled.notna().all() else filled
+    obs["measured"] = place >= 0
     whole = AnnData(None if mod.X is None else spread(mod.X), obs, mod.var.copy(), uns=dict(mod.uns))
     for name in mod.layers:
         whole.layers[name] = spread(mod.layers[name])
