@@ -160,7 +160,7 @@ def encode(
     split: Annotated[
         str | None,
         typer.Option(
-            help="Rows to encode: test, val, train, new or all; test by default, all with --data and in .h5ad, .h5mu, .zarr."
+            help="Rows to encode: test, val, train, new or all; test rows, all with --data or for .h5ad, .h5mu, .zarr."
         ),
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Also the latents of single modalities.")] = False,
