@@ -42,7 +42,12 @@ class Matrix:
             values = values.to_memory()
         if isinstance(values, pd.DataFrame):
             values = values.to_numpy()
-        values = scipy.sparse.csr_array(values) if scipy.sparse.issparse(values) else np.asarray(values)
+        if scipy.sparse.issparse(values):
+            if values.format in ("csr", "csc"):
+                _check_places(values)
+            values = scipy.sparse.csr_array(values)
+        else:
+            values = np.asarray(values)
         return values if self.columns is None else values[:, self.columns]
 
 
@@ -115,6 +120,14 @@ def of_group(opener: Opener, path: str, title: str) -> Block:
         if "raw" in group and "X" in group["raw"]:
             found["raw/X"] = Matrix(reader("raw/X"), tuple(map(str, read_elem(group["raw/var"]).index)))
     return _complete(obs, var, found, title)
+
+
+def _check_places(matrix: Any) -> None:
+    """Refuse a matrix of a damaged file, in which places are beyond its rows: SciPy would read other memory."""
+    starts, width = matrix.indptr, matrix.shape[1 if matrix.format == "csr" else 0]
+    whole = starts[0] == 0 and bool((np.diff(starts) >= 0).all()) and starts[-1] <= len(matrix.indices)
+    if not whole or (len(matrix.indices) and not 0 <= matrix.indices.min() <= matrix.indices.max() < width):
+        raise ValueError("its places are not those of a sparse matrix")
 
 
 def _at(file: Group, path: str) -> Group:

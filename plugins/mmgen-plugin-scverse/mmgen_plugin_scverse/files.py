@@ -23,7 +23,7 @@ from mmgen import DataError, Reading, Source
 
 from .annotated import Annotated
 from .block import Block, Group, of_group, of_object
-from .objects import joined, write_object
+from .objects import as_later, joined, write_object
 from .writing import write_imputed, write_latents
 
 ORDER = "mod-order"  # in which a MuData file has its modalities
@@ -95,7 +95,8 @@ class AnnotatedFile(Annotated):
 
     def original(self) -> AnnData | MuData:
         """All of the file, or a copy of the object."""
-        return self._load()
+        with as_later():
+            return self._load()
 
     @classmethod
     def write_latents(cls, path: Path, run: Any, encoding: Any) -> None:

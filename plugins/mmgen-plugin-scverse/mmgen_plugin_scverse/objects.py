@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import mudata
@@ -11,9 +12,17 @@ from anndata import AnnData
 from mudata import MuData
 
 
+def as_later() -> AbstractContextManager[object]:
+    """Within it objects behave as from mudata 0.4 on, and no warning says that they will: columns of ``obs`` stay with
+    their modality.
+    """
+    options: AbstractContextManager[object] = mudata.set_options(pull_on_update=False)
+    return options
+
+
 def joined(mods: Mapping[str, AnnData]) -> MuData:
-    """An object of several modalities, as mudata 0.4 makes it: columns of ``obs`` stay with their modality."""
-    with mudata.set_options(pull_on_update=False):
+    """An object of several modalities."""
+    with as_later():
         return MuData(dict(mods))
 
 
@@ -22,7 +31,7 @@ def write_object(cells: AnnData | MuData, path: Path) -> None:
 
     Words become Python objects in it: anndata writes no columns of the strings that pandas 3 has.
     """
-    with mudata.set_options(pull_on_update=False):
+    with as_later():
         for each in (cells, *(cells.mod.values() if isinstance(cells, MuData) else ())):
             each.obs, each.var = _with_objects(each.obs), _with_objects(each.var)
             if isinstance(each, AnnData) and each.raw is not None:

@@ -17,7 +17,7 @@ from mudata import MuData
 from mmgen import MmgenError
 
 from .annotated import OBS_NAMES, Annotated
-from .objects import joined, write_object
+from .objects import as_later, joined, write_object
 
 KEY = "X_mmgen"
 LAYER = "imputed"
@@ -83,7 +83,7 @@ def write_latents(path: Path, run: Any, encoding: Any) -> None:
         about = {name: column for name, column in encoding.columns.items() if name not in ("row", "id")}
         cells = AnnData(obs=pd.DataFrame(about, index=_names(encoding.columns)))
     else:
-        cells = cells[_cell_names(source, cells)[rows]].copy()
+        cells = _some(cells, _cell_names(source, cells)[rows])
     _place_latents(cells, encoding, KEY)
     _write(cells, path)
 
@@ -96,7 +96,7 @@ def write_imputed(path: Path, run: Any, imputation: Any) -> None:
         cells = _of_table(imputation)
     else:
         rows = np.asarray(imputation.about["row"])
-        cells = _place_imputed(cells[_cell_names(source, cells)[rows]].copy(), source, imputation, LAYER)
+        cells = _place_imputed(_some(cells, _cell_names(source, cells)[rows]), source, imputation, LAYER)
     if isinstance(cells, MuData) and path.suffix == ".h5ad":
         raise MmgenError(
             f"--out {str(path)!r}: {len(cells.mod)} modalities need a file of several matrices, .h5mu or .zarr."
@@ -109,7 +109,9 @@ def write_imputed(path: Path, run: Any, imputation: Any) -> None:
 
 def _place_latents(cells: AnnData | MuData, encoding: Any, key: str) -> None:
     place = pd.Index(_names(encoding.columns)).get_indexer(cells.obs_names.astype(str))
-    for name, values in ((key, encoding.mean), (f"{key}_scale", encoding.scale)):
+    lacking = np.asarray(encoding.columns["given"]) == 0
+    for name, moments in ((key, encoding.mean), (f"{key}_scale", encoding.scale)):
+        values = np.where(lacking[:, None], np.nan, moments)
         whole = np.concatenate([values, np.full((1, values.shape[1]), np.nan, values.dtype)])[place]
         cells.obsm[name] = whole
         for mod in cells.mod.values() if isinstance(cells, MuData) else ():
@@ -131,11 +133,12 @@ def _place_imputed(cells: Cells, source: Annotated | None, imputation: Any, laye
             mods[mod] = _with_all_cells(mods[mod], cells.obs_names, source)
             mods[mod].layers[layer] = _layer(mods[mod], [(completed, completed.modality.columns)], names)
     whole = joined(mods)
-    whole.obs = cells.obs.reindex(whole.obs_names)
-    for key in cells.obsm:
-        if key not in cells.mod:
-            whole.obsm[key] = np.asarray(cells.obsm[key])[cells.obs_names.get_indexer(whole.obs_names)]
-    whole.uns.update(cells.uns)
+    with as_later():
+        whole.obs = cells.obs.reindex(whole.obs_names)
+        for key in cells.obsm:
+            if key not in cells.mod:
+                whole.obsm[key] = np.asarray(cells.obsm[key])[cells.obs_names.get_indexer(whole.obs_names)]
+        whole.uns.update(cells.uns)
     return whole
 
 
@@ -208,6 +211,11 @@ def _source(run: Any) -> Annotated | None:
     """What the run reads, where that is an annotated object."""
     source = run.data.dataset.open() if hasattr(run.data.dataset, "open") else None
     return source if isinstance(source, Annotated) else None
+
+
+def _some(cells: Cells, names: np.ndarray) -> Cells:
+    with as_later():
+        return cells[names].copy()
 
 
 def _original(source: Annotated | None) -> Any:
