@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import torch
 
 from ...errors import DataError
 
-Entry = pd.DataFrame | np.ndarray | scipy.sparse.csr_array
+Entry: TypeAlias = pd.DataFrame | np.ndarray | Any  # the last: scipy.sparse.csr_array, of which mypy knows nothing
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
     requests = []
     for modality, description in find_descriptions(config, schema, source).items():
         known = None if schema is None else schema.modalities.get(modality)
-        kind = load("modalities", description.kind) if known is None else type(known)
+        kind = load("modalities", str(description.kind)) if known is None else type(known)
         part = source.part(modality)
         taken = reserved if part is source else {}
         names = _match_columns(modality, description, known, part, taken)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,12 @@ def of_object(data: AnnData, title: str) -> Block:
     """The block of an object."""
     found = {} if data.X is None else {"X": Matrix(lambda: data.X, tuple(data.var_names))}
     for name in data.layers:
-        found[f"layers/{name}"] = Matrix(lambda name=name: data.layers[name], tuple(data.var_names))
+        found[f"layers/{name}"] = Matrix(partial(data.layers.__getitem__, name), tuple(data.var_names))
     for name in data.obsm:
         values = data.obsm[name]
         if isinstance(values, pd.DataFrame | np.ndarray) or scipy.sparse.issparse(values):
             names = tuple(map(str, values.columns)) if isinstance(values, pd.DataFrame) else ()
-            found[f"obsm/{name}"] = Matrix(lambda name=name: data.obsm[name], names)
+            found[f"obsm/{name}"] = Matrix(partial(data.obsm.__getitem__, name), names)
     if data.raw is not None:
         found["raw/X"] = Matrix(lambda: data.raw.X, tuple(data.raw.var_names))
     return _complete(data.obs, data.var, found, title)
