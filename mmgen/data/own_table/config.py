@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ...errors import DataError
 from ...options import merge
 from ..likelihood_choice import with_mappings
 from .dialect import Reading
@@ -96,8 +97,8 @@ class OwnTableConfig(RowOptions):
             )
         for name, description in self.modalities.items():
             if not description.is_complete and not describes_itself(Path(self.path)):
-                missing = "kind is missing" if description.kind is None else GIVE_EITHER
-                raise ValueError(f"modalities.{name}: {missing}")
+                missing = ".kind: this option must be given" if description.kind is None else f": {GIVE_EITHER}"
+                raise DataError(f"dataset.modalities.{name}{missing}.")
         return self
 
 

@@ -28,6 +28,8 @@ def find_descriptions(config: RowOptions, schema: Schema | None, source: Source)
     found = source.described()
     if not found and not said:
         raise DataError(f"dataset.modalities: {source.title} does not say which modalities it has; name them.")
+    if not found:
+        return dict(said)
     if schema is not None:
         found = _as_the_run_calls_them(found, schema, source)
     kinds = {fields.get("array"): fields["kind"] for fields in found.values()}

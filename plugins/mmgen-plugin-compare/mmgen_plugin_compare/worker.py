@@ -135,7 +135,9 @@ def _train_and_evaluate(job: Job, screen: Console) -> str:
             _train(config, RunFolder(run), screen)
         for split, names in missing_metrics(run, {"evaluated": evaluated}, description["metrics"]).items():
             if names:
-                load_run(run).evaluate(names, split, notify=lambda sentence: screen.print(sentence, highlight=False))
+                load_run(run).evaluate(
+                    metrics=names, split=split, notify=lambda sentence: screen.print(sentence, highlight=False)
+                )
                 evaluated[split] = [*evaluated.get(split, []), *names]
                 job.keep(state=RUNNING, **facts)
     except (TrainingStopped, KeyboardInterrupt) as stop:

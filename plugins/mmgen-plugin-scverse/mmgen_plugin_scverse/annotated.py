@@ -14,9 +14,8 @@ import scipy.sparse
 from mmgen import CountsModality, DataError, FileSource, Modality
 
 from .block import Block
+from .columns import OBS_NAMES, columns_of_obs, find_variables, union_of
 from .describing import describe
-
-OBS_NAMES = "obs_names"
 
 
 class Annotated(FileSource):
@@ -33,15 +32,17 @@ class Annotated(FileSource):
 
     def __init__(self, title: str, blocks: Mapping[str, Block], obs: pd.DataFrame | None = None) -> None:
         self.blocks = dict(blocks)
-        self._index = _union(self.blocks, obs)
-        self._place = {name: _indexer(block.obs.index, self._index) for name, block in self.blocks.items()}
+        self._index = union_of(self.blocks, obs)
+        self._place = {
+            name: np.asarray(block.obs.index.get_indexer(self._index)) for name, block in self.blocks.items()
+        }
         self._arrays = {
             f"{name}/{place}" if name else place: (name, place)
             for name, block in self.blocks.items()
             for place in block.matrices
         }
-        self._obs = _columns_of_obs(self.blocks, obs, self._index)
-        self._variables = self._find_variables()
+        self._obs = columns_of_obs(self.blocks, obs, self._index)
+        self._variables = find_variables(self.blocks, {OBS_NAMES, *self._obs, *self._arrays})
         columns = dict.fromkeys((OBS_NAMES, *self._obs, *self._variables))
         super().__init__(title, list(dict.fromkeys((*self._arrays, *columns))))
         self.count = len(self._index)
@@ -166,27 +167,6 @@ class Annotated(FileSource):
         spread[rows >= 0] = values[rows[rows >= 0]]
         return spread, present
 
-    def _find_variables(self) -> dict[str, tuple[str, int]]:
-        """The array and the place in it of every variable: by its name, or where that is something else too with the
-        name of its block before it.
-        """
-        places: dict[str, list[tuple[str, str, int]]] = {}
-        for name, block in self.blocks.items():
-            array = next((place for place in ("X", *block.matrices) if block.has(place)), None)
-            if array is not None and block.matrices[array].names == block.var_names:
-                full = f"{name}/{array}" if name else array
-                for index, variable in enumerate(block.var_names):
-                    places.setdefault(variable, []).append((name, full, index))
-        taken = {OBS_NAMES, *self._obs, *self._arrays}
-        found: dict[str, tuple[str, int]] = {}
-        for variable, those in places.items():
-            for name, array, index in those:
-                free = len(those) == 1 and variable not in taken
-                called = variable if free else f"{name}:{variable}" if name else ""
-                if called and called not in taken:
-                    found[called] = (array, index)
-        return found
-
     def _values_of(self, names: Sequence[str]) -> np.ndarray:
         """Variables as float64 ``[N, C]``, NaN where a cell has none."""
         columns = np.empty((self.count, len(names)))
@@ -197,45 +177,6 @@ class Annotated(FileSource):
             dense = chosen.toarray() if scipy.sparse.issparse(chosen) else chosen
             columns[:, places] = np.where(present[:, None], dense, np.nan)
         return columns
-
-
-def _union(blocks: Mapping[str, Block], obs: pd.DataFrame | None) -> pd.Index:
-    """The names of all cells: in the order of the whole object, and behind them those that only a block knows."""
-    indices = [*([] if obs is None else [obs.index.astype(str)]), *(block.obs.index for block in blocks.values())]
-    return pd.Index(dict.fromkeys(name for index in indices for name in index))
-
-
-def _indexer(own: pd.Index, every: pd.Index) -> np.ndarray:
-    return np.asarray(own.get_indexer(every))
-
-
-def _columns_of_obs(blocks: Mapping[str, Block], obs: pd.DataFrame | None, every: pd.Index) -> dict[str, pd.Series]:
-    """The columns of ``obs`` by name: those of the whole object, those of a block after its name, and by the bare name
-    what blocks agree on.
-    """
-    if obs is None:
-        (block,) = blocks.values()
-        return {str(name): block.obs[name] for name in block.obs}
-    whole = obs.set_axis(obs.index.astype(str))
-    found = {str(name): whole[name].reindex(every) for name in whole}
-    own: dict[str, pd.Series] = {}
-    bare: dict[str, pd.Series | None] = {}
-    for mod, block in blocks.items():
-        for name in map(str, block.obs.columns):
-            column = block.obs[name].reindex(every)
-            own[f"{mod}:{name}"] = column
-            bare[name] = _joined(bare[name], column) if name in bare else column
-    agreed = {name: column for name, column in bare.items() if column is not None}
-    return {**agreed, **own, **found}
-
-
-def _joined(one: pd.Series | None, other: pd.Series) -> pd.Series | None:
-    """What two blocks say of cells; None where they contradict each other."""
-    if one is None:
-        return None
-    first, second = one.astype(object), other.astype(object)
-    both = first.notna() & second.notna()
-    return None if (first[both] != second[both]).any() else first.where(first.notna(), second)
 
 
 def _has_any(values: Any) -> np.ndarray:

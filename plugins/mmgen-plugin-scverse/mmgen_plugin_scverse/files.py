@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import anndata
 import h5py
 import mudata
-import numpy as np
 import pandas as pd
-import scipy.sparse
 import zarr
 from anndata import AnnData
-from anndata.io import read_elem
+from anndata.io import read_elem, write_elem
 from mudata import MuData
 
 from mmgen import DataError, Reading, Source
 
 from .annotated import Annotated
 from .block import Block, Group, of_group, of_object
-from .objects import as_later, joined, write_object
+from .objects import as_later, plain_words, write_object
+from .toys import toy_cells, toy_several
 from .writing import write_imputed, write_latents
 
 ORDER = "mod-order"  # in which a MuData file has its modalities
@@ -153,29 +152,19 @@ class ZarrFolder(AnnotatedFile):
     def write_toy(cls, folder: Path) -> Path:
         """Eight cells of five genes."""
         path = folder / "toy.zarr"
-        write_object(toy_cells(), path)
+        cells = toy_cells()
+        plain_words(cells)
+        # not compressed: of a damaged frame of words it would be chance how many numcodecs makes room for
+        write_elem(zarr.open_group(path, mode="w", zarr_format=2), "/", cells, dataset_kwargs={"compressors": None})
         return path
 
     @classmethod
     def _opened(cls, path: Path) -> AbstractContextManager[Group]:
-        return _Kept(zarr.open_group(path, mode="r"))
+        return nullcontext(zarr.open_group(path, mode="r"))
 
     @classmethod
     def _whole(cls, path: Path, is_several: bool) -> AnnData | MuData:
         return mudata.read_zarr(path) if is_several else anndata.read_zarr(path)
-
-
-class _Kept(AbstractContextManager[Group]):
-    """A group that needs no closing."""
-
-    def __init__(self, group: Group) -> None:
-        self.group = group
-
-    def __enter__(self) -> Group:
-        return self.group
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def source_of(data: Any) -> Annotated | None:
@@ -206,20 +195,3 @@ def _blocks_of_several(opener: Callable[[], Any], title: str) -> tuple[dict[str,
         order = [str(name) for name in dict(file["mod"].attrs).get(ORDER, names)]
     blocks = {name: of_group(opener, f"mod/{name}", f"{name!r} in {title}") for name in order if name in names}
     return blocks, obs
-
-
-def toy_cells() -> AnnData:
-    """Eight cells of five genes, sparse."""
-    draw = np.random.default_rng(0)
-    cells = pd.DataFrame(
-        {"cell_type": pd.Categorical(["b", "t"] * 4), "depth": np.arange(8) / 4}, index=[f"cell{i}" for i in range(8)]
-    )
-    genes = pd.DataFrame(index=[f"gene{i}" for i in range(5)])
-    return AnnData(scipy.sparse.csr_matrix(draw.poisson(2, (8, 5)).astype(np.float32)), cells, genes)
-
-
-def toy_several() -> MuData:
-    """Eight cells, of which six have genes and six peaks."""
-    peaks = toy_cells()[2:].copy()
-    peaks.var_names = [f"peak{i}" for i in range(5)]
-    return joined({"rna": toy_cells()[:6].copy(), "atac": peaks})

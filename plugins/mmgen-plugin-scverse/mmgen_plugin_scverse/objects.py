@@ -27,21 +27,23 @@ def joined(mods: Mapping[str, AnnData]) -> MuData:
 
 
 def write_object(cells: AnnData | MuData, path: Path) -> None:
-    """Write an object to a path that ends in ``.h5ad``, ``.h5mu`` or ``.zarr``.
-
-    Words become Python objects in it: anndata writes no columns of the strings that pandas 3 has.
-    """
+    """Write an object to a path that ends in ``.h5ad``, ``.h5mu`` or ``.zarr``."""
     with as_later():
-        for each in (cells, *(cells.mod.values() if isinstance(cells, MuData) else ())):
-            each.obs, each.var = _with_objects(each.obs), _with_objects(each.var)
-            if isinstance(each, AnnData) and each.raw is not None:
-                each.raw = AnnData(each.raw.X, each.obs[[]], _with_objects(each.raw.var))
+        plain_words(cells)
         if path.suffix == ".zarr":
             cells.write_zarr(path)
         elif isinstance(cells, MuData):
             cells.write(path)
         else:
             cells.write_h5ad(path)
+
+
+def plain_words(cells: AnnData | MuData) -> None:
+    """Make Python objects of the words in an object: anndata writes no columns of the strings that pandas 3 has."""
+    for each in (cells, *(cells.mod.values() if isinstance(cells, MuData) else ())):
+        each.obs, each.var = _with_objects(each.obs), _with_objects(each.var)
+        if isinstance(each, AnnData) and each.raw is not None:
+            each.raw = AnnData(each.raw.X, each.obs[[]], _with_objects(each.raw.var))
 
 
 def _with_objects(frame: pd.DataFrame) -> pd.DataFrame:

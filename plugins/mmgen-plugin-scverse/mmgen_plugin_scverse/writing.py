@@ -6,23 +6,22 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
 from anndata import AnnData
 from mudata import MuData
 
 from mmgen import MmgenError
 
-from .annotated import OBS_NAMES, Annotated
+from .annotated import Annotated
+from .columns import OBS_NAMES
+from .layers import Cells, names_of, object_of, place_imputed, place_latents
 from .objects import as_later, joined, write_object
 
 KEY = "X_mmgen"
 LAYER = "imputed"
-SPARSE = 0.25  # share of values that are not 0, up to which a layer is sparse: then it takes half the memory or less
-Cells = TypeVar("Cells", AnnData, MuData)
 
 
 def add_latents(data: Cells, run: Any, key: str = KEY, *, given: Sequence[str] | None = None) -> Cells:
@@ -41,7 +40,9 @@ def add_latents(data: Cells, run: Any, key: str = KEY, *, given: Sequence[str] |
     Raises:
         MmgenError: Cells that the run cannot read.
     """
-    _place_latents(data, run.on(data).encoding(given=given, split="all"), key)
+    other = run.on(data)
+    encoding = other.encoding(given=given, split="all")
+    place_latents(data, encoding, names_of(encoding.columns, source_of_run(other)), key)
     return data
 
 
@@ -69,34 +70,33 @@ def add_imputed(
     """
     other = run.on(data)
     imputation = other.imputation(given=given, split="all", draws=draws, seed=seed)
-    return _place_imputed(data, _source(other), imputation, layer)
+    source = source_of_run(other)
+    assert source is not None
+    return place_imputed(data, source, imputation, layer)
 
 
 def write_latents(path: Path, run: Any, encoding: Any) -> None:
     """The cells of a run's data, as far as they were encoded, with the latents in ``obsm``."""
-    source = _source(run)
-    cells = _original(source)
-    rows = np.asarray(encoding.columns["row"])
-    if isinstance(cells, MuData) and path.suffix != ".h5mu":
-        cells = None if path.suffix == ".h5ad" else cells
-    if cells is None:
-        about = {name: column for name, column in encoding.columns.items() if name not in ("row", "id")}
-        cells = AnnData(obs=pd.DataFrame(about, index=_names(encoding.columns)))
+    source = source_of_run(run)
+    names = names_of(encoding.columns, source)
+    cells = None if source is None else source.original()
+    if cells is None or (isinstance(cells, MuData) and path.suffix == ".h5ad"):
+        about = {name: column for name, column in encoding.columns.items() if name not in ("row", "id", OBS_NAMES)}
+        cells = AnnData(obs=pd.DataFrame(about, index=names))
     else:
-        cells = _some(cells, _cell_names(source, cells)[rows])
-    _place_latents(cells, encoding, KEY)
+        cells = _some(cells, names)
+    place_latents(cells, encoding, names, KEY)
     _write(cells, path)
 
 
 def write_imputed(path: Path, run: Any, imputation: Any) -> None:
     """The cells of a run's data with a layer of complete values in every modality."""
-    source = _source(run)
-    cells = _original(source)
-    if cells is None:
-        cells = _of_table(imputation)
+    source = source_of_run(run)
+    if source is None:
+        cells = object_of(imputation)
     else:
-        rows = np.asarray(imputation.about["row"])
-        cells = _place_imputed(_some(cells, _cell_names(source, cells)[rows]), source, imputation, LAYER)
+        cells = _some(source.original(), names_of(imputation.about, source))
+        cells = place_imputed(cells, source, imputation, LAYER)
     if isinstance(cells, MuData) and path.suffix == ".h5ad":
         raise MmgenError(
             f"--out {str(path)!r}: {len(cells.mod)} modalities need a file of several matrices, .h5mu or .zarr."
@@ -104,138 +104,18 @@ def write_imputed(path: Path, run: Any, imputation: Any) -> None:
     _write(cells, path)
 
 
-# Where things go ------------------------------------------------------------------------------------------------------
+# What a run reads, and files ------------------------------------------------------------------------------------------
 
 
-def _place_latents(cells: AnnData | MuData, encoding: Any, key: str) -> None:
-    place = pd.Index(_names(encoding.columns)).get_indexer(cells.obs_names.astype(str))
-    lacking = np.asarray(encoding.columns["given"]) == 0
-    for name, moments in ((key, encoding.mean), (f"{key}_scale", encoding.scale)):
-        values = np.where(lacking[:, None], np.nan, moments)
-        whole = np.concatenate([values, np.full((1, values.shape[1]), np.nan, values.dtype)])[place]
-        cells.obsm[name] = whole
-        for mod in cells.mod.values() if isinstance(cells, MuData) else ():
-            mod.obsm[name] = whole[cells.obs_names.get_indexer(mod.obs_names)]
-
-
-def _place_imputed(cells: Cells, source: Annotated | None, imputation: Any, layer: str) -> Cells:
-    assert source is not None
-    arrays = {name: fields["array"] for name, fields in source.described().items()}
-    names = pd.Index(_names(imputation.about))
-    if isinstance(cells, AnnData):
-        parts = [(completed, completed.modality.columns) for completed in imputation.modalities]
-        cells.layers[layer] = _layer(cells, parts, names)
-        return cells
-    mods = dict(cells.mod)
-    for completed in imputation.modalities:
-        mod = arrays.get(completed.name, completed.name).split("/")[0]
-        if mod in mods:
-            mods[mod] = _with_all_cells(mods[mod], cells.obs_names, source)
-            mods[mod].layers[layer] = _layer(mods[mod], [(completed, completed.modality.columns)], names)
-    whole = joined(mods)
-    with as_later():
-        whole.obs = cells.obs.reindex(whole.obs_names)
-        for key in cells.obsm:
-            if key not in cells.mod:
-                whole.obsm[key] = np.asarray(cells.obsm[key])[cells.obs_names.get_indexer(whole.obs_names)]
-        whole.uns.update(cells.uns)
-    return whole
-
-
-def _with_all_cells(mod: AnnData, every: pd.Index, source: Annotated) -> AnnData:
-    """A modality with all cells, of which those that were not measured have zeros (of sparse matrices) or NaN, and in
-    ``obs`` what other modalities say of them.
-    """
-    if len(mod) == len(every):
-        return mod[every].copy()
-    place = mod.obs_names.get_indexer(every)
-
-    def spread(values: Any) -> Any:
-        if scipy.sparse.issparse(values):
-            empty = scipy.sparse.csr_matrix((1, values.shape[1]), dtype=values.dtype)
-            return scipy.sparse.vstack([scipy.sparse.csr_matrix(values), empty], format="csr")[place]
-        values = np.asarray(values)
-        values = values if values.dtype.kind == "f" else values.astype(np.float32)
-        return np.concatenate([values, np.full((1, *values.shape[1:]), np.nan, values.dtype)])[place]
-
-    obs = mod.obs.reindex(every)
-    for name in obs:
-        if name in source.position and len(source.blocks) > 1 and obs[name].isna().any():
-            known = pd.Series(source.cells(name), source.cells(OBS_NAMES), dtype=object).reindex(every)
-            filled = obs[name].astype(object).where(obs[name].notna(), known)
-            obs[name] = filled.astype(obs[name].dtype) if filled.notna().all() else filled
-    obs["measured"] = place >= 0
-    whole = AnnData(None if mod.X is None else spread(mod.X), obs, mod.var.copy(), uns=dict(mod.uns))
-    for name in mod.layers:
-        whole.layers[name] = spread(mod.layers[name])
-    for name in mod.obsm:
-        if isinstance(mod.obsm[name], np.ndarray):
-            whole.obsm[name] = spread(mod.obsm[name])
-    return whole
-
-
-def _layer(cells: AnnData, parts: Sequence[tuple[Any, Sequence[str]]], names: pd.Index) -> Any:
-    """Complete values ``[n, V]`` of all variables, NaN of those that no modality has; sparse where most are zero."""
-    place = names.get_indexer(cells.obs_names.astype(str))
-    have = place >= 0
-    values = np.full(cells.shape, np.nan, dtype=np.float32)
-    for completed, columns in parts:
-        at = cells.var_names.get_indexer(list(columns))
-        if len(columns) != completed.empty.shape[1] or (at < 0).any():
-            continue  # of another matrix, such as one of obsm
-        source = completed.modality.in_source_units(completed.values).reshape(len(completed.values), -1)
-        known = np.where(completed.empty, np.nan, source).astype(np.float32)
-        values[np.ix_(have, at)] = known[place[have]]
-    return scipy.sparse.csr_matrix(values) if np.count_nonzero(values) < SPARSE * values.size else values
-
-
-def _of_table(imputation: Any) -> AnnData | MuData:
-    """Objects of rows that come from something else: complete values are X, and which are imputed a layer."""
-    names = _names(imputation.about)
-    mods = {}
-    for completed in imputation.modalities:
-        columns = completed.modality.value_names(completed.name)
-        values = completed.modality.in_source_units(completed.values).reshape(len(names), -1)
-        if values.shape[1] != len(columns):
-            continue  # a text, which no matrix holds
-        values = np.where(completed.empty, np.nan, values).astype(np.float32)
-        obs, var = pd.DataFrame(index=names), pd.DataFrame(index=columns)
-        mods[completed.name] = AnnData(values, obs, var, layers={"was_imputed": completed.filled})
-    return next(iter(mods.values())) if len(mods) == 1 else joined(mods)
-
-
-# What a run reads -----------------------------------------------------------------------------------------------------
-
-
-def _source(run: Any) -> Annotated | None:
+def source_of_run(run: Any) -> Annotated | None:
     """What the run reads, where that is an annotated object."""
     source = run.data.dataset.open() if hasattr(run.data.dataset, "open") else None
     return source if isinstance(source, Annotated) else None
 
 
-def _some(cells: Cells, names: np.ndarray) -> Cells:
+def _some(cells: Cells, names: Sequence[str]) -> Cells:
     with as_later():
-        return cells[names].copy()
-
-
-def _original(source: Annotated | None) -> Any:
-    return None if source is None else source.original()
-
-
-def _cell_names(source: Annotated | None, cells: AnnData | MuData) -> np.ndarray:
-    """Of every row of the source; a file has no others than its cells."""
-    assert source is not None
-    names = np.array(source.cells(OBS_NAMES), dtype=object)
-    known = set(cells.obs_names)
-    return np.array([name for name in names if name in known], dtype=object)
-
-
-def _names(about: Any) -> list[str]:
-    """What rows are called: their ids, else their numbers."""
-    return [str(name) for name in (about["id"] if "id" in about else about["row"])]
-
-
-# Files ----------------------------------------------------------------------------------------------------------------
+        return cells[np.array(names, dtype=object)].copy()
 
 
 def _write(cells: AnnData | MuData, path: Path) -> None:
