@@ -23,6 +23,10 @@ def find_descriptions(config: RowOptions, schema: Schema | None, source: Source)
         DataError: A modality that neither the options nor the file describe.
     """
     said = config.modalities
+    if schema is not None:  # other data than those that the options describe may have their values elsewhere
+        said = {name: each for name, each in said.items() if not each.has_place or _is_there(each, source)} or (
+            {} if source.described() else said
+        )
     if said and all(description.is_complete for description in said.values()):
         return dict(said)
     found = source.described()
@@ -51,6 +55,12 @@ def find_descriptions(config: RowOptions, schema: Schema | None, source: Source)
         name: validated(TableModality, _checked(name, fields), f"dataset.modalities.{name}")
         for name, fields in described.items()
     }
+
+
+def _is_there(description: TableModality, source: Source) -> bool:
+    """Whether a source has the array, or one of the columns, that a description names."""
+    names = (description.array,) if description.array is not None else description.columns
+    return any(name in source.position or any(sign in name for sign in "*?[") for name in names)
 
 
 def _checked(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:

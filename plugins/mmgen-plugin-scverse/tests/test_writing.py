@@ -68,6 +68,13 @@ def test_one_modality_alone_is_known_by_its_variables(several, make_cells):
     assert "imputed" in add_imputed(new, run, draws=2).layers
 
 
+def test_a_run_on_frames_reads_an_object_by_the_names_of_variables(make_cells):
+    whole = make_cells()
+    frames = {"genes": whole["rna"].to_df(), "surface": whole["prot"].to_df()}
+    run = mmgen.train("mopoe", frames, **QUICK)
+    assert np.isfinite(add_latents(make_cells(seed=3, count=12)["rna"], run).obsm["X_mmgen"]).all()
+
+
 def test_cells_without_what_is_given_have_no_latents(several):
     run = mmgen.train("mopoe", several, **QUICK)
     add_latents(several, run, "X_rna", given=["rna"])
