@@ -241,3 +241,31 @@ def test_a_likelihood_set_anew_is_checked_in_blocks():
     data = mmgen.load_dataset({"logs": cells().log1p()})
     with pytest.raises(mmgen.DataError, match="holds 0 in training row 0"):
         mmgen.MultimodalVAE.create("mopoe", data, latent_dim=2, modalities={"logs": {"likelihood": "log-normal"}})
+
+
+@pytest.mark.parametrize("form", ["csr_array", "csc_array", "csr_matrix"])
+def test_a_file_that_scipy_wrote_stays_sparse(form, tmp_path):
+    counts = cells()
+    scipy.sparse.save_npz(tmp_path / "my.npz", getattr(scipy.sparse, form)(counts))
+    path = str(tmp_path / "my.npz")
+    data = mmgen.load_dataset("table", path=path, modalities={"rna": {"kind": "counts", "array": "matrix"}})
+    assert isinstance(data.train.data["rna"], Sparse)
+    assert np.array_equal(data.split("all").data["rna"][:].numpy(), counts.toarray())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"indices": np.full(3, 9)},
+        {"indptr": np.array([0, 3, 1, 3])},
+        {"indptr": np.array([0, 3])},
+        {"format": np.array(b"coo")},
+        {"format": np.array(7)},
+    ],
+)
+def test_a_damaged_matrix_of_scipy_is_a_sentence(change, tmp_path):
+    parts = {"data": np.ones(3), "indices": np.zeros(3, np.int32), "indptr": np.arange(4), "shape": np.array([3, 2])}
+    np.savez(tmp_path / "my.npz", **{**parts, "format": np.array(b"csr"), **change})
+    modalities = {"rna": {"kind": "counts", "array": "matrix"}}
+    with pytest.raises(mmgen.DataError, match=r"The sparse matrix of .*my.npz cannot be read"):
+        mmgen.load_dataset("table", path=str(tmp_path / "my.npz"), modalities=modalities)
