@@ -326,7 +326,7 @@ class Run:
                 table = table.select(torch.arange(min(n, len(table))))
             index = None if table.rows is None else run._index_of(table.rows.numpy())
         origin = f"given {'+'.join(given)}" if given else origin_in_words(sampler)
-        title = f"{run.config['objective']['name']} on {run.data.name}, {origin}\n({run.data.provenance.kind} data)"
+        title = f"{run.config['objective']['name']} on {run.config['dataset']['name']}, {origin}{run._kind_in_words()}"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made = generate(run.model, table, given, names, n or ITEMS, samples, title, covariates, drawn_from)
@@ -335,6 +335,10 @@ class Run:
     def evaluation(self, data: OtherRows | Dataset | None = None, *, split: str | None = None) -> Evaluation:
         """The model on the rows of a split, for metrics and figures."""
         run = self if data is None else self.on(data)
+        if split == "all":
+            raise MmgenError(
+                "split 'all': some rows may be those that were trained on; evaluate test, val, train or new."
+            )
         seed = run.config["training"]["seed"]
         rows, split = run.data_to_evaluate(), run.split(split)
         return Evaluation(run.model, rows, split=split, seed=seed, samplers=run.sampler)
@@ -426,6 +430,14 @@ class Run:
     def _asked(self, data: OtherRows | Dataset | None, split: str | None) -> tuple[Run, str | None]:
         """The run on the rows that are asked for, and their split: all where they are given."""
         return (self, split) if data is None else (self.on(data), split or "all")
+
+    def _kind_in_words(self) -> str:
+        """Whether its data are real, for the title of a picture; nothing where nobody knows."""
+        if self._data is not None or self.folder is None:
+            kind = self._data.provenance.kind if self._data is not None else ""
+        else:
+            kind = self.folder.environment().get("data", {}).get("provenance", {}).get("kind", "")
+        return f"\n({kind} data)" if kind else ""
 
     def _index_of(self, rows: np.ndarray) -> pd.Index | None:
         """What pandas calls rows of :attr:`data`, by their numbers; None where only their ids and numbers are known."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +136,8 @@ def _train_and_evaluate(job: Job, screen: Console) -> str:
             _train(config, RunFolder(run), screen)
         for split, names in missing_metrics(run, {"evaluated": evaluated}, description["metrics"]).items():
             if names:
-                load_run(run).evaluate(
-                    metrics=names, split=split, notify=lambda sentence: screen.print(sentence, highlight=False)
-                )
+                notify = partial(screen.print, highlight=False)
+                load_run(run).evaluate(metrics=names, split=split, notify=notify)
                 evaluated[split] = [*evaluated.get(split, []), *names]
                 job.keep(state=RUNNING, **facts)
     except (TrainingStopped, KeyboardInterrupt) as stop:
