@@ -40,7 +40,7 @@ from mmgen_plugin_scverse.objects import joined, write_object
 
 def own_files(folder):
     """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
-    more; my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; patients.csv, with long
+    more; my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; measured.csv, with long
     tails and compositions; scans.csv, with volumes, and rat.nwb, a recording.
     """
     write_toy_table(folder)
@@ -69,7 +69,7 @@ def own_files(folder):
     for genes, taxa in zip(random.exponential(9, (40, 4)), random.dirichlet([1, 1, 1], 40), strict=True):
         numbers = [*genes[:2], *taxa, 50 + genes[2], *genes[2:]]
         patients += ",".join(f"{number:.4f}" for number in numbers) + "\n"
-    (folder / "patients.csv").write_text(patients)
+    (folder / "measured.csv").write_text(patients)
     (folder / "photos.csv").write_text("photo,g0,g1\n" + "".join(lines))
     scans = random.normal(size=(8, 24, 28, 24)).astype(np.float32)
     for i, values in enumerate(scans):

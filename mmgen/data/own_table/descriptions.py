@@ -25,10 +25,8 @@ def find_descriptions(config: RowOptions, schema: Schema | None, source: Source)
         DataError: A modality that neither the options nor a file that describes itself describe.
     """
     said = config.modalities
-    if schema is not None:  # other data than those that the options describe may have their values elsewhere
-        said = {name: each for name, each in said.items() if not each.has_place or _is_there(name, each, source)} or (
-            {} if source.described() else said
-        )
+    if schema is not None and source.described():  # which may have the values elsewhere than the options say
+        said = {name: each for name, each in said.items() if not each.has_place or _is_there(name, each, source)}
     if said and all(description.is_complete for description in said.values()):
         return dict(said)
     own = {name: each for name, each in said.items() if isinstance(each, FileModality) and each.path is not None}
