@@ -30,6 +30,7 @@ _PUBLIC = {
         "Reading",
         "Rendering",
         "Source",
+        "Sparse",
         "Splits",
         "Table",
         "TagsModality",

@@ -155,10 +155,18 @@ def generate(
 
 def encode(
     run: RunArgument,
-    out: Annotated[Path, typer.Option(help="A .npz, .parquet or .csv file.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="A .npz, .parquet or .csv file; .h5ad, .h5mu, .zarr with mmgen-plugin-scverse.", show_default=False
+        ),
+    ],
     given: Given = None,
     split: Annotated[
-        str | None, typer.Option(help="Rows to encode: test, val, train, new or all; test by default, all with --data.")
+        str | None,
+        typer.Option(
+            help="Rows to encode: test, val, train, new or all; test rows, all with --data or for .h5ad, .h5mu, .zarr."
+        ),
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Also the latents of single modalities.")] = False,
     data: DataOption = None,
@@ -172,7 +180,12 @@ def encode(
 
 def impute(
     run: RunArgument,
-    out: Annotated[Path, typer.Option(help="A .csv or .parquet file.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="A .csv or .parquet file; .h5ad, .h5mu, .zarr with mmgen-plugin-scverse.", show_default=False
+        ),
+    ],
     given: Given = None,
     split: Annotated[str, typer.Option(help="Rows to complete: test, val, train, new or all.")] = "all",
     draws: Annotated[int, typer.Option(help="Draws of the latents per row, of which a gap has the mean.", min=1)] = 50,

@@ -6,9 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data import FileSource
+from ..data.own_table.formats import file_endings
 from ..errors import MmgenError, alternatives, listed
 from ..models import choose_sampler
 from ..options import merge
+from ..registry import KNOWN, entries, load, not_installed
+from ..registry.components import CORE
 from ..runs import Run, load_run
 from ..runs.config import RunConfig, from_assignments
 from ..runs.other_rows import changes_of_path
@@ -18,6 +22,32 @@ def check_ending(out: Path, endings: Sequence[str]) -> None:
     """The ending of a file that is to be written says its format."""
     if out.suffix not in endings:
         raise MmgenError(f"--out {str(out)!r}: the file's ending says its format, and can be {', '.join(endings)}.")
+
+
+def writer_of(out: Path, endings: Sequence[str], what: str) -> type[FileSource] | None:
+    """The format that writes a file; None where its ending is one of the command's own.
+
+    Args:
+        out: The file.
+        endings: Of the command.
+        what: ``latents`` or ``imputed``.
+
+    Raises:
+        MmgenError: Nothing writes files of this ending.
+    """
+    if out.suffix in endings:
+        return None
+    name = out.suffix.removeprefix(".")
+    if out.suffix in file_endings():
+        kind: type[FileSource] = load("formats", name)
+        if what in kind.writes:
+            return kind
+    elif ("formats", name) in KNOWN:
+        raise not_installed(f"--out {str(out)!r} is written by", KNOWN["formats", name])
+    others = [each.full_name for each in entries("formats") if each.distribution != CORE]
+    able = [f".{each.rpartition(':')[2]}" for each in others if what in load("formats", each).writes]
+    check_ending(out, (*endings, *able))
+    return None
 
 
 def split_names(text: str | None) -> list[str] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import MmgenError
 from ..files import write_arrays, write_atomically
 from ..screen import console
-from .arguments import check_ending, checked, opened, split_names
+from .arguments import checked, opened, split_names, writer_of
 
 ENDINGS = (".npz", ".parquet", ".csv")
 
@@ -22,12 +22,16 @@ def command(
     assignments: list[str],
 ) -> None:
     """Encode every row of a split (every row of another file) and write what is known about it."""
-    check_ending(out, ENDINGS)
+    writer = writer_of(out, ENDINGS, "latents")
     run, _ = opened(path, data, assignments)
     names = checked(split_names(given) or list(run.model.modalities), run.model.modalities, "--given")
-    encoding = run.encoding(given=names, split=split or (None if data is None else "all"), private=private)
+    encoding = run.encoding(
+        given=names, split=split or (None if data is None and writer is None else "all"), private=private
+    )
     try:
-        if out.suffix == ".npz":
+        if writer is not None:
+            writer.write_latents(out, run, encoding)
+        elif out.suffix == ".npz":
             write_arrays(out, encoding.arrays())
         elif out.suffix == ".csv":
             write_atomically(out, lambda temporary: encoding.frame().to_csv(temporary, index=False))

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import MmgenError
 from ..files import write_atomically
 from ..screen import console
-from .arguments import check_ending, checked, opened, split_names
+from .arguments import checked, opened, split_names, writer_of
 
 ENDINGS = (".csv", ".parquet")
 
@@ -25,14 +25,16 @@ def command(
     assignments: list[str],
 ) -> None:
     """Complete the table of a run (another file), and write it."""
-    check_ending(out, ENDINGS)
+    writer = writer_of(out, ENDINGS, "imputed")
     if uncertainty and draws < 2:
         raise MmgenError(f"--draws {draws}: --uncertainty is the spread of draws, so there must be at least 2.")
     run, _ = opened(path, data, assignments)
     names = None if given is None else checked(split_names(given) or [], run.model.modalities, "--given")
     imputation = run.imputation(given=names, split=split, draws=draws, uncertainty=uncertainty, seed=seed)
     try:
-        if out.suffix == ".csv":
+        if writer is not None:
+            writer.write_imputed(out, run, imputation)
+        elif out.suffix == ".csv":
             frame = imputation.printed(mask)
             write_atomically(out, lambda temporary: frame.to_csv(temporary, index=False))
         else:

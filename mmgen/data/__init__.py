@@ -2,7 +2,7 @@
 
 from .batch import Batch
 from .columns import Columns
-from .dataset import Dataset, DatasetConfig, Folder, Provenance, Splits
+from .dataset import Dataset, DatasetConfig, Folder, Splits
 from .identity import Identity, Sides
 from .indexed import Indexed
 from .likelihood_choice import LikelihoodChoice, make_likelihood
@@ -24,8 +24,10 @@ from .own_table.file_source import FileSource
 from .own_table.numerals import NumberError
 from .own_table.source import Source
 from .progress import track
+from .provenance import Provenance
 from .rendering import Rendering, side_by_side
 from .schema import Schema
+from .sparse import Sparse
 from .splitting import split_rows
 from .table import Table
 
@@ -52,6 +54,7 @@ __all__ = [
     "Schema",
     "Sides",
     "Source",
+    "Sparse",
     "Splits",
     "Table",
     "TagsModality",

@@ -14,6 +14,7 @@ from .likelihood_choice import replaced_choice, with_mappings, without_idle_opti
 from .modalities.fully_connected import FullyConnected
 from .modality import Modality
 from .schema import abbreviate, differing_vocabulary
+from .sparse import AT_ONCE, Sparse
 from .table import Table
 
 ALL = "all"  # in changes to modalities: every one of them
@@ -29,7 +30,8 @@ def change_modalities(
 ) -> dict[str, Modality]:
     """The declared modalities with some fields set anew.
 
-    Options of a likelihood are set one by one; another likelihood comes with its own, but for the scale, which stays.
+    Options of a likelihood are set one by one; another likelihood comes with its own, but for the scale and the offset
+    of counts, which stay.
 
     What is said of ``all`` holds for every modality on which it has an effect, unless something else is said by name.
     A change that names a ``kind`` may describe a modality in full, as a run's configuration does.
@@ -93,16 +95,19 @@ def _check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modali
                 continue
             option = "transform"
         having = train.available[:, m].nonzero().squeeze(1)
-        values = modality.in_source_units(train.data[name][having].double().numpy())
-        wrong, reason = modality.refused(values)
-        if name in train.observed:
-            wrong = wrong & train.observed[name][having].numpy()
-        if wrong.any():
-            place = tuple(np.argwhere(wrong)[0])
-            raise DataError(
-                f"modalities.{name}.{option}: {name!r} holds {values[place]:g} in training row "
-                f"{int(having[place[0]])} (the first row is 0), {reason}."
-            )
+        rows = train.data[name]
+        size = max(1, AT_ONCE // rows.shape[1:].numel()) if isinstance(rows, Sparse) else max(1, len(having))
+        for some in having.split(size):
+            values = modality.in_source_units(rows[some].double().numpy())
+            wrong, reason = modality.refused(values)
+            if name in train.observed:
+                wrong = wrong & train.observed[name][some].numpy()
+            if wrong.any():
+                place = tuple(np.argwhere(wrong)[0])
+                raise DataError(
+                    f"modalities.{name}.{option}: {name!r} holds {values[place]:g} in training row "
+                    f"{int(some[place[0]])} (the first row is 0), {reason}."
+                )
 
 
 def _check_vocabulary(declared: Modality, changed: Modality, where: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from .sides import SIDES
+from .sparse import Sparse
 
 _TEXT, _ENDS = "identity/ids/", "identity/ends/"  # before the place and the name of a column
 NEW = len(SIDES)  # the code of a row that was on none of them
@@ -106,27 +107,37 @@ def word_keys(words: Iterable[str]) -> Int[Tensor, " N"]:
 
 
 def content_keys(
-    values: Mapping[str, np.ndarray], available: np.ndarray, observed: Mapping[str, np.ndarray] | None = None
+    values: Mapping[str, np.ndarray | Sparse], available: np.ndarray, observed: Mapping[str, np.ndarray] | None = None
 ) -> Int[Tensor, " N"]:
     """A key of 64 bits for what every row holds of every modality.
 
     Args:
-        values: Name to stored values ``[N, *shape]``; what stands where a row lacks the modality does not count.
+        values: Name to stored values ``[N, *shape]``; what stands where a row lacks the modality does not count. Sparse
+            rows have the keys that they have when they are dense.
         available: Which modalities each row has, ``[N, M]``.
         observed: Name to which of its cells are there, ``[N, *shape]``, where some are not; a row that has all of them
             has the key that it has without.
     """
     keys = np.empty(len(available), dtype=np.int64)
-    blocks = [np.ascontiguousarray(block).reshape(len(block), -1) for block in values.values()]
+    blocks = [_flat_rows(block) for block in values.values()]
     gaps = [_gaps(None if observed is None else observed.get(name)) for name in values]
     for row, has in enumerate(available):
         digest = hashlib.blake2b(has.tobytes(), digest_size=8)
         for m, block in enumerate(blocks):
+            content = next(block)  # of every row, so that all of them go on together
             if has[m]:
-                digest.update(block[row].tobytes())
+                digest.update(content)
                 digest.update(gaps[m].get(row, b""))
         keys[row] = int.from_bytes(digest.digest(), "little", signed=True)
     return torch.from_numpy(keys + _occurrence(keys) * 0x5851F42D4C957F2D)  # the n-th of equal rows is always the n-th
+
+
+def _flat_rows(values: np.ndarray | Sparse) -> Iterator[bytes | memoryview]:
+    """What every row holds, one after the other."""
+    blocks = values.blocks() if isinstance(values, Sparse) else [values]
+    for block in blocks:
+        flat = np.ascontiguousarray(block).reshape(len(block), -1)
+        yield from (row.data for row in flat)
 
 
 def _gaps(observed: np.ndarray | None) -> dict[int, bytes]:

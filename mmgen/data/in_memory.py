@@ -15,8 +15,19 @@ def plain(value: Any) -> bool:
     return isinstance(value, OPTIONS)
 
 
+def is_object(given: Any) -> bool:
+    """Whether something is an object of another package, such as AnnData, which a format may know."""
+    if isinstance(given, (*OPTIONS, type)):
+        return False
+    return not any(each.__module__.split(".")[0] == "mmgen" for each in type(given).__mro__)
+
+
 def holds_data(given: Any) -> bool:
-    """Whether a mapping holds data: it has no name of a dataset, and values that no option has, such as arrays."""
+    """Whether something holds data: an object of another package, or a mapping without the name of a dataset, and with
+    values that no option has, such as arrays.
+    """
+    if is_object(given):
+        return True
     if not isinstance(given, Mapping) or isinstance(given.get("name"), str):
         return False
     return not all(map(plain, given.values()))

@@ -1,14 +1,18 @@
-"""Rows gathered from a smaller tensor: ten captions share an image, twenty tuples share a digit."""
+"""Rows gathered from a smaller tensor (ten captions share an image, twenty tuples share a digit), and what is common to
+all kinds of rows.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
+
+from .sparse import Sparse
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,12 @@ class Indexed:
         return Indexed(self.values.to(device, non_blocking=True), self.index.to(device, non_blocking=True))
 
 
-Rows = Tensor | Indexed
+Rows = Tensor | Indexed | Sparse
 
 
 def select(values: Rows, rows: Tensor) -> Rows:
-    """Some rows of either kind, of the same kind."""
-    return values.select(rows) if isinstance(values, Indexed) else values[rows]
+    """Some rows of any kind, of the same kind."""
+    return values[rows] if isinstance(values, Tensor) else values.select(rows)
 
 
 def positions(rows: slice | Tensor | list[int], of: Tensor) -> slice | Int[Tensor, " B"]:
@@ -99,14 +103,43 @@ def take(values: Rows, rows: slice | Int[Tensor, " B"]) -> Tensor:
 
     ``index_select`` is many times as quick as indexing, and this is done in every step.
     """
-    return values[rows] if isinstance(values, Indexed) or isinstance(rows, slice) else values.index_select(0, rows)
+    return values.index_select(0, rows) if isinstance(values, Tensor) and isinstance(rows, Tensor) else values[rows]
 
 
 def concatenate(blocks: Sequence[Rows]) -> Rows:
-    """Parts one after the other."""
+    """Parts one after the other; of one kind where all of them are of it."""
+    sparse = [block for block in blocks if isinstance(block, Sparse)]
+    if len(sparse) == len(blocks):
+        return Sparse.concatenate(sparse)
     indexed = [block for block in blocks if isinstance(block, Indexed)]
     if len(indexed) < len(blocks):
         return torch.cat([block[:] for block in blocks])
     starts = itertools.accumulate((len(block.values) for block in indexed), initial=0)
     index = torch.cat([block.index + start for block, start in zip(indexed, starts, strict=False)])
     return Indexed(torch.cat([block.values for block in indexed]), index)
+
+
+def stored(values: Rows, name: str) -> dict[str, Tensor]:
+    """The tensors of rows by their names in a file, those of a modality ``name``."""
+    if isinstance(values, Indexed):
+        parts = {"data": values.values, "index": values.index}
+    elif isinstance(values, Sparse):
+        parts = {"data": values.values, "starts": values.starts, "places": values.places}
+        parts["shape"] = torch.tensor(values.shape)
+    else:
+        parts = {"data": values}
+    return {f"{part}/{name}": tensor.contiguous() for part, tensor in parts.items()}
+
+
+def from_stored(tensors: Mapping[str, Tensor], name: str) -> Rows:
+    """What :func:`stored` wrote."""
+    values = tensors[f"data/{name}"]
+    if f"index/{name}" in tensors:
+        return Indexed(values, tensors[f"index/{name}"])
+    if f"starts/{name}" in tensors:
+        shape = torch.Size(tensors[f"shape/{name}"].tolist())
+        return Sparse(tensors[f"starts/{name}"], tensors[f"places/{name}"], values, shape)
+    return values
+
+
+PARTS = ("data", "index", "starts", "places", "shape")  # of rows in a file

@@ -13,6 +13,8 @@ from ..errors import MmgenError
 from ..options import validated, without_idle
 from ..registry import load, name_of
 
+KEPT = (*ScaleConfig.model_fields, "offset")  # options that are of the values rather than of one likelihood
+
 
 class LikelihoodChoice(BaseModel):
     """The name of a likelihood, and all its options as further fields."""
@@ -48,8 +50,8 @@ def with_mappings(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def replaced_choice(before: Any, given: Any) -> Any:
-    """A choice (as a mapping) that takes the place of another one: what that says of its scale stays where the new
-    likelihood has one too.
+    """A choice (as a mapping) that takes the place of another one: what that says of its scale, or of the offset of
+    counts, stays where the new likelihood has one too.
     """
     if not isinstance(before, Mapping) or not isinstance(given, Mapping):
         return given
@@ -59,7 +61,7 @@ def replaced_choice(before: Any, given: Any) -> Any:
         fields = load("likelihoods", str(given["name"])).Config.model_fields
     except MmgenError:
         return given  # which is refused when the modality is made
-    kept = {key: before[key] for key in ScaleConfig.model_fields if key in before and key in fields}
+    kept = {key: before[key] for key in KEPT if key in before and key in fields}
     return {**kept, **given}
 
 

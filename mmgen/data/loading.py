@@ -5,25 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from ..errors import DataError, MmgenError, listed
 from ..options import validated
 from ..registry import load_component, name_of
 from .cache import cached_splits
 from .covariates import choose_covariates
-from .dataset import Dataset, Provenance, Splits
+from .dataset import Dataset, Splits
 from .describing import ALL, change_modalities, in_words
 from .heavy_tails import tail_notes
-from .in_memory import IN_MEMORY
+from .in_memory import IN_MEMORY, is_object
 from .missing import with_missing_cells, withhold
 from .modality import Modality
+from .provenance import Provenance
 from .run_splits import read_splits_of_run
 from .schema import Schema
 from .sides import SIDES
 from .table import Table
 
-DatasetLike = str | type[Dataset] | Dataset | Mapping[str, Any]  # the last: modalities to arrays, frames or tensors
+DatasetLike = Any
+# a name, a class, an instance; a mapping of modalities to arrays, frames or tensors; an object such as AnnData
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ def load_dataset(dataset: DatasetLike, **options: Any) -> Data:
     data in memory.
 
     Args:
-        dataset: A name, a subclass of :class:`mmgen.Dataset`, an instance of one, or a mapping of modalities to NumPy
-            arrays, pandas DataFrames or torch tensors.
+        dataset: A name, a subclass of :class:`mmgen.Dataset`, an instance of one, a mapping of modalities to NumPy
+            arrays, sparse matrices, pandas DataFrames or torch tensors, or an object that an installed format knows,
+            such as AnnData and MuData with mmgen-plugin-scverse.
         **options: Fields of the dataset's configuration (``mmgen info NAME``); none with an instance, which has its
             own. Of data in memory, ``label``, ``group``, ``split``, ``id`` and ``covariates`` (by name) may be arrays.
 
@@ -148,15 +151,17 @@ def make_dataset(dataset: DatasetLike, options: Mapping[str, Any], schema: Schem
                 "give its class."
             )
         return dataset
-    kind: Any = load_component("datasets", IN_MEMORY if isinstance(dataset, Mapping) else dataset)
-    if isinstance(dataset, Mapping):
-        return kind.of(dataset, options, schema)
+    in_memory = isinstance(dataset, Mapping) or is_object(dataset)
+    kind: Any = load_component("datasets", IN_MEMORY if in_memory else dataset)
+    if in_memory:
+        make = kind.of if isinstance(dataset, Mapping) else kind.of_object
+        return cast(Dataset, make(dataset, options, schema))
     return kind(validated(kind.Config, options, "dataset"))
 
 
 def name_of_dataset(dataset: DatasetLike) -> str:
     """What it is called in runs."""
-    if isinstance(dataset, Mapping):
+    if isinstance(dataset, Mapping) or is_object(dataset):
         return IN_MEMORY
     return name_of("datasets", type(dataset) if isinstance(dataset, Dataset) else dataset)
 

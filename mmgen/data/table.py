@@ -16,7 +16,8 @@ from torch import Tensor
 from ..errors import listed
 from .batch import Batch
 from .identity import Identity, identity_tensors, read_identity
-from .indexed import Indexed, Rows, concatenate, positions, select, take
+from .indexed import PARTS, Rows, concatenate, from_stored, positions, select, stored, take
+from .sparse import Sparse
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Table:
     """``N`` rows of a dataset: like a :class:`Batch`, with groups and an identity, and on disk.
 
     Rows of one group (``groups``) are in one split; by their ``identity`` rows are recognised in another file. A
-    modality whose values repeat may be :class:`Indexed`; a batch has tensors always, and ``table.data[name][:]`` is the
-    whole tensor of either. ``available`` is on the CPU wherever the values are, so that the rows that a batch gives to
-    each network are known without asking the device.
+    modality whose values repeat may be :class:`Indexed`, and one of mostly zeros :class:`Sparse`; a batch has tensors
+    always, and ``table.data[name][:]`` is the whole tensor of any of them. ``available`` is on the CPU wherever the
+    values are, so that the rows that a batch gives to each network are known without asking the device.
     """
 
     data: Mapping[str, Rows]
@@ -99,7 +100,7 @@ class Table:
         device = next((values.device for values in self.data.values()), self.available.device)
         local = rows if isinstance(rows, slice) else rows.to(device, non_blocking=True)
         batch = Batch(
-            {name: take(values, local) for name, values in self.data.items()},
+            {name: take(values, rows if isinstance(values, Sparse) else local) for name, values in self.data.items()},
             take(self.available, rows),
             {name: take(values, local) for name, values in self.labels.items()},
             None if self.rows is None else take(self.rows, local),
@@ -141,9 +142,9 @@ class Table:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all modalities."""
-        stored = [values.values if isinstance(values, Indexed) else values for values in self.data.values()]
-        return sum(values.numel() * values.element_size() for values in stored)
+        """Bytes of the values of all modalities, as they are stored."""
+        tensors = [stored(values, "") for values in self.data.values()]
+        return sum(each.numel() * each.element_size() for parts in tensors for each in parts.values())
 
     @staticmethod
     def concatenate(tables: list[Table]) -> Table:
@@ -173,11 +174,9 @@ class Table:
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file; the order of the modalities and labels is kept in its metadata."""
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for name, values in self.data.items():
-            if isinstance(values, Indexed):
-                tensors[f"index/{name}"] = values.index.contiguous()
-            tensors[f"data/{name}"] = (values.values if isinstance(values, Indexed) else values).contiguous()
+            tensors |= stored(values, name)
         tensors |= {f"labels/{name}": values.contiguous() for name, values in self.labels.items()}
         tensors |= {f"covariates/{name}": values.contiguous() for name, values in self.covariates.items()}
         tensors |= {f"observed/{name}": cells.contiguous() for name, cells in self.observed.items()}
@@ -200,10 +199,10 @@ class Table:
         with safe_open(path, framework="pt") as file:
             order = json.loads(file.metadata()["order"])
             keys = set(file.keys())
-            data: dict[str, Rows] = {name: file.get_tensor(f"data/{name}") for name in order["modalities"]}
+            data = {}
             for name in order["modalities"]:
-                if f"index/{name}" in keys:
-                    data[name] = Indexed(file.get_tensor(f"data/{name}"), file.get_tensor(f"index/{name}"))
+                parts = [f"{part}/{name}" for part in PARTS if f"{part}/{name}" in keys]
+                data[name] = from_stored({part: file.get_tensor(part) for part in parts}, name)
             return cls(
                 data,
                 file.get_tensor("available"),

@@ -39,6 +39,12 @@ class Transform(nn.Module):
         Where ``observed``, ``Bool[N, *shape]``, is given, from the cells that are; nothing looks at the others.
         """
 
+    def fit_moments(self, mean: Tensor, scale: Tensor) -> bool:
+        """Learn the same from the training rows' means and standard deviations ``[*shape]``, where these say
+        everything; whether they do. Where they do not, rows that are sparse are made dense.
+        """
+        return not self.learns
+
     def forward(self, values: Tensor, observed: Tensor | None = None) -> Tensor:
         """Data units to model units, ``[N, *shape]``; of cells that are not ``observed`` anything."""
         return values.to(self.precision.dtype)
@@ -114,6 +120,16 @@ class Standardise(Transform):
             count = observed.sum(0).clamp(min=1)
             mean = exact.where(observed, 0.0).sum(0) / count
             scale = ((exact - mean).where(observed, 0.0).square().sum(0) / count).sqrt()
+        self._take(mean, scale)
+
+    def fit_moments(self, mean: Tensor, scale: Tensor) -> bool:
+        """They are what is learned, but of what standardises something else than the values."""
+        if type(self) is not Standardise:
+            return False
+        self._take(mean, scale)
+        return True
+
+    def _take(self, mean: Tensor, scale: Tensor) -> None:
         varies = scale > 1e-12 * mean.abs().clamp(min=1e-12)
         self.mean.copy_(mean)
         self.scale.copy_(torch.where(varies, scale, torch.ones_like(scale)))

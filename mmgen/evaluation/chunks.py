@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 NUMBERS_AT_ONCE = 2**17  # 256 images, or a thousand short vectors
+MOST_NUMBERS = 2**23  # of generated values, of which a likelihood holds a dozen copies
 
 
 def rows_at_once(numbers: int, least: int) -> int:
-    """Rows of so many ``numbers`` each: as many as are ``NUMBERS_AT_ONCE`` together, and ``least`` where that is
-    more.
+    """Rows of so many ``numbers`` each: as many as are ``NUMBERS_AT_ONCE`` together, or ``least`` where that is more;
+    never more than are ``MOST_NUMBERS``, but for a single one.
     """
-    return max(least, NUMBERS_AT_ONCE // max(1, numbers))
+    numbers = max(1, numbers)
+    return max(1, min(max(least, NUMBERS_AT_ONCE // numbers), MOST_NUMBERS // numbers))
 
 
 CELLS = 4_000_000  # of one modality, that are held in 64 bits at once

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from ..data import Data, Modality, Table, track
 from ..data.cache import cache_root, writable
 from ..data.describing import describe_modality
+from ..data.indexed import Rows, select
+from ..data.sparse import Sparse
 from ..data.transforms import Transform
 from ..files import write_atomically
 from ..optimizers import Adam
@@ -72,12 +74,13 @@ class Classifier(nn.Module):
         return self.trunk(self.transform(values))
 
     @torch.no_grad()
-    def logits(self, values: Tensor) -> dict[str, Tensor]:
+    def logits(self, values: Rows) -> dict[str, Tensor]:
         """``[N, *shape]`` to logits ``[N, classes]`` by label, in evaluation mode, in parts, on the CPU."""
         self.eval()
-        batch_size = rows_at_once(values[:1].numel(), 256)
+        batch_size = rows_at_once(values.shape[1:].numel(), 256)
         device = self.head.weight.device
-        parts = [self(part.to(device)) for part in values.split(batch_size)]
+        starts = range(0, max(len(values), 1), batch_size)
+        parts = [self(values[start : start + batch_size].to(device)) for start in starts]
         return {label: torch.cat([part[label].cpu() for part in parts]) for label in self.sizes}
 
 
@@ -122,15 +125,15 @@ def classifier_for(
     return classifier.to(device).eval()
 
 
-def _rows(table: Table, name: str, modality: Modality) -> tuple[Tensor, dict[str, Tensor]]:
+def _rows(table: Table, name: str, modality: Modality) -> tuple[Rows, dict[str, Tensor]]:
     """Values and codes of the rows that have the modality and at least one label; what is usual in empty cells."""
     codes = {label: each.long() for label, each in table.labels.items()}
     known = torch.stack([each >= 0 if each.dim() == 1 else (each >= 0).any(-1) for each in codes.values()]).any(0)
     keep = (table.available[:, list(table.data).index(name)] & known).nonzero().squeeze(1)
-    values = table.data[name][keep]
+    values = select(table.data[name], keep)
     if name in table.observed:
-        cells = table.observed[name][keep]
-        values = torch.where(cells, values.float(), modality.usual(values.float(), cells))
+        cells, known = table.observed[name][keep], values[:].float()
+        values = torch.where(cells, known, modality.usual(known, cells))
     return values, {label: each[keep] for label, each in codes.items()}
 
 
@@ -167,7 +170,8 @@ def _train(
     """
     values, codes = _rows(data.complete.get("train", data.train), name, modality)
     checked, truth = _rows(data.complete.get("val", data.val), name, modality)
-    classifier.transform.fit(values)
+    if not isinstance(values, Sparse) or not classifier.transform.fit_moments(*values.moments()):
+        classifier.transform.fit(values[:])
     optimizer = Adam(classifier.parameters(), lr=budget.learning_rate, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, budget.learning_rate, total_steps=budget.steps)
     best, weights = -torch.inf, deepcopy(classifier.state_dict())

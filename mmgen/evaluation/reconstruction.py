@@ -12,7 +12,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..data import ImageModality, Modality
+from ..data import ImageModality, Modality, Sparse
+from ..data.indexed import select
 from .evaluation import Evaluation
 from .latents import Generation
 from .means import curve_note, distinct, summed_over
@@ -159,11 +160,14 @@ class Reconstruction(Metric):
         """Distances to what one would guess from the training rows alone."""
         train, truth = evaluation.rows("train"), evaluation.latents().table.data[target][:]
         rows = train.available[:, evaluation.names.index(target)].nonzero().squeeze(1)
-        values, modality = train.data[target][rows], evaluation.model.modalities[target]
+        values, modality = select(train.data[target], rows), evaluation.model.modalities[target]
         if target in train.observed:
-            cells = train.observed[target][rows]
-            values = torch.where(cells, values, modality.usual(values.float(), cells))
-        guess = modality.guess(values)
+            cells, known = train.observed[target][rows], values[:]
+            values = torch.where(cells, known, modality.usual(known.float(), cells))
+        if isinstance(values, Sparse) and type(modality).guess is Modality.guess:
+            guess = (values.sums() / max(len(values), 1)).float()  # their mean
+        else:
+            guess = modality.guess(values[:])
         observed = evaluation.latents().table.observed.get(target)
         return self._distance(evaluation, guess.expand(truth.shape), truth, target, observed)
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ..data import Batch, Data, Modality, Table
+from ..data import Batch, Data, Modality, Sparse, Table
 from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
@@ -167,7 +167,12 @@ class MultimodalVAE(Model):
             if not transform.learns and filling is None and not fits:
                 continue
             rows = train.available[:, m].nonzero().squeeze(1)
-            values, observed = train.data[name][rows], train.observed.get(name)
+            stored = train.data[name]
+            learner = cast(Likelihood, likelihood) if fits else None
+            sparse = isinstance(stored, Sparse) and filling is None
+            if sparse and _fit_sparse(cast(Sparse, stored).select(rows), transform, learner):
+                continue
+            values, observed = stored[rows], train.observed.get(name)
             cells = None if observed is None else observed[rows]
             transform.fit(values, cells)
             if filling is None and not fits:
@@ -794,3 +799,14 @@ class MultimodalVAE(Model):
                 yield
         finally:
             self.train(training)
+
+
+def _fit_sparse(rows: Sparse, transform: Transform, likelihood: Likelihood | None) -> bool:
+    """Learn the statistics of sparse training rows from their sums alone, for a likelihood where one learns; whether
+    these suffice. It sees what the transform makes of the rows, so that one which changes them needs all of them.
+    """
+    if transform.learns and not transform.fit_moments(*rows.moments()):
+        return False
+    if likelihood is None:
+        return True
+    return type(transform) is Transform and likelihood.fit_sums(rows.totals(), rows.sums())

@@ -258,12 +258,11 @@ def _writable(values: Tensor, modality: Modality) -> np.ndarray:
 def _gaps(table: Table, name: str, modality: Modality) -> Tensor:
     """Which cells of a modality rows lack, ``Bool[N, C]``; a code of −1 is none of the categories."""
     missing = ~table.observed_cells(name)
-    values = table.data[name][:]
     if isinstance(modality, LabelsModality):
-        missing |= values < 0
+        missing |= table.data[name][:] < 0
     if isinstance(modality, MixedModality):
         coded = [column in modality.categories for column in modality.columns]
-        missing |= (values < 0) & torch.tensor(coded)
+        missing |= (table.data[name][:] < 0) & torch.tensor(coded)
     missing = missing.flatten(1).cpu()
     cells = len(modality.value_names(name))
     return missing if missing.shape[1] == cells else missing.any(1, keepdim=True).expand(-1, cells)

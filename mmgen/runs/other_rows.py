@@ -49,7 +49,7 @@ def checked_rows(given: Any, section: Mapping[str, Any]) -> Mapping[str, Any] | 
     """
     if isinstance(given, str | Path):
         return changes_of_path(given, section)
-    if isinstance(given, Dataset | Mapping) or is_frame(given):
+    if isinstance(given, Dataset | Mapping) or holds_rows(given):
         return given
     raise MmgenError(
         f"Rows are of the type {type(given).__name__}; give a DataFrame with the columns that the run was trained on, "
@@ -128,9 +128,10 @@ def _with_sides(schema: Schema) -> Schema:
 def _row_options(section: Mapping[str, Any], schema: Schema, given: Any = ()) -> dict[str, Any]:
     """What a run's options of its dataset say of any rows; a label of the run is one here too, by its name."""
     known = load("datasets", IN_MEMORY).Config.model_fields
+    names = given if isinstance(given, Mapping) or is_frame(given) else ()
     options = {name: value for name, value in section.items() if name in known}
     if not options.get("label"):
-        options["label"] = next((name for name in schema.labels if name in given), next(iter(schema.labels), None))
+        options["label"] = next((name for name in schema.labels if name in names), next(iter(schema.labels), None))
     return options
 
 

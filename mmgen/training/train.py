@@ -72,7 +72,7 @@ def train(
     1
     """
     folder = None if output is None else RunFolder(output)
-    if isinstance(dataset, Mapping) and holds_data(dataset):
+    if holds_data(dataset):
         described, settings = of_data_in_memory(settings, objective)
         dataset = make_dataset(dataset, described)
     configuration = configured(

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pynwb
 import pytest
+import scipy.sparse
+from anndata import AnnData
 from PIL import Image
 
 import mmgen
@@ -33,6 +35,7 @@ from mmgen.testing import install_distribution, write_toy_table
 from mmgen.training.stages import Stages
 from mmgen.training.train import train_run
 from mmgen_plugin_compare import Outcome
+from mmgen_plugin_scverse.objects import joined, write_object
 
 
 def own_files(folder):
@@ -75,6 +78,29 @@ def own_files(folder):
     (folder / "scans.csv").write_text("scan,age,mmse,diagnosis\n" + "".join(rows))
     write_recording(folder / "rat.nwb", random)
     write_several_files(folder, scan)
+    single_cells(folder)
+
+
+def single_cells(folder):
+    """cells.h5mu with three modalities; cells.h5ad with a layer, components and hashtags; new.h5ad with other cells."""
+    draw, count = np.random.default_rng(2), 40
+    obs = pd.DataFrame(
+        {"cell_type": ["B", "T"] * 20, "donor": [f"d{i % 8}" for i in range(count)]},
+        index=[f"cell{i}" for i in range(count)],
+    )
+
+    def cells(letters, width, rate):
+        counts = scipy.sparse.csr_matrix(draw.poisson(rate, (count, width)).astype(np.float32))
+        return AnnData(counts, obs.copy(), pd.DataFrame(index=[f"{letters}{i}" for i in range(width)]))
+
+    rna, atac, tags = cells("G", 8, 2), cells("P", 6, 0.3), cells("HTO", 3, 9)
+    write_object(joined({"rna": rna[:30].copy(), "atac": atac[10:].copy(), "prot": tags}), folder / "cells.h5mu")
+    new = rna[::4].copy()
+    new.obs_names = [f"new{name}" for name in new.obs_names]
+    write_object(new, folder / "new.h5ad")
+    tags.layers["counts"] = tags.X
+    tags.obsm["X_pca"] = draw.normal(size=(count, 2))
+    write_object(tags, folder / "cells.h5ad")
 
 
 def write_several_files(folder, scan):

@@ -202,7 +202,7 @@ def test_what_is_passed_over_is_said_where_it_was_asked_for(run: mmgen.Run) -> N
     ("given", "sentence"),
     [
         ("nowhere.csv", "There is no file or folder 'nowhere.csv'"),
-        (NEW.to_numpy(), "Rows are of the type ndarray; give a DataFrame"),
+        (NEW.to_numpy(), "An object of the type ndarray is given as data, .* give a mapping of modalities"),
         (NEW.drop(columns="g1"), "lacks g1 of the 2 columns that the run has of 'genes'"),
         (NEW[["diagnosis"]], "has nothing of the run's modalities"),
         (NEW.assign(cells=-1), "'cells' of the frame holds -1 in row 0"),

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 import torch
 
 from ...errors import DataError
 from .joining import join_indices
+
+Entry: TypeAlias = pd.DataFrame | np.ndarray | Any  # the last: scipy.sparse.csr_array, of which mypy knows nothing
 
 
 @dataclass(frozen=True)
@@ -20,17 +23,19 @@ class Piece:
     """The values of one entry.
 
     Attributes:
-        values: A frame, of which every column has a name, or an array ``[N, …]`` of numbers with two dimensions or
-            more.
+        values: A frame, of which every column has a name, an array ``[N, …]`` of numbers with two dimensions or more,
+            or a sparse matrix of compressed rows.
         index: Of the rows; None where they have places only.
     """
 
-    values: pd.DataFrame | np.ndarray
+    values: Entry
     index: pd.Index | None = None
 
 
 def as_piece(name: str, values: Any) -> Piece:
-    """What was given, as a frame or an array; a list or an array of one dimension is a frame of one column.
+    """What was given, as a frame, an array or a sparse matrix.
+
+    A list or an array of one dimension is a frame of one column.
 
     Raises:
         DataError: Something else, with the way to an array.
@@ -50,10 +55,13 @@ def as_piece(name: str, values: Any) -> Piece:
         values = (values.float() if values.dtype in (torch.bfloat16, torch.float16) else values).numpy()
     if isinstance(values, list | tuple | pd.Index | pd.api.extensions.ExtensionArray):
         values = _from_sequence(where, values)
+    if scipy.sparse.issparse(values) and values.ndim == 2:
+        _check_size(where, values.shape)
+        return Piece(scipy.sparse.csr_array(values))
     if not isinstance(values, np.ndarray):
         raise DataError(
-            f"{where} is a {type(values).__name__}; give a NumPy array, a DataFrame, a Series or a tensor, such as "
-            "matrix.toarray() of a sparse matrix and adata.to_df() of an AnnData object."
+            f"{where} is a {type(values).__name__}; give a NumPy array, a sparse matrix, a DataFrame, a Series or a "
+            "tensor; an AnnData or MuData object takes the place of the whole mapping."
         )
     if values.ndim == 0:
         raise DataError(f"{where} is a single value; it needs one row per object.")
@@ -86,7 +94,7 @@ def _check_size(where: str, shape: tuple[int, ...]) -> None:
         raise DataError(f"{where} has no {'rows' if shape[0] == 0 else 'values'}: its shape is {list(shape)}.")
 
 
-def align(pieces: Mapping[str, Piece]) -> tuple[dict[str, pd.DataFrame | np.ndarray], pd.Index | None]:
+def align(pieces: Mapping[str, Piece]) -> tuple[dict[str, Entry], pd.Index | None]:
     """Every entry with the same rows, and their index ``[N]``; None where they have places only.
 
     Frames and Series are joined by their index, as an outer join: a row that an entry does not have is missing in it.
@@ -100,7 +108,7 @@ def align(pieces: Mapping[str, Piece]) -> tuple[dict[str, pd.DataFrame | np.ndar
     pieces = _with_real_indices(pieces)
     indexed = {name: piece.index for name, piece in pieces.items() if piece.index is not None}
     if not indexed:
-        _check_lengths({name: len(piece.values) for name, piece in pieces.items()})
+        _check_lengths({name: piece.values.shape[0] for name, piece in pieces.items()})
         return {name: _plain(piece.values) for name, piece in pieces.items()}, None
     for name, index in indexed.items():
         if index.has_duplicates:
@@ -154,7 +162,7 @@ def _check_lengths(lengths: Mapping[str, int]) -> None:
 
 def _check_places(pieces: Mapping[str, Piece], indexed: Mapping[str, pd.Index], joined: pd.Index) -> None:
     """Where something has only places, all indices are the same, and it has as many rows."""
-    places = {name: len(piece.values) for name, piece in pieces.items() if name not in indexed}
+    places = {name: piece.values.shape[0] for name, piece in pieces.items() if name not in indexed}
     if not places:
         return
     lone, first = next(iter(places)), next(iter(indexed))
@@ -167,13 +175,13 @@ def _check_places(pieces: Mapping[str, Piece], indexed: Mapping[str, pd.Index], 
     _check_lengths({first: len(joined), **places})
 
 
-def _reindexed(piece: Piece, joined: pd.Index) -> pd.DataFrame | np.ndarray:
+def _reindexed(piece: Piece, joined: pd.Index) -> Entry:
     if piece.index is None or piece.index.equals(joined):
         return piece.values
     assert isinstance(piece.values, pd.DataFrame)
     return piece.values.reindex(joined)
 
 
-def _plain(values: pd.DataFrame | np.ndarray) -> pd.DataFrame | np.ndarray:
+def _plain(values: Entry) -> Entry:
     """A frame without its index, which has done its work."""
     return values.reset_index(drop=True) if isinstance(values, pd.DataFrame) else values

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -15,6 +16,8 @@ from ...errors import DataError
 from .dialect import Reading
 from .file_source import FileSource
 from .numerals import TRUTHS, NumberError, exact_integers, parse_numbers
+
+MATRIX, PARTS = "matrix", {"data", "indices", "indptr", "format", "shape"}  # of what scipy.sparse.save_npz writes
 
 
 class ArrayFile(FileSource):
@@ -102,9 +105,10 @@ class ArrayFile(FileSource):
 
 
 class NpzFile(ArrayFile):
-    """Arrays that ``numpy.savez`` wrote."""
+    """Arrays that ``numpy.savez`` wrote; of what ``scipy.sparse.save_npz`` wrote the sparse array ``matrix``."""
 
     ending = "npz"
+    _is_matrix = False
 
     @classmethod
     def write_toy(cls, folder: Path) -> Path:
@@ -114,9 +118,37 @@ class NpzFile(ArrayFile):
 
     def _names(self) -> Sequence[str]:
         with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # numpy leaves a damaged file open
-            return list(file.files)
+            self._is_matrix = set(file.files) >= PARTS
+            return [MATRIX] if self._is_matrix else list(file.files)
+
+    def sparse(self, name: str) -> tuple[Any, np.ndarray] | None:
+        """The matrix of SciPy, of which every row is there."""
+        if not self._is_matrix:
+            return None
+        try:
+            matrix = self._read_matrix()
+        except Exception as error:
+            raise DataError(f"The sparse matrix of {self.path} cannot be read; it is truncated or damaged.") from error
+        self.check_length(name, matrix.shape[0])
+        return matrix, np.ones(matrix.shape[0], dtype=bool)
+
+    def _read_matrix(self) -> Any:
+        """In compressed rows; places beyond them are an error, where SciPy would read other memory."""
+        with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            form, shape = bytes(file["format"].item()).decode(), tuple(file["shape"].tolist())
+            values, places, starts = file["data"], file["indices"], file["indptr"]
+        length, width = shape if form == "csr" else shape[::-1]
+        whole = len(starts) == length + 1 and starts[0] == 0 and starts[-1] == len(places) == len(values)
+        if form not in ("csr", "csc") or not whole or (np.diff(starts) < 0).any():
+            raise ValueError(f"no sparse matrix of the form csr or csc, but {form}")
+        if len(places) and not 0 <= places.min() <= places.max() < width:
+            raise ValueError("places beyond the rows")
+        kind = scipy.sparse.csr_array if form == "csr" else scipy.sparse.csc_array
+        return scipy.sparse.csr_array(kind((values, places, starts), shape=shape))
 
     def _values(self, name: str) -> np.ndarray:
+        if self._is_matrix:
+            return np.asarray(self._read_matrix().toarray())
         with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return np.asarray(file[name])
 

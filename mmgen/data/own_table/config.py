@@ -13,6 +13,7 @@ from ..likelihood_choice import with_mappings
 from ..names import Name
 from .dialect import Reading, parse_separator
 from .file_modality import FileModality
+from .opening import describes_itself
 from .row_options import RowOptions
 from .yaml_description import read_description, resolve_paths
 
@@ -94,7 +95,7 @@ class OwnTableConfig(RowOptions):
 
     @model_validator(mode="after")
     def _check_complete(self) -> OwnTableConfig:
-        if not self.files or not self.modalities:
+        if not self.files or not (self.modalities or any(describes_itself(Path(file)) for file in self.files)):
             raise ValueError(
                 "give path (a file) and modalities (what its columns mean), or config (a YAML file with both)"
             )

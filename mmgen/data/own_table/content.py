@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from ..identity import Identity, content_keys
 from ..modalities import ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
+from ..sparse import Sparse
 from ..table import Table
 from .config import OwnTableConfig
 from .covariate_columns import covariate_columns, read_covariates
+from .descriptions import find_descriptions
 from .dialect import Reading
 from .file_column import read_files
 from .guessed_files import guess_kind_in_file, guess_place
@@ -149,7 +151,8 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
     owner: dict[tuple[str, str], str] = {}  # title of a part of the source, and column of it, to its modality
     requests = []
     guessed: dict[str, str] = {}
-    for modality, description in config.modalities.items():
+    where: dict[str, str] = {}
+    for modality, description in find_descriptions(config, schema, source).items():
         known = None if schema is None else schema.modalities.get(modality)
         part = source.part(modality)
         if part is None:
@@ -166,16 +169,23 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
         if names:
             if description.kind is None and known is None:
                 guessed[modality] = guess_kind_in_file(modality, part, names, description.array is not None)
+            elif part.guesses_kinds and known is None and not _says_kind(config, modality):
+                guessed[modality] = str(description.kind)
+                where[modality] = f" ({description.array})" if description.array is not None else ""
             kind = type(known) if known is not None else load("modalities", description.kind or guessed[modality])
-            fields = _modality_fields(description, kind, known)
+            fields = _modality_fields(description, kind, known, part, names)
             is_array, is_forgiving = description.array is not None, config.unknown == "missing"
             requests.append(Request(modality, kind, names, is_array, fields, known, is_forgiving))
     if guessed:
-        kinds = ", ".join(f"{name} {kind}" for name, kind in guessed.items())
+        kinds = ", ".join(f"{name} {kind}{where.get(name, '')}" for name, kind in guessed.items())
         source.notes.append(
             f"Modalities are taken for what their values look like: {kinds}; where one is something else, say its kind."
         )
     return requests
+
+
+def _says_kind(config: RowOptions, modality: str) -> bool:
+    return modality in config.modalities and config.modalities[modality].kind is not None
 
 
 def _match_columns(
@@ -203,9 +213,11 @@ def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: 
         )
 
 
-def _modality_fields(description: TableModality, kind: type[Modality], known: Modality | None) -> dict[str, Any]:
+def _modality_fields(
+    description: TableModality, kind: type[Modality], known: Modality | None, source: Source, names: Sequence[str]
+) -> dict[str, Any]:
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
-    fields: dict[str, Any] = dict(description.fields)
+    fields: dict[str, Any] = {**source.fields(kind, names), **description.fields}
     if issubclass(kind, VectorModality):
         fields["likelihood"] = with_learned_scale(fields.get("likelihood"), default_of(kind, "likelihood"))
     if known is not None:
@@ -253,7 +265,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     values = {name: block.stored for name, block in blocks.items()}
     observed = {name: block.observed for name, block in blocks.items() if block.observed is not None}
     table = Table.of(
-        {name: torch.from_numpy(block) for name, block in values.items()},
+        {name: block if isinstance(block, Sparse) else torch.from_numpy(block) for name, block in values.items()},
         available=torch.from_numpy(available),
         labels={} if labels is None or config.label is None else {config.label: torch.from_numpy(labels)},
         groups=None if codes is None else torch.from_numpy(codes),

@@ -11,9 +11,10 @@ import torch
 
 from ...errors import listed
 from ...registry import load
-from ..dataset import Dataset, Provenance, Splits
+from ..dataset import Dataset, Splits
 from ..identity import NEW, Sides
 from ..modality import Modality
+from ..provenance import Provenance
 from ..sides import SIDES
 from ..table import Table
 from .config import OwnTableConfig

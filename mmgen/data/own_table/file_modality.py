@@ -15,8 +15,6 @@ OF_FILES = ("separator", "decimal", "comment", "encoding", "format")
 class FileModality(TableModality):
     """One modality of one's own table, in the common file or in one of its own."""
 
-    needs_names = False
-
     path: str | None = Field(
         None,
         description="A file of its own, whose rows are joined with those of the others by the option id; in a YAML "

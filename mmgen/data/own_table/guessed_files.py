@@ -24,7 +24,7 @@ def guess_place(
     Raises:
         DataError: Several arrays, of which none has the modality's name; nothing that says which of a common file.
     """
-    if description.columns or description.array is not None:
+    if description.has_place:
         return description
     if known is None and getattr(description, "path", None) is None:
         raise DataError(f"dataset.modalities.{modality}: {NAMED}.")
@@ -33,7 +33,7 @@ def guess_place(
     names = [name for name in part.names if name not in reserved and not name.endswith("_available")]
     if modality in names:
         return description.model_copy(update={"array": modality})
-    wide = [name for name in names if part.array(name)[0].ndim > 1]
+    wide = [name for name in names if part.sparse(name) is not None or part.array(name)[0].ndim > 1]
     if len(wide) == 1:
         return description.model_copy(update={"array": wide[0]})
     if not wide and names:
@@ -49,6 +49,9 @@ def guess_place(
 def guess_kind_in_file(modality: str, part: Source, names: Sequence[str], is_array: bool) -> str:
     """The kind of a modality, by the rules of data in memory."""
     where = f"dataset.modalities.{modality}"
+    given = part.sparse(names[0]) if is_array else part.sparse_columns(names)
+    if given is not None:
+        return guess_kind(where, given[0])
     if is_array:
         values, available = part.array(names[0])
         return guess_kind(where, values[available])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 
 from ...errors import DataError
+from .alignment import Entry
 from .axes import channel_axis
 from .mixed_columns import MOST_NAMES
 
 
-def guess_kind(where: str, values: pd.DataFrame | np.ndarray) -> str:
+def guess_kind(where: str, values: Entry) -> str:
     """The kind of a modality, of which ``where`` says what it is in a sentence.
 
     Bytes of three or four dimensions are images; numbers that are all 0 or 1 tags, whole numbers from 0 on counts, and
@@ -19,8 +21,10 @@ def guess_kind(where: str, values: pd.DataFrame | np.ndarray) -> str:
     Raises:
         DataError: Times, or words of which nearly every row has another, with what to say instead.
     """
+    if isinstance(values, scipy.sparse.csr_array):
+        return kind_of_numbers(np.append(values.data, np.zeros(1, values.dtype)))  # a zero stands for all of them
     if isinstance(values, np.ndarray):
-        return "image" if _is_picture(values) else _kind_of_numbers(values)
+        return "image" if _is_picture(values) else kind_of_numbers(values)
     types = {column: _column_type(where, values[column]) for column in values.columns}
     found = set(types.values())
     if found == {"words"}:
@@ -32,7 +36,7 @@ def guess_kind(where: str, values: pd.DataFrame | np.ndarray) -> str:
         return "mixed"
     if found == {"truths"}:
         return "tags"
-    kind = _kind_of_numbers(np.stack([_numbers(values[column]) for column in values.columns], 1))
+    kind = kind_of_numbers(np.stack([_numbers(values[column]) for column in values.columns], 1))
     if len(found) > 1 and (kind == "vector" or "truths" in found):
         return "mixed"
     return kind
@@ -45,7 +49,8 @@ def _is_picture(values: np.ndarray) -> bool:
     return values.ndim == 3 or (values.ndim == 4 and channel_axis(values.shape[1:]) is not None)
 
 
-def _kind_of_numbers(values: np.ndarray) -> str:
+def kind_of_numbers(values: np.ndarray) -> str:
+    """``tags``, ``counts`` or ``vector``; NaN counts for nothing."""
     if values.dtype.kind == "b":
         return "tags"
     known = values if values.dtype.kind in "iu" else values[np.isfinite(values)]
@@ -64,7 +69,7 @@ def _column_type(title: str, column: pd.Series) -> str:
     if column.dtype.kind in "biuf":
         types = {"b": "truths", "i": "whole", "u": "whole", "f": "real"}
         # a whole column that lacks rows is one of floats in pandas
-        whole = column.dtype.kind == "f" and column.hasnans and _kind_of_numbers(_numbers(column)) != "vector"
+        whole = column.dtype.kind == "f" and column.hasnans and kind_of_numbers(_numbers(column)) != "vector"
         return "whole" if whole else types[column.dtype.kind]
     cells = column.dropna()
     if len(cells) and all(isinstance(cell, bool | np.bool_) for cell in cells):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,11 +14,12 @@ from ...options import validated
 from ...registry import name_of
 from ..in_memory import IN_MEMORY
 from ..schema import Schema
-from .alignment import align, as_piece, row_names
+from .alignment import Entry, align, as_piece, row_names
 from .dataset import OwnTable
 from .guessed_kinds import guess_kind
 from .memory_source import MemorySource
 from .missing_words import MissingWords
+from .opening import open_object
 from .row_options import RowOptions
 from .source import Source
 
@@ -50,15 +51,16 @@ class InMemory(OwnTable):
     def __init__(
         self,
         config: InMemoryConfig | None = None,
-        modalities: Mapping[str, pd.DataFrame | np.ndarray] | None = None,
+        modalities: Mapping[str, Entry] | None = None,
         roles: pd.DataFrame | None = None,
         notes: tuple[str, ...] = (),
         index: pd.Index | None = None,
+        opened: Callable[[], Source] | None = None,
     ) -> None:
         if modalities is None or roles is None:
             raise DataError(f"dataset {IN_MEMORY!r}: {GONE[0].lower()}{GONE[1:]}")
         super().__init__(config)
-        self._values, self._roles, self._notes = modalities, roles, notes
+        self._values, self._roles, self._notes, self._opened = modalities, roles, notes, opened
         self.index = index.rename("id") if index is not None and not any(index.names) and index.nlevels == 1 else index
 
     @classmethod
@@ -89,10 +91,29 @@ class InMemory(OwnTable):
             columns["id"], settings["id"] = pd.Series(row_names(index)), "id"
         if not values:
             raise DataError("There is no modality among the data; give a mapping such as {'rna': frame}.")
-        count = len(next(iter(values.values())))
+        count = next(iter(values.values())).shape[0]
         described, guessed = _described(values, settings.get("modalities", {}), schema)
         config = validated(InMemoryConfig, {**settings, "modalities": described}, "dataset")
         return cls(config, values, pd.DataFrame(columns, index=range(count)), _notes(guessed), index)
+
+    @classmethod
+    def of_object(cls, data: Any, options: Mapping[str, Any], schema: Schema | None = None) -> InMemory:
+        """The dataset of an object that a format knows, such as AnnData; its own names are columns and arrays.
+
+        Args:
+            data: The object.
+            options: Fields of the configuration, as of a file of that format.
+            schema: What a run knows, where one reads it: columns that the object lacks then do not count.
+
+        Raises:
+            DataError: No installed format reads such an object.
+        """
+        source, settings = open_object(data), dict(options)
+        if schema is not None and isinstance(settings.get("id"), str | list | tuple):
+            ids = [settings["id"]] if isinstance(settings["id"], str) else settings["id"]
+            settings |= {} if set(ids) <= set(source.position) else {"id": ()}
+        config = validated(InMemoryConfig, settings, "dataset")
+        return cls(config, {}, pd.DataFrame(), opened=lambda: open_object(data))
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame, options: Mapping[str, Any]) -> InMemory:
@@ -124,7 +145,11 @@ class InMemory(OwnTable):
         return []
 
     def open(self, paired: bool = True) -> Source:
-        """The entries, as columns and arrays."""
+        """The entries, as columns and arrays; or those of an object."""
+        if self._opened is not None:
+            source = self._opened()
+            source.missing = MissingWords.of(self.config.missing)
+            return source
         source = MemorySource(self._roles, self._values, MissingWords.of(self.config.missing))
         source.notes.extend(self._notes if self.schema is None else ())
         return source
@@ -208,16 +233,18 @@ def _sort_roles(
     return entries, settings, list(dict.fromkeys(roles))
 
 
-def _single_column(name: str, values: pd.DataFrame | np.ndarray) -> pd.Series:
-    if isinstance(values, np.ndarray):
-        values = pd.DataFrame(values.reshape(len(values), -1))
+def _single_column(name: str, values: Entry) -> pd.Series:
+    if not isinstance(values, pd.DataFrame):
+        if values.shape[1:] != (1,):
+            raise DataError(f"{name!r} has the shape {list(values.shape)}, and a single value per row was wanted.")
+        values = pd.DataFrame(values if isinstance(values, np.ndarray) else values.toarray())
     if values.shape[1] != 1:
         raise DataError(f"{name!r} has {values.shape[1]} values per row, and a single one was wanted.")
     return values.iloc[:, 0]
 
 
 def _described(
-    values: Mapping[str, pd.DataFrame | np.ndarray], options: Any, schema: Schema | None
+    values: Mapping[str, Entry], options: Any, schema: Schema | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The options of each modality with its kind and columns, and the kinds that were guessed."""
     if not isinstance(options, Mapping):
@@ -234,7 +261,7 @@ def _described(
         fields = options.get(name, {})
         if not isinstance(fields, Mapping):
             raise DataError(f"dataset.modalities.{name}: {fields!r} is no mapping, such as {{'kind': 'counts'}}.")
-        place = {"array": name} if isinstance(entry, np.ndarray) else {"columns": "*"}
+        place = {"columns": "*"} if isinstance(entry, pd.DataFrame) else {"array": name}
         if schema is not None:
             kind = name_of("modalities", type(schema.modalities[name]))
             fields = {key: value for key, value in fields.items() if key not in ("kind", "columns", "array")}

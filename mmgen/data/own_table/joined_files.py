@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 
 from ...errors import DataError, alternatives, listed
+from ..modality import Modality
 from .joining import join_indices
 from .known_rows import ROW_NAME_COLUMNS, name_word
 from .source import FIRST, Source
@@ -29,6 +31,7 @@ class JoinedPart(Source):
     def __init__(self, inner: Source, title: str, places: np.ndarray) -> None:
         super().__init__(title, inner.names)
         self.kind, self.missing, self.folder = inner.kind, inner.missing, inner.folder
+        self.by_name_only, self.guesses_kinds = inner.by_name_only, inner.guesses_kinds
         self.places, self.count = places, len(places)
         self._inner, self._has = inner, places >= 0
 
@@ -52,6 +55,36 @@ class JoinedPart(Source):
         values[~self._has] = math.nan
         return values
 
+    def value_names(self, name: str) -> tuple[str, ...]:
+        """As in the file."""
+        return self._inner.value_names(name)
+
+    def sparse(self, name: str) -> tuple[Any, np.ndarray] | None:
+        """The matrix of the file, with empty rows where it has none."""
+        return self._spread(self._inner.sparse(name))
+
+    def sparse_columns(self, names: Sequence[str]) -> tuple[Any, np.ndarray] | None:
+        """The same of columns."""
+        return self._spread(self._inner.sparse_columns(names))
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """What the file says of itself."""
+        return self._inner.described()
+
+    def fields(self, kind: type[Modality], names: Sequence[str]) -> dict[str, Any]:
+        """What is usually right in the file."""
+        return self._inner.fields(kind, names)
+
+    def _spread(self, given: tuple[Any, np.ndarray] | None) -> tuple[Any, np.ndarray] | None:
+        if given is None:
+            return None
+        matrix, available = given
+        taken, lengths = matrix[self.places[self._has]], np.zeros(self.count, dtype=np.int64)
+        lengths[self._has] = np.diff(taken.indptr)
+        starts = np.concatenate([[0], lengths.cumsum()])
+        spread = scipy.sparse.csr_array((taken.data, taken.indices, starts), shape=(self.count, matrix.shape[1]))
+        return spread, available[self.places] & self._has
+
 
 class MergedColumns(Source):
     """The columns of several files of the same rows; one that several files have says the same in all of them."""
@@ -61,6 +94,8 @@ class MergedColumns(Source):
         super().__init__(listed(dict.fromkeys(part.title for part in parts)), list(names))
         self.kind = "arrays" if all(part.kind == "arrays" for part in parts) else "columns"
         self.missing, self.folder, self.count = parts[0].missing, parts[0].folder, parts[0].count
+        self.by_name_only = {name for part in parts for name in part.by_name_only}
+        self.guesses_kinds = any(part.guesses_kinds for part in parts)
         self._files, self._ids = parts, ids
 
     def cells(self, name: str) -> list[Any]:
@@ -71,13 +106,38 @@ class MergedColumns(Source):
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The array of the one file that has it."""
-        owner, *others = self._owners(name)
-        if others:
-            raise DataError(
-                f"{owner.title} and {others[0].title} both have {name!r}; say which is meant, such as modalities: "
-                f"{{{name}: {{path: {owner.title}}}}}."
-            )
-        return owner.array(name)
+        return self._owner(name).array(name)
+
+    def value_names(self, name: str) -> tuple[str, ...]:
+        """As the one file has them that has the array."""
+        return self._owner(name).value_names(name)
+
+    def sparse(self, name: str) -> tuple[Any, np.ndarray] | None:
+        """The matrix of the one file that has it."""
+        return self._owner(name).sparse(name)
+
+    def sparse_columns(self, names: Sequence[str]) -> tuple[Any, np.ndarray] | None:
+        """Columns of one file."""
+        part = self._common_owner(names)
+        return None if part is None else part.sparse_columns(names)
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """What any of the files says of itself."""
+        found: dict[str, dict[str, Any]] = {}
+        for part in self._files:
+            for name, fields in part.described().items():
+                if name in found:
+                    raise DataError(
+                        f"{self.title} have a modality {name!r} each; give each modality a file of its own, such as "
+                        f"modalities: {{{name}: {{path: {part.title}}}}}."
+                    )
+                found[name] = fields
+        return found
+
+    def fields(self, kind: type[Modality], names: Sequence[str]) -> dict[str, Any]:
+        """What is usually right in the one file that has these names."""
+        part = self._common_owner(names)
+        return {} if part is None else part.fields(kind, names)
 
     def numbers(self, names: Sequence[str], where: str, truths: bool = False) -> np.ndarray:
         """The numbers of every file, as many columns at once as it has alone."""
@@ -102,6 +162,21 @@ class MergedColumns(Source):
 
     def _owners(self, name: str) -> list[JoinedPart]:
         return [part for part in self._files if name in part.position]
+
+    def _owner(self, name: str) -> JoinedPart:
+        owner, *others = self._owners(name)
+        if others:
+            raise DataError(
+                f"{owner.title} and {others[0].title} both have {name!r}; say which is meant, such as modalities: "
+                f"{{{name}: {{path: {owner.title}}}}}."
+            )
+        return owner
+
+    def _common_owner(self, names: Sequence[str]) -> JoinedPart | None:
+        """The file that has all of these columns and shares none of them; None where there is none."""
+        owners = [self._owners(name) if name not in self._ids else [] for name in names]
+        alone = all(len(owner) == 1 and owner[0] is owners[0][0] for owner in owners)
+        return owners[0][0] if owners and alone else None
 
     def _merged(self, name: str, columns: Sequence[tuple[JoinedPart, Sequence[Any]]]) -> list[Any]:
         """The one value that each row has; two of them are an error with its id."""
@@ -149,6 +224,10 @@ class JoinedFiles(MergedColumns):
     def part(self, modality: str) -> Source | None:
         """The file of a modality, or the files without a modality of their own; None where there is neither."""
         return self._own.get(modality, self._shared)
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """What the files without a modality of their own say."""
+        return self._shared.described() if self._shared else {}
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,17 @@ from torch import Tensor
 
 from ...errors import DataError, listed
 from ..identity import NEW, SIDES, Identity, Sides, word_keys
-from ..modalities import LabelsModality, TextModality
+from ..modalities import CountsModality, LabelsModality, TagsModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
 from .request import Values
 from .source import FIRST, Source
+from .sparse_numbers import absent_everywhere
 from .table_modality import TableModality
 
 ROW_NAME_COLUMNS = (
+    "obs_names",
     "id",
     "ID",
     "Id",
@@ -78,6 +80,9 @@ def add_absent_modalities(blocks: dict[str, Values], schema: Schema, source: Sou
     for name, modality in schema.modalities.items():
         if name in blocks:
             complete[name] = blocks[name]
+            continue
+        if isinstance(modality, CountsModality | TagsModality | VectorModality):
+            complete[name] = absent_everywhere(modality, count)
             continue
         codes = isinstance(modality, LabelsModality | TextModality)
         zeros = np.zeros((count, *modality.shape), dtype=np.int32 if codes else np.float32)

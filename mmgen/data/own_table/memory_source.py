@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 
 from ...errors import DataError
+from .alignment import Entry
 from .missing_words import MissingWords
 from .numerals import exact_integers
 from .source import Source
@@ -49,13 +51,13 @@ def _as_python(cell: Any) -> Any:
 
 
 class MemoryArray(Source):
-    """One array of numbers, with two dimensions or more."""
+    """One array of numbers with two dimensions or more, or a sparse matrix."""
 
     kind = "arrays"
 
-    def __init__(self, title: str, name: str, values: np.ndarray) -> None:
+    def __init__(self, title: str, name: str, values: np.ndarray | scipy.sparse.csr_array) -> None:
         super().__init__(title, [name])
-        self._values, self.count = values, len(values)
+        self._values, self.count = values, values.shape[0]
 
     def cells(self, name: str) -> list[Any]:
         """None: an array of a single value per row is a frame of one column."""
@@ -66,7 +68,14 @@ class MemoryArray(Source):
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """The array, of which every row is there; a number that is NaN is missing."""
-        return self._values, np.ones(len(self._values), dtype=bool)
+        values = self._values.toarray() if isinstance(self._values, scipy.sparse.csr_array) else self._values
+        return values, np.ones(self.count, dtype=bool)
+
+    def sparse(self, name: str) -> tuple[Any, np.ndarray] | None:
+        """The matrix, of which every row is there."""
+        if isinstance(self._values, scipy.sparse.csr_array):
+            return self._values, np.ones(self.count, dtype=bool)
+        return None
 
 
 class MemorySource(FrameColumns):
@@ -74,15 +83,14 @@ class MemorySource(FrameColumns):
     where there are none of the former, a frame of everything.
     """
 
-    def __init__(
-        self, roles: pd.DataFrame, modalities: Mapping[str, pd.DataFrame | np.ndarray], missing: MissingWords
-    ) -> None:
+    def __init__(self, roles: pd.DataFrame, modalities: Mapping[str, Entry], missing: MissingWords) -> None:
         super().__init__("the data in memory" if modalities else "the frame", roles)
         self.missing = missing
         self._parts: dict[str, Source] = {}
         for name, values in modalities.items():
             title = f"data[{name!r}]"
-            part = MemoryArray(title, name, values) if isinstance(values, np.ndarray) else FrameColumns(title, values)
+            is_frame = isinstance(values, pd.DataFrame)
+            part = FrameColumns(title, values) if is_frame else MemoryArray(title, name, values)
             part.missing, part.notes = missing, self.notes  # what one finds is said with the rest
             self._parts[name] = part
 

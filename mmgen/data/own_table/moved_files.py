@@ -9,6 +9,8 @@ from typing import Any
 
 from ...errors import DataError, alternatives, listed
 from ...options import merge
+from .file_modality import OF_FILES
+from .opening import has_format
 from .yaml_description import read_description, resolve_paths
 
 DESCRIPTIONS = (".yaml", ".yml")
@@ -27,11 +29,10 @@ def placed_files(options: Mapping[str, Any], place: Path, known: list[str]) -> d
         DataError: A modality that the run does not have, or a folder with none of its files.
     """
     modalities = options.get("modalities") or {}
-    text_options = ("separator", "decimal", "comment", "encoding")
     nowhere: dict[str, Any] = {
         "path": None,
         "modalities": {
-            name: {"path": None, **{option: None for option in text_options if option in each}}
+            name: {"path": None, **{option: None for option in OF_FILES if option in each}}
             for name, each in modalities.items()
         },
     }
@@ -47,7 +48,7 @@ def placed_files(options: Mapping[str, Any], place: Path, known: list[str]) -> d
     shared = [path] if isinstance(path, str) else list(path or ())
     own = {name: each["path"] for name, each in modalities.items() if each.get("path") is not None}
     files = list(dict.fromkeys((*shared, *own.values())))
-    if len(files) < 2 or not place.is_dir():
+    if len(files) < 2 or has_format(place):
         return {**nowhere, "path": str(place)} if own else {"path": str(place)}
     there = _found(files, place)
     if not there:

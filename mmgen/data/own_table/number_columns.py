@@ -13,18 +13,22 @@ from .centring import Rescaling
 from .notes import note_missing
 from .request import Request, Values
 from .source import Source
+from .sparse_numbers import LARGEST, NO_COUNT, NO_TAG, NOT_FINITE, TOO_LARGE, find_matrix, read_sparse, run_order
 
 BLOCK = 256  # values per row that are float64 at any time
-TOO_LARGE = "which is too large for a 32-bit number"
-LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_numbers(request: Request, source: Source) -> Values:
-    """The modality and its values ``[N, *shape]`` as float32.
+    """The modality and its values ``[N, *shape]`` as float32, sparse where their source is.
 
     Where a row has some of the cells and lacks others, these alone are missing; unless the run, the user or the kind
     says that the row then lacks the modality.
     """
+    if (given := find_matrix(request, source)) is not None:
+        matrix, present = given
+        if request.is_array and (order := run_order(request, source)) is not None:
+            matrix = matrix[:, order]
+        return read_sparse(request, source, _choose_shape(request, source, matrix.shape[1:]), matrix, present)
     if request.is_array:
         values, present = _read_numeric_array(request, source)
         count, shape = len(values), values.shape[1:] or (1,)
@@ -49,7 +53,7 @@ def read_numbers(request: Request, source: Source) -> Values:
     partial = bool((empty.any(1) & ~empty.all(1)).any())
     if partial and request.kind.takes_missing_cells:
         fields["missing"] = "cell"
-    modality = request.make_modality(shape, **fields)
+    modality = request.make_modality(shape, source, **fields)
     by_cell = modality.missing == "cell"
     if request.known is None or (partial and not by_cell):  # gaps are why a run reads other rows
         note_missing(source, request.name, empty, "values" if request.is_array else "columns", by_cell)
@@ -79,12 +83,12 @@ def _read_block(request: Request, source: Source, columns: slice) -> np.ndarray:
 def _refuse(request: Request, source: Source, values: np.ndarray) -> None:
     """The first number that its kind, or float32, cannot take is an error."""
     observed = ~np.isnan(values)
-    request.refuse(source, values, np.isinf(values), "which is not a finite number")
+    request.refuse(source, values, np.isinf(values), NOT_FINITE)
     if issubclass(request.kind, CountsModality):
         wrong = observed & ((values < 0) | (values != np.floor(values)))
-        request.refuse(source, values, wrong, "and a count is a whole number from 0 on")
+        request.refuse(source, values, wrong, NO_COUNT)
     if issubclass(request.kind, TagsModality):
-        request.refuse(source, values, observed & ~np.isin(values, (0, 1)), "and a tag is 0 or 1")
+        request.refuse(source, values, observed & ~np.isin(values, (0, 1)), NO_TAG)
     request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE)
 
 
@@ -105,6 +109,8 @@ def _read_numeric_array(request: Request, source: Source) -> tuple[np.ndarray, n
             f"{request.where}: {request.describe_origin(source)} holds text or something else that is not numbers."
         )
     values = values.astype(np.float32) if values.dtype.kind == "b" else values
+    if (order := run_order(request, source)) is not None:
+        values = values[:, order]
     shape = _choose_shape(request, source, values.shape[1:])
     return values.reshape(len(values), *shape), request.find_available(source, present)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
-from ...errors import DataError, listed
+from ...errors import DataError, PluginError, listed
 from ...options import Options, validated
-from ...registry import KNOWN, load, not_installed
+from ...registry import KNOWN, entries, load, load_entry, local_entries, not_installed
 from .columns import DatasetColumns
 from .dialect import Reading
 from .file_source import FileSource
 from .formats import CONVERSIONS, TEXT_ENDINGS, file_endings
 from .missing_words import MissingWords
 from .source import Source
+
+OBJECTS = {"anndata": "mmgen-plugin-scverse", "mudata": "mmgen-plugin-scverse"}  # packages whose objects a plugin reads
 
 
 def open_source(path: str, subset: str | None = None, settings: Reading | None = None) -> Source:
@@ -39,6 +42,38 @@ def has_options(path: str) -> bool:
 def has_format(place: Path) -> bool:
     """Whether a file, or a folder that is one, is read by the format of its ending, and not by ``datasets``."""
     return not place.is_dir() or place.suffix.lower() in file_endings()
+
+
+def describes_itself(place: Path) -> bool:
+    """Whether a file says itself which modalities it has; of a missing format with a known plugin too, whose absence is
+    said when the file is opened.
+    """
+    name = place.suffix.lower().removeprefix(".")
+    if f".{name}" not in file_endings():
+        return ("formats", name) in KNOWN
+    return bool(load("formats", name).describes_itself)
+
+
+def open_object(data: Any) -> Source:
+    """The rows of an object in memory, by the format that knows it.
+
+    Raises:
+        MmgenError: None does.
+    """
+    for entry in (*entries("formats"), *local_entries("formats")):
+        try:
+            source = load_entry(entry).of_object(data)
+        except PluginError:  # one that is broken, which mmgen plugins shows
+            continue
+        if source is not None:
+            return cast(Source, source)
+    package, kind = type(data).__module__.split(".")[0], type(data).__name__
+    if package in OBJECTS:
+        raise not_installed(f"An object of the type {kind} is read by", OBJECTS[package])
+    raise DataError(
+        f"An object of the type {kind} is given as data, and no installed format reads one; give a mapping of "
+        "modalities to arrays or DataFrames, such as {'genes': frame}."
+    )
 
 
 def _reader(path: str, subset: str | None, settings: Reading) -> Source:

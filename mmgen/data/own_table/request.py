@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import DataError
 from ...options import validated
 from ..modality import Modality
+from ..sparse import Sparse
 from .source import Source
 
 
@@ -20,13 +21,13 @@ class Values(NamedTuple):
 
     Attributes:
         modality: With its shape, categories or alphabet.
-        stored: ``[N, *shape]``, zeros where nothing is.
+        stored: ``[N, *shape]``, zeros where nothing is; sparse where its source is.
         available: Which rows have it, ``Bool[N]``.
         observed: Which cells are there, ``Bool[N, *shape]``; None where a row that has any has all.
     """
 
     modality: Modality
-    stored: np.ndarray
+    stored: np.ndarray | Sparse
     available: np.ndarray
     observed: np.ndarray | None = None
 
@@ -61,14 +62,25 @@ class Request:
 
     def describe_origin(self, source: Source, index: int = 0) -> str:
         """One of the columns (or the array), for messages."""
-        return (
-            f"the array {self.names[0]!r} of {source.title}"
-            if self.is_array
-            else f"the column {self.names[index]!r} of {source.title}"
-        )
+        if not self.is_array:
+            return f"the column {self.names[index]!r} of {source.title}"
+        names = self.value_names(source)
+        value = f"{names[index]!r} in " if index < len(names) else ""
+        return f"{value}the array {self.names[0]!r} of {source.title}"
 
-    def make_modality(self, shape: Sequence[int], **derived: Any) -> Modality:
-        """The modality, with the columns' own names where there is one per value; or the run's, of the same shape."""
+    def value_names(self, source: Source) -> tuple[str, ...]:
+        """What each value is called: the columns, or what a file calls the values of the array; none where it has no
+        names for them.
+        """
+        if not self.is_array:
+            return self.names
+        known = () if self.known is None else self.known.columns  # values are then in the run's order
+        return known or source.value_names(self.names[0])
+
+    def make_modality(self, shape: Sequence[int], source: Source | None = None, **derived: Any) -> Modality:
+        """The modality, with the columns' own names where there is one per value, or those that the ``source`` has for
+        the values of an array; or the run's, of the same shape.
+        """
         if self.known is not None:
             if tuple(shape) != self.known.shape:
                 raise DataError(
@@ -76,7 +88,8 @@ class Request:
                     f"{list(self.known.shape)}."
                 )
             return self.known
-        columns = self.names if not self.is_array and len(self.names) == math.prod(shape) else ()
+        names = self.value_names(source) if source is not None else () if self.is_array else self.names
+        columns = names if len(names) == math.prod(shape) else ()
         return validated(self.kind, {"columns": columns, **derived, **self.fields, "shape": tuple(shape)}, self.where)
 
     def find_available(self, source: Source, present: np.ndarray) -> np.ndarray:
@@ -110,6 +123,10 @@ class Request:
         if wrong.any():
             row, index = np.argwhere(wrong)[0]
             value = values.reshape(len(values), -1)[row, index].item()
-            raise DataError(
-                f"{self.where}: {self.describe_origin(source, index)} holds {value:g} in {source.place(row)}, {reason}."
-            )
+            raise self.value_error(source, value, row, index, reason)
+
+    def value_error(self, source: Source, value: float, row: int, index: int, reason: str) -> DataError:
+        """The error of one value."""
+        return DataError(
+            f"{self.where}: {self.describe_origin(source, index)} holds {value:g} in {source.place(row)}, {reason}."
+        )

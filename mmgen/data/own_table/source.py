@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, alternatives
+from ..modality import Modality
 from .missing_words import MissingWords
 from .numerals import TRUTHS, NumberError, exact, explain_defect, parse_number
 
@@ -31,6 +32,8 @@ class Source(ABC):
         missing: Which cells hold nothing.
         notes: What was done in reading that whoever wrote the file should know, in sentences.
         folder: What paths in its cells are relative to.
+        guesses_kinds: Whether :meth:`described` takes the kinds of modalities from what their values look like.
+        by_name_only: Names that no pattern means, such as those of matrices beside columns.
         roles_in_parts: Whether labels, groups, ids and covariates may be among the names of a modality's :meth:`part`.
         id_columns: By which rows were joined, or that say where they are from.
         are_names_of_rows: Whether a row is recognised by them in other files.
@@ -42,6 +45,8 @@ class Source(ABC):
     id_columns: tuple[str, ...] = ()
     are_names_of_rows = True
     sides: np.ndarray | None = None
+    guesses_kinds = False
+    by_name_only: Collection[str] = ()
 
     def __init__(self, title: str, names: Sequence[str]) -> None:
         self.title, self.names = title, tuple(names)
@@ -69,6 +74,32 @@ class Source(ABC):
     @abstractmethod
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Values ``[N, …]`` of any type, NaN where a number is missing, and which rows have one."""
+
+    def value_names(self, name: str) -> tuple[str, ...]:
+        """What the values of an array are called, such as the variables of a matrix; none where nothing names them."""
+        return ()
+
+    def sparse(self, name: str) -> tuple[Any, np.ndarray] | None:
+        """An array as a SciPy matrix of compressed rows (``csr_array``), and which rows have one; None where it is
+        dense.
+        """
+        return None
+
+    def sparse_columns(self, names: Sequence[str]) -> tuple[Any, np.ndarray] | None:
+        """Columns in the same way, where all of them are columns of one sparse matrix."""
+        return None
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """The modalities that the file itself says it has, each as options name it: what is read where none are
+        named.
+        """
+        return {}
+
+    def fields(self, kind: type[Modality], names: Sequence[str]) -> dict[str, Any]:
+        """Fields of a modality of this kind, in columns or an array of these names, that are usually right of data in
+        this format, where nothing is said.
+        """
+        return {}
 
     def numbers(self, names: Sequence[str], where: str, truths: bool = False) -> np.ndarray:
         """Columns as float64 ``[N, C]``, NaN where missing; what is no number is an error that names the cell.
@@ -136,14 +167,17 @@ class Source(ABC):
         """The names that names and patterns mean, in the order of the file within a pattern.
 
         Patterns pass over ``reserved`` names (the label, the group): "g*" should mean the genes, and not the column
-        called "group".
+        called "group"; and over those that are meant :attr:`by_name_only`.
         """
+        passed_over = {*reserved, *self.by_name_only}
         matches: list[str] = []
         for pattern in patterns:
             if pattern in self.position or not any(sign in pattern for sign in "*?["):
                 matches.append(self.require(pattern, where))
                 continue
-            hits = [name for name in self.names if name and name not in reserved and fnmatch.fnmatchcase(name, pattern)]
+            hits = [
+                name for name in self.names if name and name not in passed_over and fnmatch.fnmatchcase(name, pattern)
+            ]
             if not hits:
                 raise DataError(
                     f"{where}: no {self.kind.removesuffix('s')} of {self.title} matches {pattern!r}; "

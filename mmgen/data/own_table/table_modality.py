@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,14 +17,12 @@ class TableModality(BaseModel):
     Any other field is one of the kind's (``likelihood``, ``weight``, ``hidden``, ``display``, …).
     """
 
-    needs_names: ClassVar[bool] = True  # whether nothing says where its values are but their names
-
     model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
 
     kind: str | None = Field(
         None,
         description="vector, counts, tags, labels, mixed, text, image, or another installed modality (mmgen list "
-        "modalities); none: what its values look like, which is said.",
+        "modalities); none: what its file says, or what its values look like, which is said.",
     )
     columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
     array: Name | None = Field(
@@ -33,10 +31,19 @@ class TableModality(BaseModel):
 
     @model_validator(mode="after")
     def _check_source(self) -> TableModality:
-        named = bool(self.columns) + (self.array is not None)
-        if named == 2 or (named == 0 and self.needs_names):
+        if self.columns and self.array is not None:
             raise ValueError(NAMED)
         return self
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it says where the values are."""
+        return bool(self.columns) or self.array is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it says where the values are and what they are."""
+        return self.kind is not None and self.has_place
 
     @property
     def fields(self) -> dict[str, Any]:

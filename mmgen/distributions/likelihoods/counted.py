@@ -52,11 +52,14 @@ class _Counts(Likelihood):
     def fit(self, values: Tensor) -> None:
         """The mean of log totals (of rows that have any), and the share that every value has of all counts."""
         counts = values.double().flatten(1)
-        totals = counts.sum(1)
-        if not self.offset or not (totals > 0).any():
-            return
-        self.usual_log_total.copy_(totals[totals > 0].log().mean())
-        self.usual_share.copy_((counts.sum(0) / counts.sum()).reshape(self.shape))
+        self.fit_sums(counts.sum(1), counts.sum(0))
+
+    def fit_sums(self, totals: Tensor, sums: Tensor) -> bool:
+        """They are all that is looked at."""
+        if self.offset and (totals > 0).any():
+            self.usual_log_total.copy_(totals[totals > 0].log().mean())
+            self.usual_share.copy_((sums / sums.sum()).reshape(self.shape))
+        return True
 
     def log_exposure(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """log of the row's total over the usual one, ``[...]`` with a 1 for every dimension of ``shape``; an empty row

@@ -85,6 +85,12 @@ class Likelihood(nn.Module, ABC):
     def fit(self, values: Tensor) -> None:
         """Take from the training rows ``[N, *shape]``, in model units, what is no matter of gradients."""
 
+    def fit_sums(self, totals: Tensor, sums: Tensor) -> bool:
+        """Take the same from the sum of every row ``[N]`` and of every value ``[*shape]``, where these say everything;
+        whether they do. Where they do not, rows that are sparse are made dense.
+        """
+        return not self.learns
+
     def split(self, parameters: Tensor, x: Tensor) -> Iterator[tuple[Likelihood, Tensor, Tensor]]:
         """The likelihoods that this one is made of, each with its part of the parameters and of the values; itself with
         all, unless values are of different types.

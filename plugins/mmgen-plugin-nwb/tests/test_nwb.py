@@ -276,3 +276,23 @@ def test_recordings_are_paired_by_a_stimulus_and_joined_with_tables(tmp_path):
     assert data.modalities["a"].shape == (8,)
     described["a"] = {**both["a"], "format": {"bin": 0.1}}
     assert mmgen.load_dataset("table", id="id", modalities=described).modalities["a"].shape == (20,)
+
+
+def test_counts_of_units_are_the_modalities_where_none_are_named(recorded, tmp_path):
+    options = {"window": list(WINDOW), "bin": BIN, "by": "location"}
+    data = mmgen.load_dataset("table", path=recorded[0], format=options, label="odour")
+    assert list(data.modalities) == ["units_CA1", "units_CA3"]
+    source = opened(recorded[0], by="location")
+    table = data.split("all")
+    for name, modality in data.modalities.items():
+        assert isinstance(modality, mmgen.CountsModality) and modality.columns == source.value_names(name)
+        assert np.array_equal(table.data[name][table.rows.argsort()].numpy(), source.array(name)[0])
+    changed = {"units_CA1": {"hidden": [8]}, "speed": {"array": "speed"}}
+    data = mmgen.load_dataset("table", path=recorded[0], format=options, modalities=changed)
+    assert list(data.modalities) == ["units_CA1", "units_CA3", "speed"]
+    assert data.modalities["units_CA1"].hidden == (8,)
+    recording(tmp_path / "b.nwb", units=2, seed=2)
+    both = {"a": {"path": recorded[0]}, "b": {"path": tmp_path / "b.nwb"}}
+    data = mmgen.load_dataset("table", format={"bin": BIN}, pair_by="odour", modalities=both)
+    assert {name: each.shape for name, each in data.modalities.items()} == {"a": (8,), "b": (4,)}
+    assert all(isinstance(each, mmgen.CountsModality) for each in data.modalities.values())

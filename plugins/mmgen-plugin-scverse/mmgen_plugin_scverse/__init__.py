@@ -1,0 +1,5 @@
+"""AnnData and MuData for mmgen, in and out."""
+
+from .writing import add_imputed, add_latents
+
+__all__ = ["add_imputed", "add_latents"]
