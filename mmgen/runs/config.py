@@ -235,6 +235,7 @@ class Plan:
         for name, options in config.get("metrics", {}).items():
             validated(load("metrics", name).Config, options, f"metrics.{name}")
         data = _opened(config, dataset)
+        training = training.for_rows(len(data.train))
         for name in config.get("covariates", {}):
             if name not in data.covariates:
                 raise MmgenError(

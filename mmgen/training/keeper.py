@@ -102,11 +102,13 @@ class Keeper:
     # The best model and the history -----------------------------------------------------------------------------------
 
     def compare(self, loss: float) -> None:
-        """Remember the model where its validation loss is the smallest of the stage so far."""
+        """Remember the model where its validation loss (or what else it is chosen by) is the smallest of the stage so
+        far.
+        """
         if not loss < self.progress.best:
             self.progress.stale += 1
             return
-        self.progress.best, self.progress.stale = loss, 0
+        self.progress.best, self.progress.stale, self.progress.best_epoch = loss, 0, self.progress.epoch
         if self.select_best:
             self._best = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
             self._best_is_written = False

@@ -14,7 +14,7 @@ from ...errors import DataError
 from ...options import default_of
 from ...registry import load
 from ..identity import Identity, content_keys
-from ..modalities import ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
+from ..modalities import Cellwise, ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
 from ..table import Table
@@ -33,6 +33,7 @@ from .source import Source
 from .table_modality import TableModality
 from .text_columns import read_categories, read_text
 
+NETWORKS = {"linear_path": True, "dropout": 0.2}  # of columns; few rows teach much of what is linear, and little else
 Reader = Callable[[Request, Source], Values]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (
     (ImageModality, read_images),
@@ -136,6 +137,8 @@ def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: 
 def _modality_fields(description: TableModality, kind: type[Modality], known: Modality | None) -> dict[str, Any]:
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
     fields: dict[str, Any] = dict(description.fields)
+    if issubclass(kind, Cellwise):
+        fields = {**NETWORKS, **fields}
     if issubclass(kind, VectorModality):
         fields["likelihood"] = with_learned_scale(fields.get("likelihood"), default_of(kind, "likelihood"))
     if known is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -35,6 +36,9 @@ class OwnTable(Dataset):
     Config: ClassVar[type[RowOptions]] = OwnTableConfig
     citation = "The user's own data."
     version = 3
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "training": {"epochs": "auto", "start": "linear", "select": "imputation"},
+    }
     reads_by_schema = True
     reads_covariates = True
     _known: dict[str, Modality] | None = None

@@ -1,0 +1,85 @@
+"""How well a model predicts every modality of held-out rows from all others, which a training can choose by.
+
+With a few hundred rows, a model goes on to reconstruct rows better that it sees, while what it says of modalities that
+it does not see becomes worse. The loss, in which every row sees itself, does not show that.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from ..data import Batch
+from ..distributions import Gaussian, Likelihood
+from ..models import MultimodalVAE
+
+SCORE = "imputation_log_score"  # among the numbers of a validation
+DRAWS = 10  # of z per row
+
+
+class Imputed:
+    """Scores of the modalities that a model can predict from all others.
+
+    The score of a value is the log of the mean over K draws z_k ~ q(z | x_others) of p(x | z_k), in the units of the
+    networks. A modality's is the mean over its observed values in the rows that have some other modality from which
+    the objective infers z; the score is the mean over modalities.
+    """
+
+    def __init__(self, model: MultimodalVAE) -> None:
+        self.model = model
+        names = list(model.modalities)
+        self.targets = [
+            name
+            for name in names
+            if name in model.decoder_sizes and len(names) > 1 and model.infers([n for n in names if n != name])
+        ]
+        self._able: dict[tuple[bool, ...], bool] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.targets)
+
+    def sums(self, batch: Batch) -> Tensor:
+        """Sums of scores, and how many values there are, ``[2, T]`` in float64 where the device has it."""
+        model = self.model
+        batch = model.prepare(batch)
+        experts = model.experts(batch)
+        return torch.stack([self._of(name, batch, experts) for name in self.targets], 1)
+
+    def score(self, totals: Tensor) -> float:
+        """The mean over modalities of the mean scores, from sums ``[2, T]`` over all rows; NaN where there is none."""
+        there = totals[1] > 0
+        return float((totals[0][there] / totals[1][there]).mean()) if bool(there.any()) else math.nan
+
+    def _of(self, target: str, batch: Batch, experts: Gaussian) -> Tensor:
+        """Sum and number of one modality, ``[2]``."""
+        model = self.model
+        names = list(model.modalities)
+        m = names.index(target)
+        given = model.mask(batch, [name for name in names if name != target])
+        likelihood = cast(Likelihood, model.likelihoods[m])
+        z = model.latents(model.posterior(batch, given, experts=experts), DRAWS)
+        taken = model.decoder_input(z, target, batch, given).values
+        parameters, x = model.decode(taken, target), batch.data[target]
+        wanted = (batch.available[:, m] & self._inferable(given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
+        if target in batch.observed:
+            wanted = wanted & batch.observed[target]
+        x = likelihood.filled(x, wanted)
+        log_p = likelihood.pointwise(parameters, x.expand(DRAWS, *x.shape))
+        log_p = log_p.to(torch.float32 if log_p.device.type == "mps" else torch.float64)
+        scores = log_p.logsumexp(0) - math.log(DRAWS)
+        wanted = wanted.reshape(scores.shape)
+        return torch.stack([torch.where(wanted, scores, 0).sum(), wanted.sum().to(scores.dtype)])
+
+    def _inferable(self, given: Tensor) -> Tensor:
+        """The rows of which the objective infers z from what is given ``Bool[B, M]``: ``Bool[B]``."""
+        names = list(self.model.modalities)
+        patterns, of = given.unique(dim=0, return_inverse=True)
+        for pattern in map(tuple, patterns.tolist()):
+            if pattern not in self._able:
+                subset = [name for name, there in zip(names, pattern, strict=True) if there]
+                self._able[pattern] = bool(subset) and self.model.infers(subset)
+        able = [self._able[pattern] for pattern in map(tuple, patterns.tolist())]
+        return torch.tensor(able, dtype=torch.bool, device=given.device)[of]
