@@ -4,14 +4,17 @@ Modalities x_m = μ_m + W_m z + ε_m share z ~ N(0, I). Their columns are explai
 (:mod:`.factor_analysis`), and each network becomes its part of the answer: the decoder W_m z + μ_m, the likelihood the
 scales √ψ, and the encoder the posterior given its modality alone,
 
-    S_m = (I + W_mᵀ Ψ_m⁻¹ W_m)⁻¹,    q(z | x_m) = N(S_m W_mᵀ Ψ_m⁻¹ (x_m − μ_m), diag S_m).
+    S_m = (I + W_mᵀ Ψ_m⁻¹ W_m)⁻¹,    q(z | x_m) = N(a_m, diag S_m),    a_m = S_m W_mᵀ Ψ_m⁻¹ (x_m − μ_m).
 
 z is rotated so that, given all modalities, its dimensions are independent of each other; dimensions that are not needed
 have no loadings, and their posterior is N(0, 1). The multilayer perceptrons beside the linear paths add 0 and learn
 what is not linear.
 
-Where N(0, I) is an expert in every product of experts, an encoder has no prior in it, but the precision that the others
-leave to it: given one modality, the product is then the posterior above.
+Where posteriors are products of experts, the prior that is in every one of them would count as often as there are
+experts, and what is inferred from many modalities would be too certain and too near 0. An expert then has a share c of
+the prior's precision: with p_m = 1 / diag S_m its precision is p_m − 1 + c and its mean a_m p_m / (p_m − 1 + c). c is 0
+where N(0, I) is an expert of every product, by which what is inferred from one modality is the posterior above; else
+1/(M − 1) for M encoders, so that there is one prior in what is inferred of a modality from all others.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from .objective import Objective
 
 MOST_ROWS = 5000  # that are explained, drawn at random
 MOST_NUMBERS = 2**24  # in them
-LEAST_PRECISION = 0.01  # of an encoder beside a prior as expert: it says something, or could never learn to
+LEAST_PRECISION = 0.01  # of an expert: one that says nothing could hardly learn to
 EVERY = 5  # the share of training rows that is held out where there are no validation rows
 AT_ONCE = 1024  # rows that are prepared
 
@@ -113,8 +116,7 @@ def parts_of(model: MultimodalVAE) -> list[Part]:
 
 def become(model: MultimodalVAE, parts: list[Part], factors: Factors) -> None:
     """Let networks be the parts of a model of all their columns, whose factors are the first dimensions of z."""
-    aggregator = None if model.objective.aggregator is None else model.objective.aggregate
-    prior_is_expert = getattr(getattr(aggregator, "config", None), "prior_expert", None) == "all"
+    share = prior_share(model)
     for part in parts:
         loadings = np.zeros((part.size, model.config.latent_dim))
         loadings[:, : factors.count] = factors.loadings[part.columns]
@@ -122,7 +124,16 @@ def become(model: MultimodalVAE, parts: list[Part], factors: Factors) -> None:
         _become_decoder(model, part, loadings, mean, uniqueness)
         encoder = model.encoders[part.number]
         if isinstance(encoder, Encoder):
-            _become_encoder(model, encoder, part, (loadings, mean, uniqueness), prior_is_expert)
+            _become_encoder(model, encoder, part, (loadings, mean, uniqueness), share)
+
+
+def prior_share(model: MultimodalVAE) -> float:
+    """c, the share of the prior's precision that each expert has."""
+    aggregator = None if model.objective.aggregator is None else model.objective.aggregate
+    prior_expert = getattr(getattr(aggregator, "config", None), "prior_expert", None)
+    if prior_expert is None:  # no products
+        return 1.0
+    return 0.0 if prior_expert == "all" else 1 / max(1, len(model.encoded) - 1)
 
 
 def _become_decoder(
@@ -145,7 +156,7 @@ def _become_encoder(
     encoder: Encoder,
     part: Part,
     of: tuple[np.ndarray, np.ndarray, np.ndarray],
-    prior_is_expert: bool,
+    share: float,
 ) -> None:
     """q(z | x_m); private dimensions stay N(0, I)."""
     loadings, mean, uniqueness = of
@@ -154,9 +165,8 @@ def _become_encoder(
     weighted = loadings / uniqueness[:, None]
     covariance = np.linalg.inv(np.eye(size) + loadings.T @ weighted)
     slopes, precision = covariance @ weighted.T, 1 / np.diagonal(covariance)
-    if prior_is_expert:
-        own = np.maximum(precision - 1, LEAST_PRECISION)
-        slopes, precision = slopes * ((1 + own) / own)[:, None], own
+    own = np.maximum(precision - 1 + share, LEAST_PRECISION)
+    slopes, precision = slopes * (precision / own)[:, None], own
     weight = torch.zeros(size + private, part.size, dtype=torch.float64)
     bias, log_variance = (torch.zeros(size + private, dtype=torch.float64) for _ in range(2))
     weight[:size] = torch.from_numpy(slopes)

@@ -17,15 +17,34 @@ from ..distributions import Gaussian, Likelihood
 from ..models import MultimodalVAE
 
 SCORE = "imputation_log_score"  # among the numbers of a validation
-DRAWS = 10  # of z per row
+DRAWS = 16  # of z per row
+
+
+def log_scores(likelihood: Likelihood, parameters: Tensor, x: Tensor) -> Tensor:
+    """Log scores of values ``[B, *shape]`` by decoder outputs for K draws of z, ``[K, B, …]``: see :class:`Imputed`."""
+    precise = torch.float32 if x.device.type == "mps" else torch.float64
+    around = likelihood.around_location(x)
+    if around is None:
+        log_p = likelihood.pointwise(parameters, x.expand(len(parameters), *x.shape)).to(precise)
+        return log_p.logsumexp(0) - math.log(len(parameters))
+    location = likelihood.output(parameters, 0).to(precise)
+    variance = likelihood.scatter(parameters).to(precise).mean(0) + location.var(0)
+    squares = (around.to(precise) - location.mean(0)).square() / variance
+    return -0.5 * (math.log(2 * math.pi) + variance.log() + squares)
 
 
 class Imputed:
     """Scores of the modalities that a model can predict from all others.
 
-    The score of a value is the log of the mean over K draws z_k ~ q(z | x_others) of p(x | z_k), in the units of the
-    networks. A modality's is the mean over its observed values in the rows that have some other modality from which
-    the objective infers z; the score is the mean over modalities.
+    The score of a value is the log of its predictive density (or probability) given K draws z_k ~ q(z | x_others), in
+    the units of the networks. Of values around a location it is that of the normal distribution with the mean and the
+    variance of the draws,
+
+        log N(x; m, v),    m = 1/K Σ_k μ_k,    v = 1/K Σ_k s_k² + 1/(K − 1) Σ_k (μ_k − m)²,
+
+    since the mean of a few narrow densities is near 0 between the draws, and its log would be a matter of chance; of
+    others it is log 1/K Σ_k p(x | z_k). A modality's is the mean over its observed values in the rows that have some
+    other modality from which the objective infers z; the score is the mean over modalities.
     """
 
     def __init__(self, model: MultimodalVAE) -> None:
@@ -66,10 +85,7 @@ class Imputed:
         wanted = (batch.available[:, m] & self._inferable(given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
         if target in batch.observed:
             wanted = wanted & batch.observed[target]
-        x = likelihood.filled(x, wanted)
-        log_p = likelihood.pointwise(parameters, x.expand(DRAWS, *x.shape))
-        log_p = log_p.to(torch.float32 if log_p.device.type == "mps" else torch.float64)
-        scores = log_p.logsumexp(0) - math.log(DRAWS)
+        scores = log_scores(likelihood, parameters, likelihood.filled(x, wanted))
         wanted = wanted.reshape(scores.shape)
         return torch.stack([torch.where(wanted, scores, 0).sum(), wanted.sum().to(scores.dtype)])
 

@@ -37,7 +37,7 @@ class OwnTable(Dataset):
     citation = "The user's own data."
     version = 3
     defaults: ClassVar[Mapping[str, Any]] = {
-        "training": {"epochs": "auto", "start": "linear", "select": "imputation"},
+        "training": {"epochs": "auto", "start": "linear", "select": "imputation", "early_stopping": 25},
     }
     reads_by_schema = True
     reads_covariates = True

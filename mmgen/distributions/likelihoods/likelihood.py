@@ -88,6 +88,10 @@ class Likelihood(nn.Module, ABC):
         """
         return None
 
+    def scatter(self, parameters: Tensor) -> Tensor:
+        """The variance around the location, ``[..., *shape]``."""
+        raise NotImplementedError(f"{type(self).__name__} has no location")
+
     def scatter_range(self) -> tuple[Tensor, Tensor]:
         """The least and the largest standard deviation that it can have around a location, ``[*shape]`` in float64."""
         raise NotImplementedError(f"{type(self).__name__} has no location")

@@ -78,6 +78,11 @@ class _LocationScale(Likelihood):
         """The standard deviation where the scale is 1, a number or ``[*shape]``, in float64."""
         return torch.ones((), dtype=torch.float64)
 
+    def scatter(self, parameters: Tensor) -> Tensor:
+        """Of the values, or of their logarithms."""
+        location = self.output(parameters, 0)
+        return ((2 * self.spread(parameters)).exp() * self.deviation().to(location).square()).expand_as(location)
+
     def scatter_range(self) -> tuple[Tensor, Tensor]:
         """A fixed one's own; else what the range of scales allows."""
         if self.config.scale_kind == "fixed":
@@ -174,6 +179,10 @@ class SquaredError(Likelihood):
     def around_location(self, x: Tensor) -> Tensor | None:
         """The values themselves."""
         return x
+
+    def scatter(self, parameters: Tensor) -> Tensor:
+        """½."""
+        return self.variance(parameters)
 
     def scatter_range(self) -> tuple[Tensor, Tensor]:
         """√½."""
