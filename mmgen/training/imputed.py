@@ -7,6 +7,8 @@ it does not see becomes worse. The loss, in which every row sees itself, does no
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from ..data import Batch
 from ..distributions import Gaussian, Likelihood
+from ..evaluation.drawn import rows_that_fit
 from ..models import MultimodalVAE
 
 SCORE = "imputation_log_score"  # among the numbers of a validation
@@ -60,20 +63,17 @@ class Imputed:
     def __bool__(self) -> bool:
         return bool(self.targets)
 
-    def sums(self, batch: Batch) -> Tensor:
-        """Sums of scores, and how many values there are, ``[2, T]`` in float64 where the device has it."""
+    def rows(self, batch: Batch) -> Tensor:
+        """Sums of scores, and how many values there are, of each row and target: ``[2, B, T]``, in float64 where the
+        device has it.
+        """
         model = self.model
         batch = model.prepare(batch)
         experts = model.experts(batch)
-        return torch.stack([self._of(name, batch, experts) for name in self.targets], 1)
-
-    def score(self, totals: Tensor) -> float:
-        """The mean over modalities of the mean scores, from sums ``[2, T]`` over all rows; NaN where there is none."""
-        there = totals[1] > 0
-        return float((totals[0][there] / totals[1][there]).mean()) if bool(there.any()) else math.nan
+        return torch.stack([self._of(name, batch, experts) for name in self.targets], 2)
 
     def _of(self, target: str, batch: Batch, experts: Gaussian) -> Tensor:
-        """Sum and number of one modality, ``[2]``."""
+        """Sums and numbers of one modality, ``[2, B]``."""
         model = self.model
         names = list(model.modalities)
         m = names.index(target)
@@ -81,13 +81,19 @@ class Imputed:
         likelihood = cast(Likelihood, model.likelihoods[m])
         z = model.latents(model.posterior(batch, given, experts=experts), DRAWS)
         taken = model.decoder_input(z, target, batch, given).values
-        parameters, x = model.decode(taken, target), batch.data[target]
+        x = batch.data[target]
         wanted = (batch.available[:, m] & self._inferable(given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
         if target in batch.observed:
             wanted = wanted & batch.observed[target]
-        scores = log_scores(likelihood, parameters, likelihood.filled(x, wanted))
-        wanted = wanted.reshape(scores.shape)
-        return torch.stack([torch.where(wanted, scores, 0).sum(), wanted.sum().to(scores.dtype)])
+        x = likelihood.filled(x, wanted)
+        parts = []
+        size = rows_that_fit(DRAWS, math.prod(x.shape[1:]) * likelihood.outputs, max(1, len(x)))
+        for some in torch.arange(len(x), device=x.device).split(size):
+            scores = log_scores(likelihood, model.decode(taken[:, some], target), x[some])
+            there = wanted[some].reshape(scores.shape)
+            sums = torch.where(there, scores, 0).flatten(1).sum(1)
+            parts.append(torch.stack([sums, there.flatten(1).sum(1).to(scores)]))
+        return torch.cat(parts, 1)
 
     def _inferable(self, given: Tensor) -> Tensor:
         """The rows of which the objective infers z from what is given ``Bool[B, M]``: ``Bool[B]``."""
@@ -99,3 +105,36 @@ class Imputed:
                 self._able[pattern] = bool(subset) and self.model.infers(subset)
         able = [self._able[pattern] for pattern in map(tuple, patterns.tolist())]
         return torch.tensor(able, dtype=torch.bool, device=given.device)[of]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model scores on all held-out rows, of which each of several processes has some.
+
+    Attributes:
+        parts: What each row adds to the score, ``[N]``.
+        score: The mean over modalities of the means over their values; NaN where there is none.
+    """
+
+    parts: Tensor
+    score: float
+
+    @classmethod
+    def of(cls, rows: Tensor, total: Callable[[Tensor], Tensor]) -> Scored:
+        """From what :meth:`Imputed.rows` gives, ``[2, N, T]``; ``total`` adds up what all processes have."""
+        sums, counts = rows
+        values = total(counts.sum(0))
+        there = values > 0
+        parts = (sums / values.clamp(min=1)).sum(1) / there.sum().clamp(min=1)
+        return cls(parts, float(total(parts.sum())) if bool(there.any()) else math.nan)
+
+    def beats(self, other: Scored, total: Callable[[Tensor], Tensor]) -> bool:
+        """Whether it is better on the same rows by more than the standard error of the difference, n · sd(d)/√n for n
+        rows with differences d. Among a hundred models, the best one of thirty rows would else be a matter of chance.
+        """
+        if not math.isfinite(other.score):
+            return math.isfinite(self.score)
+        d = self.parts - other.parts
+        gain, squares, n = total(torch.stack([d.sum(), d.square().sum(), d.new_tensor(float(len(d)))])).tolist()
+        error = math.sqrt(max(0.0, squares - gain**2 / n) / max(1.0, n - 1) * n) if n > 0 else 0.0
+        return gain > error

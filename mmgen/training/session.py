@@ -24,7 +24,7 @@ from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import Progress
 from .checks import notices
 from .display import Display
-from .imputed import SCORE, Imputed
+from .imputed import SCORE, Imputed, Scored
 from .keeper import Keeper
 from .latents import latent_use
 from .optimization import AdversaryView, Side, all_optimizers
@@ -69,6 +69,7 @@ class Session:
                 "model with the smallest validation loss is kept."
             )
             self.imputed = None
+        self.kept: Scored | None = None  # what the model that is kept so far scores
         self.keeper = Keeper(run, model, accelerator, select_best=config.select != "last")
         self.sums = TermSums(accelerator, model.modalities, adversary=model.adversary is not None)
         self.wrapped: Any = None  # the model, and what its adversary maximises, for several processes
@@ -113,7 +114,11 @@ class Session:
             self._say(line)
         self._call_hooks("mmgen_train_start")
         self.display = Display(
-            self.console, self.config.total_epochs, self.config.total_epochs * self.steps_per_epoch, self.progress.step
+            self.console,
+            self.config.total_epochs,
+            self.config.total_epochs * self.steps_per_epoch,
+            self.progress.step,
+            self.config.validate_every if len(self.data.val) else 1,
         )
         saved = time.monotonic()
         with self.display:
@@ -143,7 +148,11 @@ class Session:
             self._consider()
             return {}
         self._enter_stage()
-        return self.keeper.restore(checkpoint, self.optimizers, self.config.total_epochs)
+        within_epoch = self.keeper.restore(checkpoint, self.optimizers, self.config.total_epochs)
+        if self.imputed is not None and self.main is not None:
+            with self.keeper.best_in_place():
+                self.kept = self._scored(self.imputed)
+        return within_epoch
 
     def _enter_stage(self) -> None:
         """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
@@ -290,24 +299,34 @@ class Session:
         """Let the model with which a stage begins be the one to beat, where imputation chooses."""
         if self.imputed is None or self.main is None:
             return
-        score = self._imputation_score(self.imputed)
-        self.keeper.compare(-score)
-        self.starts.append(f"Imputation of validation rows at the start: log score per value {score:.4f}.")
+        self.kept = self._scored(self.imputed)
+        self.keeper.compare(-self.kept.score, better=True)
+        self.starts.append(f"Imputation of validation rows at the start: log score per value {self.kept.score:.4f}.")
 
-    def _imputation_score(self, imputed: Imputed) -> float:
+    def _total(self, values: Tensor) -> Tensor:
+        """Summed over all processes."""
+        return self.accelerator.reduce(values, "sum")
+
+    def _scored(self, imputed: Imputed) -> Scored:
         """Of the validation rows, with draws that are the same at every epoch."""
         self.model.eval()
         torch.manual_seed(derived_seed("imputation", self.config.seed))
-        totals: Tensor | None = None
+        parts = []
         with torch.no_grad(), random_strata():
             for rows in torch.arange(len(self.data.val)).split(self.config.batch_size):
                 (share,) = shares(len(rows), self.accelerator.process_index, self.accelerator.num_processes, 1)
                 batch = _gather(self.val_table, rows[share.start : share.stop], self.accelerator.device)
                 with share_of_batch(share.start, share.stop, share.total), self.accelerator.autocast():
-                    sums = imputed.sums(batch)
-                totals = sums if totals is None else totals + sums
-        assert totals is not None
-        return imputed.score(self.accelerator.reduce(totals, "sum"))
+                    parts.append(imputed.rows(batch))
+        return Scored.of(torch.cat(parts, 1), self._total)
+
+    def _imputation(self, imputed: Imputed) -> float:
+        """The score of the model as it is, which is kept where it beats the one that is."""
+        scored = self._scored(imputed)
+        better = self.kept is None or scored.beats(self.kept, self._total)
+        self.kept = scored if better else self.kept
+        self.keeper.compare(-scored.score, better=better)
+        return scored.score
 
     # Between epochs ---------------------------------------------------------------------------------------------------
 
@@ -327,9 +346,10 @@ class Session:
         if due and len(self.data.val):
             with self.keeper.average.in_place() if self.keeper.average else nullcontext():
                 record["val"] = self._validate()
-                if self.imputed is not None:
-                    record["val"][SCORE] = self._imputation_score(self.imputed)
-                self.keeper.compare(record["val"]["loss"] if self.imputed is None else -record["val"][SCORE])
+                if self.imputed is None:
+                    self.keeper.compare(record["val"]["loss"])
+                else:
+                    record["val"][SCORE] = self._imputation(self.imputed)
         record["learning_rate"] = self._learning_rate(progress.step - 1)
         record["samples_per_second"] = round(self.seen / max(seconds, 1e-9), 1)
         record["seconds"] = round(progress.seconds, 3)
