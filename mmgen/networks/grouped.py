@@ -76,7 +76,8 @@ def _build(network: nn.Module) -> tuple[Any, ...] | None:
     if kind is Encoder and (type(own["_modules"]["trunk"]) is not MLPTrunk or network.mixing is not None):
         return None
     children = tuple(map(_build, own["_modules"].values()))
-    return None if None in children else (kind, own.get("shape"), own.get("kind"), children)
+    facts = tuple(own.get(name) for name in ("shape", "kind", "linear_path"))
+    return None if None in children else (kind, *facts, tuple(own["_modules"]), children)
 
 
 def _stack(inputs: list[Tensor]) -> Tensor:
@@ -104,9 +105,13 @@ def _together(networks: Sequence[Any], x: Tensor) -> Any:
             x = _together(layers, x)
         return x
     if isinstance(first, MLPTrunk):
-        return _together([trunk.layers for trunk in networks], x)
+        hidden = _together([trunk.layers for trunk in networks], x)
+        return torch.cat([hidden, x.to(hidden.dtype)], -1) if first.linear_path else hidden
     if isinstance(first, MLPDecoder):
-        return _together([decoder.layers for decoder in networks], x).unflatten(-1, first.shape)
+        output = _together([decoder.layers for decoder in networks], x)
+        if first.straight is not None:
+            output = output + _together([decoder.straight for decoder in networks], x)
+        return output.unflatten(-1, first.shape)
     if isinstance(first, Encoder):
         features = _together([encoder.trunk for encoder in networks], x)
         heads = [encoder.head for encoder in networks]

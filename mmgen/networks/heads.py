@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from .mlp import MLPTrunk
 
 Spread = Literal["log-variance", "log-scale"]
 LOG_VARIANCE_RANGE = (-15.0, 15.0)
+LEAST_SCALE = 1e-6  # with log-scale
 LOGIT_RANGE = (-15.0, 15.0)  # beyond it float32 knows no derivative of the sigmoid
 
 
@@ -40,7 +41,7 @@ class GaussianHead(nn.Module):
             mean, spread = mean.float(), spread.float()
         if self.kind == "log-scale":
             spread = bounded(spread, *(end / 2 for end in LOG_VARIANCE_RANGE))  # below log 1e-6 it has no gradient
-            spread = 2 * torch.logaddexp(spread, torch.full_like(spread, math.log(1e-6)))
+            spread = 2 * torch.logaddexp(spread, torch.full_like(spread, math.log(LEAST_SCALE)))
         return mean, bounded(spread, *LOG_VARIANCE_RANGE)
 
 
@@ -70,6 +71,36 @@ class Encoder(nn.Module):
         if self.early:
             return self.head(self.trunk(x, self.mixing(told)))
         return self.head(self.mixing(torch.cat([self.trunk(x), told], -1)))
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether its mean can be a linear map of what a multilayer perceptron sees: there is a linear path, or nothing
+        but a linear map.
+        """
+        trunk = self.trunk
+        return isinstance(trunk, MLPTrunk) and (trunk.linear_path or (not trunk.width and self.mixing is None))
+
+    @torch.no_grad()
+    def become_linear(self, weight: Tensor, bias: Tensor, log_variance: Tensor) -> None:
+        """Have the mean A x + a and one log-variance for all rows, until it is trained: the multilayer perceptron
+        beside it adds 0, and can learn.
+
+        Args:
+            weight: A, ``[D, size]``, of the first ``size`` numbers that it sees; of others behind them (which cells are
+                there) nothing is made.
+            bias: a, ``[D]``.
+            log_variance: ``[D]``.
+        """
+        mean, spread = self.head.mean, self.head.spread
+        start = mean.in_features - cast(MLPTrunk, self.trunk).size
+        for linear in (mean, spread):
+            linear.weight.zero_()
+        mean.weight[:, start : start + weight.shape[1]] = weight.to(mean.weight)
+        mean.bias.copy_(bias)
+        if self.head.kind == "log-scale":
+            scale = (log_variance.double() / 2).exp() - LEAST_SCALE
+            log_variance = scale.clamp(min=LEAST_SCALE).log()
+        spread.bias.copy_(log_variance)
 
 
 class Uninformed(nn.Module):

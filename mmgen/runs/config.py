@@ -209,9 +209,19 @@ def layered(
     dataset_class = load("datasets", explicit["dataset"]["name"])
     objective_class = load("objectives", explicit["objective"]["name"])
     for component in (objective_class, dataset_class):
-        explicit = over(component.defaults, explicit)
+        explicit = over(_defaults_of(component, explicit), explicit)
     explicit["objective"] = without_idle(objective_class.Config, explicit["objective"], requested)
     return validated(RunConfig, explicit, "").model_dump(exclude_defaults=True)
+
+
+def _defaults_of(component: Any, explicit: Mapping[str, Any]) -> dict[str, Any]:
+    """A component's defaults; that a training stops early goes with how the model is chosen, and is left out where
+    that is chosen otherwise.
+    """
+    defaults = dict(component.defaults)
+    if "select" in explicit.get("training", {}) and "training" in defaults:
+        defaults["training"] = {key: value for key, value in defaults["training"].items() if key != "early_stopping"}
+    return defaults
 
 
 @dataclass
@@ -235,6 +245,7 @@ class Plan:
         for name, options in config.get("metrics", {}).items():
             validated(load("metrics", name).Config, options, f"metrics.{name}")
         data = _opened(config, dataset)
+        training = training.for_rows(len(data.train))
         for name in config.get("covariates", {}):
             if name not in data.covariates:
                 raise MmgenError(

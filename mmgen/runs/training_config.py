@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from ..options import Options
 from .optimizer_config import AnyOptimizer, Group, OptimizerConfig
 from .schedules import Constant, Schedule
+
+USUAL_EPOCHS, LEAST_STEPS = 100, 1500  # where training.epochs is auto
 
 
 class Stage(BaseModel):
@@ -39,7 +41,16 @@ class Stage(BaseModel):
 class TrainingConfig(Options):
     """How a model is trained; each can be set as ``training.<field>``."""
 
-    epochs: int = Field(100, ge=1, description="Passes over the training rows.")
+    epochs: PositiveInt | Literal["auto"] = Field(
+        100,
+        description="Passes over the training rows; auto: 100, or as many as make 1,500 optimiser steps where rows are "
+        "few, with as many validations as 100 epochs have.",
+    )
+    start: Literal["random", "linear"] = Field(
+        "random",
+        description="Initial weights. linear: those of factor analysis of the training rows, for modalities of real "
+        "numbers with linear paths (modalities.NAME.linear_path); all others are random.",
+    )
     batch_size: int = Field(128, ge=1, description="Rows per optimiser step, over all processes together.")
     optimizer: AnyOptimizer = Field(
         default_factory=OptimizerConfig,
@@ -85,8 +96,11 @@ class TrainingConfig(Options):
         ge=1,
         description="Validations without improvement that end the training, or stage; the best model is kept.",
     )
-    select: Literal["last", "best"] = Field(
-        "last", description="Which model is kept: the last one, or the one with the best validation."
+    select: Literal["last", "best", "imputation"] = Field(
+        "last",
+        description="Which model is kept: the last one, the one with the best validation loss, or the one (from the "
+        "start on) that predicts each modality of the validation rows best from all others; early stopping goes by "
+        "the same.",
     )
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="Least time between checkpoints, which are written at the ends of epochs."
@@ -133,11 +147,28 @@ class TrainingConfig(Options):
                     f"stages: stage {number} of {len(self.stages)} needs epochs; only the last one takes what is left"
                 )
         before = sum(stage.epochs or 0 for stage in self.stages)
-        if self.stages and before >= self.epochs:
+        if self.stages and self.epochs != "auto" and before >= self.epochs:
             raise ValueError(
                 f"stages: {before} epochs are taken before the last stage, which leaves it none of epochs={self.epochs}"
             )
         return self
+
+    @property
+    def total_epochs(self) -> int:
+        """How many epochs there are, once they are known: see :meth:`for_rows`."""
+        return USUAL_EPOCHS if self.epochs == "auto" else self.epochs
+
+    def for_rows(self, rows: int) -> TrainingConfig:
+        """The same with a number of epochs, for so many training rows."""
+        if self.epochs != "auto":
+            return self
+        per_epoch = max(1, rows // self.batch_size + (rows % self.batch_size > 1))
+        before = sum(stage.epochs or 0 for stage in self.stages)
+        epochs = max(USUAL_EPOCHS, -(-LEAST_STEPS // per_epoch), before + 1)
+        changed: dict[str, Any] = {"epochs": epochs}
+        if "validate_every" not in self.model_fields_set:
+            changed["validate_every"] = max(1, epochs // USUAL_EPOCHS)
+        return self.model_copy(update=changed)
 
     @property
     def plan(self) -> tuple[Stage, ...]:
@@ -148,7 +179,10 @@ class TrainingConfig(Options):
         rate = self.learning_rate
         return tuple(
             stage.model_copy(
-                update={"epochs": stage.epochs or self.epochs - before, "learning_rate": stage.learning_rate or rate}
+                update={
+                    "epochs": stage.epochs or self.total_epochs - before,
+                    "learning_rate": stage.learning_rate or rate,
+                }
             )
             for stage in self.stages or (Stage(),)
         )

@@ -25,6 +25,7 @@ class Progress:
     batch: int = 0  # how many of its batches are done
     step: int = 0  # optimiser steps in all
     best: float = float("inf")
+    best_epoch: int = 0  # after which it was validated
     stale: int = 0  # validations since the best one
     stage: int = 0  # the stage that is under way
     stage_epoch: int = 0  # the epoch that it began with

@@ -85,8 +85,8 @@ def notices(data: Data, config: TrainingConfig) -> list[str]:
         also = ""
         if config.early_stopping is not None:
             also = f": training.early_stopping={config.early_stopping} never stops it, and the last model is kept"
-        elif config.select == "best":
-            also = ": training.select=best keeps the last model"
+        elif config.select != "last":
+            also = f": training.select={config.select} keeps the last model"
         sentences.append(f"There are no validation rows to watch the training by{also}.")
     if not len(data.test):
         still = "only validation rows (--split val)" if len(data.val) else "nothing"

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ..data import Batch, Data, Table
 from ..data.census import census
-from ..distributions import share_of_batch
+from ..distributions import random_strata, share_of_batch
 from ..models import MultimodalVAE, Terms
+from ..models.linear_start import start_linear
 from ..registry.hooks import Hooks
 from ..runs import Run, TrainingConfig
 from .average import Average
@@ -23,6 +24,7 @@ from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import Progress
 from .checks import notices
 from .display import Display
+from .imputed import SCORE, Imputed, Scored
 from .keeper import Keeper
 from .latents import latent_use
 from .optimization import AdversaryView, Side, all_optimizers
@@ -60,14 +62,23 @@ class Session:
                 network.compile()
         model.to(device)
         self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))
-        self.keeper = Keeper(run, model, accelerator, select_best=config.select == "best")
+        self.imputed = Imputed(model) if config.select == "imputation" and len(data.val) else None
+        if self.imputed is not None and not self.imputed:
+            self.notices.append(
+                f"training.select=imputation: {model.name!r} predicts no modality of these data from others, so the "
+                "model with the smallest validation loss is kept."
+            )
+            self.imputed = None
+        self.kept: Scored | None = None  # what the model that is kept so far scores
+        self.keeper = Keeper(run, model, accelerator, select_best=config.select != "last")
         self.sums = TermSums(accelerator, model.modalities, adversary=model.adversary is not None)
         self.wrapped: Any = None  # the model, and what its adversary maximises, for several processes
         self.wrapped_adversary: Any = None
         self.main: Side | None = None  # None: all of the model is found in closed form
         self.adversary: Side | None = None
         self.started, self.seen = time.monotonic(), 0  # of the epoch under way: when it began here, and rows since then
-        self.display = Display(console, config.epochs, config.epochs * self.steps_per_epoch, 0)
+        self.starts: list[str] = []  # how a fresh training begins, in sentences
+        self.display = Display(console, config.total_epochs, config.total_epochs * self.steps_per_epoch, 0)
         self.console = console
 
     @property
@@ -86,7 +97,7 @@ class Session:
         """All epochs, from the start or from the last checkpoint."""
         within_epoch = self._start(resume)
         plan = self.stages.plan
-        if self.progress.finished and self.progress.epoch >= self.config.epochs and self.keeper.is_written:
+        if self.progress.finished and self.progress.epoch >= self.config.total_epochs and self.keeper.is_written:
             self.keeper.load_model()
             self._say("This run is already finished.")
             return
@@ -99,11 +110,15 @@ class Session:
                 "This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is "
                 "much quicker here."
             )
-        for line in (*census(self.data), *self.data.notes, *self.notices):
+        for line in (*census(self.data), *self.data.notes, *self.notices, *self.starts):
             self._say(line)
         self._call_hooks("mmgen_train_start")
         self.display = Display(
-            self.console, self.config.epochs, self.config.epochs * self.steps_per_epoch, self.progress.step
+            self.console,
+            self.config.total_epochs,
+            self.config.total_epochs * self.steps_per_epoch,
+            self.progress.step,
+            self.config.validate_every if len(self.data.val) else 1,
         )
         saved = time.monotonic()
         with self.display:
@@ -126,10 +141,18 @@ class Session:
         checkpoint = self.keeper.last() if resume else None
         if checkpoint is None:
             self.keeper.begin(self.data, self.notices)
+            if self.config.start == "linear":
+                with torch.no_grad():
+                    self.starts.append(start_linear(self.model, self.data.train, self.data.val))
             self._enter_stage()
+            self._consider()
             return {}
         self._enter_stage()
-        return self.keeper.restore(checkpoint, self.optimizers, self.config.epochs)
+        within_epoch = self.keeper.restore(checkpoint, self.optimizers, self.config.total_epochs)
+        if self.imputed is not None and self.main is not None:
+            with self.keeper.best_in_place():
+                self.kept = self._scored(self.imputed)
+        return within_epoch
 
     def _enter_stage(self) -> None:
         """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
@@ -170,6 +193,7 @@ class Session:
         """Keep the chosen model of the stage that is over, and begin the next one."""
         self.keeper.next_stage()
         self._enter_stage()
+        self._consider()
         self.keeper.checkpoint(self.optimizers)
 
     def _epoch(self, request: StopRequest, within_epoch: dict[str, Tensor]) -> Tensor:
@@ -271,6 +295,39 @@ class Session:
                         totals += self.sums.of_adversary(self.wrapped_adversary(batch))
         return self.sums.means(totals)
 
+    def _consider(self) -> None:
+        """Let the model with which a stage begins be the one to beat, where imputation chooses."""
+        if self.imputed is None or self.main is None:
+            return
+        self.kept = self._scored(self.imputed)
+        self.keeper.compare(-self.kept.score, better=True)
+        self.starts.append(f"Imputation of validation rows at the start: log score per value {self.kept.score:.4f}.")
+
+    def _total(self, values: Tensor) -> Tensor:
+        """Summed over all processes."""
+        return self.accelerator.reduce(values, "sum")
+
+    def _scored(self, imputed: Imputed) -> Scored:
+        """Of the validation rows, with draws that are the same at every epoch."""
+        self.model.eval()
+        torch.manual_seed(derived_seed("imputation", self.config.seed))
+        parts = []
+        with torch.no_grad(), random_strata():
+            for rows in torch.arange(len(self.data.val)).split(self.config.batch_size):
+                (share,) = shares(len(rows), self.accelerator.process_index, self.accelerator.num_processes, 1)
+                batch = _gather(self.val_table, rows[share.start : share.stop], self.accelerator.device)
+                with share_of_batch(share.start, share.stop, share.total), self.accelerator.autocast():
+                    parts.append(imputed.rows(batch))
+        return Scored.of(torch.cat(parts, 1), self._total)
+
+    def _imputation(self, imputed: Imputed) -> float:
+        """The score of the model as it is, which is kept where it beats the one that is."""
+        scored = self._scored(imputed)
+        better = self.kept is None or scored.beats(self.kept, self._total)
+        self.kept = scored if better else self.kept
+        self.keeper.compare(-scored.score, better=better)
+        return scored.score
+
     # Between epochs ---------------------------------------------------------------------------------------------------
 
     def _finish_epoch(self, totals: Tensor) -> None:
@@ -289,7 +346,10 @@ class Session:
         if due and len(self.data.val):
             with self.keeper.average.in_place() if self.keeper.average else nullcontext():
                 record["val"] = self._validate()
-                self.keeper.compare(record["val"]["loss"])
+                if self.imputed is None:
+                    self.keeper.compare(record["val"]["loss"])
+                else:
+                    record["val"][SCORE] = self._imputation(self.imputed)
         record["learning_rate"] = self._learning_rate(progress.step - 1)
         record["samples_per_second"] = round(self.seen / max(seconds, 1e-9), 1)
         record["seconds"] = round(progress.seconds, 3)
@@ -332,6 +392,12 @@ class Session:
         if self.main is not None:
             self.keeper.checkpoint(self.optimizers)  # of the last weights: an extended training goes on from them
         self.keeper.choose()
+        if self.imputed is not None and self.main is not None:
+            self._say(
+                f"Kept: the model {'of the start' if self.progress.best_epoch == 0 else 'of epoch '}"
+                f"{self.progress.best_epoch or ''}, which imputes validation rows best (log score per value "
+                f"{-self.progress.best:.4f})."
+            )
         self.model.eval()
         with torch.no_grad():
             self.model.solve(self.train_table)

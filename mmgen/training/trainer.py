@@ -61,6 +61,7 @@ class Trainer:
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
         let_groups_end()
+        self.config = self.config.for_rows(len(data.train))
         check_data(model, data)
         check_batches(model, self.config)
         check_machine(self.config)

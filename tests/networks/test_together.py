@@ -140,3 +140,26 @@ def test_dropout_is_each_networks_own() -> None:
         network.eval()
     for a, b in zip(alone(networks, z), together(networks, z), strict=True):
         torch.testing.assert_close(a, b)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    count=st.integers(3, 5),
+    rows=st.integers(0, 4),
+    hidden=st.lists(st.integers(1, 5), max_size=2),
+    mixed=st.booleans(),
+)
+def test_linear_paths(count: int, rows: int, hidden: list[int], mixed: bool) -> None:
+    """Also where some have one and others not, and with dropout, which does not reach it."""
+    path = [not mixed or k % 2 == 0 for k in range(count)]
+    coders: list[nn.Module] = [Encoder(MLPTrunk((2, 3), hidden, "relu", 0.5, linear), 3).double() for linear in path]
+    decoders: list[nn.Module] = [MLPDecoder(3, (1, 4), hidden, "relu", 0.5, linear).double() for linear in path]
+    for networks, shape in ((coders, (2, 3)), (decoders, (3,))):
+        for network in networks:
+            network.eval()
+        inputs = [torch.randn(rows, *shape, dtype=torch.float64) for _ in range(count)]
+        expected, found = alone(networks, inputs), together(networks, inputs)
+        for a, b in zip(expected, found, strict=True):
+            torch.testing.assert_close(a, b)
+        for a, b in zip(gradients(networks, expected), gradients(networks, found), strict=True):
+            torch.testing.assert_close(a, b)

@@ -4,6 +4,7 @@ different types.
 
 from .codes import LabelsModality
 from .counts import CountsModality
+from .fully_connected import Cellwise
 from .image import ImageModality
 from .mixed import MixedModality
 from .tags import TagsModality
@@ -11,6 +12,7 @@ from .text import TextModality
 from .vector import VectorModality
 
 __all__ = [
+    "Cellwise",
     "CountsModality",
     "ImageModality",
     "LabelsModality",

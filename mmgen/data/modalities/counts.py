@@ -38,7 +38,7 @@ class CountsModality(Cellwise):
 
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron of log(1 + x)."""
-        return _Log1pTrunk(self._input_shape, self.hidden, self.activation, self._dropout)
+        return _Log1pTrunk(self._input_shape, self.hidden, self.activation, self._dropout, self._linear_path)
 
     def classifier_trunk(self) -> nn.Module:
         """Two hidden layers of log(1 + x)."""

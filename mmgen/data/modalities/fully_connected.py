@@ -82,6 +82,11 @@ class FullyConnected(Modality):
         return self.dropout
 
     @property
+    def _linear_path(self) -> bool:
+        """Whether linear maps lie beside the multilayer perceptrons."""
+        return False
+
+    @property
     def _input_shape(self) -> tuple[int, ...]:
         """Shape of what an encoder sees of one value."""
         return self.shape
@@ -99,14 +104,13 @@ class FullyConnected(Modality):
 
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron."""
-        return MLPTrunk(self._input_shape, self.hidden, self.activation, self._dropout)
+        return MLPTrunk(self._input_shape, self.hidden, self.activation, self._dropout, self._linear_path)
 
     def decoder(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron."""
         hidden = self.hidden[::-1] if self.decoder_hidden is None else self.decoder_hidden
-        return MLPDecoder(
-            latent_dim, (self.make_likelihood().outputs, *self.shape), hidden, self.activation, self._dropout
-        )
+        outputs = self.make_likelihood().outputs
+        return MLPDecoder(latent_dim, (outputs, *self.shape), hidden, self.activation, self._dropout, self._linear_path)
 
     def classifier_trunk(self) -> nn.Module:
         """Two hidden layers of 256 and 128, with dropout."""
@@ -126,6 +130,15 @@ class Cellwise(FullyConnected):
     only_with = {"mask_input": {"missing": ("cell",)}}
 
     mask_input: bool = Field(False, description="Whether the encoder also sees which cells are there.")
+    linear_path: bool = Field(
+        False,
+        description="Whether a linear map lies beside the hidden layers of encoder and decoder and is added to what "
+        "they give; dropout does not touch it.",
+    )
+
+    @property
+    def _linear_path(self) -> bool:
+        return self.linear_path
 
     @property
     def _input_shape(self) -> tuple[int, ...]:

@@ -269,7 +269,8 @@ class MixedModality(Rescaled):
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron of the columns side by side."""
         mask = len(self.columns) if self.mask_input else 0
-        return _MixedTrunk(self.side_by_side(), self.hidden, self.activation, self._dropout, mask=mask)
+        options = (self.hidden, self.activation, self._dropout, self._linear_path)
+        return _MixedTrunk(self.side_by_side(), *options, mask=mask)
 
     def classifier_trunk(self) -> nn.Module:
         """Two hidden layers of 256 and 128, with dropout, of the columns side by side."""
@@ -283,7 +284,8 @@ class MixedModality(Rescaled):
             for column, count in zip(self.columns, self._category_counts, strict=True)
         ]
         outputs = _Outputs(needed)
-        return nn.Sequential(MLPDecoder(latent_dim, (outputs.total,), hidden, self.activation, self._dropout), outputs)
+        options = (hidden, self.activation, self._dropout, self._linear_path)
+        return nn.Sequential(MLPDecoder(latent_dim, (outputs.total,), *options), outputs)
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """The mean over the columns of squared differences in standard deviations, and of whether answers (rounded) and

@@ -136,7 +136,9 @@ class VectorModality(Rescaled):
         """A multilayer perceptron, of the logarithms of positive numbers."""
         if self.support != "positive":
             return super().trunk(latent_dim)
-        return _LogTrunk(self._input_shape, self.hidden, self.activation, self._dropout, masked=self.mask_input)
+        return _LogTrunk(
+            self._input_shape, self.hidden, self.activation, self._dropout, self._linear_path, masked=self.mask_input
+        )
 
     def classifier_trunk(self) -> nn.Module:
         """Two hidden layers of 256 and 128, with dropout, of the logarithms of positive numbers."""

@@ -14,7 +14,7 @@ from ...errors import DataError
 from ...options import default_of
 from ...registry import load
 from ..identity import Identity, content_keys
-from ..modalities import ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
+from ..modalities import Cellwise, ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
 from ..sparse import Sparse
@@ -40,6 +40,7 @@ from .source import Source
 from .table_modality import TableModality
 from .text_columns import read_categories, read_text
 
+NETWORKS = {"linear_path": True, "dropout": 0.2}  # of columns; few rows teach much of what is linear, and little else
 Reader = Callable[[Request, Source], Values]
 READERS: tuple[tuple[type[Modality], Reader], ...] = (
     (ImageModality, read_images),
@@ -217,7 +218,8 @@ def _modality_fields(
     description: TableModality, kind: type[Modality], known: Modality | None, source: Source, names: Sequence[str]
 ) -> dict[str, Any]:
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
-    fields: dict[str, Any] = {**source.fields(kind, names), **description.fields}
+    usual = NETWORKS if issubclass(kind, Cellwise) else {}
+    fields: dict[str, Any] = {**usual, **source.fields(kind, names), **description.fields}
     if issubclass(kind, VectorModality):
         fields["likelihood"] = with_learned_scale(fields.get("likelihood"), default_of(kind, "likelihood"))
     if known is not None:

@@ -40,6 +40,9 @@ class OwnTable(Dataset):
     Config: ClassVar[type[RowOptions]] = OwnTableConfig
     citation = "The user's own data."
     version = 4
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "training": {"epochs": "auto", "start": "linear", "select": "imputation", "early_stopping": 25},
+    }
     reads_by_schema = True
     reads_covariates = True
     _known: dict[str, Modality] | None = None

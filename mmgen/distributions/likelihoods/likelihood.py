@@ -82,6 +82,26 @@ class Likelihood(nn.Module, ABC):
         """
         return torch.zeros_like(self.mean(parameters))
 
+    def around_location(self, x: Tensor) -> Tensor | None:
+        """What scatters around the decoder's first output: ``x`` ``[..., *shape]``, or its logarithm; None where that
+        output is no location.
+        """
+        return None
+
+    def scatter(self, parameters: Tensor) -> Tensor:
+        """The variance around the location, ``[..., *shape]``."""
+        raise NotImplementedError(f"{type(self).__name__} has no location")
+
+    def scatter_range(self) -> tuple[Tensor, Tensor]:
+        """The least and the largest standard deviation that it can have around a location, ``[*shape]`` in float64."""
+        raise NotImplementedError(f"{type(self).__name__} has no location")
+
+    def set_scatter(self, deviation: Tensor) -> Tensor:
+        """Have these standard deviations ``[*shape]`` for all rows, until it is trained: what the decoder is to give
+        behind the location for that, ``[outputs − 1, *shape]``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no location")
+
     def fit(self, values: Tensor) -> None:
         """Take from the training rows ``[N, *shape]``, in model units, what is no matter of gradients."""
 

@@ -70,6 +70,48 @@ class _LocationScale(Likelihood):
         """The location."""
         return self.output(parameters, 0)
 
+    def around_location(self, x: Tensor) -> Tensor | None:
+        """The values themselves."""
+        return x
+
+    def deviation(self) -> Tensor:
+        """The standard deviation where the scale is 1, a number or ``[*shape]``, in float64."""
+        return torch.ones((), dtype=torch.float64)
+
+    def scatter(self, parameters: Tensor) -> Tensor:
+        """Of the values, or of their logarithms."""
+        location = self.output(parameters, 0)
+        return ((2 * self.spread(parameters)).exp() * self.deviation().to(location).square()).expand_as(location)
+
+    def scatter_range(self) -> tuple[Tensor, Tensor]:
+        """A fixed one's own; else what the range of scales allows."""
+        if self.config.scale_kind == "fixed":
+            own = self._deviations(self.log_scale)
+            return own, own
+        low, high = self._scale_range()
+        return self._deviations(torch.tensor(low)), self._deviations(torch.tensor(high))
+
+    @torch.no_grad()
+    def set_scatter(self, deviation: Tensor) -> Tensor:
+        """The learned scale; or what the decoder predicts."""
+        low, high = self._scale_range()
+        wanted = (deviation.double() / self.deviation().to(deviation.device)).log().clamp(low, high)
+        if self.config.scale_kind == "learned":
+            self.log_scale.copy_(wanted)
+        return (wanted - self.log_scale).expand(self.outputs - 1, *self.shape)
+
+    def _scale_range(self) -> tuple[float, float]:
+        """Of log-scales that are learned, or predicted from where they start."""
+        low, high = self.learned_range
+        if self.config.scale_kind == "predicted":
+            start = float(self.log_scale)
+            low, high = (max(low, self.predicted_range[0] + start), min(high, self.predicted_range[1] + start))
+        return (max(low, math.log(self.config.least_scale)) if self.config.least_scale else low), high
+
+    def _deviations(self, log_scale: Tensor) -> Tensor:
+        """``[*shape]``."""
+        return (log_scale.detach().double().cpu().exp() * self.deviation().cpu()).expand(self.shape)
+
     def _at(self, parameters: Tensor, distance: float | Tensor) -> Tensor:
         """μ + s · distance."""
         return self.output(parameters, 0) + self.spread(parameters).exp() * distance
@@ -134,6 +176,23 @@ class SquaredError(Likelihood):
         """The decoder's output."""
         return self.output(parameters, 0)
 
+    def around_location(self, x: Tensor) -> Tensor | None:
+        """The values themselves."""
+        return x
+
+    def scatter(self, parameters: Tensor) -> Tensor:
+        """½."""
+        return self.variance(parameters)
+
+    def scatter_range(self) -> tuple[Tensor, Tensor]:
+        """√½."""
+        own = torch.full(self.shape, math.sqrt(0.5), dtype=torch.float64)
+        return own, own
+
+    def set_scatter(self, deviation: Tensor) -> Tensor:
+        """Nothing to set."""
+        return deviation.new_zeros((0, *self.shape))
+
     def variance(self, parameters: Tensor) -> Tensor:
         """½."""
         return torch.full_like(self.mean(parameters), 0.5)
@@ -154,6 +213,10 @@ class SquaredError(Likelihood):
 
 class Laplace(_LocationScale):
     """Laplace(x; decoder, b); the papers' images use b = 0.75."""
+
+    def deviation(self) -> Tensor:
+        """√2."""
+        return torch.tensor(2.0, dtype=torch.float64).sqrt()
 
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """−|x − μ|/b − log 2b."""
@@ -219,6 +282,11 @@ class StudentT(_LocationScale):
         wanted = self.log_degrees.double()
         return (bounded(wanted, *DEGREES_RANGE) if self.config.degrees_kind == "learned" else wanted).exp()
 
+    def deviation(self) -> Tensor:
+        """√(ν/(ν − 2))."""
+        nu = self.degrees.detach()
+        return (nu / (nu - 2)).sqrt()
+
     def pointwise(self, parameters: Tensor, x: Tensor) -> Tensor:
         """log Γ((ν+1)/2)/(Γ(ν/2) √(νπ)) − log s − (ν+1)/2 log(1 + u²/ν), with u = (x − μ)/s."""
         log_scale, nu = self.spread(parameters), self.degrees
@@ -253,6 +321,10 @@ class LogNormal(_LocationScale):
 
     support: ClassVar[Support] = "positive"
     learned_range, predicted_range = (LEARNED_RANGE[0], LARGEST_LOG_SCALE), (PREDICTED_RANGE[0], LARGEST_LOG_SCALE)
+
+    def around_location(self, x: Tensor) -> Tensor | None:
+        """Logarithms."""
+        return x.clamp(min=torch.finfo(x.dtype).tiny).log()
 
     def _location(self, parameters: Tensor) -> Tensor:
         return bounded(self.output(parameters, 0), *LOG_LOCATION_RANGE)

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmgen.options import validated
-from mmgen.runs import TrainingConfig
-
-from .worker import Job
+from .worker import Job, epochs_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Member:
     @property
     def epochs(self) -> int:
         """Of its training."""
-        return validated(TrainingConfig, self.config.get("training", {}), "training").epochs
+        return epochs_of(self.path, self.config)
 
 
 def format_beta(beta: float) -> str:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +97,13 @@ def missing_metrics(run: Path, state: dict[str, Any], metrics: dict[str, list[st
     return {split: [name for name in names if name not in done.get(split, [])] for split, names in metrics.items()}
 
 
+def epochs_of(run: Path, config: Mapping[str, Any]) -> int:
+    """How many epochs a training has: as the run says, which knows its rows, or else its configuration."""
+    written = RunFolder(run)
+    content = written.config() if written.holds_a_run else config
+    return validated(TrainingConfig, content.get("training", {}), "training").total_epochs
+
+
 def share_trained(run: Path, epochs: int) -> float:
     """How much of a training is done, 0 to 1, by the epochs in its history."""
     if (run / MODEL).exists():
@@ -129,7 +136,7 @@ def _train_and_evaluate(job: Job, screen: Console) -> str:
     facts: dict[str, Any] = {"started": time.time(), "evaluated": evaluated, "share": 0.0}
     outcome, reason = FINISHED, ""
     try:
-        facts["share"] = share_trained(run, validated(TrainingConfig, config.get("training", {}), "training").epochs)
+        facts["share"] = share_trained(run, epochs_of(run, config))
         job.keep(state=RUNNING, **facts)
         if not (run / MODEL).exists():
             _train(config, RunFolder(run), screen)

@@ -112,7 +112,7 @@ def _estimate(plan: Plan, published_rows: int | None, before: Estimate | None) -
         data=kind,
         parameters=sum(parameter.numel() for parameter in plan.model.parameters()),
         rows=rows,
-        steps=plan.training.epochs * math.ceil(rows / batch) if learns else 0,
+        steps=plan.training.total_epochs * math.ceil(rows / batch) if learns else 0,
         batch=batch,
         timed_rows=step.rows,
         step_seconds=step.seconds,

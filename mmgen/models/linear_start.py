@@ -1,0 +1,222 @@
+"""A start of a model at factor analysis: the best linear model of all columns, before the first step.
+
+Modalities x_m = μ_m + W_m z + ε_m share z ~ N(0, I). Their columns are explained together
+(:mod:`.factor_analysis`), and each network becomes its part of the answer: the decoder W_m z + μ_m, the likelihood the
+scales √ψ, and the encoder the posterior given its modality alone,
+
+    S_m = (I + W_mᵀ Ψ_m⁻¹ W_m)⁻¹,    q(z | x_m) = N(a_m, diag S_m),    a_m = S_m W_mᵀ Ψ_m⁻¹ (x_m − μ_m).
+
+z is rotated so that, given all modalities, its dimensions are independent of each other; dimensions that are not needed
+have no loadings, and their posterior is N(0, 1). The multilayer perceptrons beside the linear paths add 0 and learn
+what is not linear.
+
+Where posteriors are products of experts, the prior that is in every one of them would count as often as there are
+experts, and what is inferred from many modalities would be too certain and too near 0. An expert then has a share c of
+the prior's precision: with p_m = 1 / diag S_m its precision is p_m − 1 + c and its mean a_m p_m / (p_m − 1 + c). c is 0
+where N(0, I) is an expert of every product, by which what is inferred from one modality is the posterior above; else
+1/(M − 1) for M encoders, so that there is one prior in what is inferred of a modality from all others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import Table
+from ..distributions import Likelihood
+from ..errors import listed
+from ..networks import Encoder, MLPDecoder, Uninformed
+from .factor_analysis import CANDIDATES, Factors, Rows, Selection, choose
+from .model import MultimodalVAE
+from .objective import Objective
+
+MOST_ROWS = 5000  # that are explained, drawn at random
+MOST_NUMBERS = 2**24  # in them
+LEAST_PRECISION = 0.01  # of an expert: one that says nothing could hardly learn to
+EVERY = 5  # the share of training rows that is held out where there are no validation rows
+AT_ONCE = 1024  # rows that are prepared
+
+
+@dataclass(frozen=True)
+class Part:
+    """A modality whose networks can be linear.
+
+    Attributes:
+        number: Of the modality.
+        name: What it is called.
+        columns: Where its columns are among all that are explained.
+    """
+
+    number: int
+    name: str
+    columns: slice
+
+    @property
+    def size(self) -> int:
+        """Numbers in a value."""
+        return self.columns.stop - self.columns.start
+
+
+def start_linear(model: MultimodalVAE, train: Table, val: Table) -> str:
+    """Let a new model be factor analysis of its training rows, as far as it can be, and say so in a sentence.
+
+    The number of factors is chosen on the validation rows, or on every fifth training row where there are none. No
+    random numbers of PyTorch are used, and the same rows give the same model.
+    """
+    parts = parts_of(model)
+    if not parts:
+        return (
+            "Start: random weights; training.start=linear is for modalities of real numbers with linear paths "
+            "(linear_path), which have an encoder and are decoded from z, and there are none."
+        )
+    rows, held_out = _rows(model, parts, train), _rows(model, parts, val)
+    on = f"{len(held_out)} validation rows"
+    learned = rows
+    if not len(held_out):
+        apart = np.arange(len(rows)) % EVERY == EVERY - 1
+        learned, held_out = _some(rows, ~apart), _some(rows, apart)
+        on = f"{len(held_out)} training rows that were held out"
+    low, high = _bounds(model, parts)
+    most = min(model.encoded.get(part.name, model.config.latent_dim) for part in parts)
+    candidates = sorted({*CANDIDATES, most})
+    if min(len(learned), len(held_out)) < 2:
+        return "Start: random weights; there are too few rows for training.start=linear."
+    found = choose(learned, held_out, most, low, high, candidates)
+    if not found.model.count:
+        return "Start: random weights; factor analysis finds nothing that columns have in common."
+    become(model, parts, found.model)
+    return _sentence(model, parts, found, on)
+
+
+def parts_of(model: MultimodalVAE) -> list[Part]:
+    """The modalities with a location that is decoded from z linearly, and encoders that can be linear."""
+    parts, at = [], 0
+    if type(model.objective).decoder_input is not Objective.decoder_input:
+        return []
+    for m, (name, modality) in enumerate(model.modalities.items()):
+        encoder, decoder, likelihood = model.encoders[m], model.decoders[m], model.likelihoods[m]
+        if not isinstance(decoder, MLPDecoder) or not decoder.is_linear:
+            continue
+        if cast(Likelihood, likelihood).around_location(torch.ones(modality.shape)) is None:
+            continue
+        beside = model.private.get(name, 0) + model.told
+        if model.decoder_sizes[name] - beside != model.config.latent_dim:
+            continue
+        if not isinstance(encoder, Uninformed) and not (isinstance(encoder, Encoder) and encoder.is_linear):
+            continue
+        size = int(np.prod(modality.shape))
+        parts.append(Part(m, name, slice(at, at + size)))
+        at += size
+    return parts
+
+
+def become(model: MultimodalVAE, parts: list[Part], factors: Factors) -> None:
+    """Let networks be the parts of a model of all their columns, whose factors are the first dimensions of z."""
+    share = prior_share(model)
+    for part in parts:
+        loadings = np.zeros((part.size, model.config.latent_dim))
+        loadings[:, : factors.count] = factors.loadings[part.columns]
+        mean, uniqueness = factors.mean[part.columns], factors.uniqueness[part.columns]
+        _become_decoder(model, part, loadings, mean, uniqueness)
+        encoder = model.encoders[part.number]
+        if isinstance(encoder, Encoder):
+            _become_encoder(model, encoder, part, (loadings, mean, uniqueness), share)
+
+
+def prior_share(model: MultimodalVAE) -> float:
+    """c, the share of the prior's precision that each expert has."""
+    aggregator = None if model.objective.aggregator is None else model.objective.aggregate
+    prior_expert = getattr(getattr(aggregator, "config", None), "prior_expert", None)
+    if prior_expert is None:  # no products
+        return 1.0
+    return 0.0 if prior_expert == "all" else 1 / max(1, len(model.encoded) - 1)
+
+
+def _become_decoder(
+    model: MultimodalVAE, part: Part, loadings: np.ndarray, mean: np.ndarray, uniqueness: np.ndarray
+) -> None:
+    """The location W z + μ, and the scales; what a decoder takes beside z does nothing at first."""
+    decoder, likelihood = (
+        cast(MLPDecoder, model.decoders[part.number]),
+        cast(Likelihood, model.likelihoods[part.number]),
+    )
+    deviation = torch.from_numpy(np.sqrt(uniqueness)).reshape(likelihood.shape)
+    further = likelihood.set_scatter(deviation.to(model.device)).double().cpu().reshape(-1)
+    weight = torch.zeros(part.size + len(further), model.decoder_sizes[part.name], dtype=torch.float64)
+    weight[: part.size, : loadings.shape[1]] = torch.from_numpy(loadings)
+    decoder.become_linear(weight, torch.cat([torch.from_numpy(mean), further]))
+
+
+def _become_encoder(
+    model: MultimodalVAE,
+    encoder: Encoder,
+    part: Part,
+    of: tuple[np.ndarray, np.ndarray, np.ndarray],
+    share: float,
+) -> None:
+    """q(z | x_m); private dimensions stay N(0, I)."""
+    loadings, mean, uniqueness = of
+    size, private = model.encoded[part.name], model.private.get(part.name, 0)
+    loadings = loadings[:, :size]
+    weighted = loadings / uniqueness[:, None]
+    covariance = np.linalg.inv(np.eye(size) + loadings.T @ weighted)
+    slopes, precision = covariance @ weighted.T, 1 / np.diagonal(covariance)
+    own = np.maximum(precision - 1 + share, LEAST_PRECISION)
+    slopes, precision = slopes * (precision / own)[:, None], own
+    weight = torch.zeros(size + private, part.size, dtype=torch.float64)
+    bias, log_variance = (torch.zeros(size + private, dtype=torch.float64) for _ in range(2))
+    weight[:size] = torch.from_numpy(slopes)
+    bias[:size] = torch.from_numpy(-slopes @ mean)
+    log_variance[:size] = torch.from_numpy(-np.log(precision))
+    encoder.become_linear(weight, bias, log_variance)
+
+
+def _rows(model: MultimodalVAE, parts: list[Part], table: Table) -> Rows:
+    """At most so many rows with any of the modalities, as the networks see them."""
+    count = parts[-1].columns.stop
+    numbers = [part.number for part in parts]
+    places = table.available[:, numbers].any(1).cpu().nonzero().squeeze(1)
+    most = max(2, min(MOST_ROWS, MOST_NUMBERS // count))
+    order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))[:most].sort().values
+    values, observed = np.zeros((len(order), count)), np.zeros((len(order), count), dtype=bool)
+    at = 0
+    for some in places[order].split(AT_ONCE):
+        batch = model.prepare(table[some].to(model.device))
+        for part in parts:
+            likelihood = cast(Likelihood, model.likelihoods[part.number])
+            x = cast(Tensor, likelihood.around_location(batch.data[part.name].double()))
+            there = batch.available[:, part.number].reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
+            there = there & batch.observed[part.name] if part.name in batch.observed else there
+            here = slice(at, at + len(some))
+            values[here, part.columns] = x.flatten(1).cpu().numpy()
+            observed[here, part.columns] = there.flatten(1).cpu().numpy()
+        at += len(some)
+    return Rows.of_cells(values, observed)
+
+
+def _some(rows: Rows, which: np.ndarray) -> Rows:
+    return Rows(rows.values[which], rows.patterns, rows.of[which])
+
+
+def _bounds(model: MultimodalVAE, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
+    """Of the variances around the locations."""
+    ranges = [cast(Likelihood, model.likelihoods[part.number]).scatter_range() for part in parts]
+    low, high = (np.concatenate([each[end].numpy().reshape(-1) for each in ranges]) ** 2 for end in range(2))
+    return low, high
+
+
+def _sentence(model: MultimodalVAE, parts: list[Part], found: Selection, on: str) -> str:
+    """What was done, and what begins at random."""
+    others = [name for name in model.modalities if name not in {part.name for part in parts}]
+    others += ["the objective's own encoders"] if any(isinstance(m, Encoder) for m in model.objective.modules()) else []
+    count, columns = found.model.count, parts[-1].columns.stop
+    beside = f"; {listed(others)} with random weights" if others else ""
+    return (
+        f"Start: factor analysis of {columns} columns ({listed([part.name for part in parts])}) with {count} "
+        f"factor{'s' if count > 1 else ''}, chosen on {on}: log-likelihood per value {found.score:.3f}, of independent "
+        f"columns {found.without:.3f}{beside}."
+    )

@@ -1,0 +1,140 @@
+"""How well a model predicts every modality of held-out rows from all others, which a training can choose by.
+
+With a few hundred rows, a model goes on to reconstruct rows better that it sees, while what it says of modalities that
+it does not see becomes worse. The loss, in which every row sees itself, does not show that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from ..data import Batch
+from ..distributions import Gaussian, Likelihood
+from ..evaluation.drawn import rows_that_fit
+from ..models import MultimodalVAE
+
+SCORE = "imputation_log_score"  # among the numbers of a validation
+DRAWS = 16  # of z per row
+
+
+def log_scores(likelihood: Likelihood, parameters: Tensor, x: Tensor) -> Tensor:
+    """Log scores of values ``[B, *shape]`` by decoder outputs for K draws of z, ``[K, B, …]``: see :class:`Imputed`."""
+    precise = torch.float32 if x.device.type == "mps" else torch.float64
+    around = likelihood.around_location(x)
+    if around is None:
+        log_p = likelihood.pointwise(parameters, x.expand(len(parameters), *x.shape)).to(precise)
+        return log_p.logsumexp(0) - math.log(len(parameters))
+    location = likelihood.output(parameters, 0).to(precise)
+    variance = likelihood.scatter(parameters).to(precise).mean(0) + location.var(0)
+    squares = (around.to(precise) - location.mean(0)).square() / variance
+    return -0.5 * (math.log(2 * math.pi) + variance.log() + squares)
+
+
+class Imputed:
+    """Scores of the modalities that a model can predict from all others.
+
+    The score of a value is the log of its predictive density (or probability) given K draws z_k ~ q(z | x_others), in
+    the units of the networks. Of values around a location it is that of the normal distribution with the mean and the
+    variance of the draws,
+
+        log N(x; m, v),    m = 1/K Σ_k μ_k,    v = 1/K Σ_k s_k² + 1/(K − 1) Σ_k (μ_k − m)²,
+
+    since the mean of a few narrow densities is near 0 between the draws, and its log would be a matter of chance; of
+    others it is log 1/K Σ_k p(x | z_k). A modality's is the mean over its observed values in the rows that have some
+    other modality from which the objective infers z; the score is the mean over modalities.
+    """
+
+    def __init__(self, model: MultimodalVAE) -> None:
+        self.model = model
+        names = list(model.modalities)
+        self.targets = [
+            name
+            for name in names
+            if name in model.decoder_sizes and len(names) > 1 and model.infers([n for n in names if n != name])
+        ]
+        self._able: dict[tuple[bool, ...], bool] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.targets)
+
+    def rows(self, batch: Batch) -> Tensor:
+        """Sums of scores, and how many values there are, of each row and target: ``[2, B, T]``, in float64 where the
+        device has it.
+        """
+        model = self.model
+        batch = model.prepare(batch)
+        experts = model.experts(batch)
+        return torch.stack([self._of(name, batch, experts) for name in self.targets], 2)
+
+    def _of(self, target: str, batch: Batch, experts: Gaussian) -> Tensor:
+        """Sums and numbers of one modality, ``[2, B]``."""
+        model = self.model
+        names = list(model.modalities)
+        m = names.index(target)
+        given = model.mask(batch, [name for name in names if name != target])
+        likelihood = cast(Likelihood, model.likelihoods[m])
+        z = model.latents(model.posterior(batch, given, experts=experts), DRAWS)
+        taken = model.decoder_input(z, target, batch, given).values
+        x = batch.data[target]
+        wanted = (batch.available[:, m] & self._inferable(given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
+        if target in batch.observed:
+            wanted = wanted & batch.observed[target]
+        x = likelihood.filled(x, wanted)
+        parts = []
+        size = rows_that_fit(DRAWS, math.prod(x.shape[1:]) * likelihood.outputs, max(1, len(x)))
+        for some in torch.arange(len(x), device=x.device).split(size):
+            scores = log_scores(likelihood, model.decode(taken[:, some], target), x[some])
+            there = wanted[some].reshape(scores.shape)
+            sums = torch.where(there, scores, 0).flatten(1).sum(1)
+            parts.append(torch.stack([sums, there.flatten(1).sum(1).to(scores)]))
+        return torch.cat(parts, 1)
+
+    def _inferable(self, given: Tensor) -> Tensor:
+        """The rows of which the objective infers z from what is given ``Bool[B, M]``: ``Bool[B]``."""
+        names = list(self.model.modalities)
+        patterns, of = given.unique(dim=0, return_inverse=True)
+        for pattern in map(tuple, patterns.tolist()):
+            if pattern not in self._able:
+                subset = [name for name, there in zip(names, pattern, strict=True) if there]
+                self._able[pattern] = bool(subset) and self.model.infers(subset)
+        able = [self._able[pattern] for pattern in map(tuple, patterns.tolist())]
+        return torch.tensor(able, dtype=torch.bool, device=given.device)[of]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model scores on all held-out rows, of which each of several processes has some.
+
+    Attributes:
+        parts: What each row adds to the score, ``[N]``.
+        score: The mean over modalities of the means over their values; NaN where there is none.
+    """
+
+    parts: Tensor
+    score: float
+
+    @classmethod
+    def of(cls, rows: Tensor, total: Callable[[Tensor], Tensor]) -> Scored:
+        """From what :meth:`Imputed.rows` gives, ``[2, N, T]``; ``total`` adds up what all processes have."""
+        sums, counts = rows
+        values = total(counts.sum(0))
+        there = values > 0
+        parts = (sums / values.clamp(min=1)).sum(1) / there.sum().clamp(min=1)
+        return cls(parts, float(total(parts.sum())) if bool(there.any()) else math.nan)
+
+    def beats(self, other: Scored, total: Callable[[Tensor], Tensor]) -> bool:
+        """Whether it is better on the same rows by more than the standard error of the difference, n · sd(d)/√n for n
+        rows with differences d. Among a hundred models, the best one of thirty rows would else be a matter of chance.
+        """
+        if not math.isfinite(other.score):
+            return math.isfinite(self.score)
+        d = self.parts - other.parts
+        gain, squares, n = total(torch.stack([d.sum(), d.square().sum(), d.new_tensor(float(len(d)))])).tolist()
+        error = math.sqrt(max(0.0, squares - gain**2 / n) / max(1.0, n - 1) * n) if n > 0 else 0.0
+        return gain > error
