@@ -15,7 +15,15 @@ from ..errors import DataWarning, MmgenError
 from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
 from ..evaluation.subsets import is_drawn
-from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler, fit_sampler
+from ..models import (
+    Inference,
+    MultimodalVAE,
+    Sampler,
+    build_sampler,
+    choose_sampler,
+    fit_sampler,
+    own_inference,
+)
 from ..models.building import Component
 from ..options import merge
 from ..registry.components import entries, find, local_entries
@@ -152,6 +160,7 @@ class Run:
         draws: int = 50,
         uncertainty: bool = False,
         mask: bool = False,
+        inference: Inference | None = None,
         seed: int = 0,
     ) -> pd.DataFrame:
         """The table again, complete: what was measured as it is, and every gap filled from what its row has.
@@ -167,6 +176,10 @@ class Run:
             uncertainty: Whether numbers and counts have columns ``NAME_sd``, ``NAME_q05`` and ``NAME_q95``: of as many
                 draws from p(x | z), where z is drawn too. They are NaN where a value was measured.
             mask: Whether every column has one ``NAME_imputed`` of 0 and 1.
+            inference: What says where z is: ``model``, the posterior of the model itself, p(z | x_given), of the
+                likelihoods of its decoders; or ``encoder``, q(z | x_given), as :meth:`encode` and :meth:`generate` have
+                it. By default the model's own in rows that give only tables (vectors, counts, tags, mixed columns, of
+                5,000 values at most), where all modalities share one z.
             seed: Of the draws.
 
         Returns:
@@ -174,7 +187,8 @@ class Run:
             and in the units of the source.
 
         Raises:
-            MmgenError: An unknown modality or split, no such rows, nothing but images, or no decoders.
+            MmgenError: An unknown modality or split, no such rows, nothing but images, no decoders, or no inference by
+                the model where it is asked for.
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "rats", epochs=1, latent_dim=2, quiet=True, missing_rate=0.3, missing_cells=0.1)
@@ -182,7 +196,7 @@ class Run:
         >>> int(complete.isna().sum().sum())
         0
         """
-        imputation = self.imputation(given, split, draws=draws, uncertainty=uncertainty, seed=seed)
+        imputation = self.imputation(given, split, draws=draws, uncertainty=uncertainty, inference=inference, seed=seed)
         for note in imputation.notes:
             warnings.warn(note, DataWarning, stacklevel=2)
         frame = imputation.frame(mask)
@@ -195,13 +209,15 @@ class Run:
         *,
         draws: int = 50,
         uncertainty: bool = False,
+        inference: Inference | None = None,
         seed: int = 0,
     ) -> Imputation:
         """What :meth:`impute` gives, with what it says."""
         table = self.rows(split)
+        own, reason = own_inference(self.model, self.sampler, inference)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return impute(self.model, table, given, draws=draws, uncertainty=uncertainty)
+            return impute(self.model, table, given, draws=draws, uncertainty=uncertainty, own=own, why_encoders=reason)
 
     def generate(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import torch
@@ -15,7 +15,8 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import share_of_batch
-from ..models import MultimodalVAE, Terms
+from ..errors import MmgenError
+from ..models import MultimodalVAE, Terms, why_not
 from ..registry.hooks import Hooks
 from ..runs import Run, TrainingConfig
 from .average import Average
@@ -338,7 +339,16 @@ class Session:
         self.accelerator.wait_for_everyone()
         self.keeper.write_model()
         self._look_at_latents()
+        self._keep_latents()
         self._call_hooks("mmgen_train_end")
+
+    def _keep_latents(self) -> None:
+        """Keep with the run what training rows say of z, for inference by the model's own likelihood: runs are opened
+        where their data are not.
+        """
+        if self.accelerator.is_main_process and why_not(self.model) is None:
+            with suppress(MmgenError):  # whoever imputes is told
+                self.run.sampler("gaussian")
 
     def _look_at_latents(self) -> None:
         """Say which latent dimensions carry nothing, and write it into ``environment.json``."""
