@@ -7,7 +7,7 @@ from typing import cast, get_args
 
 from ..errors import MmgenError, listed
 from ..files import write_atomically
-from ..models import Inference
+from ..models.inference import Inference
 from ..screen import console
 from .arguments import check_ending, checked, opened, split_names
 

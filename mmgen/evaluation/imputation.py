@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from ..errors import listed
-from ..models import Inference, LaplaceInference, own_inference, why_not
+from ..models import LaplaceInference, own_inference, why_not
+from ..models.inference import Inference
 from .evaluation import Evaluation
 from .imputation_baselines import (
     FEWEST,

@@ -4,7 +4,7 @@ from .aggregator import Aggregator, AggregatorConfig
 from .declarations import ObjectiveConfig
 from .decoder_input import DecoderInput
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
-from .inference import Inference, inferred_by_model, own_inference, why_not
+from .inference import inferred_by_model, own_inference, why_not
 from .interface import Model, ModelConfig
 from .joint_encoder import JointEncoder
 from .laplace_inference import LaplaceInference, OwnPosterior
@@ -20,7 +20,6 @@ __all__ = [
     "Aggregator",
     "AggregatorConfig",
     "DecoderInput",
-    "Inference",
     "JointEncoder",
     "LaplaceInference",
     "Model",

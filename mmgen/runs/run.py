@@ -16,7 +16,6 @@ from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
 from ..evaluation.subsets import is_drawn
 from ..models import (
-    Inference,
     MultimodalVAE,
     Sampler,
     build_sampler,
@@ -25,6 +24,7 @@ from ..models import (
     own_inference,
 )
 from ..models.building import Component
+from ..models.inference import Inference
 from ..options import merge
 from ..registry.components import entries, find, local_entries
 from .encoding import Encoding, encode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import share_of_batch
-from ..errors import MmgenError
 from ..models import MultimodalVAE, Terms, why_not
 from ..registry.hooks import Hooks
 from ..runs import Run, TrainingConfig
@@ -346,9 +345,12 @@ class Session:
         """Keep with the run what training rows say of z, for inference by the model's own likelihood: runs are opened
         where their data are not.
         """
-        if self.accelerator.is_main_process and why_not(self.model) is None:
-            with suppress(MmgenError):  # whoever imputes is told
-                self.run.sampler("gaussian")
+        if not self.accelerator.is_main_process or self.run.folder is None or why_not(self.model) is not None:
+            return
+        try:
+            self.run.sampler("gaussian")
+        except Exception as error:  # of an objective's own posterior
+            self._say(f"Values will be imputed by the encoders alone: {type(error).__name__}: {error}")
 
     def _look_at_latents(self) -> None:
         """Say which latent dimensions carry nothing, and write it into ``environment.json``."""

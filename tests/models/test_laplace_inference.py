@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mmgen
-from mmgen.distributions import FullGaussian
+from mmgen.distributions import FullGaussian, Posterior
 from mmgen.models import LaplaceInference, inferred_by_model, own_inference, why_not
 from mmgen.models.laplace_inference import OwnPosterior
 from mmgen.testing import LinearGaussianWorld, make_model, raises_sentence, toy_data, world_batch, world_model
@@ -40,7 +40,7 @@ def closed_form(world, x, mask, mean, covariance):
     return torch.stack(means), torch.stack(covariances)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 2, 4]))
 def test_it_is_the_posterior_of_a_linear_gaussian_world(seed, size):
     """With any Gaussian p̂, and rows that lack modalities; in one that has none it is p̂ itself."""
@@ -59,7 +59,7 @@ def test_it_is_the_posterior_of_a_linear_gaussian_world(seed, size):
 
 
 def linear_model(cells=False, covariates=False, rows=30):
-    """Two vectors with linear decoders, learned scales that differ by column, and perhaps covariates and empty cells."""
+    """Two vectors with linear decoders and scales that differ by column; perhaps covariates, and empty cells."""
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(rows, 3, generator=generator)
     data = {
@@ -73,7 +73,7 @@ def linear_model(cells=False, covariates=False, rows=30):
     if covariates:
         data["age"] = torch.randn(rows, generator=generator).numpy()
         options["covariates"] = ["age"]
-    loaded = mmgen.load_dataset({name: value for name, value in data.items()}, **options)
+    loaded = mmgen.load_dataset(data, **options)
     kinds = {
         name: {"decoder_hidden": [], "likelihood": {"name": "normal", "scale_kind": "learned"}} for name in ("a", "b")
     }
@@ -132,24 +132,22 @@ def one_dimension(kind, likelihood=None):
     [("counts", "poisson"), ("counts", "negative-binomial"), ("tags", None), ("labels", None), ("vector", None)],
 )
 def test_mode_and_curvature_against_a_grid(kind, likelihood):
-    """log p(z) + log p(x | z) of one z at 20,001 places; the curvature by second differences, of linear decoders."""
+    """log p(z) + log p(x | z) of one z at 4,001 places; the curvature by second differences, of linear decoders."""
     model, batch = one_dimension(kind, likelihood)
     found = inference_of(model).posterior(batch)
-    grid = torch.linspace(-5, 5, 20_001, dtype=torch.float64)
+    grid = torch.linspace(-5, 5, 4001, dtype=torch.float64)
     with torch.no_grad():
         log_p = model.log_likelihood(grid[:, None, None].expand(-1, len(batch), 1), batch).sum(0)
         log_p = log_p - 0.5 * grid[:, None] ** 2 - 0.5 * math.log(2 * math.pi)
     best = log_p.max(0)
-    at = ((found.mean[:, 0] + 5) / 5e-4).round().long()
+    at = ((found.mean[:, 0] + 5) / 2.5e-3).round().long()
     assert (log_p.gather(0, at[None])[0] > best.values - 1e-4).float().mean() > (0.8 if kind == "vector" else 0.99)
-    inner = (best.indices > 0) & (best.indices < 20_000)
+    inner = (best.indices > 0) & (best.indices < 4000)
     if kind != "vector":
-        assert found.mean[:, 0][inner] == pytest.approx(grid[best.indices][inner], abs=2e-3)
-        i = best.indices[inner].clamp(100, 19_900)
+        assert found.mean[:, 0][inner] == pytest.approx(grid[best.indices][inner], abs=3e-3)
+        i = best.indices[inner].clamp(20, 3980)
         here = log_p[:, inner]
-        bend = (here.gather(0, i[None] - 100) - 2 * here.gather(0, i[None]) + here.gather(0, i[None] + 100))[
-            0
-        ] / 0.05**2
+        bend = (here.gather(0, i[None] - 20) - 2 * here.gather(0, i[None]) + here.gather(0, i[None] + 20))[0] / 0.05**2
         assert found.variance[:, 0][inner] == pytest.approx(-1 / bend, rel=1e-2)
 
 
@@ -159,7 +157,7 @@ def test_draws_have_the_moments_of_the_true_posterior_also_where_it_is_not_gauss
     batch = batch[:8]
     posterior = inference_of(model).posterior(batch)
     torch.manual_seed(0)
-    drawn = posterior.rsample((20_000,))
+    drawn = posterior.rsample((5_000,))
     grid = torch.linspace(-6, 6, 6001, dtype=torch.float64)
     with torch.no_grad():
         log_p = model.log_likelihood(grid[:, None, None].expand(-1, len(batch), 1), batch).sum(0)
@@ -167,8 +165,8 @@ def test_draws_have_the_moments_of_the_true_posterior_also_where_it_is_not_gauss
     mean = (weights * grid[:, None]).sum(0)
     variance = (weights * (grid[:, None] - mean) ** 2).sum(0)
     error = variance.sqrt()
-    assert ((drawn.mean(0)[:, 0] - mean) / error).abs().max() < 0.04
-    assert drawn.var(0)[:, 0] == pytest.approx(variance, rel=0.06)
+    assert ((drawn.mean(0)[:, 0] - mean) / error).abs().max() < 0.06
+    assert drawn.var(0)[:, 0] == pytest.approx(variance, rel=0.1)
     gaussian = ((posterior.mean[:, 0] - mean) / error).abs().max()
     assert gaussian > 0.02, "the mode is not the mean here"
 
@@ -179,9 +177,9 @@ def test_draws_of_an_exact_posterior_are_independent_ones():
     model, (_, x) = world_model(world), world.sample(5)
     posterior = inference_of(model).posterior(world_batch(x))
     torch.manual_seed(1)
-    drawn = posterior.rsample((4000,))
+    drawn = posterior.rsample((2000,))
     mean, covariance = world.posterior(x)
-    assert all(len(drawn[:, b].unique(dim=0)) == 4000 for b in range(5))
+    assert all(len(drawn[:, b].unique(dim=0)) == 2000 for b in range(5))
     deviation = covariance.diagonal(dim1=1, dim2=2).sqrt()
     assert ((drawn.mean(0) - mean) / deviation).abs().max() < 0.08
     for b in range(5):
@@ -291,7 +289,7 @@ def test_where_it_applies_is_one_decision():
     assert why_not(model) is None
     assert why_not(model, ["vector"]) is None
     assert why_not(model, ["vector", "image"]) == "it is for tables alone, and not for image"
-    assert why_not(model, kinds) == "it is for tables alone, and not for image and text"
+    assert why_not(model, kinds) == "it is for tables alone, and not for image, text"
     asked = torch.tensor([[True, False, False], [True, True, False], [False, False, False]])
     assert inferred_by_model(model, asked).tolist() == [True, False, False]
     assert "latents of their own" in why_not(make_model("elbo", toy_data(), aggregator="none"))
@@ -303,7 +301,7 @@ def test_where_it_applies_is_one_decision():
 
 def test_asking_for_what_cannot_be_is_a_sentence():
     images = make_model("elbo", toy_data(("image",)), latent_dim=2)
-    with raises_sentence("inference", "image", "encoder"):
+    with raises_sentence("inference: .*image.*encoder"):
         own_inference(images, lambda sampler: pytest.fail("nothing is fitted"), "model")
     assert own_inference(images, lambda sampler: None, None) == (None, "it is for tables alone, and not for image")
     assert own_inference(images, lambda sampler: None, "encoder")[0] is None
@@ -315,7 +313,7 @@ def test_asking_for_what_cannot_be_is_a_sentence():
     own, reason = own_inference(table, none, None)
     assert own is None
     assert "none" in reason
-    with raises_sentence("inference", "training rows"):
+    with raises_sentence("inference: .*training rows"):
         own_inference(table, none, "model")
 
 
@@ -323,5 +321,5 @@ def test_it_is_a_posterior():
     model, batch = nonlinear()
     posterior = inference_of(model).posterior(batch)
     assert isinstance(posterior, OwnPosterior)
-    assert isinstance(posterior, mmgen.Posterior)
+    assert isinstance(posterior, Posterior)
     assert posterior.mean.dtype == next(model.parameters()).dtype
