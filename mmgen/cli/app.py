@@ -195,6 +195,14 @@ def impute(
     mask: Annotated[
         bool, typer.Option("--mask", help="Also NAME_imputed: 1 where a value is filled in, else 0.")
     ] = False,
+    inference: Annotated[
+        str | None,
+        typer.Option(
+            help="What says where the latents are: model (its own likelihood) or encoder; by default the model's own "
+            "where that is possible.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
     data: DataOption = None,
     assignments: DatasetSet = None,
@@ -202,7 +210,7 @@ def impute(
     """Write the table again, complete: what was measured as it is, every gap filled from what its row has."""
     from .impute import command
 
-    command(run, given, split, draws, uncertainty, mask, seed, out, data, assignments or [])
+    command(run, given, split, draws, uncertainty, mask, inference, seed, out, data, assignments or [])
 
 
 def list_components(

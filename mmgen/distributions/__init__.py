@@ -14,6 +14,7 @@ from .experts import (
     singletons,
     weighted_product,
 )
+from .full_gaussian import FullGaussian
 from .gaussian import Gaussian, kl_gaussians, standard_normal
 from .laplace import Laplace, kl_laplaces, standard_laplace
 from .likelihoods import SUPPORTS, Likelihood, LikelihoodConfig
@@ -38,6 +39,7 @@ __all__ = [
     "SUPPORTS",
     "Change",
     "Component",
+    "FullGaussian",
     "Gaussian",
     "Laplace",
     "Likelihood",

@@ -215,9 +215,17 @@ class Evaluation:
         """Whether latents can be drawn where nothing is given: from the prior, or a sampler."""
         return self.model.can_sample(choose_sampler(sampler).component.fitted)
 
+    def sampler(self, sampler: Component) -> Sampler:
+        """A sampler that is fitted to the latents of training rows.
+
+        Raises:
+            MmgenError: There are none, or it cannot be.
+        """
+        return self._samplers(sampler)
+
     def _sampled(self, sampler: Component) -> Tensor:
         """``max_rows`` draws."""
-        fitted = self._samplers(sampler)
+        fitted = self.sampler(sampler)
         with self.seeded(1_000_003):
             return self.model.sample(fitted, self.max_rows).cpu()
 

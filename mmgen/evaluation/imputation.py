@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from ..errors import listed
+from ..models import LaplaceInference, own_inference, why_not
+from ..models.inference import Inference
 from .evaluation import Evaluation
 from .imputation_baselines import (
     FEWEST,
@@ -28,7 +30,7 @@ from .imputation_trial import MODEL, OTHER_CELLS, Finding, Trial, pairs_of, part
 from .means import joined_notes, mean_row
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import MEAN as OVER_TARGETS
-from .subsets import Pair, SubsetSize, joined
+from .subsets import Pair, Subset, SubsetSize, joined
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,6 +59,11 @@ class ImputationConfig(MetricConfig):
     )
     rows: int = Field(2000, ge=1, description="Rows that are looked at, at most; fewer of targets with many values.")
     draws: int = Field(100, ge=39, description="Draws of z per row, and of the values that scatter around each.")
+    inference: Inference | None = Field(
+        None,
+        description="What says where z is: model, the posterior of the model itself, or encoder, q(z | x_S). None: the "
+        "model's own in rows that give only tables, where all modalities share one z.",
+    )
     cells: float = Field(
         0.1,
         ge=0,
@@ -79,7 +86,8 @@ class Imputation(Metric):
     Every modality given the others (and given each single one), and single cells (``other cells``) given everything
     else that their row has: a seeded share of the observed cells is withheld. Of modalities only values that were
     measured are scored, in rows that have something of what is given. Predictions are those of ``mmgen impute``: means
-    over draws z ~ q(z | x_S) of the mean of p(x | z), of categories the most frequent of the most probable ones.
+    over draws of z given x_S of the mean of p(x | z), of categories the most frequent of the most probable ones. z is
+    from the posterior of the model itself where that is possible, and from the encoders elsewhere (``inference``).
 
     ``r2`` of numbers and counts is 1 − Σ(x − x̂)²/Σ(x − x̄)² against the mean x̄ of the training rows, ``rmse`` is in
     standard deviations of the training rows; of several columns both are over all their values in these units.
@@ -135,7 +143,24 @@ class Imputation(Metric):
         whole = [name for name in evaluation.targets if name not in partial(evaluation)]
         if self.config.cells and whole:
             sentences.append(f"no single cells are withheld of {listed(whole)}, which the encoders see whole")
-        return sentences + self._unaffordable(evaluation)
+        return [*sentences, *self._encoded(evaluation, wanted), *self._unaffordable(evaluation)]
+
+    def _encoded(self, evaluation: Evaluation, wanted: Sequence[Subset]) -> Iterator[str]:
+        """From what z is inferred by the encoders, where something else was possible."""
+        if self.config.inference == "encoder":
+            return
+        own, reason = self._own(evaluation)
+        if own is None:
+            yield f"z is inferred by the encoders: {reason}"
+        elif lost := [joined(given) for given in wanted if why_not(evaluation.model, given) is not None]:
+            yield f"z is inferred by the encoders where these are given: {listed(lost)}"
+
+    def _own(self, evaluation: Evaluation) -> tuple[LaplaceInference | None, str]:
+        """The model's own inference, or why there is none."""
+        inference = self.config.inference
+        return evaluation.cached(
+            ("own inference", inference), lambda: own_inference(evaluation.model, evaluation.sampler, inference)
+        )
 
     def _unaffordable(self, evaluation: Evaluation) -> list[str]:
         """Which baselines there are not, and why."""
@@ -189,7 +214,13 @@ class Imputation(Metric):
         return evaluation.cached(
             ("imputation trial", config.model_dump_json()),
             lambda: Trial(
-                evaluation, config.rows, config.draws, config.train_rows, config.baselines, config.iterations
+                evaluation,
+                config.rows,
+                config.draws,
+                config.train_rows,
+                config.baselines,
+                config.iterations,
+                self._own(evaluation)[0],
             ),
         )
 

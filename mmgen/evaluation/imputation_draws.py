@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data import Batch, Modality, Table
 from ..data.transforms import CentredLogRatio, Transform
 from ..distributions import Likelihood
+from ..models import LaplaceInference, inferred_by_model
 from .drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit
 from .evaluation import Evaluation
 from .imputation_columns import Cells, Columns
@@ -75,10 +76,18 @@ class Draws:
         table: The rows.
         targets: What is predicted, by modality.
         count: Draws of z, and of the values that scatter around each.
+        own: The model's own inference, of the rows that allow it; encoders infer z otherwise.
     """
 
-    def __init__(self, evaluation: Evaluation, table: Table, targets: Mapping[str, Target], count: int) -> None:
-        self.evaluation, self.table, self.targets, self.count = evaluation, table, targets, count
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        table: Table,
+        targets: Mapping[str, Target],
+        count: int,
+        own: LaplaceInference | None = None,
+    ) -> None:
+        self.evaluation, self.table, self.targets, self.count, self.own = evaluation, table, targets, count, own
         self._slopes = {name: self._log_slope(name) for name in targets}
 
     def from_others(self, pairs: Mapping[Subset, Sequence[str]]) -> dict[tuple[Subset, str], Predicted]:
@@ -90,34 +99,46 @@ class Draws:
         model = self.evaluation.model
         masks = model.subset_masks(list(pairs))[:, 0].cpu()
         able = [inferable(model, self.table.available & mask).numpy() for mask in masks]
+        by_model = [self._by_model(self.table.available & mask) for mask in masks]
         found: dict[tuple[Subset, str], list[Predicted]] = {}
         with self.evaluation.seeded(3_000_017):
             for rows, batch in self._batches():
                 experts = model.experts(batch)
-                for (given, targets), can in zip(pairs.items(), able, strict=True):
+                for (given, targets), can, own in zip(pairs.items(), able, by_model, strict=True):
                     some = np.any([self.targets[name].wanted[rows] for name in targets], axis=0) & can[rows]
-                    here = torch.from_numpy(np.flatnonzero(some))
-                    if not len(here):
-                        continue
-                    some_rows, part = rows[here.numpy()], batch[here]
-                    mask = model.mask(part, given)
-                    place = here.to(self.evaluation.device)
-                    posterior = model.posterior(part, mask, experts=experts[:, place])
-                    z = model.latents(posterior, self.count)
-                    for name in targets:
-                        for each in self._predicted(name, z, some_rows, part, mask):
-                            found.setdefault((given, name), []).append(each)
+                    for inference, group in ((self.own, some & own[rows]), (None, some & ~own[rows])):
+                        here = torch.from_numpy(np.flatnonzero(group))
+                        if not len(here):
+                            continue
+                        some_rows, part = rows[here.numpy()], batch[here]
+                        mask = model.mask(part, given)
+                        if inference is None:
+                            place = here.to(self.evaluation.device)
+                            posterior = model.posterior(part, mask, experts=experts[:, place])
+                        else:
+                            posterior = inference.posterior(part, mask)
+                        z = model.latents(posterior, self.count)
+                        for name in targets:
+                            for each in self._predicted(name, z, some_rows, part, mask):
+                                found.setdefault((given, name), []).append(each)
         return {pair: Predicted.joined(parts) for pair, parts in found.items()}
 
     def from_what_is_left(self) -> dict[str, Predicted]:
         """Predictions of all targets in the rows that are wanted, given everything that the table says is observed."""
         model = self.evaluation.model
         able = inferable(model, self.table.available).numpy()
+        by_model = self._by_model(self.table.available)
         found: dict[str, list[Predicted]] = {}
         with self.evaluation.seeded(3_000_029):
             for rows, batch in self._batches():
+                own = np.flatnonzero(by_model[rows] & able[rows])
+                if self.own is not None and len(own):
+                    part = batch[torch.from_numpy(own)]
+                    z, mask = model.latents(self.own.posterior(part), self.count), model.mask(part)
+                    for name in self.targets:
+                        found.setdefault(name, []).extend(self._predicted(name, z, rows[own], part, mask))
                 for name, target in self.targets.items():
-                    here = torch.from_numpy(np.flatnonzero(target.wanted[rows] & able[rows]))
+                    here = torch.from_numpy(np.flatnonzero(target.wanted[rows] & able[rows] & ~by_model[rows]))
                     for some in here.split(self._at_once(name)) if len(here) else ():
                         (taken,) = model.sample_latents(batch[some], None, [name], self.count)
                         each = self._of_decoded(name, taken, rows[some.numpy()], batch[some])
@@ -131,6 +152,12 @@ class Draws:
             rows = wanted[start : start + ROWS]
             batch = self.table[torch.from_numpy(rows)].to(self.evaluation.device)
             yield rows, self.evaluation.model.prepare(batch)
+
+    def _by_model(self, asked: Tensor) -> np.ndarray:
+        """Of which rows z is inferred by the model itself, ``Bool[N]``."""
+        if self.own is None:
+            return np.zeros(len(asked), dtype=bool)
+        return inferred_by_model(self.evaluation.model, asked).numpy()
 
     def _at_once(self, name: str) -> int:
         """How many rows of a target are decoded at a time."""

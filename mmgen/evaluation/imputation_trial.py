@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from ..data import Modality, Table, track
+from ..models import LaplaceInference
 from .evaluation import Evaluation
 from .imputation_baselines import ITERATIVE, Baselines, Guesses, Side
 from .imputation_columns import Cells, Columns
@@ -100,6 +101,7 @@ class Trial:
         train_rows: Training rows that baselines learn from, at most.
         baselines: Which baselines there are.
         iterations: Rounds of iterative imputation.
+        own: The model's own inference, of the rows that allow it; encoders infer z otherwise.
     """
 
     def __init__(
@@ -110,8 +112,10 @@ class Trial:
         train_rows: int,
         baselines: Sequence[str],
         iterations: int,
+        own: LaplaceInference | None,
     ) -> None:
         self.evaluation, self.draws, self.rows, seed = evaluation, draws, rows, evaluation.seed
+        self.own = own
         width = sum(_size(modality) for modality in evaluation.model.modalities.values())
         most = max(LEAST_ROWS, TABLE_NUMBERS // width)
         self.table = _some(evaluation, evaluation.split, min(rows, most))
@@ -145,7 +149,7 @@ class Trial:
         most = max((len(given) for given in pairs), default=0)
         found = []
         for part in track(self._parts(pairs, targets), "imputing held-out values"):
-            draws = Draws(self.evaluation, self.table, targets, self.draws)
+            draws = Draws(self.evaluation, self.table, targets, self.draws, self.own)
             for (given, name), predicted in draws.from_others(part).items():
                 rows = self._rows(predicted.rows)
                 guesses = dict(self.baselines.from_others(given, name, rows))
@@ -165,7 +169,7 @@ class Trial:
         }
         if not targets:
             return []
-        predicted = Draws(self.evaluation, table, targets, self.draws).from_what_is_left()
+        predicted = Draws(self.evaluation, table, targets, self.draws, self.own).from_what_is_left()
         rows = self._side(table)
         guesses = self.baselines.from_cells(rows)
         if self.baselines.iterates:

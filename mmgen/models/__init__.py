@@ -4,8 +4,10 @@ from .aggregator import Aggregator, AggregatorConfig
 from .declarations import ObjectiveConfig
 from .decoder_input import DecoderInput
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
+from .inference import inferred_by_model, own_inference, why_not
 from .interface import Model, ModelConfig
 from .joint_encoder import JointEncoder
+from .laplace_inference import LaplaceInference, OwnPosterior
 from .model import MultimodalVAE
 from .objective import Objective
 from .prior import Prior, PriorConfig
@@ -19,11 +21,13 @@ __all__ = [
     "AggregatorConfig",
     "DecoderInput",
     "JointEncoder",
+    "LaplaceInference",
     "Model",
     "ModelConfig",
     "MultimodalVAE",
     "Objective",
     "ObjectiveConfig",
+    "OwnPosterior",
     "Prior",
     "PriorConfig",
     "Sampler",
@@ -35,4 +39,7 @@ __all__ = [
     "elbo_terms",
     "expected_log_likelihood",
     "fit_sampler",
+    "inferred_by_model",
+    "own_inference",
+    "why_not",
 ]

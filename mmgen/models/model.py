@@ -390,6 +390,7 @@ class MultimodalVAE(Model):
         draw: bool = False,
         covariates: Mapping[str, Any] | None = None,
         sampler: Sampler | None = None,
+        posterior: Posterior | None = None,
     ) -> dict[str, Tensor]:
         """Generate modalities from others, or from the prior.
 
@@ -402,6 +403,8 @@ class MultimodalVAE(Model):
             covariates: What decoders are told instead of a row's own covariates, such as ``{"site": "A"}``: as if it
                 had been measured there. From the prior, the covariates of training rows otherwise.
             sampler: What z is drawn from without a batch; the prior by default.
+            posterior: What z of the rows is drawn from in the place of q(z | x_S), where modalities share it: ``[B,
+                D]`` (:class:`.LaplaceInference`).
 
         Returns:
             Name to ``[samples, B, *shape]`` in data units (``[samples, *shape]`` from the prior).
@@ -423,7 +426,7 @@ class MultimodalVAE(Model):
                 parts = {name: self.part_of(z, name) for name in names}
                 latents = [self.decoder_input(z, name, covariates=covariates).values for name, z in parts.items()]
             else:
-                latents = self.sample_latents(batch, given, names, samples, covariates=covariates)
+                latents = self.sample_latents(batch, given, names, samples, covariates=covariates, posterior=posterior)
             return {name: self.output(z, name, draw=draw) for name, z in zip(names, latents, strict=True)}
 
     def classify(self, batch: Batch) -> dict[str, Tensor]:
@@ -482,15 +485,20 @@ class MultimodalVAE(Model):
         samples: int = 1,
         *,
         covariates: Mapping[str, Any] | None = None,
+        posterior: Posterior | None = None,
     ) -> list[Float[Tensor, "samples *lead B _"]]:
-        """What to decode each target from: z ~ q(z | x_S) (its mean where the objective decodes that), and what its
-        decoder takes besides.
+        """What to decode each target from: z ~ q(z | x_S) (its mean where the objective decodes that), or another
+        posterior, and what its decoder takes besides.
 
         One latent serves all targets, but for those of rows of which :meth:`decodes_own` is true.
         """
         batch = self.prepare(batch)
         mask = self.mask(batch, given)
-        pairs = zip(self._drawn(batch, mask, targets, samples), targets, strict=True)
+        if posterior is None:
+            drawn = self._drawn(batch, mask, targets, samples)
+        else:
+            drawn = [self.latents(posterior, samples)] * len(targets)
+        pairs = zip(drawn, targets, strict=True)
         return [self.decoder_input(z, target, batch, mask, covariates=covariates).values for z, target in pairs]
 
     def _drawn(self, batch: Batch, mask: Tensor, targets: Sequence[str], samples: int) -> list[Tensor]:

@@ -4,6 +4,7 @@ from .config import Plan, find_recipe, layered
 from .environment import check_components, describe_environment
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
 from .run import Run, load_run
+from .samplers import latents_file
 from .training_config import Stage, TrainingConfig
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "check_components",
     "describe_environment",
     "find_recipe",
+    "latents_file",
     "layered",
     "load_run",
 ]

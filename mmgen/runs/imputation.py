@@ -1,9 +1,12 @@
 """A table again, complete: what was measured as it is, and what is missing from everything that its row has; what
 ``Run.impute`` and ``mmgen impute`` give.
 
-A gap is filled with the mean over K draws z_k ~ q(z | x_given) of the mean of p(x | z_k); with the most frequent one of
-the K most probable codes where values are categories or symbols of a text: each draw of z has one vote, as in
+A gap is filled with the mean over K draws of z given what a row has of the mean of p(x | z_k); with the most frequent
+one of the K most probable codes where values are categories or symbols of a text: each draw of z has one vote, as in
 ``Run.generate``. Its uncertainty is that of draws from p(x | z_k) as well: of where z is, and of how values scatter.
+
+z is drawn from the posterior of the model itself, p(z | x_given) (:mod:`mmgen.models.laplace_inference`), in rows of
+which all that is given allows it, and from the encoders' q(z | x_given) in the others.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import torch
 from torch import Tensor
 
 from ..data import Batch, LabelsModality, MixedModality, Modality, Table
+from ..distributions import Posterior
 from ..distributions.likelihoods import CODES
 from ..errors import MmgenError, listed
 from ..evaluation.drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit, supports_of
-from ..models import MultimodalVAE
+from ..models import LaplaceInference, MultimodalVAE, inferred_by_model, why_not
 from .encoding import ROWS_AT_ONCE, ids_of
 
 if TYPE_CHECKING:
@@ -97,11 +101,13 @@ class Imputation:
         about: Number and id of each row, by the name of the column.
         modalities: The values of each modality.
         notes: Sentences about what is left out or stays empty.
+        inferred: A sentence about what z is inferred by.
     """
 
     about: Mapping[str, np.ndarray]
     modalities: Sequence[Completed]
     notes: tuple[str, ...]
+    inferred: str
 
     def __len__(self) -> int:
         return len(next(iter(self.about.values())))
@@ -151,6 +157,8 @@ def impute(
     *,
     draws: int = 50,
     uncertainty: bool = False,
+    own: LaplaceInference | None = None,
+    why_encoders: str = "as was asked for",
 ) -> Imputation:
     """Fill the gaps of a table: modalities that rows lack, and cells of those that they have.
 
@@ -163,6 +171,8 @@ def impute(
         given: The modalities to infer from, by name; of these each row gives what it has. All by default.
         draws: K, draws of z per row.
         uncertainty: Whether standard deviations and quantiles of numbers are wanted, from K more draws.
+        own: The model's own inference; encoders infer z of all rows otherwise.
+        why_encoders: Why these do.
 
     Raises:
         MmgenError: Too few draws, an unknown modality, nothing but images, or a model that generates nothing.
@@ -190,13 +200,18 @@ def impute(
     }
     widest = max((values[name][0].size for name in targets), default=1)
     size = rows_that_fit(draws, widest, ROWS_AT_ONCE)
-    chosen = (lacking & able).nonzero().squeeze(1)
-    for rows in (chosen[start : start + size] for start in range(0, len(chosen), size)):
-        batch = replace(table[rows], available=asked[rows])
-        _fill(model, batch, targets, rows.numpy(), values, gaps, draws)
-        if uncertainty:
-            with torch.random.fork_rng(devices=[]):  # values are the same, whether their uncertainty is wanted or not
-                _spread(model, batch, targets, rows.numpy(), statistics, gaps, draws)
+    chosen = lacking & able
+    by_model = torch.zeros_like(chosen) if own is None else chosen & inferred_by_model(model, asked)
+    for inference, group in ((own, by_model), (None, chosen & ~by_model)):
+        for rows in group.nonzero().squeeze(1).split(size):
+            if not len(rows):
+                continue
+            batch = replace(table[rows], available=asked[rows])
+            posterior = None if inference is None else inference.posterior(batch)
+            _fill(model, batch, targets, rows.numpy(), values, gaps, draws, posterior)
+            if uncertainty:
+                with torch.random.fork_rng(devices=[]):  # values are the same, whether it is wanted or not
+                    _spread(model, batch, targets, rows.numpy(), statistics, gaps, draws, posterior)
     completed = []
     for name, modality in shown.items():
         filled = gaps[name] & able[:, None] if name in targets else torch.zeros_like(gaps[name])
@@ -204,7 +219,30 @@ def impute(
         completed.append(Completed(modality, name, values[name], filled.numpy(), empty, statistics[name]))
     numbers = np.arange(len(table)) if table.rows is None else table.rows.numpy()
     about = {"row": numbers, **ids_of(table)}
-    return Imputation(about, completed, _notes(model, shown, gaps, lacking & ~able, given))
+    notes = _notes(model, shown, gaps, lacking & ~able, given)
+    return Imputation(about, completed, notes, _inferred(model, asked, by_model, chosen & ~by_model, why_encoders, own))
+
+
+def _inferred(
+    model: MultimodalVAE,
+    asked: Tensor,
+    by_model: Tensor,
+    by_encoders: Tensor,
+    why_encoders: str,
+    own: LaplaceInference | None,
+) -> str:
+    """What z of the rows that are filled is inferred by, and why."""
+    if own is not None and not by_encoders.any():
+        return "z is inferred by the model's own likelihood (inference: model)."
+    if own is not None:
+        names = [name for name, there in zip(model.modalities, asked[by_encoders][0].tolist(), strict=True) if there]
+        why_encoders = why_not(model, names) or why_encoders
+    if not by_model.any():
+        return f"z is inferred by the encoders (inference: encoder): {why_encoders}."
+    return (
+        f"z is inferred by the model's own likelihood (inference: model) in {int(by_model.sum())} rows, and by the "
+        f"encoders in {int(by_encoders.sum())}: {why_encoders}."
+    )
 
 
 def _notes(
@@ -276,9 +314,10 @@ def _fill(
     values: Mapping[str, np.ndarray],
     gaps: Mapping[str, Tensor],
     draws: int,
+    posterior: Posterior | None,
 ) -> None:
     """Write what is most likely into the gaps of some rows."""
-    for name, drawn in model.generate(batch, targets=targets, samples=draws).items():
+    for name, drawn in model.generate(batch, targets=targets, samples=draws, posterior=posterior).items():
         guess = most_likely(drawn, model.modalities[name])
         missing = gaps[name][torch.from_numpy(rows)].numpy()
         shape = missing.shape[:1] + (guess.shape[1:] if missing.shape[1] > 1 else (1,) * (guess.dim() - 1))
@@ -293,12 +332,14 @@ def _spread(
     statistics: Mapping[str, Mapping[str, np.ndarray]],
     gaps: Mapping[str, Tensor],
     draws: int,
+    posterior: Posterior | None,
 ) -> None:
     """Write standard deviations and quantiles of draws from p(x | z) for the gaps of some rows."""
     targets = [name for name in targets if any(each in NUMBERS for each in supports_of(model.modalities[name]))]
     if not targets:
         return
-    for name, drawn in model.generate(batch, targets=targets, samples=draws, draw=True).items():
+    values = model.generate(batch, targets=targets, samples=draws, draw=True, posterior=posterior)
+    for name, drawn in values.items():
         source = np.asarray(model.modalities[name].in_source_units(drawn.numpy()), dtype=np.float64)
         source = source.reshape(draws, len(rows), -1)
         missing = gaps[name][torch.from_numpy(rows)].numpy()

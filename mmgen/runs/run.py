@@ -14,8 +14,16 @@ from ..errors import MmgenError, alternatives, warn
 from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
 from ..evaluation.subsets import is_drawn
-from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler, fit_sampler
+from ..models import (
+    MultimodalVAE,
+    Sampler,
+    build_sampler,
+    choose_sampler,
+    fit_sampler,
+    own_inference,
+)
 from ..models.building import Component
+from ..models.inference import Inference
 from ..options import merge
 from ..registry import load
 from ..registry.components import entries, find, local_entries
@@ -215,6 +223,7 @@ class Run:
         draws: int = 50,
         uncertainty: bool = False,
         mask: bool = False,
+        inference: Inference | None = None,
         seed: int = 0,
     ) -> pd.DataFrame:
         """The table again, complete: what was measured as it is, and every gap filled from what its row has.
@@ -231,6 +240,10 @@ class Run:
             uncertainty: Whether numbers and counts have columns ``NAME_sd``, ``NAME_q05`` and ``NAME_q95``: of as many
                 draws from p(x | z), where z is drawn too. They are NaN where a value was measured.
             mask: Whether every column has one ``NAME_imputed`` of 0 and 1.
+            inference: What says where z is: ``model``, the posterior of the model itself, p(z | x_given), of the
+                likelihoods of its decoders; or ``encoder``, q(z | x_given), as :meth:`encode` and :meth:`generate` have
+                it. By default the model's own in rows that give only tables (vectors, counts, tags, mixed columns, of
+                5,000 values at most), where all modalities share one z.
             seed: Of the draws.
 
         Returns:
@@ -239,7 +252,7 @@ class Run:
 
         Raises:
             MmgenError: Rows that the run cannot read, an unknown modality or split, no such rows, nothing but images,
-                or no decoders.
+                no decoders, or no inference by the model where it is asked for.
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "rats", epochs=1, latent_dim=2, quiet=True, missing_rate=0.3, missing_cells=0.1)
@@ -248,7 +261,9 @@ class Run:
         0
         """
         run, split = self._asked(data, split)
-        imputation = run.imputation(given=given, split=split, draws=draws, uncertainty=uncertainty, seed=seed)
+        imputation = run.imputation(
+            given=given, split=split, draws=draws, uncertainty=uncertainty, inference=inference, seed=seed
+        )
         for note in imputation.notes:
             warn(note)
         return run._by_row(imputation.frame(mask), [name for name in imputation.about if name != "row"])
@@ -261,14 +276,16 @@ class Run:
         split: str | None = "all",
         draws: int = 50,
         uncertainty: bool = False,
+        inference: Inference | None = None,
         seed: int = 0,
     ) -> Imputation:
         """What :meth:`impute` gives, with what it says."""
         run, split = self._asked(data, split)
         table = run.rows(split)
+        own, reason = own_inference(run.model, run.sampler, inference)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return impute(run.model, table, given, draws=draws, uncertainty=uncertainty)
+            return impute(run.model, table, given, draws=draws, uncertainty=uncertainty, own=own, why_encoders=reason)
 
     def generate(
         self,

@@ -12,11 +12,18 @@ import re
 import torch
 
 from ..errors import MmgenError
-from ..models import MultimodalVAE, Sampler, build_sampler
+from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler
 from ..models.building import Choice
 from .folder import RunFolder
 
 FOLDER = "samplers"
+
+
+def latents_file() -> str:
+    """Of what training rows say of z, by which a model infers: a part of the run that data cannot replace where they
+    are not.
+    """
+    return file_of(choose_sampler("gaussian"))
 
 
 def fingerprint_of(model: MultimodalVAE) -> str:

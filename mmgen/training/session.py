@@ -15,7 +15,7 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import random_strata, share_of_batch
-from ..models import MultimodalVAE, Terms
+from ..models import MultimodalVAE, Terms, why_not
 from ..models.linear_start import start_linear
 from ..registry.hooks import Hooks
 from ..runs import Run, TrainingConfig
@@ -404,7 +404,19 @@ class Session:
         self.accelerator.wait_for_everyone()
         self.keeper.write_model()
         self._look_at_latents()
+        self._keep_latents()
         self._call_hooks("mmgen_train_end")
+
+    def _keep_latents(self) -> None:
+        """Keep with the run what training rows say of z, for inference by the model's own likelihood: runs are opened
+        where their data are not.
+        """
+        if not self.accelerator.is_main_process or self.run.folder is None or why_not(self.model) is not None:
+            return
+        try:
+            self.run.sampler("gaussian")
+        except Exception as error:  # of an objective's own posterior
+            self._say(f"Values will be imputed by the encoders alone: {type(error).__name__}: {error}")
 
     def _look_at_latents(self) -> None:
         """Say which latent dimensions carry nothing, and write it into ``environment.json``."""

@@ -44,7 +44,7 @@ def gaps_of(run, name, split="train"):
 
 def test_measured_cells_are_untouched_and_gaps_are_the_mean_of_the_draws(run):
     """The equation by hand: one z after the other, from the same seed."""
-    frame, table = run.impute(split="train", draws=7, seed=3), run.data.train
+    frame, table = run.impute(split="train", draws=7, seed=3, inference="encoder"), run.data.train
     gaps = {name: gaps_of(run, name) for name in KINDS}
     rows = np.flatnonzero(np.concatenate(list(gaps.values()), 1).any(1))
     batch = table[torch.from_numpy(rows)]
@@ -67,7 +67,8 @@ def test_measured_cells_are_untouched_and_gaps_are_the_mean_of_the_draws(run):
 
 @pytest.mark.parametrize("name", ["labels", "text"])
 def test_categories_and_symbols_are_what_most_draws_say(run, name):
-    frame, table, modality = run.impute(split="train", draws=5, seed=1), run.data.train, run.model.modalities[name]
+    frame = run.impute(split="train", draws=5, seed=1, inference="encoder")
+    table, modality = run.data.train, run.model.modalities[name]
     gaps = np.concatenate([gaps_of(run, each) for each in KINDS], 1).any(1)
     lacks, rows = gaps_of(run, name)[:, 0], np.flatnonzero(gaps)
     with torch.random.fork_rng(devices=[]):
@@ -115,7 +116,7 @@ def test_uncertainty_is_of_z_and_of_the_scatter_of_values():
     transform, likelihood = run.model.transforms[0], run.model.likelihoods[0]
     rows = (~run.data.train.available[:, 0]).nonzero().squeeze(1)
     posterior = run.model.encode(run.data.train[rows])
-    frame = run.impute(split="train", draws=4000, uncertainty=True).iloc[rows.numpy()]
+    frame = run.impute(split="train", draws=4000, uncertainty=True, inference="encoder").iloc[rows.numpy()]
     noise = likelihood.variance(torch.zeros(1, 1, 5)).detach()
     sd = (transform.scale * (posterior.variance + noise).sqrt()).numpy()
     mean = transform.inverse(posterior.mean).numpy()

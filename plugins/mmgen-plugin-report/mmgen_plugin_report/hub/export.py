@@ -14,11 +14,12 @@ from mmgen.files import write_atomically, write_text
 from mmgen.runs import HISTORY, MODEL, RESULTS, Run, RunFolder, load_run
 
 from .card import CardContent, model_card
-from .layout import CARD, HUB_CONFIG, HUB_FILES, REPOSITORY, HubFolder, first_line, hidden, without_paths
+from .layout import CARD, HUB_CONFIG, HUB_FILES, LATENTS, REPOSITORY, HubFolder, first_line, hidden, without_paths
 
 
 def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> Path:
-    """Write a finished run as ``config.json``, ``model.safetensors`` and a model card, with its history and results.
+    """Write a finished run as ``config.json``, ``model.safetensors`` and a model card, with its history and results,
+    and what training rows say of its latents.
 
     Only data are written, and nothing of the machine: local paths in options and in the words about the data are
     shortened to their last parts, and the command line and the platform stay behind.
@@ -39,7 +40,7 @@ def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> P
     >>> run = mmgen.train("elbo", "mfeat", latent_dim=2, epochs=1, output="runs/elbo", quiet=True)
     >>> folder = export_run("runs/elbo", "exported")
     >>> sorted(path.name for path in folder.iterdir())
-    ['README.md', 'config.json', 'history.jsonl', 'model.safetensors']
+    ['README.md', 'config.json', 'history.jsonl', 'model.safetensors', 'samplers']
     >>> mmgen.load_run("exported").config["objective"]["name"]
     'elbo'
     """
@@ -54,7 +55,7 @@ def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> P
     environment = _shareable(source.environment())
     card = CardContent(config, environment, run.results, run.history, folders, repository or to.name)
     try:
-        for name in (MODEL, HISTORY, RESULTS):
+        for name in (MODEL, LATENTS, HISTORY, RESULTS):
             if (source.path / name).exists():
                 write_atomically(to / name, partial(shutil.copyfile, source.path / name))
         write_text(to / CARD, model_card(card))

@@ -10,10 +10,12 @@ from typing import Any
 
 from mmgen.errors import MmgenError
 from mmgen.files import write_text
+from mmgen.runs import latents_file
 from mmgen.runs.folder import HISTORY, MODEL, RESULTS, RunFolder
 
 HUB_CONFIG, CARD = "config.json", "README.md"
-HUB_FILES = (HUB_CONFIG, CARD, MODEL, HISTORY, RESULTS)  # all that is written, read and uploaded
+LATENTS = latents_file()
+HUB_FILES = (HUB_CONFIG, CARD, MODEL, LATENTS, HISTORY, RESULTS)  # all that is written, read and uploaded
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WITH_FOLDERS = ("dataset", "training", "metrics")  # the sections whose options may name files
 _QUOTED = re.compile(r"(?<=['\"])(?:~?/|[A-Za-z]:\\)[^'\"]+(?=['\"])")

@@ -1,0 +1,101 @@
+"""What says where z is when a run imputes: its own likelihood where that is possible, the encoders elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import mmgen
+from mmgen.models import LaplaceInference
+from mmgen.testing import raises_sentence, row_value, toy_data, toy_run
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Some rows give a picture, others tables alone."""
+    return toy_run(toy_data(("vector", "counts", "image"), missing=0.4, cells=0.2, rows=40))
+
+
+def test_draws_are_those_of_the_posterior_of_the_model(run):
+    """By hand: p̂ from the latents of training rows, the posterior, and the mean over draws from the same seed."""
+    found = run.imputation(["vector"], "train", draws=9, seed=2)
+    density, table = run.sampler("gaussian"), run.data.train
+    available = table.available & run.model.subset_masks([["vector"]])[0]
+    values = found.modalities[1]
+    rows = torch.from_numpy(values.filled[:, 0].nonzero()[0])
+    gaps = torch.cat([~table.observed_cells(name).flatten(1) for name in ("vector", "counts")], 1).any(1)
+    chosen = (available[:, 0] & gaps).nonzero().squeeze(1)
+    batch = replace(table[chosen], available=available[chosen])
+    posterior = LaplaceInference(run.model, density.mean, density.covariance).posterior(batch)
+    torch.manual_seed(2)
+    z = posterior.rsample((9,))
+    with torch.no_grad():
+        mean = sum(run.model.output(each, "counts").double() for each in z) / 9
+    place = {int(row): i for i, row in enumerate(chosen)}
+    assert len(rows)
+    for row in rows.tolist():
+        lacking = values.filled[row]
+        assert values.values[row][lacking] == pytest.approx(mean[place[row]].numpy()[lacking], rel=1e-5)
+    assert found.inferred == "z is inferred by the model's own likelihood (inference: model)."
+
+
+def test_rows_that_give_a_picture_are_inferred_by_the_encoders_and_this_is_said(run):
+    both = run.imputation(split="train", draws=5)
+    encoded = run.imputation(split="train", draws=5, inference="encoder")
+    assert "by the model's own likelihood (inference: model) in" in both.inferred
+    assert both.inferred.endswith("it is for tables alone, and not for image.")
+    assert encoded.inferred == "z is inferred by the encoders (inference: encoder): as was asked for."
+    assert both.filled == encoded.filled
+    with raises_sentence("inference: .*latents of their own"):
+        toy_run(toy_data(rows=20), options={"aggregator": "none"}).impute(inference="model")
+
+
+def test_the_metric_scores_what_impute_writes(run):
+    rows = {
+        inference: run.evaluate(
+            ["imputation"], "train", imputation={"baselines": ["mean"], "inference": inference, "draws": 40}
+        )
+        for inference in (None, "model", "encoder")
+    }
+    assert rows[None] == rows["model"]
+    given = {"measure": "log_score", "given": "vector", "target": "counts", "label": ""}
+    own, theirs = (row_value(rows[each], **given) for each in ("model", "encoder"))
+    assert own != theirs
+    pictured = {**given, "given": "counts+image", "target": "vector"}
+    assert np.isfinite(row_value(rows["model"], **pictured))
+
+
+def test_a_run_carries_what_training_rows_say_of_z(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=list("abcd"))
+    frame["c"] += frame["a"]
+    frame.iloc[:40].to_csv(tmp_path / "old.csv", index=False)
+    frame.iloc[40:, 2:] = np.nan
+    frame.iloc[40:].to_csv(tmp_path / "new.csv", index=False)
+    kinds = {"x": {"columns": ["a", "b"], "kind": "vector"}, "y": {"columns": ["c", "d"], "kind": "vector"}}
+    mmgen.train(
+        "mvtcae",
+        "table",
+        path=str(tmp_path / "old.csv"),
+        modalities=kinds,
+        epochs=2,
+        latent_dim=2,
+        quiet=True,
+        output=str(tmp_path / "run"),
+    )
+    new = {"path": str(tmp_path / "new.csv")}
+    before = mmgen.load_run(tmp_path / "run", dataset=new).impute()
+    (tmp_path / "old.csv").unlink()
+    after = mmgen.load_run(tmp_path / "run", dataset=new)
+    assert after.imputation().inferred == "z is inferred by the model's own likelihood (inference: model)."
+    pd.testing.assert_frame_equal(after.impute(), before)
+    shutil.rmtree(tmp_path / "run" / "samplers")
+    without = mmgen.load_run(tmp_path / "run", dataset=new)
+    assert "by the encoders" in without.imputation().inferred
+    assert "training rows" in without.imputation().inferred
+    with raises_sentence("inference: .*training rows"):
+        without.impute(inference="model")
