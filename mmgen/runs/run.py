@@ -445,6 +445,10 @@ class Run:
         self._samplers[key] = found
         return found
 
+    def keep_sampler(self, sampler: Component, fitted: Sampler) -> None:
+        """Take what :meth:`sampler` gave earlier, for a run whose training rows are not there any more."""
+        self._samplers[file_of(choose_sampler(sampler)), fingerprint_of(self.model)] = fitted
+
     def evaluate(
         self,
         data: OtherRows | Dataset | None = None,

@@ -1,4 +1,6 @@
-"""A run in memory as plain values, for a pickle: its configuration and history as text, its weights as safetensors."""
+"""A run in memory as plain values, for a pickle: its configuration and history as text, its weights as safetensors, and
+what training rows say of z, by which values are imputed.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,10 @@ from typing import Any
 
 from safetensors.torch import load, save
 
-from ..models import MultimodalVAE
+from ..models import MultimodalVAE, build_sampler, choose_sampler, own_inference
 from ..runs import Run
+
+LATENTS = "gaussian"  # the sampler by which a model infers
 
 
 def frozen(run: Run) -> dict[str, Any]:
@@ -16,7 +20,10 @@ def frozen(run: Run) -> dict[str, Any]:
     either.
     """
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in run.model.state_dict().items()}
-    return {"config": json.dumps(run.config), "history": json.dumps(run.history), "weights": save(weights)}
+    state = {"config": json.dumps(run.config), "history": json.dumps(run.history), "weights": save(weights)}
+    if own_inference(run.model, run.sampler, None)[0] is not None:
+        state["latents"] = save(dict(run.sampler(LATENTS).state_dict()))
+    return state
 
 
 def thawed(state: dict[str, Any]) -> Run:
@@ -28,4 +35,8 @@ def thawed(state: dict[str, Any]) -> Run:
     model.load_state_dict(weights)
     run = Run(config, None, model=model.eval())
     run.add_history(json.loads(state["history"]))
+    if "latents" in state:
+        latents = build_sampler(model, choose_sampler(LATENTS))
+        latents.restore(load(bytes(state["latents"])))
+        run.keep_sampler(LATENTS, latents)
     return run
