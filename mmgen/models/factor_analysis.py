@@ -161,11 +161,13 @@ def _maximise(rows: Rows, expected: _Expected, low: np.ndarray, high: np.ndarray
     else:
         products = rows.summed(extended[:, :, None] * extended[:, None, :])
     products[:, :count, :count] += rows.sizes[:, None, None] * expected.covariance
-    moments = (rows.patterns.T @ products.reshape(len(products), -1)).reshape(-1, count + 1, count + 1)
-    counts = rows.counts
-    moments[counts == 0] = np.eye(count + 1)  # nothing is known of such a column: its solution is 0
-    cross = rows.values.T @ extended
-    solution = np.linalg.solve(moments, cross[..., None])[..., 0]
+    counts, cross = rows.counts, rows.values.T @ extended
+    if len(rows.patterns) == 1 and counts.all():  # all columns have the same rows
+        solution = np.linalg.solve(products[0], cross.T).T
+    else:
+        moments = (rows.patterns.T @ products.reshape(len(products), -1)).reshape(-1, count + 1, count + 1)
+        moments[counts == 0] = np.eye(count + 1)  # nothing is known of such a column: its solution is 0
+        solution = np.linalg.solve(moments, cross[..., None])[..., 0]
     explained = (solution * cross).sum(1)
     residual = (np.square(rows.values).sum(0) - explained) / np.maximum(counts, 1)
     total = products.sum(0) / len(rows)
@@ -237,7 +239,7 @@ def fit(
         number, columns = rows.values.shape
         patterns = len(rows.patterns)
         once = 2.0 * columns * (number * (count + 2) + (patterns if patterns > 1 else 0) * (count + 1) ** 2)
-        once += columns * (count + 1) ** 3
+        once += columns * (count + 1) ** 3 if patterns > 1 else 0
         iterations = int(np.clip(work / once, FEWEST, MOST))
     before, values = -math.inf, rows.counts.sum()
     for _ in range(iterations):

@@ -35,7 +35,7 @@ from .model import MultimodalVAE
 from .objective import Objective
 
 MOST_ROWS = 5000  # that are explained, drawn at random
-MOST_NUMBERS = 2**24  # in them
+MOST_NUMBERS = 2**22  # in them
 LEAST_PRECISION = 0.01  # of an expert: one that says nothing could hardly learn to
 EVERY = 5  # the share of training rows that is held out where there are no validation rows
 AT_ONCE = 1024  # rows that are prepared

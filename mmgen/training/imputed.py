@@ -130,7 +130,8 @@ class Scored:
 
     def beats(self, other: Scored, total: Callable[[Tensor], Tensor]) -> bool:
         """Whether it is better on the same rows by more than the standard error of the difference, n · sd(d)/√n for n
-        rows with differences d. Among a hundred models, the best one of thirty rows would else be a matter of chance.
+        rows with differences d. A model that takes the place of the start of a training must: the best one of a hundred
+        on thirty rows would else be a matter of chance.
         """
         if not math.isfinite(other.score):
             return math.isfinite(self.score)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from accelerate import Accelerator
@@ -102,30 +101,17 @@ class Keeper:
 
     # The best model and the history -----------------------------------------------------------------------------------
 
-    def compare(self, loss: float, *, better: bool | None = None) -> None:
+    def compare(self, loss: float) -> None:
         """Remember the model where its validation loss (or what else it is chosen by) is the smallest of the stage so
-        far, or where something else says that it is ``better``.
+        far.
         """
-        if not (loss < self.progress.best if better is None else better):
+        if not loss < self.progress.best:
             self.progress.stale += 1
             return
         self.progress.best, self.progress.stale, self.progress.best_epoch = loss, 0, self.progress.epoch
         if self.select_best:
             self._best = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
             self._best_is_written = False
-
-    @contextmanager
-    def best_in_place(self) -> Iterator[None]:
-        """Within this context the model is the best one so far, where there is one."""
-        if self._best is None:
-            yield
-            return
-        state = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict(self._best)
-        try:
-            yield
-        finally:
-            self.model.load_state_dict(state)
 
     def choose(self) -> None:
         """Let the model be the best one, where that is wanted and there was a validation; else the average, if there is

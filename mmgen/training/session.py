@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -69,7 +70,7 @@ class Session:
                 "model with the smallest validation loss is kept."
             )
             self.imputed = None
-        self.kept: Scored | None = None  # what the model that is kept so far scores
+        self.bar: Scored | None = None  # what the model scored with which the training began
         self.keeper = Keeper(run, model, accelerator, select_best=config.select != "last")
         self.sums = TermSums(accelerator, model.modalities, adversary=model.adversary is not None)
         self.wrapped: Any = None  # the model, and what its adversary maximises, for several processes
@@ -141,18 +142,23 @@ class Session:
         checkpoint = self.keeper.last() if resume else None
         if checkpoint is None:
             self.keeper.begin(self.data, self.notices)
-            if self.config.start == "linear":
-                with torch.no_grad():
-                    self.starts.append(start_linear(self.model, self.data.train, self.data.val))
+            self._begin()
             self._enter_stage()
             self._consider()
             return {}
+        goes_on = not self.progress.finished or self.progress.epoch < self.config.total_epochs
+        if self.imputed is not None and self.progress.stage == 0 and goes_on:
+            self._begin()
+            self.bar = self._scored(self.imputed)
+            self.starts.clear()  # that was said when it began
         self._enter_stage()
-        within_epoch = self.keeper.restore(checkpoint, self.optimizers, self.config.total_epochs)
-        if self.imputed is not None and self.main is not None:
-            with self.keeper.best_in_place():
-                self.kept = self._scored(self.imputed)
-        return within_epoch
+        return self.keeper.restore(checkpoint, self.optimizers, self.config.total_epochs)
+
+    def _begin(self) -> None:
+        """Initial weights that are not random; the same ones, where a training goes on that must know how it began."""
+        if self.config.start == "linear":
+            with torch.no_grad():
+                self.starts = [start_linear(self.model, self.data.train, self.data.val)]
 
     def _enter_stage(self) -> None:
         """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
@@ -299,9 +305,10 @@ class Session:
         """Let the model with which a stage begins be the one to beat, where imputation chooses."""
         if self.imputed is None or self.main is None:
             return
-        self.kept = self._scored(self.imputed)
-        self.keeper.compare(-self.kept.score, better=True)
-        self.starts.append(f"Imputation of validation rows at the start: log score per value {self.kept.score:.4f}.")
+        scored = self._scored(self.imputed)
+        self.bar = scored if self.progress.stage == 0 else None
+        self.keeper.compare(-scored.score)
+        self.starts.append(f"Imputation of validation rows at the start: log score per value {scored.score:.4f}.")
 
     def _total(self, values: Tensor) -> Tensor:
         """Summed over all processes."""
@@ -321,11 +328,10 @@ class Session:
         return Scored.of(torch.cat(parts, 1), self._total)
 
     def _imputation(self, imputed: Imputed) -> float:
-        """The score of the model as it is, which is kept where it beats the one that is."""
+        """The score of the model as it is, which is kept where it is the best one and beats the start."""
         scored = self._scored(imputed)
-        better = self.kept is None or scored.beats(self.kept, self._total)
-        self.kept = scored if better else self.kept
-        self.keeper.compare(-scored.score, better=better)
+        able = self.bar is None or scored.beats(self.bar, self._total)
+        self.keeper.compare(-scored.score if able else math.inf)
         return scored.score
 
     # Between epochs ---------------------------------------------------------------------------------------------------
