@@ -217,10 +217,10 @@ pd.DataFrame(table).round(2)
 
 # %%
 # What you should see: all R² are small, because single counts of spikes are mostly chance: who knows the odour has not
-# much more. Read each against that last line. The models are a little above ridge regression, and ``mmvamp`` is close to
-# the last line. With some forty test pairs, differences of a few hundredths say little, and another ``seed`` may turn
-# them round; where odours change rates less (``MODULATION = 0.5``), ridge regression is above. *Odour found* asks less:
-# predictions mostly keep the odours apart (guessing finds 0.2), though not as well as real spikes do.
+# much more. Read each against that last line. The models are a little above ridge regression, and ``mmvamp`` is close
+# to the last line. With some forty test pairs, differences of a few hundredths say little, and another ``seed`` may
+# turn them round; where odours change rates less (``MODULATION = 0.5``), ridge regression is above. *Odour found* asks
+# less: predictions mostly keep the odours apart (guessing finds 0.2), though not as well as real spikes do.
 #
 # Intervals: of held-out counts, as many lie within the models' 90 % intervals (of counts, which are whole, it should be
 # 90 % or somewhat more):
@@ -317,7 +317,7 @@ axes.set(title="mmvamp: Ada (dots) and Bea's next day (triangles)", xlabel="firs
 axes.legend(handles=[plt.Line2D([], [], ls="", marker="s", color=f"C{i}", label=word) for i, word in enumerate(ODOURS)])
 
 # %%
-# Triangles should lie on dots of their colour.
+# Most triangles should lie on dots of their colour; those between two clouds are what the classifier gets wrong.
 #
 # The same in a shell
 # -------------------
