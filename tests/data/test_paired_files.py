@@ -184,6 +184,24 @@ def test_new_recordings_are_read_unpaired(trained, tmp_path, command_line):
     assert len(pd.read_csv(out)) == 6
 
 
+def test_one_file_of_columns_that_two_recordings_have_is_asked_about(tmp_path):
+    draw, odours = np.random.default_rng(0), np.array(["a", "b"] * 8)
+    for name in ("one", "two", "new"):
+        np.savez(tmp_path / f"{name}.npz", units=draw.poisson(2, size=(16, 3)), odour=odours)
+    modalities = {
+        name: {"path": tmp_path / f"{name}.npz", "array": "units", "kind": "counts"} for name in ("one", "two")
+    }
+    data = mmgen.load_dataset("table", pair_by="odour", modalities=modalities)
+    model = mmgen.MultimodalVAE.create("mvtcae", data, latent_dim=2)
+    run = mmgen.Trainer(epochs=1).fit(model, data, output=str(tmp_path / "run"))
+    sentence = r"'units' of one and of two, and new\.npz has one; say whose.* `modalities: {one: {path: new\.npz}}`"
+    with pytest.raises(DataError, match=sentence):
+        run.encode(tmp_path / "new.npz")
+    (tmp_path / "new.yaml").write_text("modalities: {one: {path: new.npz}}")
+    with pytest.warns(mmgen.errors.DataWarning, match="There is no file of two"):
+        assert len(run.encode(tmp_path / "new.yaml")) == 16
+
+
 def test_ids_say_which_trials_are_paired(tmp_path):
     for number in range(2):
         rows = [[f"t{number}-{n}", number + 0.5, n, "ab"[n % 2]] for n in range(20)]

@@ -165,7 +165,7 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
         description = guess_place(modality, description, part, taken, known)
         names = _match_columns(modality, description, known, part, taken)
         for name in names:
-            _check_column(name, modality, taken, owner.get((part.title, name)))
+            _check_column(name, modality, taken, owner.get((part.title, name)), None if schema is None else part.title)
             owner[part.title, name] = modality
         if names:
             if description.kind is None and known is None:
@@ -201,12 +201,18 @@ def _match_columns(
     return source.match_names(description.columns, where, reserved)
 
 
-def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: str | None) -> None:
+def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: str | None, title: str | None) -> None:
+    """A column is nothing else, and of no other modality; ``title`` is the file where a run reads one."""
     where = f"dataset.modalities.{modality}"
     if name in reserved:
         raise DataError(
             f"{where}: {name!r} is the {reserved[name]}, and would leak into the modality; leave it out of one of the "
             "two."
+        )
+    if owner is not None and title is not None:
+        raise DataError(
+            f"{where}: the run has {name!r} of {owner} and of {modality}, and {title} has one; say whose it is in a "
+            f"YAML file, as `modalities: {{{owner}: {{path: {title}}}}}`."
         )
     if owner is not None:
         raise DataError(
