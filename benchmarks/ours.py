@@ -56,7 +56,7 @@ class Random(Dataset):
         }
 
     def _flat(self, shape: tuple[int, ...]) -> Modality:
-        return VectorModality(shape=shape, hidden=shape * self.case.layers, standardise=False)
+        return VectorModality(shape=shape, hidden=shape * self.case.layers, transform="none")
 
     def splits(self) -> Splits:
         """Training rows alone."""

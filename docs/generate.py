@@ -47,7 +47,7 @@ TOOLS = (
     "mmgen_plugin_papers",
     "mmgen_plugin_vision",
 )  # plugins that others may import
-REFERENCE = ("mmgen", *(f"mmgen.{name}" for name in PACKAGES), *TOOLS)
+REFERENCE = ("mmgen", *(f"mmgen.{name}" for name in PACKAGES), "mmgen.sklearn", *TOOLS)
 OWN_PAGES = ("objectives", "datasets")  # kinds whose components have a page each; the others share one
 SAID = {
     "objectives": "An objective is what a training maximises: the method. Any of them trains on any dataset whose "

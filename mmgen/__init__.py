@@ -69,6 +69,10 @@ _OF_PLUGINS = ("compare", "report", "reproduce")
 
 def __getattr__(name: str) -> Any:
     """A public name, or one of a plugin: a sentence says how to install one that is missing."""
+    if name == "sklearn":  # a package of its own, since it imports scikit-learn
+        from importlib import import_module
+
+        return import_module(f"{__name__}.sklearn")
     if name in _OF_PLUGINS:
         from .registry.borrowed import borrowed
 

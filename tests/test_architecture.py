@@ -21,7 +21,7 @@ FLOORS = [
     {"evaluation"},
     {"runs"},
     {"training"},
-    {"cli"},
+    {"cli", "sklearn"},
 ]
 # Plugins that several commands or datasets are made of: their files may be longer.
 TOOLS = {"compare", "report", "papers", "vision"}

@@ -24,7 +24,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
 DataOption = Annotated[
     str | None,
-    typer.Option("--data", metavar="PLACE", help="Where the run's data are now, or other rows: read as the run reads."),
+    typer.Option(
+        "--data",
+        metavar="PLACE",
+        help="Where the run's data are now, or other rows: a file, a folder with files of the same names, or a YAML "
+        "file that names them.",
+    ),
 ]
 DatasetSet = Annotated[
     list[str] | None,

@@ -10,11 +10,12 @@ from ..data import FileSource
 from ..data.own_table.formats import file_endings
 from ..errors import MmgenError, alternatives, listed
 from ..models import choose_sampler
+from ..options import merge
 from ..registry import KNOWN, entries, load, not_installed
 from ..registry.components import CORE
 from ..runs import Run, load_run
 from ..runs.config import RunConfig, from_assignments
-from ..runs.other_rows import option_of_path
+from ..runs.other_rows import changes_of_path
 
 
 def check_ending(out: Path, endings: Sequence[str]) -> None:
@@ -85,7 +86,7 @@ def opened(
     run = load_run(path)
     changes = dict(options.pop("dataset", {}))
     if data is not None:
-        changes |= option_of_path(data, run.config["dataset"])
+        changes = merge(changes_of_path(data, run.config["dataset"]), changes)
     return (load_run(path, dataset=changes) if changes else run), options
 
 

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MmgenError
+from ..evaluation import Evaluation, loadings_frame
 from ..evaluation.figures import save_figures
 from ..evaluation.headline import in_headline
+from ..evaluation.loadings import loadings
 from ..evaluation.projection import check_view
+from ..files import write_text
 from ..options import merge
 from ..registry import load
 from ..screen import console, show, show_json
 from .arguments import chosen_sampler, opened, split_names
 
+LOADINGS = "loadings.csv"
 COLUMNS = ("metric", "measure", "given", "target", "label", "value", "n", "note")
 
 
@@ -43,10 +47,12 @@ def command(
     notify = None if as_json else _tell
     rows = run.evaluate(metrics=names, notify=notify, evaluation=evaluation, sampler=chosen, **of_metrics)
     drawn: list[Path] = []
+    table: Path | None = None
     if figures and not run.reads_other_data:
         layered = merge(run.config.get("metrics", {}), of_metrics)
         folder = path / "figures"
         drawn = save_figures(evaluation, run.history, folder, view=latents, metrics=names or (), options=layered)
+        table = _save_loadings(evaluation, path / LOADINGS)
     if as_json:
         show_json(rows)
         return
@@ -58,8 +64,18 @@ def command(
         )
         return
     _tell(f"All {len(rows)} numbers: {path / 'results.jsonl'}")
+    if table is not None:
+        _tell(f"Loadings of all columns: {table}")
     for figure in drawn:
         _tell(f"Figure: {figure}")
+
+
+def _save_loadings(evaluation: Evaluation, path: Path) -> Path | None:
+    """Write what each dimension does to each column, where there are columns."""
+    if not loadings(evaluation):
+        return None
+    write_text(path, loadings_frame(evaluation).to_csv(float_format="%.6g", lineterminator="\n"))
+    return path
 
 
 def _tell(sentence: str) -> None:

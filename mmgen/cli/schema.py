@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from ..errors import MmgenError, alternatives
 from ..files import write_text
 from ..models import ModelConfig
+from ..options import Options
 from ..registry import CORE, KINDS, entries, load_entry
 from ..registry.components import singular
 from ..runs import TrainingConfig
@@ -30,8 +31,8 @@ def schemas(distribution: str | None = None) -> dict[str, dict[str, Any]]:
         for entry in entries(kind):
             if distribution in (None, entry.distribution):
                 component = load_entry(entry)
-                config = component if kind == "modalities" else getattr(component, "Config", None)
-                if config is not None:  # formats have none: how a file is read is said by the dataset
+                config = component if kind == "modalities" else component.Config
+                if config is not Options:  # most formats have none: how a file is read is said by the dataset
                     models[f"{singular(kind)}-{entry.name}"] = config
     return {
         name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}

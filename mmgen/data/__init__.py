@@ -2,7 +2,7 @@
 
 from .batch import Batch
 from .columns import Columns
-from .dataset import Dataset, DatasetConfig, Folder, Provenance, Splits
+from .dataset import Dataset, DatasetConfig, Folder, Splits
 from .identity import Identity, Sides
 from .indexed import Indexed
 from .likelihood_choice import LikelihoodChoice, make_likelihood
@@ -17,13 +17,15 @@ from .modalities import (
     TextModality,
     VectorModality,
 )
-from .modality import Modality, Rendering
+from .modality import Modality
 from .npy import read_npy
 from .own_table.dialect import Reading
 from .own_table.file_source import FileSource
 from .own_table.numerals import NumberError
 from .own_table.source import Source
 from .progress import track
+from .provenance import Provenance
+from .rendering import Rendering, side_by_side
 from .schema import Schema
 from .sparse import Sparse
 from .splitting import split_rows
@@ -64,6 +66,7 @@ __all__ = [
     "open_dataset",
     "read_matlab",
     "read_npy",
+    "side_by_side",
     "split_rows",
     "track",
 ]

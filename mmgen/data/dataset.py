@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator
 from ..options import Options
 from .modality import Modality
 from .names import Name, Names
+from .provenance import Provenance
 from .schema import Schema
 from .table import Table
 
@@ -55,26 +56,6 @@ class DatasetConfig(Options):
                     f"{rate!r} is not a share from 0 to below 1; write 0.3, or one per modality such as {{image: 0.3}}"
                 )
         return value
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where the data come from; written into every run and every result.
-
-    Attributes:
-        kind: ``real`` (measured), ``simulated``, or ``stand-in`` (made from other material in the layout of the real
-            one).
-        summary: The same in a sentence.
-        source: A file, folder, address or DOI.
-
-    >>> from mmgen import Provenance
-    >>> Provenance("real", "412 patients of one hospital", "clinic.csv").kind
-    'real'
-    """
-
-    kind: Literal["real", "simulated", "stand-in"]
-    summary: str
-    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +132,12 @@ class Dataset(ABC):
 
     def __init__(self, config: DatasetConfig | None = None) -> None:
         self.config: Any = self.Config() if config is None else config
+
+    @classmethod
+    def placed(cls, options: Mapping[str, Any], place: Path) -> dict[str, Any]:
+        """The options of a run that change where its data are at another place; none where they are in no file."""
+        option = next((name for name in ("path", "root") if name in cls.Config.model_fields), None)
+        return {} if option is None else {option: str(place)}
 
     @abstractmethod
     def modalities(self) -> dict[str, Modality]:

@@ -39,8 +39,8 @@ def change_modalities(
     Raises:
         MmgenError: An unknown modality or field, with what there is; a field that has no effect; or one that the data
             decide (sizes, names of columns, categories, alphabets) set to something else.
-        DataError: A value of the rows ``train``, where they are given, that a likelihood which is set anew does not
-            have.
+        DataError: A value of the rows ``train``, where they are given, that a likelihood or transform which is set
+            anew does not take.
     """
     changed, used = dict(declared), set[str]()
     changes = {name: with_mappings(change) for name, change in changes.items()}
@@ -78,7 +78,7 @@ def change_modalities(
 
 
 def _check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modality], train: Table) -> None:
-    """Refuse training values that the likelihood of a changed modality does not have.
+    """Refuse training values that the likelihood or the transform of a changed modality does not take.
 
     Values that a dataset has under the likelihoods that it declares are its own matter.
 
@@ -89,8 +89,11 @@ def _check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modali
         before = declared.get(name)
         if not isinstance(modality, FullyConnected) or not isinstance(before, FullyConnected):
             continue
+        option = "likelihood"
         if modality.value_supports == before.value_supports:
-            continue
+            if modality.value_transforms == before.value_transforms:
+                continue
+            option = "transform"
         having = train.available[:, m].nonzero().squeeze(1)
         rows = train.data[name]
         size = max(1, AT_ONCE // rows.shape[1:].numel()) if isinstance(rows, Sparse) else max(1, len(having))
@@ -102,7 +105,7 @@ def _check_values(declared: Mapping[str, Modality], changed: Mapping[str, Modali
             if wrong.any():
                 place = tuple(np.argwhere(wrong)[0])
                 raise DataError(
-                    f"modalities.{name}.likelihood: {name!r} holds {values[place]:g} in training row "
+                    f"modalities.{name}.{option}: {name!r} holds {values[place]:g} in training row "
                     f"{int(some[place[0]])} (the first row is 0), {reason}."
                 )
 

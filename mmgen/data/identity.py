@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from .sides import SIDES
 from .sparse import Sparse
 
+_TEXT, _ENDS = "identity/ids/", "identity/ends/"  # before the place and the name of a column
 NEW = len(SIDES)  # the code of a row that was on none of them
 
 
@@ -25,12 +26,21 @@ class Identity:
         content: A key of the values of all modalities, ``[N]``; rows of the same content have keys of their own, in
             order.
         ids: What the rows are called, ``[N]`` strings; None where nothing calls them.
+        id_columns: The columns of which the ids are made, or, without ids, that say where rows are from, by name,
+            ``[N]`` strings each; an id of several has "/" between them.
         groups: A key of the name of each row's group, ``[N]``, 0 where it has none; None where there are no groups.
     """
 
     content: Int[Tensor, " N"]
     ids: np.ndarray | None = None
     groups: Int[Tensor, " N"] | None = None
+    id_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @staticmethod
+    def join_ids(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """One id per row, of one or several columns."""
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return np.array(["/".join(row) for row in rows], dtype=object)
 
     def select(self, index: Tensor) -> Identity:
         """The rows at ``index``."""
@@ -38,6 +48,7 @@ class Identity:
             self.content[index],
             None if self.ids is None else self.ids[index.numpy()],
             None if self.groups is None else self.groups[index],
+            {name: column[index.numpy()] for name, column in self.id_columns.items()},
         )
 
     @staticmethod
@@ -52,18 +63,27 @@ class Identity:
             torch.cat([identity.content for identity in present]),
             np.concatenate(ids) if len(ids) == len(present) else None,
             torch.cat(groups) if len(groups) == len(present) else None,
+            {
+                name: np.concatenate([identity.id_columns[name] for identity in present])
+                for name in present[0].id_columns
+                if all(name in identity.id_columns for identity in present)
+            },
         )
 
 
 def identity_tensors(identity: Identity) -> dict[str, Tensor]:
-    """An identity as tensors for a file; ids are UTF-8 in one line, and where each of them ends."""
+    """An identity as tensors for a file; ids are UTF-8 in one line, and where each of them ends, for each column."""
     tensors = {"identity/content": identity.content.contiguous()}
     if identity.groups is not None:
         tensors["identity/groups"] = identity.groups.contiguous()
     if identity.ids is not None:
-        words = [str(word).encode() for word in identity.ids]
-        tensors["identity/ids"] = torch.from_numpy(np.frombuffer(b"".join(words), dtype=np.uint8).copy())
-        tensors["identity/ends"] = torch.tensor([len(word) for word in words], dtype=torch.int64).cumsum(0)
+        tensors["identity/named"] = torch.tensor(True)
+    columns = identity.id_columns or ({} if identity.ids is None else {"id": identity.ids})
+    for place, (name, column) in enumerate(columns.items()):
+        words = [str(word).encode() for word in column]
+        text = torch.from_numpy(np.frombuffer(b"".join(words), dtype=np.uint8).copy())
+        tensors[f"{_TEXT}{place}/{name}"] = text
+        tensors[f"{_ENDS}{place}/{name}"] = torch.tensor([len(word) for word in words], dtype=torch.int64).cumsum(0)
     return tensors
 
 
@@ -71,11 +91,13 @@ def read_identity(tensors: Mapping[str, Tensor]) -> Identity | None:
     """What :func:`identity_tensors` wrote; None where nothing was."""
     if "identity/content" not in tensors:
         return None
-    ids = None
-    if "identity/ids" in tensors:
-        text, ends = tensors["identity/ids"].numpy().tobytes(), tensors["identity/ends"].tolist()
-        ids = np.array([text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False)], dtype=object)
-    return Identity(tensors["identity/content"], ids, tensors.get("identity/groups"))
+    columns = {}
+    for key in sorted(key.removeprefix(_TEXT) for key in tensors if key.startswith(_TEXT)):
+        text, ends = tensors[_TEXT + key].numpy().tobytes(), tensors[_ENDS + key].tolist()
+        words = [text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False)]
+        columns[key.partition("/")[2]] = np.array(words, dtype=object)
+    ids = Identity.join_ids(columns) if "identity/named" in tensors else None
+    return Identity(tensors["identity/content"], ids, tensors.get("identity/groups"), columns)
 
 
 def word_keys(words: Iterable[str]) -> Int[Tensor, " N"]:

@@ -12,11 +12,13 @@ from ..options import validated
 from ..registry import load_component, name_of
 from .cache import cached_splits
 from .covariates import choose_covariates
-from .dataset import Dataset, Provenance, Splits
+from .dataset import Dataset, Splits
 from .describing import ALL, change_modalities, in_words
+from .heavy_tails import tail_notes
 from .in_memory import IN_MEMORY, is_object
 from .missing import with_missing_cells, withhold
 from .modality import Modality
+from .provenance import Provenance
 from .run_splits import read_splits_of_run
 from .schema import Schema
 from .sides import SIDES
@@ -193,7 +195,10 @@ def open_dataset(
     splits = choose_covariates(splits, dataset.config, schema)
     complete = {side: getattr(splits, side) for side in SIDES}
     incomplete, remark = withhold(splits, known, dataset.config)
+    tails: tuple[str, ...] = ()
     if schema is None:
+        if splits.modalities:  # read from the user's own values, which nobody has looked at yet
+            tails = tail_notes(known, splits.train, _said_transforms(dataset, modalities or {}))
         _check_cells(known, incomplete.get("train", splits.train), complete["train"])
     provenance = splits.provenance
     if remark:
@@ -208,11 +213,22 @@ def open_dataset(
         fingerprint=current,
         complete=complete,
         facts=splits.facts,
-        notes=(*splits.notes, *splits.changes),
+        notes=(*splits.notes, *splits.changes, *tails),
         changes=splits.changes,
         new=splits.new,
         covariates=splits.covariates,
     )
+
+
+def _said_transforms(dataset: Dataset, changes: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """The modalities of which the dataset's options or changes to it say how they are transformed."""
+    described = getattr(dataset.config, "modalities", {})
+    of_all = "transform" in changes.get(ALL, {})
+    return {
+        name
+        for name, description in described.items()
+        if of_all or "transform" in description.fields or "transform" in changes.get(name, {})
+    }
 
 
 def _declared_modalities(

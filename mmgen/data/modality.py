@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,23 +16,8 @@ from torch import Tensor, nn
 from ..distributions import Likelihood
 from ..networks import Encoder, Spread
 from ..options import Options
+from .rendering import Rendering
 from .transforms import Transform
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """A value as people see it.
-
-    ``picture``: an array ``[height, width]`` or ``[height, width, 3]`` in [0, 1]; ``raster``: an array ``[rows,
-    columns]`` of any range; ``bars``: a list of numbers; ``text``: a string.
-
-    >>> from mmgen import Rendering
-    >>> Rendering("text", "liver").content
-    'liver'
-    """
-
-    kind: Literal["picture", "raster", "bars", "text"]
-    content: Any
 
 
 class Modality(Options, ABC):
@@ -42,6 +28,9 @@ class Modality(Options, ABC):
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns")  # the fields that say what stored values mean
     takes_missing_cells: ClassVar[bool] = False  # whether single cells of a value may be missing
+    has_cells: ClassVar[bool] = True  # whether its values have a place in a flat table, which a picture has not
+    file_endings: ClassVar[tuple[str, ...]] = ()  # such as (".nii",): cells of one's own table may be paths, and
+    # :meth:`read_file` reads them
 
     shape: tuple[int, ...] = Field(description="Shape of one value, without the rows.", min_length=1)
     weight: float = Field(1.0, ge=0, description="Of its log-likelihood, where model.likelihood_weights=official.")
@@ -63,6 +52,28 @@ class Modality(Options, ABC):
                 "of this kind an empty cell makes the whole modality missing in its row, so leave it out"
             )
         return self
+
+    @classmethod
+    def read_file(cls, path: Path) -> np.ndarray:
+        """What a file of one of the ``file_endings`` holds, which :meth:`arranged` makes a value of.
+
+        Raises:
+            Exception: Whatever its reader raises; the sentence that is shown names the file and its row.
+        """
+        raise NotImplementedError(f"{cls.__name__} has file_endings, and no read_file")
+
+    @classmethod
+    def arranged(cls, values: np.ndarray, fields: Mapping[str, Any]) -> np.ndarray:
+        """Arrays of one's own, or what :meth:`read_file` gave, ``[N, …]``, as values ``[N, *shape]``.
+
+        Args:
+            values: Numbers.
+            fields: What the options say of the modality, not yet checked; a run's own ``shape`` where one reads.
+
+        Raises:
+            DataError: The end of a sentence that begins with the option and the array or the file.
+        """
+        return values
 
     @property
     def dimension(self) -> int:
@@ -99,7 +110,7 @@ class Modality(Options, ABC):
         It is called once, after both were made.
         """
 
-    def transform(self) -> Transform:
+    def make_transform(self) -> Transform:
         """The (unfitted) change from data units to what the networks see, and back."""
         return Transform()
 

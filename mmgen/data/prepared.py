@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .dataset import Provenance, Splits
+from .dataset import Splits
 from .describing import describe_modality, parse_modalities
+from .provenance import Provenance
 from .sides import SIDES
 from .table import Table
 

@@ -23,11 +23,12 @@ _DRAWING = {
         "rendering_grid",
         "save_figure",
     ),
-    ".figures": ("save_figures",),
+    ".figures": ("learned_figures", "save_figures"),
     ".grids": ("conditional_grid", "data_caption", "generation_grids", "spread_rows", "subset_grid"),
     ".judges": ("Judges", "judge_of"),
     ".scatter": ("PosteriorMeans", "latent_scatter", "posterior_means"),
     ".history": ("learning_curves",),
+    ".loadings": ("Loadings", "loadings_frame"),
     ".projection": ("VIEWS", "Projection", "check_view", "project"),
 }
 __getattr__, __dir__ = lazily(__name__, _DRAWING)
@@ -41,10 +42,11 @@ if TYPE_CHECKING:
         rendering_grid,
         save_figure,
     )
-    from .figures import save_figures
+    from .figures import learned_figures, save_figures
     from .grids import conditional_grid, data_caption, generation_grids, spread_rows, subset_grid
     from .history import learning_curves
     from .judges import Judges, judge_of
+    from .loadings import Loadings, loadings_frame
     from .projection import VIEWS, Projection, check_view, project
     from .scatter import PosteriorMeans, latent_scatter, posterior_means
 
@@ -54,6 +56,7 @@ __all__ = [
     "Generation",
     "Judges",
     "Latents",
+    "Loadings",
     "Means",
     "Metric",
     "MetricConfig",
@@ -78,7 +81,9 @@ __all__ = [
     "joined",
     "judge_of",
     "latent_scatter",
+    "learned_figures",
     "learning_curves",
+    "loadings_frame",
     "mean_row",
     "posterior_means",
     "project",

@@ -10,3 +10,12 @@ def rows_at_once(numbers: int, least: int) -> int:
     more.
     """
     return max(least, NUMBERS_AT_ONCE // max(1, numbers))
+
+
+CELLS = 4_000_000  # of one modality, that are held in 64 bits at once
+FEWEST_ROWS = 100
+
+
+def rows_of_width(most: int, width: int) -> int:
+    """How many rows of so many columns are looked at: ``most``, and fewer of more than ``CELLS / most`` columns."""
+    return min(most, max(FEWEST_ROWS, CELLS // max(1, width)))

@@ -60,7 +60,7 @@ class Classifier(nn.Module):
     def __init__(self, modality: Modality, sizes: Mapping[str, int]) -> None:
         super().__init__()
         self.sizes = dict(sizes)
-        self.transform: Transform = modality.transform()
+        self.transform: Transform = modality.make_transform()
         self.trunk = modality.classifier_trunk()
         self.head = nn.Linear(int(self.trunk.features), sum(self.sizes.values()))  # type: ignore[arg-type]
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter quicker on a processor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -60,9 +60,10 @@ def rendered(
 def common_limits(renderings: Sequence[Rendering]) -> Limits | None:
     """The range of several bar charts or rasters, so that they can be compared; None for what has no range."""
     numbers = [np.ravel(r.content) for r in renderings if r.kind in ("bars", "raster")]
-    if not numbers:
+    values = np.concatenate([*numbers, np.empty(0)]).astype(float)
+    values = values[~np.isnan(values)]  # bars that are missing
+    if not len(values):
         return None
-    values = np.concatenate(numbers).astype(float)
     low, high = min(float(values.min()), 0.0), float(values.max())
     return low, high if high > low else low + 1
 
@@ -82,6 +83,8 @@ def draw_rendering(axes: Axes, rendering: Rendering, limits: Limits | None = Non
         _draw_raster(axes, rendering.content, low, high)
     elif rendering.kind == "bars":
         axes.bar(np.arange(len(rendering.content)), rendering.content, width=1.0, color=COLOURS[0])
+        if low < 0:
+            axes.axhline(0, color="grey", linewidth=0.5)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     else:
         _draw_text(axes, rendering.content)
@@ -126,7 +129,11 @@ def label_line(axes: Axes, text: str, *, bold: bool = False) -> None:
 
 
 def rendering_grid(
-    lines: Sequence[tuple[str, bool]], cells: Sequence[Sequence[Rendering]], title: str, limits: Sequence[Limits | None]
+    lines: Sequence[tuple[str, bool]],
+    cells: Sequence[Sequence[Rendering]],
+    title: str,
+    limits: Sequence[Limits | None],
+    finish: Callable[[Axes, int], None] | None = None,
 ) -> Figure:
     """Lines of cells with a label each.
 
@@ -135,14 +142,17 @@ def rendering_grid(
         cells: The values of each line, all of one number.
         title: Above everything.
         limits: The range of each line's bars or rasters.
+        finish: Called with every cell and the number of its line, after it was drawn.
     """
     long = any(r.kind == "text" and len(r.content) > SHORT for line in cells for r in line)
     width, height = (1.75, 1.35) if long else (1.1, 1.1)
     figure = Figure(figsize=(width * len(cells[0]) + 1.5, height * len(lines) + 0.6), layout="constrained")
     panels = figure.subplots(len(lines), len(cells[0]), squeeze=False)
-    for axes, line, (name, bold), of_line in zip(panels, cells, lines, limits, strict=True):
+    for number, (axes, line, (name, bold), of_line) in enumerate(zip(panels, cells, lines, limits, strict=True)):
         for cell, rendering in zip(axes, line, strict=True):
             draw_rendering(cell, rendering, of_line)
+            if finish is not None:
+                finish(cell, number)
         label_line(axes[0], name, bold=bold)
     figure.suptitle(title, fontsize=10)
     return figure

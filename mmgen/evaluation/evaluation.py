@@ -239,6 +239,10 @@ class Evaluation:
             self._cache[key] = make()
         return self._cache[key]
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether :meth:`cached` has made it."""
+        return key in self._cache
+
     # What is generated ------------------------------------------------------------------------------------------------
 
     def generated(self, given: Sequence[str], target: str, rows: Sequence[int] | None = None) -> Tensor:
@@ -276,8 +280,8 @@ class Evaluation:
             if likelihood:
                 rows = slice(start, start + len(taken))
                 cells = None if observed is None else observed[rows]
-                scores.append(p.log_prob(parameters, transform(truth[rows]), cells))  # type: ignore[operator]
-            values.append(transform.inverse(p.mean(parameters)))  # type: ignore[operator]
+                scores.append(p.log_prob(parameters, transform(truth[rows], cells), cells))  # type: ignore[operator]
+            values.append(transform.mean_of(p, parameters))  # type: ignore[operator]
             start += len(taken)
         complete = self.latents().complete[self.latents().index(given)]
         return Generation(

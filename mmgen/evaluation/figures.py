@@ -11,11 +11,14 @@ from matplotlib.figure import Figure
 
 from ..errors import PluginError
 from ..registry import entries, is_local
+from .data_figures import missingness_figure, predicted_figure
 from .drawing import save_figure
 from .evaluate import MetricOptions, metrics_by_name
 from .evaluation import Evaluation
 from .grids import generation_grids, subset_grid
 from .history import learning_curves
+from .learned_drawing import loadings_figure
+from .loadings import loadings
 from .metric import Metric
 from .scatter import latent_scatter
 
@@ -76,9 +79,19 @@ def _figures(
     if len(evaluation.names) > 1:
         for name in evaluation.targets[:TARGETS]:
             yield f"subsets-{name}", subset_grid(evaluation, name)
+    yield from learned_figures(evaluation)
     yield from _metric_figures(evaluation, metrics)
     if history:
         yield "learning-curves", learning_curves(history)
+
+
+def learned_figures(evaluation: Evaluation) -> Iterator[tuple[str, Figure]]:
+    """What no metric draws: ``missingness``, ``predicted`` and ``loadings``, each where there is something to see."""
+    for name, figure in (("missingness", missingness_figure(evaluation)), ("predicted", predicted_figure(evaluation))):
+        if figure is not None:
+            yield name, figure
+    if found := loadings(evaluation):
+        yield "loadings", loadings_figure(evaluation, found)
 
 
 def _metric_figures(evaluation: Evaluation, metrics: Sequence[Metric]) -> Iterator[tuple[str, Figure]]:

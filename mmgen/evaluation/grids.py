@@ -4,10 +4,11 @@ item.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -21,7 +22,11 @@ from .drawing import (
     rendering_grid,
 )
 from .evaluation import Evaluation
+from .standardised import IN_WORDS, bar_columns, bar_names, name_bars, shown
 from .subsets import Subset
+
+MOST_MODALITIES = 12  # of the grid of all pairs
+NAMES_OF_SMALL = 10  # bars of a small cell that have names
 
 
 def spread_rows(table: Table, count: int, seed: int = 0) -> list[int]:
@@ -79,11 +84,11 @@ def conditional_grid(
 
 def prior_grid(evaluation: Evaluation, items: int = 10) -> Figure:
     """Draws from the prior: a row per modality, a column per draw."""
-    values = {name: evaluation.generated((), name, range(items))[None] for name in evaluation.targets}
+    cells = [shown(evaluation, name, evaluation.generated((), name, range(items))) for name in evaluation.targets]
     dynamic = "; the prior depends on data: drawn from N(0, I)" if evaluation.model.has_dynamic_prior else ""
-    return conditional_grid(
-        evaluation.model.modalities, (), values, None, f"Generated from the prior{dynamic}\n{data_caption(evaluation)}"
-    )
+    title = f"Generated from the prior{dynamic}\n{data_caption(evaluation)}{_bars_in_words(evaluation)}"
+    lines = [(name, False) for name in evaluation.targets]
+    return rendering_grid(lines, cells, title, [common_limits(line) for line in cells], _named(evaluation))
 
 
 def subset_grid(evaluation: Evaluation, target: str, items: int = 10, max_lines: int = 8) -> Figure:
@@ -107,8 +112,32 @@ def subset_grid(evaluation: Evaluation, target: str, items: int = 10, max_lines:
     cells = [originals, *([line[s] for line in generated] for s in range(len(chosen)))]
     bars = originals[0].kind == "bars"
     above, below = _scales(originals, [rendering for line in cells[1:] for rendering in line], together=bars)
-    title = f"{target} from more and more modalities\n{data_caption(evaluation)}"
-    return rendering_grid(lines, cells, title, [above, *[below] * len(chosen)])
+    bars_in_words = f"; {IN_WORDS}" if bar_columns(evaluation, target) else ""
+    title = f"{target} from more and more modalities\n{data_caption(evaluation)}{bars_in_words}"
+    last = len(chosen)
+
+    def name_last(axes: Axes, line: int) -> None:
+        names = bar_names(evaluation, target)
+        if line == last and len(names) <= NAMES_OF_SMALL:
+            name_bars(axes, names)
+
+    return rendering_grid(lines, cells, title, [above, *[below] * len(chosen)], name_last)
+
+
+def _bars_in_words(evaluation: Evaluation) -> str:
+    """What bars are, where there are some."""
+    return f"; {IN_WORDS}" if any(bar_columns(evaluation, name) for name in evaluation.targets) else ""
+
+
+def _named(evaluation: Evaluation) -> Callable[[Axes, int], None]:
+    """Writes the names below the bars of small cells, of which each line is another target."""
+
+    def name(axes: Axes, line: int) -> None:
+        names = bar_names(evaluation, evaluation.targets[line])
+        if len(names) <= NAMES_OF_SMALL:
+            name_bars(axes, names)
+
+    return name
 
 
 def _scales(
@@ -120,12 +149,13 @@ def _scales(
     return common_limits(originals), common_limits(generated)
 
 
-def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int = 8) -> Figure:
+def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int = MOST_MODALITIES) -> Figure:
     """Originals above what is generated: a row per given modality, a column per target, one block per item; the items
     have different labels where there are any.
 
-    Within a column bars have one scale; rasters have one for the originals and one for what is generated, since a mean
-    of sparse counts is small.
+    Of more modalities than ``max_modalities`` the first ones are drawn, and the title says how many are not. Bars are
+    standard deviations from the training mean. Within a column they have one scale; rasters have one for the originals
+    and one for what is generated, since a mean of sparse counts is small.
     """
     targets = evaluation.targets[:max_modalities]
     everything: Subset = tuple(evaluation.names)
@@ -144,11 +174,19 @@ def generation_grid(evaluation: Evaluation, items: int = 2, max_modalities: int 
             for r, rendering in enumerate(generated[i]):
                 draw_rendering(panels[i * block + 1 + r, column], rendering, below)
         panels[0, column].set_title(target, fontsize=9)
+        for last in range(block - 1, len(panels), block):
+            name_bars(panels[last, column], bar_names(evaluation, target))
     for i, item in enumerate(chosen):
         label_line(panels[i * block, 0], f"original{_label_of(evaluation, item)}", bold=True)
         for r, given in enumerate(sources):
             label_line(panels[i * block + 1 + r, 0], f"given {given[0] if len(given) == 1 else 'all'}")
-    figure.suptitle(f"Generated modalities (columns) from given ones (rows)\n{data_caption(evaluation)}", fontsize=10)
+    hidden = max(len(evaluation.targets), len(evaluation.names)) - max_modalities
+    more = f"; {hidden} more modalities are not drawn" if hidden > 0 else ""
+    figure.suptitle(
+        f"Generated modalities (columns) from given ones (rows){more}\n"
+        f"{data_caption(evaluation)}{_bars_in_words(evaluation)}",
+        fontsize=10,
+    )
     return figure
 
 
@@ -170,18 +208,19 @@ def _column(
     """The originals of the chosen rows, and what is generated for each of them from each source; a note where something
     is missing.
     """
-    modality, latents = evaluation.model.modalities[target], evaluation.latents()
+    latents = evaluation.latents()
     values = {given: evaluation.generated(given, target, chosen) for given in sources}
     index = torch.tensor(chosen)
     has = latents.table.available[index, evaluation.names.index(target)]
-    originals = rendered(modality, latents.table.data[target][index], has)
+    cells = latents.table.observed[target][index] if target in latents.table.observed else None
+    originals = shown(evaluation, target, latents.table.data[target][index], has, cells)
     generated = []
     for place, item in enumerate(chosen):
         known = [
             len(given) == len(evaluation.names) or bool(latents.complete[latents.index(given), item])
             for given in sources
         ]
-        generated.append(rendered(modality, [values[given][place] for given in sources], known))
+        generated.append(shown(evaluation, target, [values[given][place] for given in sources], known))
     return originals, generated
 
 

@@ -15,7 +15,7 @@ from ..data import Batch, Table
 from ..distributions import Gaussian, Likelihood, has_density, with_density
 from ..errors import listed
 from .evaluation import Evaluation
-from .means import Means, joined_notes
+from .means import Means, curve_note, joined_notes
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import ALL, MEAN, Pair, Subset, joined
 
@@ -43,8 +43,9 @@ class LogLikelihood(Metric):
     r"""Log-likelihood in nats per row, by K samples of z, without likelihood weights.
 
     It is in the units that the networks see: a standardised value has another density than the raw one (by Σ log s per
-    row), pixels have densities on [0, 1] and not probabilities of bytes. A code of −1, where there is no value, has no
-    part in it, nor has a cell that was not observed.
+    row), pixels have densities on [0, 1] and not probabilities of bytes. After log1p, clr or rank-gauss the difference
+    depends on the row, so that a note says which numbers are comparable only with those of the same transform. A code
+    of −1, where there is no value, has no part in it, nor has a cell that was not observed.
 
     Whatever decoders take that is drawn besides z (private latents, levels of a hierarchy) is drawn anew for every
     sample, and integrated over: p(x_m|z) stands for p(x_m|z, w) p(w|z) / q(w|z, x).
@@ -114,7 +115,8 @@ class LogLikelihood(Metric):
         for (measure, given, target), values in estimates.items():
             if not len(values) or measure == WEIGHTS:
                 continue
-            note = self._note(evaluation, measure, estimates.get((WEIGHTS, given, "")))
+            about = given if measure == JOINT else (target,)
+            note = self._note(evaluation, measure, about, estimates.get((WEIGHTS, given, "")))
             rows.append(row(measure, values.mean(), len(values), given=joined(given), target=target, note=note))
             if measure != JOINT:
                 means.add(measure, given, rows[-1]["value"], every_row, note=note)
@@ -149,13 +151,16 @@ class LogLikelihood(Metric):
             if evaluation.model.infers(subset) and any(target not in subset for target in evaluation.targets)
         ]
 
-    def _note(self, evaluation: Evaluation, measure: str, effective: Tensor | None) -> str:
-        """What is known against an estimate, whose effective numbers of samples are known for importance weights."""
+    def _note(self, evaluation: Evaluation, measure: str, about: Subset, effective: Tensor | None) -> str:
+        """What is known against an estimate of the density of some modalities, whose effective numbers of samples are
+        known for importance weights.
+        """
         dynamic = evaluation.model.has_dynamic_prior and measure in (JOINT, IMPORTANCE)
         few = measure == IMPORTANCE and effective is not None and effective.mean() < min(FEW, self.config.samples / 2)
         return joined_notes(
             "the prior depends on data: under N(0, I)" if dynamic else "",
             f"fewer than {FEW} samples have the weight" if few else "",
+            curve_note(evaluation, about),
         )
 
     @staticmethod

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..errors import listed
 from .evaluation import Evaluation
 from .metric import Row, row
 from .subsets import ALL, MEAN, PRIOR, Subset, SubsetSize
@@ -24,6 +25,17 @@ def summed_over(targets: Collection[str], names: Sequence[str]) -> str:
 def distinct(masks: Sequence[np.ndarray]) -> int:
     """How many distinct rows several numbers looked at, each with a mask ``[N]``."""
     return int(np.any(masks, axis=0).sum())
+
+
+def curve_note(evaluation: Evaluation, targets: Collection[str]) -> str:
+    """Of which targets a density is one of transformed values, and up to more than a constant another one than that of
+    the data: it compares with those of the same transform alone.
+    """
+    curves: dict[str, list[str]] = {}
+    for name, transform in zip(evaluation.names, evaluation.model.transforms, strict=True):
+        if transform.curve and name in targets:
+            curves.setdefault(str(transform.curve), []).append(name)
+    return "; ".join(f"density of {listed(names)} after {curve}" for curve, names in curves.items())
 
 
 def joined_notes(*notes: str) -> str:

@@ -16,7 +16,7 @@ from ..data import ImageModality, Modality, Sparse
 from ..data.indexed import select
 from .evaluation import Evaluation
 from .latents import Generation
-from .means import distinct, summed_over
+from .means import curve_note, distinct, summed_over
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import SELF, Pair, Subset, joined
 
@@ -54,7 +54,8 @@ class Reconstruction(Metric):
     Measures: ``distance`` (the modality's own distance in data units, such as the mean squared difference, over what
     is observed), ``rmse`` (where that is a mean squared difference: its square root, after the mean over all observed
     entries of all rows; in data units, so of normalised data where the data are), ``log_likelihood`` (log p(x_m|z), in
-    the units that the networks see; none where an objective has an unnormalised score in its place), and ``loss`` =
+    the units that the networks see, with a note where a transform is no straight line; none where an objective has an
+    unnormalised score in its place), and ``loss`` =
     −Σ_m w_m log p(x_m|z), the axis of the figures of "Unity by Diversity". Given everything it is the joint
     reconstruction, given itself (``self``) the self-reconstruction; its target is ``all`` where the sum is over every
     modality, otherwise the names of those that it is over, and where nothing is inferred from itself there is no sum.
@@ -111,7 +112,8 @@ class Reconstruction(Metric):
         rows = self._distances(evaluation, fit.distance, n, given, target)
         likelihood: Any = evaluation.model.likelihoods[evaluation.names.index(target)]
         if likelihood.normalised:
-            rows.append(row("log_likelihood", fit.log_likelihood, n, given=given, target=target))
+            note = curve_note(evaluation, [target])
+            rows.append(row("log_likelihood", fit.log_likelihood, n, given=given, target=target, note=note))
         return rows
 
     def _floors(self, evaluation: Evaluation) -> list[Row]:
@@ -131,7 +133,8 @@ class Reconstruction(Metric):
         weights = dict(zip(evaluation.names, evaluation.model.likelihood_weights, strict=True))
         total = sum(-weights[target] * fit.log_likelihood for target, fit in terms.items())
         n = distinct([fit.mask for fit in terms.values()])
-        return row("loss", total, n, given=given, target=summed_over(terms, evaluation.names))
+        note = curve_note(evaluation, terms)
+        return row("loss", total, n, given=given, target=summed_over(terms, evaluation.names), note=note)
 
     @staticmethod
     def _distances(evaluation: Evaluation, distance: float, n: int, given: str, target: str) -> list[Row]:

@@ -16,6 +16,7 @@ from .grids import data_caption
 from .projection import VIEWS, check_view, project
 from .subsets import joined
 
+NAMED = 20  # classes and subsets, at most, that a legend names
 NEIGHBOURS = 2000  # points, at most, of the views that compare each point with others
 
 
@@ -76,12 +77,12 @@ def latent_scatter(evaluation: Evaluation, view: str = "pca") -> Figure:
     projection = project(means.points, view, evaluation.seed)
     axis = VIEWS[view] if means.points.shape[1] > 2 else "z"
     labels = {label: codes for label, codes in evaluation.labels().items() if codes.ndim == 1}
-    figure = Figure(figsize=(5.2 * (1 + len(labels)), 4.8), layout="constrained")
+    figure = Figure(figsize=(6.2 * (1 + len(labels)), 4.8), layout="constrained")
     panels = figure.subplots(1, 1 + len(labels), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (label, codes) in zip(panels, labels.items(), strict=False):
         classes = evaluation.data.labels.get(label, ())
-        _scatter(axes, projection.points, codes[means.row], classes[:20], f"by {label}", evaluation.seed)
-    _scatter(panels[-1], projection.points, means.subset, means.names[:20], "by what is given", evaluation.seed)
+        _scatter(axes, projection.points, codes[means.row], classes, f"by {label}", evaluation.seed)
+    _scatter(panels[-1], projection.points, means.subset, means.names, "by what is given", evaluation.seed)
     for axes in panels:
         axes.set_xlabel(f"{axis} 1")
     panels[0].set_ylabel(f"{axis} 2")
@@ -95,8 +96,12 @@ def _scatter(axes: Axes, points: np.ndarray, groups: np.ndarray, names: Sequence
     colours = np.array([_colour(max(int(group), 0)) for group in groups])
     order = np.random.default_rng(seed).permutation(len(points))
     axes.scatter(points[order, 0], points[order, 1], c=colours[order], s=7, alpha=0.6, linewidths=0)
-    handles = [axes.scatter([], [], color=_colour(i), s=18, label=name) for i, name in enumerate(names)]
-    axes.legend(handles=handles, fontsize=8, markerscale=1.2, loc="best", framealpha=0.8)
+    handles = [axes.scatter([], [], color=_colour(i), s=18, label=name) for i, name in enumerate(names[:NAMED])]
+    if len(names) > NAMED:
+        handles.append(axes.scatter([], [], s=0, label=f"and {len(names) - NAMED} more"))
+    axes.legend(  # beside the points, and not on them
+        handles=handles, fontsize=8, markerscale=1.2, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False
+    )
     axes.set_title(title, fontsize=10)
 
 

@@ -58,7 +58,7 @@ class MultimodalVAE(Model):
         self.config = config
         self.likelihood_weights = likelihood_weights(modalities, config.likelihood_weights)
         self.description: dict[str, Any] = {}
-        self.transforms = nn.ModuleList(modality.transform() for modality in modalities.values())
+        self.transforms = nn.ModuleList(modality.make_transform() for modality in modalities.values())
         if self.covariates:
             self.covariate_codes = Covariates(self.covariates)
         self.told = self.covariate_codes.size if self.covariates else 0
@@ -177,7 +177,7 @@ class MultimodalVAE(Model):
             transform.fit(values, cells)
             if filling is None and not fits:
                 continue
-            prepared = transform(values)
+            prepared = transform(values, cells)
             if filling is not None:
                 filling.fit(prepared, torch.ones_like(prepared, dtype=torch.bool) if cells is None else cells)
                 prepared = filling(prepared, cells)
@@ -303,7 +303,7 @@ class MultimodalVAE(Model):
                 "have missing: cell."
             )
         for name, transform in zip(self.modalities, self._transforms(), strict=True):
-            data[name] = transform(batch.data[name])
+            data[name] = transform(batch.data[name], batch.observed.get(name))
             if (filling := fillings.get(name)) is not None:
                 observed = batch.observed.get(name)
                 data[name] = filling(data[name], observed)
@@ -598,7 +598,10 @@ class MultimodalVAE(Model):
         m = self._index(target)
         likelihood = self._likelihood(m)
         ((_, parameters, _),) = self._decode({m: z})
-        return self._transforms()[m].inverse(likelihood.sample(parameters) if draw else likelihood.mean(parameters))
+        transform = self._transforms()[m]
+        if draw:
+            return transform.inverse(likelihood.sample(parameters))
+        return transform.mean_of(likelihood, parameters)
 
     def subset_masks(self, subsets: Sequence[Sequence[str]]) -> Bool[Tensor, "S 1 M"]:
         """Subsets of modalities, by name, as masks for all rows, on the model's device."""

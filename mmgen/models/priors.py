@@ -150,7 +150,7 @@ class VampPrior(Prior):
                 "The prior 'vamp' is made of aggregated posteriors, and this objective aggregates nothing."
             )
         for name, modality in model.modalities.items():
-            if isinstance(modality.transform(), Codes):
+            if isinstance(modality.make_transform(), Codes):
                 raise MmgenError(
                     f"The prior 'vamp' learns real-valued pseudo-inputs, and the modality {name!r} is made of codes."
                 )

@@ -1,4 +1,6 @@
-"""Small convolutional trunks and decoders for images ``[N, channels, height, width]`` of any size."""
+"""Small convolutional trunks and decoders for images ``[N, channels, height, width]`` and volumes ``[N, channels,
+depth, height, width]`` of any size.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,12 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from .sizes import halves_up, padding_up
+from .sizes import CONV, TRANSPOSED, halves_up, padding_up
 
 
 class ConvTrunk(nn.Module):
-    """Convolutions (3×3, stride 2, padding 1) with ReLU, one per entry of ``channels``; features are the flattened last
-    map.
+    """Convolutions (3×3 or 3×3×3, stride 2, padding 1) with ReLU, one per entry of ``channels``; features
+    are the flattened last map.
 
     The networks for PolyMNIST in Sutter et al. 2021, whose encoders narrow to ``bottleneck`` = J features by a linear
     layer with ReLU.
@@ -23,9 +25,10 @@ class ConvTrunk(nn.Module):
     ) -> None:
         super().__init__()
         inputs, *size = shape
+        conv = CONV[len(size)]
         layers: list[nn.Module] = []
         for outputs in channels:
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
+            layers += [conv(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
             inputs = outputs
         layers.append(nn.Flatten())
         self.features = inputs * math.prod(halves_up(size, len(channels))[-1])
@@ -35,7 +38,7 @@ class ConvTrunk(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to ``[N, features]``."""
+        """``[N, C, H, W]`` or ``[N, C, D, H, W]`` to ``[N, features]``."""
         return self.layers(x)
 
 
@@ -45,17 +48,17 @@ class ConvDecoder(nn.Module):
     def __init__(self, latent_dim: int, shape: Sequence[int], channels: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()
         outputs, *size = shape
-        sizes = halves_up(size, len(channels))
+        transposed, sizes = TRANSPOSED[len(size)], halves_up(size, len(channels))
         start = (channels[-1], *sizes[-1])
         layers: list[nn.Module] = [nn.Linear(latent_dim, math.prod(start)), nn.ReLU(), nn.Unflatten(1, start)]
         for step in range(len(channels), 0, -1):
             after = channels[step - 2] if step > 1 else outputs
             grow = padding_up(sizes[step], sizes[step - 1])
-            layers.append(nn.ConvTranspose2d(channels[step - 1], after, 3, stride=2, padding=1, output_padding=grow))
+            layers.append(transposed(channels[step - 1], after, 3, stride=2, padding=1, output_padding=grow))
             if step > 1:
                 layers.append(nn.ReLU())
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        """``[N, D]`` to ``[N, C, H, W]``."""
+        """Latents ``[N, D]`` to ``[N, C, H, W]`` or ``[N, C, D, H, W]``."""
         return self.layers(z)

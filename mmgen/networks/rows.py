@@ -40,10 +40,10 @@ class View:
         return self.numbers is None
 
     def values(self, x: Tensor) -> Tensor:
-        """What is there of ``[B, …]``: ``[n, …]``, or ``[B, …]`` with zeros for the others."""
+        """What is there of ``[B, …]``: ``[n, …]``, or ``[B, …]`` with zeros (false) for the others."""
         if self.there is None or not self.sees_all:
             return self.rows(x, 0)
-        return torch.where(self.there.reshape(-1, *[1] * (x.dim() - 1)), x, 0)
+        return torch.where(self.there.reshape(-1, *[1] * (x.dim() - 1)), x, x.new_zeros(()))
 
     def rows(self, x: Tensor, dim: int) -> Tensor:
         """The rows in one dimension of what every row has, such as latents; one of zeros where none is gathered."""

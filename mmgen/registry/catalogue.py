@@ -121,6 +121,7 @@ def describe(entry: Entry) -> dict[str, Any]:
     section = {
         "modalities": "modalities.NAME",
         "likelihoods": "modalities.NAME.likelihood",
+        "formats": "dataset.format",
         "metrics": f"metrics.{entry.name}",
     }.get(entry.kind, kind)
     return {

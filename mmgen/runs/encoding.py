@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,14 @@ class Encoding:
             covariates.
         private: Name of a modality to means and standard deviations ``[N, P]`` of its own latents, where these are
             wanted; N(0, I) where it is not given.
+        ids: The columns that say what the rows are called.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     columns: dict[str, Any]
     private: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
     def arrays(self) -> dict[str, Any]:
         """Everything by name, as an NPZ file has it."""
@@ -82,8 +84,11 @@ def encode(
     scale = torch.cat([posterior.variance.sqrt() for posterior in posteriors]).numpy()
     rows = table.rows.numpy() if table.rows is not None else np.arange(len(mean))
     available = table.available[:, model.subset_masks([given])[0, 0].cpu()].sum(-1).numpy()
-    columns: dict[str, Any] = {"row": rows, **ids_of(table), "given": available}
+    ids = ids_of(table)
+    columns: dict[str, Any] = {"row": rows, **ids, "given": available}
     for label, codes in table.labels.items():
+        if label in ids:
+            continue
         if codes.dim() == 1:
             columns[label] = np.array([*labels[label], ""])[codes.numpy()]
         else:
@@ -98,9 +103,22 @@ def encode(
         )
         for name in own[0]
     }
-    return Encoding(mean, scale, columns, moments)
+    return Encoding(mean, scale, columns, moments, tuple(ids))
 
 
 def ids_of(table: Table) -> dict[str, np.ndarray]:
-    """What the rows are called, as a column, where something calls them."""
-    return {} if table.identity is None or table.identity.ids is None else {"id": table.identity.ids.astype(str)}
+    """What the rows are called, as columns by their own names, where something calls them."""
+    if table.identity is None:
+        return {}
+    columns = table.identity.id_columns or ({} if table.identity.ids is None else {"id": table.identity.ids})
+    return {f"{name}_" if name in ("row", "given") else name: column.astype(str) for name, column in columns.items()}
+
+
+def indexed(frame: pd.DataFrame, ids: Iterable[str], index: pd.Index | None = None) -> pd.DataFrame:
+    """A frame by an index where there is one, else by the columns that say what its rows are called, else by their
+    numbers.
+    """
+    names = list(ids)
+    if index is not None:
+        return frame.drop(columns=["row", *names]).set_axis(index, axis=0)
+    return frame.drop(columns="row").set_index(names) if names else frame.set_index("row")

@@ -18,7 +18,7 @@ from ..evaluation.grids import conditional_grid
 from ..models import MultimodalVAE, Sampler, choose_sampler
 from ..models.building import Component
 from ..models.sampling import in_words
-from .encoding import ROWS_AT_ONCE, ids_of
+from .encoding import ROWS_AT_ONCE, ids_of, indexed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,8 @@ class Generation:
         import pandas as pd
 
         header, *lines = self.lines(top)
-        return indexed(pd.DataFrame(lines, columns=header), self.index)
+        ids = () if self.table is None else ids_of(self.table)
+        return indexed(pd.DataFrame(lines, columns=header), ids, self.index)
 
     def lines(self, top: int | None = None) -> list[list[Any]]:
         """The header and the lines of :meth:`frame`, with the number and the id of each row in front."""
@@ -165,15 +166,6 @@ def origin_in_words(sampler: Component | None) -> str:
     """What is generated from where nothing is given."""
     choice = choose_sampler(sampler)
     return f"from the sampler {in_words(choice)}" if choice.component.fitted else FROM_PRIOR
-
-
-def indexed(frame: pd.DataFrame, index: pd.Index | None) -> pd.DataFrame:
-    """A frame with the columns ``row``, and perhaps ``id``, indexed by an index where there is one, else by ids, else
-    by numbers.
-    """
-    if index is not None:
-        return frame.drop(columns=["row", "id"], errors="ignore").set_axis(index, axis=0)
-    return frame.drop(columns="row").set_index("id") if "id" in frame else frame.set_index("row")
 
 
 def _single(values: Tensor, modality: Modality) -> np.ndarray:

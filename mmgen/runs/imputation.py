@@ -16,18 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Batch, ImageModality, LabelsModality, MixedModality, Modality, Table
-from ..distributions.likelihoods import CODES, Support
+from ..data import Batch, LabelsModality, MixedModality, Modality, Table
+from ..distributions.likelihoods import CODES
 from ..errors import MmgenError, listed
+from ..evaluation.drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit, supports_of
 from ..models import MultimodalVAE
 from .encoding import ROWS_AT_ONCE, ids_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CELLS_AT_ONCE = 2**22  # drawn values that are held in memory, of each modality
 WORDS_AT_ONCE = 2**16  # numbers that are written out to find their digits
-NUMBERS: tuple[Support, ...] = ("real", "positive", "unit", "counts")  # what has a standard deviation and quantiles
 STATISTICS = ("sd", "q05", "q95")
 IMPUTED = "imputed"
 
@@ -173,9 +172,9 @@ def impute(
         raise MmgenError(f"draws {draws}: {'an uncertainty needs' if uncertainty else 'there must be'} {least}.")
     if given is not None and not given:
         raise MmgenError("given: nothing can be imputed from no modality; name some, or leave it out.")
-    shown = {name: each for name, each in model.modalities.items() if not isinstance(each, ImageModality)}
+    shown = {name: each for name, each in model.modalities.items() if each.has_cells}
     if not shown:
-        raise MmgenError("All modalities are images, which have no place in a table; mmgen generate draws them.")
+        raise MmgenError("All modalities are pictures, which have no place in a table; mmgen generate draws them.")
     if not model.decoder_sizes:
         raise MmgenError(f"The objective {model.name!r} generates nothing: it has no decoders to fill gaps with.")
     gaps = {name: _gaps(table, name, modality) for name, modality in shown.items()}
@@ -184,13 +183,13 @@ def impute(
     for name in targets:
         lacking |= gaps[name].any(1)
     asked = table.available if given is None else table.available & model.subset_masks([given])[0].cpu()
-    able = _inferable(model, asked)
+    able = inferable(model, asked)
     values = {name: _writable(table.data[name][:], shown[name]) for name in shown}
     statistics: dict[str, dict[str, np.ndarray]] = {
         name: {each: np.full(gaps[name].shape, np.nan) for each in STATISTICS if uncertainty} for name in shown
     }
     widest = max((values[name][0].size for name in targets), default=1)
-    size = max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // (draws * widest)))
+    size = rows_that_fit(draws, widest, ROWS_AT_ONCE)
     chosen = (lacking & able).nonzero().squeeze(1)
     for rows in (chosen[start : start + size] for start in range(0, len(chosen), size)):
         batch = replace(table[rows], available=asked[rows])
@@ -233,11 +232,6 @@ def _notes(
     return tuple(notes)
 
 
-def supports_of(modality: Modality) -> tuple[Support, ...]:
-    """What the values of a modality are: one word for all of them, or one for each."""
-    return getattr(modality, "value_supports", None) or (modality.make_likelihood().support,)
-
-
 def in_source_digits(modality: Modality, values: np.ndarray) -> np.ndarray:
     """Stored numbers ``[N, *shape]`` in units of the source, ``float64 [N, C]``, with the digits that these had: 0.1,
     and not the 0.10000000149 that is stored in 32 bits.
@@ -274,14 +268,6 @@ def _gaps(table: Table, name: str, modality: Modality) -> Tensor:
     return missing if missing.shape[1] == cells else missing.any(1, keepdim=True).expand(-1, cells)
 
 
-def _inferable(model: MultimodalVAE, asked: Tensor) -> Tensor:
-    """The rows ``Bool[N]`` that have something of what is asked ``[N, M]`` from which the objective infers z."""
-    names = list(model.modalities)
-    patterns, of = asked.unique(dim=0, return_inverse=True)
-    subsets = [[name for name, there in zip(names, pattern, strict=True) if there] for pattern in patterns.tolist()]
-    return torch.tensor([bool(subset) and model.infers(subset) for subset in subsets])[of]
-
-
 def _fill(
     model: MultimodalVAE,
     batch: Batch,
@@ -293,14 +279,7 @@ def _fill(
 ) -> None:
     """Write what is most likely into the gaps of some rows."""
     for name, drawn in model.generate(batch, targets=targets, samples=draws).items():
-        modality = model.modalities[name]
-        coded = torch.tensor([support in CODES for support in supports_of(modality)])
-        if coded.all():
-            guess = drawn.mode(0).values
-        else:
-            guess = drawn.mean(0, dtype=torch.float64)
-            if coded.any():
-                guess = torch.where(coded, drawn.mode(0).values.double(), guess)
+        guess = most_likely(drawn, model.modalities[name])
         missing = gaps[name][torch.from_numpy(rows)].numpy()
         shape = missing.shape[:1] + (guess.shape[1:] if missing.shape[1] > 1 else (1,) * (guess.dim() - 1))
         values[name][rows] = np.where(missing.reshape(shape), guess.numpy(), values[name][rows])
@@ -323,6 +302,6 @@ def _spread(
         source = np.asarray(model.modalities[name].in_source_units(drawn.numpy()), dtype=np.float64)
         source = source.reshape(draws, len(rows), -1)
         missing = gaps[name][torch.from_numpy(rows)].numpy()
-        found = (source.std(0, ddof=1), *np.quantile(source, (0.05, 0.95), axis=0))
+        found = (source.std(0, ddof=1), *quantiles(source, (0.05, 0.95)))
         for statistic, numbers in zip(STATISTICS, found, strict=True):
             statistics[name][statistic][rows] = np.where(missing, numbers, np.nan)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ..data import Data, Dataset, Schema, Sides, make_dataset, open_dataset
 from ..data.describing import parse_modalities
 from ..errors import MmgenError
+from ..options import merge
 from ..registry import load
 from .folder import RunFolder
-from .other_rows import file_of_rows, holds_rows, location_options, other_rows
+from .other_rows import file_of_rows, holds_rows, other_rows
 
 if TYPE_CHECKING:
     from .other_rows import OtherRows
@@ -75,7 +76,7 @@ def open_data(
 
 def _made_again(section: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Dataset:
     """The dataset of a run from its options."""
-    options = {**located(section, folder), **changes}
+    options = merge(located(section, folder), changes)
     name = options.pop("name")
     if load("datasets", name).__init__ is not Dataset.__init__:
         raise MmgenError(
@@ -114,6 +115,10 @@ def located(section: Mapping[str, Any], folder: RunFolder | None) -> dict[str, A
         return dict(section)
 
     def moved(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: moved(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [moved(each) for each in value]
         if not isinstance(value, str) or not Path(value).is_absolute() or Path(value).exists():
             return value
         candidate = Path(os.path.normpath(folder.path.resolve() / os.path.relpath(value, before)))
@@ -126,12 +131,30 @@ def check_files(dataset: Dataset, name: str, changes: Mapping[str, Any]) -> None
     """Refuse to open a run's data that are gone, with the way to say where they are; and others that ``changes`` name
     and that are nowhere.
     """
-    for option in location_options(type(dataset).Config):
-        value = getattr(dataset.config, option)
-        if isinstance(value, str | Path) and PurePath(value).is_absolute() and not Path(value).exists():
-            if option in changes:
-                raise MmgenError(f"There is no file or folder {str(value)!r} (dataset.{option}).")
-            raise MmgenError(
-                f"The data of this run were at {str(value)!r} (dataset.{option}), and nothing is there now; say "
-                f"where they are: --data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})."
+    places, changed = _places(dataset.config.model_dump()), set(_places(changes).values())
+    for place, option in places.items():
+        if PurePath(place).is_absolute() and not Path(place).exists():
+            if option in changed:
+                raise MmgenError(f"There is no file or folder {place!r} (dataset.{option}).")
+            remedy = (
+                f"--data PLACE on the command line, or load_run(RUN, dataset={{{option!r}: PLACE}})"
+                if len(places) == 1
+                else "--data with a folder that has files of these names or a YAML file that names them, or --set "
+                f"dataset.{option}=FILE for one alone"
             )
+            raise MmgenError(
+                f"The data of this run were at {place!r} (dataset.{option}), and nothing is there now; say where they "
+                f"are: {remedy}."
+            )
+
+
+def _places(options: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    """The files and folders that options name, those of modalities too, with the names of these options."""
+    found: dict[str, str] = {}
+    for name, value in options.items():
+        if name in ("path", "root"):
+            places = value if isinstance(value, list | tuple) else [value]
+            found |= {str(place): f"{above}{name}" for place in places if isinstance(place, str | Path)}
+        elif isinstance(value, Mapping):
+            found |= _places(value, f"{above}{name}.")
+    return found

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data import Dataset, DatasetConfig, Schema, Sides, make_dataset
+from ..data import Dataset, Schema, Sides, make_dataset
 from ..data.in_memory import IN_MEMORY, holds_data
 from ..errors import MmgenError
 from ..registry import load, name_of
@@ -48,7 +48,7 @@ def checked_rows(given: Any, section: Mapping[str, Any]) -> Mapping[str, Any] | 
         MmgenError: A path to nothing, or something that cannot be read.
     """
     if isinstance(given, str | Path):
-        return option_of_path(given, section)
+        return changes_of_path(given, section)
     if isinstance(given, Dataset | Mapping) or holds_rows(given):
         return given
     raise MmgenError(
@@ -57,8 +57,9 @@ def checked_rows(given: Any, section: Mapping[str, Any]) -> Mapping[str, Any] | 
     )
 
 
-def option_of_path(given: str | Path, section: Mapping[str, Any]) -> dict[str, Any]:
-    """A path as the option of the run's dataset that it is: where that has its files, or the ``path`` of a table.
+def changes_of_path(given: str | Path, section: Mapping[str, Any]) -> dict[str, Any]:
+    """A path as what it changes in the options of the run's dataset: where that has its files, or the ``path`` of a
+    table.
 
     Raises:
         MmgenError: Nothing is there, or a folder for a dataset that is not read from files.
@@ -66,15 +67,16 @@ def option_of_path(given: str | Path, section: Mapping[str, Any]) -> dict[str, A
     path = Path(given).expanduser().resolve()
     if not path.exists():
         raise MmgenError(f"There is no file or folder {str(given)!r}.")
-    options = location_options(load("datasets", section["name"]).Config)
-    if options[:1] == ["path"] or path.is_file():
+    kind = load("datasets", section["name"])
+    if path.is_file() and "path" not in kind.Config.model_fields:
         return {"path": str(path)}
-    if not options:
+    if not {"path", "root"} & {*kind.Config.model_fields}:
         raise MmgenError(
             f"{str(given)!r} is a folder, and the dataset {section['name']!r} of this run is not read from one; give a "
             "file."
         )
-    return {options[0]: str(path)}
+    changes: dict[str, Any] = kind.placed(section, path)
+    return changes
 
 
 def other_rows(
@@ -146,8 +148,3 @@ def _by_column(section: Mapping[str, Any], schema: Schema) -> dict[str, dict[str
             fields["columns"] = modality.value_names(name)
         modalities[name] = {**fields, "kind": name_of("modalities", type(modality))}
     return modalities
-
-
-def location_options(config: type[DatasetConfig]) -> list[str]:
-    """The options that say where a dataset's files are, the main one first."""
-    return [name for name in ("path", "root") if name in config.model_fields]

@@ -19,10 +19,10 @@ from ..models.building import Component
 from ..options import merge
 from ..registry import load
 from ..registry.components import entries, find, local_entries
-from .encoding import Encoding, encode
+from .encoding import Encoding, encode, indexed
 from .environment import check_components
 from .folder import HISTORY, MODEL, RESULTS, RunFolder
-from .generation import Generation, generate, indexed, origin_in_words
+from .generation import Generation, generate, origin_in_words
 from .imputation import Imputation, impute
 from .notebook import run_as_html
 from .openers import find_folder
@@ -190,7 +190,8 @@ class Run:
         ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
         """
         run, split = self._asked(data, split)
-        return run._by_row(run.encoding(given=given, split=split, private=private).frame())
+        encoding = run.encoding(given=given, split=split, private=private)
+        return run._by_row(encoding.frame(), encoding.ids)
 
     def encoding(
         self,
@@ -250,7 +251,7 @@ class Run:
         imputation = run.imputation(given=given, split=split, draws=draws, uncertainty=uncertainty, seed=seed)
         for note in imputation.notes:
             warn(note)
-        return run._by_row(imputation.frame(mask))
+        return run._by_row(imputation.frame(mask), [name for name in imputation.about if name != "row"])
 
     def imputation(
         self,
@@ -326,15 +327,76 @@ class Run:
                 table = table.select(torch.arange(min(n, len(table))))
             index = None if table.rows is None else run._index_of(table.rows.numpy())
         origin = f"given {'+'.join(given)}" if given else origin_in_words(sampler)
-        title = f"{run.config['objective']['name']} on {run.data.name}, {origin}\n({run.data.provenance.kind} data)"
+        title = f"{run.config['objective']['name']} on {run.config['dataset']['name']}, {origin}{run._kind_in_words()}"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made = generate(run.model, table, given, names, n or ITEMS, samples, title, covariates, drawn_from)
         return replace(made, index=index)
 
+    def loadings(self, data: OtherRows | Dataset | None = None, *, split: str | None = None) -> pd.DataFrame:
+        """What each dimension of z does to each column, through the decoder: the mean effect of one standard deviation
+        of z, in standard deviations of the column (:func:`mmgen.evaluation.loadings_frame`).
+
+        Args:
+            data: Rows that the run has never seen, as in :meth:`encode`; its own by default.
+            split: The rows that it is a mean over, at most 500, as in :meth:`encode`.
+
+        Returns:
+            A line per modality and column, a column per dimension. A category has a line for each of its values, an
+            image one for all pixels (the mean of their absolute loadings), and a text none.
+
+        Raises:
+            MmgenError: A model that decodes nothing with columns, an unknown split, or no such rows.
+
+        >>> import mmgen
+        >>> run = mmgen.train("elbo", "rats", epochs=1, latent_dim=2, quiet=True)
+        >>> run.loadings().columns.tolist()
+        ['z0', 'z1']
+        """
+        from ..evaluation import loadings_frame  # with what draws, only where it is wanted
+
+        return loadings_frame(self.evaluation(data, split=split))
+
+    def attribution(
+        self,
+        data: OtherRows | Dataset | None = None,
+        *,
+        given: Sequence[str] | None = None,
+        split: str | None = None,
+        rows: int = 200,
+        steps: int = 32,
+    ) -> pd.DataFrame:
+        """What each column says to z, through the encoders: integrated gradients of the posterior mean, by Captum
+        (``pip install 'mmgen-core[attribution]'``).
+
+        Args:
+            data: Rows that the run has never seen, as in :meth:`encode`; its own by default.
+            given: Modalities to infer from, by name; of these each row gives what it has. All by default.
+            split: The rows that it is a mean over, as in :meth:`encode`.
+            rows: How many of them, at most, drawn at random.
+            steps: Of each integral.
+
+        Returns:
+            A line per modality and column, a column per dimension: the mean absolute attribution in standard deviations
+            of z over these rows, negative where larger values mean a smaller z.
+
+        Raises:
+            MmgenError: Captum is not installed, an unknown modality or split, or nothing that has gradients.
+        """
+        from .attribution import attribution
+
+        run, split = self._asked(data, split)
+        names = list(run.model.modalities) if given is None else _names(given)
+        seed = run.config["training"]["seed"]
+        return attribution(run.model, run.rows(split), names, rows=rows, steps=steps, seed=seed)
+
     def evaluation(self, data: OtherRows | Dataset | None = None, *, split: str | None = None) -> Evaluation:
         """The model on the rows of a split, for metrics and figures."""
         run = self if data is None else self.on(data)
+        if split == "all":
+            raise MmgenError(
+                "split 'all': some rows may be those that were trained on; evaluate test, val, train or new."
+            )
         seed = run.config["training"]["seed"]
         rows, split = run.data_to_evaluate(), run.split(split)
         return Evaluation(run.model, rows, split=split, seed=seed, samplers=run.sampler)
@@ -427,14 +489,22 @@ class Run:
         """The run on the rows that are asked for, and their split: all where they are given."""
         return (self, split) if data is None else (self.on(data), split or "all")
 
+    def _kind_in_words(self) -> str:
+        """Whether its data are real, for the title of a picture; nothing where nobody knows."""
+        if self._data is not None or self.folder is None:
+            kind = self._data.provenance.kind if self._data is not None else ""
+        else:
+            kind = self.folder.environment().get("data", {}).get("provenance", {}).get("kind", "")
+        return f"\n({kind} data)" if kind else ""
+
     def _index_of(self, rows: np.ndarray) -> pd.Index | None:
         """What pandas calls rows of :attr:`data`, by their numbers; None where only their ids and numbers are known."""
         index = self.data.dataset.index
         return None if index is None else index.take(rows)
 
-    def _by_row(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """A frame with the column ``row``, and perhaps ``id``, indexed by what its rows are called."""
-        return indexed(frame, self._index_of(frame["row"].to_numpy()))
+    def _by_row(self, frame: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
+        """A frame with the column ``row`` and those of ids, indexed by what its rows are called."""
+        return indexed(frame, ids, self._index_of(frame["row"].to_numpy()))
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -233,7 +233,7 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
             shape=(dim,),
             hidden=(),
             decoder_hidden=(),
-            standardise=False,
+            transform="none",
             likelihood={"name": "normal", "scale": float(scale)},
         )
         for m, (dim, scale) in enumerate(zip(world.dims, world.scales, strict=True))

@@ -12,11 +12,13 @@ from ..data import Data, Dataset, make_dataset
 from ..data.in_memory import holds_data
 from ..errors import MmgenError
 from ..models import Objective
+from ..registry import load
 from ..runs import Plan, Run, RunFolder, layered
-from ..runs.config import from_assignments, normal_form, over
+from ..runs.config import RunConfig, from_assignments, normal_form, over
 from ..runs.opening import located
 from ..runs.settings import dataset_section, in_sections, objective_section, of_data_in_memory
 from ..screen import console
+from ..yaml_files import read_mapping
 from .trainer import Trainer
 
 
@@ -100,6 +102,8 @@ def configured(
     nothing else and it holds one.
     """
     assignments, settings = list(assignments), dict(settings or {})
+    if config is not None:
+        _check_is_of_a_training(Path(config))
     named = {}
     if objective is not None:
         named["objective"] = objective_section(objective)
@@ -117,6 +121,22 @@ def configured(
     }
     sections = _sorted(settings, layered(**layers, options=named)) if settings else {}
     return layered(**layers, options=over(named, sections))
+
+
+def _check_is_of_a_training(file: Path) -> None:
+    """Refuse the description of a table where the configuration of a training is wanted.
+
+    Raises:
+        MmgenError: A file that cannot be read, or that has the keys of a table.
+    """
+    of_table = set(load("datasets", "table").Config.model_fields) - set(RunConfig.model_fields)
+    found = [key for key in read_mapping(file) if key in of_table]
+    if found:
+        raise MmgenError(
+            f"{str(file)!r} describes a table ({', '.join(found)}) and no training; give it with the dataset: "
+            f"{{'name': 'table', 'config': {str(file)!r}}} in Python, --dataset table --set dataset.config={file} on "
+            "the command line."
+        )
 
 
 def _sorted(settings: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,14 +30,20 @@ def test_train_evaluate_generate_and_encode(trained, command_line, home):
         "clustering",
         "cosine-similarity",
         "fd-classifier",
+        "imputation",
         "posterior-collapse",
         "variance-collapse",
+        "variance-explained",
+        "modality-gain",
     }
     assert {row["metric"] for row in rows} == everyday, "no text, no weights for the FID, and nothing that is costly"
     assert {row["data"] for row in rows} == {"real"}
-    for name in ("latents", "generations", "learning-curves"):
+    for name in ("latents", "generations", "learning-curves", "variance-explained", "loadings", "modality-gain"):
         with Image.open(trained / "figures" / f"{name}.png") as picture:
             assert picture.width > 300
+    loadings = (trained / "loadings.csv").read_text().splitlines()
+    assert "loadings.csv" in out and loadings[0].startswith("modality,column,z0,z1,")
+    assert [line.split(",")[:2] for line in loadings[1:3]] == [["genes", "g0"], ["genes", "g1"]]
     code, out, err = command_line("encode", "run", "--given", "genes", "--split", "all", "--out", "latents.npz")
     assert code == 0, err
     with np.load("latents.npz", allow_pickle=False) as arrays:

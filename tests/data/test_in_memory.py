@@ -123,7 +123,6 @@ def test_options_go_before_guesses() -> None:
     data = mmgen.load_dataset(
         {"genes": GENES, "counts": COUNTS},
         modalities={"counts": {"kind": "vector", "columns": "q"}, "genes": {"kind": "vector", "hidden": [8]}},
-        standardise=False,
     )
     assert data.modalities["counts"].columns == ("q",)
     assert data.modalities["genes"].hidden == (8,)  # type: ignore[attr-defined]
@@ -186,7 +185,7 @@ def test_images_are_read_from_bytes() -> None:
         ({"a": GENES}, {"modalities": {"b": {"kind": "vector"}}}, ["dataset.modalities", "'b'"]),
         ({"a": GENES}, {"label": GENES}, ["'label' has 3 values per row"]),
         ({"a": GENES, "label": CLASSES}, {"label": CLASSES}, ["have an entry", "rename"]),
-        ({"a": NAMES}, {}, ["60 different words", '"kind": "text"']),
+        ({"a": NAMES}, {}, ["data['a'] has 60 different words", "kind: text"]),
         ({"a": pd.Series(pd.date_range("2020", periods=9))}, {}, ["datetime64", "as numbers"]),
         ({"a": np.array([[0.5], [np.inf]])}, {}, ["the array 'a' of data['a'] holds inf in row 1"]),
         (

@@ -105,7 +105,7 @@ def test_numbers_are_standardised_positive_ones_relative_and_codes_stay():
     raw = modality.make_likelihood().sample(torch.zeros(50, 4, 8)).detach()
     raw[:, 0] = 60 + 10 * raw[:, 0]
     raw[0, 6], raw[1, 6] = 0.0, 1.0
-    transform = modality.transform()
+    transform = modality.make_transform()
     transform.fit(raw)
     seen = transform(raw)
     torch.testing.assert_close(seen[:, [0, 7]].mean(0), torch.zeros(2), atol=1e-5, rtol=0)

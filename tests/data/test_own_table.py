@@ -68,15 +68,14 @@ def test_modalities_carry_the_names_of_the_columns_and_further_fields(tmp_path):
         write(tmp_path),
         group="group",
         modalities={
-            "genes": {"columns": "g*", "kind": "vector", "standardise": False, "weight": 2},
+            "genes": {"columns": "g*", "kind": "vector", "transform": "none", "weight": 2},
             "last": {"columns": ["p1", "p0"], "kind": "vector"},
         },
     ).modalities()
     assert modalities["genes"].columns == ("g0", "g1")
     assert modalities["last"].columns == ("p1", "p0")
-    assert (modalities["genes"].standardise, modalities["last"].standardise) == (False, True)
+    assert (modalities["genes"].transform, modalities["last"].transform) == ("none", "standardise")
     assert modalities["genes"].weight == 2
-    assert not table(write(tmp_path), group="group", standardise=False).modalities()["genes"].standardise
 
 
 def test_a_pattern_passes_over_label_group_and_split(tmp_path):

@@ -117,8 +117,7 @@ def test_merging(below, above):
         ("path: my.csv\nlabels: x\n", r"has the key 'labels'; there are .*path, .*; did you mean 'label'\?"),
         ("config: other.yaml", r"has the key 'config'"),
         ("path: my.csv", r"dataset: give path \(a file\) and modalities"),
-        ("path: my.csv\nmodalities: {a: {columns: x}}", r"dataset.modalities.a.kind: this option must be given"),
-        ("path: my.csv\nmodalities: {a: {kind: vector}}", r"dataset.modalities.a: give either columns .* or array"),
+        ("path: my.csv\nmodalities: {a: {columns: x, kind: [x]}}", r"dataset.modalities.a.kind: "),
         (
             "path: my.csv\nmodalities: {a: {kind: vector, columns: x, array: y}}",
             r"dataset.modalities.a: give either columns .* or array",
@@ -151,7 +150,7 @@ def test_names_that_yaml_reads_as_something_else_are_what_is_written(yaml_file):
     columns = ", ".join(names)
     yaml_file.write_text(
         f"path: my.csv\nlabel: yes\ngroup: null\nsplit: 2024-02-02\nmissing: [NA, null, -999, '']\n"
-        f"modalities:\n  NO: {{columns: [{columns}], kind: vector, standardise: no}}\n  1e1: {{array: 1e2, kind: "
+        f"modalities:\n  NO: {{columns: [{columns}], kind: vector, transform: none}}\n  1e1: {{array: 1e2, kind: "
         f"vector}}\n"
         "  null: {columns: c, kind: labels, categories: [NO, 1.0, yes]}\n",
         encoding="utf-8",

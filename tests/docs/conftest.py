@@ -6,11 +6,14 @@ import csv
 import shutil
 import tomllib
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import nibabel
 import numpy as np
 import pandas as pd
+import pynwb
 import pytest
 import scipy.sparse
 from anndata import AnnData
@@ -37,8 +40,9 @@ from mmgen_plugin_scverse.objects import joined, write_object
 
 def own_files(folder):
     """The files that pages speak of: my.csv with genes and proteins, my.yaml about it, and new.csv with a few rows
-    more;
-    my.npz and photos.csv, with pictures; clinic.csv, with columns of different types."""
+    more; my.npz and photos.csv, with pictures; clinic.csv, with columns of different types; patients.csv, with long
+    tails and compositions; scans.csv, with volumes, and rat.nwb, a recording.
+    """
     write_toy_table(folder)
     random = np.random.default_rng(1)  # other rows than those of my.csv
     new = [
@@ -61,7 +65,19 @@ def own_files(folder):
         ward, grade = ("icu", "er")[i % 2], ("none", "mild", "severe")[i % 3]
         clinic += f"{random.integers(20, 90)},{i % 2},{ward},{grade},{i % 4},{i % 5}.5,{i % 7}.5\n"
     (folder / "clinic.csv").write_text(clinic)
+    patients = "g0,g1,t0,t1,t2,age,crp,ldl\n"
+    for genes, taxa in zip(random.exponential(9, (40, 4)), random.dirichlet([1, 1, 1], 40), strict=True):
+        numbers = [*genes[:2], *taxa, 50 + genes[2], *genes[2:]]
+        patients += ",".join(f"{number:.4f}" for number in numbers) + "\n"
+    (folder / "patients.csv").write_text(patients)
     (folder / "photos.csv").write_text("photo,g0,g1\n" + "".join(lines))
+    scans = random.normal(size=(8, 24, 28, 24)).astype(np.float32)
+    for i, values in enumerate(scans):
+        nibabel.Nifti1Image(values, np.eye(4)).to_filename(folder / f"sub-{i:02}_T1w.nii")
+    rows = [f"sub-{i:02}_T1w.nii,{60 + i},{20 + i},{'ab'[i % 2]}\n" for i in range(len(scans))]
+    (folder / "scans.csv").write_text("scan,age,mmse,diagnosis\n" + "".join(rows))
+    write_recording(folder / "rat.nwb", random)
+    write_several_files(folder, scan)
     single_cells(folder)
 
 
@@ -85,6 +101,41 @@ def single_cells(folder):
     tags.layers["counts"] = tags.X
     tags.obsm["X_pca"] = draw.normal(size=(count, 2))
     write_object(tags, folder / "cells.h5ad")
+
+
+def write_several_files(folder, scan):
+    """A file for each modality of patients, with one of what is known about them; and two recordings."""
+    random = np.random.default_rng(2)
+    names, about = [f"P{i:03d}" for i in range(60)], [("ill", "well")[i % 2] for i in range(60)]
+    patients = pd.DataFrame({"patient_id": names, "diagnosis": about, "site": ["north", "south", "south"] * 20})
+    patients.to_csv(folder / "patients.csv", index=False)
+    rna = pd.DataFrame(random.normal(size=(50, 3)).round(3), columns=["g0", "g1", "g2"])
+    rna.assign(patient_id=names[:50]).to_csv(folder / "rna.csv", index=False)
+    proteins = pd.DataFrame(random.poisson(3, (40, 2)), columns=["p0", "p1"])
+    proteins.assign(patient_id=names[20:]).to_parquet(folder / "proteins.parquet", index=False)
+    np.savez(folder / "scans.npz", patient_id=np.array(names[:30]), scan=scan[:30])
+    for name, trials in (("a", 60), ("b", 45)):
+        spikes = pd.DataFrame(random.poisson(2, (trials, 4)), columns=[f"n{i}" for i in range(4)])
+        order = random.permutation(trials)
+        more = {"stimulus": [("tone", "light", "odour")[i % 3] for i in order], "session": order // 9}
+        spikes.assign(**more).to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def write_recording(path, random):
+    """Twenty trials of two odours, six units in two areas, and a speed."""
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    file = pynwb.NWBFile(session_description="a rat", identifier="rat", session_start_time=begin)
+    file.add_trial_column(name="odour", description="which")
+    file.add_trial_column(name="odour_on", description="when")
+    for i in range(20):
+        file.add_trial(start_time=2.0 * i, stop_time=2.0 * i + 1.8, odour="AB"[i % 2], odour_on=2.0 * i + 0.5)
+    file.add_unit_column(name="location", description="where")
+    for i in range(6):
+        file.add_unit(spike_times=np.sort(random.uniform(0, 40, 200)), location=("CA1", "PFC")[i % 2])
+    speed = pynwb.TimeSeries(name="speed", data=random.normal(size=400), unit="m/s", starting_time=0.0, rate=10.0)
+    file.add_acquisition(speed)
+    with pynwb.NWBHDF5IO(path, "w") as out:
+        out.write(file)
 
 
 def short(config):

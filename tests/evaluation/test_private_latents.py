@@ -21,7 +21,7 @@ def digits(tmp_path_factory):
     path = tmp_path_factory.mktemp("digits") / "pairs.npz"
     views = {"one": pictures[one].astype(np.float32) / 16, "two": pictures[two].astype(np.float32) / 16}
     np.savez(path, **views, digit=digit, side=side)
-    network = {"kind": "vector", "hidden": [128, 64], "standardise": False}
+    network = {"kind": "vector", "hidden": [128, 64], "transform": "none"}
     likelihood = {"name": "normal", "scale": 0.5, "scale_kind": "fixed"}
     views = {name: {"array": name, **network, "likelihood": likelihood} for name in views}
     return mmgen.load_dataset(

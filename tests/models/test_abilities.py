@@ -207,7 +207,7 @@ def test_it_stays_a_lower_bound_of_the_evidence_of_a_linear_model(objective, sha
     torch.manual_seed(1)
     modalities = {
         f"m{m}": VectorModality(
-            shape=(3,), hidden=(), decoder_hidden=(), standardise=False, likelihood={"name": "normal", "scale": 0.7}
+            shape=(3,), hidden=(), decoder_hidden=(), transform="none", likelihood={"name": "normal", "scale": 0.7}
         )
         for m in range(2)
     }

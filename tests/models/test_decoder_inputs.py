@@ -52,7 +52,7 @@ class WrongLevels(Levels):
 
 def linear_data():
     torch.manual_seed(0)
-    network = {"hidden": (), "decoder_hidden": (), "standardise": False, "likelihood": {"name": "normal", "scale": 0.8}}
+    network = {"hidden": (), "decoder_hidden": (), "transform": "none", "likelihood": {"name": "normal", "scale": 0.8}}
     modalities = {"m0": VectorModality(shape=(4,), **network)}
     table = Table.of({"m0": torch.randn(150, 4, dtype=torch.float64)})
     return Data("w", ToyDataset(), modalities, table, table, table, {}, Provenance("simulated", "w"), "w")

@@ -29,7 +29,7 @@ def four_vectors(missing):
     available = torch.rand(12, 4) >= missing
     available[:, 0] = True
     table = Table.of(values, available=available)
-    modalities = {name: VectorModality(shape=(5,), hidden=(6,), standardise=False) for name in values}
+    modalities = {name: VectorModality(shape=(5,), hidden=(6,), transform="none") for name in values}
     return Data(
         "four", ToyDataset(), modalities, table, table, table, {}, Provenance("simulated", "Random numbers."), "four"
     )

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmgen import Batch, Table
+from mmgen import Batch, MultimodalVAE, Table, load_dataset
 from mmgen.data.presence import Presence
 from mmgen.models import JointEncoder
+from mmgen.networks.rows import View
 from mmgen.testing import make_model, toy_data
 
 KINDS = ("vector", "counts", "text", "image")
@@ -216,3 +217,32 @@ def test_a_table_keeps_its_mask_where_it_is_planned():
     assert {values.device.type for values in (batch.data["a"], batch.available, batch.labels["y"], batch.rows)} == {
         "meta"
     }
+
+
+def test_a_view_of_all_rows_keeps_the_type_of_a_mask():
+    """Networks in one pass see all rows; which cells are observed stays true and false."""
+    there = torch.tensor([True, False, True])
+    seen = View(there).values(torch.ones(3, 2, dtype=torch.bool))
+    assert seen.dtype == torch.bool and seen.any(1).tolist() == there.tolist()
+
+
+def test_cells_may_be_missing_in_modalities_that_share_a_pass():
+    """Two vectors of one size, of which rows lack one and cells of the other."""
+    draw = torch.Generator().manual_seed(0)
+    arrays = {name: torch.randn(40, 4, generator=draw, dtype=torch.float64).numpy() for name in ("a", "b")}
+    arrays["b"][::3, 1] = float("nan")
+    arrays["a"][5] = arrays["b"][7] = float("nan")
+    data = load_dataset(arrays)
+    model = MultimodalVAE.create("elbo", data, latent_dim=2).double()
+    batch = model.prepare(data.train[:])
+    rows = len(batch)
+    assert not batch.available.all()
+    assert not batch.observed["b"][batch.available[:, 1]].all()
+    z = torch.randn(rows, 2, generator=draw, dtype=torch.float64)
+    found = model.log_likelihood(z, batch)
+    for m, name in enumerate(arrays):
+        logs = model.likelihoods[m].pointwise(model.decode(z, name), batch.data[name])
+        cells = batch.observed[name] if name in batch.observed else torch.ones(rows, 4, dtype=torch.bool)
+        for row in range(rows):
+            there = [float(logs[row, cell]) for cell in range(4) if cells[row, cell] and batch.available[row, m]]
+            assert abs(float(found[m, row]) - sum(there)) < 1e-10

@@ -143,7 +143,7 @@ def test_numbers_have_the_digits_of_their_source(monkeypatch):
 def test_batches_change_no_value(run, monkeypatch):
     """Rows are taken a few at a time where draws or modalities are large, and every gap is filled nevertheless."""
     whole = run.impute(split="train", draws=300)
-    monkeypatch.setattr("mmgen.runs.imputation.CELLS_AT_ONCE", 300 * 6 * 4)
+    monkeypatch.setattr("mmgen.evaluation.drawn.CELLS_AT_ONCE", 300 * 6 * 4)
     parts = run.impute(split="train", draws=300)
     numbers = names_of(run, "vector")
     assert (whole.isna().to_numpy() == parts.isna().to_numpy()).all()
@@ -211,7 +211,7 @@ def test_images_are_left_out_or_refused():
         frame = run.impute(split="train", draws=2)
     assert frame.columns.tolist() == names_of(run, "vector")
     assert not frame.isna().any(axis=None)
-    with pytest.raises(mmgen.MmgenError, match="All modalities are images"):
+    with pytest.raises(mmgen.MmgenError, match="All modalities are pictures"):
         toy_run(toy_data(("image",), rows=12)).impute()
 
 
@@ -285,7 +285,7 @@ def opened(run, path, **more):
 def test_the_table_again_in_its_own_order(own):
     run, rows = own
     frame = mmgen.load_run(run).impute()
-    assert frame.index.name == "id"
+    assert frame.index.name == "name"
     assert frame.index.tolist() == [row[0] for row in rows]
     assert frame.columns.tolist() == HEADER[1:]
     assert not frame.isna().any(axis=None)

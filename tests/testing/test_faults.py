@@ -16,8 +16,11 @@ from pydantic import Field
 
 from mmgen.data import DatasetConfig, Folder, Provenance, Splits, Table, VectorModality, make_likelihood
 from mmgen.data.own_table import OwnTable
+from mmgen.data.own_table.array_file import NpzFile
+from mmgen.data.own_table.csv_file import CsvColumns, TsvColumns
+from mmgen.data.own_table.parquet_file import ParquetColumns
 from mmgen.data.own_table.toy import toy_options
-from mmgen.data.transforms import Standardise, Transform
+from mmgen.data.transforms import CentredLogRatio, Log1p, Standardise, Transform
 from mmgen.distributions import (
     Gaussian,
     Likelihood,
@@ -30,6 +33,7 @@ from mmgen.distributions import (
     weighted_product,
 )
 from mmgen.distributions.likelihoods import Laplace, LogNormal, Normal, Poisson, ScaleConfig, StudentT
+from mmgen.errors import DataError
 from mmgen.evaluation import Metric, row
 from mmgen.models import ELBO, Terms
 from mmgen.models.aggregators import MixtureOfExperts, ProductOfExperts
@@ -41,6 +45,7 @@ from mmgen.networks import Encoder, MLPTrunk
 from mmgen.testing import (
     AggregatorContract,
     DatasetContract,
+    FormatContract,
     LikelihoodContract,
     MetricContract,
     ModalityContract,
@@ -473,6 +478,11 @@ class VarianceWithoutSquare(Normal):
         return (2 * super().variance(parameters)).sqrt()
 
 
+class LogOfTheScale(Normal):
+    def normal_scale(self, parameters):
+        return self.spread(parameters).expand_as(self.mean(parameters))
+
+
 class MedianForAll(Laplace):
     def quantile(self, parameters, p):
         return self.mean(parameters)
@@ -513,8 +523,38 @@ class MeanForgotten(Standardise):
 
 
 class WrongInverse(VectorModality):
-    def transform(self):
+    def make_transform(self):
         return MeanForgotten(self.shape)
+
+
+class ExpForgotten(Log1p):
+    def inverse(self, values):
+        return self.mean + self.scale * values
+
+
+class LogsAreWritten(VectorModality):
+    def make_transform(self):
+        return ExpForgotten(self.shape) if self.transform == "log1p" else super().make_transform()
+
+
+class CentreOfEverything(CentredLogRatio):
+    def forward(self, values, observed=None):
+        return super().forward(values)
+
+
+class GapsMoveTheCentre(VectorModality):
+    def make_transform(self):
+        return CentreOfEverything(self.shape) if self.transform == "clr" else super().make_transform()
+
+
+class MeansForNetworks(VectorModality):
+    def make_transform(self):
+        return MeansNotTurnedBack(self.shape) if self.transform == "log1p" else super().make_transform()
+
+
+class MeansNotTurnedBack(Log1p):
+    def mean_of(self, likelihood, parameters):
+        return likelihood.mean(parameters)
 
 
 class UnitLength(MLPTrunk):
@@ -528,7 +568,7 @@ class NoRowOfZeros(VectorModality):
 
 
 class GuessForNetworks(VectorModality):
-    def transform(self):
+    def make_transform(self):
         return WrongUnits()
 
     def guess(self, values):
@@ -536,7 +576,7 @@ class GuessForNetworks(VectorModality):
 
 
 class WrongUnits(Transform):
-    def forward(self, values):
+    def forward(self, values, observed=None):
         return values / 2
 
     def inverse(self, values):
@@ -546,6 +586,16 @@ class WrongUnits(Transform):
 class OneNameTooMany(VectorModality):
     def value_names(self, name):
         return [*super().value_names(name), "another"]
+
+
+class ArrangedWithAnAxisMore(VectorModality):
+    @classmethod
+    def arranged(cls, values, fields):
+        return values[:, None]
+
+
+class EndingsWithoutAReader(VectorModality):
+    file_endings = (".dat",)
 
 
 class CellsWithoutTheirOffset(VectorModality):
@@ -967,18 +1017,115 @@ class GoesOnFromTheLast(GaussianMixtureSampler):
         super().fit(self.seen)
 
 
+# Formats --------------------------------------------------------------------------------------------------------------
+
+
+class NoNumbers(CsvColumns):
+    @classmethod
+    def write_toy(cls, folder):
+        path = folder / "toy.csv"
+        path.write_text("site,town\n" + "north,here\n" * 8)
+        return path
+
+
+class TitledByItsFolder(NpzFile):
+    def __init__(self, path):
+        super().__init__(path)
+        self.title = path.parent.name
+
+
+class ANameTwice(NpzFile):
+    def _names(self):
+        return [*super()._names(), "genes"]
+
+
+class LosesTheLastRow(CsvColumns):
+    def cells(self, name):
+        cells = super().cells(name)
+        return cells[:-1] if name == "site" else cells
+
+
+class CountsNothing(NpzFile):
+    def check_length(self, name, count):
+        pass
+
+
+class NumbersInTheirOwnOrder(CsvColumns):
+    def _block(self, names, where, truths):
+        return super()._block(sorted(names), where, truths)
+
+
+class ReadOnce(CsvColumns):
+    read = frozenset()
+
+    def cells(self, name):
+        cells = super().cells(name)
+        first, self.read = name not in self.read, self.read | {name}
+        return cells if first else [""] * len(cells)
+
+
+class ReaderOfAnother(NpzFile):
+    opened = 0
+
+    def __init__(self, path):
+        super().__init__(path)
+        type(self).opened += 1
+        self.number = self.opened
+
+    def _values(self, name):
+        return super()._values(name) + self.number
+
+
+class MissingIsEmpty(NpzFile):
+    def _names(self):
+        return super()._names() if self.path.exists() else ["genes"]
+
+    def _values(self, name):
+        return super()._values(name) if self.path.exists() else np.zeros((8, 4))
+
+
+class EmptyIsATable(NpzFile):
+    def _names(self):
+        return super()._names() if self.path.stat().st_size else ["genes"]
+
+    def _values(self, name):
+        return super()._values(name) if self.path.stat().st_size else np.zeros((8, 4))
+
+
+class ErrorsOfTheReader(NpzFile):
+    def __init__(self, path):
+        self.path = path
+        super(NpzFile.__base__, self).__init__(path.name, self._names())
+
+
+class DamageWithoutAName(NpzFile):
+    @classmethod
+    def open(cls, path, reading):
+        try:
+            return super().open(path, reading)
+        except DataError as error:
+            raise DataError("The file cannot be read.") from error
+
+
+class WritesAnIndex(CsvColumns):
+    def __init__(self, path, settings):
+        super().__init__(path, settings)
+        path.with_suffix(".index").write_text("0")
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 OBJECTIVE = ObjectiveContract, {"tight": True}
 OPPOSED = (ObjectiveContract, {})
 PRODUCT, MIXTURE = (AggregatorContract, {"exact": True}), (AggregatorContract, {})
-PRIOR, MODALITY, LIKELIHOOD, DATASET, METRIC, SAMPLER = (
+PRIOR, MODALITY, LIKELIHOOD, DATASET, FORMAT, METRIC, SAMPLER = (
     (contract, {})
     for contract in (
         PriorContract,
         ModalityContract,
         LikelihoodContract,
         DatasetContract,
+        FormatContract,
         MetricContract,
         SamplerContract,
     )
@@ -1008,6 +1155,9 @@ GOOD = {
     MeanLength: METRIC,
     PriorSampler: SAMPLER,
     GaussianMixtureSampler: SAMPLER,
+    TsvColumns: FORMAT,
+    NpzFile: FORMAT,
+    ParquetColumns: FORMAT,
 }
 FAULTS = [
     (PriorIgnored, OBJECTIVE, "test_the_prior_is_used"),
@@ -1074,6 +1224,7 @@ FAULTS = [
     (MaskForgotten, LIKELIHOOD, "test_cells_that_are_not_observed_do_not_matter"),
     (SaysItIsPositive, LIKELIHOOD, "test_samples_are_of_the_values_that_it_is_for"),
     (VarianceWithoutSquare, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
+    (LogOfTheScale, LIKELIHOOD, "test_mean_and_variance_are_those_of_the_samples"),
     (MedianForAll, LIKELIHOOD, "test_quantiles_are_those_of_the_samples"),
     (HardRate, LIKELIHOOD, "test_gradients_far_out"),
     (SingleGammas, LIKELIHOOD, "test_it_is_normalised"),
@@ -1083,8 +1234,13 @@ FAULTS = [
     (vector_with(MeanOverValues), MODALITY, "test_log_prob_is_the_sum_over_values"),
     (vector_with(WideSamples), MODALITY, "test_samples_have_the_likelihood"),
     (WrongInverse, MODALITY, "test_the_transform_comes_back"),
+    (LogsAreWritten, MODALITY, "test_every_transform_is_undone"),
+    (GapsMoveTheCentre, MODALITY, "test_every_transform_is_undone"),
+    (MeansForNetworks, MODALITY, "test_every_transform_is_undone"),
     (NoRowOfZeros, MODALITY, "test_few_rows_may_have_it"),
     (OneNameTooMany, MODALITY, "test_values_can_be_shown"),
+    (ArrangedWithAnAxisMore, MODALITY, "test_values_of_its_shape_are_arranged"),
+    (EndingsWithoutAReader, MODALITY, "test_values_of_its_shape_are_arranged"),
     (GuessForNetworks, MODALITY, "test_distances"),
     (CellsWithoutTheirOffset, MODALITY, "test_values_can_be_shown"),
     (Leaking, DATASET, "test_no_group_is_on_two_sides"),
@@ -1137,6 +1293,19 @@ FAULTS = [
     (KeptInAnAttribute, SAMPLER, "test_saving_and_restoring"),
     (WritesIntoTheModel, SAMPLER, "test_the_model_is_left_alone"),
     (GoesOnFromTheLast, SAMPLER, "test_fitting_again_forgets"),
+    (NoNumbers, FORMAT, "test_a_toy_file_opens"),
+    (TitledByItsFolder, FORMAT, "test_a_toy_file_opens"),
+    (ANameTwice, FORMAT, "test_names_are_unique"),
+    (LosesTheLastRow, FORMAT, "test_lengths_agree"),
+    (CountsNothing, FORMAT, "test_lengths_agree"),
+    (NumbersInTheirOwnOrder, FORMAT, "test_numbers_are_those_of_the_cells"),
+    (ReadOnce, FORMAT, "test_reading_twice_gives_the_same"),
+    (ReaderOfAnother, FORMAT, "test_reading_twice_gives_the_same"),
+    (MissingIsEmpty, FORMAT, "test_a_missing_file_is_a_sentence"),
+    (EmptyIsATable, FORMAT, "test_an_empty_file_is_a_sentence"),
+    (ErrorsOfTheReader, FORMAT, "test_a_damaged_file_is_a_sentence"),
+    (DamageWithoutAName, FORMAT, "test_a_damaged_file_is_a_sentence"),
+    (WritesAnIndex, FORMAT, "test_nothing_is_written"),
 ]
 
 

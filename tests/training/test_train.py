@@ -154,7 +154,7 @@ def test_a_run_gives_frames_values_and_a_page():
     assert frame.columns.tolist() == ["given", "digit", "z0", "z1", "z0_scale", "z1_scale"]
     generation = run.generate(given=["fou"], targets=["mor", "kar"], n=3, samples=4)
     assert generation.values["kar"].shape == (4, 3, 64) and len(generation) == 3
-    assert generation.frame().shape == (3, 2 + 6 + 64)
+    assert generation.frame().shape == (3, 1 + 6 + 64)
     assert set(generation.arrays()) == {"row", "mor", "kar"}
     assert torch.equal(
         run.generate(given=["fou"], targets=["kar"], n=3, seed=2).values["kar"],

@@ -45,10 +45,7 @@ class BreastCancer(Dataset):
     def modalities(self) -> dict[str, Modality]:
         """Three vectors of ten values, with small networks."""
         columns = {name: tuple(f"{name}_{measurement}" for measurement in MEASUREMENTS) for name in SUMMARIES}
-        return {
-            name: VectorModality(shape=(10,), hidden=(32,), standardise=True, columns=columns[name])
-            for name in SUMMARIES
-        }
+        return {name: VectorModality(shape=(10,), hidden=(32,), columns=columns[name]) for name in SUMMARIES}
 
     def splits(self) -> Splits:
         """The published rows, split by diagnosis."""

@@ -12,7 +12,7 @@ from ...distributions import Likelihood
 from ...distributions.likelihoods import Support
 from ...networks import MLPTrunk, OneHot
 from ..likelihood_choice import LikelihoodChoice, make_likelihood
-from ..modality import Rendering
+from ..rendering import Rendering
 from ..transforms import Codes, Transform
 from .fully_connected import LIKELIHOOD, FullyConnected
 
@@ -36,7 +36,7 @@ class CodesModality(FullyConnected):
 
     likelihood: LikelihoodChoice = Field("categorical", description=LIKELIHOOD, validate_default=True)
 
-    def transform(self) -> Transform:
+    def make_transform(self) -> Transform:
         """Codes as int64."""
         return Codes()
 

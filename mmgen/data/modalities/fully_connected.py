@@ -15,7 +15,8 @@ from ...distributions.likelihoods import Support
 from ...networks import MLPDecoder, MLPTrunk
 from ...options import default_of
 from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
-from ..modality import Modality, Rendering
+from ..modality import Modality
+from ..rendering import Rendering
 
 Activation = Literal["relu", "leaky-relu", "elu", "gelu", "silu", "softplus", "tanh"]
 LIKELIHOOD = "p(x | z): a name (mmgen list likelihoods), or a mapping of that and options."
@@ -69,6 +70,11 @@ class FullyConnected(Modality):
     def value_supports(self) -> tuple[Support, ...]:
         """The same for values of different types: one for each."""
         return (self.support,)
+
+    @property
+    def value_transforms(self) -> tuple[str, ...]:
+        """What values are changed by for the networks, where that can be chosen and takes some numbers only."""
+        return ()
 
     @property
     def _dropout(self) -> float:

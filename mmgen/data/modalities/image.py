@@ -26,7 +26,7 @@ from ...networks import (
 )
 from ...options import Unless
 from ..likelihood_choice import LikelihoodChoice
-from ..modality import Rendering
+from ..rendering import Rendering, side_by_side
 from ..transforms import Pixels, Transform
 from .fully_connected import LIKELIHOOD, FullyConnected
 
@@ -42,8 +42,8 @@ OWN_CHANNELS: dict[str, tuple[int, ...]] = {
 class ImageModality(FullyConnected):
     """Images ``[channels, height, width]``, as bytes, in [0, 1], or in the units that ``value_range`` names.
 
-    The networks are those of the papers, for images of any size; the scale of a Laplace or normal likelihood is theirs
-    too, 0.75, unless it is set. With ``resnet-bn`` a row's terms depend
+    There may be any number of channels. The networks are those of the papers, for images of any size; the scale of a
+    Laplace or normal likelihood is theirs too, 0.75, unless it is set. With ``resnet-bn`` a row's terms depend
     on the rest of its batch in training (on the rows that have the image), because batch normalisation does; in
     evaluation they do not.
 
@@ -67,6 +67,7 @@ class ImageModality(FullyConnected):
     }
 
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "value_range")
+    has_cells: ClassVar[bool] = False
     supports: ClassVar[tuple[Support, ...]] = ("real", "binary")  # of pixels between 0 and 1 Bernoulli is cross-entropy
     likelihood_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "laplace": {"scale": 0.75},
@@ -82,7 +83,8 @@ class ImageModality(FullyConnected):
     )
     channels: tuple[PositiveInt, ...] | None = Field(
         None,
-        description="Channels of the convolutions, one entry per stage; none: the network's own, as published.",
+        description="Channels of the convolutions, one entry per stage; none: the network's own, as published, as "
+        "far as the size of the images takes them.",
         min_length=1,
     )
     bottleneck: bool = Field(
@@ -114,10 +116,8 @@ class ImageModality(FullyConnected):
 
     @model_validator(mode="after")
     def _check_image(self) -> ImageModality:
-        if len(self.shape) != 3 or self.shape[0] not in (1, 3):
-            raise ValueError(
-                f"the shape of an image is [channels, height, width] with one or three channels, not {list(self.shape)}"
-            )
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise ValueError(f"the shape of an image is [channels, height, width], not {list(self.shape)}")
         if self.value_range is not None and not (-math.inf < self.value_range[0] < self.value_range[1] < math.inf):
             limits = list(self.value_range)
             raise ValueError(f"value_range is [black, white], two numbers of which the second is larger, not {limits}")
@@ -145,7 +145,10 @@ class ImageModality(FullyConnected):
 
     @property
     def _channels(self) -> tuple[int, ...]:
-        return OWN_CHANNELS[self.network] if self.channels is None else self.channels
+        """Those that were set, else the network's own, as many as images of this size take."""
+        if self.channels is not None:
+            return self.channels
+        return OWN_CHANNELS[self.network][: max(self._stages())]
 
     @property
     def _dropout(self) -> float:
@@ -190,7 +193,7 @@ class ImageModality(FullyConnected):
         """None that tell likelihoods apart: pixels are scaled to [0, 1] for any of them."""
         return ()
 
-    def transform(self) -> Transform:
+    def make_transform(self) -> Transform:
         """To [0, 1]."""
         return Pixels(self.value_range)
 
@@ -205,7 +208,7 @@ class ImageModality(FullyConnected):
         return super().distance(pixels(x), pixels(y))
 
     def render(self, value: np.ndarray) -> Rendering:
-        """The picture."""
+        """The picture in grey or in colours; of other channels than one or three each is in grey."""
         black, white = self.value_range or ((0, 255) if value.dtype == np.uint8 else (0, 1))
-        pixels = np.moveaxis((value - black) / (white - black), 0, -1)
-        return Rendering("picture", np.clip(pixels[..., 0] if pixels.shape[-1] == 1 else pixels, 0, 1))
+        pixels = np.clip((value - black) / (white - black), 0, 1)
+        return Rendering("picture", np.moveaxis(pixels, 0, -1) if len(pixels) == 3 else side_by_side(list(pixels)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -14,10 +14,14 @@ from ...distributions import SUPPORTS, Likelihood
 from ...distributions.likelihoods import CODES, Mixed, Support
 from ...networks import MLPDecoder, MLPTrunk
 from ..likelihood_choice import LikelihoodChoice, likelihood_class, make_likelihood, resolve_choice
-from ..modality import Rendering
-from ..transforms import Relative, Standardise, Transform
+from ..rendering import Rendering
+from ..transforms import Curve, Log1p, RankGauss, Transform
+from .mixed_transform import MixedTransform
 from .rescaled import Rescaled
 
+ColumnTransform = Literal["standardise", "log1p", "rank-gauss", "none"]
+NEGATIVE = "transform log1p is of numbers from 0 on"
+CURVES: tuple[ColumnTransform, ...] = ("log1p", "rank-gauss")
 TINY = 1e-12  # of a positive number in units of its geometric mean
 
 
@@ -82,36 +86,6 @@ class _Outputs(nn.Module):
         return torch.nn.functional.pad(numbers, (0, 1))[:, cast(Tensor, self.places)]
 
 
-class _MixedTransform(Standardise):
-    """Numbers standardised, positive ones over their geometric mean, ones between 0 and 1 squeezed; others stay."""
-
-    def __init__(self, supports: Sequence[Support], standardise: bool, squeeze: float) -> None:
-        super().__init__((len(supports),))
-        for support in ("real", "positive", "unit"):
-            self.register_buffer(support, torch.tensor([each == support for each in supports]), persistent=False)
-        self.learns = standardise  # type: ignore[misc]
-        self.mean.copy_(torch.where(cast(Tensor, self.unit), -squeeze / (1 - 2 * squeeze), self.mean))
-        self.scale.copy_(torch.where(cast(Tensor, self.unit), 1 / (1 - 2 * squeeze), self.scale))
-
-    def fit(self, values: Tensor, observed: Tensor | None = None) -> None:
-        """Means and standard deviations of real numbers, geometric means of positive ones, in float64."""
-        if not self.learns or len(values) == 0:
-            return
-        shape = tuple(self.mean.shape)
-        every, relative = Standardise(shape).double(), Relative(shape).double()
-        every.fit(values, observed)
-        relative.fit(values, observed)
-        geometric = relative.log_mean.exp()
-        real, positive = cast(Tensor, self.real), cast(Tensor, self.positive)
-        self.mean.copy_(torch.where(real, every.mean, self.mean.double()))
-        self.scale.copy_(torch.where(real, every.scale, torch.where(positive, geometric, self.scale.double())))
-
-    def inverse(self, values: Tensor) -> Tensor:
-        """Mean + scale · x; numbers between 0 and 1 stay there."""
-        values = super().inverse(values)
-        return torch.where(cast(Tensor, self.unit), values.clamp(0, 1), values)
-
-
 class MixedModality(Rescaled):
     """Columns of different types, as of a clinical table: numbers, counts, yes/no answers, categories.
 
@@ -147,10 +121,15 @@ class MixedModality(Rescaled):
     categories: dict[str, tuple[str, ...]] = Field(
         {}, description="Name of a column to the names of its categories, in the order of their codes."
     )
-    standardise: bool = Field(
-        True,
-        description="Whether the networks see (x − mean) / standard deviation of the training rows of numbers, and "
-        "positive numbers over their geometric mean.",
+    transform: ColumnTransform = Field(
+        "standardise",
+        description="What the networks see of numbers that transforms does not name; what is generated is turned back. "
+        "standardise: (x − mean) / standard deviation of the training rows; log1p: log(1 + x), standardised; "
+        "rank-gauss: the normal score of the quantile among training rows; none: x. Positive numbers are over their "
+        "geometric mean, but for none.",
+    )
+    transforms: dict[str, ColumnTransform] = Field(
+        {}, description="Name of a column of numbers to its transform; transform where it is not named."
     )
     squeeze: float = Field(
         0.0,
@@ -192,6 +171,15 @@ class MixedModality(Rescaled):
                 raise ValueError(missing if support in CODES else surplus)
         if unknown := [column for column in self.categories if column not in self.columns]:
             raise ValueError(f"categories names {unknown[0]!r}, which is no column")
+        for column, transform in self.transforms.items():
+            if column not in self.columns:
+                raise ValueError(f"transforms names {column!r}, which is no column")
+            support = self.column_supports[self.columns.index(column)]
+            if support != "real" and (support != "positive" or transform in CURVES):
+                raise ValueError(
+                    f"transforms gives the column {column!r} {transform}, and its likelihood is of "
+                    f"{SUPPORTS[support].words}; leave out one of the two"
+                )
         if len(self.deviations) not in (0, len(self.columns)) or not all(number > 0 for number in self.deviations):
             raise ValueError("deviations are positive numbers, one for each column")
         return self
@@ -210,8 +198,19 @@ class MixedModality(Rescaled):
         """What the values of every column are."""
         return tuple(self.column_supports)
 
+    def column_transform(self, column: str) -> ColumnTransform:
+        """What a column of numbers is changed by."""
+        return self.transforms.get(column, self.transform)
+
+    @property
+    def value_transforms(self) -> tuple[str, ...]:
+        """Those of all columns; what they say of columns of other values than numbers does not count."""
+        return tuple(map(self.column_transform, self.columns))
+
     def refused(self, values: np.ndarray) -> tuple[np.ndarray, str]:
-        """As the likelihood of each column has it; the reason is that of the first column with such a value."""
+        """As likelihood and transform of each column have it; the reason is that of the first column with such a
+        value.
+        """
         wrong, reasons = np.zeros(values.shape, dtype=bool), []
         for place, (column, support) in enumerate(zip(self.columns, self.column_supports, strict=True)):
             allowed, found = SUPPORTS[support], values[..., place]
@@ -219,6 +218,9 @@ class MixedModality(Rescaled):
             wrong[..., place] = ~(allowed.contains(found) | ends)
             if wrong[..., place].any():
                 reasons.append(f"in the column {column!r}, and {allowed.required}")
+            elif support == "real" and self.column_transform(column) == "log1p" and (found < 0).any():
+                wrong[..., place] = found < 0
+                reasons.append(f"in the column {column!r}, and {NEGATIVE}")
         return wrong, reasons[0] if reasons else ""
 
     @property
@@ -246,9 +248,23 @@ class MixedModality(Rescaled):
         """The columns as networks take them."""
         return SideBySide(self.column_supports, self._category_counts)
 
-    def transform(self) -> Transform:
+    def make_transform(self) -> Transform:
         """Each column in its own way."""
-        return _MixedTransform(self.column_supports, self.standardise, self.squeeze)
+        columns = list(zip(self.value_transforms, self.column_supports, strict=True))
+        standardised = [
+            transform == "standardise" or (support == "positive" and transform != "none")
+            for transform, support in columns
+        ]
+        curves: list[tuple[Curve, Sequence[int]]] = []
+        for curve in CURVES:
+            if places := [place for place, column in enumerate(columns) if column == (curve, "real")]:
+                offset, factor = ([numbers[place] for place in places] for numbers in self._rescaling())
+                shape = (len(places),)
+                curves.append((Log1p(shape, offset, factor) if curve == "log1p" else RankGauss(shape), places))
+        return MixedTransform(self.column_supports, standardised, self.squeeze, curves)
+
+    def _rescaling(self) -> tuple[Sequence[float], Sequence[float]]:
+        return self.offset or [0.0] * len(self.columns), self.factor or [1.0] * len(self.columns)
 
     def trunk(self, latent_dim: int) -> nn.Module:
         """A multilayer perceptron of the columns side by side."""

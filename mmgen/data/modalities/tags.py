@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...distributions.likelihoods import Support
 from ..likelihood_choice import LikelihoodChoice
-from ..modality import Rendering
+from ..rendering import Rendering
 from .fully_connected import LIKELIHOOD, Cellwise
 
 

@@ -25,7 +25,7 @@ from ...networks import (
 )
 from ...options import Unless
 from ..likelihood_choice import make_likelihood
-from ..modality import Rendering
+from ..rendering import Rendering
 from .codes import CodesModality
 
 SENTENCE_CHANNELS = (32, 64, 128)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import math
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from ...distributions import SUPPORTS
 from ...distributions.likelihoods import Support
 from ...networks import MLPTrunk
-from ..transforms import Relative, Squeeze, Standardise, Transform
+from ..transforms import CentredLogRatio, Log1p, RankGauss, Relative, Squeeze, Standardise, Transform
 from .rescaled import Rescaled
 
 TINY = 1e-12  # of a positive number in units of its geometric mean
@@ -36,8 +38,8 @@ class _LogTrunk(MLPTrunk):
 class VectorModality(Rescaled):
     """Numbers: real ones, or, by the likelihood, positive ones (``log-normal``) or ones between 0 and 1 (``beta``).
 
-    Real numbers are standardised with training statistics unless told otherwise; positive ones are divided by their
-    geometric mean, and the encoder sees logarithms.
+    Real numbers are standardised with training statistics unless ``transform`` says otherwise; positive ones are
+    divided by their geometric mean, and the encoder sees logarithms.
 
     >>> import numpy as np
     >>> from mmgen import VectorModality
@@ -49,10 +51,20 @@ class VectorModality(Rescaled):
     vocabulary: ClassVar[tuple[str, ...]] = ("shape", "columns", "offset", "factor")
     supports: ClassVar[tuple[Support, ...]] = ("real", "positive", "unit")
 
-    standardise: bool = Field(
-        True,
-        description="Whether the networks see (x − mean) / standard deviation of the training rows; of positive "
-        "numbers x / geometric mean. Numbers between 0 and 1 stay as they are.",
+    only_with = {**Rescaled.only_with, "pseudocount": {"transform": ("clr",)}}
+
+    transform: Literal["standardise", "log1p", "clr", "rank-gauss", "none"] = Field(
+        "standardise",
+        description="What the networks see instead of x; what is generated is turned back. standardise: (x − mean) / "
+        "standard deviation of the training rows, of positive numbers x / geometric mean, of numbers between 0 and 1 "
+        "x; log1p: log(1 + x), standardised; clr: log-ratios of compositions to their geometric mean, standardised; "
+        "rank-gauss: the normal score of the quantile among training rows; none: x.",
+    )
+    pseudocount: float | None = Field(
+        None,
+        gt=0,
+        description="The share of a row's total that a zero counts as; none: half of the smallest one above 0 in the "
+        "training rows.",
     )
     squeeze: float = Field(
         0.0,
@@ -71,20 +83,52 @@ class VectorModality(Rescaled):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_transform(self) -> VectorModality:
+        if self.transform in ("log1p", "clr", "rank-gauss") and self.support != "real":
+            raise ValueError(
+                f"transform {self.transform} gives real numbers, and the likelihood {self.likelihood.name} is of "
+                f"{SUPPORTS[self.support].words}; leave out one of the two"
+            )
+        if self.transform == "clr" and math.prod(self.shape) < 2:
+            raise ValueError("transform clr is of the parts of a whole, and a value has one number; leave it out")
+        if self.pseudocount is not None and self.pseudocount > 1 / (2 * math.prod(self.shape)):
+            raise ValueError(
+                f"pseudocount is a share of a row's total, at most 1/(2 · {math.prod(self.shape)} parts), and not "
+                f"{self.pseudocount:g}"
+            )
+        return self
+
+    @property
+    def value_transforms(self) -> tuple[str, ...]:
+        """Of all values."""
+        return (self.transform,)
+
     def refused(self, values: np.ndarray) -> tuple[np.ndarray, str]:
-        """As the likelihood has it; ends of the unit interval are let in by ``squeeze``."""
+        """As likelihood and transform have it; ends of the unit interval are let in by ``squeeze``."""
         wrong, reason = super().refused(values)
+        if self.transform in ("log1p", "clr") and (values < 0).any():
+            return values < 0, f"and transform {self.transform} is of numbers from 0 on"
+        if self.transform == "clr":
+            empty = np.nansum(values, axis=tuple(range(-len(self.shape), 0)), keepdims=True) <= 0
+            return empty & np.isfinite(values), "as do all of its row, and transform clr is of shares of a row's total"
         if self.support != "unit":
             return wrong, reason
         if self.squeeze:
             return (values < 0) | (values > 1), "and this likelihood is of numbers from 0 to 1"
         return wrong, f"{reason}; the option squeeze, such as squeeze: 0.001, moves 0 and 1 inwards"
 
-    def transform(self) -> Transform:
-        """Standardisation, if wanted."""
+    def make_transform(self) -> Transform:
+        """The chosen one; by standardisation what it means for such numbers."""
         if self.support == "unit":
             return Squeeze(self.squeeze) if self.squeeze else Transform()
-        if not self.standardise:
+        if self.transform == "log1p":
+            return Log1p(self.shape, self.offset, self.factor)
+        if self.transform == "clr":
+            return CentredLogRatio(self.shape, self.pseudocount, self.offset, self.factor)
+        if self.transform == "rank-gauss":
+            return RankGauss(self.shape)
+        if self.transform == "none":
             return Transform()
         return Relative(self.shape) if self.support == "positive" else Standardise(self.shape)
 

@@ -13,6 +13,7 @@ import scipy.sparse
 import torch
 
 from ...errors import DataError
+from .joining import join_indices
 
 Entry: TypeAlias = pd.DataFrame | np.ndarray | Any  # the last: scipy.sparse.csr_array, of which mypy knows nothing
 
@@ -117,15 +118,14 @@ def align(pieces: Mapping[str, Piece]) -> tuple[dict[str, Entry], pd.Index | Non
                 "group), so that reset_index(drop=True) goes by the places of rows."
             )
     first, *others = indexed
-    joined = indexed[first]
     for name in others:
-        index = indexed[name]
-        if pd.api.types.is_numeric_dtype(index) != pd.api.types.is_numeric_dtype(joined):
+        index, reference = indexed[name], indexed[first]
+        if pd.api.types.is_numeric_dtype(index) != pd.api.types.is_numeric_dtype(reference):
             raise DataError(
-                f"The index of data[{first!r}] holds {joined[0]!r} and that of data[{name!r}] {index[0]!r}: rows are "
-                "joined by their index, which is of words or of numbers in all of them."
+                f"The index of data[{first!r}] holds {reference[0]!r} and that of data[{name!r}] {index[0]!r}: rows "
+                "are joined by their index, which is of words or of numbers in all of them."
             )
-        joined = joined if index.equals(joined) else joined.append(index.difference(joined, sort=False))
+    joined = join_indices(indexed.values())
     _check_places(pieces, indexed, joined)
     values = {name: _plain(_reindexed(piece, joined)) for name, piece in pieces.items()}
     return values, joined

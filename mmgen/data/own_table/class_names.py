@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import DataError
 from .notes import missing_names
 from .numerals import is_finite
-from .source import FIRST, Source
+from .source import Source
 
 
 def sort_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def parse_class_names(source: Source, cells: Sequence[Any], title: str) -> list[
         names = [None if name is None else format_whole(name) for name in names]  # 1.0 is 1, and 01 stays 01
         row = next((row for row, name in enumerate(names) if name is not None and not float(name).is_integer()), None)
         if row is not None:
-            raise DataError(f"{title} holds {cells[row]!r} in row {row} ({FIRST}); classes are words or whole numbers.")
+            raise DataError(f"{title} holds {cells[row]!r} in {source.place(row)}; classes are words or whole numbers.")
     return names
 
 

@@ -8,27 +8,34 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ...errors import DataError
 from ...options import merge
 from ..likelihood_choice import with_mappings
-from .dialect import Reading
+from ..names import Name
+from .dialect import Reading, parse_separator
+from .file_modality import FileModality
 from .opening import describes_itself
 from .row_options import RowOptions
-from .table_modality import GIVE_EITHER
-from .yaml_description import read_description, resolve_path
-
-SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
+from .yaml_description import read_description, resolve_paths
 
 
 class OwnTableConfig(RowOptions):
     """Where one's own table is, and what its columns mean."""
 
     config: Path | None = Field(None, description="A YAML file with these same keys; options given beside it win.")
-    path: str | None = Field(
+    path: str | tuple[str, ...] | None = Field(
         None,
-        description="A file (.csv, .tsv, .txt, .parquet, .json, .jsonl, .arrow, .npz, .safetensors), a folder that "
-        "the package datasets reads, or the name of a dataset on the Hugging Face Hub; in a YAML file, relative to "
-        "that file.",
+        description="A file (.csv, .tsv, .txt, .parquet, .json, .jsonl, .arrow, .npz, .safetensors and others: mmgen "
+        "list formats), a folder that the package datasets reads, or the name of a dataset on the Hugging Face Hub; or "
+        "a list of them, joined by the option id; in a YAML file, relative to that file.",
+    )
+    modalities: dict[str, FileModality] = Field(  # type: ignore[assignment]
+        {}, description="Name of each modality to its columns (or array), its kind, its fields, and its own file."
+    )
+    pair_by: Name | None = Field(
+        None,
+        description="Where the files are recordings without common samples: the column of the class (the stimulus) in "
+        "each of them; rows of one class are paired at random, within a side of the split. It is the label, where no "
+        "other is given.",
     )
     subset: str | None = Field(None, description="Configuration of a Hub dataset that has several.")
     separator: str | None = Field(
@@ -44,15 +51,17 @@ class OwnTableConfig(RowOptions):
         description='What lines that are no rows begin with; none: "#", before the header only; "": there are none.',
     )
     encoding: str | None = Field(None, description="Encoding of a text file, such as latin-1; none: UTF-8 or UTF-16.")
+    format: dict[str, Any] | None = Field(
+        None,
+        description="Options of the file's format, by name, such as {bin: 0.05} of NWB (mmgen info nwb lists them).",
+    )
 
     @field_validator("path", mode="before")
     @classmethod
     def _check_path(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            raise ValueError(
-                f"{len(value)} files are given, and one is read; join them by the ids of their rows first, such as "
-                "with pandas.merge(a, b, on='id', how='outer').to_csv('data.csv', index=False)"
-            )
+        if isinstance(value, list | tuple) and all(isinstance(each, str | Path) for each in value):
+            distinct = tuple(dict.fromkeys(map(str, value)))
+            return distinct if len(distinct) > 1 else (distinct or (None,))[0]
         if value is not None and not isinstance(value, str | Path):
             raise ValueError(
                 f"a {type(value).__name__} is given, and a path to a file is wanted; data in memory take the place of "
@@ -63,15 +72,12 @@ class OwnTableConfig(RowOptions):
     @field_validator("separator", mode="after")
     @classmethod
     def _parse_separator(cls, value: str | None) -> str | None:
-        sign = SIGNS.get(value or "", value)
-        if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
-            raise ValueError(f"{value!r} is not a single sign, such as ';' or tab")
-        return sign
+        return parse_separator(value)
 
     @property
     def reading(self) -> Reading:
         """How text files are written, as far as it was said, and which words mean a missing value."""
-        return Reading(self.separator, self.decimal, self.comment, self.encoding, self.missing)
+        return Reading(self.separator, self.decimal, self.comment, self.encoding, self.missing, self.format)
 
     @model_validator(mode="before")
     @classmethod
@@ -79,27 +85,43 @@ class OwnTableConfig(RowOptions):
         """Merge the YAML file into the options and make the path absolute: what remains can be used from any folder."""
         if not isinstance(raw, Mapping) or not isinstance(raw.get("config"), str | Path | None):
             return raw
-        options = _with_mappings(resolve_path(raw, Path.cwd()))
+        options = _with_mappings(resolve_paths(raw, Path.cwd()))
         file = options.pop("config", None)
         if file is None:
-            return options
+            return _with_label(options)
         place = Path(file).expanduser()
-        described = resolve_path(read_description(place, list(cls.model_fields)), place.resolve().parent)
-        return merge(_with_mappings(described), options)
+        described = resolve_paths(read_description(place, list(cls.model_fields)), place.resolve().parent)
+        return _with_label(merge(_with_mappings(described), options))
 
     @model_validator(mode="after")
     def _check_complete(self) -> OwnTableConfig:
-        if self.path is not None and self.modalities and all(each.is_complete for each in self.modalities.values()):
-            return self
-        if self.path is None or not (self.modalities or describes_itself(Path(self.path))):
+        if not self.files or not (self.modalities or any(describes_itself(Path(file)) for file in self.files)):
             raise ValueError(
                 "give path (a file) and modalities (what its columns mean), or config (a YAML file with both)"
             )
-        for name, description in self.modalities.items():
-            if not description.is_complete and not describes_itself(Path(self.path)):
-                missing = ".kind: this option must be given" if description.kind is None else f": {GIVE_EITHER}"
-                raise DataError(f"dataset.modalities.{name}{missing}.")
         return self
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The files of what has none of its own."""
+        return (self.path,) if isinstance(self.path, str) else self.path or ()
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Modality to its own file."""
+        return {name: each.path for name, each in self.modalities.items() if each.path is not None}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys((*self.shared, *self.own.values())))
+
+
+def _with_label(options: dict[str, Any]) -> dict[str, Any]:
+    """What recordings are paired by is the label, unless another is given."""
+    if options.get("pair_by") is None or options.get("label") is not None:
+        return options
+    return {**options, "label": options["pair_by"]}
 
 
 def _with_mappings(options: Mapping[str, Any]) -> dict[str, Any]:

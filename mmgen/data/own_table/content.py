@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,16 @@ from ..table import Table
 from .config import OwnTableConfig
 from .covariate_columns import covariate_columns, read_covariates
 from .descriptions import find_descriptions
+from .dialect import Reading
+from .file_column import read_files
+from .guessed_files import guess_kind_in_file, guess_place
 from .images import read_images
-from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_row_names
+from .joined_files import join_files
+from .known_rows import add_absent_modalities, group_keys, match_run_columns, read_origins, read_row_names
 from .mixed_columns import read_mixed
 from .number_columns import read_numbers
-from .opening import open_source
+from .opening import has_options, is_text_file, open_source
+from .paired_files import pair_files, unpaired_files
 from .request import Request, Values
 from .role_columns import read_class_codes, read_group_names, read_side_codes
 from .row_options import RowOptions
@@ -45,6 +50,18 @@ READERS: tuple[tuple[type[Modality], Reader], ...] = (
 )
 
 
+def reads_files(kind: type[Modality]) -> bool:
+    """Whether cells of a kind may be paths."""
+    return issubclass(kind, ImageModality) or bool(kind.file_endings)
+
+
+def find_reader(kind: type[Modality]) -> Reader:
+    """What reads a kind: its own, or, where it says which files it reads, that of files."""
+    if kind.file_endings:
+        return read_files
+    return next(reader for base, reader in READERS if issubclass(kind, base))
+
+
 @dataclass(frozen=True)
 class Content:
     """The rows that have at least one modality.
@@ -57,6 +74,7 @@ class Content:
         covariates: Classes of every covariate that is a column, none of a number.
         rows_in_source: How many rows the source has.
         notes: What was done in reading, in sentences.
+        sides_are_final: Whether no further side is drawn beside ``sides``.
     """
 
     table: Table
@@ -66,20 +84,57 @@ class Content:
     covariates: dict[str, tuple[str, ...]]
     rows_in_source: int
     notes: list[str]
+    sides_are_final: bool = False
 
 
-def open_table(config: OwnTableConfig) -> Source:
-    """The file, folder or dataset of the Hub that the options name."""
-    assert config.path is not None
-    source = open_source(config.path, config.subset, config.reading)
-    path = Path(config.path)
-    source.folder = path if path.is_dir() else path.parent
+def open_table(config: OwnTableConfig, known: bool, paired: bool = True) -> Source:
+    """The file, folder or dataset of the Hub that the options name, or several of them, joined or ``paired``; ``known``
+    where a run reads, which may lack some.
+    """
+    if not known:
+        for name, description in config.modalities.items():
+            if description.path is None and not config.shared:
+                raise DataError(
+                    f"dataset.modalities.{name}: say where it is: path: a file, here or for all modalities."
+                )
+    readings: dict[str, Reading] = {}
+    several = len(config.files) > 1
+    for path in config.shared:
+        readings[path] = config.reading if not several or is_text_file(path) else config.reading.of_any_file
+    for name, description in config.modalities.items():
+        if description.path is not None:
+            common = config.reading if is_text_file(description.path) else config.reading.of_any_file
+            reading = description.reading(common)
+            if readings.setdefault(description.path, reading) != reading:
+                raise DataError(
+                    f"dataset.modalities.{name}: {description.path} is read in two ways; say the same of all "
+                    "modalities in it."
+                )
+    if several:  # options of a format are for the files that are of it
+        readings = {
+            path: reading if has_options(path) else replace(reading, format=None) for path, reading in readings.items()
+        }
+    sources = {path: _open_file(path, config.subset, reading) for path, reading in readings.items()}
+    if config.pair_by is not None:
+        is_complete = several and all(config.pair_by in source.position for source in sources.values())
+        if known and (not paired or not is_complete):
+            return unpaired_files(sources, config.shared, config.own, config)
+        return pair_files(sources, config.shared, config.own, config, config.pair_by)
+    if not several:
+        return next(iter(sources.values()))
+    return join_files(sources, config.shared, config.own, config.id, known)
+
+
+def _open_file(path: str, subset: str | None, reading: Reading) -> Source:
+    source, place = open_source(path, subset, reading), Path(path)
+    source.folder = place if place.is_dir() else place.parent
     return source
 
 
 def find_roles(config: RowOptions, schema: Schema | None, source: Source) -> dict[str, str]:
     """The columns that are no modality, by what they are; a run needs none of them to read other rows."""
-    roles = {role: getattr(config, role) for role in ("label", "group", "split") if getattr(config, role)}
+    wanted = ("label", "group", "split") if source.sides is None else ("label",)
+    roles = {role: getattr(config, role) for role in wanted if getattr(config, role)}
     if schema is not None:
         return {role: name for role, name in roles.items() if name in source.position and role != "split"}
     for role, name in roles.items():
@@ -90,24 +145,47 @@ def find_roles(config: RowOptions, schema: Schema | None, source: Source) -> dic
 def make_requests(config: RowOptions, schema: Schema | None, source: Source, roles: Mapping[str, str]) -> list[Request]:
     """The columns of each modality; none is used twice, and a modality of which a run finds no column is left out."""
     covariates = covariate_columns(config, schema, source)
-    reserved = dict.fromkeys(covariates, "covariate") | dict.fromkeys(config.id, "id")
-    reserved |= {name: role for role, name in roles.items()}
+    reserved = dict.fromkeys(covariates, "covariate") | dict.fromkeys((*source.id_columns, *config.id), "id")
+    named = {role: getattr(config, role, None) for role in ("group", "split", "pair_by")}
+    reserved |= {name: role for role, name in (named | dict(roles)).items() if name is not None}
     owner: dict[tuple[str, str], str] = {}  # title of a part of the source, and column of it, to its modality
     requests = []
+    guessed: dict[str, str] = {}
+    where: dict[str, str] = {}
     for modality, description in find_descriptions(config, schema, source).items():
         known = None if schema is None else schema.modalities.get(modality)
-        kind = load("modalities", str(description.kind)) if known is None else type(known)
         part = source.part(modality)
-        taken = reserved if part is source else {}
+        if part is None:
+            continue
+        taken = reserved if part is source or source.roles_in_parts else {}
+        if schema is not None and known is not None:
+            taken = taken | {column: name for name, each in schema.modalities.items() for column in each.columns}
+            taken = {column: owner for column, owner in taken.items() if column not in known.columns}
+        description = guess_place(modality, description, part, taken, known)
         names = _match_columns(modality, description, known, part, taken)
         for name in names:
             _check_column(name, modality, taken, owner.get((part.title, name)))
             owner[part.title, name] = modality
         if names:
-            fields = _modality_fields(config, description, kind, known, part)
+            if description.kind is None and known is None:
+                guessed[modality] = guess_kind_in_file(modality, part, names, description.array is not None)
+            elif part.guesses_kinds and known is None and not _says_kind(config, modality):
+                guessed[modality] = str(description.kind)
+                where[modality] = f" ({description.array})" if description.array is not None else ""
+            kind = type(known) if known is not None else load("modalities", description.kind or guessed[modality])
+            fields = _modality_fields(description, kind, known, part, names)
             is_array, is_forgiving = description.array is not None, config.unknown == "missing"
             requests.append(Request(modality, kind, names, is_array, fields, known, is_forgiving))
+    if guessed:
+        kinds = ", ".join(f"{name} {kind}{where.get(name, '')}" for name, kind in guessed.items())
+        source.notes.append(
+            f"Modalities are taken for what their values look like: {kinds}; where one is something else, say its kind."
+        )
     return requests
+
+
+def _says_kind(config: RowOptions, modality: str) -> bool:
+    return modality in config.modalities and config.modalities[modality].kind is not None
 
 
 def _match_columns(
@@ -116,7 +194,7 @@ def _match_columns(
     """The columns (or the array) of one modality; those of the run where one reads."""
     where = f"dataset.modalities.{modality}"
     if known is not None:
-        return match_run_columns(description, known, source, modality)
+        return match_run_columns(description, known, source, modality, reserved)
     if description.array:
         return (source.require(description.array, where),)
     return source.match_names(description.columns, where, reserved)
@@ -136,11 +214,10 @@ def _check_column(name: str, modality: str, reserved: Mapping[str, str], owner: 
 
 
 def _modality_fields(
-    config: RowOptions, description: TableModality, kind: type[Modality], known: Modality | None, source: Source
+    description: TableModality, kind: type[Modality], known: Modality | None, source: Source, names: Sequence[str]
 ) -> dict[str, Any]:
     """The fields of a modality that do not come from the values; a run's vocabulary goes before the user's."""
-    fields: dict[str, Any] = {"standardise": config.standardise} if "standardise" in kind.model_fields else {}
-    fields |= {**source.fields(kind), **description.fields}
+    fields: dict[str, Any] = {**source.fields(kind, names), **description.fields}
     if issubclass(kind, VectorModality):
         fields["likelihood"] = with_learned_scale(fields.get("likelihood"), default_of(kind, "likelihood"))
     if known is not None:
@@ -161,12 +238,11 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     """
     roles = find_roles(config, schema, source)
     requests = make_requests(config, schema, source, roles)
-    blocks = {
-        request.name: next(reader for kind, reader in READERS if issubclass(request.kind, kind))(
-            request, source.part(request.name)
-        )
-        for request in requests
-    }
+    blocks = {}
+    for request in requests:
+        part = source.part(request.name)
+        assert part is not None
+        blocks[request.name] = find_reader(request.kind)(request, part)
     if schema is not None:
         blocks = add_absent_modalities(blocks, schema, source)
     available = np.stack([block.available for block in blocks.values()], 1)
@@ -177,14 +253,15 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     covariates = read_covariates(columns, config, schema, source)
     groups = read_group_names(roles["group"], source) if "group" in roles else None
     codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
-    sides = read_side_codes(roles["split"], source, codes) if "split" in roles else None
+    sides = read_side_codes(roles["split"], source, codes) if "split" in roles else source.sides
     rows = np.flatnonzero(available.any(1))
     if len(rows) == 0:
         raise DataError(f"No row of {source.title} has any of the modalities.")
     id_columns = config.id if schema is None or set(config.id) <= set(source.position) else ()
+    id_columns = source.id_columns or id_columns
     used = {*roles.values(), *columns}
     used |= {name for request in requests if source.part(request.name) is source for name in request.names}
-    ids = read_row_names(id_columns, source, used)
+    ids = read_row_names(id_columns, source, used) if source.are_names_of_rows else read_origins(id_columns, source)
     values = {name: block.stored for name, block in blocks.items()}
     observed = {name: block.observed for name, block in blocks.items() if block.observed is not None}
     table = Table.of(
@@ -193,7 +270,10 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
         labels={} if labels is None or config.label is None else {config.label: torch.from_numpy(labels)},
         groups=None if codes is None else torch.from_numpy(codes),
         identity=Identity(
-            content_keys(values, available, observed), ids, None if groups is None else group_keys(groups)
+            content_keys(values, available, observed),
+            Identity.join_ids(ids) if ids and source.are_names_of_rows else None,
+            None if groups is None else group_keys(groups),
+            ids,
         ),
         covariates={name: torch.from_numpy(column) for name, column in covariates.values.items()},
         observed={name: torch.from_numpy(cells) for name, cells in observed.items()},
@@ -206,4 +286,5 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
         covariates.classes,
         len(available),
         source.notes,
+        source.sides is not None,
     )

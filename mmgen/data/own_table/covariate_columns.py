@@ -12,7 +12,7 @@ from ..schema import Schema
 from .centring import find_offset_and_factor
 from .role_columns import read_class_codes
 from .row_options import RowOptions
-from .source import FIRST, Source
+from .source import Source
 
 MANY = 20  # different whole numbers; more of them are amounts, such as an age in years, and not names of classes
 WHERE = "dataset.covariates"
@@ -101,7 +101,7 @@ def _stored(name: str, source: Source, numbers: np.ndarray, check: bool) -> np.n
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
         row = infinite[0]
-        raise DataError(f"{origin} holds {numbers[row]:g} in row {row} ({FIRST}), which is not a finite number.")
+        raise DataError(f"{origin} holds {numbers[row]:g} in {source.place(row)}, which is not a finite number.")
     if check:
         offset, factor = find_offset_and_factor(numbers[:, None])
         if offset[0] != 0 or factor[0] != 1:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
+from ...errors import listed
 from ...registry import load
-from ..dataset import Dataset, Provenance, Splits
-from ..modalities import ImageModality
+from ..dataset import Dataset, Splits
+from ..identity import NEW, Sides
 from ..modality import Modality
-from ..splitting import split_rows
+from ..provenance import Provenance
+from ..sides import SIDES
 from ..table import Table
 from .config import OwnTableConfig
-from .content import Content, find_roles, make_requests, open_table, read_content
+from .content import Content, find_roles, make_requests, open_table, read_content, reads_files
+from .drawn_sides import draw_sides, requested_shares
 from .known_rows import find_run_sides, row_notes
-from .picture_column import picture_files
+from .moved_files import placed_files
+from .picture_column import named_files
 from .row_options import RowOptions
 from .source import Source
 from .split_notes import split_notes
@@ -34,7 +39,7 @@ class OwnTable(Dataset):
 
     Config: ClassVar[type[RowOptions]] = OwnTableConfig
     citation = "The user's own data."
-    version = 3
+    version = 4
     reads_by_schema = True
     reads_covariates = True
     _known: dict[str, Modality] | None = None
@@ -42,34 +47,56 @@ class OwnTable(Dataset):
     @property
     def place(self) -> str:
         """Where the rows are, for the record."""
-        return str(self.config.path)
+        return ", ".join(self.config.files)
 
     @property
     def title(self) -> str:
         """The same in a word, for sentences."""
-        return Path(self.place).name if Path(self.place).is_absolute() else self.place
+        return listed(Path(file).name if Path(file).is_absolute() else file for file in self.config.files)
 
-    def open(self) -> Source:
-        """The columns and arrays, of which nothing is read yet."""
-        return open_table(self.config)
+    @classmethod
+    def placed(cls, options: Mapping[str, Any], place: Path) -> dict[str, Any]:
+        """Other files for those of a run: those that a YAML file names, of a folder those of the same names, or one
+        with all columns. What is not there is missing.
+        """
+        return placed_files(options, place, list(OwnTableConfig.model_fields))
+
+    def open(self, paired: bool = True) -> Source:
+        """The columns and arrays, of which nothing is read yet; ``paired`` as the option ``pair_by`` says, or not."""
+        return open_table(self.config, known=self.schema is not None, paired=paired)
+
+    @property
+    def _readable(self) -> RowOptions:
+        """The options without the modalities of a run of which there is no file."""
+        config = self.config
+        if self.schema is None or not isinstance(config, OwnTableConfig) or config.shared:
+            return self.config
+        return config.model_copy(update={"modalities": {name: config.modalities[name] for name in config.own}})
 
     def modalities(self) -> dict[str, Modality]:
         """The described ones; shapes, categories and alphabets are those of the table."""
         return dict(self._known if self._known is not None else self._read().modalities)
 
     def sources(self) -> list[Path]:
-        """The file and the pictures that it names, or all files of the folder."""
-        path = Path(self.config.path)
-        if path.is_dir() or not path.is_absolute():
-            return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
-        pictures: list[Path] = []
-        kinds = {description.kind for description in self.config.modalities.values() if description.kind}
-        if any(issubclass(load("modalities", kind), ImageModality) for kind in kinds):
+        """The files, those of a folder too, and what they name (pictures, volumes)."""
+        found: list[Path] = []
+        for path in map(Path, self.config.files):
+            if path.is_dir():
+                found += sorted(file for file in path.rglob("*") if file.is_file())
+            elif path.is_absolute():
+                found.append(path)
+        described = {
+            name: each
+            for name, each in self._readable.modalities.items()
+            if each.kind is not None and reads_files(load("modalities", each.kind))
+        }
+        if described and not Path(self.config.files[0]).is_dir():
             source = self.open()
-            requests = make_requests(self.config, self.schema, source, find_roles(self.config, self.schema, source))
-            images = [request for request in requests if issubclass(request.kind, ImageModality)]
-            pictures = [file for request in images for file in picture_files(request, source)]
-        return [path, *pictures]
+            config = self.config.model_copy(update={"modalities": described})
+            for request in make_requests(config, self.schema, source, find_roles(config, self.schema, source)):
+                part = source.part(request.name)
+                found += named_files(request, part) if part is not None else []
+        return found
 
     def splits(self) -> Splits:
         """The rows of each side, in the order of the table."""
@@ -111,9 +138,19 @@ class OwnTable(Dataset):
         return [f"{rows} of the {count} rows of {self.title} have nothing of the run's modalities, and are left out."]
 
     def _read(self) -> Content:
-        content = read_content(self.open(), self.config, self.schema)
+        content = self._read_as(paired=True)
+        sides = None if self.schema is None else self.schema.sides
+        if sides is not None and content.sides_are_final and not _is_known(sides, content.table):
+            content = self._read_as(paired=False)  # others than those that the run paired
         self._known = content.modalities
         return content
+
+    def _read_as(self, paired: bool) -> Content:
+        source, config = self.open(paired), self._readable
+        absent = [name for name in self.config.modalities if name not in config.modalities]
+        if absent:
+            source.notes.append(f"There is no file of {listed(absent)}, which is missing in every row.")
+        return read_content(source, config, self.schema)
 
     def _sides(self, content: Content) -> dict[str, np.ndarray]:
         """Row numbers by side: those of the column ``split``; a side that it does not name is drawn."""
@@ -121,23 +158,12 @@ class OwnTable(Dataset):
         groups = None if table.groups is None else table.groups.numpy()
         has_label = config.label in table.labels
         strata = table.labels[config.label].numpy() if has_label else np.zeros(len(table), dtype=np.int64)
-        pool = np.arange(len(table)) if codes is None else np.flatnonzero(codes == 0)
-        present = set() if codes is None else set(codes.tolist())
-        shares = {
-            "val": 0.0 if 1 in present else config.val_fraction,
-            "test": 0.0 if 2 in present else config.test_fraction,
-        }
-        drawn_sides = split_rows(
-            len(pool),
-            **shares,
-            seed=config.seed,
-            groups=None if groups is None else groups[pool],
-            strata=strata[pool],
-        )
-        sides = {side: pool[index] for side, index in drawn_sides.items()}
-        for code, side in ((1, "val"), (2, "test")):
-            if codes is not None and code in present:
-                sides[side] = np.flatnonzero(codes == code)
+        if codes is not None and content.sides_are_final:
+            sides = {side: np.flatnonzero(codes == code) for code, side in enumerate(SIDES)}
+            shares = requested_shares(config, None)
+        else:
+            sides = draw_sides(config, strata, groups, codes)
+            shares = requested_shares(config, codes)
         requested = [side for side, share in shares.items() if share > 0]
         content.notes.extend(split_notes(config, table, content.classes, sides, requested))
         return sides
@@ -149,6 +175,12 @@ class OwnTable(Dataset):
         The file lasts as long as the process.
         """
         return cls(OwnTableConfig.model_validate(toy_options()))
+
+
+def _is_known(sides: Sides, table: Table) -> bool:
+    """Whether any of the rows is one of the run's."""
+    assert table.identity is not None
+    return bool((sides.find(table.identity) != NEW).any())
 
 
 def _empty_cells(table: Table) -> dict[str, int]:

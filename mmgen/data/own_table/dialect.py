@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from ...errors import DataError
 from .numerals import is_finite
@@ -14,6 +16,7 @@ from .text_rows import Dialect, records
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
 USUAL = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "blank": " "}
 SAMPLE = 2_000_000  # characters that are looked at before a file is read, in at most a hundred lines
 SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or a ZIP archive",
@@ -26,13 +29,18 @@ SIGNATURES = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What the user says of a text file (None: find out), and the words that mean a missing value (None: pandas')."""
+    """What the user says of a text file (None: find out), and the words that mean a missing value (None: pandas').
+
+    ``format`` holds the options of the file's own format: a mapping as the user wrote it, an instance of its ``Config``
+    once the file is opened, or None where nothing was said.
+    """
 
     separator: str | None = None
     decimal: str | None = None
     comment: str | None = None
     encoding: str | None = None
     missing: tuple[str, ...] | None = None
+    format: Any = None
 
     @property
     def text_options(self) -> dict[str, str]:
@@ -44,6 +52,27 @@ class Reading:
             "encoding": self.encoding,
         }
         return {name: value for name, value in options.items() if value is not None}
+
+    def with_options(self, options: Mapping[str, Any]) -> Reading:
+        """The same with some of :attr:`text_options` changed."""
+        return replace(self, **options)
+
+    @property
+    def of_any_file(self) -> Reading:
+        """The same without what has a meaning for text files alone."""
+        return Reading(missing=self.missing, format=self.format)
+
+
+def parse_separator(value: str | None) -> str | None:
+    """A separator as a user writes it, by its name or as it is; None stays None.
+
+    Raises:
+        ValueError: What is not a single sign.
+    """
+    sign = SIGNS.get(value or "", value)
+    if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
+        raise ValueError(f"{value!r} is not a single sign, such as ';' or tab")
+    return sign
 
 
 def detect(path: Path, settings: Reading) -> tuple[Dialect, list[str]]:

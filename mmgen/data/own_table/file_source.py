@@ -6,6 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from ...options import Options
 from .dialect import Reading
 from .source import Source
 
@@ -18,12 +19,14 @@ class FileSource(Source):
     cell by cell exists, ``_column`` or ``_block`` read what is asked for.
 
     Attributes:
+        Config: What the option ``format`` may say of a file: pydantic options; those of most formats are none.
         is_text: Whether the options ``separator``, ``decimal``, ``comment`` and ``encoding`` mean something for it.
         describes_itself: Whether its files say which modalities they have (``described``), so that options need not.
         writes: What of a run is written in this format: ``latents`` (``mmgen encode --out``) and ``imputed`` values
             (``mmgen impute --out``).
     """
 
+    Config: ClassVar[type[Options]] = Options
     is_text: ClassVar[bool] = False
     describes_itself: ClassVar[bool] = False
     writes: ClassVar[tuple[str, ...]] = ()
@@ -35,7 +38,8 @@ class FileSource(Source):
 
         Args:
             path: Of a file or folder that exists.
-            reading: What the user says of how text files are written.
+            reading: What the user says of how text files are written; ``reading.format`` is an instance of ``Config``,
+                or None where nothing was said.
 
         Raises:
             DataError: What cannot be read, with the file's name and the reason.

@@ -8,13 +8,12 @@ import scipy.sparse
 
 from ...errors import DataError
 from .alignment import Entry
+from .axes import channel_axis
 from .mixed_columns import MOST_NAMES
 
-CHANNELS = (1, 3)
 
-
-def guess_kind(name: str, values: Entry) -> str:
-    """The kind of a modality.
+def guess_kind(where: str, values: Entry) -> str:
+    """The kind of a modality, of which ``where`` says what it is in a sentence.
 
     Bytes of three or four dimensions are images; numbers that are all 0 or 1 tags, whole numbers from 0 on counts, and
     others a vector; a column of words labels; columns of several types are mixed. NaN counts for nothing.
@@ -26,12 +25,12 @@ def guess_kind(name: str, values: Entry) -> str:
         return kind_of_numbers(np.append(values.data, np.zeros(1, values.dtype)))  # a zero stands for all of them
     if isinstance(values, np.ndarray):
         return "image" if _is_picture(values) else kind_of_numbers(values)
-    types = {column: _column_type(name, values[column]) for column in values.columns}
+    types = {column: _column_type(where, values[column]) for column in values.columns}
     found = set(types.values())
     if found == {"words"}:
         if len(types) > 1:
             return "mixed"
-        _check_categories(name, values.iloc[:, 0])
+        _check_categories(where, values.iloc[:, 0])
         return "labels"
     if "words" in found:
         return "mixed"
@@ -44,9 +43,10 @@ def guess_kind(name: str, values: Entry) -> str:
 
 
 def _is_picture(values: np.ndarray) -> bool:
-    """Whether an array is ``[N, H, W]``, ``[N, C, H, W]`` or ``[N, H, W, C]`` of bytes with 1 or 3 channels."""
-    channels = (values.shape[1], values.shape[-1]) if values.ndim == 4 else (1,)
-    return values.dtype == np.uint8 and values.ndim in (3, 4) and any(count in CHANNELS for count in channels)
+    """Whether an array is ``[N, H, W]``, ``[N, C, H, W]`` or ``[N, H, W, C]`` of bytes."""
+    if values.dtype != np.uint8:
+        return False
+    return values.ndim == 3 or (values.ndim == 4 and channel_axis(values.shape[1:]) is not None)
 
 
 def kind_of_numbers(values: np.ndarray) -> str:
@@ -59,9 +59,9 @@ def kind_of_numbers(values: np.ndarray) -> str:
     return "tags" if known.max() <= 1 else "counts"
 
 
-def _column_type(name: str, column: pd.Series) -> str:
+def _column_type(title: str, column: pd.Series) -> str:
     """``truths``, ``whole`` and ``real`` numbers by the type of a column, and ``words``."""
-    where = f"data[{name!r}]: the column {column.name!r}"
+    where = f"{title}: the column {column.name!r}"
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "words"
     if column.dtype.kind in "mMc":
@@ -83,11 +83,11 @@ def _numbers(column: pd.Series) -> np.ndarray:
     return column.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _check_categories(name: str, column: pd.Series) -> None:
+def _check_categories(where: str, column: pd.Series) -> None:
     known = column.dropna()
     distinct = known.astype(str).nunique()
     if distinct > MOST_NAMES and distinct > len(known) / 2:
         raise DataError(
-            f"data[{name!r}] has {distinct} different words in {len(known)} rows, which are texts or names rather than "
-            f'categories; say modalities={{{name!r}: {{"kind": "text"}}}}, or give names of rows as id.'
+            f"{where} has {distinct} different words in {len(known)} rows, which are texts or names rather than "
+            "categories; say kind: text of the modality, or give names of rows as id."
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import DataError
 from ..modalities import ImageModality
+from .axes import USUAL, channel_axis
 from .number_columns import read_number_columns
 from .picture_column import is_empty_picture, read_pictures
 from .request import Request, Values
@@ -71,18 +72,35 @@ def _to_channels_first(request: Request, source: Source, values: np.ndarray) -> 
             raise DataError(f"{request.where}.shape: {requested!r} does not fit; {row}.")
         values = values.reshape(len(values), *shape)
     if values.ndim == 3:
-        values = values[:, None]
-    elif values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
-        values = np.moveaxis(values, 3, 1)
+        return values[:, None]
     problem = f"{request.where}: a value of {request.describe_origin(source)} has the shape {stored}"
     if values.ndim != 4:
         raise DataError(
-            f"{problem}; an image is [height, width] or [channels, height, width] with one or three channels; where "
+            f"{problem}; an image is [height, width], [channels, height, width] or [height, width, channels]; where "
             "the pixels lie in one line, give shape."
         )
-    if values.shape[1] not in (1, 3):
+    axis = channel_axis(values.shape[1:], _known_shape(request))
+    if axis is None and requested is not None:
         raise DataError(
-            f"{problem}, and an image has one or three channels; save each channel as an array of its own and make a "
-            "modality of each, or read all of them with kind: vector."
+            f"{request.where}.shape: {requested!r} does not fit; an image of the array has the shape {stored}."
+        )
+    if axis is None:
+        raise DataError(
+            f"{problem}, and it is not clear which of these are its channels; say shape: [channels, height, width]."
+        )
+    values = values if axis == "first" else np.moveaxis(values, 3, 1)
+    channels, *sides = values.shape[1:]
+    if channels not in USUAL and _known_shape(request) is None:
+        source.notes.append(
+            f"{request.name}: images of {stored} are taken for {channels} channels of {sides[0]}×{sides[1]} pixels; "
+            "where they are something else, say shape: [channels, height, width]."
         )
     return values
+
+
+def _known_shape(request: Request) -> tuple[int, ...] | None:
+    """The shape that the run or the options say."""
+    if request.known is not None:
+        return request.known.shape
+    requested = request.fields.get("shape")
+    return tuple(requested) if isinstance(requested, list | tuple) else None

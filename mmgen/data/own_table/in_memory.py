@@ -144,7 +144,7 @@ class InMemory(OwnTable):
         """None: there are no files."""
         return []
 
-    def open(self) -> Source:
+    def open(self, paired: bool = True) -> Source:
         """The entries, as columns and arrays; or those of an object."""
         if self._opened is not None:
             source = self._opened()
@@ -268,7 +268,7 @@ def _described(
             described[name] = {"kind": kind, **place, **fields}
             continue
         if "kind" not in fields:
-            guessed[name] = guess_kind(name, entry)
+            guessed[name] = guess_kind(f"data[{name!r}]", entry)
         if isinstance(entry, pd.DataFrame) and "columns" in fields:
             place = {}
         described[name] = {"kind": guessed.get(name), **place, **fields}

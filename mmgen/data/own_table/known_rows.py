@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ...errors import DataError, listed
-from ..identity import NEW, SIDES, Sides, word_keys
+from ..identity import NEW, SIDES, Identity, Sides, word_keys
 from ..modalities import CountsModality, LabelsModality, TagsModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
@@ -31,7 +31,7 @@ ROW_NAME_COLUMNS = (
 
 
 def match_run_columns(
-    description: TableModality, run_modality: Modality, source: Source, modality: str
+    description: TableModality, run_modality: Modality, source: Source, modality: str, reserved: Collection[str] = ()
 ) -> tuple[str, ...]:
     """The columns (or the array) of a modality of a run in another file, in the run's order.
 
@@ -42,7 +42,7 @@ def match_run_columns(
     """
     if description.array is not None:
         return (description.array,) if description.array in source.position else ()
-    matching = _matching(description, source)
+    matching = _matching(description, source, reserved)
     names = run_modality.columns or matching  # a kind with several values in one column, such as a text, keeps no names
     absent = [name for name in names if name not in source.position]
     if len(absent) == len(names):
@@ -63,10 +63,10 @@ def match_run_columns(
     return names
 
 
-def _matching(description: TableModality, source: Source) -> tuple[str, ...]:
+def _matching(description: TableModality, source: Source, reserved: Collection[str]) -> tuple[str, ...]:
     """The columns that a description means; none where one of its names or patterns means none."""
     try:
-        return source.match_names(description.columns, "", ())
+        return source.match_names(description.columns, "", reserved)
     except DataError:
         return ()
 
@@ -90,8 +90,9 @@ def add_absent_modalities(blocks: dict[str, Values], schema: Schema, source: Sou
     return complete
 
 
-def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> np.ndarray | None:
-    """The name of each row: the values of the ``columns``, or of one whose name and values look like names.
+def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]) -> dict[str, np.ndarray]:
+    """By what rows are called: the values of the ``columns``, or of one whose name and values look like names; nothing
+    where there is none.
 
     Raises:
         DataError: A column that is not there, a row without a name, or two rows of one name.
@@ -100,10 +101,8 @@ def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]
         return _guess_row_names(source, used)
     for name in columns:
         source.require(name, "dataset.id")
-    columns_cells = [source.cells(name) for name in columns]
-    words = np.array(
-        ["/".join(_word(cell) for cell in cells) for cells in zip(*columns_cells, strict=True)], dtype=object
-    )
+    found = read_origins(columns, source)
+    words = Identity.join_ids(found)
     title = " and ".join(map(repr, columns))
     first: dict[str, int] = {}
     for row, word in enumerate(words.tolist()):
@@ -116,19 +115,24 @@ def read_row_names(columns: Sequence[str], source: Source, used: Collection[str]
                 f"dataset.id: {title} of {source.title} holds {word!r} in rows {first[word]} and {row} ({FIRST}); "
                 "an id names one row (rows of one subject are a group)."
             )
-    return words
+    return found
 
 
-def _guess_row_names(source: Source, used: Collection[str]) -> np.ndarray | None:
+def read_origins(columns: Sequence[str], source: Source) -> dict[str, np.ndarray]:
+    """Columns of words that say where rows are from, and name none of them."""
+    return {name: np.array([name_word(cell) for cell in source.cells(name)], dtype=object) for name in columns}
+
+
+def _guess_row_names(source: Source, used: Collection[str]) -> dict[str, np.ndarray]:
     for name in ROW_NAME_COLUMNS:
         if source.kind == "columns" and name in source.position and name not in used:
-            words = [_word(cell) for cell in source.cells(name)]
+            words = [name_word(cell) for cell in source.cells(name)]
             if all(words) and len(set(words)) == len(words):
-                return np.array(words, dtype=object)
-    return None
+                return {name or "id": np.array(words, dtype=object)}
+    return {}
 
 
-def _word(cell: object) -> str:
+def name_word(cell: object) -> str:
     """A cell of names as a word; 3.0 is 3, as a table with an empty cell below would have it."""
     if cell is None or cell != cell:
         return ""

@@ -14,13 +14,14 @@ from ...errors import DataError, alternatives, listed
 from ...registry import load
 from ..likelihood_choice import as_mapping
 from ..modalities import MixedModality
+from ..modalities.mixed import NEGATIVE
 from .centring import find_offset_and_factor
 from .class_names import parse_class_names, sort_names
 from .notes import note_missing
 from .numerals import TRUTHS, parse_number
 from .request import Request, Values
 from .scales import with_learned_scale
-from .source import FIRST, Source
+from .source import Source
 
 TYPES = {  # what is taken for a column, by what its values are
     "real": ("numbers", "normal"),
@@ -181,7 +182,7 @@ def _read_codes(request: Request, source: Source, index: int, known: MixedModali
         row = int(np.flatnonzero(foreign)[0])
         way_out = "; dataset.unknown=missing takes such a value for a missing one." if known is not None else "."
         raise DataError(
-            f"{origin} holds {words[row]!r} in row {row} ({FIRST}), which is not one of {listed(code)}" + way_out
+            f"{origin} holds {words[row]!r} in {source.place(row)}, which is not one of {listed(code)}" + way_out
         )
     if foreign.any():
         source.notes.append(
@@ -211,7 +212,7 @@ def _rescaled(
 
 
 def _refuse(request: Request, source: Source, modality: MixedModality, values: np.ndarray) -> None:
-    """The first number that the likelihood of its column does not have is an error."""
+    """The first number that the likelihood or the transform of its column does not take is an error."""
     for index, support in enumerate(modality.column_supports):
         if support in CODES:
             continue
@@ -220,6 +221,8 @@ def _refuse(request: Request, source: Source, modality: MixedModality, values: n
         outside = ~SUPPORTS[support].contains(column)
         if support == "unit" and modality.squeeze:
             outside, reason = (column < 0) | (column > 1), "this likelihood is of numbers from 0 to 1"
+        elif support == "real" and modality.column_transform(request.names[index]) == "log1p":
+            outside, reason = outside | (column < 0), NEGATIVE
         wrong[:, index] = ~np.isnan(column) & outside
         request.refuse(source, values, wrong, f"and {reason}")
 

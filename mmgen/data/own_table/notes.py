@@ -9,14 +9,14 @@ import numpy as np
 
 from ...errors import DataError
 from .numerals import ERRORS, explain_defect
-from .source import FIRST, Source
+from .source import Source
 
 
 def missing_names(source: Source, cells: Sequence[Any], title: str) -> list[bool]:
     """Which cells of classes or groups are missing; a note says which words were taken for that: they may be names."""
     row = next((row for row, cell in enumerate(cells) if isinstance(cell, str) and cell.strip() in ERRORS), None)
     if row is not None:
-        raise DataError(f"{title} holds {cells[row]!r} in row {row} ({FIRST}), {explain_defect(cells[row].strip())}.")
+        raise DataError(f"{title} holds {cells[row]!r} in {source.place(row)}, {explain_defect(cells[row].strip())}.")
     missing = [source.missing.is_missing(cell) for cell in cells]
     words = source.missing.describe_words(cells)
     if words and not source.missing.named:

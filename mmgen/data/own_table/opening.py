@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from ...errors import DataError, PluginError, listed
+from ...options import Options, validated
 from ...registry import KNOWN, entries, load, load_entry, local_entries, not_installed
 from .columns import DatasetColumns
 from .dialect import Reading
@@ -23,6 +25,18 @@ def open_source(path: str, subset: str | None = None, settings: Reading | None =
     source = _reader(path, subset, settings)
     source.missing = MissingWords.of(settings.missing)
     return source
+
+
+def is_text_file(path: str) -> bool:
+    """Whether options of text files have a meaning for the file at a path."""
+    place = Path(path)
+    return place.is_absolute() and has_format(place) and place.exists() and _format(place).is_text
+
+
+def has_options(path: str) -> bool:
+    """Whether the format of the file at a path has options."""
+    place = Path(path)
+    return place.is_absolute() and has_format(place) and place.exists() and _format(place).Config is not Options
 
 
 def has_format(place: Path) -> bool:
@@ -66,12 +80,13 @@ def _reader(path: str, subset: str | None, settings: Reading) -> Source:
     place = Path(path)
     if not place.is_absolute() or not has_format(place):
         _check_text_options(path, settings, is_text=False)
+        _format_options(place, Options, settings)
         return DatasetColumns(path, subset)
     if not place.exists():
         raise DataError(f"There is no file or folder {place}.")
     kind = _format(place)
     _check_text_options(path, settings, kind.is_text)
-    return kind.open(place, settings)
+    return kind.open(place, replace(settings, format=_format_options(place, kind.Config, settings)))
 
 
 def _format(place: Path) -> type[FileSource]:
@@ -84,6 +99,15 @@ def _format(place: Path) -> type[FileSource]:
     if ending in CONVERSIONS:
         raise DataError(f"{place} is {CONVERSIONS[ending].replace('FILE', place.name)}.")
     raise DataError(f"{place} does not end in one of {listed(endings)}, which can be read; save it as one of them.")
+
+
+def _format_options(place: Path, options: type[Options], settings: Reading) -> Options | None:
+    """The options of a format, checked."""
+    if settings.format is None:
+        return None
+    if options is Options:
+        raise DataError(f"dataset.format: how {place.name} is read has no options; leave it out.")
+    return validated(options, settings.format, "dataset.format")
 
 
 def _check_text_options(path: str, settings: Reading, is_text: bool) -> None:

@@ -22,7 +22,7 @@ def is_empty_picture(cell: Any) -> bool:
     return is_missing(cell) or (isinstance(cell, Mapping) and all(value is None for value in cell.values()))
 
 
-def picture_files(request: Request, source: Source) -> list[Path]:
+def named_files(request: Request, source: Source) -> list[Path]:
     """The files that the cells of a modality name, as far as they exist."""
     if len(request.names) > 1 or source.kind == "arrays":
         return []
@@ -44,18 +44,19 @@ def read_pictures(request: Request, source: Source, cells: Sequence[Any]) -> tup
     for row in rows:
         if not is_picture(cells[row]) or _is_number(cells[row]):
             raise DataError(
-                f"{request.where}: {request.describe_origin(source)} holds {cells[row]!r:.60} in row {row} ({FIRST}); "
+                f"{request.where}: {request.describe_origin(source)} holds {cells[row]!r:.60} in {source.place(row)}; "
                 "a cell of an image is the path of a picture, a picture, or rows of pixels; where every pixel has a "
                 "column of its own, name all of these columns."
             )
-    pictures = [read_picture(cells[row], source.folder, f"{row} of {source.title}") for row in rows]
+    channels = _wanted_channels(request)
+    pictures = [read_picture(cells[row], source.folder, f"{row} of {source.title}", channels) for row in rows]
     for remark, times in Counter(remark for picture in pictures for remark in picture.remarks).items():
         first = next(picture.title for picture in pictures if remark in picture.remarks)
         note = f"{request.name}: {times} of {len(pictures)} pictures {remark} (the first of them is {first})."
         source.notes.append(note)
     _check_equal(request, pictures, "size", "bring them to one height and width")
     _check_equal(request, pictures, "depth", "save them alike")
-    values = np.stack(_unify_channels(request, pictures))
+    values = np.stack(_unify_channels(request, pictures, channels))
     stacked = np.zeros((len(cells), *values.shape[1:]), values.dtype)
     stacked[present] = values
     return stacked, present
@@ -72,25 +73,31 @@ def _check_equal(request: Request, pictures: list[Picture], attribute: str, advi
         )
 
 
-def _unify_channels(request: Request, pictures: list[Picture]) -> list[np.ndarray]:
+def _wanted_channels(request: Request) -> int | None:
+    """How many channels the run or the options say that there are."""
+    requested = request.fields.get("shape") if request.known is None else request.known.shape
+    if isinstance(requested, list | tuple) and len(requested) == 3 and isinstance(requested[0], int):
+        return requested[0]
+    return None
+
+
+def _unify_channels(request: Request, pictures: list[Picture], wanted: int | None) -> list[np.ndarray]:
     """Their pixels ``[C, H, W]``: black and white as bytes beside bytes, grey as colours beside colours.
 
-    A shape in the options says how many channels there are: grey pictures then have three that are equal.
+    Where three channels are wanted, grey pictures have three that are equal.
     """
-    coloured = next((picture for picture in pictures if not picture.is_grey), None)
-    requested = request.fields.get("shape")
-    channels = 1 if coloured is None else 3
-    if isinstance(requested, list | tuple) and requested[:1] in ([1], [3], (1,), (3,)):
-        channels = requested[0]
-    if channels == 1 and coloured is not None:
-        picture_title = f"the one {coloured.title} ({FIRST})"
-        raise DataError(
-            f"{request.where}.shape: {requested!r} is grey, and {picture_title} has colours; save it in grey."
-        )
+    channels = wanted or max(picture.channels for picture in pictures)
     binary = all(picture.pixels.dtype == np.bool_ for picture in pictures)
     arrays = []
     for picture in pictures:
         pixels = picture.pixels
+        advice = "save it in grey" if channels == 1 else "save each channel as a page of a TIFF"
+        wanted_words = "1 channel is" if channels == 1 else f"{channels} channels are"
+        if picture.channels != channels and not (picture.is_grey and channels == 3):
+            raise DataError(
+                f"{request.where}.shape: {wanted_words} wanted, and the picture {picture.title} ({FIRST}) has "
+                f"{picture.channels}; {advice}."
+            )
         if pixels.dtype == np.bool_ and not binary:
             pixels = pixels.astype(np.uint8) * np.uint8(255)
         grey = picture.is_grey

@@ -17,14 +17,17 @@ from .source import FIRST
 
 ON_WHITE = "have transparent pixels, which are put on white"
 KEYED = "name a transparent value, which is read like any other"
-FIRST_PAGE = "are animations or have several pages, of which the first is read"
+FIRST_PAGE = (
+    "are animations or have several pages, of which the first is read; where the pages are channels, say shape: "
+    "[pages, height, width]"
+)
 EIGHT_BITS = "have 16 bits for each colour, of which 8 are read"
 AS_RGB = "are not in RGB (but in CMYK, for one), and are converted to it"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in grey ``[height, width]`` or in colours ``[height, width, 3]``.
+    """A picture in grey ``[height, width]``, in colours ``[height, width, 3]``, or of as many channels as it has pages.
 
     Attributes:
         title: Its file, if any, and "in row …", for messages.
@@ -40,6 +43,11 @@ class Picture:
     def is_grey(self) -> bool:
         """Whether it has one channel."""
         return self.pixels.ndim == 2
+
+    @property
+    def channels(self) -> int:
+        """How many it has."""
+        return 1 if self.is_grey else self.pixels.shape[2]
 
     @property
     def depth(self) -> str:
@@ -69,13 +77,14 @@ def picture_file(cell: Any, folder: Path) -> Path | None:
     return folder / path if isinstance(path, str | Path) else None
 
 
-def read_picture(cell: Any, folder: Path, row: str) -> Picture:
+def read_picture(cell: Any, folder: Path, row: str, channels: int | None = None) -> Picture:
     """The picture in a cell, or in the file that it names.
 
     Args:
         cell: See :func:`is_picture`.
         folder: That paths are relative to.
         row: The row and its table, for messages.
+        channels: How many were asked for: a file of as many pages has one in each.
 
     Raises:
         DataError: There is none, or it cannot be decoded.
@@ -91,9 +100,9 @@ def read_picture(cell: Any, folder: Path, row: str) -> Picture:
         )
     try:
         if isinstance(cell, Image.Image):
-            return _decode(cell, title)
+            return _decode(cell, title, channels)
         with Image.open(file or io.BytesIO(cell["bytes"] if isinstance(cell, Mapping) else cell)) as image:
-            return _decode(image, title)
+            return _decode(image, title, channels)
     except Exception as error:  # whatever the decoders make of a damaged file
         empty = file is not None and file.stat().st_size == 0
         reason = f"{'the file is empty' if empty else _reason(error)}; replace it, or take it out of the table"
@@ -106,11 +115,24 @@ def _reason(error: Exception) -> str:
     return first_line(error)[:200]
 
 
-def _decode(image: Image.Image, title: str) -> Picture:
+def _decode(image: Image.Image, title: str, channels: int | None) -> Picture:
+    """The pixels of the pages that are channels, else of the first page."""
+    pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photograph, and smaller copies of it
+    first = _decode_page(image, title, [FIRST_PAGE] if 1 < pages != channels else [])
+    if pages == 1 or pages != channels or not first.is_grey:
+        return first
+    found = [first]
+    for page in range(1, pages):
+        image.seek(page)
+        found.append(_decode_page(image, title, []))
+    if len({(page.size, page.depth, page.is_grey) for page in found}) > 1:
+        raise ValueError("its pages, which are channels, are not all grey and of one size and depth")
+    remarks = dict.fromkeys(remark for page in found for remark in page.remarks)
+    return Picture(title, np.stack([page.pixels for page in found], -1), tuple(remarks))
+
+
+def _decode_page(image: Image.Image, title: str, remarks: list[str]) -> Picture:
     """The pixels, turned as the EXIF data say."""
-    remarks = []
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a photograph, and smaller copies of it
-        remarks.append(FIRST_PAGE)
     stored = [str(tile[3]) for tile in getattr(image, "tile", ())]  # how Pillow will unpack it; gone once it is read
     if image.mode in ("RGB", "RGBA", "LA") and any(";16" in layout for layout in stored):
         remarks.append(EIGHT_BITS)

@@ -13,7 +13,7 @@ from ...errors import DataError
 from ...options import validated
 from ..modality import Modality
 from ..sparse import Sparse
-from .source import FIRST, Source
+from .source import Source
 
 
 class Values(NamedTuple):
@@ -128,5 +128,5 @@ class Request:
     def value_error(self, source: Source, value: float, row: int, index: int, reason: str) -> DataError:
         """The error of one value."""
         return DataError(
-            f"{self.where}: {self.describe_origin(source, index)} holds {value:g} in row {row} ({FIRST}), {reason}."
+            f"{self.where}: {self.describe_origin(source, index)} holds {value:g} in {source.place(row)}, {reason}."
         )

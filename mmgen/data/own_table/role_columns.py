@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import DataError, listed
 from .class_names import format_whole, parse_class_names, sort_names
 from .notes import missing_names
-from .source import FIRST, Source
+from .source import Source
 
 SIDE_CODES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2, "testing": 2}
 
@@ -55,7 +55,7 @@ def read_side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.
     for row, cell in enumerate(cells):
         if str(cell).strip().lower() not in SIDE_CODES:
             raise DataError(
-                f"dataset.split: {name!r} of {source.title} holds {cell!r} in row {row} ({FIRST}), and not train, "
+                f"dataset.split: {name!r} of {source.title} holds {cell!r} in {source.place(row)}, and not train, "
                 "val or test."
             )
     sides = np.array([SIDE_CODES[str(cell).strip().lower()] for cell in cells])
@@ -66,7 +66,7 @@ def read_side_codes(name: str, source: Source, groups: np.ndarray | None) -> np.
         torn = np.flatnonzero((smallest != largest)[groups])
         if len(torn):
             raise DataError(
-                f"dataset.split: {name!r} of {source.title} puts the group of row {torn[0]} ({FIRST}) on two sides; "
+                f"dataset.split: {name!r} of {source.title} puts the group of {source.place(torn[0])} on two sides; "
                 "leave split or group out."
             )
     return sides

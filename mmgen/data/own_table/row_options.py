@@ -47,9 +47,6 @@ class RowOptions(DatasetConfig):
     )
     val_fraction: float = Field(0.1, ge=0, lt=1, description="Share of the rows held out for validation.")
     seed: int = Field(0, description="Of the draw of the split.")
-    standardise: bool = Field(
-        True, description="Whether vectors are standardised with training statistics, unless a modality says otherwise."
-    )
     simulated: bool = Field(
         False, description="Whether the table holds simulated data; every run and every result then says so."
     )

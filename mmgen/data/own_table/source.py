@@ -32,9 +32,21 @@ class Source(ABC):
         missing: Which cells hold nothing.
         notes: What was done in reading that whoever wrote the file should know, in sentences.
         folder: What paths in its cells are relative to.
+        guesses_kinds: Whether :meth:`described` takes the kinds of modalities from what their values look like.
+        by_name_only: Names that no pattern means, such as those of matrices beside columns.
+        roles_in_parts: Whether labels, groups, ids and covariates may be among the names of a modality's :meth:`part`.
+        id_columns: By which rows were joined, or that say where they are from.
+        are_names_of_rows: Whether a row is recognised by them in other files.
+        sides: The place of every row's side in :data:`~mmgen.data.sides.SIDES`, ``Int[N]``, where reading decides it.
     """
 
     kind = "columns"
+    roles_in_parts = False
+    id_columns: tuple[str, ...] = ()
+    are_names_of_rows = True
+    sides: np.ndarray | None = None
+    guesses_kinds = False
+    by_name_only: Collection[str] = ()
 
     def __init__(self, title: str, names: Sequence[str]) -> None:
         self.title, self.names = title, tuple(names)
@@ -45,9 +57,15 @@ class Source(ABC):
         self.folder = Path()
         self._first = ""
 
-    def part(self, modality: str) -> Source:
-        """Where the columns or arrays of a modality are: here, unless each modality has names of its own."""
+    def part(self, modality: str) -> Source | None:
+        """Where the columns or arrays of a modality are: here, unless each modality has names of its own; None where it
+        is nowhere.
+        """
         return self
+
+    def place(self, row: int) -> str:
+        """Where a row is, in the words of a sentence."""
+        return f"row {row} ({FIRST})"
 
     @abstractmethod
     def cells(self, name: str) -> list[Any]:
@@ -77,8 +95,10 @@ class Source(ABC):
         """
         return {}
 
-    def fields(self, kind: type[Modality]) -> dict[str, Any]:
-        """Fields of a modality of this kind that are usually right of data in this format, where nothing is said."""
+    def fields(self, kind: type[Modality], names: Sequence[str]) -> dict[str, Any]:
+        """Fields of a modality of this kind, in columns or an array of these names, that are usually right of data in
+        this format, where nothing is said.
+        """
         return {}
 
     def numbers(self, names: Sequence[str], where: str, truths: bool = False) -> np.ndarray:
@@ -147,14 +167,17 @@ class Source(ABC):
         """The names that names and patterns mean, in the order of the file within a pattern.
 
         Patterns pass over ``reserved`` names (the label, the group): "g*" should mean the genes, and not the column
-        called "group".
+        called "group"; and over those that are meant :attr:`by_name_only`.
         """
+        passed_over = {*reserved, *self.by_name_only}
         matches: list[str] = []
         for pattern in patterns:
             if pattern in self.position or not any(sign in pattern for sign in "*?["):
                 matches.append(self.require(pattern, where))
                 continue
-            hits = [name for name in self.names if name and name not in reserved and fnmatch.fnmatchcase(name, pattern)]
+            hits = [
+                name for name in self.names if name and name not in passed_over and fnmatch.fnmatchcase(name, pattern)
+            ]
             if not hits:
                 raise DataError(
                     f"{where}: no {self.kind.removesuffix('s')} of {self.title} matches {pattern!r}; "

@@ -42,6 +42,8 @@ def find_matrix(request: Request, source: Source) -> tuple[Any, np.ndarray] | No
         fields = request.fields
         if fields.get("offset") or fields.get("factor") or likelihood_support(fields) != "real":
             return None
+        if fields.get("transform", "standardise") not in ("standardise", "none"):  # which may refuse values
+            return None
         if len(values) and np.isfinite(values).all() and _needs_other_units(matrix):
             return None
     return matrix, present

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..names import Name, Names
 
-GIVE_EITHER = 'give either columns (names, or a pattern such as "g*") or array (the name of one)'
+NAMED = 'give either columns (names, or a pattern such as "g*") or array (the name of one)'
 
 
 class TableModality(BaseModel):
@@ -22,7 +22,7 @@ class TableModality(BaseModel):
     kind: str | None = Field(
         None,
         description="vector, counts, tags, labels, mixed, text, image, or another installed modality (mmgen list "
-        "modalities); needed but of files that describe themselves (h5ad, h5mu, zarr).",
+        "modalities); none: what its file says, or what its values look like, which is said.",
     )
     columns: Names = Field((), description='Columns of the table: a name, a pattern such as "g*", or a list of them.')
     array: Name | None = Field(
@@ -32,7 +32,7 @@ class TableModality(BaseModel):
     @model_validator(mode="after")
     def _check_source(self) -> TableModality:
         if self.columns and self.array is not None:
-            raise ValueError(GIVE_EITHER)
+            raise ValueError(NAMED)
         return self
 
     @property

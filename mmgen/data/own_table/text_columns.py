@@ -11,7 +11,7 @@ from ..modalities import LabelsModality, TextModality
 from .class_names import parse_class_names, sort_names
 from .notes import note_missing
 from .request import Request, Values
-from .source import FIRST, Source
+from .source import Source
 
 _FORGIVE = "; dataset.unknown=missing takes such a value for a missing one."
 
@@ -61,7 +61,7 @@ def _find_readable_rows(
             continue
         if not request.forgiving:
             raise DataError(
-                f"{request.where}: {request.describe_origin(source)} holds {text[:50]!r} in row {row} ({FIRST}), and "
+                f"{request.where}: {request.describe_origin(source)} holds {text[:50]!r} in {source.place(row)}, and "
                 f"the run does not know {foreign!r}; dataset.unknown=missing takes such a text for a missing one."
             )
         readable[row] = False
@@ -112,7 +112,7 @@ def read_categories(request: Request, source: Source) -> Values:
         row, column = np.argwhere(foreign)[0]
         raise DataError(
             f"{request.where}.categories: {request.describe_origin(source, column)} holds {names[row, column]!r} in "
-            f"row {row} ({FIRST}), which is not one of {listed(code)}"
+            f"{source.place(row)}, which is not one of {listed(code)}"
             + (_FORGIVE if request.known is not None else ".")
         )
     available = available & ~foreign.any(1)

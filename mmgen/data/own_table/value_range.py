@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import DataError
 from .request import Request
-from .source import FIRST, Source
+from .source import Source
 
 DEPTHS = (10, 12, 14, 16)  # bits that cameras and scanners have, where values are whole numbers above 255
 DARK = 15  # bytes up to here may be numbers of classes, or of 4 bits, rather than very dark pictures
@@ -76,7 +76,7 @@ def apply_range(
         origin = request.describe_origin(source, index if len(request.names) > 1 else 0)
         pixel = values[row].reshape(-1)[index]
         raise DataError(
-            f"{request.where}: {origin} has a pixel of {pixel:g} in row {row} ({FIRST}), outside of value_range: "
+            f"{request.where}: {origin} has a pixel of {pixel:g} in {source.place(row)}, outside of value_range: "
             f"[{low:g}, {high:g}], which is what is black and what is white."
         )
     if values.dtype != np.uint8:

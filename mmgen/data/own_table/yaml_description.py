@@ -17,6 +17,8 @@ NAMES = (
     ("label",),
     ("group",),
     ("split",),
+    ("id",),
+    ("pair_by",),
     ("missing",),
     ("covariates",),
     ("modalities",),
@@ -40,15 +42,30 @@ def read_description(file: Path, known: list[str]) -> dict[str, Any]:
     return content
 
 
-def resolve_path(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The options with an absolute path; what can only be a name on the Hub stays as it is."""
-    path = options.get("path")
+def resolve_paths(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The options with absolute paths, those of modalities too; what can only be a name on the Hub stays as it is."""
+    resolved = dict(options)
+    if "path" in options:
+        resolved["path"] = _resolved(options["path"], folder)
+    if isinstance(options.get("modalities"), Mapping):
+        resolved["modalities"] = {
+            name: {**each, "path": _resolved(each["path"], folder)}
+            if isinstance(each, Mapping) and "path" in each
+            else each
+            for name, each in options["modalities"].items()
+        }
+    return resolved
+
+
+def _resolved(path: Any, folder: Path) -> Any:
+    if isinstance(path, list | tuple):
+        return [_resolved(each, folder) for each in path]
     if not isinstance(path, str | Path):
-        return dict(options)
+        return path
     place = folder / Path(path).expanduser()
     is_hub_name = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (
         *file_endings(),
         *CONVERSIONS,
         *(f".{name}" for kind, name in KNOWN if kind == "formats"),
     )
-    return {**options, "path": str(path) if is_hub_name and not place.exists() else str(place.resolve())}
+    return str(path) if is_hub_name and not place.exists() else str(place.resolve())

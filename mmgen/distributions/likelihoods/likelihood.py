@@ -76,6 +76,12 @@ class Likelihood(nn.Module, ABC):
         drawn = torch.stack([self.sample(parameters) for _ in range(DRAWS)])
         return drawn.kthvalue(min(max(round(p * DRAWS), 1), DRAWS), 0).values
 
+    def normal_scale(self, parameters: Tensor) -> Tensor:
+        """The standard deviation where the density is normal, ``[..., *shape]``, and 0 where it is any other: by which
+        the mean of a transformed value is found (``Transform.mean_of``).
+        """
+        return torch.zeros_like(self.mean(parameters))
+
     def fit(self, values: Tensor) -> None:
         """Take from the training rows ``[N, *shape]``, in model units, what is no matter of gradients."""
 

@@ -105,6 +105,10 @@ class Normal(_LocationScale):
         location = self.mean(parameters)
         return location + self.spread(parameters).exp() * torch.randn_like(location)
 
+    def normal_scale(self, parameters: Tensor) -> Tensor:
+        """s."""
+        return self.spread(parameters).exp().expand_as(self.mean(parameters))
+
     def quantile(self, parameters: Tensor, p: float) -> Tensor:
         """μ + s Φ⁻¹(p)."""
         return self._at(parameters, _normal_quantile(p))
@@ -138,6 +142,10 @@ class SquaredError(Likelihood):
         """A draw from N(μ, ½)."""
         location = self.mean(parameters)
         return location + math.sqrt(0.5) * torch.randn_like(location)
+
+    def normal_scale(self, parameters: Tensor) -> Tensor:
+        """√½."""
+        return torch.full_like(self.mean(parameters), math.sqrt(0.5))
 
     def quantile(self, parameters: Tensor, p: float) -> Tensor:
         """μ + Φ⁻¹(p)/√2."""

@@ -75,6 +75,10 @@ class Mixed(Likelihood):
         """The quantiles; of categories without an order the most probable one."""
         return self._each(parameters, lambda q, own: q.mean(own) if q.support == "categories" else q.quantile(own, p))
 
+    def normal_scale(self, parameters: Tensor) -> Tensor:
+        """Those of each."""
+        return self._each(parameters, lambda p, own: p.normal_scale(own))
+
     def fit(self, values: Tensor) -> None:
         """Let each member that learns see its values."""
         for likelihood, _, own in self.split(values.new_zeros(*values.shape[:-1], self.outputs, *self.shape), values):

@@ -144,7 +144,7 @@ class FormatContract(Contract):
                 return
             for order in (names, names[::-1]):
                 block = source.numbers(order, "a check")
-                expected = [[_number(cell) for cell in source.cells(name)] for name in order]
+                expected = [[_number(source, cell) for cell in source.cells(name)] for name in order]
                 assert block.shape == (source.count, len(order)) and np.allclose(
                     block, np.array(expected).T, equal_nan=True
                 ), f"{self.who}: the numbers of {order} are not those of their cells"
@@ -225,8 +225,8 @@ def _is_column_of_numbers(source: FileSource, name: str) -> bool:
         return False
 
 
-def _number(cell: Any) -> float:
-    return float("nan") if cell is None or cell == "" else float(cell)
+def _number(source: FileSource, cell: Any) -> float:
+    return float("nan") if source.missing.is_missing(cell) else float(cell)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -143,9 +143,18 @@ class LikelihoodContract(Contract):
                 check_samples(self.who, likelihood, parameters, drawn)
 
     def test_mean_and_variance_are_those_of_the_samples(self) -> None:
-        """Of many draws; of codes, which have none, the mean is the most probable one."""
+        """Of many draws; of codes, which have none, the mean is the most probable one.
+
+        What says that it is normal has that deviation too.
+        """
         for likelihood, parameters, drawn in self.draws():
             check_moments(self.who, likelihood, parameters, drawn)
+            scale, mean = likelihood.normal_scale(parameters), likelihood.mean(parameters)
+            assert scale.shape == mean.shape, f"{self.who}: normal_scale gives {tuple(scale.shape)}, not one per value"
+            if scale.any():
+                assert torch.allclose(scale.square(), likelihood.variance(parameters)), (
+                    f"{self.who}: normal_scale is not the standard deviation"
+                )
 
     def test_samples_are_of_the_values_that_it_is_for(self) -> None:
         """What is drawn belongs to the values that ``support`` names."""

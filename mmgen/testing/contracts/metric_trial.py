@@ -28,6 +28,8 @@ QUICK = {
     "probe_rows": 24,
     "restarts": 2,
     "points": 4,
+    "draws": 40,
+    "iterations": 1,
 }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import pickle
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations_with_replacement
 from typing import Any, ClassVar, Literal, get_args, get_origin
@@ -240,7 +242,7 @@ class ModalityContract(Contract):
         saved.
         """
         for modality, _, _, _, values in self.parts():
-            transform = modality.transform().double()
+            transform = modality.make_transform().double()
             raw = transform.inverse(values)
             transform.fit(3 * raw if raw.is_floating_point() else raw)
             back, there = transform.inverse(transform(raw)), transform(transform.inverse(values))
@@ -250,18 +252,54 @@ class ModalityContract(Contract):
             assert torch.allclose(there.double(), values.double(), atol=1e-9), (
                 f"{self.who}: model units do not come back from the inverse and the transform"
             )
-            again = modality.transform().double()
+            again = modality.make_transform().double()
             again.load_state_dict(transform.state_dict())
             assert torch.equal(again(raw), transform(raw)), (
                 f"{self.who}: what the transform has learned is not in its state_dict"
             )
+
+    @torch.no_grad()
+    def test_every_transform_is_undone(self) -> None:
+        """Where a kind lets one choose a ``transform``: with each, data come back, what is generated is where the data
+        are, and what stands in a cell that is not observed means nothing.
+        """
+        variants = [variant for modality, *_ in self.parts() for variant in _transformed(modality)]
+        if not variants:
+            does_not_apply("it has no option transform")
+        for variant in variants:
+            who = f"{self.who} with transform {variant.transform}"  # type: ignore[attr-defined]
+            likelihood, transform = variant.make_likelihood().double(), variant.make_transform().double()
+            torch.manual_seed(0)
+            parameters = torch.zeros(4 * ROWS, likelihood.outputs, *variant.shape, dtype=torch.float64)
+            shares = (0.1 * torch.randn(4 * ROWS, math.prod(variant.shape), dtype=torch.float64)).softmax(-1)
+            real = torch.tensor([support == "real" for support in variant.value_supports])  # type: ignore[attr-defined]
+            drawn = transform.inverse(likelihood.sample(parameters))
+            raw = torch.where(real, 1000 * shares.reshape(drawn.shape), drawn)  # rows of compositions have one total
+            transform.fit(raw)
+            assert torch.allclose(transform.inverse(transform(raw)), raw, rtol=1e-6), (
+                f"{who}: data do not come back from the transform and its inverse"
+            )
+            low, high = raw.amin(0), raw.amax(0)
+            means, draws = transform.mean_of(likelihood, parameters), transform.inverse(likelihood.sample(parameters))
+            for generated in (means, draws) if transform.learns else ():
+                near = (generated > 2 * low - high) & (generated < 2 * high - low)
+                assert near[real.expand_as(near)].all(), f"{who}: what is generated is not in the units of the data"
+            if not variant.takes_missing_cells:
+                continue
+            observed = torch.rand(raw.shape) < 0.7
+            found = []
+            for hidden in (raw, 7 * raw.flip(0)):
+                fitted, seen = variant.make_transform().double(), torch.where(observed, raw, hidden)
+                fitted.fit(seen, observed)
+                found.append(fitted(seen, observed)[observed])
+            assert torch.equal(*found), f"{who}: what stands in a cell that is not observed changes others"
 
     def test_values_can_be_shown(self) -> None:
         """``render`` gives what its kind says; ``cells`` as many plain cells as ``value_names`` gives different
         names.
         """
         for modality, _, _, _, values in self.parts():
-            value = modality.transform().double().inverse(values)[0].numpy()
+            value = modality.make_transform().double().inverse(values)[0].numpy()
             shown = modality.render(value)
             assert isinstance(shown, Rendering) and isinstance(shown.content, CONTENT[shown.kind]), (
                 f"{self.who}: render gives no {shown.kind}"
@@ -283,7 +321,7 @@ class ModalityContract(Contract):
     def test_distances(self) -> None:
         """A distance is 0 from a value to itself and never negative; a guess is one value, of equal values theirs."""
         for modality, _, _, _, values in self.parts():
-            raw = modality.transform().double().inverse(values)
+            raw = modality.make_transform().double().inverse(values)
             own, other = modality.distance(raw, raw), modality.distance(raw, raw.flip(0))
             assert own.shape == (ROWS,) and not own.any(), f"{self.who}: the distance of a value to itself is not 0"
             assert (other >= 0).all() and torch.allclose(other, other.flip(0)), (
@@ -294,6 +332,22 @@ class ModalityContract(Contract):
             off = modality.distance(alike.to(raw.dtype), raw[:1])
             assert (off <= 1e-6 * (1 + raw[:1].double().square().mean())).all(), (
                 f"{self.who}: what it guesses of equal values is another value, or in other units"
+            )
+
+    def test_values_of_its_shape_are_arranged(self) -> None:
+        """Arrays of the shape that its fields say are values as they are, or are changed into values of that shape; a
+        kind that names endings of files reads them.
+        """
+        for modality, *_, values in self.parts():
+            kind, given = type(modality), modality.make_transform().inverse(values).float().numpy()
+            fields = modality.model_dump(exclude_unset=True)
+            arranged = kind.arranged(given, {**fields, "shape": modality.shape})
+            assert arranged.shape == given.shape, (
+                f"{self.who}: arranged makes {list(arranged.shape)} of values of the shape {list(given.shape)}"
+            )
+            reads = kind.read_file.__func__ is not Modality.read_file.__func__  # type: ignore[attr-defined]
+            assert reads or not kind.file_endings, (
+                f"{self.who}: it names files that end in {', '.join(kind.file_endings)}, and has no read_file"
             )
 
     def test_it_is_described_by_its_fields(self) -> None:
@@ -359,7 +413,7 @@ class ModalityContract(Contract):
 
     def _beside_another(self, modality: Modality, values: Tensor, having: Sequence[int]) -> tuple[MultimodalVAE, Table]:
         """A model of it and of vectors, and a table of which some rows have it, and all a vector."""
-        raw = modality.transform().double().inverse(values)
+        raw = modality.make_transform().double().inverse(values)
         vector = ToyDataset(("vector",), ROWS)
         available = torch.tensor([[row in having, True] for row in range(ROWS)])
         whole = Table.of({"it": raw, **vector.splits().train.data})
@@ -381,6 +435,15 @@ def _guessed(kind: type[Modality], options: Mapping[str, Any]) -> Modality | Non
         except ValidationError:
             continue
     return None
+
+
+def _transformed(modality: Modality) -> list[Modality]:
+    """The modality with each of its transforms that it may have."""
+    field, found = type(modality).model_fields.get("transform"), []
+    for transform in get_args(field.annotation) if field is not None else ():
+        with suppress(ValidationError):
+            found.append(type(modality)(**{**modality.model_dump(exclude_unset=True), "transform": transform}))
+    return found
 
 
 def _variants(modality: Modality) -> list[Modality]:

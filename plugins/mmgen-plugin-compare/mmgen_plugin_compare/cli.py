@@ -42,7 +42,9 @@ def compare(
     metric: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME:MEASURE", help="What β is chosen by and the figure shows; coherence:cross by default."
+            metavar="NAME:MEASURE",
+            help="What β is chosen by and the figure shows; coherence:cross by default, imputation:score "
+            "where there is no label.",
         ),
     ] = None,
     output: Annotated[

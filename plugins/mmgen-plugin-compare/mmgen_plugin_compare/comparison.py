@@ -28,7 +28,8 @@ USUAL_CHOICES = (
     Choice("coherence", "cross"),
     Choice("coherence", "cross_map"),
     Choice("latent-classification", "per_subset"),
-)  # the first that there is
+    Choice("imputation", "score"),
+)  # the first that there is: the last one needs no labels
 
 
 class ComparisonWarning(UserWarning):
@@ -190,11 +191,14 @@ def _extended_grid(requested: Grid, folder: Path) -> Grid:
 
 
 def _metrics_by_split(request: ComparisonRequest, grid: Grid) -> dict[str, list[str]]:
-    """What runs are evaluated by: all metrics on test rows, and on validation rows the one that chooses β."""
+    """What runs are evaluated by: all metrics on test rows, and on validation rows the one that chooses β, the first
+    that finds something.
+    """
     if request.choice is not None:
         choosing = [request.choice.metric]
     else:
-        choosing = [choice.metric for choice in USUAL_CHOICES if choice.metric in request.grid.metrics][:1]
+        usual = dict.fromkeys(choice.metric for choice in USUAL_CHOICES)
+        choosing = [metric for metric in usual if metric in request.grid.metrics]
     return {"val": choosing, "test": grid.metrics}
 
 

@@ -135,9 +135,7 @@ def _train_and_evaluate(job: Job, screen: Console) -> str:
             _train(config, RunFolder(run), screen)
         for split, names in missing_metrics(run, {"evaluated": evaluated}, description["metrics"]).items():
             if names:
-                load_run(run).evaluate(
-                    metrics=names, split=split, notify=lambda sentence: screen.print(sentence, highlight=False)
-                )
+                _evaluate(run, names, split, screen)
                 evaluated[split] = [*evaluated.get(split, []), *names]
                 job.keep(state=RUNNING, **facts)
     except (TrainingStopped, KeyboardInterrupt) as stop:
@@ -157,6 +155,16 @@ def _train(config: dict[str, Any], folder: RunFolder, screen: Console) -> None:
     if not folder.holds_a_run:
         folder.sweep()  # half a configuration, of a process that was killed while it wrote it
     train_run(config, folder, resume=True, screen=screen)
+
+
+def _evaluate(path: Path, names: list[str], split: str, screen: Console) -> None:
+    """All of these metrics; on validation rows, which only choose, the first one that finds something."""
+    run = load_run(path)
+    evaluation = run.evaluation(split=split)
+    for part in [[name] for name in names] if split == "val" else [names]:
+        found = run.evaluate(metrics=part, evaluation=evaluation, notify=lambda s: screen.print(s, highlight=False))
+        if found and split == "val":
+            return
 
 
 @contextmanager

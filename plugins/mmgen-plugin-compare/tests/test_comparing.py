@@ -65,6 +65,27 @@ def test_a_grid_is_made_and_the_same_call_makes_nothing_again(home, asked, here)
     pd.testing.assert_frame_equal(again, table)
 
 
+def test_without_labels_the_imputation_of_validation_rows_chooses(home, asked, here):
+    (home / "my.yaml").write_text((home / "my.yaml").read_text().replace("label: diagnosis\n", ""))
+    asked["metrics"] = ["reconstruction", "coherence", "imputation"]
+    del asked["metric"]
+    table = mmgen.compare(["elbo"], betas=[0.1, 10], output="c", **asked)
+    scores = table[(table.split == "val") & (table.measure == "score")].set_index("beta").value
+    assert set(table[table.split == "val"].metric) == {"imputation"}
+    assert len(scores) == 2
+    summary = pd.read_csv("c/summary.csv", keep_default_na=False)
+    assert set(summary[summary.chosen].beta) == {scores.idxmax()}
+    assert {"score", "score_ridge", "skill"} <= set(summary[summary.metric == "imputation"].measure)
+    assert (home / "c" / "figure.png").exists()
+
+
+def test_with_labels_one_metric_chooses(home, asked, here):
+    asked["metrics"] = ["latent-classification", "imputation", "reconstruction"]
+    del asked["metric"]
+    table = mmgen.compare(["elbo"], output="c", **asked)
+    assert set(table[table.split == "val"].metric) == {"latent-classification"}
+
+
 def test_more_seeds_and_metrics_extend_and_other_settings_are_refused(home, asked, here):
     mmgen.compare(["elbo"], seeds=[0], output="c", **asked)
     before = (home / "c" / "elbo" / "beta-1" / "seed-0" / "model.safetensors").stat().st_mtime_ns

@@ -46,9 +46,7 @@ class MultipleFeatures(Dataset):
     def modalities(self) -> dict[str, Modality]:
         """Six vectors; the pixels are drawn as the image that they are."""
         return {
-            name: VectorModality(
-                shape=(size,), hidden=(256, 128), standardise=True, display=(16, 15) if name == "pix" else None
-            )
+            name: VectorModality(shape=(size,), hidden=(256, 128), display=(16, 15) if name == "pix" else None)
             for name, size in FEATURES.items()
         }
 

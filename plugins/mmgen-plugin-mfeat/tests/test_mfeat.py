@@ -94,7 +94,7 @@ def test_modalities_and_standardisation(tmp_path, monkeypatch):
     assert data.modalities["pix"].display == (16, 15)
     assert data.provenance.kind == "simulated"
     for name, modality in data.modalities.items():
-        transform = modality.transform()
+        transform = modality.make_transform()
         transform.fit(data.train.data[name])
         assert transform(data.train.data[name]).isfinite().all()
 

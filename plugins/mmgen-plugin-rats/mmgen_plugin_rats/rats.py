@@ -130,7 +130,7 @@ def _spikes(neurons: int) -> VectorModality:
     return VectorModality(
         shape=(size,),
         likelihood="squared-error",
-        standardise=False,
+        transform="none",
         hidden=(size, size, 2),
         decoder_hidden=(size, size),
         activation="leaky-relu",

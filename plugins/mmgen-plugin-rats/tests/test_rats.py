@@ -82,9 +82,9 @@ def test_networks_of_the_published_experiment():
         tuple(layer.weight.shape) for layer in modality.decoder(2).modules() if isinstance(layer, torch.nn.Linear)
     ]
     assert widths == [(490, 2), (490, 490), (490, 490)]
-    assert (modality.likelihood.name, modality.standardise, modality.activation, modality.spread) == (
+    assert (modality.likelihood.name, modality.transform, modality.activation, modality.spread) == (
         "squared-error",
-        False,
+        "none",
         "leaky-relu",
         "log-scale",
     )

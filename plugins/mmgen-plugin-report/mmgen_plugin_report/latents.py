@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
+from mmgen.data import Table
 from mmgen.errors import MmgenError
 from mmgen.evaluation import Evaluation
 
 from .hub.layout import hide_paths
+from .row_columns import row_columns
 from .runs import ReportedRun
 
 SPLIT = "test"
@@ -25,8 +27,9 @@ class LatentPoints:
 
     Attributes:
         content: What the page's script reads: ``x`` and ``y`` of every point, ``row`` (into the rows) and ``given``
-            (into the subsets); ``givens``, the subsets' names; ``rows``, numbers of the rows in the data; ``labels``,
-            name to ``classes`` and ``codes`` of the rows (−1: unknown); ``axes``, two titles.
+            (into the subsets); ``givens``, the subsets' names; ``rows``, numbers and ids of the rows; ``labels``,
+            name to ``classes`` and ``codes`` of the rows (−1: unknown); ``columns``, what else points can be coloured
+            by (:func:`.row_columns.row_columns`); ``axes``, two titles.
         description: What the points are, in sentences.
         centres: A row per class of the first label (or per subset where there is none): name, points, and means of x
             and y.
@@ -78,18 +81,35 @@ def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | s
     table = opened.latents().table
     subsets = _subset_names(opened)
     labels = _labels(opened)
+    columns, more = row_columns(opened, table)
     content = {
         "x": [_short(v) for v in plane[:, 0]],
         "y": [_short(v) for v in plane[:, 1]],
         "row": row.tolist(),
         "given": given.tolist(),
         "givens": subsets,
-        "rows": table.rows.tolist() if table.rows is not None else list(range(len(table))),
+        "rows": _row_names(table),
         "labels": labels,
+        "columns": columns,
         "axes": axes,
     }
     description = _describe(reported, opened, projection, len(points), bool(labels))
+    if more > 0:
+        description += f" {more:,} more columns have no room on this page to colour points by."
     return LatentPoints(content, description, *_centres(plane, row, given, subsets, labels))
+
+
+def _row_names(table: Table) -> list[int] | list[str]:
+    """The number of each row in the data, and what it is called, where something calls it."""
+    numbers: list[int] = table.rows.tolist() if table.rows is not None else list(range(len(table)))
+    columns = {} if table.identity is None else dict(table.identity.id_columns)
+    if not columns:
+        return numbers
+    words = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [
+        ", ".join([str(number), *(f"{name} {word}" for name, word in zip(columns, row, strict=True) if word)])
+        for number, row in zip(numbers, words, strict=True)
+    ]
 
 
 def _points(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -28,9 +28,10 @@ from .descriptions import (
     describe_objective,
     enumerate_words,
 )
+from .dimensions import DimensionLine, dimension_lines
 from .hub.layout import hide_paths
 from .latents import LatentPoints, latent_points, open_evaluation
-from .pictures import Picture, pictures
+from .pictures import Picture, pictures, place_of
 from .repetition import describe_setting, distinct_versions
 from .result_cells import Cell, Key, headline_cells, result_cells
 from .runs import Group, ReportedRun, RunCollection, find_runs
@@ -51,6 +52,11 @@ class Detail:
     missing_pictures: str
     latents: LatentPoints | str
     sections: list[ReportSection]
+    dimensions: list[DimensionLine]
+
+    def of(self, place: str) -> list[Picture]:
+        """The pictures of a section: ``data``, ``learned``, ``generated`` or ``metrics``."""
+        return [picture for picture in self.pictures if place_of(picture) == place]
 
 
 def write_report(paths: Sequence[Path | str], output: Path | str = "report.html", max_points: int = 4000) -> Path:
@@ -143,13 +149,14 @@ def _numbers_and_charts(reported: RunCollection) -> dict[str, Any]:
     numbers = result_cells(groups)
     headline = headline_cells(numbers)
     beta = along_beta(groups, headline)
-    shows_all = len(headline) < len(numbers) <= MOST_NUMBERS and len(groups) == 1
+    everything = _with_room(_by_metric(numbers)) if len(groups) == 1 and len(headline) < len(numbers) else {}
     return {
         "curves": curves,
         "one_of_each": not all_seeds and len(runs) > len(groups),
         "headline": _by_metric(headline),
-        "everything": _by_metric(numbers) if shows_all else {},
+        "everything": everything,
         "count": len(numbers),
+        "shown": sum(map(len, everything.values())),
         "splits": sorted({key.split for key in numbers}),
         "notes": _notes(headline),
         "beta": beta,
@@ -209,7 +216,8 @@ def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Det
             ).strip()
         sections = hooks.call("mmgen_report_section", returns=ReportSection, run=group.first.run)
         latents = latent_points(group.first, evaluation)
-        details.append(Detail(group.first, group.name, fitting, missing, latents, sections))
+        lines = dimension_lines(group.first, evaluation)
+        details.append(Detail(group.first, group.name, fitting, missing, latents, sections, lines))
     return details
 
 
@@ -218,6 +226,18 @@ def _by_metric(numbers: dict[Key, list[Cell | None]]) -> dict[str, list[tuple[Ke
     for key, cells in numbers.items():
         by_metric.setdefault(key.metric, []).append((key, cells))
     return by_metric
+
+
+def _with_room(
+    numbers: dict[str, list[tuple[Key, list[Cell | None]]]],
+) -> dict[str, list[tuple[Key, list[Cell | None]]]]:
+    """The metrics with the fewest numbers, as long as there is room for all of theirs."""
+    room, kept = MOST_NUMBERS, set()
+    for metric in sorted(numbers, key=lambda name: len(numbers[name])):
+        room -= len(numbers[metric])
+        if room >= 0:
+            kept.add(metric)
+    return {metric: lines for metric, lines in numbers.items() if metric in kept}
 
 
 def _notes(numbers: dict[Key, list[Cell | None]]) -> list[str]:

@@ -125,6 +125,19 @@ def test_the_scatter_is_filtered_and_coloured(page, example_runs):
     assert "all modalities" in page.find_element(By.CSS_SELECTOR, "#scatter .legend").text
 
 
+def test_the_scatter_is_coloured_by_a_column(page):
+    colour = Select(page.find_element(By.ID, "scatter-colour"))
+    everything = shown(page)
+    colour.select_by_visible_text("g1")
+    until(page, lambda: page.find_elements(By.CSS_SELECTOR, "#scatter .colorbar"))
+    assert page.execute_script("return document.getElementById('scatter').data[0].marker.color.length") == everything
+    assert page.execute_script("return document.getElementById('scatter').data[0].text[0]").startswith("g1 ")
+    groups = page.find_elements(By.CSS_SELECTOR, "#scatter-colour optgroup")
+    assert [group.get_attribute("label") for group in groups] == ["genes", "proteins"]
+    colour.select_by_index(0)
+    until(page, lambda: not page.find_elements(By.CSS_SELECTOR, "#scatter .colorbar"))
+
+
 def test_another_run_is_chosen(page):
     run = Select(page.find_element(By.ID, "scatter-run"))
     assert [option.text for option in run.options] == ["elbo, β 0.1 (b0.1-s0)", "elbo, β 1 (b1-s0)"]

@@ -10,13 +10,17 @@ from html.parser import HTMLParser
 import pluggy
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 import mmgen
 from mmgen.errors import MmgenError
 from mmgen.registry.hooks import Hooks, HookWarning
+from mmgen.testing import toy_data
 from mmgen_plugin_report import page as pages_module
 from mmgen_plugin_report import write_report
+from mmgen_plugin_report.dimensions import dimension_lines
 from mmgen_plugin_report.result_cells import Cell, Key, beta_curves, format_number, headline_cells, result_cells
+from mmgen_plugin_report.row_columns import row_columns
 from mmgen_plugin_report.runs import find_runs
 
 
@@ -263,6 +267,83 @@ def test_the_command_says_what_it_wrote(example_runs, tmp_path, command):
     content = json.loads(Reader(tmp_path / "page.html").scripts["points"])["latents-0"]
     assert 0 < len(content["x"]) <= 30
     assert content["givens"] == ["genes", "proteins", "all modalities"]
+
+
+def test_what_was_learned_is_named(pages, example_runs):
+    words = Reader(pages["one"]).words
+    assert "What it learned" in words and "Variance explained by each dimension, and by all" in words
+    frame = mmgen.load_run(example_runs.one).loadings()
+    largest = frame["z0"].abs().idxmax()[1]
+    table = re.search(r'<table class="dimensions">(.*?)</table>', pages["one"].read_text(), re.DOTALL)[1]
+    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)]
+    assert [row[0] for row in rows[1:]] == ["z0", "z1", "z2"] and rows[1][1] == largest
+    alternatives = [attributes["alt"] for attributes in Reader(pages["one"]).all("img")]
+    for word in ("Heat map", "Bars for each dimension", "Matrix", "A panel for each modality"):
+        assert any(alternative.startswith(word) for alternative in alternatives)
+
+
+def test_points_are_coloured_by_any_column(pages):
+    content = json.loads(Reader(pages["one"]).scripts["points"])["latents-0"]
+    assert [(column["of"], column["name"]) for column in content["columns"]] == [
+        ("genes", "g0"),
+        ("genes", "g1"),
+        ("proteins", "p0"),
+        ("proteins", "p1"),
+    ]
+    assert all(len(column["numbers"]) == len(content["rows"]) for column in content["columns"])
+
+
+def test_columns_have_room_for_all_modalities():
+    data = toy_data(("vector", "counts", "labels", "text", "image"), missing=0.3, cells=0.2, covariates=True)
+    model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
+    table = data.test
+    columns, more = row_columns(mmgen.Evaluation(model, data), table)
+    assert more == 0
+    assert [column["name"] for column in columns[:2]] == ["site", "age"]
+    assert {column["of"] for column in columns} == {"", "vector", "counts", "labels"}
+    codes = next(column for column in columns if column["name"] == "labels")
+    assert codes["classes"] == ["x", "y", "z"]
+    assert [code < 0 for code in codes["codes"]] == (~table.available[:, 2]).tolist()
+    numbers = next(column for column in columns if column["name"] == "vector_0")["numbers"]
+    assert [number is None for number in numbers] == (~table.observed_cells("vector")[:, 0]).tolist()
+
+
+def test_wide_modalities_leave_room_for_others(monkeypatch):
+    monkeypatch.setattr("mmgen_plugin_report.row_columns.MOST_COLUMNS", 4)
+    data = toy_data(("vector", "counts", "tags"))
+    model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
+    columns, more = row_columns(mmgen.Evaluation(model, data), data.test)
+    assert [column["of"] for column in columns] == ["vector", "vector", "counts", "tags"] and more == 12 - 4
+
+
+def test_loadings_that_an_evaluation_wrote_are_named(example_runs, tmp_path):
+    run = shutil.copytree(example_runs.one, tmp_path / "run")
+    (run / "loadings.csv").write_text("modality,column,z0,z1\ngenes,g <0>,-0.5,\ngenes,g1,0.25,0.01\n")
+    lines = dimension_lines(find_runs([run]).runs[0], lambda: "nothing is opened")
+    assert [(line.name, line.columns) for line in lines] == [("z0", "g <0> −0.50, g1 +0.25"), ("z1", "")]
+    page = write_report([run], tmp_path / "page.html")
+    assert "g <0> −0.50" in Reader(page).words and "nothing above 0.05" in Reader(page).words
+
+
+def test_figures_of_metrics_are_shown(example_runs, tmp_path):
+    run = shutil.copytree(example_runs.one, tmp_path / "run")
+    (run / "figures").mkdir()
+    figure = Figure(figsize=(2, 2))
+    for name in ("missingness", "my-metric", "latents"):
+        figure.savefig(run / "figures" / f"{name}.png")
+    reader = Reader(write_report([run], tmp_path / "page.html"))
+    assert "My metric" in reader.words and "What training rows lack" in reader.words
+    assert len(reader.all("img")) == 2, "the page has a chart of latents"
+
+
+def test_metrics_with_few_numbers_are_shown_where_all_have_no_room(example_runs, tmp_path, monkeypatch):
+    results = mmgen.load_run(example_runs.one).results
+    few = min(("reconstruction", "latent-classification"), key=lambda name: sum(r["metric"] == name for r in results))
+    count = sum(row["metric"] == few for row in results)
+    monkeypatch.setattr(pages_module, "MOST_NUMBERS", count)
+    words = Reader(write_report([example_runs.one], tmp_path / "page.html")).words
+    assert f"Every number of metrics that have few ({count} of {len(results)})" in words
+    assert f"All {len(results)} numbers" in words
 
 
 class Notes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Annotated(FileSource):
     """
 
     kind = "columns"
+    guesses_kinds = True
 
     def __init__(self, title: str, blocks: Mapping[str, Block], obs: pd.DataFrame | None = None) -> None:
         self.blocks = dict(blocks)
@@ -46,6 +47,7 @@ class Annotated(FileSource):
         columns = dict.fromkeys((OBS_NAMES, *self._obs, *self._variables))
         super().__init__(title, list(dict.fromkeys((*self._arrays, *columns))))
         self.count = len(self._index)
+        self.by_name_only = {*self._arrays, OBS_NAMES}
         self._kept: tuple[str, Any] = ("", None)
         self._noted: set[str] = set()
 
@@ -106,10 +108,6 @@ class Annotated(FileSource):
             return values
         return super().numbers(names, where, truths)
 
-    def match_names(self, patterns: Sequence[str], where: str, reserved: Collection[str]) -> tuple[str, ...]:
-        """Patterns mean columns; a matrix is meant by its name alone."""
-        return super().match_names(patterns, where, {*reserved, *self._arrays, OBS_NAMES})
-
     # What the object says of itself -----------------------------------------------------------------------------------
 
     def described(self) -> dict[str, dict[str, Any]]:
@@ -118,7 +116,7 @@ class Annotated(FileSource):
         self._note(notes)
         return found
 
-    def fields(self, kind: type[Modality]) -> dict[str, Any]:
+    def fields(self, kind: type[Modality], names: Sequence[str]) -> dict[str, Any]:
         """Counts are negative binomial, with the total of a cell as its size factor."""
         counts = issubclass(kind, CountsModality)
         return {"likelihood": {"name": "negative-binomial", "offset": "total"}} if counts else {}

@@ -45,11 +45,6 @@ def describe(
             notes += [f"{modality}: {remark}"] if remark else []
     if not found:
         raise DataError(f"{title} has no matrix: neither X nor a layer.")
-    kinds = ", ".join(f"{name} {fields['kind']} ({fields['array']})" for name, fields in found.items())
-    notes.append(
-        f"The modalities of {title} are taken for what their values look like: {kinds}; where one is something else, "
-        f"say modalities.{next(iter(found))}.kind."
-    )
     if any(block.types for block in blocks.values()):
         notes.append(f"A cell of {title} without a single count of a type of variables lacks that modality.")
     return found, notes

@@ -12,6 +12,7 @@ from anndata import AnnData
 
 import mmgen
 from mmgen import DataError, Reading, Sparse
+from mmgen.errors import DataWarning
 from mmgen.testing import FormatContract
 from mmgen_plugin_scverse.files import H5adFile, H5muFile, ZarrFolder
 from mmgen_plugin_scverse.objects import joined, write_object
@@ -330,3 +331,91 @@ def test_an_unpaired_object_trains(several):
     model = mmgen.MultimodalVAE.create("mopoe", data, latent_dim=2)
     run = mmgen.Trainer(epochs=1).fit(model, data)
     assert len(run.history) == 1
+
+
+# Several files --------------------------------------------------------------------------------------------------------
+
+
+def parts_of(cells_by_name, folder):
+    """A file for each modality, of other cells and in another order."""
+    draw, paths = np.random.default_rng(5), {}
+    for name, cells in cells_by_name.items():
+        some = cells[np.sort(draw.permutation(len(cells))[: len(cells) - 20])[::-1]].copy()
+        paths[name] = folder / f"{name}.h5ad"
+        write_object(some, paths[name])
+    return paths
+
+
+def test_files_of_other_cells_are_joined_and_stay_sparse(make_cells, tmp_path):
+    whole = make_cells()
+    paths = parts_of({name: whole[name] for name in ("rna", "atac")}, tmp_path)
+    options = {name: {"path": str(path)} for name, path in paths.items()}
+    data = mmgen.load_dataset("table", label="cell_type", modalities=options)
+    table = data.split("all")
+    names = table.identity.ids.tolist()
+    kept = {name: anndata.read_h5ad(path) for name, path in paths.items()}
+    assert set(names) == set(kept["rna"].obs_names) | set(kept["atac"].obs_names)
+    assert not table.available.all() and data.labels == {"cell_type": KINDS}
+    for m, (name, cells) in enumerate(kept.items()):
+        assert isinstance(table.data[name], Sparse)
+        place = {cell: row for row, cell in enumerate(cells.obs_names)}
+        dense = cells.X.toarray()
+        for row, cell in enumerate(names):
+            assert bool(table.available[row, m]) == (cell in place)
+            expected = dense[place[cell]] if cell in place else np.zeros(cells.n_vars)
+            assert np.array_equal(table.data[name][row].numpy(), expected)
+    rna = data.modalities["rna"]
+    assert rna.columns == tuple(whole["rna"].var_names)
+    assert rna.likelihood.model_dump() == {"name": "negative-binomial", "offset": "total"}
+    assert isinstance(data.modalities["atac"], mmgen.TagsModality)
+
+
+def test_a_table_beside_a_file_that_describes_itself(several, make_cells, tmp_path):
+    write_object(several, tmp_path / "cells.h5mu")
+    names = several.obs_names.to_numpy(dtype=object)
+    frame = pd.DataFrame({"obs_names": names, "size": np.arange(float(len(names)))})
+    frame.iloc[::-1].to_csv(tmp_path / "shape.csv", index=False)
+    shape = {"path": str(tmp_path / "shape.csv"), "columns": "size"}
+    path, said = str(tmp_path / "cells.h5mu"), {"rna": {"hidden": [8]}, "shape": shape}
+    data = mmgen.load_dataset("table", path=path, modalities=said)
+    assert list(data.modalities) == ["rna", "shape", "atac", "prot"]
+    table = data.split("all")
+    assert isinstance(table.data["rna"], Sparse) and isinstance(table.data["atac"], Sparse)
+    assert data.modalities["rna"].hidden == (8,)
+    assert data.modalities["prot"].likelihood.name == "negative-binomial"
+    assert isinstance(data.modalities["shape"], mmgen.CountsModality)
+    lone = mmgen.load_dataset("table", path=path, modalities={"shape": shape, "G": {"columns": "G*"}})
+    assert list(lone.modalities) == ["shape", "G"]
+    assert isinstance(lone.split("all").data["G"], Sparse)
+    assert lone.modalities["G"].columns == tuple(several.mod["rna"].var_names)
+    both = mmgen.load_dataset("table", path=[path, str(tmp_path / "shape.csv")])
+    assert list(both.modalities) == ["rna", "atac", "prot"]
+    with pytest.raises(DataError, match=r"cells\.h5mu has rna, atac, prot; say which is meant, such as array: rna/X"):
+        mmgen.load_dataset("table", modalities={"x": {"path": path}, "shape": shape})
+
+
+def test_two_files_with_a_modality_of_one_name_are_an_error(make_cells, tmp_path):
+    paths = parts_of({name: make_cells()[name] for name in ("rna", "atac")}, tmp_path)
+    sentence = r"rna.h5ad, atac.h5ad have a modality 'cells' each; give each modality a file of its own"
+    with pytest.raises(DataError, match=sentence):
+        mmgen.load_dataset("table", path=[str(path) for path in paths.values()])
+
+
+def test_a_run_of_several_files_reads_others_and_one_that_has_all(several, make_cells, tmp_path):
+    whole = make_cells()
+    paths = parts_of({name: whole[name] for name in ("rna", "atac")}, tmp_path)
+    options = {"name": "table", "modalities": {name: {"path": str(path)} for name, path in paths.items()}}
+    run = mmgen.train("elbo", options, epochs=1, latent_dim=2, output=tmp_path / "run", quiet=True)
+    new = make_cells(seed=3, count=30)
+    write_object(joined({name: new[name] for name in ("rna", "atac")}), tmp_path / "new.h5mu")
+    one = run.on(tmp_path / "new.h5mu").data.split("all")
+    assert np.array_equal(one.data["rna"][:].numpy(), new["rna"].X.toarray())
+    assert np.array_equal(one.data["atac"][:].numpy(), new["atac"].X.toarray())
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for name in ("rna", "atac"):
+        write_object(new[name], folder / f"{name}.h5ad")
+    with pytest.warns(DataWarning, match="are joined by obs_names: 30 samples"):
+        other = run.on(folder).data.split("all")
+    assert isinstance(other.data["rna"], Sparse)
+    assert np.array_equal(other.data["rna"][:].numpy(), new["rna"].X.toarray())

@@ -39,20 +39,24 @@ class FID(Frechet):
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs images, and the weights."""
         if not self.targets(evaluation):
-            return "there are no images"
+            return "there are no images in grey or in colours"
         if self.config.weights is None:
             return "it needs the weights of Inception, --set metrics.fid.weights=FILE (fd-classifier does without)"
         return None
 
     def targets(self, evaluation: Evaluation) -> list[str]:
-        """The images."""
-        return [name for name, modality in evaluation.model.modalities.items() if isinstance(modality, ImageModality)]
+        """The images in grey or in colours, which are what Inception was trained on."""
+        return [
+            name
+            for name, modality in evaluation.model.modalities.items()
+            if isinstance(modality, ImageModality) and modality.shape[0] in (1, 3)
+        ]
 
     @torch.no_grad()
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
         """Features ``[N, 2048]``."""
         network = evaluation.cached("inception", lambda: inception(self.config.weights).to(evaluation.device))
-        transform, features = evaluation.model.modalities[target].transform().to(evaluation.device), []
+        transform, features = evaluation.model.modalities[target].make_transform().to(evaluation.device), []
         for block in values.split(64):
             pixels = (transform(block).clamp(0, 1) * 255).round().to(torch.uint8)
             features.append(network(pixels.expand(-1, 3, -1, -1).contiguous()).cpu())

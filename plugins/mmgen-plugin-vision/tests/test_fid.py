@@ -29,7 +29,7 @@ def test_there_is_no_fid_without_the_weights(evaluation, data, tmp_path):
     bare = toy_data(("vector", "counts"), rows=12)
     assert (
         FID().unavailable_reason(Evaluation(MultimodalVAE.create("elbo", bare, latent_dim=2), bare))
-        == "there are no images"
+        == "there are no images in grey or in colours"
     )
     with pytest.raises(mmgen.MmgenError, match=r"metrics\.fid\.weights: there is no file .*w\.pth"):
         FID(FIDConfig(weights=tmp_path / "w.pth")).compute(evaluation)

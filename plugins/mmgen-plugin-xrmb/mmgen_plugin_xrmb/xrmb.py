@@ -95,7 +95,7 @@ class XRMB(Dataset):
             "articulatory": VectorModality(
                 shape=(ARTICULATORY,),
                 display=(CONTEXT, ARTICULATORY // CONTEXT),
-                standardise=False,
+                transform="none",
                 likelihood={"name": "normal", "scale_kind": "predicted"},
                 **network,
             ),

@@ -74,6 +74,12 @@
       const now = points[run.value];
       const labels = Object.entries(now.labels);
       options(colour, [...labels.map(([name], i) => [i, name]), ["given", "what is given"]]);
+      for (const of of [...new Set(now.columns.map((column) => column.of))]) {
+        const group = document.createElement("optgroup");
+        group.label = of || "rows";
+        now.columns.forEach((column, i) => { if (column.of === of) group.append(new Option(column.name, "column-" + i)); });
+        colour.append(group);
+      }
       options(given, [["", "anything"], ...now.givens.map((name, i) => [i, name])]);
       filters = labels.map(([name, label], i) => {
         const line = document.createElement("p"), words = document.createElement("label"), select = document.createElement("select");
@@ -91,8 +97,10 @@
 
     function draw() {
       const now = points[run.value], labels = Object.entries(now.labels);
-      const by = colour.value === "given" ? null : labels[colour.value];
-      const groups = by ? [...by[1].classes, "unknown"] : now.givens;
+      const column = colour.value.startsWith("column-") ? now.columns[colour.value.slice(7)] : null;
+      const numbers = column?.numbers, known = (numbers ?? []).filter((value) => value !== null).sort((a, b) => a - b);
+      const by = column ? [column.name, column] : colour.value === "given" ? null : labels[colour.value];
+      const groups = numbers ? [column.name, "unknown"] : by ? [...by[1].classes, "unknown"] : now.givens;
       const traces = groups.map((name, i) => ({
         type: "scatter", mode: "markers", name: escaped(name), x: [], y: [], text: [], hovertemplate: "%{text}<extra></extra>",
         marker: {
@@ -100,14 +108,22 @@
           color: by && i === groups.length - 1 ? "#808790" : COLOURS[i % COLOURS.length],
         },
       }));
+      if (numbers) {  // from the second to the 98th percentile: a few extreme values would leave all others in one colour
+        Object.assign(traces[0].marker, {
+          color: [], symbol: "circle", colorscale: "Viridis", cmin: known[Math.floor(0.02 * (known.length - 1))], cmax: known[Math.ceil(0.98 * (known.length - 1))],
+          colorbar: { title: { text: escaped(column.name), side: "right" }, thickness: 14, outlinewidth: 0, len: 0.88, y: 0, yanchor: "bottom" },
+        });
+      }
       let count = 0;
       now.x.forEach((x, p) => {
         const row = now.row[p];
         if (given.value !== "" && now.given[p] !== Number(given.value)) return;
         if (filters.some((filter) => filter.select.value !== "" && filter.codes[row] !== Number(filter.select.value))) return;
-        const code = by ? by[1].codes[row] : now.given[p];
+        const code = numbers ? (numbers[row] === null ? 1 : 0) : by ? by[1].codes[row] : now.given[p];
         const trace = traces[code >= 0 ? code : traces.length - 1];
         const said = labels.map(([name, label]) => name + " " + (label.classes[label.codes[row]] ?? "unknown"));
+        if (column) said.unshift(column.name + " " + ((numbers ? numbers[row] : column.classes[column.codes[row]]) ?? "unknown"));
+        if (numbers && code === 0) trace.marker.color.push(numbers[row]);
         trace.x.push(x);
         trace.y.push(now.y[p]);
         trace.text.push([...said, "given " + now.givens[now.given[p]], "row " + now.rows[row]].map(escaped).join("<br>"));
@@ -118,7 +134,7 @@
       return Plotly.react(plot, traces.filter((trace) => trace.x.length), look({
         xaxis: { title: { text: escaped(now.axes[0]) }, zeroline: false, automargin: true },
         yaxis: { title: { text: escaped(now.axes[1]) }, zeroline: false, automargin: true },
-        margin: { l: 56, r: 12, t: 12, b: 44 }, hovermode: "closest", showlegend: true, uirevision: run.value,
+        margin: { l: 56, r: 12, t: 12, b: 44 }, hovermode: "closest", showlegend: !numbers || known.length < numbers.length, uirevision: run.value,
         legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, itemsizing: "constant" },
       }), OPTIONS);
     }

@@ -1,0 +1,31 @@
+"""A run in memory as plain values, for a pickle: its configuration and history as text, its weights as safetensors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from safetensors.torch import load, save
+
+from ..models import MultimodalVAE
+from ..runs import Run
+
+
+def frozen(run: Run) -> dict[str, Any]:
+    """What :func:`thawed` makes a run of; without the rows that it was trained on, which a run's folder has not
+    either.
+    """
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in run.model.state_dict().items()}
+    return {"config": json.dumps(run.config), "history": json.dumps(run.history), "weights": save(weights)}
+
+
+def thawed(state: dict[str, Any]) -> Run:
+    """The run again, in memory."""
+    config, weights = json.loads(state["config"]), load(bytes(state["weights"]))
+    model = MultimodalVAE.rebuild(config)
+    if any(tensor.dtype.is_floating_point and tensor.dtype.itemsize == 8 for tensor in weights.values()):
+        model.double()
+    model.load_state_dict(weights)
+    run = Run(config, None, model=model.eval())
+    run.add_history(json.loads(state["history"]))
+    return run
