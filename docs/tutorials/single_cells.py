@@ -31,9 +31,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 from anndata import AnnData
-from mmgen_plugin_scverse import add_imputed, add_latents, write_cells
 
 import mmgen
+from mmgen_plugin_scverse import add_imputed, add_latents, write_cells
 
 mudata.set_options(pull_on_update=False)  # as mudata will do by itself one day
 draw = np.random.default_rng(0)
@@ -204,9 +204,9 @@ right = {
 pd.Series(right, name="batch found").round(2)
 
 # %%
-# The map above shows no batch, and some of it is still there. Being told of a covariate takes away the reason to keep it
-# in the latents, and does not forbid it. How much is left depends on the objective, and on how long it was trained: the
-# metric ``covariate-leakage``, which ``mmgen evaluate`` computes, is worth a look before any comparison of batches.
+# The map above shows no batch, and some of it is still there. Being told of a covariate takes away the reason to keep
+# it in the latents, and does not forbid it. How much is left depends on the objective, and on how long it was trained:
+# the metric ``covariate-leakage``, which ``mmgen evaluate`` computes, is worth a look before batches are compared.
 #
 # Proteins of cells that have none
 # --------------------------------
@@ -246,8 +246,9 @@ fig, panels = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 for axes, column in zip(panels, [proteins[follows], next(name for name in proteins if "late" in name)], strict=True):
     for name, part in cells.loc[missing.obs_names].groupby("cell_type"):
         axes.loglog(truth.loc[part.index, column], guess.loc[part.index, column], ".", markersize=4, label=name)
-    axes.axline((1, 1), (10, 10), color="grey", linestyle=":")
-    r2 = np.corrcoef(np.log(truth[column]), np.log(guess[column]))[0, 1] ** 2
+    axes.axline((10, 10), (20, 20), color="grey", linestyle=":")
+    errors = np.log(truth[column]) - np.log(guess[column])
+    r2 = 1 - np.mean(errors**2) / np.log(truth[column]).var(ddof=0)
     axes.set(title=f"{column}: R² {r2:.2f} of logarithms", xlabel="true level (not measured)", ylabel="imputed")
 axes.legend()
 print(f"{len(missing)} cells without proteins")
@@ -269,8 +270,9 @@ top = {
 pd.DataFrame.from_dict({" ".join(key): list(names) for key, names in top.items()}, orient="index")
 
 # %%
-# And how strong are they, on average over the genes of each program (and over those that no program drives)? A dimension may be a program, the contrast
-# of two, or a mixture: nothing forces them apart, and another seed may turn them otherwise.
+# And how strong are they, on average over the genes of each program, and over those that no program drives? A
+# dimension may be a program, the contrast of two, or a mixture: nothing forces them apart, and another seed may turn
+# them otherwise.
 
 of_program = loadings.loc["rna"].abs().groupby(lambda name: name.partition("-")[2] or "none").mean()
 fig, axes = plt.subplots(figsize=(7, 3), layout="constrained")
