@@ -1,5 +1,5 @@
 """AnnData and MuData for mmgen, in and out."""
 
-from .writing import add_imputed, add_latents
+from .writing import add_imputed, add_latents, write_cells
 
-__all__ = ["add_imputed", "add_latents"]
+__all__ = ["add_imputed", "add_latents", "write_cells"]

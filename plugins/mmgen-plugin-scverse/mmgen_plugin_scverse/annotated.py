@@ -17,6 +17,8 @@ from .block import Block
 from .columns import OBS_NAMES, columns_of_obs, find_variables, union_of
 from .describing import describe
 
+MANY = 100  # variables, from which on the total of a cell says how deeply it was read, more than what it is
+
 
 class Annotated(FileSource):
     """The cells of one or several blocks: the union of them, of which a block may lack some.
@@ -117,9 +119,15 @@ class Annotated(FileSource):
         return found
 
     def fields(self, kind: type[Modality], names: Sequence[str]) -> dict[str, Any]:
-        """Counts are negative binomial, with the total of a cell as its size factor."""
-        counts = issubclass(kind, CountsModality)
-        return {"likelihood": {"name": "negative-binomial", "offset": "total"}} if counts else {}
+        """Counts are negative binomial. Of :data:`MANY` variables or more the total of a cell is its size factor; that
+        of a small panel, such as surface proteins, is mostly what the cell is, and is left to z (as totalVI has it,
+        Gayoso et al. 2021).
+        """
+        if not issubclass(kind, CountsModality):
+            return {}
+        width = sum(len(self.value_names(name)) if name in self._arrays else 1 for name in names)
+        offset = {"offset": "total"} if width >= MANY else {}
+        return {"likelihood": {"name": "negative-binomial", **offset}}
 
     def _note(self, sentences: Sequence[str]) -> None:
         self.notes += [each for each in sentences if each not in self._noted]

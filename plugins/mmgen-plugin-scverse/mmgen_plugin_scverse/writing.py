@@ -22,6 +22,7 @@ from .objects import as_later, joined, write_object
 
 KEY = "X_mmgen"
 LAYER = "imputed"
+ENDINGS = (".h5ad", ".h5mu", ".zarr")
 
 
 def add_latents(data: Cells, run: Any, key: str = KEY, *, given: Sequence[str] | None = None) -> Cells:
@@ -75,6 +76,35 @@ def add_imputed(
     return place_imputed(data, source, imputation, layer)
 
 
+def write_cells(data: Cells, path: str | Path) -> None:
+    """Write an object into an ``.h5ad`` or ``.h5mu`` file or a ``.zarr`` folder, whole or not at all.
+
+    The objects' own ``write`` fails in anndata 0.12 at the strings of pandas 3. Columns and indices of such strings are
+    Python objects in ``data`` afterwards, which compare as before.
+
+    Args:
+        data: Cells; an AnnData object becomes a MuData object of one modality ``cells`` in an ``.h5mu`` file.
+        path: Of the file or folder; what is there is replaced.
+
+    Raises:
+        MmgenError: Another ending, or several modalities for an ``.h5ad`` file.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise MmgenError(f"{str(path)!r} ends in none of {', '.join(ENDINGS)}, by which the format is known.")
+    if isinstance(data, MuData) and path.suffix == ".h5ad":
+        raise MmgenError(f"{str(path)!r}: {len(data.mod)} modalities need a file of several matrices, .h5mu or .zarr.")
+    if path.suffix == ".h5mu" and isinstance(data, AnnData):
+        data = joined({"cells": data})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        write_object(data, temporary)
+        if path.is_dir():
+            shutil.rmtree(path)
+        temporary.replace(path)
+
+
 def write_latents(path: Path, run: Any, encoding: Any) -> None:
     """The cells of a run's data, as far as they were encoded, with the latents in ``obsm``."""
     source = source_of_run(run)
@@ -86,7 +116,7 @@ def write_latents(path: Path, run: Any, encoding: Any) -> None:
     else:
         cells = _some(cells, names)
     place_latents(cells, encoding, names, KEY)
-    _write(cells, path)
+    write_cells(cells, path)
 
 
 def write_imputed(path: Path, run: Any, imputation: Any) -> None:
@@ -97,11 +127,7 @@ def write_imputed(path: Path, run: Any, imputation: Any) -> None:
     else:
         cells = _some(source.original(), names_of(imputation.about, source))
         cells = place_imputed(cells, source, imputation, LAYER)
-    if isinstance(cells, MuData) and path.suffix == ".h5ad":
-        raise MmgenError(
-            f"--out {str(path)!r}: {len(cells.mod)} modalities need a file of several matrices, .h5mu or .zarr."
-        )
-    _write(cells, path)
+    write_cells(cells, path)
 
 
 # What a run reads, and files ------------------------------------------------------------------------------------------
@@ -116,16 +142,3 @@ def source_of_run(run: Any) -> Annotated | None:
 def _some(cells: Cells, names: Sequence[str]) -> Cells:
     with as_later():
         return cells[np.array(names, dtype=object)].copy()
-
-
-def _write(cells: AnnData | MuData, path: Path) -> None:
-    """Write an object whole or not at all."""
-    if path.suffix == ".h5mu" and isinstance(cells, AnnData):
-        cells = joined({"cells": cells})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        temporary = Path(folder) / path.name
-        write_object(cells, temporary)
-        if path.is_dir():
-            shutil.rmtree(path)
-        temporary.replace(path)

@@ -14,6 +14,7 @@ import mmgen
 from mmgen import DataError, Reading, Sparse
 from mmgen.errors import DataWarning
 from mmgen.testing import FormatContract
+from mmgen_plugin_scverse.annotated import MANY
 from mmgen_plugin_scverse.files import H5adFile, H5muFile, ZarrFolder
 from mmgen_plugin_scverse.objects import joined, write_object
 
@@ -71,7 +72,14 @@ def test_every_way_to_store_counts_is_the_same_data(form, ending, cells, tmp_pat
     modality = data.modalities["cells"]
     assert isinstance(modality, mmgen.CountsModality)
     assert modality.columns == tuple(cells.var_names)
-    assert modality.likelihood.model_dump() == {"name": "negative-binomial", "offset": "total"}
+    assert modality.likelihood.model_dump() == {"name": "negative-binomial", "offset": "none"}
+
+
+@pytest.mark.parametrize(("count", "offset"), [(MANY - 1, "none"), (MANY, "total")])
+def test_totals_of_small_panels_are_no_size_factors(count, offset):
+    values = np.random.default_rng(0).poisson(2, (60, count)).astype(np.float32)
+    (modality,) = mmgen.load_dataset(AnnData(scipy.sparse.csr_matrix(values))).modalities.values()
+    assert modality.likelihood.model_dump() == {"name": "negative-binomial", "offset": offset}
 
 
 def test_a_view_and_a_backed_object(cells, tmp_path):
@@ -366,7 +374,7 @@ def test_files_of_other_cells_are_joined_and_stay_sparse(make_cells, tmp_path):
             assert np.array_equal(table.data[name][row].numpy(), expected)
     rna = data.modalities["rna"]
     assert rna.columns == tuple(whole["rna"].var_names)
-    assert rna.likelihood.model_dump() == {"name": "negative-binomial", "offset": "total"}
+    assert rna.likelihood.model_dump()["name"] == "negative-binomial"
     assert isinstance(data.modalities["atac"], mmgen.TagsModality)
 
 

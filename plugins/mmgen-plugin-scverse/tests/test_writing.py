@@ -10,7 +10,7 @@ import scipy.sparse
 
 import mmgen
 from mmgen.cli.guarded import run_guarded
-from mmgen_plugin_scverse import add_imputed, add_latents
+from mmgen_plugin_scverse import add_imputed, add_latents, write_cells
 from mmgen_plugin_scverse.objects import joined, write_object
 
 CELLS = 90
@@ -73,6 +73,25 @@ def test_a_run_on_frames_reads_an_object_by_the_names_of_variables(make_cells):
     frames = {"genes": whole["rna"].to_df(), "surface": whole["prot"].to_df()}
     run = mmgen.train("mopoe", frames, **QUICK)
     assert np.isfinite(add_latents(make_cells(seed=3, count=12)["rna"], run).obsm["X_mmgen"]).all()
+
+
+@pytest.mark.parametrize("ending", [".h5mu", ".zarr"])
+def test_objects_with_the_strings_of_pandas_are_written_and_read_again(several, tmp_path, ending):
+    several.obs["lane"] = ["one", "two"] * (several.n_obs // 2)
+    write_cells(several, tmp_path / f"cells{ending}")
+    with mudata.set_options(pull_on_update=False):
+        again = (mudata.read_h5mu if ending == ".h5mu" else mudata.read_zarr)(tmp_path / f"cells{ending}")
+    assert list(again.obs_names) == list(several.obs_names)
+    assert list(again.obs["lane"]) == list(several.obs["lane"])
+    assert list(again["rna"].obs["donor"]) == list(several["rna"].obs["donor"])
+
+
+def test_several_modalities_need_a_file_of_several_matrices(several, tmp_path):
+    with pytest.raises(mmgen.MmgenError, match="3 modalities need a file of several matrices"):
+        write_cells(several, tmp_path / "cells.h5ad")
+    with pytest.raises(mmgen.MmgenError, match="ends in none of"):
+        write_cells(several, tmp_path / "cells.csv")
+    assert not list(tmp_path.iterdir())
 
 
 def test_cells_without_what_is_given_have_no_latents(several):
