@@ -108,7 +108,7 @@ def test_one_figure_is_drawn_by_the_name_of_its_file(evaluation, tmp_path):
     names = [path.stem for path in save_figures(evaluation, [], tmp_path)]
     assert {"latents", "missingness"} <= set(names)
     assert all(isinstance(figure(evaluation, name), Figure) for name in names)
-    with pytest.raises(MmgenError, match=r"no figure 'latent' of these data; there are latents.*did you mean 'latents'"):
+    with pytest.raises(MmgenError, match=r"no figure 'latent' .* latents, .*did you mean 'latents'"):
         figure(evaluation, "latent")
 
 
