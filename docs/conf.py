@@ -44,6 +44,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": ("extension.scrape_figures",),
+    "reset_modules": ("matplotlib", "extension.plain_warnings"),
     "image_srcset": ["2x"],
     "ignore_repr_types": r"matplotlib\.",
     "download_all_examples": False,

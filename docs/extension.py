@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +19,8 @@ from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
+
+from mmgen.errors import DataWarning
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +82,17 @@ def copy_tutorials(app: Sphinx) -> None:
     folder = Path(app.srcdir) / app.config.sphinx_gallery_conf["examples_dirs"]
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(Path(app.srcdir) / "tutorials", folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def plain_warnings(gallery_conf: dict[str, Any], script: Any) -> None:
+    """A warning about data is its sentence on a page, without the place of the script on this machine."""
+
+    def formatted(message: Any, category: type[Warning], *place: Any, **more: Any) -> str:
+        if category is not DataWarning:
+            return usual(message, category, *place, **more)
+        return f"{category.__name__}: {message}\n"
+
+    usual, warnings.formatwarning = warnings.formatwarning, formatted
 
 
 def scrape_figures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:

@@ -162,7 +162,9 @@ run.figure("imputation", evaluation=evaluation)
 
 worst = scores[(scores.label != "") & scores.measure.isin(["skill", "skill_ridge"]) & scores.given.isin(most[:3])]
 worst = worst.pivot(index=["target", "label"], columns="measure", values="value").rename(columns=methods).round(2)
-worst.join(pd.Series(np.abs(on_genes).sum(0) > 0, genes.columns, name="follows a hidden property"), on="label")
+noise = {*genes.columns[(on_genes == 0).all(axis=0)], "sex", "smoker"}
+worst["only noise"] = [column in noise for _, column in worst.index]
+worst
 
 # %%
 # Some of the genes here follow none of the hidden properties, so nobody can predict them. A skill below 0 says that the
@@ -182,7 +184,7 @@ worst.join(pd.Series(np.abs(on_genes).sum(0) > 0, genes.columns, name="follows a
 run.figure("latents", evaluation=evaluation)
 
 # %%
-# Types A and B lie on different sides, whichever file a patient is known from (right). Which dimension speaks of which
+# The three groups lie apart, whichever file a patient is known from (right). Which dimension speaks of which
 # file:
 
 run.figure("variance-explained", evaluation=evaluation)
