@@ -21,7 +21,8 @@ each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.s
 
 @each_script
 def test_a_tutorial_runs(script, tmp_path):
-    here = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "MMGEN_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    here = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "MMGEN_CACHE": str(tmp_path / "cache")}
+    here |= {"TMPDIR": str(tmp_path)}
     folder = tmp_path / "empty"
     folder.mkdir()
     done = subprocess.run(

@@ -106,7 +106,7 @@ def test_a_figure_that_would_replace_another_is_refused(evaluation, tmp_path):
 def test_one_figure_is_drawn_by_the_name_of_its_file(evaluation, tmp_path):
     evaluation.targets = []
     names = [path.stem for path in save_figures(evaluation, [], tmp_path)]
-    assert {"latents", "missingness"} <= set(names)
+    assert {"latents", "collapse"} <= set(names)
     assert all(isinstance(figure(evaluation, name), Figure) for name in names)
     with pytest.raises(MmgenError, match=r"no figure 'latent' .* latents, .*did you mean 'latents'"):
         figure(evaluation, "latent")
@@ -115,5 +115,5 @@ def test_one_figure_is_drawn_by_the_name_of_its_file(evaluation, tmp_path):
 def test_a_figure_of_numbers_has_them_computed():
     data = toy_data()
     evaluation = Evaluation(make_model("elbo", data).float(), data)
-    options = {"imputation": {"draws": 2, "baselines": ["ridge"]}}
+    options = {"imputation": {"draws": 40, "baselines": ["ridge"]}}
     assert "Skill" in figure(evaluation, "imputation", options=options).axes[0].get_title()
