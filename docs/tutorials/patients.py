@@ -104,8 +104,9 @@ print(*data.notes, sep="\n")
 # %%
 # Read these notes: they say what was understood, and here they find something. The last two are about heavy tails.
 # Expressions are log-normal, and without a transform the few largest values would decide most of what is learned. So
-# we do what the notes suggest. It is undone in everything that comes out. (`Your own data
-# <https://github.com/mmgen-core/mmgen/blob/main/docs/own-data.md#transforms>`__ has all that such a file can say.)
+# we do what the notes suggest. It is undone in everything that comes out.
+# (Others, and all else that such a file can say:
+# `transforms <https://github.com/mmgen-core/mmgen/blob/main/docs/own-data.md#transforms>`_.)
 
 description = description.replace("genes.csv}", "genes.csv, transform: log1p}")
 description = description.replace("labs.csv}", "labs.csv, transform: log1p}")
@@ -302,11 +303,11 @@ shell("mmgen impute runs/patients --data new.csv --out new-complete.csv --uncert
 # ------------------
 #
 # One page with everything about the run, in a single file that needs nothing else: data, learning curves, these tables
-# and pictures, and latents to hover over.
+# and pictures, and latents to hover over (``pip install 'mmgen-core[report]'``).
 
 shell("mmgen report runs/patients --out patients.html")
 
 # %%
-# From here: `your own data <https://github.com/mmgen-core/mmgen/blob/main/docs/own-data.md>`__ has every option of the
-# file; `comparing objectives <https://github.com/mmgen-core/mmgen/blob/main/docs/compare.md>`__ finds out which method
+# From here: `your own data <https://github.com/mmgen-core/mmgen/blob/main/docs/own-data.md>`_ has every option of the
+# file; `comparing objectives <https://github.com/mmgen-core/mmgen/blob/main/docs/compare.md>`_ finds out which method
 # suits your data, by the same score.
