@@ -105,8 +105,7 @@ print(*data.notes, sep="\n")
 # Read these notes: they say what was understood, and here they find something. The last two are about heavy tails.
 # Expressions are log-normal, and without a transform the few largest values would decide most of what is learned. So
 # we do what the notes suggest. It is undone in everything that comes out.
-# (Others, and all else that such a file can say:
-# `transforms <https://github.com/mmgen-core/mmgen/blob/main/docs/own-data.md#transforms>`_.)
+# There are `other transforms <https://github.com/mmgen-core/mmgen/blob/main/docs/own-data.md#transforms>`_ too.
 
 description = description.replace("genes.csv}", "genes.csv, transform: log1p}")
 description = description.replace("labs.csv}", "labs.csv, transform: log1p}")
