@@ -110,6 +110,7 @@ print(*data.notes, sep="\n")
 description = description.replace("genes.csv}", "genes.csv, transform: log1p}")
 description = description.replace("labs.csv}", "labs.csv, transform: log1p}")
 Path("patients.yaml").write_text(description)
+print(description)
 
 # %%
 # Train
@@ -167,8 +168,9 @@ worst["only noise"] = [column in noise for _, column in worst.index]
 worst
 
 # %%
-# Some of the genes here follow none of the hidden properties, so nobody can predict them. A skill below 0 says that the
-# model reads something into noise, where the mean would have been better.
+# Columns of *only noise* follow none of the hidden properties, so nobody can predict them. A skill below 0 says that a
+# method reads something into noise, where the mean would have been better; one above 0 is luck, since the patients of
+# the test are few.
 #
 # If ridge regression is as good on your data and filling gaps is all that you want, take it. A model like this one
 # does all of it at once: every pattern of gaps, columns of all types, intervals, and latents. Of the 90 % intervals,
