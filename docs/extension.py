@@ -16,10 +16,12 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from matplotlib.figure import Figure
 from pydantic import BaseModel
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
 
+import mmgen
 from mmgen.errors import DataWarning
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", link_to_source)
     app.connect("autodoc-process-docstring", describe_fields)
     app.connect("autodoc-skip-member", leave_out)
+    app.connect("doctree-read", name_in_full)
     app.connect("missing-reference", find_public_name)
     app.connect("env-check-consistency", look_for_public_names)
     app.add_html_math_renderer("mathml", (inline_equation, None), (displayed_equation, None))
@@ -175,6 +178,21 @@ def documented() -> dict[tuple[str, str], str]:
                 (getattr(value, "__module__", package), getattr(value, "__qualname__", name)), f"{package}.{name}"
             )
     return places
+
+
+def name_in_full(app: Sphinx, doctree: nodes.document) -> None:
+    """A bare name of ``mmgen`` in a signature is that one, also where another package has one of the same name.
+
+    autodoc leaves names as they are written where a signature has others that only type checkers import.
+    """
+    python = (node for node in doctree.findall(pending_xref) if node.get("refdomain") == "py")
+    bare = [node for node in python if node["reftarget"] in mmgen.__all__]
+    places = documented() if bare else {}
+    for node in bare:
+        value = getattr(mmgen, node["reftarget"])
+        place = places.get((getattr(value, "__module__", ""), getattr(value, "__qualname__", "")))
+        if place is not None:
+            node["reftarget"] = place
 
 
 def find_public_name(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:

@@ -26,7 +26,7 @@ def test_a_tutorial_runs(script, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "default::mmgen.errors.DataWarning", str(script)],
+        [sys.executable, "-W", "error", "-W", "default::UserWarning", str(script)],
         cwd=folder, env={**os.environ, **here}, capture_output=True, text=True, timeout=LIMIT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
