@@ -13,8 +13,8 @@ author = "The mmgen developers"
 copyright = author
 version = release = version_of("mmgen-core")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "extension"]
-exclude_patterns = ["_build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery", "extension"]
+exclude_patterns = ["_build", "tutorials"]  # tutorials become pages in generated/tutorials
 highlight_language = "bash"  # of blocks without a language: commands
 pygments_style = "friendly"
 pygments_dark_style = "native"
@@ -36,6 +36,23 @@ napoleon_attr_annotations = False
 # Everything that is said to be in mmgen must be there; other projects have sites of their own.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!mmgen(_plugin_\w+)?\b).*"), (r"py:.*", r".*\.Annotated\[.*")]
+
+# Tutorials are run where extension.py copies them to: what they write lies there, and not in the repository.
+sphinx_gallery_conf = {
+    "examples_dirs": "_build/tutorials",
+    "gallery_dirs": "generated/tutorials",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("extension.scrape_figures",),
+    "reset_modules": ("matplotlib", "extension.plain_warnings"),
+    "image_srcset": ["2x"],
+    "ignore_repr_types": r"matplotlib\.",
+    "download_all_examples": False,
+    "inspect_global_variables": False,
+    "write_computation_times": False,
+    "show_signature": False,
+    "first_notebook_cell": "%matplotlib inline",
+}
 
 html_theme = "furo"
 html_title = f"mmgen {version}"

@@ -5,6 +5,8 @@ whether every public name has its entry.
 from __future__ import annotations
 
 import re
+import shutil
+import warnings
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,20 +14,28 @@ from typing import Any
 import generate
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from matplotlib.figure import Figure
 from pydantic import BaseModel
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.util import logging
+from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
+
+import mmgen
+from mmgen.errors import DataWarning
 
 logger = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect everything."""
+    app.connect("builder-inited", copy_tutorials, priority=100)  # before Sphinx-Gallery runs them
     app.connect("builder-inited", write_pages)
     app.connect("source-read", link_within_site)
     app.connect("html-page-context", link_to_source)
     app.connect("autodoc-process-docstring", describe_fields)
     app.connect("autodoc-skip-member", leave_out)
+    app.connect("doctree-read", name_in_full)
     app.connect("missing-reference", find_public_name)
     app.connect("env-check-consistency", look_for_public_names)
     app.add_html_math_renderer("mathml", (inline_equation, None), (displayed_equation, None))
@@ -44,14 +54,17 @@ def write_pages(app: Sphinx) -> None:
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             path.write_text(content, encoding="utf-8")
     for path in folder.rglob("*.*"):
-        if path.relative_to(folder).as_posix() not in made:
+        inside = path.relative_to(folder)
+        if inside.as_posix() not in made and inside.parts[0] != "tutorials":
             path.unlink()
 
 
 def link_within_site(app: Sphinx, docname: str, content: list[str]) -> None:
     """Links of a page of ``docs`` that lead out of that folder, as pages of the site or of the repository; a page
-    without a title is called as its file is.
+    without a title is called as its file is. Links of tutorials are whole addresses, for their notebooks.
     """
+    if docname.startswith("generated/tutorials/"):
+        content[0] = re.sub(rf"<{generate.REPOSITORY}/blob/main/docs/([\w/-]+)\.md", r"<../../\1.html", content[0])
     if app.env.doc2path(docname).suffix == ".md" and not docname.startswith("generated/"):
         content[0] = generate.relinked(content[0], PurePosixPath("docs", docname).parent)
         if not content[0].startswith("# "):
@@ -62,6 +75,40 @@ def link_to_source(app: Sphinx, pagename: str, templatename: str, context: dict[
     """A generated page has no source that could be seen or edited in the repository."""
     if pagename.startswith("generated/"):
         context["theme_source_repository"] = ""
+
+
+# Tutorials
+
+
+def copy_tutorials(app: Sphinx) -> None:
+    """The scripts of ``docs/tutorials`` into an empty folder, in which Sphinx-Gallery runs those that have changed."""
+    folder = Path(app.srcdir) / app.config.sphinx_gallery_conf["examples_dirs"]
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(Path(app.srcdir) / "tutorials", folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def plain_warnings(gallery_conf: dict[str, Any], script: Any) -> None:
+    """A warning about data is its sentence on a page, without the place of the script on this machine."""
+
+    def formatted(message: Any, category: type[Warning], *place: Any, **more: Any) -> str:
+        if category is not DataWarning:
+            return usual(message, category, *place, **more)
+        return f"{category.__name__}: {message}\n"
+
+    usual, warnings.formatwarning = warnings.formatwarning, formatted
+
+
+def scrape_figures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+    """The pictures of a block: pyplot's, and a figure that is its last value, as a notebook shows it."""
+    shown = matplotlib_scraper(block, block_vars, gallery_conf)
+    last = block_vars["example_globals"].get("___")
+    if not isinstance(last, Figure) or last.canvas.manager is not None:  # what has a manager is pyplot's
+        return shown
+    path = Path(next(block_vars["image_path_iterator"]))
+    sharp = path.with_stem(f"{path.stem}_2x")
+    for place, dpi in ((path, 100), (sharp, 200)):
+        last.savefig(place, dpi=dpi)
+    return shown + figure_rst([path], gallery_conf["src_dir"], last.get_suptitle(), [{0: path, 2.0: sharp}])
 
 
 # Equations
@@ -118,8 +165,8 @@ def describe_fields(app: Sphinx, what: str, name: str, obj: Any, options: Any, l
 
 
 def leave_out(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """What pydantic puts into every model is no part of ours."""
-    return True if name == "model_config" else None
+    """What pydantic puts into every model, and scikit-learn into every estimator, is no part of ours."""
+    return True if name == "model_config" or re.fullmatch(r"set_\w+_request", name) else None
 
 
 def documented() -> dict[tuple[str, str], str]:
@@ -131,6 +178,21 @@ def documented() -> dict[tuple[str, str], str]:
                 (getattr(value, "__module__", package), getattr(value, "__qualname__", name)), f"{package}.{name}"
             )
     return places
+
+
+def name_in_full(app: Sphinx, doctree: nodes.document) -> None:
+    """A bare name of ``mmgen`` in a signature is that one, also where another package has one of the same name.
+
+    autodoc leaves names as they are written where a signature has others that only type checkers import.
+    """
+    python = (node for node in doctree.findall(pending_xref) if node.get("refdomain") == "py")
+    bare = [node for node in python if node["reftarget"] in mmgen.__all__]
+    places = documented() if bare else {}
+    for node in bare:
+        value = getattr(mmgen, node["reftarget"])
+        place = places.get((getattr(value, "__module__", ""), getattr(value, "__qualname__", "")))
+        if place is not None:
+            node["reftarget"] = place
 
 
 def find_public_name(app: Sphinx, env: Any, node: Any, contnode: Any) -> Any:

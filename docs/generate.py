@@ -392,6 +392,8 @@ def site_page(path: Path) -> str | None:
         return "/generated/contributing.md"
     if inside == Path("README.md"):
         return "/index.md"
+    if inside.parts[:2] == ("docs", "tutorials"):
+        return f"/generated/tutorials/{path.stem if path.suffix == '.py' else 'index'}.rst"
     if inside.parts[0] == "docs" and path.suffix in (".md", ".png", ".svg"):
         return "/" + inside.relative_to("docs").as_posix()
     return f"{REPOSITORY}/{'tree' if path.is_dir() else 'blob'}/main/{inside.as_posix()}"

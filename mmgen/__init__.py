@@ -58,7 +58,7 @@ _PUBLIC = {
     ".runs": ("Run", "load_run"),
     ".training": ("Trainer", "TrainingConfig", "train"),
     ".evaluation": ("Evaluation", "Metric", "MetricConfig", "evaluate"),
-    ".errors": ("DataError", "MmgenError", "NonFiniteError", "PluginError"),
+    ".errors": ("DataError", "DataWarning", "MmgenError", "NonFiniteError", "PluginError"),
     ".registry": ("register",),
     ".registry.hookspecs": ("ReportSection", "hookimpl"),
 }

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..errors import PluginError
+from ..errors import MmgenError, PluginError, alternatives
 from ..registry import entries, is_local
 from .data_figures import missingness_figure, predicted_figure
 from .drawing import save_figure
-from .evaluate import MetricOptions, metrics_by_name
+from .evaluate import MetricOptions, evaluate, metrics_by_name
 from .evaluation import Evaluation
 from .grids import generation_grids, subset_grid
 from .history import learning_curves
@@ -53,11 +54,47 @@ def save_figures(
     """
     asked = {**_installed(options), **(metrics_by_name(metrics, options) if metrics else {})}
     files: dict[str, Path] = {}
-    for name, figure in _figures(evaluation, history, view, list(asked.values())):
-        if name in files:
-            raise PluginError(f"Two figures of the run are called {name!r}; those of a metric need names of their own.")
-        files[name] = save_figure(figure, folder / f"{name}.png")
+    for _, draw in _drawers(evaluation, history, view, asked):
+        for name, figure in draw():
+            if name in files:
+                raise PluginError(
+                    f"Two figures of the run are called {name!r}; those of a metric need names of their own."
+                )
+            files[name] = save_figure(figure, folder / f"{name}.png")
     return list(files.values())
+
+
+def figure(
+    evaluation: Evaluation,
+    name: str,
+    history: Sequence[Mapping[str, Any]] = (),
+    *,
+    view: str = "pca",
+    options: MetricOptions | None = None,
+) -> Figure:
+    """One of the figures that :func:`save_figures` writes, by its name there.
+
+    Args:
+        evaluation: What is drawn.
+        name: Without an ending: ``latents``, ``imputation``, ``loadings``, …
+        history: Of the run; for ``learning-curves``.
+        view: How latents of more than two dimensions are drawn: ``pca``, ``tsne`` or ``umap``.
+        options: Of metrics, by name.
+
+    Raises:
+        MmgenError: There is no such figure of these data.
+    """
+    metrics = _installed(options)
+    if name in metrics:
+        evaluate(evaluation, [name], options=options)  # some draw only what has been computed
+    drawers = _drawers(evaluation, history, view, metrics)
+    names: list[str] = []
+    for _, draw in sorted(drawers, key=lambda each: each[0] != name):  # others only where none is called so
+        for called, made in draw():
+            if called == name:
+                return made
+            names.append(called)
+    raise MmgenError(f"There is no figure {name!r} of these data; there are {alternatives(name, names)}")
 
 
 def _installed(options: MetricOptions | None) -> dict[str, Metric]:
@@ -70,36 +107,59 @@ def _installed(options: MetricOptions | None) -> dict[str, Metric]:
     return {name: metric for name, metric in installed.items() if not metric.costly}
 
 
-def _figures(
-    evaluation: Evaluation, history: Sequence[Mapping[str, Any]], view: str, metrics: Sequence[Metric]
-) -> Iterator[tuple[str, Figure]]:
-    """Each figure with the name of its file, drawn when it is its turn."""
-    yield "latents", latent_scatter(evaluation, view)
-    yield from generation_grids(evaluation).items()
+def _drawers(
+    evaluation: Evaluation, history: Sequence[Mapping[str, Any]], view: str, metrics: Mapping[str, Metric]
+) -> Iterator[tuple[str, Callable[[], Iterator[tuple[str, Figure]]]]]:
+    """What draws figures, in the order of the files: the name of the figure, or of the metric whose figures they are,
+    and a function that gives each with its name.
+    """
+    yield "latents", lambda: iter([("latents", latent_scatter(evaluation, view))])
+    yield "grids", lambda: iter(generation_grids(evaluation).items())
     if len(evaluation.names) > 1:
         for name in evaluation.targets[:TARGETS]:
-            yield f"subsets-{name}", subset_grid(evaluation, name)
-    yield from learned_figures(evaluation)
-    yield from _metric_figures(evaluation, metrics)
+            yield f"subsets-{name}", partial(_subset_grid, evaluation, name)
+    for name, draw in LEARNED.items():
+        yield name, partial(_where_drawn, evaluation, name, draw)
+    drawing = {
+        name: metric
+        for name, metric in metrics.items()
+        if type(metric).figures is not Metric.figures and metric.unavailable_reason(evaluation) is None
+    }
+    for name, metric in drawing.items():
+        yield name, partial(_of_metric, evaluation, metric, list(drawing.values()))
     if history:
-        yield "learning-curves", learning_curves(history)
+        yield "learning-curves", lambda: iter([("learning-curves", learning_curves(history))])
 
 
 def learned_figures(evaluation: Evaluation) -> Iterator[tuple[str, Figure]]:
     """What no metric draws: ``missingness``, ``predicted`` and ``loadings``, each where there is something to see."""
-    for name, figure in (("missingness", missingness_figure(evaluation)), ("predicted", predicted_figure(evaluation))):
-        if figure is not None:
-            yield name, figure
-    if found := loadings(evaluation):
-        yield "loadings", loadings_figure(evaluation, found)
+    for name, draw in LEARNED.items():
+        yield from _where_drawn(evaluation, name, draw)
 
 
-def _metric_figures(evaluation: Evaluation, metrics: Sequence[Metric]) -> Iterator[tuple[str, Figure]]:
-    """What metrics draw; nothing of those that cannot be computed."""
-    available = [
-        metric
-        for metric in metrics
-        if type(metric).figures is not Metric.figures and metric.unavailable_reason(evaluation) is None
-    ]
-    for metric in available:
-        yield from metric.figures(evaluation, available).items()
+def _loadings_figure(evaluation: Evaluation) -> Figure | None:
+    found = loadings(evaluation)
+    return loadings_figure(evaluation, found) if found else None
+
+
+LEARNED: Mapping[str, Callable[[Evaluation], Figure | None]] = {
+    "missingness": missingness_figure,
+    "predicted": predicted_figure,
+    "loadings": _loadings_figure,
+}
+
+
+def _where_drawn(
+    evaluation: Evaluation, name: str, draw: Callable[[Evaluation], Figure | None]
+) -> Iterator[tuple[str, Figure]]:
+    made = draw(evaluation)
+    if made is not None:
+        yield name, made
+
+
+def _subset_grid(evaluation: Evaluation, name: str) -> Iterator[tuple[str, Figure]]:
+    yield f"subsets-{name}", subset_grid(evaluation, name)
+
+
+def _of_metric(evaluation: Evaluation, metric: Metric, available: Sequence[Metric]) -> Iterator[tuple[str, Figure]]:
+    yield from metric.figures(evaluation, available).items()

@@ -41,6 +41,7 @@ from .samplers import file_of, fingerprint_of, read_sampler, write_sampler
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from .other_rows import OtherRows
 
@@ -489,6 +490,40 @@ class Run:
         if not run.reads_other_data:
             self.add_results(rows)
         return rows
+
+    def figure(
+        self,
+        name: str,
+        data: OtherRows | Dataset | None = None,
+        *,
+        split: str | None = None,
+        view: str = "pca",
+        evaluation: Evaluation | None = None,
+    ) -> Figure:
+        """One of the pictures that ``mmgen evaluate`` writes into ``figures``, for a notebook or ``.savefig(…)``.
+
+        Args:
+            name: Of its file, without the ending: ``latents``, ``imputation``, ``variance-explained``, ``loadings``,
+                ``modality-gain``, ``missingness``, ``predicted``, ``learning-curves``, ….
+            data: Rows to draw, as :meth:`on` reads them; those of the run by default.
+            split: As in :meth:`evaluate`.
+            view: How latents of more than two dimensions are drawn: ``pca``, ``tsne`` or ``umap``.
+            evaluation: What :meth:`evaluation` gave, where metrics have been computed of it already.
+
+        Raises:
+            MmgenError: There is no such figure of these data, or the rows cannot be read.
+
+        >>> import mmgen
+        >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
+        >>> type(run.figure("latents")).__name__
+        'Figure'
+        """
+        from ..evaluation.figures import figure  # with what draws, only where it is wanted
+
+        if data is not None and evaluation is not None:
+            raise MmgenError("An evaluation has its rows already; leave out one of the two.")
+        evaluation = self.evaluation(data, split=split) if evaluation is None else evaluation
+        return figure(evaluation, name, self.history, view=view, options=self.config.get("metrics", {}))
 
     def split(self, name: str | None = None) -> str:
         """The name of a split; by default test rows, and new ones where the run reads nothing else."""

@@ -1,4 +1,4 @@
-"""A scikit-learn face: :class:`MultimodalVAE` in pipelines, searches and beside any other estimator.
+"""A scikit-learn face: :class:`mmgen.sklearn.MultimodalVAE` in pipelines, searches and beside any other estimator.
 
 ``import mmgen`` does not import it; ``import mmgen.sklearn`` or ``mmgen.sklearn`` does.
 """

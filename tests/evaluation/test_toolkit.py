@@ -5,8 +5,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from mmgen import Evaluation, Metric
-from mmgen.errors import PluginError
+from mmgen.errors import MmgenError, PluginError
 from mmgen.evaluation import Means, SubsetSize, mean_row, row, save_figures, summed_over
+from mmgen.evaluation.figures import figure
 from mmgen.evaluation.metric import is_summary
 from mmgen.evaluation.subsets import MEAN
 from mmgen.testing import make_model, toy_data
@@ -100,3 +101,19 @@ def test_a_figure_that_would_replace_another_is_refused(evaluation, tmp_path):
     evaluation.targets = []
     with pytest.raises(PluginError, match="Two figures of the run are called 'latents'"):
         save_figures(evaluation, [], tmp_path, metrics=[Clashing])
+
+
+def test_one_figure_is_drawn_by_the_name_of_its_file(evaluation, tmp_path):
+    evaluation.targets = []
+    names = [path.stem for path in save_figures(evaluation, [], tmp_path)]
+    assert {"latents", "collapse"} <= set(names)
+    assert all(isinstance(figure(evaluation, name), Figure) for name in names)
+    with pytest.raises(MmgenError, match=r"no figure 'latent' .* latents, .*did you mean 'latents'"):
+        figure(evaluation, "latent")
+
+
+def test_a_figure_of_numbers_has_them_computed():
+    data = toy_data()
+    evaluation = Evaluation(make_model("elbo", data).float(), data)
+    options = {"imputation": {"draws": 40, "baselines": ["ridge"]}}
+    assert "Skill" in figure(evaluation, "imputation", options=options).axes[0].get_title()

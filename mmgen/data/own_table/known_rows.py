@@ -51,7 +51,7 @@ def match_run_columns(
     if absent:
         raise DataError(
             f"{source.title} lacks {listed(absent)} of the {len(names)} columns that the run has of {modality!r}; "
-            "give the file all of them (empty where nothing was measured), or none."
+            "give it all of them (empty, or NaN, where nothing was measured), or none."
         )
     surplus = set(matching) - set(names)
     if surplus:
