@@ -24,6 +24,7 @@ measured, and from which it predicts what was not.
 
 import subprocess
 import sys
+import warnings
 
 import matplotlib.pyplot as plt
 import mudata
@@ -35,6 +36,7 @@ from anndata import AnnData
 import mmgen
 from mmgen_plugin_scverse import add_imputed, add_latents, write_cells
 
+warnings.filterwarnings("ignore", module="(anndata|mudata)\\.")  # what they will change for the next pandas
 mudata.set_options(pull_on_update=False)  # as mudata will do by itself one day
 draw = np.random.default_rng(0)
 cell_type = draw.choice(["T", "B", "NK", "myeloid"], size=2000, p=[0.35, 0.2, 0.15, 0.3])
