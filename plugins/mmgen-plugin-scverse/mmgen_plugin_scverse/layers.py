@@ -84,7 +84,7 @@ def _with_all_cells(mod: AnnData, every: pd.Index, source: Annotated) -> AnnData
         if name in source.position and len(source.blocks) > 1 and obs[name].isna().any():
             known = pd.Series(source.cells(name), source.cells(OBS_NAMES), dtype=object).reindex(every)
             filled = obs[name].astype(object).where(obs[name].notna(), known)
-            obs[name] = filled.astype(obs[name].dtype) if filled.notna().all() else filled
+            obs[name] = _as_before(filled, obs[name].dtype)
     obs["measured"] = place >= 0
     whole = AnnData(None if mod.X is None else spread(mod.X), obs, mod.var.copy(), dict(mod.uns), varm=dict(mod.varm))
     for name in mod.layers:
@@ -93,6 +93,16 @@ def _with_all_cells(mod: AnnData, every: pd.Index, source: Annotated) -> AnnData
         values = mod.obsm[name]
         whole.obsm[name] = values.reindex(every) if isinstance(values, pd.DataFrame) else spread(values)
     return whole
+
+
+def _as_before(filled: pd.Series, dtype: Any) -> pd.Series:
+    """Values of a column whose type was another one before it was filled; categories that only other modalities have
+    come behind its own.
+    """
+    if isinstance(dtype, pd.CategoricalDtype):
+        others = [value for value in filled.dropna().unique() if value not in dtype.categories]
+        return filled.astype(pd.CategoricalDtype([*dtype.categories, *others], dtype.ordered))
+    return filled.astype(dtype) if filled.notna().all() else filled
 
 
 def _layer(cells: AnnData, parts: Sequence[tuple[Any, Sequence[str]]], names: pd.Index) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anndata
 import mudata
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 
@@ -132,6 +133,20 @@ def test_files_of_latents(trained, tmp_path, several):
     assert flat.n_obs == len(trained.data.test)
     assert np.allclose(flat.obsm["X_mmgen"], written[flat.obs_names].obsm["X_mmgen"])
     assert {"cell_type", "given"} <= set(flat.obs)
+
+
+def test_categories_that_only_other_modalities_have(several):
+    for mod in several.mod.values():
+        others = set(mod.obs_names) - set(several["rna"].obs_names)
+        assay = ["without rna" if cell in others else "with rna" for cell in mod.obs_names]
+        mod.obs["assay"] = pd.Categorical(assay)
+    assert list(several["rna"].obs["assay"].cat.categories) == ["with rna"]
+    run = mmgen.train("mopoe", several, **QUICK)
+    found = add_imputed(several, run, draws=2)["rna"].obs["assay"]
+    assert list(found.cat.categories) == ["with rna", "without rna"]
+    expected = found.index.isin(several["rna"].obs_names)
+    assert np.array_equal(found == "with rna", expected)
+    assert found.notna().all()
 
 
 def test_files_of_imputed_values(trained, tmp_path, capsys):
