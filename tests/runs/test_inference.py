@@ -70,6 +70,7 @@ def test_the_metric_scores_what_impute_writes(run):
     assert np.isfinite(row_value(rows["model"], **pictured))
 
 
+@pytest.mark.filterwarnings("ignore::mmgen.errors.DataWarning")
 def test_a_run_carries_what_training_rows_say_of_z(tmp_path):
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=list("abcd"))
     frame["c"] += frame["a"]
