@@ -112,7 +112,7 @@ class Trial:
         train_rows: int,
         baselines: Sequence[str],
         iterations: int,
-        own: LaplaceInference | None,
+        own: LaplaceInference | None = None,
     ) -> None:
         self.evaluation, self.draws, self.rows, seed = evaluation, draws, rows, evaluation.seed
         self.own = own
