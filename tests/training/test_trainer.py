@@ -245,7 +245,7 @@ def test_what_cannot_be_trained_is_a_sentence(data):
         train(data, device="cuda")
     with pytest.raises(MmgenError, match=r"float16.* needs a GPU of CUDA"):
         train(data, device="cpu", precision="float16")
-    with pytest.raises(MmgenError, match=r"training\.epochs: 0 is not right; it should be greater than or equal to 1"):
+    with pytest.raises(MmgenError, match=r"training\.epochs: 0 is not right; it should be greater than 0 or 'auto'"):
         Trainer(epochs=0)
     with pytest.raises(MmgenError, match=r"training\.epoch: there is no such option; .* did you mean 'epochs'"):
         Trainer(epoch=3)
