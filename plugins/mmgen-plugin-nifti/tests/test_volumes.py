@@ -178,7 +178,7 @@ def test_a_changed_volume_is_read_anew(scans):
             lambda x: (lambda y: (y - y.mean()) / y.std())(block_means(x, (1, 2, 5))),
         ),
     ],
-    ids=str,
+    ids=["shape", "value_range", "normalise", "both"],
 )
 def test_volumes_are_shrunk_clipped_and_normalised(scans, fields, expected):
     folder, text = scans
