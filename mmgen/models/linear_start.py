@@ -67,6 +67,10 @@ def start_linear(model: MultimodalVAE, train: Table, val: Table) -> str:
     The number of factors is chosen on the validation rows, or on every fifth training row where there are none. No
     random numbers of PyTorch are used, and the same rows give the same model.
     """
+    if model.told:
+        return (
+            "Start: random weights; factors of training.start=linear would hold what covariates say, which z is not to."
+        )
     parts = parts_of(model)
     if not parts:
         return (

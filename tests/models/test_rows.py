@@ -233,15 +233,15 @@ def test_cells_may_be_missing_in_modalities_that_share_a_pass():
     arrays["b"][::3, 1] = float("nan")
     arrays["a"][5] = arrays["b"][7] = float("nan")
     data = load_dataset(arrays)
-    model = MultimodalVAE.create("elbo", data, latent_dim=2).double()
+    model = MultimodalVAE.create("elbo", data, latent_dim=2).double().eval()
     batch = model.prepare(data.train[:])
     rows = len(batch)
     assert not batch.available.all()
     assert not batch.observed["b"][batch.available[:, 1]].all()
     z = torch.randn(rows, 2, generator=draw, dtype=torch.float64)
-    found = model.log_likelihood(z, batch)
+    found = model.log_likelihood(z, batch).detach()
     for m, name in enumerate(arrays):
-        logs = model.likelihoods[m].pointwise(model.decode(z, name), batch.data[name])
+        logs = model.likelihoods[m].pointwise(model.decode(z, name), batch.data[name]).detach()
         cells = batch.observed[name] if name in batch.observed else torch.ones(rows, 4, dtype=torch.bool)
         for row in range(rows):
             there = [float(logs[row, cell]) for cell in range(4) if cells[row, cell] and batch.available[row, m]]

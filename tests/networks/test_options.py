@@ -7,6 +7,7 @@ from torch import nn
 
 from mmgen import ImageModality, MmgenError, TextModality, VectorModality
 from mmgen.data.describing import change_modalities, describe_modality
+from mmgen.options import validated
 
 IMAGE = {"shape": (3, 28, 28)}
 TEXT = {"shape": (6,), "alphabet": (" ", "a", "b", "c")}
@@ -37,10 +38,6 @@ def error(kind, declared, **options):
             {"network": "resnet-bn", "channels": [4]},
             "network resnet-bn takes 2 to 5 channels for images of 28×28 pixels, not 1",
         ),
-        (
-            {"network": "resnet-bn", "shape": [3, 8, 8]},
-            "network resnet-bn takes 2 to 4 channels for images of 8×8 pixels, not 5",
-        ),
         ({"channels": [8, 0]}, "modalities.m.channels.1: 0 is not right; it should be greater than 0."),
         ({"output": "sigmoid", "likelihood": "bernoulli"}, "the likelihood bernoulli has a sigmoid of its own"),
         ({"dropout": 1.0}, "modalities.m.dropout: 1.0 is not right; it should be less than 1."),
@@ -50,6 +47,11 @@ def error(kind, declared, **options):
 def test_images_say_what_is_wrong(options, says):
     message = error(ImageModality, IMAGE, **options)
     assert says in message and "\n" not in message and message.endswith(".")
+
+
+def test_small_images_say_how_many_channels_a_network_takes():
+    with pytest.raises(MmgenError, match="network resnet-bn takes 2 to 4 channels for images of 8×8 pixels, not 5"):
+        validated(ImageModality, {"network": "resnet-bn", "shape": [3, 8, 8]}, "modalities.m")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def run():
 
 def test_draws_are_those_of_the_posterior_of_the_model(run):
     """By hand: p̂ from the latents of training rows, the posterior, and the mean over draws from the same seed."""
-    found = run.imputation(["vector"], "train", draws=9, seed=2)
+    found = run.imputation(given=["vector"], split="train", draws=9, seed=2)
     density, table = run.sampler("gaussian"), run.data.train
     available = table.available & run.model.subset_masks([["vector"]])[0]
     values = found.modalities[1]
@@ -58,7 +58,9 @@ def test_rows_that_give_a_picture_are_inferred_by_the_encoders_and_this_is_said(
 def test_the_metric_scores_what_impute_writes(run):
     rows = {
         inference: run.evaluate(
-            ["imputation"], "train", imputation={"baselines": ["mean"], "inference": inference, "draws": 40}
+            metrics=["imputation"],
+            split="train",
+            imputation={"baselines": ["mean"], "inference": inference, "draws": 40},
         )
         for inference in (None, "model", "encoder")
     }

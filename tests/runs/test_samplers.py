@@ -69,7 +69,9 @@ def home_of_a_run(tmp_path_factory):
 
 
 def files_of(folder):
-    return sorted((folder / "samplers").glob("*")) if (folder / "samplers").exists() else []
+    """What was kept since the training, which keeps the Gaussian by which values are imputed."""
+    kept = sorted((folder / "samplers").glob("*")) if (folder / "samplers").exists() else []
+    return [path for path in kept if not path.name.startswith("gaussian-")]
 
 
 def fits(monkeypatch):

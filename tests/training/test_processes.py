@@ -16,8 +16,8 @@ YAML = """
 path: my.npz
 label: class
 modalities:
-  a: {array: a, kind: vector, hidden: [16]}
-  b: {array: b, kind: counts, hidden: [16]}
+  a: {array: a, kind: vector, hidden: [16], dropout: 0}
+  b: {array: b, kind: counts, hidden: [16], dropout: 0}
 """
 WORDS = [
     "-m",

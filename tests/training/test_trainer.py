@@ -74,7 +74,7 @@ def test_the_loss_goes_down_and_everything_is_written(data, tmp_path):
     total = sum(v for k, v in history[0]["train"].items() if k.startswith("log_l")) - history[0]["train"]["divergence"]
     assert history[0]["train"]["loss"] == pytest.approx(-total)
     names = {path.name for path in run.path.iterdir()}
-    assert names == {"config.yaml", "environment.json", "model.safetensors", "history.jsonl", "checkpoints"}
+    assert names == {"config.yaml", "environment.json", "model.safetensors", "history.jsonl", "checkpoints", "samplers"}
     environment = json.loads((run.path / "environment.json").read_text())
     assert environment["data"]["provenance"]["kind"] == "simulated"
     assert {

@@ -102,7 +102,7 @@ def test_more_values_objectives_and_metrics_are_an_extension():
 def test_other_settings_are_a_conflict_that_names_them():
     with pytest.raises(
         MmgenError,
-        match=r"'somewhere' has elbo with training\.epochs=the default, and now it would be 9; choose another --output",
+        match=r"'somewhere' has elbo with training\.epochs='auto', and now it would be 9; choose another --output",
     ):
         grid().extended(grid(assignments=["training.epochs=9"]), FOLDER)
     with pytest.raises(

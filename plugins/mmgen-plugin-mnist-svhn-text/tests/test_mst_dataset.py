@@ -214,7 +214,7 @@ def test_images_are_stored_once_and_tuples_as_indices(root):
     assert len(table) == 3000
     assert isinstance(table.data["svhn"], mmgen.Indexed)
     assert table.data["svhn"].values.shape == (150, 3, 32, 32)
-    assert table.nbytes == 150 * (784 + 3072) + 3000 * 8
+    assert table.nbytes == 150 * (784 + 3072) + 3000 * 8 + 2 * 3000 * 8  # pixels, letters, and indices of two
 
 
 def test_the_seed_decides_every_byte(root, tmp_path):

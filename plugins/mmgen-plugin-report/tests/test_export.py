@@ -13,9 +13,9 @@ import yaml
 import mmgen
 from mmgen.errors import MmgenError
 from mmgen_plugin_report import export_run, push
-from mmgen_plugin_report.hub.layout import hide_paths, is_local_path, last_part, without_paths
+from mmgen_plugin_report.hub.layout import LATENTS, hide_paths, is_local_path, last_part, without_paths
 
-FILES = {"config.json", "model.safetensors", "README.md", "history.jsonl", "results.jsonl"}
+FILES = {"config.json", "model.safetensors", "README.md", "history.jsonl", "results.jsonl", LATENTS}
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def test_an_exported_run_is_the_same_run(example_runs, exported):
 
 
 def test_nothing_but_data_and_nothing_of_this_machine(example_runs, exported):
-    assert {path.name for path in exported.iterdir()} == FILES
-    for path in exported.iterdir():
+    assert {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()} == FILES
+    for path in filter(Path.is_file, exported.rglob("*")):
         content = path.read_bytes()
         for place in (
             str(example_runs.folder),

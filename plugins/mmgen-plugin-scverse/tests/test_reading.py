@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anndata
 import h5py
+import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,7 +192,7 @@ def test_columns_of_obs_with_the_name_of_their_modality(several):
 
 
 def test_columns_that_mudata_pulled(several):
-    with pytest.warns(FutureWarning, match="pull"):
+    with mudata.set_options(pull_on_update=True):
         pulled = type(several)(dict(several.mod))
     assert "rna:cell_type" in pulled.obs
     for label in ("rna:cell_type", "cell_type"):

@@ -382,8 +382,8 @@ def test_compiled_decoders_are_refused():
 
 
 YAML = (
-    "path: my.npz\nmodalities:\n  a: {array: a, kind: vector, hidden: [8]}\n  b: {array: b, kind: counts, hidden: "
-    "[8]}\n"
+    "path: my.npz\nmodalities:\n  a: {array: a, kind: vector, hidden: [8], dropout: 0}\n"
+    "  b: {array: b, kind: counts, hidden: [8], dropout: 0}\n"
 )
 
 
