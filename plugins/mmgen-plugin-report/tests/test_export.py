@@ -148,7 +148,7 @@ class FakeHub:
         FakeHub.calls.append(("create", repository, private, exist_ok))
 
     def upload_folder(self, repo_id, folder_path, allow_patterns, commit_message):
-        there = {path.name for path in Path(folder_path).iterdir()}
+        there = {path.relative_to(folder_path).as_posix() for path in Path(folder_path).rglob("*")}
         FakeHub.calls.append(
             ("upload", repo_id, there & set(allow_patterns), (Path(folder_path) / "README.md").read_text())
         )
