@@ -199,7 +199,7 @@ def impute(
         str | None,
         typer.Option(
             help="What says where the latents are: model (its own likelihood) or encoder; by default the model's own "
-            "where that is possible.",
+            "where that is possible and was as good on validation rows.",
             show_default=False,
         ),
     ] = None,

@@ -62,7 +62,8 @@ class ImputationConfig(MetricConfig):
     inference: Inference | None = Field(
         None,
         description="What says where z is: model, the posterior of the model itself, or encoder, q(z | x_S). None: the "
-        "model's own in rows that give only tables, where all modalities share one z.",
+        "model's own in rows that give only tables, where all modalities share one z, unless the encoders imputed the "
+        "validation rows of the training better.",
     )
     cells: float = Field(
         0.1,

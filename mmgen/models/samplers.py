@@ -66,11 +66,15 @@ class GaussianSampler(Sampler):
 
     mean: Tensor  # [D]
     covariance: Tensor  # [D, D]
+    scores: Tensor  # [2]: how well encoders, and the model's own likelihood, impute validation rows; 0 where not known
+    encoders_win: Tensor  # whether the first score is better by more than chance
 
     def build(self, model: Model) -> None:
-        """Places for what is fitted."""
+        """Places for what is fitted, and for what a training measures afterwards."""
         for name in ("mean", "covariance"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+        self.register_buffer("scores", torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("encoders_win", torch.zeros((), dtype=torch.bool))
 
     def fit(self, latents: Float[Tensor, "N D"]) -> None:
         """The equation above."""

@@ -244,7 +244,8 @@ class Run:
             inference: What says where z is: ``model``, the posterior of the model itself, p(z | x_given), of the
                 likelihoods of its decoders; or ``encoder``, q(z | x_given), as :meth:`encode` and :meth:`generate` have
                 it. By default the model's own in rows that give only tables (vectors, counts, tags, mixed columns, of
-                5,000 values at most), where all modalities share one z.
+                5,000 values at most), where all modalities share one z; unless the encoders imputed the validation
+                rows of the training better.
             seed: Of the draws.
 
         Returns:
@@ -447,8 +448,11 @@ class Run:
         return found
 
     def keep_sampler(self, sampler: Component, fitted: Sampler) -> None:
-        """Take what :meth:`sampler` gave earlier, for a run whose training rows are not there any more."""
-        self._samplers[file_of(choose_sampler(sampler)), fingerprint_of(self.model)] = fitted
+        """Take a fitted one in the place of what :meth:`sampler` fits, also into the folder of a run that has one."""
+        choice, fingerprint = choose_sampler(sampler), fingerprint_of(self.model)
+        self._samplers[file_of(choice), fingerprint] = fitted
+        if self.folder is not None:
+            write_sampler(self.folder, fitted, choice, fingerprint)
 
     def evaluate(
         self,

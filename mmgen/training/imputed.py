@@ -14,13 +14,14 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ..data import Batch
+from ..data import Batch, Table
 from ..distributions import Gaussian, Likelihood
 from ..evaluation.drawn import rows_that_fit
-from ..models import MultimodalVAE
+from ..models import LaplaceInference, MultimodalVAE, why_not
 
 SCORE = "imputation_log_score"  # among the numbers of a validation
 DRAWS = 16  # of z per row
+MOST_ROWS = 500  # by which ways of inference are compared
 
 
 def log_scores(likelihood: Likelihood, parameters: Tensor, x: Tensor) -> Tensor:
@@ -46,12 +47,13 @@ class Imputed:
         log N(x; m, v),    m = 1/K Σ_k μ_k,    v = 1/K Σ_k s_k² + 1/(K − 1) Σ_k (μ_k − m)²,
 
     since the mean of a few narrow densities is near 0 between the draws, and its log would be a matter of chance; of
-    others it is log 1/K Σ_k p(x | z_k). A modality's is the mean over its observed values in the rows that have some
+    others it is log 1/K Σ_k p(x | z_k). With ``own`` z is inferred by the model's own likelihood where that can. A
+    modality's is the mean over its observed values in the rows that have some
     other modality from which the objective infers z; the score is the mean over modalities.
     """
 
-    def __init__(self, model: MultimodalVAE) -> None:
-        self.model = model
+    def __init__(self, model: MultimodalVAE, own: LaplaceInference | None = None) -> None:
+        self.model, self.own = model, own
         names = list(model.modalities)
         self.targets = [
             name
@@ -76,10 +78,14 @@ class Imputed:
         """Sums and numbers of one modality, ``[2, B]``."""
         model = self.model
         names = list(model.modalities)
+        others = [name for name in names if name != target]
         m = names.index(target)
-        given = model.mask(batch, [name for name in names if name != target])
+        given = model.mask(batch, others)
         likelihood = cast(Likelihood, model.likelihoods[m])
-        z = model.latents(model.posterior(batch, given, experts=experts), DRAWS)
+        if self.own is not None and why_not(model, others) is None:
+            z = model.latents(self.own.posterior(batch, given), DRAWS)
+        else:
+            z = model.latents(model.posterior(batch, given, experts=experts), DRAWS)
         taken = model.decoder_input(z, target, batch, given).values
         x = batch.data[target]
         wanted = (batch.available[:, m] & self._inferable(given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
@@ -139,3 +145,37 @@ class Scored:
         gain, squares, n = total(torch.stack([d.sum(), d.square().sum(), d.new_tensor(float(len(d)))])).tolist()
         error = math.sqrt(max(0.0, squares - gain**2 / n) / max(1.0, n - 1) * n) if n > 0 else 0.0
         return gain > error
+
+
+def compare_inferences(
+    model: MultimodalVAE, own: LaplaceInference, val: Table, size: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """How well validation rows are imputed by the encoders and by the model's own likelihood.
+
+    Args:
+        model: A trained model.
+        own: Its own inference.
+        val: The rows, of which as many as ``MOST_ROWS`` are looked at, spread over all.
+        size: Rows at a time.
+        seed: Of the draws, of both.
+
+    Returns:
+        Both scores, ``[2]`` in float64, 0 where there is nothing to impute; and whether that of the encoders is better
+        by more than the standard error of the difference.
+    """
+
+    def total(values: Tensor) -> Tensor:
+        return values
+
+    scores = torch.zeros(2, dtype=torch.float64)
+    rows = torch.arange(len(val))[:: 1 + len(val) // MOST_ROWS]
+    both = []
+    for imputed in (Imputed(model), Imputed(model, own)):
+        if not (imputed and len(rows)):
+            return scores, torch.tensor(False)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            parts = [imputed.rows(val[some].to(model.device)).cpu() for some in rows.split(size)]
+        both.append(Scored.of(torch.cat(parts, 1), total))
+    scores = torch.tensor([each.score for each in both], dtype=torch.float64).nan_to_num(0.0)
+    return scores, torch.tensor(both[0].beats(both[1], total))

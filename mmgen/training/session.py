@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -16,8 +16,9 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import random_strata, share_of_batch
-from ..models import MultimodalVAE, Terms, why_not
+from ..models import LaplaceInference, MultimodalVAE, Terms, why_not
 from ..models.linear_start import start_linear
+from ..models.samplers import GaussianSampler
 from ..registry.hooks import Hooks
 from ..runs import Run, TrainingConfig
 from .average import Average
@@ -25,7 +26,7 @@ from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import Progress
 from .checks import notices
 from .display import Display
-from .imputed import SCORE, Imputed, Scored
+from .imputed import SCORE, Imputed, Scored, compare_inferences
 from .keeper import Keeper
 from .latents import latent_use
 from .optimization import AdversaryView, Side, all_optimizers
@@ -414,13 +415,19 @@ class Session:
         self._call_hooks("mmgen_train_end")
 
     def _keep_latents(self) -> None:
-        """Keep with the run what training rows say of z, for inference by the model's own likelihood: runs are opened
-        where their data are not.
+        """Keep with the run what training rows say of z, for inference by the model's own likelihood, and whether that
+        or the encoders impute validation rows better: runs are opened where their data are not.
         """
-        if not self.accelerator.is_main_process or self.run.folder is None or why_not(self.model) is not None:
+        if not self.accelerator.is_main_process or why_not(self.model) is not None:
             return
         try:
-            self.run.sampler("gaussian")
+            density = cast(GaussianSampler, self.run.sampler("gaussian"))
+            own = LaplaceInference(self.model, density.mean, density.covariance)
+            seed = derived_seed("imputation", self.config.seed)
+            density.scores, density.encoders_win = compare_inferences(
+                self.model, own, self.data.val, self.config.batch_size, seed
+            )
+            self.run.keep_sampler("gaussian", density)
         except Exception as error:  # of an objective's own posterior
             self._say(f"Values will be imputed by the encoders alone: {type(error).__name__}: {error}")
 

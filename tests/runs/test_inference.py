@@ -13,6 +13,8 @@ import torch
 import mmgen
 from mmgen.models import LaplaceInference
 from mmgen.testing import raises_sentence, row_value, toy_data, toy_run
+from mmgen.training.batching import derived_seed
+from mmgen.training.imputed import Imputed
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def run():
 
 def test_draws_are_those_of_the_posterior_of_the_model(run):
     """By hand: p̂ from the latents of training rows, the posterior, and the mean over draws from the same seed."""
-    found = run.imputation(given=["vector"], split="train", draws=9, seed=2)
+    found = run.imputation(given=["vector"], split="train", draws=9, inference="model", seed=2)
     density, table = run.sampler("gaussian"), run.data.train
     available = table.available & run.model.subset_masks([["vector"]])[0]
     values = found.modalities[1]
@@ -45,7 +47,7 @@ def test_draws_are_those_of_the_posterior_of_the_model(run):
 
 
 def test_rows_that_give_a_picture_are_inferred_by_the_encoders_and_this_is_said(run):
-    both = run.imputation(split="train", draws=5)
+    both = run.imputation(split="train", draws=5, inference="model")
     encoded = run.imputation(split="train", draws=5, inference="encoder")
     assert "by the model's own likelihood (inference: model) in" in both.inferred
     assert both.inferred.endswith("it is for tables alone, and not for image.")
@@ -64,7 +66,7 @@ def test_the_metric_scores_what_impute_writes(run):
         )
         for inference in (None, "model", "encoder")
     }
-    assert rows[None] == rows["model"]
+    assert rows[None] == rows["encoder" if run.sampler("gaussian").encoders_win else "model"]
     given = {"measure": "log_score", "given": "vector", "target": "counts", "label": ""}
     own, theirs = (row_value(rows[each], **given) for each in ("model", "encoder"))
     assert own != theirs
@@ -94,3 +96,36 @@ def test_a_run_carries_what_training_rows_say_of_z(tmp_path):
     assert "training rows" in without.imputation().inferred
     with raises_sentence("inference: .*training rows"):
         without.impute(inference="model")
+
+
+def test_a_training_compares_both_ways_on_validation_rows(tmp_path):
+    """By hand: the same draws, and the better one by more than the standard error of paired differences."""
+    draw = np.random.default_rng(0)
+    z = draw.normal(size=(160, 3))
+    blocks = {name: z @ draw.normal(size=(3, 5)) + 0.5 * draw.normal(size=(160, 5)) for name in ("x", "y")}
+    run = mmgen.train("mvtcae", blocks, epochs=30, latent_dim=3, quiet=True, val_fraction=0.3)
+    density, val = run.sampler("gaussian"), run.data.val
+    own = LaplaceInference(run.model, density.mean, density.covariance)
+    seed = derived_seed("imputation", 0)
+    found = []
+    for inference in (None, own):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            found.append(Imputed(run.model, inference).rows(val[:])[0].sum(1) / (2 * 5 * len(val)))
+    assert density.scores.tolist() == pytest.approx([float(each.sum()) for each in found], rel=1e-6)
+    difference = (found[0] - found[1]).numpy()
+    error = difference.std(ddof=1) * np.sqrt(len(val))
+    assert bool(density.encoders_win) == (difference.sum() > error)
+
+
+@pytest.mark.parametrize("win", [False, True])
+def test_the_encoders_infer_where_they_won(run, win):
+    density = run.sampler("gaussian")
+    before = density.encoders_win
+    density.encoders_win = torch.tensor(win)
+    try:
+        assert ("they impute validation rows better" in run.imputation(split="train", draws=2).inferred) == win
+        asked = run.imputation(split="train", draws=2, inference="model").inferred
+        assert "by the model's own likelihood" in asked
+    finally:
+        density.encoders_win = before
