@@ -80,7 +80,7 @@ class Rows:
     def centred(self, mean: np.ndarray) -> np.ndarray:
         """x − μ where observed, 0 elsewhere."""
         difference = self.values - mean
-        return difference if len(self.patterns) == 1 else difference * self.patterns[self.of]
+        return difference if self.patterns.all() else difference * self.patterns[self.of]
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class Selection:
 
     Attributes:
         model: Of the training rows.
-        score: Its log-likelihood per held-out value.
+        score: Its log-likelihood per held-out value; with several groups of columns less their :func:`unexplained`.
         without: The same of independent normal columns.
     """
 
@@ -267,12 +267,45 @@ class Selection:
     without: float
 
 
-def choose(
-    train: Rows, held_out: Rows, most: int, low: np.ndarray, high: np.ndarray, candidates: Sequence[int] = CANDIDATES
-) -> Selection:
-    """The model of the number of factors, ``most`` at most, with the largest log-likelihood of held-out rows.
+def unexplained(model: Factors, rows: Rows, groups: Sequence[slice], variance: np.ndarray) -> float:
+    """The mean over groups of columns of (x − E[x | all other groups])² / variance, over the cells that are observed in
+    rows that have something of another group.
 
-    Two numbers in a row that are worse than the best one end the search.
+    Args:
+        model: Says what is expected.
+        rows: The rows.
+        groups: Columns that are predicted together.
+        variance: Of the columns, ``[p]``.
+    """
+    observed = rows.patterns[rows.of] > 0
+    errors = []
+    for group in groups:
+        others = observed.copy()
+        others[:, group] = False
+        some = others.any(1) & observed[:, group].any(1)
+        if some.any():
+            z = _expect(model, Rows.of_cells(rows.values[some], others[some])).mean
+            guess = model.mean[group] + z @ model.loadings[group].T
+            squares = (rows.values[some][:, group] - guess) ** 2 / variance[group]
+            errors.append(squares[observed[some][:, group]].mean())
+    return float(np.mean(errors)) if errors else math.inf
+
+
+def choose(
+    train: Rows,
+    held_out: Rows,
+    most: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    candidates: Sequence[int] = CANDIDATES,
+    groups: Sequence[slice] = (),
+) -> Selection:
+    """The model of the number of factors, ``most`` at most, that is best on held-out rows.
+
+    With several groups of columns it is the one that predicts each of them best from the others
+    (:func:`unexplained`), which is what factors are for here, and which a few rows far out do not decide as they decide
+    a log-likelihood; else the one with the largest log-likelihood. Two numbers in a row that are worse than the best
+    one end the search.
     """
     low, high = bounds(train, low, high)
     mean, variance = _moments(train)
@@ -280,6 +313,8 @@ def choose(
     values = held_out.counts.sum()
 
     def score(model: Factors) -> float:
+        if len(groups) > 1:
+            return -unexplained(model, held_out, groups, np.maximum(variance, low))
         return float(model.log_likelihood(held_out).sum() / values)
 
     best, best_score, worse = independent, score(independent), 0

@@ -89,7 +89,7 @@ def start_linear(model: MultimodalVAE, train: Table, val: Table) -> str:
     candidates = sorted({*CANDIDATES, most})
     if min(len(learned), len(held_out)) < 2:
         return "Start: random weights; there are too few rows for training.start=linear."
-    found = choose(learned, held_out, most, low, high, candidates)
+    found = choose(learned, held_out, most, low, high, candidates, [part.columns for part in parts])
     if not found.model.count:
         return "Start: random weights; factor analysis finds nothing that columns have in common."
     become(model, parts, found.model)
@@ -219,8 +219,11 @@ def _sentence(model: MultimodalVAE, parts: list[Part], found: Selection, on: str
     others += ["the objective's own encoders"] if any(isinstance(m, Encoder) for m in model.objective.modules()) else []
     count, columns = found.model.count, parts[-1].columns.stop
     beside = f"; {listed(others)} with random weights" if others else ""
+    if len(parts) > 1:
+        reached = f"of the variance, {100 * -found.score:.0f} % is not explained by the other modalities"
+    else:
+        reached = f"log-likelihood per value {found.score:.3f}, of independent columns {found.without:.3f}"
     return (
         f"Start: factor analysis of {columns} columns ({listed([part.name for part in parts])}) with {count} "
-        f"factor{'s' if count > 1 else ''}, chosen on {on}: log-likelihood per value {found.score:.3f}, of independent "
-        f"columns {found.without:.3f}{beside}."
+        f"factor{'s' if count > 1 else ''}, chosen on {on}: {reached}{beside}."
     )

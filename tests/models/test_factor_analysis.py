@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import FactorAnalysis
 
-from mmgen.models.factor_analysis import Factors, Rows, choose, first_guess, fit
+from mmgen.models.factor_analysis import Factors, Rows, choose, first_guess, fit, unexplained
 
 
 def world(rows: int = 300, columns: int = 8, factors: int = 2, seed: int = 0) -> tuple[np.ndarray, Factors]:
@@ -118,3 +118,37 @@ def test_independent_columns_have_no_factors() -> None:
         Rows.of_cells(values[:80], everything[:80]), Rows.of_cells(values[80:], everything[80:]), 3, *unbounded(30)
     )
     assert found.model.count == 0 and found.score == found.without
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_what_other_groups_leave_unexplained_is_that_of_the_conditional_normal_distribution(share: float) -> None:
+    values, truth = world(rows=30)
+    observed = np.random.default_rng(1).random(values.shape) >= share
+    groups, variance = [slice(0, 3), slice(3, 8)], np.linspace(1.0, 2.0, 8)
+    covariance = truth.loadings @ truth.loadings.T + np.diag(truth.uniqueness)
+    expected = []
+    for group in groups:
+        mine, errors = range(8)[group], []
+        for x, there in zip(values, observed, strict=True):
+            known = [i for i in range(8) if there[i] and i not in mine]
+            if not known:
+                continue
+            weights = np.linalg.solve(covariance[np.ix_(known, known)], x[known] - truth.mean[known])
+            for i in mine:
+                if there[i]:
+                    guess = truth.mean[i] + covariance[i, known] @ weights
+                    errors.append((x[i] - guess) ** 2 / variance[i])
+        expected.append(sum(errors) / len(errors))
+    found = unexplained(truth, Rows.of_cells(values, observed), groups, variance)
+    assert found == pytest.approx(sum(expected) / 2, rel=1e-10)
+
+
+def test_a_few_rows_far_out_do_not_decide_how_many_factors_predict_groups_from_each_other() -> None:
+    values, _ = world(rows=400, columns=12, factors=4)
+    values[380:] *= 20
+    train = Rows.of_cells(values[:300], np.ones((300, 12), dtype=bool))
+    held_out = Rows.of_cells(values[300:], np.ones((100, 12), dtype=bool))
+    groups = [slice(0, 4), slice(4, 8), slice(8, 12)]
+    by_density = choose(train, held_out, 8, *unbounded(12)).model.count
+    by_prediction = choose(train, held_out, 8, *unbounded(12), groups=groups).model.count
+    assert by_density == 0 and by_prediction >= 3

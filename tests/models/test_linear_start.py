@@ -167,18 +167,26 @@ def test_missing_cells_and_modalities_do_not_move_it_far() -> None:
         start_linear(model, data.train, data.val)
         w = torch.cat([loadings(model, m)[0] for m in range(3)])
         covariances.append(w @ w.T)
-    torch.testing.assert_close(covariances[0], covariances[1], atol=0.15, rtol=0)
+    torch.testing.assert_close(covariances[0], covariances[1], atol=0.25, rtol=0)
 
 
-def test_private_latents_and_covariates_have_no_part_in_it() -> None:
+def test_where_covariates_are_told_nothing_is_started() -> None:
     tables = {**frames(), "age": np.linspace(20, 80, 240)}
     modalities = {name: {"kind": "vector", "hidden": [6]} for name in SIZES}
     data = mmgen.load_dataset(tables, modalities=modalities, covariates=["age"])
+    model = made(data)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert "what covariates say" in start_linear(model, data.train, data.val)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_private_latents_have_no_part_in_it() -> None:
+    data = data_of(frames())
     model = made(data, private_dim=2)
     assert "with 2 factors" in start_linear(model, data.train, data.val)
     with torch.no_grad():
         private = model.private_posteriors(model.prepare(rows_of(data)))
-        z = torch.zeros(2, 4 + 2 + model.told, dtype=torch.float64)
+        z = torch.zeros(2, 4 + 2, dtype=torch.float64)
         z[1, 4:] = 1.0
         one, two = model.decode(z, "genes")
     assert all(q.mean.abs().max() == 0 and q.log_variance.abs().max() == 0 for q in private.values())
