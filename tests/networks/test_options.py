@@ -51,7 +51,7 @@ def test_images_say_what_is_wrong(options, says):
 
 def test_small_images_say_how_many_channels_a_network_takes():
     with pytest.raises(MmgenError, match="network resnet-bn takes 2 to 4 channels for images of 8×8 pixels, not 5"):
-        validated(ImageModality, {"network": "resnet-bn", "shape": [3, 8, 8]}, "modalities.m")
+        validated(ImageModality, {"network": "resnet-bn", "channels": [4] * 5, "shape": [3, 8, 8]}, "modalities.m")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,13 @@ from mmgen_plugin_compare import LauncherConfig
 from mmgen_plugin_compare.launchers import local, make_launcher
 from mmgen_plugin_compare.testing import InThisProcess
 
-SETTINGS = ["dataset.config=my.yaml", "training.epochs=100", "training.checkpoint_seconds=0", "model.latent_dim=2"]
+SETTINGS = [
+    "training.select=last",
+    "dataset.config=my.yaml",
+    "training.epochs=100",
+    "training.checkpoint_seconds=0",
+    "model.latent_dim=2",
+]
 WORDS = ["compare", "--objectives", "elbo", "--dataset", "table", "--metrics", "reconstruction", "--output", "c"]
 COMMAND = [*WORDS, *(part for text in SETTINGS for part in ("--set", text))]
 RUN = Path("c/elbo/beta-1/seed-0")
