@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..data import Modality
 from ..distributions.likelihoods import CODES, Support
-from ..models import MultimodalVAE
+from ..models import MultimodalVAE, rows_whose_subset
 
 CELLS_AT_ONCE = 2**22  # drawn values that are held in memory, of each modality
 NUMBERS: tuple[Support, ...] = ("real", "positive", "unit", "counts")  # what has a standard deviation and quantiles
@@ -58,7 +58,4 @@ def rows_that_fit(draws: int, numbers: int, most: int) -> int:
 
 def inferable(model: MultimodalVAE, asked: Tensor) -> Tensor:
     """The rows ``Bool[N]`` that have something of what is asked ``[N, M]`` from which the objective infers z."""
-    names = list(model.modalities)
-    patterns, of = asked.unique(dim=0, return_inverse=True)
-    subsets = [[name for name, there in zip(names, pattern, strict=True) if there] for pattern in patterns.tolist()]
-    return torch.tensor([bool(subset) and model.infers(subset) for subset in subsets], dtype=torch.bool)[of]
+    return rows_whose_subset(model, asked, model.infers)

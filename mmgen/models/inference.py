@@ -20,6 +20,7 @@ from .sampler import Sampler
 from .samplers import GaussianSampler
 
 Inference = Literal["model", "encoder"]
+LATENTS = "gaussian"  # the sampler that says what training rows say of z, by which a model infers
 MOST_DIMENSIONS = 64
 MOST_VALUES = 5000
 CONNECTED = (nn.Linear, nn.modules.batchnorm._BatchNorm, nn.LayerNorm)  # what fully connected decoders are made of
@@ -77,7 +78,7 @@ def own_inference(
     reason = why_not(model)
     if reason is None:
         try:
-            density = cast(GaussianSampler, fitted("gaussian"))
+            density = cast(GaussianSampler, fitted(LATENTS))
             if inference == "model" or not density.encoders_win:
                 return LaplaceInference(model, density.mean, density.covariance), ""
             encoders, own = density.scores.tolist()
@@ -91,10 +92,18 @@ def own_inference(
 
 def inferred_by_model(model: MultimodalVAE, asked: Tensor) -> Tensor:
     """The rows ``Bool[N]`` of which all that is asked ``[N, M]`` can be looked at by the model's own likelihood."""
+    return rows_whose_subset(model, asked, lambda subset: why_not(model, subset) is None)
+
+
+def rows_whose_subset(model: MultimodalVAE, asked: Tensor, holds: Callable[[list[str]], bool]) -> Tensor:
+    """The rows ``Bool[N]`` that have something of what is asked ``[N, M]``, and for whose subset of modalities
+    something holds; each subset is looked at once.
+    """
     names = list(model.modalities)
     patterns, of = asked.unique(dim=0, return_inverse=True)
     subsets = [[name for name, there in zip(names, pattern, strict=True) if there] for pattern in patterns.tolist()]
-    return torch.tensor([bool(each) and why_not(model, each) is None for each in subsets], dtype=torch.bool)[of]
+    found = [bool(subset) and holds(subset) for subset in subsets]
+    return torch.tensor(found, dtype=torch.bool, device=asked.device)[of]
 
 
 def _is_of_a_table(model: MultimodalVAE, name: str) -> bool:

@@ -12,7 +12,7 @@ import re
 import torch
 
 from ..errors import MmgenError
-from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler
+from ..models import LATENTS, MultimodalVAE, Sampler, build_sampler, choose_sampler
 from ..models.building import Choice
 from .folder import RunFolder
 
@@ -23,7 +23,7 @@ def latents_file() -> str:
     """Of what training rows say of z, by which a model infers: a part of the run that data cannot replace where they
     are not.
     """
-    return file_of(choose_sampler("gaussian"))
+    return file_of(choose_sampler(LATENTS))
 
 
 def fingerprint_of(model: MultimodalVAE) -> str:

@@ -9,10 +9,8 @@ from typing import Any
 
 from safetensors.torch import load, save
 
-from ..models import MultimodalVAE, build_sampler, choose_sampler, own_inference
+from ..models import LATENTS, MultimodalVAE, build_sampler, choose_sampler, own_inference
 from ..runs import Run
-
-LATENTS = "gaussian"  # the sampler by which a model infers
 
 
 def frozen(run: Run) -> dict[str, Any]:

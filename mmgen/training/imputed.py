@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..data import Batch, Table
 from ..distributions import Gaussian, Likelihood
-from ..evaluation.drawn import rows_that_fit
+from ..evaluation.drawn import inferable, rows_that_fit
 from ..models import LaplaceInference, MultimodalVAE, why_not
 
 SCORE = "imputation_log_score"  # among the numbers of a validation
@@ -60,7 +60,6 @@ class Imputed:
             for name in names
             if name in model.decoder_sizes and len(names) > 1 and model.infers([n for n in names if n != name])
         ]
-        self._able: dict[tuple[bool, ...], bool] = {}
 
     def __bool__(self) -> bool:
         return bool(self.targets)
@@ -88,7 +87,7 @@ class Imputed:
             z = model.latents(model.posterior(batch, given, experts=experts), DRAWS)
         taken = model.decoder_input(z, target, batch, given).values
         x = batch.data[target]
-        wanted = (batch.available[:, m] & self._inferable(given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
+        wanted = (batch.available[:, m] & inferable(model, given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
         if target in batch.observed:
             wanted = wanted & batch.observed[target]
         x = likelihood.filled(x, wanted)
@@ -100,17 +99,6 @@ class Imputed:
             sums = torch.where(there, scores, 0).flatten(1).sum(1)
             parts.append(torch.stack([sums, there.flatten(1).sum(1).to(scores)]))
         return torch.cat(parts, 1)
-
-    def _inferable(self, given: Tensor) -> Tensor:
-        """The rows of which the objective infers z from what is given ``Bool[B, M]``: ``Bool[B]``."""
-        names = list(self.model.modalities)
-        patterns, of = given.unique(dim=0, return_inverse=True)
-        for pattern in map(tuple, patterns.tolist()):
-            if pattern not in self._able:
-                subset = [name for name, there in zip(names, pattern, strict=True) if there]
-                self._able[pattern] = bool(subset) and self.model.infers(subset)
-        able = [self._able[pattern] for pattern in map(tuple, patterns.tolist())]
-        return torch.tensor(able, dtype=torch.bool, device=given.device)[of]
 
 
 @dataclass(frozen=True)

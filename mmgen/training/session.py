@@ -16,7 +16,7 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import random_strata, share_of_batch
-from ..models import LaplaceInference, MultimodalVAE, Terms, why_not
+from ..models import LATENTS, LaplaceInference, MultimodalVAE, Terms, why_not
 from ..models.linear_start import start_linear
 from ..models.samplers import GaussianSampler
 from ..registry.hooks import Hooks
@@ -421,13 +421,13 @@ class Session:
         if not self.accelerator.is_main_process or why_not(self.model) is not None:
             return
         try:
-            density = cast(GaussianSampler, self.run.sampler("gaussian"))
+            density = cast(GaussianSampler, self.run.sampler(LATENTS))
             own = LaplaceInference(self.model, density.mean, density.covariance)
             seed = derived_seed("imputation", self.config.seed)
             density.scores, density.encoders_win = compare_inferences(
                 self.model, own, self.data.val, self.config.batch_size, seed
             )
-            self.run.keep_sampler("gaussian", density)
+            self.run.keep_sampler(LATENTS, density)
         except Exception as error:  # of an objective's own posterior
             self._say(f"Values will be imputed by the encoders alone: {type(error).__name__}: {error}")
 
