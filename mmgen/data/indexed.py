@@ -13,10 +13,11 @@ from jaxtyping import Int
 from torch import Tensor
 
 from .sparse import Sparse
+from .stored import Stored
 
 
 @dataclass(frozen=True)
-class Indexed:
+class Indexed(Stored):
     """``N`` rows of which row i is ``values[index[i]]``.
 
     It stands where a table wants a tensor ``[N, *shape]``, and needs the memory of ``values``.
@@ -47,20 +48,6 @@ class Indexed:
     def shape(self) -> torch.Size:
         """``[N, *shape]``."""
         return torch.Size((len(self.index), *self.values.shape[1:]))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the values are."""
-        return self.values.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the values."""
-        return self.values.dtype
-
-    def is_floating_point(self) -> bool:
-        """Whether the values are."""
-        return self.values.is_floating_point()
 
     def select(self, rows: slice | Tensor) -> Indexed:
         """Some of the rows; values that none of them uses are let go."""

@@ -13,11 +13,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from .stored import Stored
+
 AT_ONCE = 2**22  # stored values that are float64, or rows' values that are dense, at any time
 
 
 @dataclass(frozen=True)
-class Sparse:
+class Sparse(Stored):
     """``N`` rows in compressed form: row i has ``values[starts[i]:starts[i + 1]]`` at ``places``, and zeros elsewhere.
 
     It stands where a table wants a tensor ``[N, *shape]``; what is gathered from it is dense. ``starts`` is on the CPU
@@ -85,20 +87,6 @@ class Sparse:
     def width(self) -> int:
         """Values of one row."""
         return math.prod(self.shape[1:])
-
-    @property
-    def device(self) -> torch.device:
-        """Where the values are."""
-        return self.values.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the values."""
-        return self.values.dtype
-
-    def is_floating_point(self) -> bool:
-        """Whether the values are."""
-        return self.values.is_floating_point()
 
     def select(self, rows: slice | Tensor) -> Sparse:
         """Some of the rows, as sparse as they are."""
