@@ -4,7 +4,7 @@ from .aggregator import Aggregator, AggregatorConfig
 from .declarations import ObjectiveConfig
 from .decoder_input import DecoderInput
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
-from .inference import LATENTS, inferred_by_model, own_inference, rows_whose_subset, why_not
+from .inference import inferred_by_model, own_inference, rows_whose_subset, why_not
 from .interface import Model, ModelConfig
 from .joint_encoder import JointEncoder
 from .laplace_inference import LaplaceInference, OwnPosterior
@@ -17,7 +17,6 @@ from .terms import Terms
 
 __all__ = [
     "ELBO",
-    "LATENTS",
     "Aggregator",
     "AggregatorConfig",
     "DecoderInput",

@@ -12,8 +12,9 @@ import re
 import torch
 
 from ..errors import MmgenError
-from ..models import LATENTS, MultimodalVAE, Sampler, build_sampler, choose_sampler
+from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler
 from ..models.building import Choice
+from ..models.inference import LATENTS
 from .folder import RunFolder
 
 FOLDER = "samplers"

@@ -9,7 +9,8 @@ from typing import Any
 
 from safetensors.torch import load, save
 
-from ..models import LATENTS, MultimodalVAE, build_sampler, choose_sampler, own_inference
+from ..models import MultimodalVAE, build_sampler, choose_sampler, own_inference
+from ..models.inference import LATENTS
 from ..runs import Run
 
 

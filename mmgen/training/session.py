@@ -16,7 +16,8 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import random_strata, share_of_batch
-from ..models import LATENTS, LaplaceInference, MultimodalVAE, Terms, why_not
+from ..models import LaplaceInference, MultimodalVAE, Terms, why_not
+from ..models.inference import LATENTS
 from ..models.linear_start import start_linear
 from ..models.samplers import GaussianSampler
 from ..registry.hooks import Hooks
