@@ -109,6 +109,7 @@ assert mmgen.load_run("run").results
 """
 FORKS = """
 import json, os, site, sys, traceback
+from pathlib import Path
 import mmgen
 from mmgen.registry import KINDS, entries, load_entry, refresh
 for name in mmgen.__all__:
@@ -122,7 +123,7 @@ def wait():
     name = running.pop(process)
     print("ok:" if status == 0 else "FAILED:", name, flush=True)
     failed.extend([name] if status else [])
-for job in json.loads(sys.argv[1]):
+for job in json.loads(Path(sys.argv[1]).read_text()):
     if len(running) == 2:
         wait()
     process = os.fork()
@@ -203,7 +204,9 @@ def main() -> None:
         jobs = [
             job(folder, project.name, needed(project.name, by_name)) for project in wheels if project.name != EXAMPLE
         ]
-        check(core, folder, FORKS, [json.dumps(jobs)], stdout=None)
+        list_of_jobs = folder / "jobs.json"  # a file, as one argument of a process takes no more than 128 KiB
+        list_of_jobs.write_text(json.dumps(jobs))
+        check(core, folder, FORKS, [str(list_of_jobs)], stdout=None)
     print("every distribution works on its own")
 
 
