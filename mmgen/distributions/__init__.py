@@ -16,7 +16,9 @@ from .experts import (
 )
 from .full_gaussian import FullGaussian
 from .gaussian import Gaussian, kl_gaussians, standard_normal
-from .laplace import Laplace, kl_laplaces, standard_laplace
+from .gaussian_mixture import GaussianMixture, Seen, fit_mixture
+from .hamiltonian import hamiltonian
+from .laplace import Laplace, in_family, kl_laplaces, standard_laplace
 from .likelihoods import SUPPORTS, Likelihood, LikelihoodConfig
 from .mixture import Mixture, mixture_of_experts, uniform_log_weights
 from .pooling import hellinger_pool
@@ -33,7 +35,7 @@ from .random import (
     stratified_uniform,
     uniform_noise,
 )
-from .subsets import powerset, sampled_subsets
+from .subsets import powerset, sampled_subsets, subsets_within
 
 __all__ = [
     "SUPPORTS",
@@ -41,6 +43,7 @@ __all__ = [
     "Component",
     "FullGaussian",
     "Gaussian",
+    "GaussianMixture",
     "Laplace",
     "Likelihood",
     "LikelihoodConfig",
@@ -49,14 +52,18 @@ __all__ = [
     "Products",
     "Pushed",
     "Reference",
+    "Seen",
     "barycentre",
     "bounded",
     "central_noise",
     "everything",
+    "fit_mixture",
     "fixed_points",
     "geometric_mean",
+    "hamiltonian",
     "has_density",
     "hellinger_pool",
+    "in_family",
     "is_drawn",
     "kl_divergence",
     "kl_gaussians",
@@ -76,6 +83,7 @@ __all__ = [
     "standard_laplace",
     "standard_normal",
     "stratified_uniform",
+    "subsets_within",
     "uniform_log_weights",
     "uniform_noise",
     "weighted_product",

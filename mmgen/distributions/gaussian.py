@@ -57,9 +57,11 @@ class Gaussian:
     def __getitem__(self, index: Any) -> Gaussian:
         return self.map(lambda value: value[index])
 
-    def where(self, rows: Bool[Tensor, "*lead B"]) -> Gaussian:
-        """The same in ``rows``, N(0, I) in the others: ``[..., B, D]``."""
-        return self.map(lambda value: torch.where(rows[..., None], value, 0.0))
+    def where(self, rows: Bool[Tensor, "*lead B"], other: Gaussian | None = None) -> Gaussian:
+        """The same in ``rows``, ``other`` in the others, N(0, I) by default: ``[..., B, D]``."""
+        mean, log_variance = (0.0, 0.0) if other is None else (other.mean, other.log_variance)
+        there = rows[..., None]
+        return Gaussian(torch.where(there, self.mean, mean), torch.where(there, self.log_variance, log_variance))
 
     def choose(self, chosen: Int[Tensor, "*any B"]) -> Gaussian:
         """Of Gaussians ``[..., C, B, D]`` one per row: :func:`choose`."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .gaussian import Gaussian, choose
@@ -53,6 +53,12 @@ class Laplace:
     def __getitem__(self, index: Any) -> Laplace:
         return self.map(lambda value: value[index])
 
+    def where(self, rows: Bool[Tensor, "*lead B"], other: Laplace | None = None) -> Laplace:
+        """The same in ``rows``, ``other`` in the others, Laplace(0, 1) by default: ``[..., B, D]``."""
+        mean, log_scale = (0.0, 0.0) if other is None else (other.mean, other.log_scale)
+        there = rows[..., None]
+        return Laplace(torch.where(there, self.mean, mean), torch.where(there, self.log_scale, log_scale))
+
     def choose(self, chosen: Int[Tensor, "*any B"]) -> Laplace:
         """Of distributions ``[..., C, B, D]`` one per row: :func:`.gaussian.choose`."""
         return self.map(lambda value: choose(value, chosen))
@@ -67,6 +73,23 @@ def standard_laplace(like: Laplace | Gaussian | Tensor) -> Laplace:
     """Laplace(0, 1) in every dimension, with the shape of ``like``."""
     zeros = torch.zeros_like(like if isinstance(like, Tensor) else like.mean)
     return Laplace(zeros, zeros)
+
+
+def in_family(
+    head: Gaussian, family: Literal["gaussian", "laplace"], *, normalised: bool = False
+) -> Gaussian | Laplace:
+    """Posteriors of a family from what an encoder's head gives, means μ and numbers ℓ ``[..., B, D]``.
+
+    Args:
+        head: μ as its mean, ℓ as its log-variance.
+        family: ``gaussian`` with the standard deviations s, or ``laplace`` with the scales b = s.
+        normalised: s = exp(½ℓ) divided by their mean over dimensions, so that they sum to D (Shi et al. 2019, released
+            code for MNIST-SVHN); exp(½ℓ) otherwise.
+    """
+    log_scale = 0.5 * head.log_variance
+    if normalised:
+        log_scale = log_scale.log_softmax(-1) + math.log(log_scale.shape[-1])
+    return Laplace(head.mean, log_scale) if family == "laplace" else Gaussian(head.mean, 2 * log_scale)
 
 
 def kl_laplaces(q: Laplace, p: Laplace) -> Float[Tensor, "*batch"]:

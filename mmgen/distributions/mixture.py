@@ -48,6 +48,13 @@ class Mixture:
         """log Σ_c w_c q_c(z) for ``z`` ``[*any, B, D]``: ``[*any, B]``."""
         return torch.logsumexp(self.log_weights + with_density(self.components).log_prob(z.unsqueeze(-3)), dim=-2)
 
+    def rsample_each(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples_and_lead D"]:
+        """Samples of every component, ``[*samples, ..., C, B, D]``; zeros where a row lacks it, so that networks which
+        mix rows see nothing of what stands in its place.
+        """
+        z: Tensor = self.components.rsample(samples)
+        return torch.where(self.log_weights[..., None] > -torch.inf, z, 0.0)
+
     def rsample(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples_and_lead D"]:
         """One reparameterised sample per row, ``[*samples, ..., B, D]``, from a component drawn by weight.
 

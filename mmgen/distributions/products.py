@@ -101,9 +101,8 @@ class _KLToStandardNormal(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, exponents: Tensor, precision: Tensor, pull: Tensor) -> Tensor:
+    def forward(exponents: Tensor, precision: Tensor, pull: Tensor) -> Tensor:
         """``[B, S]``."""
-        ctx.save_for_backward(exponents, precision, pull)
         result = precision.new_empty(exponents.shape[:2])
         with torch.autocast(precision.device.type, enabled=False):
             for rows in _chunks(exponents, precision):
@@ -115,6 +114,22 @@ class _KLToStandardNormal(torch.autograd.Function):
                     -1
                 )  # (1 − T)/T keeps the digits of 1/T − 1 near 0
         return result.mul_(0.5)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], _: Tensor) -> None:
+        """The inputs are kept."""
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+        """What is mapped over is more rows."""
+        size = info.batch_size
+        mapped = [
+            value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
+            for value, dim in zip(inputs, dims, strict=True)
+        ]
+        rows = cast(Tensor, _KLToStandardNormal.apply(*(value.flatten(0, 1) for value in mapped)))
+        return rows.unflatten(0, (size, -1)), 0
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor]:

@@ -16,6 +16,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,18 @@ def laplace_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
     if _fixed.get():
         return _fixed_noise(shape, like, lambda u: (u - 0.5).sign() * -torch.log1p(-2 * (u - 0.5).abs()), 2.0)
     share = _whole(shape[-2])
-    one, two = torch.empty(
-        (2, *shape[:-2], share.total, shape[-1]), dtype=like.dtype, device=like.device
-    ).exponential_()
+    one, two = exponential_noise((2, *shape[:-2], share.total, shape[-1]), like)
     return (one - two)[..., share.start : share.stop, :]
+
+
+def exponential_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Exponential noise of ``shape``, with the dtype and device of ``like``.
+
+    A mode for functions of PyTorch is told of it, as of these.
+    """
+    if has_torch_function_unary(like):
+        return handle_torch_function(exponential_noise, (like,), shape, like)
+    return torch.empty(shape, dtype=like.dtype, device=like.device).exponential_()
 
 
 def uniform_noise(shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ REFERENCES = {
     "poisson": ({}, lambda p, own: stats.poisson(np.exp(of(p[0])))),
     "negative-binomial": (
         {},
-        lambda p, own: stats.nbinom(of(own.log_dispersion.exp()), 1 / (1 + np.exp(of(p[0] - own.log_dispersion)))),
+        lambda p, own: stats.nbinom(of(own.log_r.exp()), 1 / (1 + np.exp(of(p[0] - own.log_r)))),
     ),
 }
 

@@ -1,5 +1,6 @@
 """Subsets of modalities: the list of all, and unbiased draws."""
 
+import itertools
 from collections import Counter
 from itertools import combinations
 
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmgen.distributions import powerset, sampled_subsets
+from mmgen.distributions import powerset, sampled_subsets, subsets_within
 from mmgen.testing import masks
 
 
@@ -64,3 +65,23 @@ def test_many_modalities_are_each_in_half_of_the_subsets(modalities):
     torch.manual_seed(0)
     share = sampled_subsets(torch.ones(1, modalities, dtype=torch.bool), 10_000).double().mean(0)[0]
     assert ((share - 0.5).abs() < 5 * 0.5 / 100).all()
+
+
+@given(masks(3, 4, lead=(2,), empty_rows=True))
+def test_subsets_within_are_those_that_a_row_can_have(given_):
+    subsets, possible = subsets_within(given_, 15)
+    assert subsets.shape == (2, 15, 3, 4)
+    for index in itertools.product(range(2), range(3)):
+        has = members(given_[index])
+        found = [members(subsets[index[0], s, index[1]]) for s in range(15) if possible[index[0], s, index[1]]]
+        assert found == [subset for size in range(1, 5) for subset in combinations(has, size)]
+        assert not (subsets[index[0], :, index[1]] & ~given_[index]).any()
+
+
+def test_subsets_within_are_drawn_where_there_are_too_many():
+    torch.manual_seed(0)
+    given_ = torch.tensor([[True, True, False, True], [False, True, False, False]])
+    subsets, possible = subsets_within(given_, 14)
+    torch.manual_seed(0)
+    assert torch.equal(subsets, sampled_subsets(given_, 14))
+    assert possible.shape == (14, 2) and possible.all()
