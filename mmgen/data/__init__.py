@@ -1,9 +1,11 @@
 """Batches, the memory-mapped table, splits, modalities and datasets."""
 
+from .apart import check_hdf5
 from .batch import Batch
 from .columns import Columns
+from .compressed import read_gzip
 from .dataset import Dataset, DatasetConfig, Folder, Splits
-from .identity import Identity, Sides
+from .identity import Identity
 from .indexed import Indexed
 from .likelihood_choice import LikelihoodChoice, make_likelihood
 from .loading import Data, load_dataset, make_dataset, open_dataset
@@ -18,13 +20,14 @@ from .modalities import (
     VectorModality,
 )
 from .modality import Modality
-from .npy import read_npy
+from .npy import check_npz, read_npy
 from .own_table.dialect import Reading
 from .own_table.file_source import FileSource
 from .own_table.numerals import NumberError
 from .own_table.source import Source
 from .progress import track
 from .provenance import Provenance
+from .recognition import Recognised, Sides
 from .rendering import Rendering, side_by_side
 from .schema import Schema
 from .sparse import Sparse
@@ -50,6 +53,7 @@ __all__ = [
     "NumberError",
     "Provenance",
     "Reading",
+    "Recognised",
     "Rendering",
     "Schema",
     "Sides",
@@ -60,10 +64,13 @@ __all__ = [
     "TagsModality",
     "TextModality",
     "VectorModality",
+    "check_hdf5",
+    "check_npz",
     "load_dataset",
     "make_dataset",
     "make_likelihood",
     "open_dataset",
+    "read_gzip",
     "read_matlab",
     "read_npy",
     "side_by_side",

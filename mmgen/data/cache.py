@@ -6,15 +6,20 @@ import hashlib
 import inspect
 import json
 import os
+import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
-from ..errors import MmgenError
+from ..errors import MmgenError, reason_of
+from ..files import real_path
 from ..registry import entry_of, is_local
 from .dataset import Dataset, Splits
 from .describing import describe_modality
@@ -22,14 +27,19 @@ from .missing import OPTIONS
 from .prepared import read_prepared, write_prepared
 from .schema import Schema
 
-FORMAT = 5
+FORMAT = 6
 
 
 def cache_root() -> Path:
     """``$MMGEN_CACHE``, else ``mmgen`` in the user's cache folder."""
     if "MMGEN_CACHE" in os.environ:
         return Path(os.environ["MMGEN_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmgen"
+    if "XDG_CACHE_HOME" in os.environ:
+        return Path(os.environ["XDG_CACHE_HOME"]) / "mmgen"
+    try:
+        return Path.home() / ".cache" / "mmgen"
+    except RuntimeError as error:
+        raise MmgenError("There is no home folder for a cache; set MMGEN_CACHE to a folder for it.") from error
 
 
 def writable(folder: Path) -> Path:
@@ -39,9 +49,32 @@ def writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        raise MmgenError(
-            f"The cache folder {str(folder)!r} cannot be written ({error.strerror}); set MMGEN_CACHE to one that can."
-        ) from error
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: Exception) -> MmgenError:
+    reason = reason_of(error)
+    return MmgenError(
+        f"The cache folder {str(folder)!r} cannot be written ({reason}); set MMGEN_CACHE to one that can."
+    )
+
+
+@contextmanager
+def locked(place: Path) -> Iterator[None]:
+    """Hold what is to be made at a place of the cache, which waits for whoever makes it already.
+
+    Raises:
+        MmgenError: The lock is somebody else's, who does not let others write.
+    """
+    lock = FileLock(f"{place}.lock")
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise _not_writable(place.parent, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_recognised(dataset: Dataset) -> bool:
@@ -64,7 +97,7 @@ def cache_key(dataset: Dataset) -> str:
     except PackageNotFoundError:
         distribution = "0"
     files = [
-        (str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)
+        (str(real_path(path)), path.stat().st_size, path.stat().st_mtime_ns)
         for path in dataset.sources()
         if path.exists()
     ]
@@ -104,16 +137,47 @@ def prepared_splits(name: str, dataset: Dataset) -> tuple[Splits, str] | None:
 
 def cached_splits(name: str, dataset: Dataset) -> tuple[Splits, str]:
     """The splits of ``dataset``, from the cache or made now, and their fingerprint."""
+    known = is_recognised(dataset)
+    if known and (stored := read_prepared(_folder(name, dataset))) is not None:
+        return stored  # moved there when it was complete; somebody else's cache may be read and not written
     root = writable(cache_root() / "datasets")
-    if not is_recognised(dataset):
-        return _prepared_in(Path(tempfile.mkdtemp(prefix=".once-", dir=root)), dataset)
-    folder = _folder(name, dataset)
-    with FileLock(f"{folder}.lock"):
-        stored = read_prepared(folder)
-        if stored is not None:
-            return stored
-        shutil.rmtree(folder, ignore_errors=True)
-        return _prepared_in(Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root)), dataset, name)
+    place = _folder(name, dataset) if known else root / f"once-{secrets.token_hex(8)}"
+    with locked(place):
+        _sweep(root, place)
+        try:
+            if not known:
+                return _prepared_in(_temporary(place), dataset)
+            stored = read_prepared(place)
+            if stored is not None:
+                return stored
+            shutil.rmtree(place, ignore_errors=True)
+            return _prepared_in(_temporary(place), dataset, name)
+        finally:
+            if not known:
+                Path(f"{place}.lock").unlink(missing_ok=True)
+
+
+def _temporary(place: Path) -> Path:
+    """A new folder for what will be at a place; :func:`_sweep` knows it by its name."""
+    return Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+
+
+def _sweep(root: Path, own: Path) -> None:
+    """Remove what processes have left that were killed while they prepared a dataset: nobody holds its lock.
+
+    Args:
+        root: The folder of prepared datasets.
+        own: The place whose lock is held here.
+    """
+    for folder in root.glob(".*-*"):
+        place = root / folder.name[1:].rpartition("-")[0]
+        if place == own:
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        with suppress(OSError, Timeout), FileLock(f"{place}.lock").acquire(timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+            if place.name.startswith("once-"):
+                Path(f"{place}.lock").unlink(missing_ok=True)
 
 
 def _folder(name: str, dataset: Dataset) -> Path:
@@ -128,7 +192,11 @@ def _prepared_in(temporary: Path, dataset: Dataset, name: str | None = None) -> 
     """
     place = temporary
     try:
-        write_prepared(temporary, dataset.splits())
+        splits = dataset.splits()
+        try:
+            write_prepared(temporary, splits)
+        except (OSError, SafetensorError) as error:
+            raise _not_writable(temporary.parent, error) from error
         if name is not None:
             place = _folder(name, dataset)
             shutil.rmtree(place, ignore_errors=True)

@@ -10,16 +10,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from ..files import real_path
 from ..options import Options
 from .modality import Modality
 from .names import Name, Names
+from .original import Original
 from .provenance import Provenance
 from .schema import Schema
 from .table import Table
 
-Folder = Annotated[
-    Path, AfterValidator(lambda path: path.expanduser().resolve())
-]  # a run can then be opened from anywhere
+Folder = Annotated[Path, AfterValidator(real_path)]  # a run can then be opened from anywhere
 
 
 class DatasetConfig(Options):
@@ -153,6 +153,14 @@ class Dataset(ABC):
         Raises:
             DataError: Files that cannot be read, in a sentence.
         """
+
+    def original(self, table: Table) -> Original | None:
+        """The table of columns that rows were read from, as it is written; None where there is none.
+
+        Args:
+            table: Rows of :meth:`splits`.
+        """
+        return None
 
     def sources(self) -> list[Path]:
         """The files that :meth:`splits` reads, as far as they are there, so that the cache notices when they change."""

@@ -1,4 +1,4 @@
-"""Which row is which: how rows of a table are recognised in another file, and on which side they were."""
+"""Which row is which: by what rows of a table are recognised in another file (:mod:`.recognition`)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .sides import SIDES
 from .sparse import Sparse
 
 _TEXT, _ENDS = "identity/ids/", "identity/ends/"  # before the place and the name of a column
-NEW = len(SIDES)  # the code of a row that was on none of them
 
 
 @dataclass(frozen=True)
@@ -23,15 +21,16 @@ class Identity:
     """By what ``N`` rows are recognised: an id where they have one, and their content.
 
     Attributes:
-        content: A key of the values of all modalities, ``[N]``; rows of the same content have keys of their own, in
-            order.
+        content: A key of what each row holds of every modality, ``[N, M]``; 0 where it lacks it.
+        turns: How many rows of the same content stand before each, ``[N]``.
         ids: What the rows are called, ``[N]`` strings; None where nothing calls them.
         id_columns: The columns of which the ids are made, or, without ids, that say where rows are from, by name,
             ``[N]`` strings each; an id of several has "/" between them.
         groups: A key of the name of each row's group, ``[N]``, 0 where it has none; None where there are no groups.
     """
 
-    content: Int[Tensor, " N"]
+    content: Int[Tensor, "N M"]
+    turns: Int[Tensor, " N"]
     ids: np.ndarray | None = None
     groups: Int[Tensor, " N"] | None = None
     id_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -46,6 +45,7 @@ class Identity:
         """The rows at ``index``."""
         return Identity(
             self.content[index],
+            self.turns[index],
             None if self.ids is None else self.ids[index.numpy()],
             None if self.groups is None else self.groups[index],
             {name: column[index.numpy()] for name, column in self.id_columns.items()},
@@ -61,6 +61,7 @@ class Identity:
         groups = [identity.groups for identity in present if identity.groups is not None]
         return Identity(
             torch.cat([identity.content for identity in present]),
+            torch.cat([identity.turns for identity in present]),
             np.concatenate(ids) if len(ids) == len(present) else None,
             torch.cat(groups) if len(groups) == len(present) else None,
             {
@@ -73,7 +74,7 @@ class Identity:
 
 def identity_tensors(identity: Identity) -> dict[str, Tensor]:
     """An identity as tensors for a file; ids are UTF-8 in one line, and where each of them ends, for each column."""
-    tensors = {"identity/content": identity.content.contiguous()}
+    tensors = {"identity/content": identity.content.contiguous(), "identity/turns": identity.turns.contiguous()}
     if identity.groups is not None:
         tensors["identity/groups"] = identity.groups.contiguous()
     if identity.ids is not None:
@@ -97,7 +98,8 @@ def read_identity(tensors: Mapping[str, Tensor]) -> Identity | None:
         words = [text[start:end].decode() for start, end in zip([0, *ends], ends, strict=False)]
         columns[key.partition("/")[2]] = np.array(words, dtype=object)
     ids = Identity.join_ids(columns) if "identity/named" in tensors else None
-    return Identity(tensors["identity/content"], ids, tensors.get("identity/groups"), columns)
+    content, turns = (tensors[f"identity/{name}"] for name in ("content", "turns"))
+    return Identity(content, turns, ids, tensors.get("identity/groups"), columns)
 
 
 def word_keys(words: Iterable[str]) -> Int[Tensor, " N"]:
@@ -108,8 +110,8 @@ def word_keys(words: Iterable[str]) -> Int[Tensor, " N"]:
 
 def content_keys(
     values: Mapping[str, np.ndarray | Sparse], available: np.ndarray, observed: Mapping[str, np.ndarray] | None = None
-) -> Int[Tensor, " N"]:
-    """A key of 64 bits for what every row holds of every modality.
+) -> Int[Tensor, "N M"]:
+    """A key of 64 bits for what every row holds of each modality, 0 where it lacks it.
 
     Args:
         values: Name to stored values ``[N, *shape]``; what stands where a row lacks the modality does not count. Sparse
@@ -118,18 +120,23 @@ def content_keys(
         observed: Name to which of its cells are there, ``[N, *shape]``, where some are not; a row that has all of them
             has the key that it has without.
     """
-    keys = np.empty(len(available), dtype=np.int64)
-    blocks = [_flat_rows(block) for block in values.values()]
-    gaps = [_gaps(None if observed is None else observed.get(name)) for name in values]
-    for row, has in enumerate(available):
-        digest = hashlib.blake2b(has.tobytes(), digest_size=8)
-        for m, block in enumerate(blocks):
-            content = next(block)  # of every row, so that all of them go on together
-            if has[m]:
+    keys = np.zeros(available.shape, dtype=np.int64)
+    for m, (name, block) in enumerate(values.items()):
+        gaps = _gaps(None if observed is None else observed.get(name))
+        start = hashlib.blake2b(name.encode(), digest_size=8)
+        for row, (has, content) in enumerate(zip(available[:, m].tolist(), _flat_rows(block), strict=True)):
+            if has:
+                digest = start.copy()
                 digest.update(content)
-                digest.update(gaps[m].get(row, b""))
-        keys[row] = int.from_bytes(digest.digest(), "little", signed=True)
-    return torch.from_numpy(keys + _occurrence(keys) * 0x5851F42D4C957F2D)  # the n-th of equal rows is always the n-th
+                if row in gaps:
+                    digest.update(gaps[row])
+                keys[row, m] = int.from_bytes(digest.digest(), "little", signed=True)
+    return torch.from_numpy(keys)
+
+
+def row_turns(content: Int[Tensor, "N M"]) -> Int[Tensor, " N"]:
+    """How many rows of the same content stand before each, ``[N]``."""
+    return torch.from_numpy(_occurrence(content.sum(1).numpy()))
 
 
 def _flat_rows(values: np.ndarray | Sparse) -> Iterator[bytes | memoryview]:
@@ -161,84 +168,3 @@ def _occurrence(keys: np.ndarray) -> np.ndarray:
 
 def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=8).digest()
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Which row was on which side of a training; keys only, so that nothing of the rows themselves is kept.
-
-    Attributes:
-        side: Code of each row's side in :data:`SIDES`, ``[N]``.
-        content: Of :class:`Identity`, ``[N]``.
-        ids: Keys of what the rows are called, ``[N]``; None where nothing calls them.
-        groups: Of :class:`Identity`, ``[N]``.
-    """
-
-    side: Int[Tensor, " N"]
-    content: Int[Tensor, " N"]
-    ids: Int[Tensor, " N"] | None = None
-    groups: Int[Tensor, " N"] | None = None
-
-    @classmethod
-    def of(cls, identities: list[Identity | None]) -> Sides | None:
-        """What to keep of the identities of the training, validation and test rows; None where they have none."""
-        combined = Identity.concatenate(identities)
-        if combined is None:
-            return None
-        side = torch.cat(
-            [
-                torch.full_like(identity.content, code)
-                for code, identity in enumerate(identities)
-                if identity is not None
-            ]
-        )
-        return cls(
-            side, combined.content, None if combined.ids is None else word_keys(combined.ids.tolist()), combined.groups
-        )
-
-    @classmethod
-    def none(cls) -> Sides:
-        """Of a training whose rows nobody knows one by one."""
-        nothing = torch.zeros(0, dtype=torch.int64)
-        return cls(nothing, nothing)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """What is written into a file."""
-        columns = {"side": self.side, "content": self.content, "ids": self.ids, "groups": self.groups}
-        return {name: values for name, values in columns.items() if values is not None}
-
-    def find(self, rows: Identity) -> np.ndarray:
-        """The side of every row of a file, ``[N]`` codes: :data:`NEW` for one that the training did not have.
-
-        A row is recognised by its id where both files have ids, else by its content; one that is not recognised is
-        where its group was.
-        """
-        reference, keys = self._keys(rows)
-        sides = _look_up(reference, self.side, keys)
-        if self.groups is not None and rows.groups is not None:
-            grouped = self.groups != 0
-            by_group = _look_up(self.groups[grouped], self.side[grouped], rows.groups)
-            sides = np.where((sides == NEW) & (rows.groups.numpy() != 0), by_group, sides)
-        return sides
-
-    def lost(self, rows: Identity) -> int:
-        """How many training and validation rows are not in a file any more."""
-        reference, keys = self._keys(rows)
-        trained = self.side < SIDES.index("test")
-        return int((~np.isin(reference[trained].numpy(), keys.numpy())).sum())
-
-    def _keys(self, rows: Identity) -> tuple[Tensor, Tensor]:
-        """By what both are compared: ids where both have them, else content."""
-        if self.ids is None or rows.ids is None:
-            return self.content, rows.content
-        return self.ids, word_keys(rows.ids.tolist())
-
-
-def _look_up(reference: Tensor, side: Tensor, keys: Tensor) -> np.ndarray:
-    """The side of each key, ``NEW`` for one that is not known; of a key on several sides, the first of them."""
-    if len(reference) == 0:
-        return np.full(len(keys), NEW)
-    order = np.lexsort((side.numpy(), reference.numpy()))
-    sorted_keys = reference.numpy()[order]
-    place = np.searchsorted(sorted_keys, keys.numpy()).clip(max=len(sorted_keys) - 1)
-    return np.where(sorted_keys[place] == keys.numpy(), side.numpy()[order][place], NEW)

@@ -16,6 +16,13 @@ from .provenance import Provenance
 from .sides import SIDES
 from .table import Table
 
+FACTS = "facts.json"
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    """A checksum of everything that is no tensor: classes, provenance, modalities and the checksums of the tensors."""
+    return hashlib.sha256(json.dumps(json.loads(json.dumps(facts)), sort_keys=True).encode()).hexdigest()
+
 
 def _checksum(path: Path) -> int:
     value = 0
@@ -28,7 +35,9 @@ def _checksum(path: Path) -> int:
 def read_prepared(folder: Path) -> tuple[Splits, str] | None:
     """The splits in ``folder`` and their fingerprint; None where anything is missing or damaged."""
     try:
-        facts: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        if facts.pop("checksum") != _digest(facts):
+            return None
         for name, checksum in facts["checksums"].items():
             if _checksum(folder / f"{name}.safetensors") != checksum:
                 return None
@@ -78,4 +87,4 @@ def write_prepared(folder: Path, splits: Splits) -> None:
         "more": extra,
         "checksums": {name: _checksum(folder / f"{name}.safetensors") for name in (*SIDES, *extra)},
     }
-    (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    (folder / FACTS).write_text(json.dumps({**facts, "checksum": _digest(facts)}), encoding="utf-8")

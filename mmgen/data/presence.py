@@ -20,11 +20,15 @@ class Presence:
         available: The mask ``Bool[B, M]`` that this was read from.
         having: For each modality the numbers ``[n]`` of the rows that have it, on the mask's device; None where all do.
         complete: The numbers of the rows that have every modality; None where all do.
+        gathers: Whether networks see these rows alone. Otherwise they see all, with zeros in the place of what is not
+            there, and numbers are looked at no further than whether they are None: batches of several trainings, which
+            have other numbers each, go through networks in one pass.
     """
 
     available: Bool[Tensor, "B M"]
     having: tuple[Int[Tensor, " n"] | None, ...]
     complete: Int[Tensor, " n"] | None
+    gathers: bool = True
 
     @classmethod
     def read(cls, available: Bool[Tensor, "B M"]) -> Presence:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import DataError, listed
-from .identity import Sides
 from .modality import Modality
+from .recognition import Sides
 
 
 @dataclass(frozen=True)

@@ -182,16 +182,15 @@ class Table:
         tensors |= {f"observed/{name}": cells.contiguous() for name, cells in self.observed.items()}
         tensors["available"] = self.available.contiguous()
         if self.rows is not None:
-            tensors["rows"] = self.rows.clone()
+            tensors["rows"] = self.rows.contiguous()
         if self.groups is not None:
-            tensors["groups"] = self.groups.clone()
+            tensors["groups"] = self.groups.contiguous()
         if self.identity is not None:
             tensors |= identity_tensors(self.identity)
         names = {"modalities": list(self.data), "labels": list(self.labels), "covariates": list(self.covariates)}
         order = json.dumps(names)
-        save_file(
-            tensors, path, metadata={"order": order}
-        )  # one key: the order of several would change from time to time
+        # One key: the order of several would change from time to time.
+        save_file(_apart(tensors), path, metadata={"order": order})
 
     @classmethod
     def open(cls, path: Path) -> Table:
@@ -217,3 +216,17 @@ class Table:
                     if f"observed/{name}" in keys
                 },
             )
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors without memory in common, which a file has no way to say: a label may be the values of a
+    modality, and one modality those of another.
+    """
+    taken: list[tuple[int, int]] = []
+    apart = {}
+    for name, values in tensors.items():
+        start, end = values.data_ptr(), values.data_ptr() + values.nbytes
+        shared = any(first < end and start < last for first, last in taken)
+        apart[name] = values.clone() if shared else values
+        taken.append((start, end))
+    return apart

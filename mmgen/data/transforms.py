@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from ..distributions import Likelihood
 
+CELLS = 2**23  # numbers that are float64 at any time
+
 
 class Transform(nn.Module):
     """To floating point, otherwise unchanged: for data that are already in a sensible range, and for counts.
@@ -94,6 +96,16 @@ class Codes(Transform):
         return values.long()
 
 
+def _moments(values: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of columns, in float64."""
+    exact = values.double()
+    if observed is None:
+        return exact.mean(0), exact.std(0, correction=0)
+    count = observed.sum(0).clamp(min=1)
+    mean = exact.where(observed, 0.0).sum(0) / count
+    return mean, ((exact - mean).where(observed, 0.0).square().sum(0) / count).sqrt()
+
+
 class Standardise(Transform):
     """Every value minus its training mean, over its training standard deviation.
 
@@ -113,13 +125,13 @@ class Standardise(Transform):
         """Mean and standard deviation per value over its observed cells, in float64; 0 and 1 where there are none."""
         if len(values) == 0:
             return
-        exact = values.double()
-        if observed is None:
-            mean, scale = exact.mean(0), exact.std(0, correction=0)
-        else:
-            count = observed.sum(0).clamp(min=1)
-            mean = exact.where(observed, 0.0).sum(0) / count
-            scale = ((exact - mean).where(observed, 0.0).square().sum(0) / count).sqrt()
+        cells = values.reshape(len(values), -1)
+        step = max(1, CELLS // len(values))
+        parts = [
+            _moments(part, None if observed is None else observed.reshape(cells.shape)[:, start : start + step])
+            for start, part in zip(range(0, cells.shape[1], step), cells.split(step, 1))
+        ]
+        mean, scale = (torch.cat(each).reshape(values.shape[1:]) for each in zip(*parts, strict=True))
         self._take(mean, scale)
 
     def fit_moments(self, mean: Tensor, scale: Tensor) -> bool:

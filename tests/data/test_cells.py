@@ -20,7 +20,7 @@ from mmgen.data import Indexed, Provenance, Splits, Table, missing
 from mmgen.data.cache import cached_splits
 from mmgen.data.census import census, empty_cells
 from mmgen.data.describing import describe_modality
-from mmgen.data.identity import content_keys
+from mmgen.data.identity import content_keys, row_turns
 from mmgen.data.own_table import OwnTable, OwnTableConfig
 from mmgen.data.prepared import read_prepared, write_prepared
 from mmgen.data.transforms import Standardise
@@ -221,19 +221,21 @@ def test_rows_are_equal_where_their_cells_are(rows):
         "b": np.zeros((len(rows), 1), dtype=np.float32),
     }
     cells = np.array([[cell is not None for cell in row[:3]] for row in rows])
-    keys = content_keys(values, np.array([[any(has), row[3]] for has, row in zip(cells, rows)]), {"a": cells}).tolist()
+    keys = content_keys(values, np.array([[any(has), row[3]] for has, row in zip(cells, rows)]), {"a": cells})
     seen: dict[tuple, int] = {}
     turns = []
     for row in rows:
         seen[row] = seen.get(row, -1) + 1
         turns.append((*row, seen[row]))
+    assert (keys[:, 1] != 0).tolist() == [row[3] for row in rows]
+    keys = [*zip(*keys.T.tolist(), row_turns(keys).tolist())]
     assert len(set(keys)) == len(set(turns)) == len(rows)
     again = content_keys(
         {name: block[::-1] for name, block in values.items()},
         np.array([[any(has), row[3]] for has, row in zip(cells, rows)])[::-1],
         {"a": cells[::-1]},
     )
-    assert sorted(again.tolist()) == sorted(keys)
+    assert sorted(zip(*again.T.tolist(), row_turns(again).tolist())) == sorted(keys)
 
 
 def test_a_complete_row_has_the_key_that_it_has_without_a_mask():

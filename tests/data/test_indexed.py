@@ -98,3 +98,22 @@ def test_rows_that_are_not_there_are_refused(rows, index):
     table = Table.of({"image": rows, "caption": torch.arange(5.0)[:, None]})
     with pytest.raises(IndexError):
         table[index]
+
+
+def test_labels_that_are_the_values_of_a_modality_are_saved(tmp_path):
+    both = torch.arange(10).reshape(5, 2)
+    table = Table.of({"digit": both[:, :1].contiguous()}, labels={"digit": both[:, 0]})
+    table.labels["digit"] = table.data["digit"][:, 0]  # the same memory
+    table.save(tmp_path / "t.safetensors")
+    again = Table.open(tmp_path / "t.safetensors")
+    assert torch.equal(again.data["digit"][:, 0], again.labels["digit"])
+    assert torch.equal(again.labels["digit"], both[:, 0])
+
+
+def test_modalities_of_one_memory_are_saved(tmp_path):
+    both = torch.arange(12.0).reshape(2, 6, 1)
+    table = Table.of({"a": both[0], "again": both[0], "b": both[1], "part": both.flatten()[3:9, None]})
+    table.save(tmp_path / "table.safetensors")
+    again = Table.open(tmp_path / "table.safetensors")
+    assert list(again.data) == ["a", "again", "b", "part"]
+    assert all(torch.equal(again.data[name], values) for name, values in table.data.items())

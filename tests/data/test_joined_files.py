@@ -312,7 +312,7 @@ def test_new_files_of_the_same_names_in_another_folder(trained, tmp_path, comman
     code, _, err = command_line("encode", str(trained), "--data", str(tmp_path), "--out", str(out))
     assert code == 0, err
     frame = pd.read_csv(out)
-    assert frame["id"].tolist() == ["new0", "new1"] and frame["given"].tolist() == [1, 1]
+    assert frame["id"].tolist() == ["new0", "new1"] and frame["given"].tolist() == ["rna", "rna"]
     empty = tmp_path / "empty"
     empty.mkdir()
     code, _, err = command_line("encode", str(trained), "--data", str(empty), "--out", str(out))
@@ -340,7 +340,7 @@ def test_one_new_file_with_some_or_all_columns(trained, tmp_path, command_line):
     out = tmp_path / "z.csv"
     code, _, err = command_line("encode", str(trained), "--data", str(tmp_path / "all.csv"), "--out", str(out))
     assert code == 0, err
-    assert pd.read_csv(out)["given"].tolist() == [2, 1]
+    assert pd.read_csv(out)["given"].tolist() == ["rna+proteins", "proteins"]
     assert "passed over" not in err
 
 
@@ -352,7 +352,7 @@ def test_one_of_the_files_elsewhere(trained, tmp_path, command_line):
     code, _, err = command_line("encode", str(trained), "--set", setting, "--split", "all", "--out", str(out))
     assert code == 0, err
     frame = pd.read_csv(out).set_index("id")
-    assert frame.loc["p10", "given"] == 2 and frame.loc["new1", "given"] == 1 and frame.loc["p29", "given"] == 1
+    assert frame.loc[["p10", "new1", "p29"], "given"].tolist() == ["rna+proteins", "rna", "proteins"]
 
 
 def test_files_that_are_gone(trained, tmp_path, command_line):

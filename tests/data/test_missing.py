@@ -120,7 +120,7 @@ def test_mistakes_end_in_a_sentence(options, said):
 
 def test_rows_that_lose_something_are_still_known():
     whole = splits(rows=20)
-    identity = Identity(torch.arange(20))
+    identity = Identity(torch.arange(20)[:, None], torch.zeros(20, dtype=torch.int64))
     made = replace(whole, train=replace(whole.train, identity=identity))
     assert withhold(made, config(missing_rate=0.5))[0]["train"].identity is identity
 

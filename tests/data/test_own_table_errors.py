@@ -9,6 +9,7 @@ import datasets
 import numpy as np
 import pytest
 
+from mmgen.data.apart import ApartError
 from mmgen.data.own_table import OwnTable, OwnTableConfig
 from mmgen.errors import DataError
 from mmgen.testing import raises_sentence
@@ -292,10 +293,11 @@ def test_a_broken_image(tmp_path):
 
 
 def test_the_hub_does_not_answer(monkeypatch):
-    def unreachable(*_):
-        raise ConnectionError("Couldn't reach 'owner/name' on the Hub\n(LocalEntryNotFoundError)")
+    def unreachable(path, subset, result, *, online):
+        assert online
+        raise ApartError("ConnectionError", "Couldn't reach 'owner/name' on the Hub")
 
-    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    monkeypatch.setattr("mmgen.data.own_table.pooled.read_rows_apart", unreachable)
     fails(
         "owner/name",
         r"There is no file or folder owner/name, "

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
+from mmgen.data.apart_process import rows
 from mmgen.data.own_table import OwnTable, OwnTableConfig
 from mmgen.testing import all_rows
 
@@ -125,6 +126,12 @@ def test_the_hub_is_asked_for_a_name(monkeypatch):
         {"train": datasets.Dataset.from_dict({"g0": [1.0, 2.0, 3.0], "y": [1, 0, -1]}, features=labelled)}
     )
     monkeypatch.setattr(datasets, "load_dataset", lambda *names: asked.append(names) or found)
+
+    def here(path, subset, result, online):
+        assert online, "nobody has said that nothing may be fetched"
+        rows(path, str(result), subset, online)
+
+    monkeypatch.setattr("mmgen.data.own_table.pooled.read_rows_apart", here)
     dataset = table("owner/name", {"genes": {"columns": "g0", "kind": "vector"}}, label="y", subset="small")
     assert all_rows(dataset.splits()).labels["y"].tolist() == [1, 0, -1]
     assert dataset.splits().labels == {"y": ("no", "yes")}

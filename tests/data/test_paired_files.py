@@ -158,7 +158,7 @@ def test_the_same_files_are_the_same_pairs_again(trained):
     for side in ("train", "val", "test"):
         assert again.data.split(side).data["rat1"][:].equal(data.split(side).data["rat1"][:])
     frame = again.encode(split="all")
-    assert frame.index.names == ["rat0_row", "rat1_row"] and frame["given"].eq(2).all()
+    assert frame.index.names == ["rat0_row", "rat1_row"] and frame["given"].eq("rat0+rat1").all()
     assert frame.index.is_unique and set(frame["stimulus"]) == {"a", "b", "c"}
 
 
@@ -172,7 +172,7 @@ def test_new_recordings_are_read_unpaired(trained, tmp_path, command_line):
         code, _, err = command_line("encode", str(run), "--data", str(tmp_path), "--out", str(out))
     assert code == 0, err
     frame = pd.read_csv(out, keep_default_na=False)
-    assert frame["given"].tolist() == [1] * 10
+    assert frame["given"].tolist() == [*["rat0"] * 6, *["rat1"] * 4]
     assert frame["rat0_row"].tolist() == [*map(str, range(6)), *[""] * 4]
     assert frame["rat1_row"].tolist() == [*[""] * 6, *map(str, range(4))]
     assert frame["stimulus"].tolist() == [*"ababab", *[""] * 4]
@@ -214,3 +214,110 @@ def test_ids_say_which_trials_are_paired(tmp_path):
     assert identity.id_columns["rat0_trial"].tolist() == [f"t0-{one}" for one, _, _ in pairs]
     assert identity.id_columns["rat1_trial"].tolist() == [f"t1-{other}" for _, other, _ in pairs]
     assert np.array(splits.modalities["rat0"].columns).tolist() == ["x0", "y0"]
+
+
+def measured(folder: Path, rows: int = 40, seed: int = 0) -> list[list[list]]:
+    """Two files of real numbers, and their rows."""
+    files = []
+    for number in range(2):
+        draw = np.random.default_rng(10 * seed + number)
+        rows_of_file = [[*draw.normal(size=3).tolist(), "ab"[n % 2]] for n in range(rows + 6 * number)]
+        write(folder / f"rat{number}.csv", [f"{name}{number}" for name in "xyz"] + ["stimulus"], rows_of_file)
+        files.append(rows_of_file)
+    return files
+
+
+@pytest.fixture(scope="module")
+def paired_run(tmp_path_factory):
+    """A run on two files, and side to the rows of each file that it had there."""
+    folder = tmp_path_factory.mktemp("measured")
+    files = measured(folder)
+    modalities = {f"rat{n}": {"path": str(folder / f"rat{n}.csv"), "kind": "vector", "hidden": [4]} for n in range(2)}
+    data = mmgen.load_dataset("table", pair_by="stimulus", modalities=modalities)
+    model = mmgen.MultimodalVAE.create("mvtcae", data, latent_dim=2)
+    mmgen.Trainer(epochs=1).fit(model, data, output=str(folder / "run"))
+    had = {
+        side: [set(map(int, data.split(side).identity.id_columns[f"rat{n}_row"])) for n in range(2)]
+        for side in ("train", "val", "test")
+    }
+    return folder / "run", files, had
+
+
+def sides_by_row(had, number: int, count: int) -> list[str]:
+    return [next((side for side, rows in had.items() if n in rows[number]), "new") for n in range(count)]
+
+
+def sides_of(run: Path, data) -> tuple[dict[int, str], list[str]]:
+    """Side of each row of other data, and what was said."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        opened = mmgen.load_run(run, dataset=data).data
+        tables = {side: opened.split(side) for side in ("train", "val", "test")}
+        tables |= {} if opened.new is None else {"new": opened.new}
+    found = {row: side for side, table in tables.items() for row in table.rows.tolist()}
+    return found, [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_rows_of_one_file_are_where_the_run_had_them(paired_run, number, tmp_path, command_line):
+    """Whatever order they are in; a row that no pair has was not trained on."""
+    run, files, had = paired_run
+    names = [f"{name}{number}" for name in "xyz"]
+    order = np.random.default_rng(3).permutation(len(files[number])).tolist()
+    write(tmp_path / f"rat{number}.csv", names, [files[number][n][:3] for n in order])
+    expected = sides_by_row(had, number, len(order))
+    assert Counter(expected)["train"] > 20 and ("new" in expected) == (number == 1)
+    frame = pd.DataFrame([files[number][n][:3] for n in order], columns=names)
+    for data in (tmp_path, frame):
+        assert sides_of(run, data)[0] == {at: expected[n] for at, n in enumerate(order)}
+    out = tmp_path / "z.csv"
+    options = ("--data", tmp_path, "--split", "new", "--out", out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        code, _, err = command_line("encode", *map(str, (run, *options)))
+    if number == 0:
+        assert code == 2 and "There are no new rows: each of these was a training" in err
+    else:
+        assert code == 0 and pd.read_csv(out)["row"].tolist() == [n for n in range(46) if expected[order[n]] == "new"]
+
+
+def test_rows_that_are_paired_otherwise_are_never_less_than_trained_on(paired_run, tmp_path):
+    """The run's rows and further ones: pairs are drawn anew, so the files are read unpaired."""
+    run, files, had = paired_run
+    more = [measured(tmp_path, seed=1)[number][:9] for number in range(2)]
+    for number in range(2):
+        names = [f"{name}{number}" for name in "xyz"] + ["stimulus"]
+        write(tmp_path / f"rat{number}.csv", names, [*more[number], *files[number]])
+    expected = [side for n in range(2) for side in ["new"] * 9 + sides_by_row(had, n, len(files[n]))]
+    found, said = sides_of(run, tmp_path)
+    assert found == dict(enumerate(expected))
+    assert not any("are not in" in sentence for sentence in said)
+
+
+def test_an_edited_file_is_paired_as_before(paired_run, tmp_path):
+    run, files, had = paired_run
+    row = min(had["test"][0])
+    for number in range(2):
+        rows = [[*each] for each in files[number]]
+        if number == 0:
+            rows[row][0] += 1.0
+        write(tmp_path / f"rat{number}.csv", [f"{name}{number}" for name in "xyz"] + ["stimulus"], rows)
+    found, _ = sides_of(run, tmp_path)
+    assert Counter(found.values()) == {side: len(rows[0]) for side, rows in had.items()}  # by its other part
+
+
+def test_a_row_of_parts_of_two_sides_is_a_training_row(paired_run, tmp_path):
+    run, files, had = paired_run
+    firsts = {side: [min(rows) for rows in had[side]] for side in had}
+    pairs = [("train", "test"), ("test", "val"), ("test", "test"), ("new", "val"), ("new", "new")]
+    rows = []
+    for one, other in pairs:
+        left = files[0][firsts[one][0]][:3] if one != "new" else [7.5, 8.25, 1.125]
+        right = files[1][firsts[other][1]][:3] if other != "new" else [4.5, 6.75, 2.125]
+        rows.append([*left, *right])
+    frame = pd.DataFrame(rows, columns=[f"{name}{n}" for n in range(2) for name in "xyz"])
+    found, said = sides_of(run, frame)
+    assert found == {0: "train", 1: "val", 2: "test", 3: "val", 4: "new"}
+    assert any(
+        "2 of the 5 rows of the data in memory have modalities of rows of several sides" in each for each in said
+    ), said

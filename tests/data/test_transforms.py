@@ -348,7 +348,7 @@ def test_intervals_of_a_log_normal_world_hold_nine_of_ten_values(transform, tmp_
     run = mmgen.train("mvtcae", world(900), modalities=options, latent_dim=2, output=tmp_path / "run", **training)
     held = run.data.test
     lacking = {"genes": np.full((len(held), 6), np.nan), "others": held.data["others"][:].numpy()}
-    with pytest.warns(DataWarning, match="None of the 180 rows"):
+    with pytest.warns(DataWarning, match="720 of the rows that the run was trained on"):
         frame = mmgen.load_run(tmp_path / "run", dataset=lacking).impute(split="all", draws=200, uncertainty=True)
     names = run.model.modalities["genes"].value_names("genes")
     truth = held.data["genes"][:].numpy()
@@ -364,7 +364,7 @@ def test_intervals_of_a_log_normal_world_hold_nine_of_ten_values(transform, tmp_
 def test_densities_after_a_curve_are_noted(tmp_path):
     options = {"genes": {"transform": "log1p", "hidden": [8]}, "others": {"hidden": [8]}}
     run = mmgen.train("mvtcae", world(), modalities=options, epochs=1, output=tmp_path / "run")
-    for row in run.evaluate(metrics=["reconstruction", "log-likelihood"], log_likelihood={"samples": 5}):
+    for row in run.measurements(metrics=["reconstruction", "log-likelihood"], log_likelihood={"samples": 5}):
         about = row["measure"] in ("log_likelihood", "loss", "joint") or row["measure"].startswith("conditional")
         noted = "density of genes after log1p" in row["note"]
         if row["target"] in ("genes", "all"):

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from ...errors import DataError
+from ..npy import check_npz
 from .dialect import Reading
 from .file_source import FileSource
 from .numerals import TRUTHS, NumberError, exact_integers, parse_numbers
@@ -117,6 +118,7 @@ class NpzFile(ArrayFile):
         return folder / "toy.npz"
 
     def _names(self) -> Sequence[str]:
+        check_npz(self.path)
         with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # numpy leaves a damaged file open
             self._is_matrix = set(file.files) >= PARTS
             return [MATRIX] if self._is_matrix else list(file.files)

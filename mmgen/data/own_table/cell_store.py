@@ -52,6 +52,18 @@ class CellStore:
         """The cells of one column."""
         return [cell for cells in self.blocks([index]) for cell in cells.to_pylist()]
 
+    def rows(self, rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+        """The cells of some rows in some columns, ``[R, C]`` texts."""
+        found, first = np.empty((len(rows), len(columns)), dtype=object), 0
+        for count, cells in self._chunks:
+            here = (rows >= first) & (rows < first + count)
+            if here.any():
+                places = (rows[here] - first)[:, None] * self.width + np.array(columns, dtype=np.int64)
+                texts = cells.take(places.reshape(-1)).to_numpy(zero_copy_only=False)
+                found[here] = texts.reshape(-1, len(columns))
+            first += count
+        return found
+
     def first_filled(self, index: int) -> int | None:
         """The first row whose cell in a column is not empty."""
         import pyarrow.compute as pc

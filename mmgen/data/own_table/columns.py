@@ -1,11 +1,8 @@
-"""Tables of columns that the package ``datasets`` reads: folders, Arrow files, and datasets of the Hub."""
+"""Columns in the memory of Arrow, with the types that the package ``datasets`` gives them; Arrow files."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,23 +17,24 @@ from .source import FIRST, Source
 
 
 class DatasetColumns(Source):
-    """Whatever ``datasets`` reads; several splits become one table with a column ``split``."""
+    """The columns of a ``datasets.Dataset``."""
 
-    def __init__(self, path: str, subset: str | None = None) -> None:
-        with _quiet():
-            try:
-                self.table = _load_pooled(path, subset)
-            except Exception as error:  # the package raises whatever the reader of that format raises
-                raise DataError(_loading_error(path, error)) from error
-        if len(self.table) == 0:
+    def _hold(self, rows: Any, path: str, title: str) -> None:
+        """Have these rows; none are an error that names the path."""
+        if len(rows) == 0:
             raise DataError(f"{path} has no rows.")
-        super().__init__(Path(path).name if Path(path).exists() else path, self.table.column_names)
-        self.count = len(self.table)
-        self.features = self.table.features  # once: the property goes over all columns
+        super().__init__(title, rows.column_names)
+        self.table, self.count = rows, len(rows)
+        self.features = rows.features  # once: the property goes over all columns
 
     def cells(self, name: str) -> list[Any]:
         """Python values; the codes of a class label become the names of the classes."""
         return decode_column(self.table, self.features[name], name, self.title)
+
+    def has_column(self, name: str) -> bool:
+        """Whether its cells are neither lists, structures, pictures nor bytes."""
+        feature = self.features[name]
+        return type(feature).__name__ in ("Value", "ClassLabel") and "binary" not in str(feature.dtype)
 
     def _column(self, name: str, truths: bool) -> np.ndarray:
         if type(self.features[name]).__name__ == "ClassLabel":  # codes, which stand for names
@@ -69,14 +67,22 @@ class DatasetColumns(Source):
 
 
 class ArrowColumns(DatasetColumns, FileSource):
-    """An Arrow file, as the package ``datasets`` writes them."""
+    """An Arrow file, in the form of a stream or of a file.
+
+    It is read by Arrow alone: ``datasets`` counts its readers on a server whenever it loads one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            rows = read_arrow(path)
+        except Exception as error:  # whatever the reader makes of a damaged file
+            raise DataError(f"{path} cannot be read: {reason(error)}.") from error
+        self._hold(rows, str(path), path.name)
 
     @classmethod
     def open(cls, path: Path, reading: Reading) -> Self:
         """Read the table."""
-        if not path.exists():  # which would otherwise be looked for on the Hub
-            raise DataError(f"There is no file {path}.")
-        return cls(str(path))
+        return cls(path)
 
     @classmethod
     def write_toy(cls, folder: Path) -> Path:
@@ -87,6 +93,28 @@ class ArrowColumns(DatasetColumns, FileSource):
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, columns.schema) as stream:
             stream.write_table(columns)
         return path
+
+
+def read_arrow(path: Path) -> Any:
+    """The rows of an Arrow file as a ``datasets.Dataset`` in memory, every offset in them checked.
+
+    Raises:
+        Exception: Whatever the readers raise where it is none, is damaged, or has a column twice.
+    """
+    import datasets
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "rb") as file:
+        try:
+            table = pa.ipc.open_stream(file).read_all()
+        except pa.ArrowInvalid:
+            file.seek(0)
+            table = pa.ipc.open_file(file).read_all()
+    table.validate(full=True)
+    twice = next((name for name, times in Counter(table.column_names).items() if times > 1), None)
+    if twice is not None:
+        raise ValueError(f"it has the column {twice!r} twice; a column needs a name of its own")
+    return datasets.Dataset(datasets.table.InMemoryTable(table), fingerprint="rows")
 
 
 def toy_columns() -> Any:
@@ -125,62 +153,8 @@ def _as_array(cell: Any) -> np.ndarray:
         return np.asarray(None)
 
 
-def _load_pooled(path: str, subset: str | None) -> Any:
-    """The rows of every split; local files leave nothing in the user's cache."""
-    import datasets
-
-    place = Path(path)
-    if place.is_dir() and any((place / name).exists() for name in ("state.json", "dataset_dict.json")):
-        loaded = datasets.load_from_disk(path, keep_in_memory=True)
-    elif place.exists():
-        with tempfile.TemporaryDirectory() as cache:
-            options = {"cache_dir": cache, "keep_in_memory": True}
-            loaded = (
-                datasets.load_dataset(path, subset, **options)
-                if place.is_dir()
-                else datasets.load_dataset("arrow", data_files=path, split="train", **options)
-            )
-    else:
-        loaded = datasets.load_dataset(path, subset)
-    if not isinstance(loaded, dict):
-        return loaded
-    splits = {name: split for name, split in loaded.items() if len(split)} or loaded
-    if len(splits) > 1:
-        splits = {
-            name: split if "split" in split.column_names else split.add_column("split", [name] * len(split))
-            for name, split in splits.items()
-        }
-    return datasets.concatenate_datasets(list(splits.values()))
-
-
 def reason(error: BaseException) -> str:
     """The first line of what an error was caused by."""
     while error.__cause__ is not None:
         error = error.__cause__
     return first_line(error)[:200]
-
-
-def _loading_error(path: str, error: BaseException) -> str:
-    if "corresponds to no data" in str(error):  # what the package says of a file without rows
-        return f"{path} has no rows."
-    if Path(path).exists():
-        return f"{path} cannot be read: {reason(error)}."
-    return (
-        f"There is no file or folder {path}, and the Hugging Face Hub gives no dataset of that name: {reason(error)}."
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no log lines of ``datasets``: what went wrong is said once, by us."""
-    import datasets
-
-    level, bars = datasets.logging.get_verbosity(), not datasets.are_progress_bars_disabled()
-    datasets.logging.set_verbosity(logging.CRITICAL)
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        datasets.logging.set_verbosity(level)
-        if bars:
-            datasets.enable_progress_bars()

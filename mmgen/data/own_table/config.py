@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ...files import real_path
 from ...options import merge
 from ..likelihood_choice import with_mappings
 from ..names import Name
@@ -89,8 +91,8 @@ class OwnTableConfig(RowOptions):
         file = options.pop("config", None)
         if file is None:
             return _with_label(options)
-        place = Path(file).expanduser()
-        described = resolve_paths(read_description(place, list(cls.model_fields)), place.resolve().parent)
+        place = Path(os.path.expanduser(file))  # noqa: PTH111 - pathlib makes an error of the home of nobody
+        described = resolve_paths(read_description(place, list(cls.model_fields)), real_path(place).parent)
         return _with_label(merge(_with_mappings(described), options))
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ import torch
 from ...errors import DataError
 from ...options import default_of
 from ...registry import load
-from ..identity import Identity, content_keys
+from ..identity import Identity, content_keys, row_turns
 from ..modalities import Cellwise, ImageModality, LabelsModality, MixedModality, TextModality, VectorModality
 from ..modality import Modality
 from ..schema import Schema
@@ -31,6 +31,7 @@ from .known_rows import add_absent_modalities, group_keys, match_run_columns, re
 from .mixed_columns import read_mixed
 from .number_columns import read_numbers
 from .opening import has_options, is_text_file, open_source
+from .padded_columns import PaddedColumns
 from .paired_files import pair_files, unpaired_files
 from .request import Request, Values
 from .role_columns import read_class_codes, read_group_names, read_side_codes
@@ -176,7 +177,8 @@ def make_requests(config: RowOptions, schema: Schema | None, source: Source, rol
             kind = type(known) if known is not None else load("modalities", description.kind or guessed[modality])
             fields = _modality_fields(description, kind, known, part, names)
             is_array, is_forgiving = description.array is not None, config.unknown == "missing"
-            requests.append(Request(modality, kind, names, is_array, fields, known, is_forgiving))
+            absent = tuple(name for name in names if name not in part.position)
+            requests.append(Request(modality, kind, names, is_array, fields, known, is_forgiving, absent))
     if guessed:
         kinds = ", ".join(f"{name} {kind}{where.get(name, '')}" for name, kind in guessed.items())
         source.notes.append(
@@ -250,6 +252,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     for request in requests:
         part = source.part(request.name)
         assert part is not None
+        part = PaddedColumns(part, request.absent) if request.absent else part
         blocks[request.name] = find_reader(request.kind)(request, part)
     if schema is not None:
         blocks = add_absent_modalities(blocks, schema, source)
@@ -272,13 +275,15 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
     ids = read_row_names(id_columns, source, used) if source.are_names_of_rows else read_origins(id_columns, source)
     values = {name: block.stored for name, block in blocks.items()}
     observed = {name: block.observed for name, block in blocks.items() if block.observed is not None}
+    content = content_keys(values, available, observed)
     table = Table.of(
         {name: block if isinstance(block, Sparse) else torch.from_numpy(block) for name, block in values.items()},
         available=torch.from_numpy(available),
         labels={} if labels is None or config.label is None else {config.label: torch.from_numpy(labels)},
         groups=None if codes is None else torch.from_numpy(codes),
         identity=Identity(
-            content_keys(values, available, observed),
+            content,
+            row_turns(content),
             Identity.join_ids(ids) if ids and source.are_names_of_rows else None,
             None if groups is None else group_keys(groups),
             ids,

@@ -6,9 +6,10 @@ of ``01``; numbers are made by Arrow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -19,6 +20,11 @@ from .file_source import FileSource
 from .header import fit_header
 from .numerals import TRUTHS, NumberError, parse_numbers
 from .text_rows import Dialect, Record, records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NAME = re.compile(r"[+-]?0[0-9]")  # such as 00012, which as a number is another name
 
 
 class CsvColumns(FileSource):
@@ -40,7 +46,8 @@ class CsvColumns(FileSource):
         places, changes = fit_header(header, first, store, path)
         super().__init__(path.name, list(places))
         self.count, self.notes = store.count, [*notes, *left_out, *changes]
-        self._store, self._place, self._decimal = store, places, dialect.decimal
+        self.separator, self.decimal = dialect.separator, dialect.decimal
+        self._store, self._place = store, places
 
     @classmethod
     def open(cls, path: Path, reading: Reading) -> Self:
@@ -60,7 +67,7 @@ class CsvColumns(FileSource):
         values, row = np.empty((self.count, len(names))), 0
         for texts in self._store.blocks([self._place[name] for name in names]):
             try:
-                block = parse_numbers(texts, self.missing.words, self._decimal, TRUTHS if truths else {})
+                block = parse_numbers(texts, self.missing.words, self.decimal, TRUTHS if truths else {})
             except NumberError as error:
                 at, column = divmod(error.index or 0, len(names))
                 raise self.number_error(
@@ -70,6 +77,30 @@ class CsvColumns(FileSource):
             values[row : row + rows] = block.reshape(rows, len(names))
             row += rows
         return values
+
+    def typed(self, names: Sequence[str]) -> pd.DataFrame:
+        """Numbers of columns in which nothing else stands, and no number begins with a zero, as names do; texts of
+        others.
+        """
+        import pandas as pd
+
+        columns = {}
+        for name in names:
+            cells = self.cells(name)
+            try:
+                values = None if any(map(_NAME.match, cells)) else self._block([name], "", False)[:, 0]
+            except DataError:
+                values = None
+            if values is None:
+                columns[name] = pd.Series([cell or None for cell in cells], dtype=object)
+            else:
+                whole = all(cell.lstrip("+-").isdigit() for cell in cells)
+                columns[name] = pd.Series(values.astype(np.int64) if whole else values)
+        return pd.DataFrame(columns)
+
+    def written(self, names: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
+        """The cells as they stand in the file."""
+        return self._store.rows(rows, [self._place[name] for name in names])
 
     def array(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Never: a CSV has none."""

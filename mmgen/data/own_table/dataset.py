@@ -12,21 +12,25 @@ import torch
 from ...errors import listed
 from ...registry import load
 from ..dataset import Dataset, Splits
-from ..identity import NEW, Sides
 from ..modality import Modality
+from ..original import Original
 from ..provenance import Provenance
+from ..recognition import Recognised
 from ..sides import SIDES
 from ..table import Table
 from .config import OwnTableConfig
 from .content import Content, find_roles, make_requests, open_table, read_content, reads_files
 from .drawn_sides import draw_sides, requested_shares
-from .known_rows import find_run_sides, row_notes
+from .known_rows import row_notes, sides_of_rows
 from .moved_files import placed_files
+from .original import are_rows_of, original_of
 from .picture_column import named_files
 from .row_options import RowOptions
 from .source import Source
 from .split_notes import split_notes
 from .toy import toy_options
+
+LEAST_OF_A_RUN = 0.5  # of the pairs that are drawn of files; with fewer they are other files than a run paired
 
 
 class OwnTable(Dataset):
@@ -39,7 +43,7 @@ class OwnTable(Dataset):
 
     Config: ClassVar[type[RowOptions]] = OwnTableConfig
     citation = "The user's own data."
-    version = 4
+    version = 5
     defaults: ClassVar[Mapping[str, Any]] = {
         "training": {"epochs": "auto", "start": "linear", "select": "imputation", "early_stopping": 25},
     }
@@ -67,6 +71,15 @@ class OwnTable(Dataset):
     def open(self, paired: bool = True) -> Source:
         """The columns and arrays, of which nothing is read yet; ``paired`` as the option ``pair_by`` says, or not."""
         return open_table(self.config, known=self.schema is not None, paired=paired)
+
+    def original(self, table: Table) -> Original | None:
+        """The columns of the files."""
+        source = self.open()
+        if not are_rows_of(source, table):
+            source = self.open(paired=False)
+        config = self._readable
+        requests = make_requests(config, self.schema, source, find_roles(config, self.schema, source))
+        return original_of(source, requests, table) if are_rows_of(source, table) else None
 
     @property
     def _readable(self) -> RowOptions:
@@ -118,7 +131,8 @@ class OwnTable(Dataset):
             f", of which {left_out} have no modality and are left out" if left_out else ""
         )
         run_sides = None if self.schema is None else self.schema.sides
-        sides = self._sides(content) if run_sides is None else find_run_sides(run_sides, table)
+        found = self._recognised(content)
+        sides = self._sides(content) if found is None else sides_of_rows(found.side)
         tables = {side: table.select(torch.from_numpy(index)) for side, index in sides.items()}
         return Splits(
             tables["train"],
@@ -131,7 +145,7 @@ class OwnTable(Dataset):
             notes=(*content.notes, *self._left_out(left_out, count)),
             new=tables.get("new"),
             covariates=content.covariates,
-            changes=() if run_sides is None else row_notes(run_sides, table, len(sides.get("new", ())), name),
+            changes=() if run_sides is None or found is None else row_notes(run_sides, table, found, name),
         )
 
     def _left_out(self, rows: int, count: int) -> list[str]:
@@ -142,11 +156,16 @@ class OwnTable(Dataset):
 
     def _read(self) -> Content:
         content = self._read_as(paired=True)
-        sides = None if self.schema is None else self.schema.sides
-        if sides is not None and content.sides_are_final and not _is_known(sides, content.table):
-            content = self._read_as(paired=False)  # others than those that the run paired
+        found = self._recognised(content) if content.sides_are_final else None
+        if found is not None and found.whole.mean() < LEAST_OF_A_RUN:
+            content = self._read_as(paired=False)
         self._known = content.modalities
         return content
+
+    def _recognised(self, content: Content) -> Recognised | None:
+        """What a run had of the rows; None where none reads them."""
+        sides, identity = None if self.schema is None else self.schema.sides, content.table.identity
+        return None if sides is None or identity is None else sides.recognise(identity)
 
     def _read_as(self, paired: bool) -> Content:
         source, config = self.open(paired), self._readable
@@ -178,12 +197,6 @@ class OwnTable(Dataset):
         The file lasts as long as the process.
         """
         return cls(OwnTableConfig.model_validate(toy_options()))
-
-
-def _is_known(sides: Sides, table: Table) -> bool:
-    """Whether any of the rows is one of the run's."""
-    assert table.identity is not None
-    return bool((sides.find(table.identity) != NEW).any())
 
 
 def _empty_cells(table: Table) -> dict[str, int]:

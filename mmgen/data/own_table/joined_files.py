@@ -31,6 +31,7 @@ class JoinedPart(Source):
     def __init__(self, inner: Source, title: str, places: np.ndarray) -> None:
         super().__init__(title, inner.names)
         self.kind, self.missing, self.folder = inner.kind, inner.missing, inner.folder
+        self.separator, self.decimal = inner.separator, inner.decimal
         self.by_name_only, self.guesses_kinds = inner.by_name_only, inner.guesses_kinds
         self.places, self.count = places, len(places)
         self._inner, self._has = inner, places >= 0
@@ -75,6 +76,26 @@ class JoinedPart(Source):
         """What is usually right in the file."""
         return self._inner.fields(kind, names)
 
+    def table_names(self) -> tuple[str, ...]:
+        """As in the file."""
+        return self._inner.table_names()
+
+    def has_column(self, name: str) -> bool:
+        """As in the file."""
+        return self._inner.has_column(name)
+
+    def typed(self, names: Sequence[str]) -> pd.DataFrame:
+        """Columns of the file, empty in rows that it does not have."""
+        return self._inner.typed(names).reindex(self.places).reset_index(drop=True)
+
+    def written(self, names: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
+        """Texts of the file, "" in rows that it does not have."""
+        places = self.places[rows]
+        texts = self._inner.written(names, places)
+        if texts is not None:
+            texts[places < 0] = ""
+        return texts
+
     def _spread(self, given: tuple[Any, np.ndarray] | None) -> tuple[Any, np.ndarray] | None:
         if given is None:
             return None
@@ -96,6 +117,8 @@ class MergedColumns(Source):
         self.missing, self.folder, self.count = parts[0].missing, parts[0].folder, parts[0].count
         self.by_name_only = {name for part in parts for name in part.by_name_only}
         self.guesses_kinds = any(part.guesses_kinds for part in parts)
+        self.separator = ";" if all(part.decimal == "," for part in parts) else ","
+        self.decimal = "," if self.separator == ";" else "."
         self._files, self._ids = parts, ids
 
     def cells(self, name: str) -> list[Any]:
@@ -155,6 +178,27 @@ class MergedColumns(Source):
             elif not owner:
                 values[:, [i]] = super().numbers([names[i]], where, truths)
         return values
+
+    def table_names(self) -> tuple[str, ...]:
+        """Ids, and the columns of all files."""
+        return tuple(dict.fromkeys((*self._ids, *(name for part in self._files for name in part.table_names()))))
+
+    def holders(self, name: str) -> list[Source]:
+        """The files that have a column; ids are of all of them."""
+        return [self] if name in self._ids else list(self._owners(name))
+
+    def owners(self, name: str) -> dict[str, Source]:
+        """The one file that has a column; all of them where they say the same; each, where they do not."""
+        parts = self._owners(name)
+        if name in self._ids or not parts:
+            return {name: self}
+        if len(parts) == 1:
+            return {name: parts[0]}
+        try:
+            self.cells(name)
+        except DataError:
+            return {f"{name} ({part.title})": part for part in parts}
+        return {name: self}
 
     def place(self, row: int) -> str:
         """What the sample is called."""

@@ -24,10 +24,14 @@ class JsonColumns(DatasetColumns, FileSource):
     def __init__(self, path: Path) -> None:
         try:
             self.rows = _parse_rows(path)
+        except _RepeatedNameError as error:
+            raise DataError(f"{path} cannot be read: a row has the name {error.args[0]!r} twice.") from error
         except UnicodeDecodeError as error:
             raise DataError(f"{path} cannot be read: it is not UTF-8 text.") from error
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        except ValueError as error:  # of Python, which reads some thousand digits and no more
+            raise DataError(f"{path} cannot be read: it holds a number of thousands of digits.") from error
         except RecursionError as error:
             raise DataError(f"{path} cannot be read: its values are nested too deeply.") from error
         names = list(dict.fromkeys(name for row in self.rows for name in row))
@@ -51,6 +55,10 @@ class JsonColumns(DatasetColumns, FileSource):
     def cells(self, name: str) -> list[Any]:
         """Python values, None where a row does not have the column."""
         return [row.get(name) for row in self.rows]
+
+    def has_column(self, name: str) -> bool:
+        """Whether no cell is a list or an object."""
+        return not any(isinstance(cell, list | dict) for cell in self.cells(name))
 
     def _column(self, name: str, truths: bool) -> np.ndarray:
         return Source._column(self, name, truths)
@@ -85,8 +93,6 @@ def _parse_rows(path: Path) -> list[dict[str, Any]]:
             except json.JSONDecodeError as error:
                 at = f"line {line} is not JSON ({error.msg}, at character {error.pos + 1})"
                 raise DataError(f"{path} cannot be read: {at}.") from error
-    except _RepeatedNameError as error:
-        raise DataError(f"{path} cannot be read: a row has the name {error.args[0]!r} twice.") from error
     for place, row in rows:
         if not isinstance(row, dict):
             excerpt = json.dumps(row)[:50]

@@ -8,10 +8,12 @@ import numpy as np
 from torch import Tensor
 
 from ...errors import DataError, listed
-from ..identity import NEW, SIDES, Identity, Sides, word_keys
+from ..identity import Identity, word_keys
 from ..modalities import CountsModality, LabelsModality, TagsModality, TextModality, VectorModality
 from ..modality import Modality
+from ..recognition import NEW, Recognised, Sides
 from ..schema import Schema
+from ..sides import SIDES
 from ..table import Table
 from .request import Values
 from .source import FIRST, Source
@@ -35,10 +37,11 @@ def match_run_columns(
 ) -> tuple[str, ...]:
     """The columns (or the array) of a modality of a run in another file, in the run's order.
 
-    There are none where the file has none of them.
+    There are none where the file has none of them. Where it has some, and single cells of the modality may be missing,
+    the names of the others are among them too.
 
     Raises:
-        DataError: Some of the columns are there and others are not.
+        DataError: Some of the columns are there and others are not, and a row has all of them or none.
     """
     if description.array is not None:
         return (description.array,) if description.array in source.position else ()
@@ -46,9 +49,14 @@ def match_run_columns(
     names = run_modality.columns or matching  # a kind with several values in one column, such as a text, keeps no names
     absent = [name for name in names if name not in source.position]
     if len(absent) == len(names):
-        source.notes.append(f"{source.title} has no column of {modality}, which is missing in every row.")
+        source.notes.append(f"No column of {modality!r} is in {source.title}, so every row lacks it.")
         return ()
-    if absent:
+    if absent and run_modality.missing == "cell":
+        source.notes.append(
+            f"{source.title} lacks {listed(absent)} of the {len(names)} columns that the run has of {modality!r}; "
+            "their cells are missing in every row."
+        )
+    elif absent:
         raise DataError(
             f"{source.title} lacks {listed(absent)} of the {len(names)} columns that the run has of {modality!r}; "
             "give it all of them (empty, or NaN, where nothing was measured), or none."
@@ -144,26 +152,33 @@ def group_keys(groups: Sequence[str]) -> Tensor:
     return word_keys(name if name.startswith("group ") else "" for name in groups)
 
 
-def find_run_sides(run_sides: Sides, table: Table) -> dict[str, np.ndarray]:
-    """Row numbers by side, as they were when the run was trained; ``new`` has those that were on none."""
-    assert table.identity is not None
-    codes = run_sides.find(table.identity)
+def sides_of_rows(codes: np.ndarray) -> dict[str, np.ndarray]:
+    """Row numbers by side, as they were when a run was trained; ``new`` has those that were on none, if there are
+    any.
+    """
     sides = {side: np.flatnonzero(codes == code) for code, side in enumerate(SIDES)}
     new = np.flatnonzero(codes == NEW)
     return {**sides, "new": new} if len(new) else sides
 
 
-def row_notes(run_sides: Sides, table: Table, new: int, title: str) -> tuple[str, ...]:
-    """What is gone from a file, and that ``new`` of its rows are none of the run's, in sentences."""
+def row_notes(run_sides: Sides, table: Table, found: Recognised, title: str) -> tuple[str, ...]:
+    """What is gone from a file, and how many of its rows are none of the run's, in sentences."""
     assert table.identity is not None
     if not len(run_sides.side):
         return ("The run does not know which rows it was trained on, so all of these count as new (split new).",)
+    new, mixed = int((found.side == NEW).sum()), int(found.mixed.sum())
     if new == len(table):
         return (f"None of the {new} rows of {title} is one of the run's (split new).",)
-    lost, by_name = run_sides.lost(table.identity), run_sides.ids is not None and table.identity.ids is not None
+    by_name = run_sides.ids is not None and table.identity.ids is not None
+    lost = int((~found.present[(run_sides.side < SIDES.index("test")).numpy()]).sum())
     notes = []
     if new:
         notes.append(f"{new} of the {len(table)} rows of {title} are none of the run's (split new).")
+    if mixed:
+        notes.append(
+            f"{mixed} of the {len(table)} rows of {title} have modalities of rows of several sides of the run; they "
+            "count as training rows where one of these is, else as validation rows."
+        )
     if lost:
         edited = "" if by_name or not new else "; without names of rows (dataset.id) an edited row counts as a new one"
         notes.append(f"{lost} of the rows that the run was trained on or chosen by are not in {title}{edited}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,10 @@ class FrameColumns(Source):
         column = self._frame[name]
         values = column.tolist()
         return [None if gap else _as_python(cell) for cell, gap in zip(values, _gaps(column), strict=True)]
+
+    def typed(self, names: Sequence[str]) -> pd.DataFrame:
+        """The columns of the frame."""
+        return self._frame[list(names)].reset_index(drop=True)
 
     def _column(self, name: str, truths: bool) -> np.ndarray:
         column = self._frame[name]

@@ -73,9 +73,10 @@ def read_mixed(request: Request, source: Source) -> Values:
     }
     rescaled, fields = _rescaled(request, known, values, columns, fields)
     stored = rescaled.astype(np.float32)
-    seen = np.where(empty, np.nan, stored.astype(np.float64))[available]
-    deviations = np.nanstd(seen, 0) if available.any() else np.ones(len(columns))
-    fields["deviations"] = tuple(np.where(deviations > 0, deviations, 1.0).tolist())
+    if known is None:
+        seen = np.where(empty, np.nan, stored.astype(np.float64))[available]
+        deviations = np.nanstd(seen, 0) if available.any() else np.ones(len(columns))
+        fields["deviations"] = tuple(np.where(deviations > 0, deviations, 1.0).tolist())
     given = {key: value for key, value in request.fields.items() if key not in ("likelihoods", "categories")}
     modality = cast(MixedModality, replace(request, fields=given).make_modality((len(columns),), **fields))
     _refuse(request, source, modality, values)

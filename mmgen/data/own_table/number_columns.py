@@ -15,7 +15,9 @@ from .request import Request, Values
 from .source import Source
 from .sparse_numbers import LARGEST, NO_COUNT, NO_TAG, NOT_FINITE, TOO_LARGE, find_matrix, read_sparse, run_order
 
-BLOCK = 256  # values per row that are float64 at any time
+BLOCK = 256  # values per row that are float64 at any time, where rows are few
+CELLS = 2**23  # values that are, where they are many; and at least FEWEST columns, since some files are read for each
+FEWEST = 16
 
 
 def read_numbers(request: Request, source: Source) -> Values:
@@ -40,8 +42,9 @@ def read_numbers(request: Request, source: Source) -> Values:
     width = math.prod(shape)
     stored, empty = np.empty((count, width), dtype=np.float32), np.zeros((count, width), dtype=bool)
     change = Rescaling(request)
-    for start in range(0, width, BLOCK):
-        columns = slice(start, min(start + BLOCK, width))
+    step = min(BLOCK, max(FEWEST, CELLS // max(1, count)))
+    for start in range(0, width, step):
+        columns = slice(start, min(start + step, width))
         block_request = request if request.is_array else replace(request, names=request.names[columns])
         block = _read_block(request, source, columns) if values is None else values[:, columns].astype(np.float64)
         block[~present] = np.nan
@@ -96,9 +99,16 @@ def _refuse_outside(
     request: Request, source: Source, modality: VectorModality, stored: np.ndarray, observed: np.ndarray
 ) -> None:
     """The first number that the likelihood of a vector does not have is an error."""
-    values = modality.in_source_units(stored.reshape(-1, *modality.shape))
-    wrong, reason = modality.refused(values)
-    request.refuse(source, values, wrong.reshape(stored.shape) & observed, reason)
+    step = max(1, CELLS // max(1, stored.shape[1]))
+    for start in range(0, len(stored), step):
+        rows = slice(start, start + step)
+        values = modality.in_source_units(stored[rows].reshape(-1, *modality.shape))
+        wrong, reason = modality.refused(values)
+        found = np.argwhere(wrong.reshape(stored[rows].shape) & observed[rows])
+        if len(found):
+            row, index = found[0]
+            value = values.reshape(len(values), -1)[row, index].item()
+            raise request.value_error(source, value, start + row, index, reason)
 
 
 def _read_numeric_array(request: Request, source: Source) -> tuple[np.ndarray, np.ndarray]:

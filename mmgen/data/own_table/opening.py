@@ -9,11 +9,11 @@ from typing import Any, cast
 from ...errors import DataError, PluginError, listed
 from ...options import Options, validated
 from ...registry import KNOWN, entries, load, load_entry, local_entries, not_installed
-from .columns import DatasetColumns
 from .dialect import Reading
 from .file_source import FileSource
 from .formats import CONVERSIONS, TEXT_ENDINGS, file_endings
 from .missing_words import MissingWords
+from .pooled import PooledColumns
 from .source import Source
 
 OBJECTS = {"anndata": "mmgen-plugin-scverse", "mudata": "mmgen-plugin-scverse"}  # packages whose objects a plugin reads
@@ -81,9 +81,11 @@ def _reader(path: str, subset: str | None, settings: Reading) -> Source:
     if not place.is_absolute() or not has_format(place):
         _check_text_options(path, settings, is_text=False)
         _format_options(place, Options, settings)
-        return DatasetColumns(path, subset)
+        return PooledColumns(path, subset)
     if not place.exists():
         raise DataError(f"There is no file or folder {place}.")
+    if not (place.is_dir() or place.is_file()):
+        raise DataError(f"{place} cannot be read: it is a device or a pipe, and no file.")
     kind = _format(place)
     _check_text_options(path, settings, kind.is_text)
     return kind.open(place, replace(settings, format=_format_options(place, kind.Config, settings)))

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, listed
 from .arrow_numbers import column_numbers
 from .columns import DatasetColumns, decode_column, reason, toy_columns
 from .dialect import Reading
 from .file_source import FileSource
 from .numerals import NumberError
 from .source import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ParquetColumns(DatasetColumns, FileSource):
@@ -54,9 +57,15 @@ class ParquetColumns(DatasetColumns, FileSource):
 
     def _some(self, names: Sequence[str]) -> Any:
         try:
-            return self._file.read(columns=list(names), use_threads=False).select(list(names))
+            table = self._file.read(columns=list(names), use_threads=False).select(list(names))
         except Exception as error:  # a file that is damaged further on
             raise DataError(f"{self.path} cannot be read: {reason(error)}.") from error
+        if len(table) != self.count:
+            columns = listed(map(repr, names))
+            raise DataError(
+                f"{self.path} cannot be read: it says that it has {self.count} rows, and {columns} has {len(table)}."
+            )
+        return table
 
     def cells(self, name: str) -> list[Any]:
         """Python values; the codes of a class label become the names of the classes."""
@@ -64,6 +73,20 @@ class ParquetColumns(DatasetColumns, FileSource):
 
         table = datasets.Dataset(datasets.table.InMemoryTable(self._some([name])), fingerprint="cells")
         return decode_column(table, table.features[name], name, self.title)
+
+    def has_column(self, name: str) -> bool:
+        """Whether its cells are neither lists, structures nor bytes."""
+        import pyarrow.types as of
+
+        kind = self._file.schema_arrow.field(name).type
+        return not (of.is_nested(kind) or of.is_binary(kind) or of.is_large_binary(kind))
+
+    def typed(self, names: Sequence[str]) -> pd.DataFrame:
+        """The columns as pandas has them; of class labels the names of the classes."""
+        frame = self._some(names).to_pandas(ignore_metadata=True)
+        for name in self._classes.intersection(names):
+            frame[name] = self.cells(name)
+        return frame
 
     def _block(self, names: Sequence[str], where: str, truths: bool) -> np.ndarray:
         table, values = self._some(names), np.empty((self.count, len(names)))

@@ -43,6 +43,7 @@ class Request:
         is_array: Whether ``names`` is an array.
         fields: For the modality, as the user gave them, and what a run knows of it.
         known: The modality of the run that reads; None in a first reading.
+        absent: Those of the names of which the source has no column: a run reads them as missing cells.
         forgiving: Whether a category or character that the run does not know makes the value missing; an error
             otherwise.
     """
@@ -54,6 +55,7 @@ class Request:
     fields: Mapping[str, Any]
     known: Modality | None = None
     forgiving: bool = False
+    absent: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ...errors import DataError, alternatives
 from ..modality import Modality
 from .missing_words import MissingWords
 from .numerals import TRUTHS, NumberError, exact, explain_defect, parse_number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRST = "the first row is 0"
 
@@ -37,6 +40,8 @@ class Source(ABC):
         roles_in_parts: Whether labels, groups, ids and covariates may be among the names of a modality's :meth:`part`.
         id_columns: By which rows were joined, or that say where they are from.
         are_names_of_rows: Whether a row is recognised by them in other files.
+        separator: Between the cells of a file of text, which is written so again.
+        decimal: The decimal sign of such a file.
         sides: The place of every row's side in :data:`~mmgen.data.sides.SIDES`, ``Int[N]``, where reading decides it.
     """
 
@@ -44,6 +49,8 @@ class Source(ABC):
     roles_in_parts = False
     id_columns: tuple[str, ...] = ()
     are_names_of_rows = True
+    separator = ","
+    decimal = "."
     sides: np.ndarray | None = None
     guesses_kinds = False
     by_name_only: Collection[str] = ()
@@ -153,6 +160,42 @@ class Source(ABC):
         if value is None:
             raise NumberError(explain_defect(cell.strip()), row, cell)
         return value
+
+    # What is written again as it is ---------------------------------------------------------------------------------
+
+    def table_names(self) -> tuple[str, ...]:
+        """The names that mean columns of a table, and no values that an array has too."""
+        return tuple(name for name in self.names if name not in self.by_name_only)
+
+    def has_column(self, name: str) -> bool:
+        """Whether a name means a single value per row, which a table has a place for."""
+        if self.kind == "columns":
+            return True
+        try:
+            self.cells(name)
+        except DataError:
+            return False
+        return True
+
+    def holders(self, name: str) -> list[Source]:
+        """The single files that have a column."""
+        return [self]
+
+    def owners(self, name: str) -> dict[str, Source]:
+        """What reads the column of a name, by what that is called among all columns."""
+        return {name: self}
+
+    def typed(self, names: Sequence[str]) -> pd.DataFrame:
+        """Columns with the types that they have, ``[N, C]``."""
+        import pandas as pd
+
+        return pd.DataFrame({name: pd.Series(self.cells(name)) for name in names})
+
+    def written(self, names: Sequence[str], rows: np.ndarray) -> np.ndarray | None:
+        """The text of the cells of some rows, ``[R, C]``; None where they are no text."""
+        return None
+
+    # Names ------------------------------------------------------------------------------------------------------------
 
     def require(self, name: str, where: str) -> str:
         """``name`` itself; what does not exist is an error that lists what does."""

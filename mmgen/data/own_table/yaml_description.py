@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError, alternatives
+from ...files import real_path
 from ...registry import KNOWN
 from ...yaml_files import read_mapping
 from .formats import CONVERSIONS, file_endings
@@ -62,10 +64,10 @@ def _resolved(path: Any, folder: Path) -> Any:
         return [_resolved(each, folder) for each in path]
     if not isinstance(path, str | Path):
         return path
-    place = folder / Path(path).expanduser()
+    place = folder / os.path.expanduser(path)  # noqa: PTH111 - pathlib makes an error of the home of nobody
     is_hub_name = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(path)) and place.suffix.lower() not in (
         *file_endings(),
         *CONVERSIONS,
         *(f".{name}" for kind, name in KNOWN if kind == "formats"),
     )
-    return str(path) if is_hub_name and not place.exists() else str(place.resolve())
+    return str(path) if is_hub_name and not place.exists() else str(real_path(place))
