@@ -4,6 +4,8 @@ from .aggregator import Aggregator, AggregatorConfig
 from .declarations import ObjectiveConfig
 from .decoder_input import DecoderInput
 from .elbo import ELBO, elbo_terms, expected_log_likelihood
+from .flows import FlowOptions
+from .importance import importance_weighted, reparameterise_again
 from .inference import inferred_by_model, own_inference, rows_whose_subset, why_not
 from .interface import Model, ModelConfig
 from .joint_encoder import JointEncoder
@@ -11,6 +13,8 @@ from .laplace_inference import LaplaceInference, OwnPosterior
 from .model import MultimodalVAE
 from .objective import Objective
 from .prior import Prior, PriorConfig
+from .priors import LearnedScale
+from .projections import Projections
 from .sampler import Sampler, SamplerConfig, dimensions_of
 from .sampling import build_sampler, choose_sampler, fit_sampler
 from .terms import Terms
@@ -20,8 +24,10 @@ __all__ = [
     "Aggregator",
     "AggregatorConfig",
     "DecoderInput",
+    "FlowOptions",
     "JointEncoder",
     "LaplaceInference",
+    "LearnedScale",
     "Model",
     "ModelConfig",
     "MultimodalVAE",
@@ -30,6 +36,7 @@ __all__ = [
     "OwnPosterior",
     "Prior",
     "PriorConfig",
+    "Projections",
     "Sampler",
     "SamplerConfig",
     "Terms",
@@ -39,8 +46,10 @@ __all__ = [
     "elbo_terms",
     "expected_log_likelihood",
     "fit_sampler",
+    "importance_weighted",
     "inferred_by_model",
     "own_inference",
+    "reparameterise_again",
     "rows_whose_subset",
     "why_not",
 ]

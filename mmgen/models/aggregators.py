@@ -16,9 +16,8 @@ from ..distributions import (
     mean_of_experts,
     mixture_of_experts,
     over_modalities,
-    powerset,
     product_of_experts,
-    sampled_subsets,
+    subsets_within,
     uniform_log_weights,
 )
 from .aggregator import Aggregator, AggregatorConfig
@@ -99,20 +98,7 @@ class MixtureOfProducts(Aggregator):
 
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """``[..., S, B, D]``; a subset that a row cannot have gets weight 0 there."""
-        modalities = given.shape[-1]
-        if 2**modalities - 1 > self.config.max_subsets:
-            rows = given.reshape(-1, modalities)
-            subsets = sampled_subsets(rows, self.config.max_subsets).reshape(-1, *given.shape).movedim(0, -3)
-            possible = torch.ones(subsets.shape[:-1], dtype=torch.bool, device=given.device)
-        else:
-            listed = powerset(modalities, given.device)
-            subsets = listed[:, None].expand(*given.shape[:-2], -1, *given.shape[-2:])
-            if given.device.type != "cpu" or not given.all():  # a GPU would have to be waited for
-                subsets = subsets & given.unsqueeze(-3)
-            lacking = listed.float() @ (~given).float().transpose(
-                -1, -2
-            )  # how many members of each subset each row lacks
-            possible = lacking == 0
+        subsets, possible = subsets_within(given, self.config.max_subsets)
         log_weights = uniform_log_weights(possible.movedim(-2, -1), experts.mean.dtype)
         return Mixture(_product(experts, subsets, self.config.prior_expert), log_weights)
 

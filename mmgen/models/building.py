@@ -11,7 +11,7 @@ import torch
 from ..data import Data
 from ..distributions import Gaussian, Mixture, Reference
 from ..errors import MmgenError, listed
-from ..options import default_of, validated
+from ..options import default_of, validated, without_idle
 from ..registry import load, load_component, name_of
 from .interface import Model, ModelConfig
 from .objective import Objective
@@ -61,7 +61,7 @@ class Chosen:
         """Latent dimensions and β: given, else the objective's, else the dataset's defaults."""
         objective = self.objective.component
         defaults = {**data.dataset.defaults.get("model", {}), **objective.defaults.get("model", {})}
-        return validated(ModelConfig, {**defaults, **given}, "model")
+        return validated(ModelConfig, without_idle(ModelConfig, {**defaults, **given}, given), "model")
 
 
 def named(kind: str, component: Any, default: str | type) -> tuple[str, dict[str, Any]]:

@@ -16,6 +16,8 @@ class Declarations:
     """Class variables of every :class:`mmgen.Objective`; the contract of objectives checks what they claim.
 
     Attributes:
+        family: What it has in common with others (``mmgen.registry.families.FAMILIES``, or another name): lists,
+            ``mmgen info FAMILY`` and the site group by it. A literal in each class, since lists read source text.
         aggregator: Name of the default aggregator; None where the equation aggregates nothing: it then has a posterior
             of its own.
         prior: Name of the default prior p(z); None where the equation has none: nothing is then generated from nothing.
@@ -29,6 +31,8 @@ class Declarations:
         bound: Of which log-evidence the objective is a lower bound at β = 1 and weights 1: ``joint`` (log p(X)),
             ``own`` (Σ_m log p(x_m)), or None.
         supports_missing: Whether rows that lack modalities can be trained on, exactly as if these did not exist.
+        draws_private: Whether ``terms`` draw private latents themselves (``log_likelihood(private=…)``), so that
+            ``model.private_from_prior`` has nothing to say.
         needs_labels: Whether training needs labels, of some training rows at least.
         most_modalities: The largest number of modalities that the equation has a meaning for; None: any.
         whole_batch: Whether a row's terms depend on the other rows of its batch, as correlations do; batches then stay
@@ -41,6 +45,7 @@ class Declarations:
     """
 
     Config: ClassVar[type[ObjectiveConfig]] = ObjectiveConfig
+    family: ClassVar[str | None] = None
     aggregator: ClassVar[str | None] = "poe"
     prior: ClassVar[str | None] = "normal"
     component_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -49,6 +54,7 @@ class Declarations:
     trains_aggregator: ClassVar[bool] = True
     bound: ClassVar[Literal["joint", "own"] | None] = None
     supports_missing: ClassVar[bool] = False
+    draws_private: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False
     most_modalities: ClassVar[int | None] = None
     whole_batch: ClassVar[bool] = False

@@ -44,6 +44,7 @@ class ELBO(Objective):
     """
 
     Config = ELBOConfig
+    family = "products-of-experts"
     of_mixtures = ("mixture_sampling",)
     bound = "joint"
     supports_missing = True
@@ -77,5 +78,5 @@ def expected_log_likelihood(
     """
     if stratified and posterior.log_weights.shape[0] > 1:
         return model.log_likelihood(posterior.rsample((samples,)), batch).mean(1), None
-    z = posterior.components.rsample((samples,))
+    z = posterior.rsample_each((samples,))
     return (model.log_likelihood(z, batch) * posterior.weights).sum(2).mean(1), z

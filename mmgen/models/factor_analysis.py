@@ -23,6 +23,7 @@ import numpy as np
 CANDIDATES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # numbers of factors that are tried
 WORK, FINAL_WORK = 3e9, 1e10  # multiplications of a fit, about: iterations are fewer where one of them takes more
 FEWEST, MOST = 20, 500  # iterations
+PARTS = 5  # of the rows, each of which is held out once where the number of factors is chosen
 GAIN = 1e-7  # of the log-likelihood per observed value, below which a fit has arrived
 LEAST_SHARE = 1e-3  # of a column's variance that is left unexplained
 
@@ -69,6 +70,16 @@ class Rows:
         """Observed cells of each column, ``[p]``."""
         return self.sizes @ self.patterns
 
+    def some(self, which: np.ndarray) -> Rows:
+        """Those at which ``Bool[N]`` is true."""
+        return Rows(self.values[which], self.patterns, self.of[which])
+
+    def joined(self, other: Rows) -> Rows:
+        """These, and those of another after them."""
+        parts = [(rows.values, rows.patterns[rows.of] > 0) for rows in (self, other)]
+        values, observed = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return Rows.of_cells(values, observed)
+
     def summed(self, per_row: np.ndarray) -> np.ndarray:
         """Sums over the rows of each pattern: ``[N, …]`` to ``[P, …]``."""
         if len(self.patterns) == 1:
@@ -77,8 +88,12 @@ class Rows:
         np.add.at(total, self.of, per_row)
         return total
 
+    def less(self, part: np.ndarray) -> Rows:
+        """The same rows less ``part``, ``[N, p]``, where they are observed."""
+        return replace(self, values=self.centred(part))
+
     def centred(self, mean: np.ndarray) -> np.ndarray:
-        """x − μ where observed, 0 elsewhere."""
+        """x − μ where observed, 0 elsewhere; μ is ``[p]``, or ``[N, p]``."""
         difference = self.values - mean
         return difference if self.patterns.all() else difference * self.patterns[self.of]
 
@@ -254,11 +269,12 @@ def fit(
 
 @dataclass(frozen=True)
 class Selection:
-    """A number of factors that was chosen on held-out rows.
+    """A number of factors that was chosen by cross-validation.
 
     Attributes:
         model: Of the training rows.
-        score: Its log-likelihood per held-out value; with several groups of columns less their :func:`unexplained`.
+        score: Its mean log-likelihood per value that was held out; with several groups of columns less the mean of
+            what was :func:`unexplained`.
         without: The same of independent normal columns.
     """
 
@@ -293,42 +309,63 @@ def unexplained(model: Factors, rows: Rows, groups: Sequence[slice], variance: n
 
 def choose(
     train: Rows,
-    held_out: Rows,
+    further: Rows,
     most: int,
     low: np.ndarray,
     high: np.ndarray,
     candidates: Sequence[int] = CANDIDATES,
     groups: Sequence[slice] = (),
 ) -> Selection:
-    """The model of the number of factors, ``most`` at most, that is best on held-out rows.
+    """The model of the training rows with the number of factors, ``most`` at most, that is best by cross-validation.
 
-    With several groups of columns it is the one that predicts each of them best from the others
-    (:func:`unexplained`), which is what factors are for here, and which a few rows far out do not decide as they decide
-    a log-likelihood; else the one with the largest log-likelihood. Two numbers in a row that are worse than the best
-    one end the search.
+    Each of ``PARTS`` parts of all rows (the first, the sixth, the eleventh row, and so on) is held out from models of
+    the others. With several groups of columns the best number is the one by which each of them is predicted best from
+    the others (:func:`unexplained`), which is what factors are for here; else the one with the largest log-likelihood.
+    Two numbers in a row that are worse than the best one end the search.
+
+    Args:
+        train: What the model is of.
+        further: Rows that have a part in the choice alone: a few dozen of them would not decide it well.
+        most: Factors.
+        low: What Ψ does not fall below, ``[p]``.
+        high: What it does not exceed.
+        candidates: Numbers of factors, in ascending order.
+        groups: Columns that are predicted together.
     """
     low, high = bounds(train, low, high)
-    mean, variance = _moments(train)
-    independent = Factors(np.zeros((len(mean), 0)), mean, np.clip(variance, low, high))
-    values = held_out.counts.sum()
+    variance = np.maximum(_moments(train)[1], low)
+    parts = _parts(train.joined(further))
 
-    def score(model: Factors) -> float:
-        if len(groups) > 1:
-            return -unexplained(model, held_out, groups, np.maximum(variance, low))
-        return float(model.log_likelihood(held_out).sum() / values)
+    def score(count: int) -> float:
+        scores = []
+        for learned, held_out in parts:
+            model = fit(learned, count, low, high, work=WORK / PARTS) if count else _independent(learned, low, high)
+            if len(groups) > 1:
+                scores.append(-unexplained(model, held_out, groups, variance))
+            else:
+                scores.append(float(model.log_likelihood(held_out).sum() / held_out.counts.sum()))
+        return float(np.mean(scores))
 
-    best, best_score, worse = independent, score(independent), 0
-    without = best_score
+    without = score(0)
+    best, best_score, worse = 0, without, 0
     for count in candidates:
-        if count > min(most, len(mean) - 1, len(train) - 1):
+        if count > min(most, len(low) - 1, min(len(learned) for learned, _ in parts) - 1):
             break
-        model = fit(train, count, low, high)
-        if (now := score(model)) > best_score:
-            best, best_score, worse = model, now, 0
+        if (now := score(count)) > best_score:
+            best, best_score, worse = count, now, 0
         elif (worse := worse + 1) == 2:
             break
-    if best.count:
-        refined = fit(train, best.count, low, high, start=best, work=FINAL_WORK)
-        if (now := score(refined)) > best_score:
-            best, best_score = refined, now
-    return Selection(best.rotated(), best_score, without)
+    model = fit(train, best, low, high, work=FINAL_WORK).rotated() if best else _independent(train, low, high)
+    return Selection(model, best_score, without)
+
+
+def _independent(rows: Rows, low: np.ndarray, high: np.ndarray) -> Factors:
+    """Columns that have nothing in common."""
+    mean, variance = _moments(rows)
+    return Factors(np.zeros((len(mean), 0)), mean, np.clip(variance, low, high))
+
+
+def _parts(rows: Rows) -> list[tuple[Rows, Rows]]:
+    """All rows but every fifth, and these, for each of the five places to begin; as many as there are rows, at most."""
+    part = np.arange(len(rows)) % PARTS
+    return [(rows.some(part != held_out), rows.some(part == held_out)) for held_out in range(min(PARTS, len(rows)))]

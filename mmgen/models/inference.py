@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,9 @@ from .laplace_inference import LaplaceInference
 from .model import MultimodalVAE
 from .objective import Objective
 from .sampler import Sampler
-from .samplers import GaussianSampler
 
 Inference = Literal["model", "encoder"]
-LATENTS = "gaussian"  # the sampler that says what training rows say of z, by which a model infers
+LATENTS = {"name": "aggregated"}  # the sampler that says what training rows say of z: p̂
 MOST_DIMENSIONS = 64
 MOST_VALUES = 5000
 CONNECTED = (nn.Linear, nn.modules.batchnorm._BatchNorm, nn.LayerNorm)  # what fully connected decoders are made of
@@ -78,9 +77,9 @@ def own_inference(
     reason = why_not(model)
     if reason is None:
         try:
-            density = cast(GaussianSampler, fitted(LATENTS))
+            density: Any = fitted(LATENTS)
             if inference == "model" or not density.encoders_win:
-                return LaplaceInference(model, density.mean, density.covariance), ""
+                return LaplaceInference(model, density.mixture), ""
             encoders, own = density.scores.tolist()
             return None, f"they impute validation rows better (log score per value {encoders:.4f}, not {own:.4f})"
         except MmgenError as error:

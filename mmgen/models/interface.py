@@ -98,14 +98,16 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def experts(self, batch: Batch) -> Gaussian:
-        """q(z | x_m) of every modality, ``[M, B, D]``; N(0, I) where a row lacks it.
+        """q(z | x_m) of every modality, ``[M, B, D]``; N(0, I) where a row lacks it. As wide as the largest latent of
+        the objective's ``encodes``, where that is larger than D.
 
         Each encoder runs once, on the rows that have its modality; the others do not exist for it.
         """
 
     @abstractmethod
-    def private_posteriors(self, batch: Batch) -> dict[str, Gaussian]:
-        """q(w_m | x_m) ``[B, P_m]`` of every modality with private latents; N(0, I) where a row lacks it.
+    def private_posteriors(self, batch: Batch) -> dict[str, Any]:
+        """q(w_m | x_m) ``[B, P_m]`` of every modality with private latents, as the objective has them; with
+        zeros for parameters where a row lacks it.
 
         They come from the same pass through the encoders as :meth:`experts`.
         """
@@ -145,6 +147,7 @@ class Model(nn.Module, ABC):
         per_modality: bool = False,
         frozen: bool = False,
         weighted: bool = False,
+        private: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, " M *lead_and_B"]:
         """w_m log p(x_m | z) of every modality, 0 where a row lacks it or the model does not generate it.
 
@@ -160,6 +163,8 @@ class Model(nn.Module, ABC):
             frozen: Whether the parameters of decoders and likelihoods are constants here: gradients reach z alone.
             weighted: Whether the results become importance weights exp(Σ_m …): what private latents cost is then log
                 q(w_m|x_m) − log N(w_m; 0, I) of each draw, and not its mean.
+            private: Private latents ``[..., B, P_m]`` of every modality that has some, in the place of draws of the
+                model's own. What they cost is then the caller's business, and no part of the result.
 
         Returns:
             ``[M, ..., B]``.

@@ -43,8 +43,9 @@ class JointEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Gaussian:
         """A prepared batch to q(z | X), ``[B, D]``."""
-        complete = batch.presence.complete
-        view = WHOLE if complete is None else View(batch.available.all(-1), complete)
+        presence = batch.presence
+        complete = presence.complete
+        view = WHOLE if complete is None else View(batch.available.all(-1), complete if presence.gathers else None)
         with normalised([(self.encoder, view)]):
             inputs = [view.values(batch.input(name)) for name in self.names]
             moments = self.encoder(inputs, None if batch.told is None else view.values(batch.told))

@@ -2,14 +2,18 @@ r"""z given some modalities by the model's own likelihood, at test time.
 
 .. math:: p(z \mid x_S) \propto \hat p(z) \prod_{m \in S} p(x_m \mid z)
 
-where the Gaussian :math:`\hat p` is what training rows say of z (:class:`.samplers.GaussianSampler`), and of every
-modality the observed cells count. It is approximated by a Gaussian with full covariance at its mode, as Laplace did:
+where :math:`\hat p`, a mixture of Gaussians, is what training rows say of z (:class:`.AggregatedSampler`), and of every
+modality the observed cells count. The likelihood is approximated by a Gaussian function of z as Laplace did, at the
+mode under the one Gaussian :math:`\hat p_0` that has the moments of :math:`\hat p`,
 
-.. math:: q(z) = \mathcal N(\hat z, \hat A^{-1}), \qquad
-   \hat z = \arg\max_z \log p(z, x_S), \qquad \hat A = -\nabla^2 \log p(\hat z, x_S)
+.. math:: \hat z = \arg\max_z \log \hat p_0(z) \prod_{m \in S} p(x_m \mid z)
 
-With linear decoders and normal likelihoods it is the posterior itself. An encoder's product of diagonal Gaussians
-cannot be it, even there: the true one has correlations, and more of them the fewer modalities are given.
+.. math:: \prod_{m \in S} p(x_m \mid z) \approx c\, e^{-\frac12 z^\top \Lambda z + \eta^\top z}
+
+The posterior is then approximated by the mixture q that follows from that in closed form
+(:meth:`.GaussianMixture.given`). With linear decoders and normal likelihoods it is the posterior itself. An encoder's
+product of diagonal Gaussians cannot be it, even there: the true one has correlations, and more of them the fewer
+modalities are given.
 
 Source: Tierney & Kadane 1986 (https://doi.org/10.1080/01621459.1986.10478240); of the damping Levenberg 1944 and
 Marquardt 1963. Likelihoods count once here, whatever weights w_m they had in training: these are no part of p(x | z).
@@ -18,7 +22,8 @@ Marquardt 1963. Likelihoods count once here, whatever weights w_m they had in tr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import cast
@@ -28,7 +33,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..data import Batch
-from ..distributions import FullGaussian, Likelihood, Posterior, uniform_noise
+from ..distributions import FullGaussian, GaussianMixture, Likelihood, Mixture, Posterior, Seen, uniform_noise
 from .interface import Given
 from .model import MultimodalVAE
 
@@ -36,6 +41,7 @@ STEPS = 20  # of each row, at most: at the kinks of a network of linear pieces N
 TOLERANCE = 1e-3  # nats: a row has arrived behind a step that has gained less, or with a damping from which none would
 CANDIDATES = 2  # for each draw that is wanted
 NUMBERS_AT_ONCE = 2**21  # activations of decoders
+FACTORS_AT_ONCE = 2**22  # numbers of the Gaussians that draws are from, each with its own
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class _Term:
 
 @dataclass(frozen=True)
 class _Density:
-    """log p(x_S | z) + log p̂(z) of some rows, without the constant of p̂, in u where z = μ + L u and p̂ is N(0, I).
+    """log p(x_S | z) + log p̂₀(z) of some rows, without the constant of p̂₀, in u where z = μ + L u and p̂₀ is N(0, I).
 
     Attributes:
         terms: Of the modalities that are given.
@@ -118,18 +124,27 @@ class _Density:
 
     def at(self, u: Tensor) -> Tensor:
         """``[B, D]`` to ``[B]``."""
+        return self.log_likelihood(u) - 0.5 * u.square().sum(1)
+
+    def log_likelihood(self, u: Tensor) -> Tensor:
+        """log p(x_S | z) alone."""
         taken = self._taken(u)
-        return sum((term.values(taken) for term in self.terms), start=-0.5 * u.square().sum(1))
+        return sum((term.values(taken) for term in self.terms), start=u.new_zeros(len(u)))
 
     def slopes(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient ``[B, D]`` and the negative Hessian ``[B, D, D]``."""
+        gradient, precision = -u, torch.eye(u.shape[1], dtype=u.dtype, device=u.device).repeat(len(u), 1, 1)
+        for slope, bend in self.slopes_of_terms(u):
+            gradient, precision = gradient + slope, precision + bend
+        return gradient, precision
+
+    def slopes_of_terms(self, u: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same of log p(x_m | z) of one modality after another."""
         taken, size = self._taken(u), u.shape[1]
         directions = torch.cat([self.factor.T, u.new_zeros(size, taken.shape[1] - size)], 1)
-        gradient, precision = -u, torch.eye(size, dtype=u.dtype, device=u.device).repeat(len(u), 1, 1)
         for term in self.terms:
             slope, bend = term.slopes(taken, directions)
-            gradient, precision = gradient + slope, precision - 0.5 * (bend + bend.mT)
-        return gradient, precision
+            yield slope, -0.5 * (bend + bend.mT)
 
     def z(self, u: Tensor) -> Tensor:
         """μ + L u."""
@@ -147,38 +162,43 @@ class _Density:
 
 @dataclass(frozen=True)
 class OwnPosterior:
-    """p(z | x_S) of some rows ``[B, D]``: a Gaussian that is near it, and draws that are nearer.
+    """p(z | x_S) of some rows ``[B, D]``: a mixture of Gaussians that is near it, and draws that are nearer.
 
-    A draw is one of two candidates of the Gaussian for each, chosen with probabilities that are proportional to
+    A draw is one of two candidates of the mixture for each, chosen with probabilities that are proportional to
     min(w, w̄ √n), w = p̂(z) p(x_S | z) / q(z), of n candidates with the mean w̄ (sampling-importance resampling with
     truncated weights; Rubin 1988, Ionides 2008). Where q is the posterior all w are equal, and draws are those of q.
 
     Attributes:
-        gaussian: q.
-        density: log p(x_S, z).
+        mixture: q, ``[K, B, D]``.
+        prior: p̂.
+        density: log p(x_S | z).
         at_once: Candidates whose activations fit into memory.
     """
 
-    gaussian: FullGaussian
+    mixture: Mixture
+    prior: GaussianMixture
     density: _Density
     at_once: int
 
     @property
     def mean(self) -> Float[Tensor, "B D"]:
         """Of q."""
-        return self.gaussian.mean
+        return self.mixture.mean
 
     @property
     def variance(self) -> Float[Tensor, "B D"]:
         """Of q."""
-        return self.gaussian.variance
+        return self.mixture.variance
 
     def rsample(self, samples: tuple[int, ...] = ()) -> Float[Tensor, "*samples B D"]:
         """Draws ``[*samples, B, D]``, without gradients."""
         count = math.prod(samples)
         with torch.no_grad():
-            candidates = self.gaussian.rsample((CANDIDATES * count,))
-            log_weights = (self._log_p(candidates) - self.gaussian.log_prob(candidates)).double()
+            wanted, factors = CANDIDATES * count, self.mean.numel() * self.mean.shape[-1]
+            at_once = wanted if len(self.prior) == 1 else max(1, FACTORS_AT_ONCE // max(1, factors))
+            parts = torch.arange(wanted).split(max(1, at_once))
+            candidates = torch.cat([self.mixture.rsample((len(part),)) for part in parts])
+            log_weights = self._log_weights(candidates).double()
             log_weights = log_weights.masked_fill(~log_weights.isfinite(), -torch.inf)
             log_weights = torch.where((log_weights == -torch.inf).all(0), 0.0, log_weights)
             weights = log_weights.softmax(0)
@@ -188,18 +208,20 @@ class OwnPosterior:
         return drawn.reshape(*samples, *self.mean.shape)
 
     def __getitem__(self, rows: Tensor) -> OwnPosterior:
-        there = rows.to(self.density.factor.device)
-        return OwnPosterior(self.gaussian[rows.to(self.mean.device)], self.density[there], self.at_once)
+        here, there = rows.to(self.mean.device), rows.to(self.density.factor.device)
+        mixture = Mixture(self.mixture.components[:, here], self.mixture.log_weights[:, here])
+        return OwnPosterior(mixture, self.prior, self.density[there], self.at_once)
 
-    def _log_p(self, z: Tensor) -> Tensor:
-        """log p(x_S, z) of ``[n, B, D]``, ``[n, B]``."""
+    def _log_weights(self, z: Tensor) -> Tensor:
+        """log p̂(z) p(x_S | z) / q(z) of ``[n, B, D]``, ``[n, B]``."""
         device, rows = self.density.factor.device, z.shape[1]
         values = []
-        for part in z.split(max(1, self.at_once // max(1, rows))):
+        for part in z.split(max(1, self.at_once // max(1, rows * len(self.prior)))):
             u = self.density.u(part.to(self.density.factor)).flatten(0, 1)
             repeated = torch.arange(rows, device=device).repeat(len(part))
-            values.append(self.density[repeated].at(u).reshape(len(part), rows))
-        return torch.cat(values).to(z.device)
+            seen = self.density[repeated].log_likelihood(u).reshape(len(part), rows).to(z.device)
+            values.append(seen + self.prior.log_prob(part) - self.mixture.log_prob(part))
+        return torch.cat(values)
 
     @staticmethod
     def _chosen(shares: Tensor, count: int) -> Tensor:
@@ -216,15 +238,15 @@ class LaplaceInference:
 
     Args:
         model: It is not changed.
-        mean: Of p̂, ``[D]``.
-        covariance: Of p̂, ``[D, D]``.
+        prior: p̂.
     """
 
-    def __init__(self, model: MultimodalVAE, mean: Float[Tensor, " D"], covariance: Float[Tensor, "D D"]) -> None:
+    def __init__(self, model: MultimodalVAE, prior: GaussianMixture) -> None:
         self.model = model
         self.device = torch.device("cpu") if model.device.type == "mps" else model.device  # which has no float64
-        self.mean = mean.to(self.device, torch.float64)
-        self.factor = torch.linalg.cholesky(covariance.to(self.device, torch.float64))
+        self.prior = prior.to(torch.zeros((), dtype=torch.float64, device=self.device))
+        self.mean, covariance = self.prior.moments  # of p̂₀
+        self.factor = torch.linalg.cholesky(covariance)
         self._copies: dict[tuple[str, torch.dtype], tuple[nn.Module, Likelihood]] = {}
 
     def posterior(self, batch: Batch, given: Given = None) -> OwnPosterior:
@@ -237,23 +259,51 @@ class LaplaceInference:
             batch: The rows.
             given: The modalities S, by name or as a mask ``Bool[B, M]``; what each row has by default.
         """
+        with self._prepared(batch, given) as (batch, mask, encoded, at_once):
+            density = self._density(batch, mask, torch.float64)
+            begun = density.u(encoded.mean.to(self.device, torch.float64))
+            parts = torch.arange(len(batch), device=self.device).split(max(1, at_once // len(self.mean)))
+            found = [_seen(density[rows], begun[rows]) for rows in parts]
+            precision, pull, lost = (torch.cat(each) for each in zip(*found, strict=True))
+            units = self.prior.unmapped(self.mean, self.factor).given(Seen.rows(precision, pull))
+            gaussians = FullGaussian(
+                density.z(units.components.mean), self.factor @ cast(FullGaussian, units.components).factor
+            )
+            mixture = self._safe(Mixture(gaussians, units.log_weights), lost, encoded)
+        rough = self._density(batch, mask, encoded.mean.dtype)  # weights of candidates need few digits
+        return OwnPosterior(mixture, self.prior.to(encoded.mean), rough, at_once)
+
+    def seen(self, batch: Batch, given: Given = None) -> tuple[Float[Tensor, "M B D D"], Float[Tensor, "M B D"]]:
+        """What each modality says of z: Λ_m and η_m at the mode given all, 0 where a row does not give it, in units u
+        of p̂₀, z = ``mean`` + ``factor`` u. Rows without a mode are left out.
+        """
+        with self._prepared(batch, given) as (batch, mask, encoded, at_once):
+            density = self._density(batch, mask, torch.float64)
+            begun = density.u(encoded.mean.to(self.device, torch.float64))
+            there, size = mask.any(0).nonzero().squeeze(1).to(self.device), begun.shape[1]
+            found = []
+            for rows in torch.arange(len(batch), device=self.device).split(max(1, at_once // size)):
+                u, lost = _mode(density[rows], begun[rows])
+                precision = u.new_zeros(mask.shape[1], len(u), size, size)
+                pull = u.new_zeros(mask.shape[1], len(u), size)
+                for m, (slope, bend) in zip(there.tolist(), density[rows].slopes_of_terms(u), strict=True):
+                    precision[m], pull[m] = bend, slope + (bend @ u[..., None])[..., 0]
+                kept = ~lost & precision.isfinite().all(-1).all(-1).all(0) & pull.isfinite().all(-1).all(0)
+                found.append((precision[:, kept], pull[:, kept]))
+        return torch.cat([each for each, _ in found], 1), torch.cat([each for _, each in found], 1)
+
+    @contextmanager
+    def _prepared(self, batch: Batch, given: Given) -> Iterator[tuple[Batch, Tensor, Posterior, int]]:
+        """The batch as networks see it, what is given, what the encoders say, and how many rows fit into memory."""
         model, training = self.model, self.model.training
         model.eval()
         try:
             with torch.no_grad():
                 batch = model.prepare(batch)
                 mask = model.mask(batch, given).expand(len(batch), -1)
-                encoded = model.posterior(batch, mask)
-                density, at_once = self._density(batch, mask, torch.float64), self._rows_at_once(mask)
-                begun = density.u(encoded.mean.to(self.device, torch.float64))
-                parts = torch.arange(len(batch), device=self.device).split(max(1, at_once // len(self.mean)))
-                found = [_laplace(density[rows], begun[rows]) for rows in parts]
-                mean, factor = (torch.cat(each) for each in zip(*found, strict=True))
-                gaussian = self._safe(FullGaussian(mean, factor), encoded)
+                yield batch, mask, model.posterior(batch, mask), self._rows_at_once(mask)
         finally:
             model.train(training)
-        rough = self._density(batch, mask, encoded.mean.dtype)  # weights of candidates need few digits
-        return OwnPosterior(FullGaussian(*(each.to(encoded.mean) for each in gaussian)), rough, at_once)
 
     def _density(self, batch: Batch, mask: Bool[Tensor, "B M"], dtype: torch.dtype) -> _Density:
         """Of the modalities that any row gives."""
@@ -285,27 +335,37 @@ class LaplaceInference:
         layers = [layer for m in given for layer in self.model.decoders[m].modules() if isinstance(layer, nn.Linear)]
         return max(1, NUMBERS_AT_ONCE // max(len(self.mean), sum(layer.out_features for layer in layers)))
 
-    def _safe(self, found: FullGaussian, encoded: Posterior) -> tuple[Tensor, Tensor]:
-        """Mean and factor without rows that are not finite."""
-        mean, factor = found.mean, found.factor
-        for other in ((encoded.mean, encoded.variance.sqrt().diag_embed()), (self.mean, self.factor)):
-            lost = ~(mean.isfinite().all(1) & factor.flatten(1).isfinite().all(1))
-            mean = torch.where(lost[:, None], other[0].to(mean), mean)
-            factor = torch.where(lost[:, None, None], other[1].to(factor), factor)
-        return mean, factor
+    def _safe(self, found: Mixture, lost: Bool[Tensor, " B"], encoded: Posterior) -> Mixture:
+        """In the precision of the encoders, without rows that are not finite."""
+        gaussians = cast(FullGaussian, found.components)
+        mean, factor, log_weights = gaussians.mean, gaussians.factor, found.log_weights
+        finite = mean.isfinite().all(2) & factor.flatten(2).isfinite().all(2) & log_weights.isnan().logical_not()
+        lost = lost | ~finite.all(0)
+        usable = encoded.mean.isfinite().all(1) & encoded.variance.isfinite().all(1)
+        prior = self.prior
+        for rows, other_mean, other_factor in (
+            (lost & usable.to(lost.device), encoded.mean, encoded.variance.sqrt().diag_embed()),
+            (lost & ~usable.to(lost.device), prior.mean[:, None], prior.factor[:, None]),
+        ):
+            mean = torch.where(rows[:, None], other_mean.to(mean), mean)
+            factor = torch.where(rows[:, None, None], other_factor.to(factor), factor)
+        log_weights = torch.where(lost, prior.log_weights[:, None], log_weights)
+        like = encoded.mean
+        return Mixture(FullGaussian(mean.to(like), factor.to(like)), log_weights.to(like))
 
 
-def _laplace(density: _Density, begun: Float[Tensor, "B D"]) -> tuple[Tensor, Tensor]:
-    """The mode of each row ``[B, D]``, and a lower triangular factor of the inverse of the negative Hessian there
-    ``[B, D, D]``, of z; NaN in rows without a mode.
+def _seen(density: _Density, begun: Float[Tensor, "B D"]) -> tuple[Tensor, Tensor, Tensor]:
+    """Λ ``[B, D, D]`` and η ``[B, D]`` of each row at its mode, in units of p̂₀, and which rows have none ``[B]``: these
+    see nothing.
     """
     u, lost = _mode(density, begun)
     precision = density.slopes(u)[1]
     lost = lost | ~precision.flatten(1).isfinite().all(1)
     spectrum, axes = _positive(precision)
-    factor = density.factor @ axes * spectrum.rsqrt()[:, None]
-    lower = torch.linalg.qr(factor.mT).R.mT  # of the same covariance, triangular
-    return density.z(u).masked_fill(lost[:, None], torch.nan), lower.masked_fill(lost[:, None, None], torch.nan)
+    seen = (axes * (spectrum - 1)[:, None]) @ axes.mT
+    pull = u + (seen @ u[..., None])[..., 0]  # at the mode the slope of the likelihood is u
+    none = lost | ~pull.isfinite().all(1)
+    return seen.masked_fill(none[:, None, None], 0.0), pull.masked_fill(none[:, None], 0.0), none
 
 
 def _mode(density: _Density, begun: Float[Tensor, "B D"]) -> tuple[Float[Tensor, "B D"], Bool[Tensor, " B"]]:
@@ -342,8 +402,8 @@ def _mode(density: _Density, begun: Float[Tensor, "B D"]) -> tuple[Float[Tensor,
 
 
 def _positive(precision: Float[Tensor, "B D D"]) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D D"]]:
-    """Eigenvalues and eigenvectors of a precision in units of p̂, of which none is below 1: what is seen of a row makes
-    z more certain in every direction, or not less. Rows that are not finite have those of p̂.
+    """Eigenvalues and eigenvectors of a precision in units of p̂₀, of which none is below 1: what is seen of a row makes
+    z more certain in every direction, or not less. Rows that are not finite have those of p̂₀.
     """
     size = precision.shape[-1]
     unit = torch.eye(size, dtype=precision.dtype, device=precision.device)

@@ -6,6 +6,10 @@ scales √ψ, and the encoder the posterior given its modality alone,
 
     S_m = (I + W_mᵀ Ψ_m⁻¹ W_m)⁻¹,    q(z | x_m) = N(a_m, diag S_m),    a_m = S_m W_mᵀ Ψ_m⁻¹ (x_m − μ_m).
 
+Where networks are told covariates c, factors are those of what these leave of the columns: B is the regression of each
+column on c, x_m = μ_m + B_m c + W_m z + ε_m, and x_m − B_m c stands in the place of x_m above. Decoders have B_m in the
+linear path of c, and encoders −S_m W_mᵀ Ψ_m⁻¹ B_m in theirs, so that z begins without what is linear in c.
+
 z is rotated so that, given all modalities, its dimensions are independent of each other; dimensions that are not needed
 have no loadings, and their posterior is N(0, 1). The multilayer perceptrons beside the linear paths add 0 and learn
 what is not linear.
@@ -24,12 +28,16 @@ from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data import Table
+from ..data.sparse import Sparse
+from ..data.transforms import Transform
 from ..distributions import Likelihood
+from ..distributions.likelihoods import NegativeBinomial, Poisson
 from ..errors import listed
 from ..networks import Encoder, MLPDecoder, Uninformed
+from .covariate_effects import covariate_effects, explained_by_covariates
 from .factor_analysis import CANDIDATES, Factors, Rows, Selection, choose
 from .model import MultimodalVAE
 from .objective import Objective
@@ -37,7 +45,7 @@ from .objective import Objective
 MOST_ROWS = 5000  # that are explained, drawn at random
 MOST_NUMBERS = 2**22  # in them
 LEAST_PRECISION = 0.01  # of an expert: one that says nothing could hardly learn to
-EVERY = 5  # the share of training rows that is held out where there are no validation rows
+FEWEST = 4  # rows by which a number of factors is chosen
 AT_ONCE = 1024  # rows that are prepared
 
 
@@ -61,39 +69,108 @@ class Part:
         return self.columns.stop - self.columns.start
 
 
-def start_linear(model: MultimodalVAE, train: Table, val: Table) -> str:
-    """Let a new model be factor analysis of its training rows, as far as it can be, and say so in a sentence.
+@dataclass(frozen=True)
+class Linear:
+    """x_m = μ + B c + W z + ε of one modality with p columns.
 
-    The number of factors is chosen on the validation rows, or on every fifth training row where there are none. No
-    random numbers of PyTorch are used, and the same rows give the same model.
+    Attributes:
+        loadings: W, ``[p, D]``.
+        mean: μ, ``[p]``.
+        uniqueness: Variances of ε, ``[p]``.
+        effects: B, ``[p, T]``.
     """
-    if model.told:
-        return (
-            "Start: random weights; factors of training.start=linear would hold what covariates say, which z is not to."
-        )
+
+    loadings: np.ndarray
+    mean: np.ndarray
+    uniqueness: np.ndarray
+    effects: np.ndarray
+
+
+@dataclass(frozen=True)
+class Told:
+    """Rows and what is told of them.
+
+    Attributes:
+        rows: ``N`` rows of all columns.
+        told: Covariates as networks take them, ``[N, T]``.
+    """
+
+    rows: Rows
+    told: np.ndarray
+
+
+@dataclass(frozen=True)
+class LinearStart:
+    """How a training begins: in a sentence, and with how many factors; 0 where weights are random."""
+
+    sentence: str
+    factors: int = 0
+
+
+def start_linear(model: MultimodalVAE, train: Table, val: Table) -> LinearStart:
+    """Let a new model be factor analysis of its training rows, as far as it can be, with counts at their means, and say
+    so.
+
+    The number of factors is chosen by cross-validation in the training and the validation rows. No random numbers of
+    PyTorch are used, and the same rows give the same model.
+    """
+    at_means = start_means(model, train)
     parts = parts_of(model)
     if not parts:
-        return (
+        return LinearStart(
             "Start: random weights; training.start=linear is for modalities of real numbers with linear paths "
             "(linear_path), which have an encoder and are decoded from z, and there are none."
         )
-    rows, held_out = _rows(model, parts, train), _rows(model, parts, val)
-    on = f"{len(held_out)} validation rows"
-    learned = rows
-    if not len(held_out):
-        apart = np.arange(len(rows)) % EVERY == EVERY - 1
-        learned, held_out = _some(rows, ~apart), _some(rows, apart)
-        on = f"{len(held_out)} training rows that were held out"
+    rows, further = _rows(model, parts, train), _rows(model, parts, val)
     low, high = _bounds(model, parts)
     most = min(model.encoded.get(part.name, model.config.latent_dim) for part in parts)
     candidates = sorted({*CANDIDATES, most})
-    if min(len(learned), len(held_out)) < 2:
-        return "Start: random weights; there are too few rows for training.start=linear."
-    found = choose(learned, held_out, most, low, high, candidates, [part.columns for part in parts])
+    count = len(rows.rows) + len(further.rows)
+    if count < FEWEST or len(rows.rows) < 2:
+        return LinearStart("Start: random weights; there are too few rows for training.start=linear.")
+    effects = covariate_effects(rows.rows, rows.told)
+    left, further_left = (each.rows.less(each.told @ effects.T) for each in (rows, further))
+    found = choose(left, further_left, most, low, high, candidates, [part.columns for part in parts])
     if not found.model.count:
-        return "Start: random weights; factor analysis finds nothing that columns have in common."
-    become(model, parts, found.model)
-    return _sentence(model, parts, found, on)
+        return LinearStart("Start: random weights; factor analysis finds nothing that columns have in common.")
+    become(model, parts, found.model, effects)
+    explained = explained_by_covariates(rows.rows, left) if model.told else None
+    return LinearStart(_sentence(model, parts, found, count, explained, at_means), found.model.count)
+
+
+def start_means(model: MultimodalVAE, train: Table) -> list[str]:
+    """Let decoders of counts begin at the means of the training rows: the biases of their log-means are the logarithms
+    of these. From 0, counts of a hundred begin with gradients that Adam remembers for a thousand steps, in which
+    dispersions hardly move.
+
+    Returns:
+        The modalities whose decoders do.
+    """
+    started = []
+    for m, (name, transform) in enumerate(zip(model.modalities, model.transforms, strict=True)):
+        decoder, likelihood, stored = model.decoders[m], model.likelihoods[m], train.data[name]
+        if not isinstance(decoder, MLPDecoder) or not isinstance(likelihood, Poisson | NegativeBinomial):
+            continue
+        rows = train.available[:, m].nonzero().squeeze(1)
+        if not len(rows):
+            continue
+        observed = train.observed.get(name)
+        total: Tensor | float = 0.0
+        seen: Tensor | int = 0
+        if isinstance(stored, Sparse) and type(transform) is Transform:
+            total, seen = stored.select(rows).sums(), len(rows)
+        else:
+            for part in rows.split(AT_ONCE):
+                cells = None if observed is None else observed[part]
+                values = cast(Transform, transform)(stored[part], cells)
+                total = total + (values if cells is None else torch.where(cells, values, 0.0)).double().sum(0)
+                seen = seen + (len(part) if cells is None else cells.sum(0))
+        mean = (cast(Tensor, total) + 0.5) / (seen + 1)
+        last = cast(nn.Linear, decoder.layers[-1])
+        with torch.no_grad():
+            last.bias[: mean.numel()] = mean.log().flatten().to(last.bias)
+        started.append(name)
+    return started
 
 
 def parts_of(model: MultimodalVAE) -> list[Part]:
@@ -118,17 +195,20 @@ def parts_of(model: MultimodalVAE) -> list[Part]:
     return parts
 
 
-def become(model: MultimodalVAE, parts: list[Part], factors: Factors) -> None:
-    """Let networks be the parts of a model of all their columns, whose factors are the first dimensions of z."""
+def become(model: MultimodalVAE, parts: list[Part], factors: Factors, effects: np.ndarray) -> None:
+    """Let networks be the parts of a model of all their columns, whose factors are the first dimensions of z; with the
+    ``effects`` of covariates ``[columns, T]``.
+    """
     share = prior_share(model)
     for part in parts:
         loadings = np.zeros((part.size, model.config.latent_dim))
         loadings[:, : factors.count] = factors.loadings[part.columns]
         mean, uniqueness = factors.mean[part.columns], factors.uniqueness[part.columns]
-        _become_decoder(model, part, loadings, mean, uniqueness)
+        linear = Linear(loadings, mean, uniqueness, effects[part.columns])
+        _become_decoder(model, part, linear)
         encoder = model.encoders[part.number]
         if isinstance(encoder, Encoder):
-            _become_encoder(model, encoder, part, (loadings, mean, uniqueness), share)
+            _become_encoder(model, encoder, part, linear, share)
 
 
 def prior_share(model: MultimodalVAE) -> float:
@@ -140,33 +220,26 @@ def prior_share(model: MultimodalVAE) -> float:
     return 0.0 if prior_expert == "all" else 1 / max(1, len(model.encoded) - 1)
 
 
-def _become_decoder(
-    model: MultimodalVAE, part: Part, loadings: np.ndarray, mean: np.ndarray, uniqueness: np.ndarray
-) -> None:
-    """The location W z + μ, and the scales; what a decoder takes beside z does nothing at first."""
+def _become_decoder(model: MultimodalVAE, part: Part, linear: Linear) -> None:
+    """The location W z + B c + μ, and the scales; private latents do nothing at first."""
     decoder, likelihood = (
         cast(MLPDecoder, model.decoders[part.number]),
         cast(Likelihood, model.likelihoods[part.number]),
     )
-    deviation = torch.from_numpy(np.sqrt(uniqueness)).reshape(likelihood.shape)
+    deviation = torch.from_numpy(np.sqrt(linear.uniqueness)).reshape(likelihood.shape)
     further = likelihood.set_scatter(deviation.to(model.device)).double().cpu().reshape(-1)
     weight = torch.zeros(part.size + len(further), model.decoder_sizes[part.name], dtype=torch.float64)
-    weight[: part.size, : loadings.shape[1]] = torch.from_numpy(loadings)
-    decoder.become_linear(weight, torch.cat([torch.from_numpy(mean), further]))
+    weight[: part.size, : model.config.latent_dim] = torch.from_numpy(linear.loadings)
+    if model.told:
+        weight[: part.size, -model.told :] = torch.from_numpy(linear.effects)
+    decoder.become_linear(weight, torch.cat([torch.from_numpy(linear.mean), further]))
 
 
-def _become_encoder(
-    model: MultimodalVAE,
-    encoder: Encoder,
-    part: Part,
-    of: tuple[np.ndarray, np.ndarray, np.ndarray],
-    share: float,
-) -> None:
-    """q(z | x_m); private dimensions stay N(0, I)."""
-    loadings, mean, uniqueness = of
+def _become_encoder(model: MultimodalVAE, encoder: Encoder, part: Part, linear: Linear, share: float) -> None:
+    """q(z | x_m, c); private dimensions stay N(0, I)."""
     size, private = model.encoded[part.name], model.private.get(part.name, 0)
-    loadings = loadings[:, :size]
-    weighted = loadings / uniqueness[:, None]
+    loadings = linear.loadings[:, :size]
+    weighted = loadings / linear.uniqueness[:, None]
     covariance = np.linalg.inv(np.eye(size) + loadings.T @ weighted)
     slopes, precision = covariance @ weighted.T, 1 / np.diagonal(covariance)
     own = np.maximum(precision - 1 + share, LEAST_PRECISION)
@@ -174,12 +247,14 @@ def _become_encoder(
     weight = torch.zeros(size + private, part.size, dtype=torch.float64)
     bias, log_variance = (torch.zeros(size + private, dtype=torch.float64) for _ in range(2))
     weight[:size] = torch.from_numpy(slopes)
-    bias[:size] = torch.from_numpy(-slopes @ mean)
+    bias[:size] = torch.from_numpy(-slopes @ linear.mean)
     log_variance[:size] = torch.from_numpy(-np.log(precision))
-    encoder.become_linear(weight, bias, log_variance)
+    of_told = torch.zeros(size + private, model.told, dtype=torch.float64)
+    of_told[:size] = torch.from_numpy(-slopes @ linear.effects)
+    encoder.become_linear(weight, bias, log_variance, of_told if model.told else None)
 
 
-def _rows(model: MultimodalVAE, parts: list[Part], table: Table) -> Rows:
+def _rows(model: MultimodalVAE, parts: list[Part], table: Table) -> Told:
     """At most so many rows with any of the modalities, as the networks see them."""
     count = parts[-1].columns.stop
     numbers = [part.number for part in parts]
@@ -187,6 +262,7 @@ def _rows(model: MultimodalVAE, parts: list[Part], table: Table) -> Rows:
     most = max(2, min(MOST_ROWS, MOST_NUMBERS // count))
     order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))[:most].sort().values
     values, observed = np.zeros((len(order), count)), np.zeros((len(order), count), dtype=bool)
+    told = np.zeros((len(order), model.told))
     at = 0
     for some in places[order].split(AT_ONCE):
         batch = model.prepare(table[some].to(model.device))
@@ -198,12 +274,10 @@ def _rows(model: MultimodalVAE, parts: list[Part], table: Table) -> Rows:
             here = slice(at, at + len(some))
             values[here, part.columns] = x.flatten(1).cpu().numpy()
             observed[here, part.columns] = there.flatten(1).cpu().numpy()
+        if batch.told is not None:
+            told[at : at + len(some)] = batch.told.double().cpu().numpy()
         at += len(some)
-    return Rows.of_cells(values, observed)
-
-
-def _some(rows: Rows, which: np.ndarray) -> Rows:
-    return Rows(rows.values[which], rows.patterns, rows.of[which])
+    return Told(Rows.of_cells(values, observed), told[observed.any(1)])
 
 
 def _bounds(model: MultimodalVAE, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
@@ -213,17 +287,29 @@ def _bounds(model: MultimodalVAE, parts: list[Part]) -> tuple[np.ndarray, np.nda
     return low, high
 
 
-def _sentence(model: MultimodalVAE, parts: list[Part], found: Selection, on: str) -> str:
+def _sentence(
+    model: MultimodalVAE,
+    parts: list[Part],
+    found: Selection,
+    rows: int,
+    by_covariates: float | None,
+    at_means: list[str],
+) -> str:
     """What was done, and what begins at random."""
-    others = [name for name in model.modalities if name not in {part.name for part in parts}]
+    begun = {*at_means, *(part.name for part in parts)}
+    others = [name for name in model.modalities if name not in begun]
     others += ["the objective's own encoders"] if any(isinstance(m, Encoder) for m in model.objective.modules()) else []
     count, columns = found.model.count, parts[-1].columns.stop
-    beside = f"; {listed(others)} with random weights" if others else ""
+    left = ""
+    if by_covariates is not None:
+        left = f", less what {listed(model.covariates)} say ({100 * by_covariates:.0f} % of the variance),"
+    beside = f"; {listed(at_means)} at the means of training rows" if at_means else ""
+    beside += f"; {listed(others)} with random weights" if others else ""
     if len(parts) > 1:
         reached = f"of the variance, {100 * -found.score:.0f} % is not explained by the other modalities"
     else:
         reached = f"log-likelihood per value {found.score:.3f}, of independent columns {found.without:.3f}"
     return (
-        f"Start: factor analysis of {columns} columns ({listed([part.name for part in parts])}) with {count} "
-        f"factor{'s' if count > 1 else ''}, chosen on {on}: {reached}{beside}."
+        f"Start: factor analysis of {columns} columns ({listed([part.name for part in parts])}){left} with {count} "
+        f"factor{'s' if count > 1 else ''}, chosen by cross-validation in {rows} rows: {reached}{beside}."
     )

@@ -17,7 +17,7 @@ from ..data import Batch, Data, Modality, Sparse, Table
 from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
-from ..distributions import Gaussian, Likelihood, Posterior, Reference, random_strata, standard_normal
+from ..distributions import Gaussian, Likelihood, Posterior, Reference, random_strata
 from ..errors import MmgenError, alternatives, listed
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
@@ -30,7 +30,7 @@ from .declarations import ObjectiveConfig
 from .decoder_input import DecoderInput
 from .interface import Given, Model, ModelConfig, likelihood_weights
 from .objective import Objective
-from .private import private_draw, private_sizes
+from .private import check_draws, private_draw, private_sizes
 from .sampler import Sampler
 from .terms import Terms
 
@@ -141,7 +141,12 @@ class MultimodalVAE(Model):
 
     @classmethod
     def rebuild(cls, description: Mapping[str, Any]) -> MultimodalVAE:
-        """An untrained model from what :attr:`description` says (a run's configuration), without any data."""
+        """An untrained model from what :attr:`description` says (a run's configuration), without any data.
+
+        Raises:
+            MmgenError: A component or an option that there is not, or no aggregator or prior where there must be one:
+                those that the objective takes by default may be others than it was trained with.
+        """
         objective = dict(description["objective"])
         chosen = make_objective(
             objective.pop("name"), objective, description.get("aggregator"), description.get("prior")
@@ -153,6 +158,9 @@ class MultimodalVAE(Model):
         )
         config = validated(ModelConfig, description["model"], "model")
         model = cls(modalities, chosen.build(), config, labels, covariates)
+        for part in ("aggregator", "prior"):
+            if getattr(model.objective, part) is not None and not description.get(part):
+                raise MmgenError(f"it has no section {part!r}")
         sections = ("objective", "aggregator", "prior", "model", "modalities", "labels", "covariates")
         model.description = {key: description[key] for key in sections if key in description}
         return model
@@ -198,10 +206,11 @@ class MultimodalVAE(Model):
                 "leave them out."
             )
         self.private = private_sizes(self.config.private_dim, modalities, able, objective.shared)
+        check_draws(objective.draws_private, self.config.private_from_prior)
         self.decoder_sizes = {name: size + self.private.get(name, 0) + self.told for name, size in sizes.items()}
         self.encoders, self.decoders, self.likelihoods = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for name, modality in modalities.items():
-            generated, encoder = name in sizes, cast(nn.Module, Uninformed(dim))
+            generated, encoder = name in sizes, cast(nn.Module, Uninformed(self._width))
             if name in self.encoded:
                 encoder = modality.encoder(self.encoded[name] + self.private.get(name, 0), self.told)
             decoder = modality.decoder(self.decoder_sizes[name]) if generated else nn.Identity()
@@ -317,13 +326,14 @@ class MultimodalVAE(Model):
         batch = self.prepare(batch)
         return self._encode([batch.input(name) for name in self.modalities], batch)
 
-    def private_posteriors(self, batch: Batch) -> dict[str, Gaussian]:
+    def private_posteriors(self, batch: Batch) -> dict[str, Any]:
         """See :meth:`mmgen.Model.private_posteriors`."""
         if not self.private:
             return {}
         if PRIVATE not in batch.memo:
             self.experts(batch)
-        return cast(dict[str, Gaussian], batch.memo[PRIVATE])
+        heads = cast(dict[str, Gaussian], batch.memo[PRIVATE])
+        return {name: self.objective.private_posterior(self, head, name) for name, head in heads.items()}
 
     def encode_each(self, inputs: Sequence[Tensor]) -> Gaussian:
         """See :meth:`mmgen.Model.encode_each`."""
@@ -343,6 +353,7 @@ class MultimodalVAE(Model):
         per_modality: bool = False,
         frozen: bool = False,
         weighted: bool = False,
+        private: Mapping[str, Tensor] | None = None,
     ) -> Float[Tensor, " M *lead_and_B"]:
         """See :meth:`mmgen.Model.log_likelihood`."""
         batch = self.prepare(batch)
@@ -350,7 +361,7 @@ class MultimodalVAE(Model):
         latents = z if per_modality else [cast(Tensor, z)] * len(names)
         generated = [m for m, name in enumerate(names) if name in self.decoder_sizes]
         values = {m: one.new_zeros(one.shape[:-1]) for m, one in enumerate(latents) if m not in generated}
-        taken, costs = self._taken_in_training({m: latents[m] for m in generated}, batch, weighted)
+        taken, costs = self._taken_in_training({m: latents[m] for m in generated}, batch, weighted, private)
         with self._frozen(generated) if frozen else nullcontext():
             for m, parameters, view in self._decode(taken, batch.presence):
                 cells = batch.observed.get(names[m])
@@ -373,12 +384,12 @@ class MultimodalVAE(Model):
             self._check_given(given)
             return self.posterior(batch, given)
 
-    def encode_private(self, batch: Batch, given: Sequence[str] | None = None) -> dict[str, Gaussian]:
-        """q(w_m | x_m) ``[B, P_m]`` of every modality with private latents; N(0, I) where it is not given."""
+    def encode_private(self, batch: Batch, given: Sequence[str] | None = None) -> dict[str, Posterior]:
+        """q(w_m | x_m) ``[B, P_m]`` of every modality with private latents; p(w_m) where it is not given."""
         with self._inference():
             batch = self.prepare(batch)
             mask = self.mask(batch, given)
-            return {name: q.where(mask[..., self._index(name)]) for name, q in self.private_posteriors(batch).items()}
+            return {name: self._private(batch, name, mask)[0] for name in self.private}
 
     def generate(
         self,
@@ -634,7 +645,7 @@ class MultimodalVAE(Model):
         groups = in_groups(encoders, [x.dim() for x in inputs])
         seen = [WHOLE] * len(encoders)
         if presence is not None:
-            seen = views(presence.available.unbind(1), presence.having, groups)
+            seen = views(presence.available.unbind(1), presence.having, groups, gathers=presence.gathers)
         with normalised(zip(encoders, seen, strict=True)):
             values = [view.values(x) for view, x in zip(seen, inputs, strict=True)]
             moments = dict(each(encoders, self._with_covariates(values, seen, batch), groups))
@@ -643,12 +654,17 @@ class MultimodalVAE(Model):
                 moments[m] = tuple(view.placed(value, 0) for value in moments[m])
         gaussians = [Gaussian(*moments[m]) for m in range(len(seen))]
         zeros = presence is not None and any(view.sees_all and view.there is not None for view in seen)
-        if self.private or any(size < self.config.latent_dim for size in self.encoded.values()):
+        if self.private or any(size != self._width for size in self.encoded.values()):
             gaussians = self._split(gaussians, presence if zeros else None, batch)
         experts = Gaussian.stack(gaussians)
         if presence is None or not zeros:
             return experts
         return experts.map(lambda value: torch.where(presence.available.T[..., None], value, 0))
+
+    @property
+    def _width(self) -> int:
+        """Dimensions of experts: D, or those of the widest latent."""
+        return max(self.config.latent_dim, *self.encoded.values(), 0)
 
     def _with_covariates(self, values: list[Tensor], seen: Sequence[View], batch: Batch | None) -> Sequence[Any]:
         """What each encoder takes: its values, and beside them the covariates of the same rows."""
@@ -665,7 +681,7 @@ class MultimodalVAE(Model):
 
     def _split(self, gaussians: list[Gaussian], presence: Presence | None, batch: Batch | None) -> list[Gaussian]:
         """What is shared of each encoder's dimensions, with N(0, 1) in those that a smaller latent lacks."""
-        dim, shared, private = self.config.latent_dim, [], {}
+        dim, shared, private = self._width, [], {}
         for m, (name, q) in enumerate(zip(self.modalities, gaussians, strict=True)):
             size = self.encoded.get(name, dim)
             if name in self.private:
@@ -677,17 +693,20 @@ class MultimodalVAE(Model):
         return shared
 
     def _taken_in_training(
-        self, latents: Mapping[int, Tensor], batch: Batch, weighted: bool
+        self, latents: Mapping[int, Tensor], batch: Batch, weighted: bool, private: Mapping[str, Tensor] | None
     ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """What decoders take for latents ``[..., B, _]``: these, with private latents and covariates beside them; and
-        what the private latents cost, ``[..., B]``, by the number of the modality.
+        what the private latents cost, ``[..., B]``, by the number of the modality, unless they are given.
         """
         taken, costs = dict(latents), {}
-        posteriors, share = self.private_posteriors(batch), self.config.private_from_prior if self.training else 0.0
+        posteriors = self.private_posteriors(batch) if private is None else {}
+        share = self.config.private_from_prior if self.training else 0.0
         for m, z in latents.items():
             parts = [z]
             name = list(self.modalities)[m]
-            if name in posteriors:
+            if private is not None and name in self.private:
+                parts.append(private[name])
+            elif name in posteriors:
                 w, costs[m] = private_draw(posteriors[name], tuple(z.shape[:-2]), share, sampled=weighted)
                 parts.append(w)
             if self.told:
@@ -695,18 +714,24 @@ class MultimodalVAE(Model):
             taken[m] = torch.cat(parts, -1) if len(parts) > 1 else z
         return taken, costs
 
+    def _private(self, batch: Batch, target: str, given: Tensor) -> tuple[Any, Any]:
+        """q(w | x_target) ``[..., B, P]`` in rows in which it is given, p(w) elsewhere; and p(w)."""
+        q = self.private_posteriors(batch)[target]
+        prior = self.objective.private_prior(self, q.mean, target)
+        return q.where(given[..., self._index(target)], prior), prior
+
     def _private_latents(
         self, z: Tensor, target: str, batch: Batch | None, given: Tensor | None
     ) -> tuple[Tensor, Tensor | float]:
-        """w ~ q(w | x_target) for rows in which it is given, from N(0, I) elsewhere ``[..., B, P]``, and log N(w) −
-        log q(w).
+        """w ~ q(w | x_target) for rows in which it is given, from p(w) elsewhere ``[..., B, P]``, and log p(w) − log
+        q(w).
         """
-        prior = standard_normal(z.new_zeros(*z.shape[:-1], self.private[target]))
         if batch is None or given is None:
-            return prior.rsample(), 0.0
-        posterior = self.private_posteriors(batch)[target].where(given[..., self._index(target)])
-        w = posterior.rsample(tuple(z.shape[: z.dim() - posterior.mean.dim()]))
-        return w, prior.log_prob(w) - posterior.log_prob(w)
+            nothing = z.new_zeros(*z.shape[:-1], self.private[target])
+            return self.objective.private_prior(self, nothing, target).rsample(), 0.0
+        q, prior = self._private(batch, target, given)
+        w = q.rsample(tuple(z.shape[: z.dim() - q.mean.dim()]))
+        return w, prior.log_prob(w) - q.log_prob(w)
 
     def _fillings(self) -> Mapping[str, Filling]:
         """Of the modalities whose cells may be missing."""
@@ -725,7 +750,8 @@ class MultimodalVAE(Model):
         groups = in_groups(decoders, [2] * len(decoders))
         seen = [WHOLE] * len(decoders)
         if presence is not None:
-            seen = views([presence.available[:, m] for m in targets], [presence.having[m] for m in targets], groups)
+            there, having = [presence.available[:, m] for m in targets], [presence.having[m] for m in targets]
+            seen = views(there, having, groups, gathers=presence.gathers)
         taken = [view.rows(z, -2) for view, z in zip(seen, latents.values(), strict=True)]
         flat = {id(z): z.flatten(0, -2) for z in taken}
         with normalised(zip(decoders, seen, strict=True)):

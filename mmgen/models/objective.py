@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..data import Batch, Modality, Table
-from ..distributions import Gaussian, Mixture, Posterior
+from ..distributions import Component, Gaussian, Mixture, Posterior, standard_normal
 from ..errors import MmgenError
 from .aggregator import Aggregator
 from .declarations import Declarations
@@ -59,9 +59,10 @@ class Objective(Declarations, nn.Module, ABC):
         return self.prior is not None and self.prior_for.dynamic
 
     def encodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
-        """The modalities with an encoder of their own, each with the dimensions of its latent, D or fewer.
+        """The modalities with an encoder of their own, each with the dimensions of its latent.
 
         The experts of the others are N(0, I), and cost nothing; so are the dimensions that a smaller latent lacks.
+        Where some latents have more dimensions than z, as below a hierarchy, experts are as wide as the widest.
         """
         return dict.fromkeys(modalities, latent_dim)
 
@@ -128,6 +129,18 @@ class Objective(Declarations, nn.Module, ABC):
         ``batch`` is prepared and ``given`` are the subsets; both are None where z is from the prior.
         """
         return z
+
+    def private_posterior(self, model: Model, head: Gaussian, target: str) -> Component:
+        """q(w_m | x_m) of a modality's private latents, from what its encoder's head gives: the same ``[..., P]``,
+        unless an objective says otherwise.
+        """
+        return head
+
+    def private_prior(self, model: Model, like: Float[Tensor, "*lead P"], target: str) -> Component:
+        """p(w_m), which private latents are drawn from where a modality is not given: N(0, I) with the shape of
+        ``like`` ``[..., P]``, unless an objective says otherwise; of the family of :meth:`private_posterior`.
+        """
+        return standard_normal(like)
 
     def classify(self, model: Model, batch: Batch) -> Mapping[str, Float[Tensor, "B _"]]:
         """Answers of the objective's classifier, if it has one: label to logits, of classes or of yes/no answers.

@@ -11,6 +11,8 @@ from torch import Tensor
 from ..data import Modality
 from ..distributions import Gaussian, kl_divergence, normal_noise, standard_normal, uniform_noise
 from ..errors import MmgenError, alternatives, listed
+from ..options import default_of
+from .interface import ModelConfig
 
 
 def private_sizes(
@@ -43,6 +45,18 @@ def private_sizes(
                 f"no private latents; modalities that can have some: {listed(able) if able else 'none'}."
             )
     return sizes
+
+
+def check_draws(draws_private: bool, from_prior: float) -> None:
+    """Refuse a share of draws from the prior (``model.private_from_prior``) where an objective draws by itself.
+
+    Raises:
+        MmgenError: A share other than the default.
+    """
+    if draws_private and from_prior != default_of(ModelConfig, "private_from_prior"):
+        raise MmgenError(
+            "model.private_from_prior: this objective says itself where private latents are drawn from; leave it out."
+        )
 
 
 def private_draw(

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..data import Table
 from ..errors import MmgenError
 from ..options import Options
 from .interface import Model
@@ -48,6 +49,9 @@ class Sampler(nn.Module, ABC):
     @abstractmethod
     def fit(self, latents: Float[Tensor, "N D"]) -> None:
         """Fit to latents, on the CPU. Random numbers are torch's global ones, which whoever calls has seeded."""
+
+    def see(self, model: Model, train: Table) -> None:
+        """Go on from what was fitted to latents by the training rows themselves; by default nothing."""
 
     @abstractmethod
     def sample(self, count: int) -> Float[Tensor, "count D"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Annotated, Any, Literal
 
@@ -11,7 +10,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from ..distributions import FullGaussian
+from ..distributions import GaussianMixture
 from ..errors import MmgenError
 from .interface import Model
 from .sampler import Sampler, SamplerConfig, checked_latents
@@ -52,54 +51,53 @@ class GaussianConfig(SamplerConfig):
 
 
 class GaussianSampler(Sampler):
-    r"""One Gaussian with the mean and the covariance of the latents of training rows.
-
-    .. math:: p(z) = \mathcal N(z; \mu, (1 - \rho) S + \rho \, \tfrac{\mathrm{tr} S}{D} I)
-
-    S is the sample covariance, and 0 ≤ ρ ≤ 1 shrinks it as far as there are few rows, by the closed form of the oracle
-    approximating shrinkage.
-
-    Source: of ρ Chen et al. 2010 (https://arxiv.org/abs/0907.4698), Eq. 23.
-    """
+    r"""One Gaussian with the mean and the covariance of the latents of training rows (:func:`shrunk_moments`)."""
 
     Config = GaussianConfig
 
     mean: Tensor  # [D]
     covariance: Tensor  # [D, D]
-    scores: Tensor  # [2]: how well encoders, and the model's own likelihood, impute validation rows; 0 where not known
-    encoders_win: Tensor  # whether the first score is better by more than chance
 
     def build(self, model: Model) -> None:
-        """Places for what is fitted, and for what a training measures afterwards."""
+        """Places for what is fitted."""
         for name in ("mean", "covariance"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
-        self.register_buffer("scores", torch.zeros(2, dtype=torch.float64))
-        self.register_buffer("encoders_win", torch.zeros((), dtype=torch.bool))
 
     def fit(self, latents: Float[Tensor, "N D"]) -> None:
-        """The equation above."""
-        rows = checked_latents(latents, "gaussian")
-        n, size = rows.shape
-        centred = rows - rows.mean(0)
-        sample = centred.T @ centred / n
-        trace, squares = sample.trace(), sample.square().sum()
-        above, below = (1 - 2 / size) * squares + trace**2, (n + 1 - 2 / size) * (squares - trace**2 / size)
-        share = (above / below).clamp(max=1.0) if below > 0 else torch.ones_like(trace)
-        unit = torch.eye(size, dtype=rows.dtype)
-        self.mean = rows.mean(0)
-        self.covariance = (1 - share) * sample + (share * trace / size + self.config.floor) * unit
+        """Their moments."""
+        self.mean, self.covariance = shrunk_moments(checked_latents(latents, "gaussian"), self.config.floor)
 
     def sample(self, count: int) -> Float[Tensor, "count D"]:
         """z ~ p(z)."""
-        return self._density(count).rsample()
+        return self._density.sample(count)
 
     def log_prob(self, z: Float[Tensor, "*lead D"]) -> Float[Tensor, "*lead"]:
-        """The equation above."""
-        return self._density(1).log_prob(z.to(self.mean)[..., None, :])[..., 0]
+        """log N(z; μ, Σ)."""
+        return self._density.log_prob(z.to(self.mean))
 
-    def _density(self, count: int) -> FullGaussian:
-        factor = torch.linalg.cholesky(self.covariance)
-        return FullGaussian(self.mean.expand(count, -1), factor.expand(count, -1, -1))
+    @property
+    def _density(self) -> GaussianMixture:
+        return GaussianMixture.one(self.mean, self.covariance)
+
+
+def shrunk_moments(rows: Float[Tensor, "N D"], floor: float) -> tuple[Float[Tensor, " D"], Float[Tensor, "D D"]]:
+    r"""The mean and the covariance of rows, for a normal density.
+
+    .. math:: p(z) = \mathcal N(z; \mu, (1 - \rho) S + \rho \, \tfrac{\mathrm{tr} S}{D} I)
+
+    S is the sample covariance, and 0 ≤ ρ ≤ 1 shrinks it as far as there are few rows, by the closed form of the oracle
+    approximating shrinkage; ``floor`` is added to every variance.
+
+    Source: of ρ Chen et al. 2010 (https://arxiv.org/abs/0907.4698), Eq. 23.
+    """
+    n, size = rows.shape
+    centred = rows - rows.mean(0)
+    sample = centred.T @ centred / n
+    trace, squares = sample.trace(), sample.square().sum()
+    above, below = (1 - 2 / size) * squares + trace**2, (n + 1 - 2 / size) * (squares - trace**2 / size)
+    share = (above / below).clamp(max=1.0) if below > 0 else torch.ones_like(trace)
+    unit = torch.eye(size, dtype=rows.dtype)
+    return rows.mean(0), (1 - share) * sample + (share * trace / size + floor) * unit
 
 
 class GaussianMixtureConfig(SamplerConfig):
@@ -158,18 +156,15 @@ class GaussianMixtureSampler(Sampler):
 
     def sample(self, count: int) -> Float[Tensor, "count D"]:
         """μ_k + L_k ε with k drawn by the weights."""
-        k = torch.multinomial(self.weights, count, replacement=True)
-        noise = torch.randn(count, self.means.shape[-1], dtype=self.means.dtype)
-        return self.means[k] + torch.einsum("nij,nj->ni", self.factors[k], noise)
+        return self._density.sample(count)
 
     def log_prob(self, z: Float[Tensor, "*lead D"]) -> Float[Tensor, "*lead"]:
         """The equation above."""
-        difference = z.to(self.means)[..., None, :] - self.means  # [..., K, D]
-        whitened = torch.linalg.solve_triangular(self.factors, difference[..., None], upper=False)[..., 0]
-        log_scale = self.factors.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        constant = 0.5 * z.shape[-1] * math.log(2 * math.pi)
-        each = -0.5 * whitened.square().sum(-1) - log_scale - constant
-        return torch.logsumexp(self.weights.log() + each, -1)
+        return self._density.log_prob(z.to(self.means))
+
+    @property
+    def _density(self) -> GaussianMixture:
+        return GaussianMixture(self.weights.log(), self.means, self.factors)
 
     def _chosen(self, rows: Tensor, seed: int) -> int:
         """The best number of Gaussians."""

@@ -78,4 +78,5 @@ def fit_sampler(model: MultimodalVAE, choice: Choice, train: Table, seed: int, r
         torch.manual_seed(seed)
         latents = torch.cat([model.joint_draw(batch.to(model.device)).cpu() for batch in train.batches(rows)])
         sampler.fit(latents)
+        sampler.see(model, train)
     return sampler

@@ -23,6 +23,6 @@ class Terms:
     divergence: Float[Tensor, " B"]
     others: Mapping[str, Float[Tensor, " B"]] = field(default_factory=dict)
 
-    def value(self, beta: float) -> Float[Tensor, " B"]:
-        """What is maximised, per row."""
+    def value(self, beta: float | Float[Tensor, ""]) -> Float[Tensor, " B"]:
+        """What is maximised, per row; the weight is a tensor where steps of several trainings are made in one pass."""
         return self.log_likelihood.sum(0) - beta * self.divergence + sum(self.others.values())

@@ -98,8 +98,8 @@ class HellingerPool(_Weighted):
     all D dimensions: of experts that disagree in many dimensions h is nearly the mixture with weights in proportion to
     w². The weights sum to one over what is given. N(0, I) is none of the experts.
 
-    Source: Vo & Valera 2026 (HELVAE, https://arxiv.org/abs/2601.06572). The moments are those of the density above,
-    derived here; the released code was not looked at.
+    Source: Vo & Valera 2026 (HELVAE, https://arxiv.org/abs/2601.06572), whose released code has these moments with
+    equal weights (1e-8 more in the overlaps, and as a floor of variances); learned weights are ours.
     """
 
     def forward(self, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:

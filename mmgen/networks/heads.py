@@ -48,8 +48,11 @@ class GaussianHead(nn.Module):
 class Encoder(nn.Module):
     """A trunk and a Gaussian head: q(z | x) of one modality, or of several through a trunk of their own.
 
-    With ``told`` it is q(z | x, c) of as many numbers c: a multilayer perceptron takes them beside x; behind any other
-    trunk a hidden layer sees its features and c side by side.
+    With ``told`` it is q(z | x, c) of as many numbers c: a multilayer perceptron takes them beside x, and where x has a
+    linear path c has one too; behind any other trunk a hidden layer sees its features and c side by side.
+
+    Attributes:
+        straight: How many numbers c have a linear path.
     """
 
     def __init__(self, trunk: nn.Module, latent_dim: int, spread: Spread = "log-variance", told: int = 0) -> None:
@@ -62,14 +65,16 @@ class Encoder(nn.Module):
             self.mixing = nn.Linear(told, trunk.width, bias=False)
         elif told:
             self.mixing = nn.Sequential(nn.Linear(features + told, features), nn.ReLU())
-        self.head = GaussianHead(features, latent_dim, spread)
+        self.straight = told if isinstance(trunk, MLPTrunk) and trunk.linear_path else 0
+        self.head = GaussianHead(features + self.straight, latent_dim, spread)
 
     def forward(self, x: Any, told: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Data ``[N, *shape]`` (and c ``[N, T]``) to mean and log-variance, each ``[N, D]``."""
         if self.mixing is None or told is None:
             return self.head(self.trunk(x))
         if self.early:
-            return self.head(self.trunk(x, self.mixing(told)))
+            features = self.trunk(x, self.mixing(told))
+            return self.head(torch.cat([features, told.to(features.dtype)], 1) if self.straight else features)
         return self.head(self.mixing(torch.cat([self.trunk(x), told], -1)))
 
     @property
@@ -81,8 +86,8 @@ class Encoder(nn.Module):
         return isinstance(trunk, MLPTrunk) and (trunk.linear_path or (not trunk.width and self.mixing is None))
 
     @torch.no_grad()
-    def become_linear(self, weight: Tensor, bias: Tensor, log_variance: Tensor) -> None:
-        """Have the mean A x + a and one log-variance for all rows, until it is trained: the multilayer perceptron
+    def become_linear(self, weight: Tensor, bias: Tensor, log_variance: Tensor, of_told: Tensor | None = None) -> None:
+        """Have the mean A x + C c + a and one log-variance for all rows, until it is trained: the multilayer perceptron
         beside it adds 0, and can learn.
 
         Args:
@@ -90,12 +95,15 @@ class Encoder(nn.Module):
                 there) nothing is made.
             bias: a, ``[D]``.
             log_variance: ``[D]``.
+            of_told: C, ``[D, T]``; None where nothing is told.
         """
         mean, spread = self.head.mean, self.head.spread
-        start = mean.in_features - cast(MLPTrunk, self.trunk).size
+        start = mean.in_features - self.straight - cast(MLPTrunk, self.trunk).size
         for linear in (mean, spread):
             linear.weight.zero_()
         mean.weight[:, start : start + weight.shape[1]] = weight.to(mean.weight)
+        if of_told is not None:
+            mean.weight[:, -self.straight :] = of_told.to(mean.weight)
         mean.bias.copy_(bias)
         if self.head.kind == "log-scale":
             scale = (log_variance.double() / 2).exp() - LEAST_SCALE

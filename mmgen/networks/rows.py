@@ -5,7 +5,7 @@ Where no row has it the network sees one row of zeros, and nothing looks at what
 of zero, as for rows that do not count, and not none. Among several processes each must have a gradient of every
 parameter, and optimisers treat the two differently.
 
-Small networks that run in one pass (:mod:`.together`) cost calls rather than rows, and gathering would be more of
+Small networks that run in one pass (:mod:`.grouped`) cost calls rather than rows, and gathering would be more of
 these. They see all rows, with zeros in the place of what is not there; none of their layers mixes rows.
 """
 
@@ -71,16 +71,21 @@ WHOLE = View()
 
 
 def views(
-    there: Sequence[Bool[Tensor, " B"]], having: Sequence[Numbers], groups: Iterable[Sequence[int]]
+    there: Sequence[Bool[Tensor, " B"]],
+    having: Sequence[Numbers],
+    groups: Iterable[Sequence[int]],
+    *,
+    gathers: bool = True,
 ) -> list[View]:
     """What each of K networks sees.
 
     Args:
         there: Which rows each network is for.
         having: Their numbers; None: all rows.
-        groups: Which networks run in one pass, and so see all rows (:func:`.together.in_groups`).
+        groups: Which networks run in one pass, and so see all rows (:func:`.grouped.in_groups`).
+        gathers: Whether any network sees its rows alone.
     """
-    alone = {group[0] for group in groups if len(group) == 1}
+    alone = {group[0] for group in groups if len(group) == 1 and gathers}
     return [WHOLE if rows is None else View(there[k], rows if k in alone else None) for k, rows in enumerate(having)]
 
 

@@ -231,7 +231,9 @@ def test_it_stays_a_lower_bound_of_the_evidence_of_a_linear_model(objective, sha
             torch.nn.init.zeros_(layer.weight)
             layer.bias.data = torch.tensor(value, dtype=torch.float64)
     run = Run({"training": {"seed": 0}}, None, model=model.eval(), data=data)
-    rows = run.evaluate(metrics=["log-likelihood"], log_likelihood={"samples": 30000, "rows": 200, "conditional": ()})
+    rows = run.measurements(
+        metrics=["log-likelihood"], log_likelihood={"samples": 30000, "rows": 200, "conditional": ()}
+    )
     joint = next(row for row in rows if row["measure"] == "joint")
     assert joint["value"] == pytest.approx(float(evidence.mean()), abs=0.05), "it integrates over private latents"
 

@@ -67,7 +67,7 @@ def test_the_evidence_is_integrated_over_every_level(objective):
         nn.init.zeros_(layer.weight)
         nn.init.constant_(layer.bias, value)
     run = Run({"training": {"seed": 0}}, None, model=model, data=data)
-    rows = run.evaluate(metrics=["log-likelihood"], log_likelihood={"samples": 20_000, "rows": 150})
+    rows = run.measurements(metrics=["log-likelihood"], log_likelihood={"samples": 20_000, "rows": 150})
     layer = model.decoders[0].layers[-1]
     eye = torch.eye(D, dtype=torch.float64)
     sigma = torch.cat([torch.cat([eye, A.T], 1), torch.cat([A, A @ A.T + 1], 1)])

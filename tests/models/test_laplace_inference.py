@@ -10,16 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mmgen
-from mmgen.distributions import FullGaussian, Posterior
-from mmgen.models import LaplaceInference, inferred_by_model, own_inference, why_not
+from mmgen.distributions import FullGaussian, GaussianMixture, Posterior, fit_mixture
+from mmgen.models import LaplaceInference, build_sampler, choose_sampler, inferred_by_model, own_inference, why_not
+from mmgen.models.aggregated import all_but_one, everything, predictions, seen_in
 from mmgen.models.laplace_inference import OwnPosterior
 from mmgen.testing import LinearGaussianWorld, make_model, raises_sentence, toy_data, world_batch, world_model
+from mmgen.testing.toys import world_table
 
 
 def inference_of(model, mean=None, covariance=None):
     size = model.config.latent_dim
     mean = torch.zeros(size) if mean is None else mean
-    return LaplaceInference(model, mean, torch.eye(size) if covariance is None else covariance)
+    return LaplaceInference(model, GaussianMixture.one(mean, torch.eye(size) if covariance is None else covariance))
+
+
+def covariance_of(posterior):
+    """Of the only Gaussian of a posterior."""
+    (covariance,) = posterior.mixture.components.covariance
+    return covariance
 
 
 def closed_form(world, x, mask, mean, covariance):
@@ -54,7 +62,7 @@ def test_it_is_the_posterior_of_a_linear_gaussian_world(seed, size):
     posterior = inference_of(model, mean, covariance).posterior(world_batch(x), mask)
     expected = closed_form(world, x, mask, mean, covariance)
     assert (posterior.mean - expected[0]).abs().max() < 1e-8 * (1 + expected[0].abs().max())
-    assert (posterior.gaussian.covariance - expected[1]).abs().max() < 1e-8 * (1 + expected[1].abs().max())
+    assert (covariance_of(posterior) - expected[1]).abs().max() < 1e-8 * (1 + expected[1].abs().max())
     assert (posterior.variance - expected[1].diagonal(dim1=1, dim2=2)).abs().max() < 1e-8 * (1 + expected[1].max())
 
 
@@ -85,6 +93,56 @@ def linear_model(cells=False, covariates=False, rows=30):
     return model, loaded.train
 
 
+def test_a_round_makes_training_rows_more_probable():
+    """Moments over rows of the closed form, one row after another; and what they say of the rows never less."""
+    model, table = linear_model()
+    model = model.double()
+    loadings = torch.cat([decoder.layers[-1].weight.detach() for decoder in model.decoders])
+    offsets = torch.cat([decoder.layers[-1].bias.detach() for decoder in model.decoders])
+    noise = torch.cat([likelihood.log_scale.detach().exp() ** 2 for likelihood in model.likelihoods])
+    prepared = model.prepare(table[:])
+    x = torch.cat([prepared.data["a"], prepared.data["b"]], 1).double()
+
+    def log_p(mean, covariance):
+        marginal = loadings @ covariance @ loadings.T + noise.diag()
+        return torch.distributions.MultivariateNormal(offsets + loadings @ mean, marginal).log_prob(x).sum()
+
+    mean, covariance = torch.full((3,), 0.5, dtype=torch.float64), 0.3 * torch.eye(3, dtype=torch.float64)
+    for _ in range(3):
+        inference = inference_of(model, mean, covariance)
+        units = fit_mixture(everything(*seen_in(inference, table)), 1, iterations=0, floor=1e-12)
+        found = units.mapped(inference.mean, inference.factor).moments
+        precision = torch.linalg.inv(covariance) + loadings.T @ (loadings / noise[:, None])
+        own = torch.linalg.inv(precision)
+        means = []
+        for row in x:
+            pull = torch.linalg.inv(covariance) @ mean
+            for cell in range(10):
+                pull = pull + loadings[cell] * (row[cell] - offsets[cell]) / noise[cell]
+            means.append(own @ pull)
+        centre = sum(means) / len(x)
+        spread = own + sum(torch.outer(each - centre, each - centre) for each in means) / len(x)
+        assert found[0] == pytest.approx(centre, rel=1e-6, abs=1e-8)
+        assert found[1].flatten() == pytest.approx(spread.flatten(), rel=1e-6, abs=1e-8)
+        assert log_p(*found) > log_p(mean, covariance)
+        mean, covariance = found
+
+
+def test_what_is_inferred_by_does_not_shrink_as_encoders_do():
+    """Encoders whose posteriors are half as wide as they should be, and half as far out: p̂ is nearly N(0, I) again."""
+    world = LinearGaussianWorld((4, 3, 5), 2, seed=3)
+    model, (_, x) = world_model(world), world.sample(400)
+    latents, rounds = (
+        build_sampler(model, choose_sampler({"name": "aggregated", "rounds": n, "components": 1})) for n in (0, 2)
+    )
+    z = 0.5 * torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+    for sampler in (latents, rounds):
+        sampler.fit(z)
+        sampler.see(model, world_table(x))
+    assert (latents.mixture.moments[1].diagonal() < 0.35).all()
+    assert (rounds.mixture.moments[1].diagonal() > 0.75).all()
+
+
 @pytest.mark.parametrize("covariates", [False, True])
 @pytest.mark.parametrize("cells", [False, True])
 def test_observed_cells_count_and_covariates_are_told(cells, covariates):
@@ -111,7 +169,7 @@ def test_observed_cells_count_and_covariates_are_told(cells, covariates):
                 pull += weight[:3] * (batch.data[name][b, cell].double() - place) / noise
         covariance = torch.linalg.inv(precision)
         assert found.mean[b] == pytest.approx(covariance @ pull, abs=1e-8)
-        assert found.gaussian.covariance[b].numpy() == pytest.approx(covariance.numpy(), abs=1e-8)
+        assert covariance_of(found)[b].numpy() == pytest.approx(covariance.numpy(), abs=1e-8)
 
 
 def one_dimension(kind, likelihood=None):
@@ -208,7 +266,7 @@ def test_the_mode_is_never_worse_than_where_it_began_and_rows_do_not_know_each_o
     for rows in (torch.tensor([7]), torch.tensor([21, 3, 7, 14])):
         part = inference.posterior(batch[rows])
         assert part.mean == pytest.approx(posterior.mean[rows], abs=1e-5)
-        assert part.gaussian.factor == pytest.approx(posterior.gaussian.factor[rows], abs=1e-5)
+        assert covariance_of(part) == pytest.approx(covariance_of(posterior)[rows], abs=1e-5)
 
 
 def test_rows_are_taken_in_parts(monkeypatch):
@@ -252,7 +310,7 @@ def test_rows_without_a_mode_have_what_the_encoders_say_or_the_prior():
     mean, covariance = torch.full((3,), 0.5), 0.25 * torch.eye(3)
     found = inference_of(model, mean, covariance).posterior(broken)
     drawn = found.rsample((5,))
-    for values_of in (found.mean, found.variance, found.gaussian.factor, drawn):
+    for values_of in (found.mean, found.variance, covariance_of(found), drawn):
         assert values_of.isfinite().all()
     encoded = model.encode(broken)
     lost = ~encoded.mean.isfinite().all(1)
@@ -323,3 +381,131 @@ def test_it_is_a_posterior():
     assert isinstance(posterior, OwnPosterior)
     assert isinstance(posterior, Posterior)
     assert posterior.mean.dtype == next(model.parameters()).dtype
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from([2, 3]))
+def test_with_a_mixture_it_is_the_posterior_of_a_linear_gaussian_world(seed, size, count):
+    """Each Gaussian's posterior by the closed form, with weights by its density of the row's values."""
+    world = LinearGaussianWorld((4, 3, 5), size, seed=seed)
+    model, (_, x) = world_model(world), world.sample(6)
+    generator = torch.Generator().manual_seed(seed)
+    roots = torch.randn(count, size, size + 2, dtype=torch.float64, generator=generator)
+    covariances, means = roots @ roots.mT, 2 * torch.randn(count, size, dtype=torch.float64, generator=generator)
+    weights = torch.rand(count, dtype=torch.float64, generator=generator) + 0.2
+    weights = weights / weights.sum()
+    mask = torch.rand(6, 3, generator=generator) < 0.6
+    mask[0] = False
+    prior = GaussianMixture(weights.log(), means, torch.linalg.cholesky(covariances))
+    posterior = LaplaceInference(model, prior).posterior(world_batch(x), mask)
+    for b in range(6):
+        logs, mean, second = [], torch.zeros(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
+        parts = [closed_form(world, x, mask, means[k], covariances[k]) for k in range(count)]
+        for k in range(count):
+            log_p = weights[k].log()
+            if mask[b].any():
+                seen = [m for m in range(3) if mask[b, m]]
+                loadings = torch.cat([world.loadings[m] for m in seen])
+                noise = torch.cat([torch.full((len(world.loadings[m]),), float(world.scales[m]) ** 2) for m in seen])
+                offsets = torch.cat([world.offsets[m] for m in seen])
+                marginal = loadings @ covariances[k] @ loadings.T + noise.double().diag()
+                values = torch.cat([x[m][b] for m in seen])
+                normal = torch.distributions.MultivariateNormal(offsets + loadings @ means[k], marginal)
+                log_p = log_p + normal.log_prob(values)
+            logs.append(log_p)
+        shares = torch.stack(logs).softmax(0)
+        for share, (own_mean, own_covariance) in zip(shares, parts, strict=True):
+            mean = mean + share * own_mean[b]
+            second = second + share * (own_covariance[b].diagonal() + own_mean[b] ** 2)
+        assert posterior.mean[b].tolist() == pytest.approx(mean.tolist(), rel=1e-6, abs=1e-7)
+        assert posterior.variance[b].tolist() == pytest.approx((second - mean**2).tolist(), rel=1e-6, abs=1e-6)
+
+
+def test_draws_have_the_moments_of_a_mixture():
+    world = LinearGaussianWorld((4, 3), 2, seed=4)
+    model, (_, x) = world_model(world), world.sample(5)
+    prior = GaussianMixture(
+        torch.tensor([0.4, 0.6], dtype=torch.float64).log(),
+        torch.tensor([[-2.0, 0.0], [2.0, 1.0]], dtype=torch.float64),
+        0.5 * torch.eye(2, dtype=torch.float64).repeat(2, 1, 1),
+    )
+    posterior = LaplaceInference(model, prior).posterior(world_batch(x))
+    torch.manual_seed(1)
+    drawn = posterior.rsample((4000,))
+    deviation = posterior.variance.sqrt()
+    assert ((drawn.mean(0) - posterior.mean) / deviation).abs().max() < 0.08
+    assert drawn.var(0).numpy() == pytest.approx(posterior.variance.numpy(), rel=0.12)
+
+
+@pytest.mark.parametrize("clusters", [True, False])
+def test_as_many_gaussians_as_predict_rows_that_are_left_out(clusters):
+    """More than one where rows are in clusters, and one where they are not; the decoders are the true ones."""
+    world = LinearGaussianWorld((5, 4, 4), 3, seed=2)
+    model, (z, x) = world_model(world), world.sample(240)
+    if clusters:
+        draw = torch.Generator().manual_seed(0)
+        middles = 3 * torch.randn(4, 3, dtype=torch.float64, generator=draw)
+        moved = middles[torch.arange(240) % 4] - 0.7 * z
+        x = [values + moved @ loading.T for values, loading in zip(x, world.loadings, strict=True)]
+    sampler = build_sampler(model, choose_sampler({"name": "aggregated"}))
+    torch.manual_seed(0)
+    sampler.fit(torch.randn(240, 3, dtype=torch.float64))
+    sampler.see(model, world_table(x))
+    assert (len(sampler.mixture) > 1) == clusters
+    if clusters:
+        one = build_sampler(model, choose_sampler({"name": "aggregated", "components": 1}))
+        one.fit(torch.randn(240, 3, dtype=torch.float64))
+        one.see(model, world_table(x))
+        gain = sampler.log_prob(middles) - one.log_prob(middles)
+        assert (gain > 1).all(), "where clusters are, z is more probable"
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 2]))
+def test_what_numbers_of_gaussians_are_compared_by(seed, count):
+    """log p(x_m | x_others) as a difference of marginal densities, and log p(x_m | z) at the mean given the others."""
+    world = LinearGaussianWorld((4, 3, 5), 2, seed=seed)
+    model, (_, x) = world_model(world), world.sample(5)
+    generator = torch.Generator().manual_seed(seed)
+    roots = torch.randn(count, 2, 4, dtype=torch.float64, generator=generator)
+    covariances, means = roots @ roots.mT, torch.randn(count, 2, dtype=torch.float64, generator=generator)
+    density = GaussianMixture(
+        torch.full((count,), -math.log(count), dtype=torch.float64), means, torch.linalg.cholesky(covariances)
+    )
+    told = inference_of(model).seen(world_batch(x))
+    found = predictions(density, everything(*told), all_but_one(*told), *told)
+
+    def log_p(modalities, row):
+        loadings = torch.cat([world.loadings[m] for m in modalities])
+        noise = torch.cat([torch.full((len(world.loadings[m]),), float(world.scales[m]) ** 2) for m in modalities])
+        offsets = torch.cat([world.offsets[m] for m in modalities])
+        values = torch.cat([x[m][row] for m in modalities])
+        logs = [
+            torch.distributions.MultivariateNormal(
+                offsets + loadings @ means[k], loadings @ covariances[k] @ loadings.T + noise.double().diag()
+            ).log_prob(values)
+            for k in range(count)
+        ]
+        return torch.stack(logs).logsumexp(0) - math.log(count)
+
+    def log_given(m, row, z):
+        return (
+            torch.distributions.Normal(
+                world.offsets[m] + world.loadings[m] @ z, torch.as_tensor(world.scales[m]).double()
+            )
+            .log_prob(x[m][row])
+            .sum()
+        )
+
+    zero = torch.zeros(2, dtype=torch.float64)
+    for row in range(5):
+        logs = points = 0.0
+        for m in range(3):
+            others = [n for n in range(3) if n != m]
+            constant = log_given(m, row, zero)
+            logs += float(log_p([0, 1, 2], row) - log_p(others, row) - constant)
+            mask = torch.tensor([[n != m for n in range(3)]]).expand(5, 3)
+            z = LaplaceInference(model, density).posterior(world_batch(x), mask).mean[row]
+            points += float(log_given(m, row, z) - constant)
+        assert found[0, row].item() == pytest.approx(logs, rel=1e-6, abs=1e-6)
+        assert found[1, row].item() == pytest.approx(points, rel=1e-6, abs=1e-6)

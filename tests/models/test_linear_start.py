@@ -13,7 +13,9 @@ from torch import Tensor
 import mmgen
 from mmgen.data import Batch
 from mmgen.models import MultimodalVAE
-from mmgen.models.linear_start import parts_of, start_linear
+from mmgen.models.covariate_effects import covariate_effects
+from mmgen.models.factor_analysis import Rows
+from mmgen.models.linear_start import parts_of, start_linear, start_means
 from mmgen.registry.components import entries
 
 SIZES = {"genes": 5, "labs": 4, "proteins": 3}
@@ -66,7 +68,7 @@ def loadings(model: MultimodalVAE, m: int) -> tuple[Tensor, Tensor, Tensor]:
 def test_networks_are_the_closed_form(aggregator: dict[str, str]) -> None:
     data = data_of(frames())
     model = made(data, aggregator=aggregator)
-    sentence = start_linear(model, data.train, data.val)
+    sentence = start_linear(model, data.train, data.val).sentence
     assert "factor analysis of 12 columns (genes, labs, proteins) with 2 factors" in sentence
     batch = model.prepare(rows_of(data))
     with torch.no_grad():
@@ -124,7 +126,7 @@ def test_positive_numbers_take_part_by_their_logarithms() -> None:
     tables = {name: np.exp(table - 3) for name, table in frames(rows=600).items()}
     data = data_of(tables, **{name: {"likelihood": "log-normal"} for name in tables})
     model = made(data)
-    assert "factor analysis of 12 columns" in start_linear(model, data.train, data.val)
+    assert "factor analysis of 12 columns" in start_linear(model, data.train, data.val).sentence
     batch = model.prepare(rows_of(data))
     w, _, psi = loadings(model, 0)
     torch.testing.assert_close((w @ w.T).diagonal() + psi, batch.data["genes"].log().var(0), rtol=0.1, atol=0)
@@ -170,20 +172,114 @@ def test_missing_cells_and_modalities_do_not_move_it_far() -> None:
     torch.testing.assert_close(covariances[0], covariances[1], atol=0.25, rtol=0)
 
 
-def test_where_covariates_are_told_nothing_is_started() -> None:
-    tables = {**frames(), "age": np.linspace(20, 80, 240)}
-    modalities = {name: {"kind": "vector", "hidden": [6]} for name in SIZES}
-    data = mmgen.load_dataset(tables, modalities=modalities, covariates=["age"])
+SITES = ("north", "south", "west")
+
+
+def told_data(rows: int = 240, gaps: float = 0.0, **kinds: dict[str, object]) -> mmgen.Data:
+    """Tables that two factors explain, shifted by the site of a row and by its age; both are told, and gaps are in the
+    ages and cells.
+    """
+    tables: dict[str, object] = dict(frames(rows, gaps))
+    random = np.random.default_rng(5)
+    site, age = random.integers(0, 3, rows), random.uniform(20, 80, rows)
+    for name, size in SIZES.items():
+        shift = random.normal(size=(3, size))[site] * 3 + age[:, None] / 10
+        tables[name] = tables[name] + shift  # type: ignore[operator]
+    age[random.random(rows) < gaps] = np.nan
+    modalities = {name: {"kind": "vector", "hidden": [6, 5], **kinds.get(name, {})} for name in SIZES}
+    covariates = {"site": np.array(SITES)[site], "age": age}
+    return mmgen.load_dataset(tables, modalities=modalities, covariates=covariates)
+
+
+def residuals(x: np.ndarray, told: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Of one column, by a regression on sites and age written out: elimination in its normal equations, with the mean
+    in the place of one class.
+    """
+    columns = [np.ones(len(x)), told[:, 0], told[:, 1], told[:, 4], *([told[:, 5]] if told[:, 5].any() else [])]
+    size = len(columns)
+    left, right = np.zeros((size, size)), np.zeros(size)
+    for n in np.flatnonzero(there):
+        for i in range(size):
+            right[i] += columns[i][n] * x[n]
+            for j in range(size):
+                left[i, j] += columns[i][n] * columns[j][n]
+    for i in range(size):
+        for k in range(size):
+            if k != i:
+                factor = left[k, i] / left[i, i]
+                left[k], right[k] = left[k] - factor * left[i], right[k] - factor * right[i]
+    return x - sum(columns[i] * right[i] / left[i, i] for i in range(size))
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.15])
+def test_covariates_are_regressed_on_and_the_rest_is_explained(gaps: float) -> None:
+    """Decoders reproduce the regression, and encoders are the posterior given what it leaves."""
+    data = told_data(gaps=gaps)
+    model = made(data, aggregator={"prior_expert": "all"})
+    sentence = start_linear(model, data.train, data.val).sentence
+    assert "12 columns (genes, labs, proteins), less what site, age say (7" in sentence, sentence
+    batch = model.prepare(rows_of(data))
+    told, dim = batch.told, model.config.latent_dim
+    assert told is not None and told.shape[1] == 4 + 2
+    units = torch.cat([torch.eye(dim + 1, dim), torch.zeros(dim + 1, 6)], 1).double()
+    with torch.no_grad():
+        experts = model.experts(batch)
+    for m, name in enumerate(model.modalities):
+        x = batch.data[name].numpy()
+        there = batch.observed[name].numpy() if gaps else np.ones(x.shape, dtype=bool)
+        with torch.no_grad():
+            at = model.decoders[m](torch.cat([torch.zeros(len(x), dim).double(), told], 1))
+            moved = model.decoders[m](units)[:, 0]
+        w, psi = (moved[:-1] - moved[-1]).T, model.likelihoods[m].scatter(at[:1])[0].detach()
+        left = x - at[:, 0].numpy()
+        for j in range(x.shape[1]):
+            difference = (left[:, j] - residuals(x[:, j], told.numpy(), there[:, j]))[there[:, j]]
+            assert difference.std() < 1e-6  # the mean is that of factor analysis
+            assert np.abs(difference).max() < (0.1 if gaps else 1e-4)
+        covariance = torch.linalg.inv(torch.eye(dim).double() + w.T @ torch.diag(1 / psi) @ w)
+        for row in range(20):
+            mean = covariance @ w.T @ (torch.from_numpy(left[row]) / psi)
+            for k in range(dim):
+                own = max(float(1 / covariance[k, k]) - 1, 0.01)
+                expected = mean[k] / covariance[k, k] / own
+                if there[row].all():
+                    torch.testing.assert_close(experts.mean[m, row, k], expected, atol=1e-8, rtol=1e-8)
+
+
+def test_z_begins_without_what_is_told() -> None:
+    """Means of z at each site, and its correlation with age; of networks that are not told they are far from 0."""
+    data = told_data(rows=600)
     model = made(data)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert "what covariates say" in start_linear(model, data.train, data.val)
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    start_linear(model, data.train, data.val)
+    batch = model.prepare(rows_of(data))
+    with torch.no_grad():
+        z = model.posterior(batch, list(SIZES)).mean.reshape(len(batch), -1)
+    assert batch.told is not None
+    varies = z.std(0) > 0.1
+    assert int(varies.sum()) >= 2
+    for k in (0, 1, 2):
+        assert z[batch.told[:, k] > 0].mean(0).abs().max() < 1e-3
+    assert torch.corrcoef(torch.cat([z[:, varies].T, batch.told[None, :, 4]]))[-1, :-1].abs().max() < 1e-3
+
+
+def test_a_class_of_a_covariate_that_no_row_has_says_nothing() -> None:
+    rows = Rows.of_cells(np.random.default_rng(0).normal(size=(30, 2)), np.ones((30, 2), dtype=bool))
+    told = np.zeros((30, 4))
+    told[np.arange(30), np.arange(30) % 3] = 1
+    effects = covariate_effects(rows, told)
+    assert np.abs(effects[:, 3]).max() == 0 and np.abs(effects.sum(1)).max() < 1e-9
+    for site in range(3):
+        for column in range(2):
+            mean = rows.values[site::3, column].mean()
+            others = np.mean([rows.values[k::3, column].mean() for k in range(3)])
+            np.testing.assert_allclose(effects[column, site], mean - others, atol=1e-9)
+    assert covariate_effects(rows, np.zeros((30, 0))).shape == (2, 0)
 
 
 def test_private_latents_have_no_part_in_it() -> None:
     data = data_of(frames())
     model = made(data, private_dim=2)
-    assert "with 2 factors" in start_linear(model, data.train, data.val)
+    assert "with 2 factors" in start_linear(model, data.train, data.val).sentence
     with torch.no_grad():
         private = model.private_posteriors(model.prepare(rows_of(data)))
         z = torch.zeros(2, 4 + 2, dtype=torch.float64)
@@ -206,11 +302,11 @@ def test_same_rows_same_start_whatever_the_seed() -> None:
     assert torch.equal(*weights)
 
 
-def test_without_validation_rows_training_rows_are_held_out() -> None:
+def test_without_validation_rows_training_rows_choose() -> None:
     tables = frames()
     modalities = {name: {"kind": "vector"} for name in tables}
     data = mmgen.load_dataset(tables, modalities=modalities, val_fraction=0.0)
-    assert "training rows that were held out" in start_linear(made(data), data.train, data.val)
+    assert "chosen by cross-validation in 192 rows" in start_linear(made(data), data.train, data.val).sentence
 
 
 def test_what_takes_no_part_is_said() -> None:
@@ -218,10 +314,29 @@ def test_what_takes_no_part_is_said() -> None:
     tables["counts"] = pd.DataFrame(np.random.default_rng(0).poisson(3, size=(240, 3)))
     data = data_of(tables, counts={"kind": "counts"})
     model = made(data)
-    before = {name: value.clone() for name, value in model.state_dict().items() if ".3." in name}
-    assert "; counts with random weights." in start_linear(model, data.train, data.val)
-    after = model.state_dict()
-    assert before and all(torch.equal(value, after[name]) for name, value in before.items())
+    at = f".{list(model.modalities).index('counts')}."
+    before = {name: value.clone() for name, value in model.state_dict().items() if at in name}
+    assert "; counts at the means of training rows." in start_linear(model, data.train, data.val).sentence
+    changed = [
+        name for name, value in model.state_dict().items() if at in name and not torch.equal(value, before[name])
+    ]
+    assert len(changed) == 1 and changed[0].startswith("decoders") and changed[0].endswith("bias")
+
+
+@pytest.mark.parametrize("likelihood", ["poisson", "negative-binomial", "zero-inflated-negative-binomial"])
+def test_counts_begin_at_the_means_of_what_is_there(likelihood: str) -> None:
+    draw = np.random.default_rng(0)
+    values = draw.poisson([3.0, 400.0, 0.0], size=(240, 3)).astype(float)
+    values[::7, 1] = np.nan
+    data = data_of({"counts": pd.DataFrame(values)}, counts={"kind": "counts", "likelihood": likelihood})
+    model = made(data)
+    assert start_means(model, data.train) == ["counts"]
+    rows, cells = data.train.data["counts"], data.train.observed_cells("counts")
+    last = model.decoders[0].layers[-1]  # type: ignore[index,union-attr]
+    for column in range(3):
+        seen = [float(x) for x, there in zip(rows[:, column], cells[:, column], strict=True) if there]
+        expected = np.log((sum(seen) + 0.5) / (len(seen) + 1))
+        assert float(last.bias[column].detach()) == pytest.approx(expected, rel=1e-5)  # type: ignore[union-attr,index]
 
 
 def test_nothing_to_start() -> None:
@@ -230,20 +345,46 @@ def test_nothing_to_start() -> None:
     model = made(data)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert parts_of(model) == []
-    assert start_linear(model, data.train, data.val).startswith("Start: random weights")
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert start_linear(model, data.train, data.val).sentence.startswith("Start: random weights")
+    changed = [name for name, value in model.state_dict().items() if not torch.equal(value, before[name])]
+    assert all(name.startswith("decoders.0") and name.endswith("bias") for name in changed)
+
+
+@pytest.fixture(scope="module")
+def two_and_classes() -> mmgen.Data:
+    """Two modalities of few columns, and a label."""
+    tables = {name: frame.iloc[:, :3] for name, frame in list(frames(rows=60).items())[:2]}
+    tables["kind"] = np.array(["a", "b"] * 30)  # type: ignore[assignment]
+    modalities = {name: {"kind": "vector", "hidden": [6]} for name in ("genes", "labs")}
+    return mmgen.load_dataset(tables, modalities=modalities, label="kind")
 
 
 @pytest.mark.parametrize("objective", [entry.name for entry in entries("objectives")])
-def test_no_objective_is_broken(objective: str) -> None:
-    tables = dict(list(frames(rows=60).items())[:2])
-    tables["kind"] = np.array(["a", "b"] * 30)  # type: ignore[assignment]
-    modalities = {name: {"kind": "vector", "hidden": [6]} for name in ("genes", "labs")}
-    data = mmgen.load_dataset(tables, modalities=modalities, label="kind")
+def test_no_objective_is_broken(objective: str, two_and_classes: mmgen.Data) -> None:
+    data = two_and_classes
     try:
-        model = MultimodalVAE.create(objective, data, latent_dim=4)
+        model = MultimodalVAE.create(objective, data, latent_dim=3)
     except mmgen.MmgenError:
         pytest.skip("not for such data")
-    assert start_linear(model, data.train, data.val).startswith("Start: ")
+    assert start_linear(model, data.train, data.val).sentence.startswith("Start: ")
     terms = model(data.train[:16])
     assert torch.isfinite(terms.value(1.0)).all()
+
+
+@pytest.mark.parametrize(
+    "objective", [entry.name for entry in entries("objectives") if entry.name in ("crmvae", "elbo", "mopoe", "mvtcae")]
+)
+def test_latents_of_twenty_modalities_do_not_collapse(objective: str) -> None:
+    """z of one prior among so many experts says something of held-out rows, and of what they lack."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(160, 3))
+    blocks = {f"m{number:02}": z @ random.normal(size=(3, 2)) + random.normal(size=(160, 2)) for number in range(20)}
+    settings = {"epochs": 5, "latent_dim": 4, "val_fraction": 0.0, "training": {"select": "last"}}
+    run = mmgen.train(objective, blocks, quiet=True, modalities={"all": {"hidden": [8]}}, **settings)
+    given = list(blocks)[1:]
+    means = run.encode(given=given, split="test")
+    assert (means[[f"z{number}" for number in range(4)]].std() > 0.5).sum() >= 3
+    table = run.rows("test")
+    guess = run.generate(given=given, targets=["m00"], split="test", samples=20).values["m00"].mean(0)
+    truth = table.data["m00"][:]
+    assert 1 - float((truth - guess).square().sum() / (truth - truth.mean(0)).square().sum()) > 0.3

@@ -108,7 +108,8 @@ OBJECTIVES = [
     ("mmvae", {"dreg_bound": "tight"}),
     ("mmvae", {"estimator": "iwae", "mixture_sampling": "all"}),
     ("mvae", {"max_subsets": 5}),
-    ("mmvamp", {"anneal_steps": 10.0, "standard_normal_weight": 0.5}),
+    ("mmvamp", {"standard_normal_weight": 0.5, "initial_weight": 0.5}),
+    ("mmvamp", {"annealing": "cosine"}),
     ("mmvamp", {"warmup_steps": 5}),
     ("mvtcae", {"tc_ratio": 0.5}),
     ("elbo", {"mixture_sampling": "all"}),
@@ -217,7 +218,7 @@ def test_a_recipes_options_go_with_the_choice_that_it_made(tmp_path, monkeypatch
         "{description: Mine., scale: desk, dataset: {name: rats}, objective: {name: mmvamp, estimator: mc, "
         "warmup_steps: 5}}"
     )
-    monkeypatch.setattr("mmgen.runs.config.recipes", lambda: {"mine": path})
+    monkeypatch.setattr("mmgen.runs.config.find_recipe_file", {"mine": path}.__getitem__)
     kept = layered(recipe="mine", assignments=["objective.samples=2"])
     assert kept["objective"] == {"name": "mmvamp", "estimator": "mc", "warmup_steps": 5, "samples": 2}
     left = layered(recipe="mine", assignments=["objective.estimator=pairwise"])

@@ -163,7 +163,7 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     monkeypatch.setenv("MMGEN_CACHE", str(tmp_path))
     model, sentences = model_of(Conditional, data), []
     run = Run({"training": {"seed": 0}}, None, model=model, data=data)
-    rows = run.evaluate(
+    rows = run.measurements(
         metrics=["reconstruction", "coherence", "log-likelihood"],
         notify=sentences.append,
         coherence={"classifier_steps": 5},
@@ -176,7 +176,7 @@ def test_an_evaluation_looks_at_what_is_generated_alone(data, monkeypatch, tmp_p
     nothing = Run({"training": {"seed": 0}}, None, model=model_of(ClosedForm, data), data=data)
     sentences.clear()
     metrics = ["reconstruction", "coherence", "text", "fd-classifier"]
-    assert nothing.evaluate(metrics=metrics, notify=sentences.append) == []
+    assert nothing.measurements(metrics=metrics, notify=sentences.append) == []
     assert len(sentences) == 4
 
 

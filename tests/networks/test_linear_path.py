@@ -40,6 +40,20 @@ def test_without_they_are_what_they_were() -> None:
     assert all(torch.equal(value, linear.state_dict()[name]) for name, value in plain.state_dict().items())
 
 
+def test_what_is_told_has_a_linear_path_beside_that_of_the_data() -> None:
+    encoder = Encoder(MLPTrunk((2, 3), (5,), linear_path=True), 2, told=4).double()
+    x, told = torch.randn(7, 2, 3, dtype=torch.float64), torch.randn(7, 4, dtype=torch.float64)
+    hidden = (encoder.trunk.layers[0](x.flatten(1)) + encoder.mixing(told)).relu()  # type: ignore[union-attr, index, operator, misc]
+    expected = encoder.head.mean(torch.cat([hidden, x.flatten(1), told], 1))
+    torch.testing.assert_close(encoder(x, told)[0], expected)
+    weight, of_told, bias = (torch.randn(*s, dtype=torch.float64) for s in ((2, 6), (2, 4), (2,)))
+    encoder.become_linear(weight, bias, bias, of_told)
+    torch.testing.assert_close(encoder(x, told)[0], x.flatten(1) @ weight.T + told @ of_told.T + bias)
+    torch.testing.assert_close(encoder(x, told)[1], bias.expand(7, 2))
+    plain = Encoder(MLPTrunk((2, 3), (5,)), 2, told=4)
+    assert plain.head.mean.in_features == 5, "without a linear path, nothing is beside the hidden layers"
+
+
 @pytest.mark.parametrize("hidden", [(), (5,)])
 @pytest.mark.parametrize("spread", ["log-variance", "log-scale"])
 def test_networks_become_linear_maps(hidden: tuple[int, ...], spread: str) -> None:
