@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..runs.folder import RunFolder
+from ..runs.reading import damaged
 from .randomness import PREFIX as RANDOM
 from .randomness import random_state
 
-LAST, BEST = "checkpoints/last.safetensors", "checkpoints/best.safetensors"
-MODEL, AVERAGE, OPTIMIZERS = "model/", "average/", "optimizers/"  # begin the names of their tensors
+LAST = "checkpoints/last.safetensors"
+MODEL, BEST, AVERAGE = "model/", "best/", "average/"  # begin the names of their tensors
+OPTIMIZERS, NORMS = "optimizers/", "norms/"
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Progress:
     stage_step: int = 0  # the optimiser step that it began with
     finished: bool = False
     seconds: float = 0.0  # of training so far
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: int = 0  # bytes of the history so far
 
 
 def pack_optimizers(optimizers: Sequence[torch.optim.Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -86,13 +89,17 @@ def save_checkpoint(
     totals: Tensor | None = None,
     scaler: dict[str, Any] | None = None,
     average: Mapping[str, Tensor] | None = None,
+    best: Mapping[str, Tensor] | None = None,
+    norms: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write where a training is; within an epoch ``totals`` are its sums so far, and the state of the random numbers is
-    kept too.
+    kept too. ``best`` is the model with the smallest validation loss so far, ``norms`` say how large gradients are.
     """
     tensors, facts = pack_optimizers(optimizers)
     tensors |= {f"{MODEL}{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"{AVERAGE}{name}": value for name, value in (average or {}).items()}
+    tensors |= {f"{BEST}{name}": value for name, value in (best or {}).items()}
+    tensors |= {f"{NORMS}{name}": value for name, value in (norms or {}).items()}
     if totals is not None:
         tensors |= {"totals": totals, **random_state()}
     folder.write_tensors(
@@ -115,13 +122,17 @@ class Checkpoint:
     def read(cls, folder: RunFolder) -> Checkpoint:
         """The checkpoint that :func:`save_checkpoint` wrote."""
         tensors, facts = folder.tensors(LAST)
-        scaler, optimizers = facts.pop("scaler", None), facts.pop("optimizers")
-        return cls(Progress(**facts), tensors, scaler, optimizers)
+        with damaged(folder.path / LAST):
+            if not isinstance(facts.get("optimizers"), dict):
+                raise ValueError("it does not say how far a training has come")
+            scaler, optimizers = facts.pop("scaler", None), facts.pop("optimizers")
+            return cls(Progress(**facts), tensors, scaler, optimizers)
 
     def restore(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
         """Put model and optimisers (of the stage that was under way) back; what else was kept within an epoch."""
-        model.load_state_dict(self.part(MODEL))
-        unpack_optimizers(optimizers, self.tensors, self.optimizers)
+        with damaged(Path(LAST)):
+            model.load_state_dict(self.part(MODEL))
+            unpack_optimizers(optimizers, self.tensors, self.optimizers)
         return {name: value for name, value in self.tensors.items() if name.startswith(("totals", RANDOM))}
 
     def part(self, prefix: str) -> dict[str, Tensor]:

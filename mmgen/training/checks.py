@@ -12,6 +12,7 @@ from ..data.census import SPLITS, linkage, modality_counts
 from ..errors import MmgenError, listed
 from ..models import MultimodalVAE
 from ..runs import TrainingConfig
+from ..runs.training_config import LEAST_STEPS
 
 
 def check_data(model: MultimodalVAE, data: Data) -> None:
@@ -95,4 +96,11 @@ def notices(data: Data, config: TrainingConfig) -> list[str]:
         nowhere = [SPLITS[side] for side in ("val", "test") if len(data.split(side)) and not of[side]]
         if nowhere:
             sentences.append(f"No {' and no '.join(nowhere)} row has {modality}: it cannot be judged there.")
+    steps = config.total_epochs * config.steps_of(len(data.train))
+    if config.select == "imputation" and steps < LEAST_STEPS // 5:
+        usual = config.model_copy(update={"epochs": "auto"}).for_rows(len(data.train)).total_epochs
+        sentences.append(
+            f"{config.total_epochs} epochs of these rows are {steps} steps, which are few: training.epochs=auto would "
+            f"make {usual:,} epochs, and stop early where more do not help."
+        )
     return sentences

@@ -37,6 +37,28 @@ def log_scores(likelihood: Likelihood, parameters: Tensor, x: Tensor) -> Tensor:
     return -0.5 * (math.log(2 * math.pi) + variance.log() + squares)
 
 
+def kept(epoch: int, score: float, factors: int) -> str:
+    """Which model a training keeps that chooses by imputation, for a person.
+
+    Args:
+        epoch: After which it was validated; 0 is before the first step.
+        score: Its log score per value of validation rows.
+        factors: Of factor analysis, that the training began with; 0 where its weights were random.
+    """
+    reached = f"(log score per value {score:.4f})"
+    if epoch:
+        return f"Kept: the model of epoch {epoch}, which imputes validation rows best {reached}."
+    if factors:
+        return (
+            f"Kept: the start, factor analysis with {factors} factor{'s' if factors > 1 else ''}: no epoch imputes "
+            f"validation rows better {reached}, so what networks learned beyond lines did not hold in other rows."
+        )
+    return (
+        f"Kept: the random weights of the start: no epoch imputes validation rows better {reached}, so these "
+        "modalities may say nothing of each other, or there are too few rows."
+    )
+
+
 class Imputed:
     """Scores of the modalities that a model can predict from all others.
 

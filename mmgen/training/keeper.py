@@ -10,11 +10,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..data import Data
+from ..errors import MmgenError
 from ..models import MultimodalVAE
-from ..runs import MODEL, Run, RunFolder, describe_environment
+from ..runs import HISTORY, MODEL, Run, RunFolder, describe_environment
 from ..runs.opening import write_sides
 from .average import Average
-from .checkpoint import AVERAGE, BEST, LAST, Checkpoint, Progress, save_checkpoint
+from .checkpoint import AVERAGE, BEST, LAST, NORMS, Checkpoint, Progress, save_checkpoint
+from .clipping import UsualNorm, pack_norms, unpack_norms
+from .guard import check_state
 
 
 class Keeper:
@@ -23,14 +26,15 @@ class Keeper:
     Attributes:
         progress: Where the training is.
         average: Of the weights in the stage under way, where one is kept in their place.
+        norms: Of the gradients in the stage under way, of each side that cuts them by what is usual.
     """
 
     def __init__(self, run: Run, model: MultimodalVAE, accelerator: Accelerator, *, select_best: bool) -> None:
         self.run, self.model, self.accelerator, self.select_best = run, model, accelerator, select_best
         self.progress = Progress()
         self.average: Average | None = None
+        self.norms: list[UsualNorm | None] = []
         self._best: dict[str, Tensor] | None = None
-        self._best_is_written = True
 
     @property
     def writer(self) -> RunFolder | None:
@@ -39,13 +43,19 @@ class Keeper:
 
     @property
     def is_written(self) -> bool:
-        """Whether the trained model is where it belongs."""
-        return self.run.folder is None or (self.run.folder.path / MODEL).exists()
+        """Whether the trained model is where it belongs, and not that of fewer epochs."""
+        if self.run.folder is None:
+            return True
+        try:
+            return self.run.folder.tensors(MODEL)[1].get("epoch") == self.progress.epoch
+        except MmgenError:  # not there, or damaged
+            return False
 
     def begin(self, data: Data, notices: list[str]) -> None:
         """Write what is known before the first step."""
         if self.writer is None:
             return
+        self.writer.cut_lines(HISTORY, 0)  # of a process that was killed before its first checkpoint
         self.writer.write_config(self.run.config)
         device, processes = self.accelerator.device.type, self.accelerator.num_processes
         environment = describe_environment(self.run.config, data, device, processes, self.writer.path)
@@ -77,27 +87,29 @@ class Keeper:
             self.average = Average(self.model, self.average.decay, checkpoint.part(AVERAGE))
         if checkpoint.scaler is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(checkpoint.scaler)
-        folder = self.run.folder
-        if folder is not None and self.progress.best < float("inf") and (folder.path / BEST).exists():
-            self._best = folder.tensors(BEST)[0]
+        self._best = checkpoint.part(BEST) or None
+        unpack_norms(self.norms, checkpoint.part(NORMS))
         if self.progress.epoch < epochs:
             self.progress.finished = False
         if self.writer:
-            self.writer.sweep()
-            self.run.add_history(self.progress.history)
+            self.writer.cut_lines(HISTORY, self.progress.history)
             self.writer.write_config(self.run.config)
         return within_epoch
 
     def checkpoint(self, optimizers: Sequence[Optimizer], totals: Tensor | None = None) -> None:
-        """Write a checkpoint; within an epoch with the sums ``totals`` so far."""
+        """Write a checkpoint; within an epoch with the sums ``totals`` so far.
+
+        Raises:
+            NonFiniteError: Weights or moments that are no numbers; the checkpoint before stays.
+        """
+        check_state(self.model, optimizers, self.progress.step)
         if self.writer is None:
             return
-        if self._best is not None and not self._best_is_written:
-            self.writer.write_tensors(BEST, self._best)
-            self._best_is_written = True
+        self.progress.history = self.writer.flush_lines(HISTORY)
         scaler = None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()
         average = None if self.average is None else self.average.values
-        save_checkpoint(self.writer, self.model, optimizers, self.progress, totals, scaler, average)
+        norms = pack_norms(self.norms)
+        save_checkpoint(self.writer, self.model, optimizers, self.progress, totals, scaler, average, self._best, norms)
 
     # The best model and the history -----------------------------------------------------------------------------------
 
@@ -111,7 +123,6 @@ class Keeper:
         self.progress.best, self.progress.stale, self.progress.best_epoch = loss, 0, self.progress.epoch
         if self.select_best:
             self._best = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
-            self._best_is_written = False
 
     def choose(self) -> None:
         """Let the model be the best one, where that is wanted and there was a validation; else the average, if there is
@@ -131,9 +142,8 @@ class Keeper:
 
     def add(self, record: dict[str, Any]) -> None:
         """Add an epoch to the history."""
-        self.progress.history.append(record)
         if self.writer or self.run.folder is None:
-            self.run.add_history(self.progress.history)
+            self.run.add_record(record)
 
     def load_model(self) -> None:
         """Let the model be the one that the run has, which was written."""
@@ -141,9 +151,15 @@ class Keeper:
             self.model.load_state_dict(self.run.folder.tensors(MODEL)[0])
 
     def write_model(self) -> None:
-        """Write the model as it is: the one that the run has."""
+        """Write the model as it is: the one that the run has.
+
+        Raises:
+            NonFiniteError: Weights that are no numbers.
+        """
+        check_state(self.model, (), self.progress.step)
         if self.writer:
-            self.writer.write_tensors(MODEL, {name: value.cpu() for name, value in self.model.state_dict().items()})
+            weights = {name: value.cpu() for name, value in self.model.state_dict().items()}
+            self.writer.write_tensors(MODEL, weights, {"epoch": self.progress.epoch})
 
     def add_facts(self, **facts: Any) -> None:
         """Add to ``environment.json``."""

@@ -37,8 +37,10 @@ class LatentUse:
         """As JSON."""
         return {**asdict(self), "unused": list(self.unused)}
 
-    def sentence(self) -> str | None:
-        """For a person; None where every dimension is in use."""
+    def sentence(self, factors: int = 0) -> str | None:
+        """For a person; None where every dimension is in use, or as many as the ``factors`` of a kept start."""
+        if factors and len(self.unused) == self.dimensions - factors:
+            return None
         where = f"({self.rows} {'validation' if self.split == 'val' else 'training'} rows were looked at)"
         if not self.unused:
             return None

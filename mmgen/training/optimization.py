@@ -14,6 +14,7 @@ from ..data import Batch
 from ..models import MultimodalVAE
 from ..optimizers import FOR_MATRICES, optimizers, quickest
 from ..runs import TrainingConfig
+from .clipping import UsualNorm
 from .stages import Stages
 
 Names = Mapping[str, nn.Parameter]
@@ -28,6 +29,7 @@ class Side:
     Attributes:
         parameters: By name; fixed while the other side learns.
         optimizers: None where there are no parameters.
+        usual_norm: Of their gradients, where those are cut to a threshold that finds itself.
     """
 
     def __init__(self, config: TrainingConfig, stages: Stages, parameters: Names, device: torch.device) -> None:
@@ -39,6 +41,7 @@ class Side:
             others = {called: p for called, p in parameters.items() if p.dim() != 2}
             decay = {"weight_decay": options["weight_decay"]}
             shares = [(name, options, matrices), (rest, decay, others)]
+        self.usual_norm = UsualNorm(device) if config.gradient_clip == "auto" else None
         self.rates: list[list[float | None]] = []  # of every group of every optimiser: its own, if it has one
         self.optimizers: list[torch.optim.Optimizer] = []
         for kind, defaults, share in shares:
@@ -76,11 +79,15 @@ class Side:
         """One step of the optimisers; Accelerate's own wrapper of them looks for a package in all of ``sys.path`` twice
         a step.
         """
-        if self.config.gradient_clip is not None:
+        clip = self.config.gradient_clip
+        if clip is not None:
             if scaler is not None:
                 for optimizer in self.optimizers:
                     scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(self.parameters.values(), self.config.gradient_clip)
+            if clip != "auto":
+                nn.utils.clip_grad_norm_(self.parameters.values(), clip)
+            elif self.usual_norm is not None:
+                self.usual_norm.cut(self.parameters.values())
         for optimizer in self.optimizers:
             if scaler is None:
                 optimizer.step()

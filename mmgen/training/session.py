@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any, cast
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from typing import Any, TypeAlias, cast
 
 import torch
 from accelerate import Accelerator
@@ -16,10 +16,12 @@ from torch import Tensor
 from ..data import Batch, Data, Table
 from ..data.census import census
 from ..distributions import random_strata, share_of_batch
+from ..errors import WriteError
 from ..models import LaplaceInference, MultimodalVAE, Terms, why_not
+from ..models.aggregated import AggregatedSampler
 from ..models.inference import LATENTS
 from ..models.linear_start import start_linear
-from ..models.samplers import GaussianSampler
+from ..models.sampling import choose_sampler, fit_sampler
 from ..registry.hooks import Hooks
 from ..runs import Run, TrainingConfig
 from .average import Average
@@ -27,7 +29,9 @@ from .batching import batches, derived_seed, epoch_order, shares
 from .checkpoint import Progress
 from .checks import notices
 from .display import Display
-from .imputed import SCORE, Imputed, Scored, compare_inferences
+from .endings import ending
+from .guard import check_validation
+from .imputed import SCORE, Imputed, Scored, compare_inferences, kept
 from .keeper import Keeper
 from .latents import latent_use
 from .optimization import AdversaryView, Side, all_optimizers
@@ -37,6 +41,16 @@ from .signals import StopRequest, TrainingStopped
 from .stages import Stages
 from .term_sums import TermSums
 from .trackers import Trackers
+
+Steps: TypeAlias = Generator[Tensor, Tensor, None]
+
+
+def after(steps: Steps, sums: Tensor) -> Tensor | None:
+    """The rows of the step after that with these sums; None where there is none."""
+    try:
+        return steps.send(sums)
+    except StopIteration:
+        return None
 
 
 class Session:
@@ -51,12 +65,14 @@ class Session:
         stages: Stages,
         run: Run,
         console: Console | None,
+        remarks: Sequence[str] = (),
     ) -> None:
         self.config, self.accelerator, self.model, self.data = config, accelerator, model, data
         self.stages, self.run = stages, run
         self.hooks = Hooks()
         self.trackers = Trackers(accelerator)
         self.notices = notices(data, config)
+        self.remarks = remarks  # on the machine
         self.beta = model.config.beta
         device = accelerator.device
         self.train_table, self.val_table = _place(data.train, device), _place(data.val, device)
@@ -64,7 +80,7 @@ class Session:
             for network in model.networks():
                 network.compile()
         model.to(device)
-        self.steps_per_epoch = len(batches(torch.arange(len(data.train)), config.batch_size))
+        self.steps_per_epoch = config.steps_of(len(data.train))
         self.imputed = Imputed(model) if config.select == "imputation" and len(data.val) else None
         if self.imputed is not None and not self.imputed:
             self.notices.append(
@@ -81,6 +97,7 @@ class Session:
         self.adversary: Side | None = None
         self.started, self.seen = time.monotonic(), 0  # of the epoch under way: when it began here, and rows since then
         self.starts: list[str] = []  # how a fresh training begins, in sentences
+        self.factors = 0  # that it begins with
         self.display = Display(console, config.total_epochs, config.total_epochs * self.steps_per_epoch, 0)
         self.console = console
 
@@ -98,23 +115,29 @@ class Session:
 
     def train(self, request: StopRequest, *, resume: bool) -> None:
         """All epochs, from the start or from the last checkpoint."""
+        steps = self.steps(request, resume=resume)
+        with closing(steps):
+            rows = next(steps, None)
+            while rows is not None:
+                rows = after(steps, self.step(rows))
+
+    def ending(self) -> AbstractContextManager[None]:
+        """What ends the training in this context does so with a sentence."""
+        return ending(self.accelerator.num_processes, self.run.folder)
+
+    def steps(self, request: StopRequest, *, resume: bool) -> Steps:
+        """All of a training but its steps: gives the rows of each, and goes on with the sums of its terms over them.
+
+        So whoever makes the steps may make those of several trainings in one.
+        """
         within_epoch = self._start(resume)
         plan = self.stages.plan
         if self.progress.finished and self.progress.epoch >= self.config.total_epochs and self.keeper.is_written:
             self.keeper.load_model()
-            self._say("This run is already finished.")
+            self.say("This run is already finished.")
             return
-        if (
-            self.config.precision == "bfloat16"
-            and self.accelerator.device.type == "cpu"
-            and not _computes_in_bfloat16()
-        ):
-            self._say(
-                "This processor does not compute in bfloat16, and imitates it slowly; training.precision float32 is "
-                "much quicker here."
-            )
-        for line in (*census(self.data), *self.data.notes, *self.notices, *self.starts):
-            self._say(line)
+        for line in (*census(self.data), *self.data.notes, *self.notices, *self.starts, *self.remarks):
+            self.say(line)
         self._call_hooks("mmgen_train_start")
         self.display = Display(
             self.console,
@@ -127,7 +150,7 @@ class Session:
         with self.display:
             while self.main is not None:
                 while not self._stage_is_over():
-                    totals = self._epoch(request, within_epoch)
+                    totals = yield from self._epoch(request, within_epoch)
                     within_epoch = {}
                     self._finish_epoch(totals)
                     if time.monotonic() - saved >= self.config.checkpoint_seconds:
@@ -140,10 +163,11 @@ class Session:
 
     def _start(self, resume: bool) -> dict[str, Tensor]:
         """Write what is known before the first step, or read the last checkpoint."""
-        self.trackers.start(self.run.config)
         checkpoint = self.keeper.last() if resume else None
         if checkpoint is None:
             self.keeper.begin(self.data, self.notices)
+        self.trackers.start(self.run.config)  # which may write into the folder, that is a run's from now on
+        if checkpoint is None:
             self._begin()
             self._enter_stage()
             self._consider()
@@ -160,7 +184,8 @@ class Session:
         """Initial weights that are not random; the same ones, where a training goes on that must know how it began."""
         if self.config.start == "linear":
             with torch.no_grad():
-                self.starts = [start_linear(self.model, self.data.train, self.data.val)]
+                start = start_linear(self.model, self.data.train, self.data.val)
+            self.starts, self.factors = [start.sentence], start.factors
 
     def _enter_stage(self) -> None:
         """A fresh optimiser for what learns in the stage under way, and the model wrapped for it."""
@@ -179,6 +204,7 @@ class Session:
             with self.main.fixed():
                 self.wrapped_adversary = self.accelerator.prepare(AdversaryView(self.model), device_placement=placed)
         self.keeper.average = Average(self.model, config.average) if config.average else None
+        self.keeper.norms = [side.usual_norm for side in (self.main, self.adversary) if side is not None]
         self.sums.reset()
 
     def unwrap(self) -> None:
@@ -204,7 +230,7 @@ class Session:
         self._consider()
         self.keeper.checkpoint(self.optimizers)
 
-    def _epoch(self, request: StopRequest, within_epoch: dict[str, Tensor]) -> Tensor:
+    def _epoch(self, request: StopRequest, within_epoch: dict[str, Tensor]) -> Generator[Tensor, Tensor, Tensor]:
         """The (remaining) batches of one epoch; the sums of all terms ``[T]`` and, last, the rows."""
         self.stages.train_mode(self.wrapped)
         self.started, self.seen = time.monotonic(), 0
@@ -215,7 +241,7 @@ class Session:
         totals = within_epoch["totals"].to(self.accelerator.device) if within_epoch else None
         index = batches(epoch_order(len(self.data.train), seed, epoch), self.config.batch_size)
         for rows in index[self.progress.batch :]:
-            sums = self._step(rows)
+            sums = yield rows
             totals = sums if totals is None else totals + sums
             self.progress.batch += 1
             self.seen += len(rows)
@@ -224,33 +250,49 @@ class Session:
         assert totals is not None
         return totals
 
-    def _step(self, rows: Tensor) -> Tensor:
+    @property
+    def current_beta(self) -> float:
+        """Of the step that is next."""
+        return self.beta * beta_factor(self.config, self.progress.step, self.steps_per_epoch)
+
+    def objective(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What is maximised for each row of a batch ``[B]``, and the sums of its terms ``[T + 1]``."""
+        terms: Terms = self.wrapped(batch)
+        value = terms.value(self.current_beta)
+        return value, self.sums.of(terms, value)
+
+    def step(self, rows: Tensor) -> Tensor:
         """One step of everything that learns, the adversary last; the sums of the terms over this process's rows."""
         assert self.main is not None
-        step = self.progress.step
-        beta = self.beta * beta_factor(self.config, step, self.steps_per_epoch)
-
-        def objective(batch: Batch) -> tuple[Tensor, Tensor]:
-            terms: Terms = self.wrapped(batch)
-            value = terms.value(beta)
-            return value, self.sums.of(terms, value)
 
         def opposed(batch: Batch) -> tuple[Tensor, Tensor]:
             value = self.wrapped_adversary(batch)
             return value, self.sums.of_adversary(value)
 
         if self.adversary is None:
-            sums = self._ascend(self.main, self.wrapped, objective, rows)
+            sums = self._ascend(self.main, self.wrapped, self.objective, rows)
         else:
             with self.adversary.fixed():
-                sums = self._ascend(self.main, self.wrapped, objective, rows)
+                sums = self._ascend(self.main, self.wrapped, self.objective, rows)
             with self.main.fixed():
                 sums = sums + self._ascend(self.adversary, self.wrapped_adversary, opposed, rows)
+        self._count_step()
+        return sums
+
+    def follow(self, sums: Tensor) -> None:
+        """Make the step of which somebody else has computed the gradients, and these sums of its terms."""
+        assert self.main is not None
+        step = self.progress.step
+        self.main.set_rates(lambda own: self._learning_rate(step, own))
+        self.sums.watch(sums, step)
+        self.main.update(None)
+        self._count_step()
+
+    def _count_step(self) -> None:
         self.model.count_step()
         if self.keeper.average is not None:
             self.keeper.average.update()
         self.progress.step += 1
-        return sums
 
     def _ascend(
         self, side: Side, module: Any, values: Callable[[Batch], tuple[Tensor, Tensor]], rows: Tensor
@@ -291,17 +333,23 @@ class Session:
         """Means of all terms over the validation rows, with noise that is the same at every epoch."""
         self.wrapped.eval()
         torch.manual_seed(derived_seed("validation", self.config.seed))
-        totals = self.sums.zero()
+        totals, wrong = self.sums.zero(), torch.zeros(len(self.data.val), device=self.accelerator.device)
         with torch.no_grad():
             for rows in torch.arange(len(self.data.val)).split(self.config.batch_size):
                 (share,) = shares(len(rows), self.accelerator.process_index, self.accelerator.num_processes, 1)
                 batch = _gather(self.val_table, rows[share.start : share.stop], self.accelerator.device)
                 with share_of_batch(share.start, share.stop, share.total):
                     terms: Terms = self.wrapped(batch)
-                    totals += self.sums.of(terms, terms.value(self.beta))
+                    value = terms.value(self.beta)
+                    totals += self.sums.of(terms, value)
+                    wrong[rows[share.start : share.stop]] = 1 - value.isfinite().to(wrong)
                     if self.wrapped_adversary is not None:
                         totals += self.sums.of_adversary(self.wrapped_adversary(batch))
-        return self.sums.means(totals)
+        means = self.sums.means(totals)
+        bad = self._total(wrong).nonzero().flatten().cpu()
+        numbers = self.data.val.rows
+        check_validation(means, (bad if numbers is None else numbers[bad]).tolist(), self.progress.epoch)
+        return means
 
     def _consider(self) -> None:
         """Let the model with which a stage begins be the one to beat, where imputation chooses."""
@@ -332,6 +380,8 @@ class Session:
     def _imputation(self, imputed: Imputed) -> float:
         """The score of the model as it is, which is kept where it is the best one and beats the start."""
         scored = self._scored(imputed)
+        finite = float(self._total(1 - scored.parts.isfinite().all().to(scored.parts))) == 0
+        check_validation({SCORE: 0.0 if finite else math.nan}, (), self.progress.epoch)
         able = self.bar is None or scored.beats(self.bar, self._total)
         self.keeper.compare(-scored.score if able else math.inf)
         return scored.score
@@ -401,18 +451,14 @@ class Session:
             self.keeper.checkpoint(self.optimizers)  # of the last weights: an extended training goes on from them
         self.keeper.choose()
         if self.imputed is not None and self.main is not None:
-            self._say(
-                f"Kept: the model {'of the start' if self.progress.best_epoch == 0 else 'of epoch '}"
-                f"{self.progress.best_epoch or ''}, which imputes validation rows best (log score per value "
-                f"{-self.progress.best:.4f})."
-            )
+            self.say(kept(self.progress.best_epoch, -self.progress.best, self.factors))
         self.model.eval()
         with torch.no_grad():
             self.model.solve(self.train_table)
         self.accelerator.wait_for_everyone()
-        self.keeper.write_model()
         self._look_at_latents()
         self._keep_latents()
+        self.keeper.write_model()  # last: a run with a model is finished
         self._call_hooks("mmgen_train_end")
 
     def _keep_latents(self) -> None:
@@ -422,15 +468,18 @@ class Session:
         if not self.accelerator.is_main_process or why_not(self.model) is not None:
             return
         try:
-            density = cast(GaussianSampler, self.run.sampler(LATENTS))
-            own = LaplaceInference(self.model, density.mean, density.covariance)
+            rows = self.run.data_to_evaluate().train
+            density = cast(AggregatedSampler, fit_sampler(self.model, choose_sampler(LATENTS), rows, self.config.seed))
+            own = LaplaceInference(self.model, density.mixture)
             seed = derived_seed("imputation", self.config.seed)
             density.scores, density.encoders_win = compare_inferences(
                 self.model, own, self.data.val, self.config.batch_size, seed
             )
             self.run.keep_sampler(LATENTS, density)
+        except WriteError:
+            raise
         except Exception as error:  # of an objective's own posterior
-            self._say(f"Values will be imputed by the encoders alone: {type(error).__name__}: {error}")
+            self.say(f"Values will be imputed by the encoders alone: {type(error).__name__}: {error}")
 
     def _look_at_latents(self) -> None:
         """Say which latent dimensions carry nothing, and write it into ``environment.json``."""
@@ -442,29 +491,23 @@ class Session:
         try:
             use = latent_use(self.model, table, split, lambda rows: _gather(table, rows, device), size, seed)
         except Exception as error:  # of an objective's own posterior
-            self._say(f"Which latent dimensions are in use could not be seen: {type(error).__name__}: {error}")
+            self.say(f"Which latent dimensions are in use could not be seen: {type(error).__name__}: {error}")
             return
         if use is not None:
             self.keeper.add_facts(latents=use.record())
-        if use is not None and (sentence := use.sentence()):
-            self._say(sentence)
+        factors = self.factors if self.imputed is not None and self.progress.best_epoch == 0 else 0
+        if use is not None and (sentence := use.sentence(factors)):
+            self.say(sentence)
 
     def _call_hooks(self, name: str, **arguments: Any) -> None:
         """Hooks run in the one process that writes."""
         if self.accelerator.is_main_process:
             self.hooks.call(name, run=self.run.folder, model=self.model, data=self.data, **arguments)
 
-    def _say(self, sentence: str) -> None:
+    def say(self, sentence: str) -> None:
+        """Print a sentence, where anything is shown."""
         if self.console is not None:
             self.console.print(sentence, highlight=False)
-
-
-def _computes_in_bfloat16() -> bool:
-    """Whether the processor has instructions for it, as far as torch can tell."""
-    try:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    except (AttributeError, RuntimeError):
-        return True
 
 
 def _place(table: Table, device: torch.device) -> Table:

@@ -63,9 +63,9 @@ class TermSums:
         return torch.zeros(len(self.names) + 1, dtype=self.dtype, device=self.accelerator.device)
 
     def watch(self, sums: Tensor, step: int) -> None:
-        """Remember whether the terms of a step are finite."""
+        """Remember whether the terms of a step are finite in all processes, so that all of them stop."""
         assert self._guard is not None
-        self._guard.watch(sums[:-1], step)
+        self._guard.watch(self.accelerator.reduce(sums[:-1], "sum"), step)
 
     def check(self) -> None:
         """Stop where a term of the steps so far is not finite.

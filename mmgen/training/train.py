@@ -14,8 +14,8 @@ from ..errors import MmgenError
 from ..models import Objective
 from ..registry import load
 from ..runs import Plan, Run, RunFolder, layered
-from ..runs.config import RunConfig, from_assignments, normal_form, over
-from ..runs.opening import located
+from ..runs.config import RunConfig, config_of, from_assignments, normal_form, over
+from ..runs.opening import fetching_nothing, located
 from ..runs.settings import dataset_section, in_sections, objective_section, of_data_in_memory
 from ..screen import console
 from ..yaml_files import read_mapping
@@ -27,6 +27,7 @@ def train(
     dataset: str | type[Dataset] | Dataset | Data | Mapping[str, Any] | None = None,
     *,
     recipe: str | None = None,
+    scale: str | None = None,
     config: str | Path | None = None,
     output: str | Path | None = None,
     resume: bool = False,
@@ -37,8 +38,8 @@ def train(
     """Train a model as ``mmgen train`` does it: with the same recipes and layers of defaults.
 
     Defaults, weakest first: the dataset's, the objective's, the recipe's, those of ``config``, ``assignments``, and the
-    arguments. Without ``recipe`` and ``config`` the desk recipe for the objective and the dataset is taken where a
-    plugin has one.
+    arguments. Without ``recipe`` and ``config`` the recipe for the objective and the dataset is taken, or else the
+    dataset's for any objective, where a plugin has one: at ``scale``.
 
     Args:
         objective: Name of an installed objective (``mmgen list objectives``), a class, or a mapping of one (``name``)
@@ -47,6 +48,8 @@ def train(
             :func:`mmgen.load_dataset` returned, or data in memory: a mapping of modalities to arrays, DataFrames or
             tensors, of which ``label``, ``group``, ``id``, … among the settings say the rest.
         recipe: Name of a recipe to start from (``mmgen list recipes``).
+        scale: ``desk``: minutes on two cores, the default; ``paper``: as published, which is also what a dataset says
+            by itself where there is no recipe.
         config: A YAML file with sections like those of a run's ``config.yaml``.
         output: The run's folder; None: nothing is written.
         resume: Whether to go on with the run that ``output`` holds; objective and dataset may then be left out.
@@ -79,6 +82,7 @@ def train(
         objective,
         dataset,
         recipe=recipe,
+        scale=scale,
         config=config,
         resumed=folder if resume else None,
         assignments=assignments,
@@ -93,6 +97,7 @@ def configured(
     dataset: str | type[Dataset] | Dataset | Data | Mapping[str, Any] | None,
     *,
     recipe: str | None = None,
+    scale: str | None = None,
     config: str | Path | None = None,
     resumed: RunFolder | None = None,
     assignments: Iterable[str] = (),
@@ -109,13 +114,14 @@ def configured(
         named["objective"] = objective_section(objective)
     if dataset is not None:
         named["dataset"] = dataset_section(dataset)
-    if resumed is not None and resumed.holds_a_run and not (named or recipe or config):
-        base = resumed.config()
-        base["dataset"] = located(base["dataset"], resumed)
+    if resumed is not None and resumed.holds_a_run and not (named or recipe or scale or config):
+        base = config_of(resumed)
+        base["dataset"] = fetching_nothing(located(base["dataset"], resumed))
         strong = over(from_assignments(assignments), _sorted(settings, base))
         return over(base, normal_form(strong, "The settings"))
     layers: dict[str, Any] = {
         "recipe": recipe,
+        "scale": scale,
         "config": None if config is None else Path(config),
         "assignments": assignments,
     }
@@ -165,23 +171,46 @@ def train_run(
             settings.
     """
     begun = folder is not None and folder.holds_a_run
+    plan = planned(config, folder, resume=resume, screen=screen, dataset=dataset)
+    return Trainer(plan.training, console=screen).fit(plan.model, plan.data, **of_fit(plan, folder, resume=begun))
+
+
+def of_fit(plan: Plan, folder: RunFolder | None, *, resume: bool) -> dict[str, Any]:
+    """What :meth:`Trainer.fit` is told of a plan, beside its model and data."""
+    extra = {"recipe": plan.config["recipe"], "metrics": plan.config["metrics"]}
+    return {"output": None if folder is None else str(folder.path), "resume": resume, **extra}
+
+
+def planned(
+    config: Mapping[str, Any],
+    folder: RunFolder | None,
+    *,
+    resume: bool,
+    screen: Console,
+    dataset: Dataset | Data | None = None,
+    opened: Data | None = None,
+) -> Plan:
+    """What is trained in a folder, or gone on with, once it is said; refused where the folder holds another run.
+
+    Args:
+        config: As for :func:`train_run`, and so what follows.
+        folder: Of the run.
+        resume: Whether to go on.
+        screen: Where sentences go.
+        dataset: Where it is at hand.
+        opened: The data, where they were opened for the same dataset and modalities.
+    """
+    begun = folder is not None and folder.holds_a_run
     if folder is not None and begun and not resume:
-        folder.claim()  # refuses, before anything is loaded
-    plan = Plan.of(config, dataset)
+        folder.check_free()  # refuses, before anything is loaded
+    plan = Plan.of(config, dataset, opened)
     if folder is not None and begun:
-        _check_same(folder.config(), plan.config)
+        _check_same(config_of(folder), plan.config)
     for sentence in _introduction(plan):
         screen.print(sentence, highlight=False)
     if folder is not None and resume and not begun:
         screen.print(f"There is no run in {folder.path} yet; this one starts from the beginning.", highlight=False)
-    return Trainer(plan.training, console=screen).fit(
-        plan.model,
-        plan.data,
-        None if folder is None else str(folder.path),
-        resume=begun,
-        recipe=plan.config["recipe"],
-        metrics=plan.config["metrics"],
-    )
+    return plan
 
 
 def _introduction(plan: Plan) -> list[str]:
@@ -228,7 +257,8 @@ def _check_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
     training = {key: value for key, value in config.get("training", {}).items() if key != "epochs"}
-    dataset = {key: value for key, value in config.get("dataset", {}).items() if not _is_place(value)}
+    options = {key: value for key, value in config.get("dataset", {}).items() if key != "download"}
+    dataset = {key: value for key, value in options.items() if not _is_place(value)}
     sections = {key: value for key, value in config.items() if key != "metrics"}
     return {**sections, "training": training, "dataset": dataset}  # the fingerprint says which data
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, PartialState
 from rich.console import Console
@@ -18,9 +19,12 @@ from ..runs import Run, RunFolder, TrainingConfig
 from ..runs.config import resolved
 from ..runs.opening import check_same_data
 from .checks import check_batches, check_data, check_machine
+from .fitting import epochs_behind, within_minutes
+from .machine import device_for, remarks
 from .session import Session
 from .signals import listening
 from .stages import Stages
+from .threads import limited, threads_for
 from .trackers import usable_trackers
 
 
@@ -60,40 +64,70 @@ class Trainer:
             NonFiniteError: A loss that is not a number any more.
             TrainingStopped: SIGINT or SIGTERM; a checkpoint has been written.
         """
+        opened = self.session(model, data, output, resume=resume, recipe=recipe, metrics=metrics)
+        with opened as session, listening() as request, session.ending():
+            session.train(request, resume=resume)
+        return session.run
+
+    @contextmanager
+    def session(
+        self,
+        model: MultimodalVAE,
+        data: Data,
+        output: str | None = None,
+        *,
+        resume: bool = False,
+        recipe: str | None = None,
+        metrics: dict[str, Any] | None = None,
+    ) -> Iterator[Session]:
+        """What :meth:`fit` trains in, ready for its first step; the model is for use again afterwards.
+
+        Args:
+            model: As for :meth:`fit`, and so what follows.
+            data: The data.
+            output: The run's folder.
+            resume: Whether to go on.
+            recipe: For the record.
+            metrics: For the record.
+        """
         let_groups_end()
-        self.config = self.config.for_rows(len(data.train))
         check_data(model, data)
         check_batches(model, self.config)
         check_machine(self.config)
+        folder = RunFolder(output) if output is not None else None
+        self.config = self.config.for_rows(len(data.train))
+        self.config = within_minutes(self.config, model, data, epochs_behind(folder, resume=resume))
         stages = Stages(model, self.config.plan, self.config.groups)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
-        folder = RunFolder(output) if output is not None else None
         if folder is not None and resume:
             check_same_data(folder, data)
         usable_trackers(self.config.log_with, folder.path if folder else None)  # refuses, before anything is written
-        if folder is not None and not (resume and folder.holds_a_run) and is_main_process():
-            folder.claim()
         run = Run(config, folder, model=model, data=data)
-        accelerator = _accelerator(self.config, folder)
-        accelerator.wait_for_everyone()  # nothing is written before every process has looked into the folder
-        session = Session(
-            self.config, accelerator, model, data, stages, run, self.console if accelerator.is_main_process else None
-        )
-        try:
-            with listening() as request:
-                session.train(request, resume=resume)
-        finally:
-            session.trackers.finish()
-            if accelerator.num_processes > 1:
-                session.unwrap()
-            accelerator.end_training()
-            stages.leave()
-        model.eval()
-        return run
+        with ExitStack() as held:
+            if folder is not None and is_main_process():
+                held.enter_context(folder.claimed(resume=resume and folder.holds_a_run))
+            accelerator = _accelerator(self.config, folder)
+            accelerator.wait_for_everyone()  # nothing is written before every process has looked into the folder
+            console = self.console if accelerator.is_main_process else None
+            said: list[str] = []
+            if accelerator.device.type == "cpu":
+                threads = threads_for(model, data, self.config)
+                held.enter_context(limited(threads))
+                said = remarks(self.config, threads)
+            session = Session(self.config, accelerator, model, data, stages, run, console, said)
+            try:
+                yield session
+            finally:
+                session.trackers.finish()
+                if accelerator.num_processes > 1:
+                    session.unwrap()
+                accelerator.end_training()
+                stages.leave()
+                model.eval()
 
 
 def _accelerator(config: TrainingConfig, folder: RunFolder | None) -> Accelerator:
-    on_cpu = config.device == "cpu" or (config.device != "mps" and not torch.cuda.is_available())
+    on_cpu = device_for(config).type == "cpu"
     if on_cpu:
         keep_freed_memory()
     if PartialState._shared_state and PartialState().num_processes == 1:

@@ -98,8 +98,8 @@ def test_the_best_model_is_the_best_average(data, tmp_path):
     run = train(data, tmp_path / "run", epochs=30, learning_rate=0.1, early_stopping=3)
     losses = [record["val"]["loss"] for record in run.history]
     assert losses.index(min(losses)) == len(losses) - 4
-    best = load_file(run.path / "checkpoints" / "best.safetensors")
-    assert all(torch.equal(value, best[name]) for name, value in run.model.state_dict().items())
+    checkpoint = load_file(run.path / "checkpoints" / "last.safetensors")
+    assert all(torch.equal(value, checkpoint[f"best/{name}"]) for name, value in run.model.state_dict().items())
 
 
 @pytest.mark.parametrize("after", [1, 2])

@@ -88,6 +88,16 @@ def test_what_follows_from_no_validation_rows_is_said(options, sentence):
     assert notices(data, TrainingConfig()) == []
 
 
+def test_few_steps_on_a_table_are_said():
+    data = toy_data(rows=20)
+    (sentence,) = notices(data, TrainingConfig(select="imputation", epochs=60))
+    assert sentence.startswith(
+        "60 epochs of these rows are 60 steps, which are few: training.epochs=auto would make 1,"
+    )
+    assert notices(data, TrainingConfig(epochs=60)) == []
+    assert notices(data, TrainingConfig(select="imputation", epochs="auto").for_rows(len(data.train))) == []
+
+
 # Apple's GPU, which is not here ---------------------------------------------------------------------------------------
 
 

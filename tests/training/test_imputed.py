@@ -15,7 +15,7 @@ from mmgen.distributions import random_strata
 from mmgen.models import MultimodalVAE
 from mmgen.runs import layered
 from mmgen.testing import toy_data
-from mmgen.training.imputed import DRAWS, SCORE, Imputed, Scored
+from mmgen.training.imputed import DRAWS, SCORE, Imputed, Scored, kept
 
 
 def made(data: mmgen.Data, objective: str = "elbo") -> MultimodalVAE:
@@ -188,10 +188,22 @@ def test_tables_of_ones_own_are_trained_so(capsys: pytest.CaptureFixture[str]) -
     assert modality["linear_path"] and modality["dropout"] > 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Start: factor analysis of 8 columns (genes, labs)" in said
-    assert "Imputation of validation rows at the start" in said and "Kept: the model of" in said
+    assert "Imputation of validation rows at the start" in said and "Kept: the" in said
     run = mmgen.train("mvtcae", frames(), latent_dim=3, epochs=1, select="last", start="random", quiet=True)
     assert run.config["training"]["early_stopping"] is None and run.config["training"]["select"] == "last"
     assert run.config["training"]["start"] == "random"
+
+
+def test_a_kept_start_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    run = mmgen.train("mvtcae", frames(), latent_dim=5, epochs=1, learning_rate=1e-12)
+    said = " ".join(capsys.readouterr().out.split())
+    factors = int(said.split(" factors, chosen")[0].split()[-1])
+    assert f"Kept: the start, factor analysis with {factors} factors: no epoch imputes validation rows better" in said
+    assert "carry nothing" not in said and 0 < factors < 5
+    assert run.model.config.latent_dim == 5
+    assert kept(7, -1.5, 2).startswith("Kept: the model of epoch 7, which imputes validation rows best (log score")
+    assert kept(0, -1.5, 1).startswith("Kept: the start, factor analysis with 1 factor:")
+    assert kept(0, -1.5, 0).startswith("Kept: the random weights of the start")
 
 
 def test_datasets_of_papers_are_not() -> None:

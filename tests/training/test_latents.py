@@ -149,3 +149,9 @@ def test_one_row_cannot_be_looked_at():
     table = data.train.select(torch.tensor([3]))
     assert latent_use(model, table, "train", lambda rows: table[rows], batch_size=4, seed=0) is None
     assert "has collapsed: its latent dimension is the same" in LatentUse(1, (0,), "val", 9).sentence()
+
+
+def test_dimensions_beyond_the_factors_of_a_kept_start_are_no_news():
+    use = LatentUse(4, (1, 2, 3), "val", 9)
+    assert use.sentence(1) is None
+    assert use.sentence(2).startswith("3 of 4 latent dimensions carry nothing")

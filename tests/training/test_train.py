@@ -110,7 +110,7 @@ def test_classes_stand_where_names_do(tmp_path):
     ]
     assert isinstance(run.model.objective, Weighed) and isinstance(run.model.objective.aggregate, Pooled)
     assert run.config["classes"]["objectives/weighed"] == f"{__name__}:Weighed"
-    (number,) = run.evaluate(metrics=[Rows])
+    (number,) = run.measurements(metrics=[Rows])
     assert (number["metric"], number["value"]) == ("rows", 24)
     again = mmgen.load_run(tmp_path / "run", dataset=ToyDataset())
     assert torch.equal(again.model.encode(again.data.test[:]).mean, run.model.encode(run.data.test[:]).mean)
@@ -155,14 +155,14 @@ def test_a_run_gives_frames_values_and_a_page():
     generation = run.generate(given=["fou"], targets=["mor", "kar"], n=3, samples=4)
     assert generation.values["kar"].shape == (4, 3, 64) and len(generation) == 3
     assert generation.frame().shape == (3, 1 + 6 + 64)
-    assert set(generation.arrays()) == {"row", "mor", "kar"}
+    assert set(generation.arrays()) == {"row", "given", "mor", "kar"}
     assert torch.equal(
         run.generate(given=["fou"], targets=["kar"], n=3, seed=2).values["kar"],
         run.generate(given=["fou"], targets=["kar"], n=3, seed=2).values["kar"],
     )
     assert run.generate(targets=["mor"], n=5).values["mor"].shape == (1, 5, 6)
     assert "run.evaluate()" in run._repr_html_()
-    run.evaluate(metrics=["reconstruction"])
+    run.measurements(metrics=["reconstruction"])
     page = run._repr_html_()
     assert "<b>reconstruction</b> on test rows" in page and "elbo" in page and "in memory" in repr(run)
     with pytest.raises(MmgenError, match="no modality 'x'"):

@@ -1,0 +1,91 @@
+"""How many epochs fit into some minutes: measured on the machine that trains, before the first step."""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from statistics import median
+
+import torch
+from accelerate.state import PartialState
+
+from ..data import Batch, Data, Table
+from ..errors import MmgenError
+from ..models import MultimodalVAE
+from ..optimizers import Adam
+from ..runs import HISTORY, RunFolder, TrainingConfig
+from .machine import device_for
+from .threads import limited, threads_for
+
+WARM, MOST_STEPS, PATIENCE = 2, 40, 4.0  # steps that are not counted, those that are, and for how many seconds
+FOR_THE_TRAINING = 0.78  # of the minutes: the rest is for the start, for checkpoints, and for what a step takes longer
+
+
+def within_minutes(config: TrainingConfig, model: MultimodalVAE, data: Data, done: int = 0) -> TrainingConfig:
+    """The same with as many epochs as fit into its ``minutes``, or as it is, where it has none.
+
+    What is measured are steps of a copy of the model, on this machine as busy as it is; the configuration that is kept
+    has the number of epochs, so that whoever repeats the training repeats the same one.
+
+    Args:
+        config: Of the training.
+        model: Is left as it is, and so are the random numbers.
+        data: Of the training.
+        done: Epochs that a resumed training has behind it, to which those that fit are added.
+
+    Raises:
+        MmgenError: Several processes, each of which would find another number.
+    """
+    if config.minutes is None:
+        return config
+    if PartialState().num_processes > 1:
+        raise MmgenError("training.minutes is for one process; with several, training.epochs says how long they train.")
+    with limited(threads_for(model, data, config)):
+        seconds = epoch_seconds(config, model, data)
+    fitting = int(config.minutes * 60 * FOR_THE_TRAINING / seconds) if seconds else config.total_epochs
+    before = sum(stage.epochs or 0 for stage in config.stages)
+    epochs = max(done + max(1, fitting), before + 1)
+    return TrainingConfig.model_validate({**config.model_dump(exclude_unset=True), "epochs": epochs, "minutes": None})
+
+
+def epochs_behind(folder: RunFolder | None, *, resume: bool) -> int:
+    """That a resumed training has in its history."""
+    if folder is None or not resume or not folder.holds_a_run:
+        return 0
+    return max((int(line.get("epoch", 0)) for line in folder.lines(HISTORY)), default=0)
+
+
+def epoch_seconds(config: TrainingConfig, model: MultimodalVAE, data: Data) -> float:
+    """Seconds of an epoch with its share of a validation; 0 where nothing learns by steps."""
+    device = device_for(config)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        copy = deepcopy(model).to(device).train()
+        parameters = [p for p in copy.parameters() if p.requires_grad]
+        optimizer = Adam(parameters, lr=1e-9) if parameters else None
+        taken: list[float] = []
+        while len(taken) < WARM + MOST_STEPS and (len(taken) <= WARM or sum(taken[WARM:]) < PATIENCE):
+            batch = _rows(data.train, config.batch_size, len(taken)).to(device)
+            began = time.perf_counter()
+            loss = -copy(batch).value(copy.config.beta).mean()
+            if optimizer is None or not loss.requires_grad:
+                return 0.0
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            float(loss.detach())  # waits for a GPU
+            taken.append(time.perf_counter() - began)
+        step = median(taken[WARM:])
+        of_validation = 0.0
+        if len(data.val):
+            with torch.no_grad():
+                batch = _rows(data.val, config.batch_size, 0).to(device)
+                began = time.perf_counter()
+                float(copy.eval()(batch).value(copy.config.beta).mean())
+                of_validation = (time.perf_counter() - began) * len(data.val) / len(batch) / config.validate_every
+    return step * config.steps_of(len(data.train)) + of_validation
+
+
+def _rows(table: Table, size: int, step: int) -> Batch:
+    """Some rows, others in each step."""
+    rows = torch.arange(min(size, len(table)))
+    return table[(rows + step * size) % len(table)]
