@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import torch
-from filelock import FileLock
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..data import Data, Modality, Table, track
-from ..data.cache import cache_root, writable
+from ..data.cache import cache_root, locked, writable
 from ..data.describing import describe_modality
 from ..data.indexed import Rows, select
 from ..data.sparse import Sparse
@@ -110,19 +110,31 @@ def classifier_for(
     depends_on = {key: value for key, value in spec.items() if key not in NETWORK_OF_THE_MODEL}
     made_from = [FORMAT, data.fingerprint, name, list(sizes.items()), depends_on, vars(budget), seed]
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:20]
-    folder = writable(cache_root() / "classifiers")
-    path = folder / f"{key}.safetensors"
-    with FileLock(f"{path}.lock"), torch.random.fork_rng(devices=[]):
-        try:
-            classifier = Classifier(modality, sizes)
-            classifier.load_state_dict(load_file(path))
-        except (OSError, SafetensorError, RuntimeError):  # not there, or damaged
-            torch.manual_seed(seed)
-            classifier = Classifier(modality, sizes)
-            _train(classifier.to(device), data, name, modality, budget, device)
-            kept = {key: value.cpu().contiguous() for key, value in classifier.state_dict().items()}
-            write_atomically(path, lambda temporary: save_file(kept, temporary))
+    path = cache_root() / "classifiers" / f"{key}.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        classifier = _stored(path, modality, sizes)  # also in somebody else's cache, which may be read alone
+        if classifier is not None:
+            return classifier.to(device).eval()
+        writable(path.parent)
+        with locked(path):
+            classifier = _stored(path, modality, sizes)  # made by another process by now, or not
+            if classifier is None:
+                torch.manual_seed(seed)
+                classifier = Classifier(modality, sizes)
+                _train(classifier.to(device), data, name, modality, budget, device)
+                kept = {key: value.cpu().contiguous() for key, value in classifier.state_dict().items()}
+                write_atomically(path, lambda temporary: temporary.write_bytes(save(kept)))
     return classifier.to(device).eval()
+
+
+def _stored(path: Path, modality: Modality, sizes: dict[str, int]) -> Classifier | None:
+    """A classifier that was trained earlier; None where there is none, or it is damaged."""
+    try:
+        classifier = Classifier(modality, sizes)
+        classifier.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError):
+        return None
+    return classifier
 
 
 def _rows(table: Table, name: str, modality: Modality) -> tuple[Rows, dict[str, Tensor]]:

@@ -86,7 +86,9 @@ class Coherence(Metric):
 
     def judge(self, evaluation: Evaluation, generation: Generation) -> Verdicts:
         """What the classifiers find."""
-        return self._judges(evaluation).verdicts(generation.target, generation.values)
+        judges = self._judges(evaluation)
+        key = ("verdicts", judges.steps, judges.by_words)
+        return generation.found(key, lambda: judges.verdicts(generation.target, generation.values))
 
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Verdicts]) -> list[Row]:
         """Rows for every label, subset and target."""

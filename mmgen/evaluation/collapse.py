@@ -79,6 +79,11 @@ class Collapse(Metric):
     headline = ("collapsed",)
     not_compared = ("collapsed", "area")
 
+    @classmethod
+    def suits(cls, evaluation: Evaluation, rows: Sequence[Row]) -> bool:
+        """Where half of something or more has collapsed."""
+        return any(row["measure"] == "collapsed" and row["value"] >= 0.5 for row in rows)
+
     @abstractmethod
     def values(self, evaluation: Evaluation) -> dict[str, Iterator[Tensor]]:
         """What is compared with ε, by name: values of some rows after others, ``[n, D]``."""

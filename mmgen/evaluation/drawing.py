@@ -25,6 +25,7 @@ DOTS_PER_INCH = 130
 SHORT = 16  # characters that fit into a small cell
 WIDE = 28  # characters of a line in a large one
 CELL = (112.0, 76.0)  # width and height of a large cell in points, without its border
+MOST_BARS = 400  # in a cell
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -82,7 +83,7 @@ def draw_rendering(axes: Axes, rendering: Rendering, limits: Limits | None = Non
     elif rendering.kind == "raster":
         _draw_raster(axes, rendering.content, low, high)
     elif rendering.kind == "bars":
-        axes.bar(np.arange(len(rendering.content)), rendering.content, width=1.0, color=COLOURS[0])
+        _draw_bars(axes, np.asarray(rendering.content, dtype=float))
         if low < 0:
             axes.axhline(0, color="grey", linewidth=0.5)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
@@ -90,6 +91,17 @@ def draw_rendering(axes: Axes, rendering: Rendering, limits: Limits | None = Non
         _draw_text(axes, rendering.content)
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def _draw_bars(axes: Axes, values: np.ndarray) -> None:
+    """One outline for all bars; where they are narrower than a dot, the range of several in one."""
+    parts = np.array_split(values, min(len(values), MOST_BARS))
+    there = [part[~np.isnan(part)] for part in parts]
+    low = np.array([part.min(initial=0.0) if len(part) else np.nan for part in there])
+    high = np.array([part.max(initial=0.0) if len(part) else np.nan for part in there])
+    edges = np.cumsum([0, *map(len, parts)]) - 0.5
+    axes.stairs(high, edges, baseline=low, fill=True, color=COLOURS[0])
+    axes.set_xlim(edges[0], edges[-1])
 
 
 def _draw_raster(axes: Axes, values: np.ndarray, low: float, high: float) -> None:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..memory import keep_freed_memory
 from ..models import MultimodalVAE, Sampler, choose_sampler, fit_sampler
 from ..models.building import Component
 from ..models.sampling import in_words
-from .chunks import rows_at_once
+from .chunks import MOST_DRAWN, rows_at_once
 from .latents import Generation, Latents
 from .subsets import PRIOR, SAMPLER, Subset
 
@@ -41,7 +42,8 @@ class Evaluation:
             ``max_subsets`` otherwise.
         max_subsets: How many subsets are looked at; beyond it, all single modalities, all but one, all, and others at
             random.
-        max_rows: How many rows of a split are looked at, drawn at random; and how many are drawn from the prior.
+        max_rows: How many rows of a split are looked at, drawn at random; and how many are drawn from the prior, unless
+            a modality of so many would be more than ``chunks.MOST_DRAWN`` numbers.
         batch_size: Rows at a time.
         samplers: Gives the fitted sampler for a name, class or mapping; fitted here to the rows that are trained on
             otherwise.
@@ -88,6 +90,7 @@ class Evaluation:
         self._samplers = samplers or self._fitted
         self._cache: dict[Any, Any] = {}
         self._latents: dict[str, Latents] = {}
+        self._last_own: Generation | None = None  # the last that was decoded from its own expert
 
     def _considered(self) -> list[Subset]:
         """All non-empty subsets, or as many as allowed, smaller ones first."""
@@ -158,7 +161,7 @@ class Evaluation:
                 if not self.model.shares_latent:
                     own.append(experts.rsample().cpu())
         complete = (table.available | ~masks.cpu()).all(-1)
-        return Latents(
+        latents = Latents(
             self.subsets,
             torch.cat(means, 1),
             torch.cat(samples, 1),
@@ -166,6 +169,23 @@ class Evaluation:
             complete,
             table,
         )
+        self._check_finite(latents)
+        return latents
+
+    def _check_finite(self, latents: Latents) -> None:
+        """Refuse latents that are not numbers: solvers of linear algebra end the process at some of them.
+
+        Raises:
+            DataError: A row whose latent is not finite, by the first such subset.
+        """
+        for s, subset in enumerate(latents.subsets):
+            finite = latents.means[s].isfinite().all(-1) & latents.samples[s].isfinite().all(-1)
+            wrong = int((~finite & latents.complete[s]).sum())
+            if wrong:
+                raise DataError(
+                    f"The latents of {wrong} of {int(latents.complete[s].sum())} rows are not finite, inferred from "
+                    f"{'+'.join(subset)}: the model has diverged, or these rows have values far from all others."
+                )
 
     def _inputs(
         self, given: Sequence[str], target: str, rows: Sequence[int] | None = None, sampler: Component | None = None
@@ -185,10 +205,21 @@ class Evaluation:
                     mask = self.model.mask(batch, given)
                 yield self.model.decoder_input(latents[part].to(self.device), target, batch, mask).values
 
+    @property
+    def has_images(self) -> bool:
+        """Whether some modality is an image or a volume."""
+        return any(len(modality.shape) >= 3 for modality in self.model.modalities.values())
+
+    @property
+    def draws(self) -> int:
+        """How many items are drawn where nothing is given, the same for all modalities."""
+        widest = max((math.prod(self.model.modalities[name].shape) for name in self.targets), default=1)
+        return max(1, min(self.max_rows, MOST_DRAWN // max(1, widest)))
+
     def latent_samples(self, given: Sequence[str], target: str, sampler: Component | None = None) -> Tensor:
         """The latents ``[N, D]`` that ``target`` is decoded from when ``given`` is known.
 
-        Given nothing they are ``max_rows`` draws from the prior, the same for all targets unless modalities keep their
+        Given nothing they are :attr:`draws` from the prior, the same for all targets unless modalities keep their
         own latents; or from a fitted sampler, which draws those of all targets together.
         """
         if not given:
@@ -198,7 +229,7 @@ class Evaluation:
                 return self.model.part_of(drawn, target)
             stream = 0 if self.model.shares_latent else 1 + self.names.index(target)
             with self.seeded(1_000_003 + stream):
-                return self.model.sample_prior(self.max_rows).cpu()
+                return self.model.sample_prior(self.draws).cpu()
         latents = self.latents()
         if latents.own is not None and self.model.decodes_own(target, given):
             return latents.own[self.names.index(target)]
@@ -224,10 +255,10 @@ class Evaluation:
         return self._samplers(sampler)
 
     def _sampled(self, sampler: Component) -> Tensor:
-        """``max_rows`` draws."""
+        """As many draws as there are :attr:`draws`."""
         fitted = self.sampler(sampler)
         with self.seeded(1_000_003):
-            return self.model.sample(fitted, self.max_rows).cpu()
+            return self.model.sample(fitted, self.draws).cpu()
 
     def _fitted(self, sampler: Component) -> Sampler:
         return fit_sampler(self.model, choose_sampler(sampler), self.rows("train"), self.seed, self.batch_size)
@@ -278,6 +309,11 @@ class Evaluation:
             drawn = torch.cat([self.model.output(taken, target) for taken in self._inputs((), target, None, sampler)])
             every = torch.ones(len(drawn), dtype=torch.bool)
             return Generation(given, target, drawn, None, None, every, every, None)
+        complete = self.latents().complete[self.latents().index(given)]
+        own = self._is_from_its_own(target, given)
+        last = self._last_own if own and truth is not None else None
+        if last is not None and last.target == target and last.truth is truth and last.has_scores(likelihood):
+            return replace(last, given=given, complete=complete)
         table = self.latents().table
         truth = table.data[target][:].to(self.device) if truth is None else truth
         observed = table.observed[target].to(self.device) if target in table.observed else None
@@ -291,8 +327,7 @@ class Evaluation:
                 scores.append(p.log_prob(parameters, transform(truth[rows], cells), cells))  # type: ignore[operator]
             values.append(transform.mean_of(p, parameters))  # type: ignore[operator]
             start += len(taken)
-        complete = self.latents().complete[self.latents().index(given)]
-        return Generation(
+        generation = Generation(
             given,
             target,
             torch.cat(values),
@@ -302,6 +337,13 @@ class Evaluation:
             table.available[:, m],
             observed,
         )
+        self._last_own = generation if own else self._last_own
+        return generation
+
+    def _is_from_its_own(self, target: str, given: Subset) -> bool:
+        """Whether a modality is decoded from its own expert alone, whatever else is given."""
+        apart = self.latents().own is not None and not self.model.reads_rows(target)
+        return apart and self.model.decodes_own(target, given)
 
 
 def _no_rows(data: Data, split: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -48,8 +49,10 @@ def torchmetrics_fid(**options: Any) -> Any:
 
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) of two sets of features ``[N, F]``, by torchmetrics (Heusel et al. 2017,
-    Eq. 6).
+    Eq. 6); infinite where a feature is not finite, which no solver is given.
     """
+    if not (real.isfinite().all() and generated.isfinite().all()):
+        return math.inf
     metric = torchmetrics_fid(feature=_Features(real.shape[-1]))
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
@@ -69,12 +72,15 @@ def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = 3) -
     """
 
     def radii(points: Tensor) -> Tensor:
+        if not len(points):
+            return points.new_zeros(0)
         return (
             torch.cdist(points, points).kthvalue(min(neighbours + 1, len(points)), dim=1).values
         )  # the nearest one is the point itself
 
+    count, generated = len(generated), generated[generated.isfinite().all(1)]  # what is not finite is near to nothing
     across = torch.cdist(generated, real)
-    precision = (across <= radii(real)).any(1).double().mean()
+    precision = (across <= radii(real)).any(1).double().sum() / count
     recall = (across <= radii(generated)[:, None]).any(0).double().mean()
     return float(precision), float(recall)
 
@@ -107,6 +113,11 @@ class Frechet(Metric):
     @abstractmethod
     def features(self, evaluation: Evaluation, target: str, values: Tensor) -> Tensor:
         """Features ``[N, F]`` of values in data units."""
+
+    @classmethod
+    def suits(cls, evaluation: Evaluation, rows: Sequence[Row]) -> bool:
+        """Of images: how real they look is what it is for."""
+        return evaluation.has_images
 
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
         """Every subset without the target, everything, and the prior."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,7 +41,9 @@ BASELINES: tuple[Baseline, ...] = ("mean", "ridge", "knn", "iterative")
 IN_WORDS = {MEAN: "the mean", RIDGE: "ridge", KNN: "nearest neighbours", ITERATIVE: "iterative imputation"}
 SCORE, SKILL, LOG_SCORE, RIDGE_WINS = "score", "skill", "log_score", "ridge_wins"
 COVERAGE = tuple(f"coverage_{100 * level:g}" for level in LEVELS)
-SHOWN_COVERAGE = "coverage_90"
+SHOWN_LEVEL = 0.9
+SHOWN_COVERAGE = COVERAGE[LEVELS.index(SHOWN_LEVEL)]
+OFF = 0.02  # that intervals hold too much or too little, beyond chance, before it is said
 NAMED = 5  # columns in a note
 
 
@@ -119,8 +122,8 @@ class Imputation(Metric):
 
     @classmethod
     def in_headline(cls, measure: str, given: str, target: str) -> bool:
-        """The scores, the skill of each target by the size of what is given, and the mean coverage."""
-        if measure == SKILL:
+        """The scores, and skill and coverage of each target by the size of what is given."""
+        if measure in (SKILL, SHOWN_COVERAGE):
             return SubsetSize.parse(given) is not None or given == OTHER_CELLS
         return measure in cls.headline and (target == OVER_TARGETS)
 
@@ -241,12 +244,9 @@ class Imputation(Metric):
             own = [each for each in findings if each.target == target]
             if given != OTHER_CELLS:
                 yield from _means(own, (SKILL,), given, target)
+                yield from _coverages(own, given, target)
         yield from _means(findings, (SKILL, "r2"), given)
-        for level, measure in enumerate(COVERAGE):
-            shares = [(each.rows, _coverage(each)[level]) for each in findings]
-            known = [(rows, share) for rows, share in shares if np.isfinite(share)]
-            if known:
-                yield mean_row(measure, [share for _, share in known], [rows for rows, _ in known], given=given)
+        yield from _coverages(findings, given)
 
     def _of_finding(self, finding: Finding) -> Iterator[Row]:
         """Everything about one target given one subset."""
@@ -317,6 +317,29 @@ def _given(finding: Finding) -> str:
 
 def _skill(scores: Scores) -> float | None:
     return scores.together().get(SKILL)
+
+
+def _coverages(findings: Sequence[Finding], given: str, target: str = OVER_TARGETS) -> Iterator[Row]:
+    """Means of coverages, with a note of 90 % intervals that are too wide or too narrow by more than chance."""
+    for level, measure in enumerate(COVERAGE):
+        shares = [(each.rows, _coverage(each)[level]) for each in findings]
+        known = [(rows, share) for rows, share in shares if np.isfinite(share)]
+        if not known:
+            continue
+        line = mean_row(measure, [share for _, share in known], [rows for rows, _ in known], given=given, target=target)
+        if measure == SHOWN_COVERAGE and target != OVER_TARGETS:
+            line["note"] = joined_notes(line["note"], _width(line["value"], line["n"]))
+        yield line
+
+
+def _width(share: float, rows: int) -> str:
+    """What is to say of 90 % intervals that hold such a share; chance is that of as many values as there are rows,
+    since those of one row are not independent.
+    """
+    away = share - SHOWN_LEVEL
+    if abs(away) < OFF + 2 * math.sqrt(SHOWN_LEVEL * (1 - SHOWN_LEVEL) / rows):
+        return ""
+    return "intervals are too wide" if away > 0 else "intervals are too narrow"
 
 
 def _coverage(finding: Finding) -> np.ndarray:

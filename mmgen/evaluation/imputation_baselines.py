@@ -2,7 +2,9 @@
 iterative imputation, by scikit-learn.
 
 All learn from training rows alone, with inputs in training standard deviations, categories one-hot, counts as
-log(1 + x) and positive numbers as logarithms, and the training mean in the place of what a row lacks.
+log(1 + x) and positive numbers as logarithms, and the training mean in the place of what a row lacks. Where a transform
+that is no straight line is an option of a modality, they see what it makes of values, as the networks do; regressions
+predict that too, and the mean of what scatters around it comes back.
 """
 
 from __future__ import annotations
@@ -88,6 +90,7 @@ class Baselines:
         self.inputs = {name: Standard.of(each.numbers(train.cells[name], logs=True)) for name, each in columns.items()}
         self.told = Standard.of(train.covariates)
         self.width = train.covariates.shape[1] + sum(each.width for each in columns.values())
+        self._means: dict[str, np.ndarray] = {}
         self._last: tuple[tuple[str, ...], Reduced] | None = None
 
     # A modality from others -------------------------------------------------------------------------------------------
@@ -95,26 +98,38 @@ class Baselines:
     def from_others(self, given: Sequence[str], target: str, rows: Side) -> Guesses:
         """Predictions of a target in some rows given other modalities."""
         columns = self.columns[target]
+        guesses = {MEAN: self._usual(target, len(rows))} if MEAN in self.names else {}
         known = self.train.cells[target].measured.any(1)
-        y = columns.numbers(self.train.cells[target])[known]
-        mean = _mean(y)
-        guesses = {MEAN: columns.guess(np.tile(mean, (len(rows), 1)))} if MEAN in self.names else {}
         if known.sum() < FEWEST or not affordable(columns) or not {RIDGE, KNN} & {*self.names}:
             return guesses
-        inputs = self._reduced(tuple(given))
+        inputs, cells = self._reduced(tuple(given)), self.train.cells[target]
+        y = columns.numbers(cells)[known]
         x, x_rows = inputs.train[known], inputs(self._inputs(given, rows))
         has = np.zeros(0, dtype=bool) if self.val is None else self.val.cells[target].measured.any(1)
         checks = None
         if self.val is not None and has.sum() >= FEWEST:
             checks = inputs(self._inputs(given, self.val))[has], columns.numbers(self.val.cells[target])[has]
         if RIDGE in self.names:
-            found = ridge(x, y, x_rows)
+            if columns.curve is None:
+                found = ridge(x, y, x_rows)
+            else:
+                seen = columns.numbers(cells, curved=True)[known]
+                both = ridge(x, seen, np.concatenate([x_rows, x]))
+                scatter = moments(seen - both[len(x_rows) :], np.isfinite(seen))[1]
+                found = columns.straight(both[: len(x_rows)], scatter)
             for place in self._logistic(columns):
                 found[:, place] = logistic(x, y[:, place], x_rows, checks, place)
             guesses[RIDGE] = columns.guess(found)
         if KNN in self.names:
             guesses[KNN] = columns.guess(nearest(x, y, x_rows, checks))
         return guesses
+
+    def _usual(self, name: str, count: int) -> np.ndarray:
+        """The training mean (the most frequent category) of each column, the same in all rows, ``[n, C]``."""
+        if name not in self._means:
+            columns = self.columns[name]
+            self._means[name] = columns.guess(_mean(columns.numbers(self.train.cells[name]))[None])
+        return np.broadcast_to(self._means[name], (count, len(self.columns[name])))
 
     def _reduced(self, given: tuple[str, ...]) -> Reduced:
         """What is given of the training rows; kept until something else is given."""
@@ -149,9 +164,8 @@ class Baselines:
         """Predictions of all cells of every modality in some rows, each from the other cells that are there."""
         found: dict[str, Guesses] = {name: {} for name in self.columns}
         if MEAN in self.names:
-            for name, columns in self.columns.items():
-                mean = _mean(columns.numbers(self.train.cells[name]))
-                found[name][MEAN] = columns.guess(np.tile(mean, (len(rows), 1)))
+            for name in self.columns:
+                found[name][MEAN] = self._usual(name, len(rows))
         if not self.judges_cells:
             return found
         z = self._whole(rows)
@@ -174,12 +188,26 @@ class Baselines:
 
     def _whole(self, rows: Side) -> np.ndarray:
         """Everything that rows have, side by side in training standard deviations, ``[N, W]``; NaN what they lack."""
-        parts = [self._outputs[name](each.numbers(rows.cells[name])) for name, each in self.columns.items()]
+        parts = [
+            self._outputs[name](each.numbers(rows.cells[name], curved=True)) for name, each in self.columns.items()
+        ]
         return np.concatenate([*parts, self.told(rows.covariates)], 1)
 
     @cached_property
     def _outputs(self) -> dict[str, Standard]:
-        return {name: Standard.of(each.numbers(self.train.cells[name])) for name, each in self.columns.items()}
+        return {
+            name: Standard.of(each.numbers(self.train.cells[name], curved=True)) for name, each in self.columns.items()
+        }
+
+    @cached_property
+    def _scatter(self) -> np.ndarray:
+        """How far values are from what the others say of them, in training standard deviations ``[W]``; looked at where
+        some come back on a curve.
+        """
+        if all(each.curve is None for each in self.columns.values()):
+            return np.zeros(self.width)
+        z = self._whole(self.train)
+        return moments(z - self._each_from_others(z), np.isfinite(z))[1]
 
     @cached_property
     def _places(self) -> dict[str, np.ndarray]:
@@ -198,7 +226,9 @@ class Baselines:
     def _spread(self, found: dict[str, Guesses], baseline: str, z: np.ndarray) -> None:
         """What is predicted of everything, as values of each modality."""
         for name, columns in self.columns.items():
-            found[name][baseline] = columns.guess(self._outputs[name].inverse(z[:, self._places[name]]))
+            places, units = self._places[name], self._outputs[name]
+            numbers = columns.straight(units.inverse(z[:, places]), self._scatter[places] * units.scale)
+            found[name][baseline] = columns.guess(numbers)
 
     @cached_property
     def _checked(self) -> tuple[np.ndarray, np.ndarray]:
@@ -212,18 +242,23 @@ class Baselines:
         last = np.random.default_rng(self.seed).permutation(len(z)) < len(z) / 5
         return z[~last], z[last]
 
-    def _each_from_others(self, rows: np.ndarray) -> np.ndarray:
-        """Ridge regression of each column on all others, its α chosen for it."""
+    @cached_property
+    def _regressions(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Which columns have an α in common, ``Bool[W]``, and the inverse matrix of the training rows with it."""
         learned, checked = self._checked
         errors = []
         for alpha in ALPHAS:
             found = from_others(np.nan_to_num(checked), precision(learned, alpha, self._blocks), self._blocks)
             errors.append(np.square(np.nan_to_num(checked - found)).sum(0))
         best = _by_block(np.array(errors), self._blocks).argmin(0)
-        z, guess = self._whole(self.train), np.zeros(rows.shape)
-        for choice in np.unique(best):
-            found = from_others(np.nan_to_num(rows), precision(z, ALPHAS[choice], self._blocks), self._blocks)
-            guess[:, best == choice] = found[:, best == choice]
+        z = self._whole(self.train)
+        return [(best == choice, precision(z, ALPHAS[choice], self._blocks)) for choice in np.unique(best)]
+
+    def _each_from_others(self, rows: np.ndarray) -> np.ndarray:
+        """Ridge regression of each column on all others, its α chosen for it."""
+        guess = np.zeros(rows.shape)
+        for columns, omega in self._regressions:
+            guess[:, columns] = from_others(np.nan_to_num(rows), omega, self._blocks)[:, columns]
         return guess
 
     def _from_neighbours(self, rows: np.ndarray) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ..data import ImageModality, Modality, Table
+from ..data.transforms import Curve, Transform
 from ..distributions.likelihoods import CODES, Support
 from .drawn import NUMBERS, supports_of
 
@@ -55,6 +58,7 @@ class Columns:
         scale: Their standard deviation, ``[C]``; 0 where they do not vary.
         classes: The codes that are there, of each column of codes in turn, the most frequent one first.
         scattered: The columns whose values lie in intervals: numbers and counts, but not pixels, ``[columns]``.
+        transform: What the networks see numbers by, where that is no straight line.
     """
 
     name: str
@@ -64,10 +68,13 @@ class Columns:
     scale: np.ndarray
     classes: tuple[np.ndarray, ...]
     scattered: np.ndarray
+    transform: Transform | None = None
 
     @classmethod
-    def of(cls, name: str, modality: Modality, cells: Cells) -> Columns:
-        """Of the training rows that are given."""
+    def of(cls, name: str, modality: Modality, cells: Cells, transform: Transform | None = None) -> Columns:
+        """Of the training rows that are given, and the fitted transform of a model, of which a straight one says
+        nothing.
+        """
         count = cells.values.shape[1]
         supports = columns_of(modality, count)
         names = modality.value_names(name)
@@ -77,7 +84,9 @@ class Columns:
         coded = [i for i, support in enumerate(supports) if support in CODES]
         classes = tuple(_frequent(cells.values[cells.measured[:, i], i]) for i in coded)
         numbers = [i for i, each in enumerate(supports) if each in NUMBERS and not isinstance(modality, ImageModality)]
-        return cls(name, tuple(names), supports, mean, scale, classes, np.array(numbers, dtype=np.int64))
+        curved = transform is not None and transform.curve and not coded
+        seen_by = deepcopy(transform).double() if curved and transform is not None else None
+        return cls(name, tuple(names), supports, mean, scale, classes, np.array(numbers, dtype=np.int64), seen_by)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -114,16 +123,30 @@ class Columns:
         parts = [np.full(len(codes), i) for i, codes in zip(coded, self.classes, strict=True)]
         return np.concatenate([self.plain, *parts]).astype(np.int64)
 
-    def numbers(self, cells: Cells, logs: bool = False) -> np.ndarray:
+    @property
+    def curve(self) -> Curve | None:
+        """The transform, if each value has one of its own, and a mean a way back."""
+        return self.transform if isinstance(self.transform, Curve) else None
+
+    def numbers(self, cells: Cells, logs: bool = False, curved: bool = False) -> np.ndarray:
         """Rows as numbers ``[N, W]``: numbers and answers as they are, then a 1 for the category of each column of
         codes; NaN where nothing was measured.
 
         Args:
             cells: The rows.
-            logs: Whether of positive numbers logarithms are taken, and log(1 + x) of counts, as encoders see them.
+            logs: Whether of positive numbers logarithms are taken, and log(1 + x) of counts, and of all what the
+                transform makes of them, as encoders see them.
+            curved: Whether it is as networks see and generate them where there is a :attr:`curve`; the way back is
+                :meth:`straight`.
         """
         plain = np.where(cells.measured, cells.values, np.nan)[:, self.plain]
-        if logs:
+        if self.transform is not None and (logs or (curved and self.curve is not None)):
+            observed = torch.from_numpy(cells.measured)
+            values = torch.from_numpy(np.where(cells.measured, cells.values, 0.0))
+            with torch.no_grad():
+                seen = self.transform(values, observed).numpy()
+            plain = np.where(cells.measured, seen, np.nan)
+        elif logs:
             kinds = np.array([self.supports[i] for i in self.plain])
             positive, counts = kinds == "positive", kinds == "counts"
             plain[:, positive] = np.log(np.maximum(plain[:, positive], TINY))
@@ -133,6 +156,19 @@ class Columns:
             shown = (cells.values[:, i, None] == codes).astype(np.float64)
             parts.append(np.where(cells.measured[:, i, None], shown, np.nan))
         return np.concatenate(parts, 1)
+
+    def straight(self, numbers: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+        """What is predicted as networks see it, ``[N, W]``, in data units: the mean over what scatters around it with
+        the standard deviations ``[W]``.
+        """
+        if self.curve is None:
+            return numbers
+        with torch.no_grad():
+            location = torch.from_numpy(numbers)
+            means: np.ndarray = self.curve.mean_on_curve(
+                location, torch.from_numpy(scatter).expand_as(location)
+            ).numpy()
+        return means
 
     def guess(self, numbers: np.ndarray) -> np.ndarray:
         """Predicted numbers ``[N, W]`` as values ``[N, C]``: of categories the code with the largest one."""

@@ -88,7 +88,8 @@ class Draws:
         own: LaplaceInference | None = None,
     ) -> None:
         self.evaluation, self.table, self.targets, self.count, self.own = evaluation, table, targets, count, own
-        self._slopes = {name: self._log_slope(name) for name in targets}
+        self._dense = {name: self._with_density(name) for name in targets}
+        self._exact = {name: deepcopy(self._transform(name)).double() for name in targets}
 
     def from_others(self, pairs: Mapping[Subset, Sequence[str]]) -> dict[tuple[Subset, str], Predicted]:
         """Predictions of targets given each subset, in the rows that are wanted and have something of what is given
@@ -196,25 +197,31 @@ class Draws:
             return np.full((len(rows), len(self.targets[name].columns)), np.nan)
         log_p = likelihood.pointwise(parameters, values.expand(self.count, *values.shape)).flatten(2).double()
         mean = log_p.logsumexp(0) - math.log(self.count)
-        return mean.cpu().numpy() + self._slopes[name][rows]
+        return mean.cpu().numpy() + self._log_slope(name, rows)
 
-    def _log_slope(self, name: str) -> np.ndarray:
-        """What is added to a log-density in the units of the networks to have it in training standard deviations,
-        ``[N, C]``: log |du/dx| + log s of numbers with a density; 0 of what has probabilities, NaN where s = 0 and of
-        parts of a whole (clr), of which none has a density of its own.
+    def _with_density(self, name: str) -> np.ndarray:
+        """The columns whose numbers have a density."""
+        columns = self.targets[name].columns
+        found = () if self._likelihood(name).discrete else columns.places(*NUMBERS)
+        return np.array([i for i in found if columns.supports[i] != "counts"], dtype=np.int64)
+
+    def _log_slope(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """What is added to a log-density in the units of the networks to have it in training standard deviations, of
+        some rows, ``[n, C]``: log |du/dx| + log s of numbers with a density; 0 of what has probabilities, NaN where
+        s = 0 and of parts of a whole (clr), of which none has a density of its own.
         """
         target = self.targets[name]
-        columns = target.columns
-        added = np.zeros(target.truth.values.shape)
-        dense = np.array([i for i in columns.places(*NUMBERS) if columns.supports[i] != "counts"], dtype=np.int64)
-        if self._likelihood(name).discrete or not len(dense):
+        columns, truth = target.columns, target.truth[rows]
+        added = np.zeros(truth.values.shape)
+        dense = self._dense[name]
+        if not len(dense):
             return added
-        transform = deepcopy(self._transform(name)).double()
+        transform = self._exact[name]
         if isinstance(transform, CentredLogRatio):
             return np.full_like(added, np.nan)
-        inside = np.where(target.truth.measured, target.truth.values, columns.mean)
+        inside = np.where(truth.measured, truth.values, columns.mean)
         with torch.enable_grad():
-            x = torch.from_numpy(inside).reshape(self.table.data[name].shape).requires_grad_()
+            x = torch.from_numpy(inside).reshape(len(rows), *self.table.data[name].shape[1:]).requires_grad_()
             u = transform.to(x.device)(x)
             (slope,) = torch.autograd.grad(u.sum(), x)
         with np.errstate(divide="ignore"):

@@ -72,7 +72,14 @@ def _draw_coverage(axes: Axes, findings: Sequence[Finding], targets: Sequence[st
         if known.any():
             share = np.average(finding.coverage[:, known], axis=1, weights=finding.counts[known])
             colour = COLOURS[order.index(finding.target) % len(COLOURS)]
-            axes.plot(LEVELS, share, marker="o", markersize=3, color=colour, label=_shortened(finding.target))
+            axes.plot(
+                LEVELS,
+                share,
+                marker="o",
+                markersize=3,
+                color=colour,
+                label=f"{_shortened(finding.target)} ({int(finding.counts[known].sum()):,} values)",
+            )
             any_shown = True
     if not any_shown:
         axes.set_visible(False)

@@ -12,6 +12,7 @@ from .drawn import NUMBERS
 from .imputation_columns import Cells, Columns
 
 SCORES = ("r2", "rmse", "auc", "accuracy", "skill")  # in this order
+COLUMNS_AT_ONCE = 1024  # of which errors are held
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class Scores:
         errors, floors, auc, hits, usual = (nothing.copy() for _ in range(5))
         numbers = columns.places(*NUMBERS)
         numbers = numbers[(columns.scale[numbers] > 0) & (counts[numbers] > 0)]
-        squares = (
-            np.square(np.where(seen, truth.values - other, 0.0)[:, numbers] / columns.scale[numbers]).sum(0)
-            for other in (guess, columns.mean)
-        )
-        errors[numbers], floors[numbers] = squares
+        for start in range(0, len(numbers), COLUMNS_AT_ONCE):
+            some = numbers[start : start + COLUMNS_AT_ONCE]
+            values, there = truth.values[:, some], seen[:, some]
+            for found, other in ((errors, guess[:, some]), (floors, columns.mean[some])):
+                found[some] = np.square(np.where(there, values - other, 0.0) / columns.scale[some]).sum(0)
         for i in columns.places("binary"):
             answers = truth.values[seen[:, i], i] > 0
             if answers.any() and not answers.all():

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import cast
 
 import numpy as np
 
 from ..data import Modality, Table, track
+from ..data.transforms import Transform
 from ..models import LaplaceInference
 from .evaluation import Evaluation
 from .imputation_baselines import ITERATIVE, Baselines, Guesses, Side
@@ -125,7 +127,8 @@ class Trial:
         for name, modality in evaluation.model.modalities.items():
             known = train.cells[name].measured.any()
             cells = (train if known else self.side).cells[name]
-            self.columns[name] = Columns.of(name, modality, cells)
+            transform = evaluation.model.transforms[evaluation.names.index(name)]
+            self.columns[name] = Columns.of(name, modality, cells, cast(Transform, transform))
             self.notes[name] = "" if known else "against the mean of these rows: no training row has it"
         chooses = len(evaluation.data.val) and evaluation.split != "val"
         val = self._side(_some(evaluation, "val", min(train_rows, most))) if chooses else None
@@ -193,7 +196,7 @@ class Trial:
         columns, own = self.columns[name], truth[predicted.rows]
         coverage = np.full((len(LEVELS), len(columns)), np.nan)
         counted = [i for i in columns.scattered if own.measured[:, i].any()]
-        coverage[:, counted] = _means(predicted.inside.astype(np.float64), own.measured)[:, counted]
+        coverage[:, counted] = _means(predicted.inside, own.measured)[:, counted]
         mask = np.zeros(len(self.table), dtype=bool)
         mask[predicted.rows[own.measured.any(1)]] = True
         return Finding(
@@ -259,9 +262,11 @@ def _some(evaluation: Evaluation, split: str, most: int) -> Table:
 
 
 def _means(values: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Means over the measured values of each column ``[..., n, C]``; NaN where there are none."""
+    """Means over the measured values of each column ``[..., n, C]``, or shares of those that are true; NaN where there
+    are none.
+    """
     count = measured.sum(0)
-    total = np.where(measured, values, 0.0).sum(-2)
+    total = np.where(measured, values, np.zeros((), values.dtype)).sum(-2)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 

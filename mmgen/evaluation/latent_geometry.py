@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,11 @@ class CosineSimilarity(Metric):
             return "there is only one modality"
         several = sum(len(given) == 1 for given in evaluation.subsets) > 1
         return None if several else "the model does not infer from single modalities"
+
+    @classmethod
+    def suits(cls, evaluation: Evaluation, rows: Sequence[Row]) -> bool:
+        """Beside images: of a table, what is imputed says more."""
+        return evaluation.has_images
 
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every pair of modalities, and their mean."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from torch import Tensor
 
 from ..data import Table
 from .subsets import Subset
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Generation:
         complete: Whether a row has all that is given, ``[N]``.
         has_target: Whether a row has the target, ``[N]``.
         observed: Which of the target's cells are there, ``[N, *shape]``; None where all are.
+        memo: What has been found out about the values, such as what judges say of them.
     """
 
     given: Subset
@@ -61,3 +65,14 @@ class Generation:
     complete: Tensor
     has_target: Tensor
     observed: Tensor | None
+    memo: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def has_scores(self, wanted: bool) -> bool:
+        """Whether the log-likelihood is there, where it is wanted."""
+        return self.log_likelihood is not None or not wanted
+
+    def found(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` finds out about the values, found once for all subsets from which the same are generated."""
+        if key not in self.memo:
+            self.memo[key] = make()
+        return cast(T, self.memo[key])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,8 @@ def _heat(
     """A heat map with the numbers in its cells where there is room; grey where there is none. Names of columns are
     upright where none has more characters than a cell has ``room`` for.
     """
-    largest = high if high is not None else max(float(np.nanmax(values, initial=low)), 1.0)
+    largest = float(np.nanmax(values, initial=low)) if high is None else high
+    largest = largest if largest > low else low + 1.0
     axes.set_facecolor("#e6e6e6")
     image = axes.imshow(values, cmap=colours, vmin=low, vmax=largest, aspect="auto", interpolation="nearest")
     if max(map(len, columns)) <= room:
@@ -147,7 +149,7 @@ def _heat(
         axes.set_xticks(range(len(columns)), columns, fontsize=8, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(lines)), lines, fontsize=8)
     if values.size <= MOST_NUMBERS:
-        digits = 0 if largest >= 10 else 2
+        digits = 0 if largest >= 10 else max(2, 1 - math.floor(math.log10(largest)))
         for line, column in np.argwhere(np.isfinite(values)).tolist():
             value = values[line, column]
             strong = abs(value) > 0.6 * largest

@@ -129,6 +129,17 @@ class Metric(ABC):
         """Whether a summary shows such a row: a headline measure, as a mean, without a subset, or of many targets."""
         return measure in cls.headline and (is_summary(given, target) or measure in cls.over_targets)
 
+    @classmethod
+    def suits(cls, evaluation: Evaluation, rows: Sequence[Row]) -> bool:
+        """Whether a summary of all metrics has its rows: whether they answer what is asked of such data. A summary of
+        metrics that are asked for by name always has them, and so has whatever is written.
+
+        Args:
+            evaluation: What was evaluated.
+            rows: What it computed, at least one.
+        """
+        return True
+
     def wants(self, evaluation: Evaluation, pair: Pair) -> bool:
         """Whether it wants to see what is generated for a target given a subset (the empty one: from the prior)."""
         return False

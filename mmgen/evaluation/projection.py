@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from ..errors import MmgenError, listed
+from ..errors import DataError, MmgenError, listed
 
 # How points of more than two dimensions are seen, and what the axes are called then.
 VIEWS = {"pca": "principal component", "tsne": "t-SNE", "umap": "UMAP"}
@@ -53,6 +53,7 @@ def project(points: np.ndarray, view: str = "pca", seed: int = 0) -> Projection:
 
     Raises:
         MmgenError: A view that there is not, or that is not installed.
+        DataError: Points that are not finite.
 
     >>> import numpy as np
     >>> projection = project(np.eye(5)[:, :3])
@@ -60,6 +61,8 @@ def project(points: np.ndarray, view: str = "pca", seed: int = 0) -> Projection:
     ((5, 2), 'pca', 2)
     """
     check_view(view)
+    if not np.isfinite(points).all():
+        raise DataError("Latents that are not finite cannot be drawn: the model has diverged.")
     if points.shape[1] == 1:
         return Projection(np.concatenate([points, np.zeros_like(points)], 1))
     if points.shape[1] == 2 or len(points) < 2:

@@ -10,7 +10,7 @@ import torch
 import mmgen
 from mmgen import Data, Evaluation, Provenance, Table
 from mmgen.errors import MmgenError
-from mmgen.evaluation.imputation import COVERAGE, Imputation, ImputationConfig
+from mmgen.evaluation.imputation import COVERAGE, Imputation, ImputationConfig, _width
 from mmgen.evaluation.imputation_columns import Cells, Columns
 from mmgen.evaluation.imputation_draws import LEVELS, Draws, Target, hidden_cells
 from mmgen.evaluation.imputation_trial import OTHER_CELLS, Trial
@@ -76,7 +76,7 @@ def test_numbers_are_those_of_the_known_predictive_distribution(world_rows, give
                 inside[level] += abs(difference) <= NORMAL[level] * math.sqrt(variance)
     pair = {"given": "+".join(f"m{m}" for m in given), "target": f"m{target}", "label": ""}
     assert row_value(rows, measure="r2", **pair) == pytest.approx(1 - error / floor, abs=0.004)
-    assert row_value(rows, measure="skill", **pair) == row_value(rows, measure="r2", **pair)
+    assert row_value(rows, measure="skill", **pair) == pytest.approx(row_value(rows, measure="r2", **pair), rel=1e-12)
     assert row_value(rows, measure="rmse", **pair) == pytest.approx(math.sqrt(error / cells), abs=0.004)
     assert row_value(rows, measure="log_score", **pair) == pytest.approx(log_score / cells, abs=0.01)
     for level, measure in zip(LEVELS, COVERAGE, strict=True):
@@ -250,7 +250,32 @@ def test_the_headline_is_short():
     shown = [row for row in rows if Imputation.in_headline(row["measure"], row["given"], row["target"])]
     scores = {"score", "score_ridge", "score_knn", "score_iterative"}
     assert {row["measure"] for row in shown} == {"skill", "coverage_90", *scores}
-    assert len(shown) == 4 + 3 * (3 + 1) + 3, "scores; each target and the mean, by what is given; coverage"
+    assert len(shown) == 4 + 3 * (3 + 1) + 3 * (2 + 1), "scores; skill by what is given; coverage of two"
+
+
+@pytest.mark.parametrize(
+    ("share", "rows", "said"),
+    [
+        (0.996, 74, "intervals are too wide"),
+        (0.96, 74, ""),
+        (0.96, 1000, "intervals are too wide"),
+        (0.83, 74, ""),
+        (0.75, 74, "intervals are too narrow"),
+        (0.85, 5000, "intervals are too narrow"),
+        (0.9, 10**9, ""),
+    ],
+)
+def test_intervals_that_hold_too_much_or_too_little_are_named(share, rows, said):
+    assert _width(share, rows) == said
+
+
+def test_a_target_says_what_its_intervals_hold():
+    rows = computed(toy_data(cells=0.2))
+    for target in ("vector", "counts"):
+        own = [row for row in rows if row["measure"] == "coverage_90" and row["target"] == target]
+        of_size = next(row for row in own if row["given"] == "2 of 3")
+        single = next(row for row in own if row["given"].count("+") == 1)
+        assert of_size["value"] == single["value"] and of_size["n"] == single["n"]
 
 
 def test_fewer_draws_than_an_interval_needs_are_refused():

@@ -15,9 +15,10 @@ from mmgen.errors import MmgenError
 from mmgen.evaluation.data_figures import missingness_figure, predicted_figure
 from mmgen.evaluation.decoder_inputs import decoder_inputs
 from mmgen.evaluation.expected_columns import expected_columns
+from mmgen.evaluation.learned_drawing import variance_figure
 from mmgen.evaluation.loadings import loadings, loadings_frame
 from mmgen.evaluation.modality_gain import ModalityGain, ModalityGainConfig
-from mmgen.evaluation.variance_explained import VarianceExplained, VarianceExplainedConfig
+from mmgen.evaluation.variance_explained import Explained, VarianceExplained, VarianceExplainedConfig
 from mmgen.testing import make_model, toy_data
 from mmgen.testing.toys import ToyDataset, world_model, world_table
 from mmgen.testing.worlds import LinearGaussianWorld
@@ -225,6 +226,16 @@ def test_mixed_columns_keep_their_order_and_names():
     assert columns.scale[1] == columns.scale[2] == columns.scale[3]
     assert columns.scale[1] ** 2 == pytest.approx(float((columns.deviation[1:4] ** 2).sum()))
     assert VarianceExplained().compute(evaluation) and ModalityGain().compute(evaluation)
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.0004, "0.040"), (0.005, "0.50"), (0.42, "42"), (0.0, "0.00")])
+def test_the_colours_of_variance_explained_span_what_there_is(share, text):
+    data = toy_data(rows=12)
+    evaluation = Evaluation(make_model("elbo", data), data)
+    found = [Explained("vector", share, {"z0": share, "z1": share / 4}, np.arange(3), False, 0)]
+    axes = variance_figure(evaluation, found).axes[0]
+    assert axes.images[0].get_clim() == pytest.approx((0, 100 * share or 1))
+    assert axes.texts[0].get_text() == text
 
 
 def test_a_decoder_that_ignores_a_dimension_has_no_loading_on_it():

@@ -205,6 +205,19 @@ def test_classifiers_are_cached_and_made_again_when_damaged(data):
     )
 
 
+def test_a_classifier_in_somebody_elses_cache_is_read_and_not_written(data, monkeypatch):
+    options = (data, "tags", data.modalities["tags"], Budget(steps=6))
+    one = classifier_for(*options)
+
+    def refused(*arguments):
+        raise AssertionError("the cache is written")
+
+    for name in ("writable", "locked", "write_atomically"):
+        monkeypatch.setattr(f"mmgen.evaluation.classifiers.{name}", refused)
+    two = classifier_for(*options)
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values()))
+
+
 def test_metrics_that_need_labels_say_so(data):
     bare = data.__class__(**{**vars(data), "test": data.test.__class__(data.test.data, data.test.available)})
     evaluation = Evaluation(MultimodalVAE.create("elbo", data, latent_dim=2), bare)

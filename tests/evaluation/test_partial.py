@@ -38,7 +38,7 @@ def test_subsets_that_mean_nothing_are_left_out(complete, conditional):
 
 def test_every_metric_says_only_what_can_be_said(complete, conditional):
     said = []
-    rows = complete.evaluate(metrics=METRICS, notify=said.append, **OPTIONS)
+    rows = complete.measurements(metrics=METRICS, notify=said.append, **OPTIONS)
     assert [
         sentence
         for sentence in said
@@ -47,7 +47,7 @@ def test_every_metric_says_only_what_can_be_said(complete, conditional):
     given = {row["given"] for row in rows if row["metric"] != "reconstruction" or row["given"] != "nothing"}
     assert given <= {"", "prior", "real data", "self", "3 of 3", "vector+counts+tags"}
     assert {row["measure"] for row in rows} >= {"joint", "self", "per_subset", "joint_transfer", "ari"}
-    rows = conditional.evaluate(metrics=METRICS, **OPTIONS)
+    rows = conditional.measurements(metrics=METRICS, **OPTIONS)
     assert not [row for row in rows if row["given"] == "prior"]
     assert {row["target"] for row in rows if row["measure"] == "cross" and row["given"] == "vector"} == {
         "counts",

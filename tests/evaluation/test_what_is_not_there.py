@@ -180,7 +180,7 @@ def test_one_row_is_evaluated_and_drawn_and_what_cannot_be_is_said():
     run = toy_run(data, options={"latent_dim": 3})
     few = Evaluation(run.model, replace(data, test=data.test.select(torch.arange(1)), fingerprint="one row"))
     said = []
-    rows = run.evaluate(
+    rows = run.measurements(
         metrics=["reconstruction", "fd-classifier"],
         notify=said.append,
         evaluation=few,
