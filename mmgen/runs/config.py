@@ -10,21 +10,23 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..data import Data, Dataset, make_dataset, open_dataset
 from ..data.describing import ALL, change_modalities
 from ..data.likelihood_choice import with_mappings
-from ..errors import MmgenError, PluginError, alternatives
+from ..errors import MmgenError, PluginError
 from ..models import ModelConfig, MultimodalVAE
 from ..options import merge, validated, without_idle
-from ..registry import find, is_local, load, recipes
+from ..registry import entries, find, find_recipe_file, is_local, load, recipe_names, recipes
 from ..yaml_files import parse_yaml, read_mapping
+from .folder import RunFolder
 from .training_config import TrainingConfig
 
 Section = dict[str, Any]
+Scale = Literal["desk", "paper"]
 COMPONENT_SECTIONS = {"objective": "objectives", "aggregator": "aggregators", "prior": "priors", "dataset": "datasets"}
 
 
@@ -66,6 +68,13 @@ class RunConfig(BaseModel):
         "were; written by a run.",
     )
 
+    @field_validator("dataset", "objective", "aggregator", "prior")
+    @classmethod
+    def _names_are_words(cls, section: Section) -> Section:
+        if not isinstance(section.get("name", ""), str):
+            raise ValueError(f"its name is a word, and not {str(section['name'])[:60]}")
+        return section
+
     @field_validator("training")
     @classmethod
     def _choices_as_mappings(cls, training: Section) -> Section:
@@ -77,12 +86,21 @@ class RunConfig(BaseModel):
 
 
 class Recipe(RunConfig):
-    """A named, complete configuration that a plugin ships as ``recipes/<name>.yaml``."""
+    """A named configuration that a plugin ships as ``recipes/<name>.yaml``: ``OBJECTIVE-DATASET-SCALE`` is complete,
+    ``DATASET-SCALE`` is for any objective.
+    """
 
     description: str = Field(description="What it is for, in a sentence.")
     source: str = Field("", description="The paper, table or figure that it belongs to.")
-    scale: Literal["desk", "paper"] = Field(description="Minutes on two cores, or as published.")
+    scale: Scale = Field(description="Minutes on two cores, or as published.")
     extends: str | None = Field(None, description="Another recipe, whose values hold where this one says nothing.")
+
+
+class _Layer(Recipe):
+    """A recipe that leaves to the one that it extends what that says."""
+
+    description: str = ""
+    scale: Scale = "desk"
 
 
 def over(weak: Mapping[str, Any], strong: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +123,7 @@ def _without(fields: Mapping[str, Any], everywhere: Mapping[str, Any]) -> dict[s
     kept = {}
     for field, value in fields.items():
         if isinstance(value, Mapping) and isinstance(everywhere.get(field), Mapping):
-            kept[field] = merge(value, everywhere[field])
+            kept[field] = merge({field: value}, {field: everywhere[field]})[field]
         elif field not in everywhere:
             kept[field] = value
     return kept
@@ -147,24 +165,44 @@ def from_assignments(assignments: Iterable[str], apart: Iterable[str] = ()) -> d
     return {**normal_form(result, "--set"), **others}
 
 
-def read_recipe(name: str, known: Mapping[str, Path] | None = None) -> Recipe:
-    """A recipe by name, with everything that it extends filled in."""
-    known = recipes() if known is None else known
-    if name not in known:
-        raise MmgenError(f"There is no recipe {name!r}; installed are: {alternatives(name, known)}")
-    content = read_mapping(known[name])
-    parent = content.get("extends")
-    if parent is not None:
-        content = over(read_recipe(parent, known).model_dump(exclude_unset=True), content)
+def read_recipe(name: str) -> Recipe:
+    """A recipe by name, with everything that it extends filled in, which its own distribution has or another one.
+
+    Raises:
+        MmgenError: An unknown name, one that several distributions have, a file that is no recipe, or one that extends
+            itself.
+    """
+    names, layers = [name], []
+    for each in names:
+        layers.append(validated(_Layer, read_mapping(find_recipe_file(each)), f"recipe {each}"))
+        parent = layers[-1].extends
+        if parent is None:
+            break
+        distribution = each.rpartition(":")[0]
+        if distribution and (own := f"{distribution}:{parent}") in recipes():
+            parent = own
+        if parent in names:
+            raise MmgenError(f"recipe {name}: {' extends '.join([*names, parent])}, and so itself.")
+        names.append(parent)
+    content: dict[str, Any] = {}
+    for layer in reversed(layers):
+        content = over(content, layer.model_dump(exclude_unset=True))
     return validated(Recipe, content, f"recipe {name}")
 
 
 def find_recipe(objective: str, dataset: str, scale: str = "desk") -> str | None:
-    """The recipe for an objective and a dataset at one scale, by its conventional name; None where no plugin has
-    one.
+    """The recipe for an objective and a dataset at one scale, by its conventional name, or else the dataset's for any
+    objective; None where no plugin has one.
+
+    Raises:
+        PluginError: Several have one.
     """
-    name = f"{objective.rpartition(':')[2]}-{dataset.rpartition(':')[2]}-{scale}"
-    return name if name in recipes() else None
+    method, data = (name.rpartition(":")[2] for name in (objective, dataset))
+    known = recipe_names()
+    found = next((name for name in (f"{method}-{data}-{scale}", f"{data}-{scale}") if name in known), None)
+    if found is not None:
+        find_recipe_file(found)
+    return found
 
 
 def layered(
@@ -172,6 +210,7 @@ def layered(
     objective: str | None = None,
     dataset: str | None = None,
     recipe: str | None = None,
+    scale: str | None = None,
     config: Path | None = None,
     assignments: Iterable[str] = (),
     options: Mapping[str, Any] | None = None,
@@ -179,9 +218,20 @@ def layered(
     """Merge all layers into one configuration (names of components and their options, not yet checked by the
     components).
 
+    Args:
+        objective: Name of an installed one; as one of the others says otherwise.
+        dataset: The same of a dataset.
+        recipe: To start from; by default that of the objective and the dataset at ``scale``.
+        scale: Of the recipe that is looked for where neither ``recipe`` nor ``config`` is given; ``desk`` by default.
+        config: A file to start from.
+        assignments: As ``key.path=value``.
+        options: Nested; over everything else but the names of components.
+
     Raises:
-        MmgenError: An unknown section, recipe or file, or no objective or dataset.
+        MmgenError: An unknown section, recipe or file, no objective or dataset, or a scale that has nothing to choose.
     """
+    if scale is not None:
+        _check_scale(scale, recipe, config)
     file = normal_form(read_mapping(config), str(config)) if config is not None else {}
     strong = over(from_assignments(assignments), dict(options or {}))
     components: dict[str, Any] = {}
@@ -191,10 +241,10 @@ def layered(
         components["dataset"] = {"name": dataset}
     strong = over(strong, components)
     explicit = over(file, strong)
-    requested = explicit.get("objective", {})
+    requested = {section: explicit.get(section, {}) for section in ("objective", "model")}
     if recipe is None and config is None:
-        names = [explicit.get(section, {}).get("name") for section in ("objective", "dataset")]
-        recipe = find_recipe(*names) if all(names) else None
+        method, data = (explicit.get(section, {}).get("name") for section in ("objective", "dataset"))
+        recipe = find_recipe(method, data, scale or "desk") if method and data else None
     if recipe is not None:
         content = read_recipe(recipe).model_dump(
             exclude_unset=True, exclude={"description", "source", "scale", "extends"}
@@ -210,8 +260,17 @@ def layered(
     objective_class = load("objectives", explicit["objective"]["name"])
     for component in (objective_class, dataset_class):
         explicit = over(_defaults_of(component, explicit), explicit)
-    explicit["objective"] = without_idle(objective_class.Config, explicit["objective"], requested)
+    for section, options_of in (("objective", objective_class.Config), ("model", ModelConfig)):
+        explicit[section] = without_idle(options_of, explicit.get(section, {}), requested[section])
     return validated(RunConfig, explicit, "").model_dump(exclude_defaults=True)
+
+
+def _check_scale(scale: str, recipe: str | None, config: Path | None) -> None:
+    if scale not in get_args(Scale):
+        raise MmgenError(f"--scale {scale}: there are desk and paper.")
+    for option, value in (("--recipe", recipe), ("--config", config)):
+        if value is not None:
+            raise MmgenError(f"--scale {scale}: {option} {value} says already what to start from; give one of the two.")
 
 
 def _defaults_of(component: Any, explicit: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,17 +293,18 @@ class Plan:
     training: TrainingConfig
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], dataset: Dataset | Data | None = None) -> Plan:
+    def of(cls, config: Mapping[str, Any], dataset: Dataset | Data | None = None, opened: Data | None = None) -> Plan:
         """Check every section, open the data and build the model.
 
         Args:
             config: What :func:`layered` returns.
             dataset: The dataset that it names, where it is at hand; with the options that the configuration has.
+            opened: The data of a plan with the same dataset and modalities, which are then used again.
         """
         training = validated(TrainingConfig, config.get("training", {}), "training")
         for name, options in config.get("metrics", {}).items():
             validated(load("metrics", name).Config, options, f"metrics.{name}")
-        data = _opened(config, dataset)
+        data = _opened(config, dataset) if opened is None else opened
         training = training.for_rows(len(data.train))
         for name in config.get("covariates", {}):
             if name not in data.covariates:
@@ -323,3 +383,44 @@ def named_components(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         named.append(("modalities", fields["kind"]))
         named += [("likelihoods", choice["name"]) for choice in likelihoods if isinstance(choice, Mapping)]
     return list(dict.fromkeys(named))
+
+
+def config_of(folder: RunFolder) -> dict[str, Any]:
+    """The configuration of a run, in which a name that several distributions declare by now means what it meant when
+    the run was made.
+    """
+    config = folder.config()
+    records = folder.environment().get("components", [])
+    full = {
+        (record["kind"], record["name"]): f"{record['distribution']}:{record['name']}"
+        for record in records
+        if record.get("distribution") and sum(entry.name == record["name"] for entry in entries(record["kind"])) > 1
+    }
+    return _renamed(config, full) if full else config
+
+
+def _renamed(config: Mapping[str, Any], full: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """A resolved configuration with other names of components, where :func:`named_components` has them."""
+
+    def of(kind: str, section: Mapping[str, Any], key: str = "name") -> dict[str, Any]:
+        return {**section, key: full.get((kind, section[key]), section[key])} if section.get(key) else dict(section)
+
+    renamed = dict(config)
+    for section, kind in COMPONENT_SECTIONS.items():
+        if config.get(section):
+            renamed[section] = of(kind, config[section])
+    if config.get("aggregator", {}).get("of"):
+        renamed["aggregator"] = of("aggregators", renamed["aggregator"], "of")
+    renamed["modalities"] = {
+        name: {
+            **of("modalities", fields, "kind"),
+            **{key: of("likelihoods", fields[key]) for key in ["likelihood"] if isinstance(fields.get(key), Mapping)},
+            **{
+                key: {column: of("likelihoods", choice) for column, choice in fields[key].items()}
+                for key in ["likelihoods"]
+                if fields.get(key)
+            },
+        }
+        for name, fields in config.get("modalities", {}).items()
+    }
+    return renamed

@@ -15,8 +15,8 @@ import torch
 
 from ..data import Data
 from ..data.census import SPLITS, empty_cells, modality_counts
-from ..errors import MmgenError, PluginError
-from ..registry import find, is_local, singular
+from ..errors import MmgenError, PluginError, listed
+from ..registry import KINDS, find, is_local, known_distribution, requirements, singular
 from .config import named_components
 
 PACKAGES = ("mmgen-core", "torch", "numpy", "accelerate", "safetensors", "datasets", "scikit-learn", "pydantic")
@@ -70,8 +70,12 @@ def describe_environment(
 
 
 def check_components(components: Iterable[dict[str, str]]) -> None:
-    """Every component that a run used must be installed; what is missing is said as a ``pip install`` line."""
-    missing = {}
+    """Every component that a run used must be installed.
+
+    What is missing of this project is said as a ``pip install`` line, and what is somebody else's in words: a run that
+    was sent may name anything.
+    """
+    missing, others = {}, []
     for record in components:
         try:
             find(
@@ -81,13 +85,21 @@ def check_components(components: Iterable[dict[str, str]]) -> None:
         except PluginError:
             if "class" in record:
                 raise MmgenError(_not_registered(record)) from None
-            missing[record["distribution"] or record["name"]] = record["version"]
+            if known_distribution(record["distribution"]):
+                missing[record["distribution"]] = record["version"]
+            else:
+                others.append(_in_words(record))
+    reason = "This run used components that are not installed (or not allowed by MMGEN_LOAD_PLUGINS)"
+    if others:
+        raise MmgenError(f"{reason}; it says that these were {listed(others)}; install what you know and trust.")
     if missing:
-        line = " ".join(f"{name}=={number}" if number else name for name, number in missing.items())
-        raise MmgenError(
-            "This run used components that are not installed (or not allowed by MMGEN_LOAD_PLUGINS): pip install "
-            f"{line}"
-        )
+        raise MmgenError(f"{reason}: pip install {requirements(missing)}")
+
+
+def _in_words(record: dict[str, str]) -> str:
+    """A component and its distribution, as a run names them."""
+    of = f" of {record['distribution']!r} {record['version']!r}" if record["distribution"] else ""
+    return f"the {singular(record['kind'])} {record['name']!r}{of}" if record["kind"] in KINDS else repr(record["name"])
 
 
 def _not_registered(record: dict[str, str]) -> str:

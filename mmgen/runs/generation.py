@@ -18,7 +18,7 @@ from ..evaluation.grids import conditional_grid
 from ..models import MultimodalVAE, Sampler, choose_sampler
 from ..models.building import Component
 from ..models.sampling import in_words
-from .encoding import ROWS_AT_ONCE, ids_of, indexed
+from .encoding import ROWS_AT_ONCE, given_by_row, ids_of, indexed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +59,14 @@ class Generation:
         return next(iter(self.values.values())).shape[1]
 
     def arrays(self) -> dict[str, Any]:
-        """Target to values ``[samples, N, *shape]`` in the units of the source, and numbers and ids of the rows."""
+        """Target to values ``[samples, N, *shape]`` in the units of the source, and of rows their numbers and ids and
+        which of the given modalities each has.
+        """
         arrays = {name: self.modalities[name].in_source_units(value.numpy()) for name, value in self.values.items()}
         if self.table is None or self.table.rows is None:
             return arrays
-        return {"row": self.table.rows.numpy(), **ids_of(self.table), **arrays}
+        about = {"row": self.table.rows.numpy(), **ids_of(self.table), "given": np.array(self.given_by_row())}
+        return {**about, **arrays}
 
     def figure(self, top: int | None = None) -> Figure:
         """Given values above generated ones, a column per row, at most 24; tags by the names of the ``top`` most
@@ -95,16 +98,23 @@ class Generation:
     def lines(self, top: int | None = None) -> list[list[Any]]:
         """The header and the lines of :meth:`frame`, with the number and the id of each row in front."""
         ids = {} if self.table is None else ids_of(self.table)
+        given = self.given_by_row()
         columns = {name: self._column(name, value, top) for name, value in self.values.items()}
-        header: list[Any] = ["row", *ids, *(["given"] if self.table is not None else [])]
+        header: list[Any] = ["row", *ids, *([] if given is None else ["given"])]
         lines = [header + [word for words, _ in columns.values() for word in words]]
         for i in range(len(self)):
             number = i if self.table is None or self.table.rows is None else int(self.table.rows[i])
             line: list[Any] = [number, *(words[i] for words in ids.values())]
-            if self.table is not None:
-                line.append("+".join(name for name in self.given if self._has(i, name)))
+            if given is not None:
+                line.append(given[i])
             lines.append(line + [cell for _, cells in columns.values() for cell in cells[i]])
         return lines
+
+    def given_by_row(self) -> list[str] | None:
+        """Which of the given modalities each row has, ``genes+scan``; None from the prior."""
+        if self.table is None:
+            return None
+        return [str(given) for given in given_by_row(self.table, list(self.modalities), self.given)]
 
     def _column(self, name: str, values: Tensor, top: int | None) -> tuple[list[str], list[list[Any]]]:
         """The headings of a target, and its cells of every row."""

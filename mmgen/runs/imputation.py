@@ -13,84 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..data import Batch, LabelsModality, MixedModality, Modality, Table
+from ..data.original import Original
 from ..distributions import Posterior
 from ..distributions.likelihoods import CODES
 from ..errors import MmgenError, listed
 from ..evaluation.drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit, supports_of
 from ..models import LaplaceInference, MultimodalVAE, inferred_by_model, why_not
+from .completed import Completed
+from .completed_table import CompletedTable
 from .encoding import ROWS_AT_ONCE, ids_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WORDS_AT_ONCE = 2**16  # numbers that are written out to find their digits
 STATISTICS = ("sd", "q05", "q95")
-IMPUTED = "imputed"
-
-
-@dataclass(frozen=True)
-class Completed:
-    """The values of one modality, ``N`` rows of shape ``[*shape]`` that make ``C`` cells of a table.
-
-    Attributes:
-        modality: Whose values these are.
-        name: What it is called.
-        values: As they are stored, ``[N, *shape]``; anything where a cell is empty.
-        filled: Which cells were missing and are filled, ``[N, C]``.
-        empty: Which cells were missing and still are, ``[N, C]``.
-        statistics: ``sd``, ``q05`` and ``q95`` in units of the source, ``[N, C]``; NaN but for numbers that are filled.
-    """
-
-    modality: Modality
-    name: str
-    values: np.ndarray
-    filled: np.ndarray
-    empty: np.ndarray
-    statistics: Mapping[str, np.ndarray]
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """A column for each cell, by its name."""
-        names = self.modality.value_names(self.name)
-        supports = supports_of(self.modality)
-        if all(support in CODES for support in supports):
-            cells = np.array([self.modality.cells(value) for value in self.values], dtype=object)
-            cells = cells.reshape(len(self.values), len(names))
-            cells[self.empty] = None
-            return dict(zip(names, cells.T, strict=True))
-        numbers = np.where(self.empty, np.nan, in_source_digits(self.modality, self.values))
-        columns = dict(zip(names, numbers.T, strict=True))
-        if isinstance(self.modality, MixedModality):
-            for name, categories in self.modality.categories.items():
-                place = names.index(name)
-                codes = self.values[:, place].astype(np.int64)
-                codes[self.empty[:, place]] = -1
-                columns[name] = np.array([*categories, None], dtype=object)[codes]
-        return columns
-
-    def more_columns(self, mask: bool) -> dict[str, np.ndarray]:
-        """``NAME_sd``, ``NAME_q05`` and ``NAME_q95`` of numbers where these were wanted; ``NAME_imputed`` with
-        ``mask``.
-        """
-        columns: dict[str, np.ndarray] = {}
-        supports = supports_of(self.modality)
-        for i, name in enumerate(self.modality.value_names(self.name)):
-            if supports[i % len(supports)] in NUMBERS:
-                columns |= {f"{name}_{statistic}": values[:, i] for statistic, values in self.statistics.items()}
-            if mask:
-                columns[f"{name}_{IMPUTED}"] = self.filled[:, i].astype(np.int8)
-        return columns
-
-    def whole_columns(self) -> list[str]:
-        """The columns of counts and yes/no answers, which are whole where they were measured."""
-        names, supports = self.modality.value_names(self.name), supports_of(self.modality)
-        return [name for i, name in enumerate(names) if supports[i % len(supports)] in ("counts", "binary")]
 
 
 @dataclass(frozen=True)
@@ -102,15 +46,24 @@ class Imputation:
         modalities: The values of each modality.
         notes: Sentences about what is left out or stays empty.
         inferred: A sentence about what z is inferred by.
+        original: The columns of the source of the rows; None where it has none.
     """
 
     about: Mapping[str, np.ndarray]
     modalities: Sequence[Completed]
     notes: tuple[str, ...]
     inferred: str
+    original: Original | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.about.values())))
+
+    def of(self, original: Original | None) -> Imputation:
+        """The same with the columns of the source, of which it says what has no place in a table."""
+        if original is None or not original.left_out:
+            return replace(self, original=original)
+        note = f"Arrays of several values per row that are no modality are left out: {listed(original.left_out)}."
+        return replace(self, original=original, notes=(*self.notes, note))
 
     @property
     def filled(self) -> int:
@@ -118,36 +71,20 @@ class Imputation:
         return sum(int(completed.filled.sum()) for completed in self.modalities)
 
     def frame(self, mask: bool = False) -> pd.DataFrame:
-        """A line per row: its number and id, its values in the units of the source, and behind them the uncertainties,
-        where they were wanted, and with ``mask`` whether a cell is filled (1) or not (0).
+        """A line per row: its number and names, the columns of the source in their order and with their types, and
+        behind them the uncertainties, where they were wanted, and with ``mask`` whether a cell is filled (1) or not
+        (0). Columns that the source lacks follow its own.
 
         A name that two modalities have is written with the second one's name before it.
         """
-        import pandas as pd
+        return self._table(mask).frame()
 
-        columns: dict[str, Any] = dict(self.about)
-        for part in (Completed.columns, lambda completed: completed.more_columns(mask)):
-            for completed in self.modalities:
-                for name, column in part(completed).items():
-                    columns[self._free(name, completed.name, columns)] = column
-        return pd.DataFrame(columns)
+    def write_text(self, path: Path, mask: bool = False) -> None:
+        """Write :meth:`frame` into a file of text; what was measured is written as a source of text has it."""
+        self._table(mask).write_text(path)
 
-    def printed(self, mask: bool = False) -> pd.DataFrame:
-        """:meth:`frame` for a file of text: whole numbers of counts and yes/no answers without a point."""
-        import pandas as pd
-
-        frame = self.frame(mask)
-        for name in {name for completed in self.modalities for name in completed.whole_columns()} & {*frame.columns}:
-            cells = [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in frame[name]]
-            frame[name] = pd.Series(cells, frame.index, object)
-        return frame
-
-    @staticmethod
-    def _free(name: str, modality: str, taken: Mapping[str, Any]) -> str:
-        name = f"{modality}_{name}" if name in taken else name
-        while name in taken:
-            name += "_"
-        return name
+    def _table(self, mask: bool) -> CompletedTable:
+        return CompletedTable(self.about, self.modalities, self.original, mask)
 
 
 def impute(
@@ -268,22 +205,6 @@ def _notes(
             f"The objective {model.name!r} infers nothing from {of} in {int(stuck.sum())} rows, whose gaps stay empty."
         )
     return tuple(notes)
-
-
-def in_source_digits(modality: Modality, values: np.ndarray) -> np.ndarray:
-    """Stored numbers ``[N, *shape]`` in units of the source, ``float64 [N, C]``, with the digits that these had: 0.1,
-    and not the 0.10000000149 that is stored in 32 bits.
-    """
-    written = np.empty((len(values), values[0].size))
-    size = max(1, WORDS_AT_ONCE // values[0].size)
-    for start in range(0, len(values), size):
-        rows = slice(start, start + size)
-        stored = values[rows].astype(str).astype(np.float64) if values.dtype == np.float32 else values[rows]
-        source = modality.in_source_units(stored)
-        if source is not stored:
-            source = np.char.mod("%.16g", source).astype(np.float64)
-        written[rows] = source.reshape(len(stored), -1)
-    return written
 
 
 def _writable(values: Tensor, modality: Modality) -> np.ndarray:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..data import Data, Dataset, Schema, Sides, make_dataset, open_dataset
 from ..data.describing import parse_modalities
 from ..errors import MmgenError
+from ..files import real_path
+from ..network import without_network
 from ..options import merge
 from ..registry import load
 from .folder import RunFolder
 from .other_rows import file_of_rows, holds_rows, other_rows
+from .reading import damaged
 
 if TYPE_CHECKING:
     from .other_rows import OtherRows
@@ -37,7 +41,8 @@ def read_sides(folder: RunFolder | None) -> Sides | None:
     """What :func:`write_sides` kept; None where it kept nothing."""
     if folder is None or not (folder.path / SIDES_OF_ROWS).exists():
         return None
-    return Sides(**folder.tensors(SIDES_OF_ROWS)[0])
+    with damaged(folder.path / SIDES_OF_ROWS):
+        return Sides(**folder.tensors(SIDES_OF_ROWS)[0])
 
 
 def open_data(
@@ -71,22 +76,27 @@ def open_data(
     else:
         dataset = _made_again(section, folder, changes)
     fingerprint = environment.get("data", {}).get("fingerprint", "") if known is None else known.fingerprint
-    return open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
+    said = isinstance(changes, Dataset) or (isinstance(changes, Mapping) and "path" in changes)
+    with nullcontext() if said else without_network():
+        return open_dataset(name, dataset, schema=schema, fingerprint=fingerprint)
 
 
 def _made_again(section: Mapping[str, Any], folder: RunFolder | None, changes: Mapping[str, Any]) -> Dataset:
     """The dataset of a run from its options."""
-    options = merge(located(section, folder), changes)
+    options = merge(fetching_nothing(located(section, folder)), changes)
     name = options.pop("name")
     if load("datasets", name).__init__ is not Dataset.__init__:
         raise MmgenError(
             f"The dataset {name!r} of this run is made from more than its options; give it: load_run(RUN, dataset=…)."
         )
-    if options.get("download") and "download" not in changes:
-        options["download"] = False  # only whoever opens a run may say that something is fetched
     dataset = make_dataset(name, options)
     check_files(dataset, name, changes)
     return dataset
+
+
+def fetching_nothing(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's options of its dataset, without its word that something is fetched: only whoever opens it may say so."""
+    return {**section, "download": False} if section.get("download") else dict(section)
 
 
 def check_same_data(folder: RunFolder, data: Data) -> None:
@@ -121,7 +131,7 @@ def located(section: Mapping[str, Any], folder: RunFolder | None) -> dict[str, A
             return [moved(each) for each in value]
         if not isinstance(value, str) or not Path(value).is_absolute() or Path(value).exists():
             return value
-        candidate = Path(os.path.normpath(folder.path.resolve() / os.path.relpath(value, before)))
+        candidate = Path(os.path.normpath(real_path(folder.path) / os.path.relpath(value, before)))
         return str(candidate) if candidate.exists() else value
 
     return {key: moved(value) for key, value in section.items()}

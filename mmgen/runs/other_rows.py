@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..data import Dataset, Schema, Sides, make_dataset
 from ..data.in_memory import IN_MEMORY, holds_data
 from ..errors import MmgenError
+from ..files import real_path
 from ..registry import load, name_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def changes_of_path(given: str | Path, section: Mapping[str, Any]) -> dict[str, 
     Raises:
         MmgenError: Nothing is there, or a folder for a dataset that is not read from files.
     """
-    path = Path(given).expanduser().resolve()
+    path = real_path(given)
     if not path.exists():
         raise MmgenError(f"There is no file or folder {str(given)!r}.")
     kind = load("datasets", section["name"])

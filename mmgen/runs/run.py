@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..data import Data, Dataset, Table
-from ..errors import MmgenError, alternatives, warn
+from ..errors import MmgenError, WriteError, alternatives, warn
 from ..evaluation import Evaluation, Metric, evaluate
 from ..evaluation.grids import spread_rows
 from ..evaluation.subsets import is_drawn
@@ -27,15 +28,17 @@ from ..models.inference import Inference
 from ..options import merge
 from ..registry import load
 from ..registry.components import entries, find, local_entries
+from .config import config_of
 from .encoding import Encoding, encode, indexed
 from .environment import check_components
-from .folder import HISTORY, MODEL, RESULTS, RunFolder
+from .folder import HISTORY, RESULTS, RunFolder
 from .generation import Generation, generate, origin_in_words
 from .imputation import Imputation, impute
 from .notebook import run_as_html
 from .openers import find_folder
 from .opening import open_data
 from .other_rows import checked_rows
+from .rebuilding import rebuilt
 from .samplers import file_of, fingerprint_of, read_sampler, write_sampler
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
     from .other_rows import OtherRows
 
+FIELDS = ("metric", "measure", "given", "target", "label", "value", "n", "note", "split", "seed", "data")  # of a number
 ITEMS = 8  # from the prior, where nobody says how many
 
 
@@ -173,6 +177,7 @@ class Run:
         given: Sequence[str] | None = None,
         split: str | None = None,
         private: bool = False,
+        inference: Inference = "encoder",
     ) -> pd.DataFrame:
         """The latents of rows: a line per row, indexed as the rows are in a DataFrame, else by what they are called,
         else by their numbers.
@@ -183,15 +188,17 @@ class Run:
             split: ``train``, ``val``, ``test``, ``new`` or ``all``. All of ``data`` by default, in their order; of the
                 run's own rows those for testing, or new ones where a run was opened on nothing else.
             private: Whether the latents that single modalities have for themselves are wanted too.
+            inference: What says where z is: ``encoder``, q(z | x_given), or ``model``, the posterior of the model
+                itself, as in :meth:`impute`, where that is possible; it knows which single cells a row lacks.
 
         Returns:
-            Columns ``given`` (how many of the given modalities a row has), the labels and covariates, and means ``z0``
-            … and standard deviations ``z0_scale`` … of q(z | x_given); with ``private`` also ``w_NAME0`` … of q(w_m |
-            x_m).
+            Columns ``given`` (which of the given modalities a row has: ``genes+scan``, or nothing), the labels and
+            covariates, and means ``z0`` … and standard deviations ``z0_scale`` … of q(z | x_given); with
+            ``private`` also ``w_NAME0`` … of q(w_m | x_m).
 
         Raises:
-            MmgenError: Rows that the run cannot read, an unknown modality or split, no such rows, or no private
-                latents.
+            MmgenError: Rows that the run cannot read, an unknown modality or split, no such rows, no private latents,
+                or no inference by the model where it is asked for.
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
@@ -199,7 +206,9 @@ class Run:
         ['given', 'digit', 'z0', 'z1', 'z0_scale', 'z1_scale']
         """
         run, split = self._asked(data, split)
-        encoding = run.encoding(given=given, split=split, private=private)
+        encoding = run.encoding(given=given, split=split, private=private, inference=inference)
+        for note in encoding.notes:
+            warn(note)
         return run._by_row(encoding.frame(), encoding.ids)
 
     def encoding(
@@ -209,11 +218,13 @@ class Run:
         given: Sequence[str] | None = None,
         split: str | None = None,
         private: bool = False,
+        inference: Inference = "encoder",
     ) -> Encoding:
         """What :meth:`encode` gives, as arrays."""
         run, split = self._asked(data, split)
         names = list(run.model.modalities) if given is None else _names(given)
-        return encode(run.model, run.rows(split), names, run.data.labels, private=private)
+        own, _ = own_inference(run.model, run.sampler, inference)
+        return encode(run.model, run.rows(split), names, run.data.labels, private=private, inference=own)
 
     def impute(
         self,
@@ -249,8 +260,8 @@ class Run:
             seed: Of the draws.
 
         Returns:
-            A line per row, indexed as in :meth:`encode`; a column per value of every modality but images, by the names
-            and in the units of the source.
+            A line per row, indexed as in :meth:`encode`; the columns of the source as it has them, those of no modality
+            too (labels, covariates, groups), and behind them what it lacks of modalities other than images.
 
         Raises:
             MmgenError: Rows that the run cannot read, an unknown modality or split, no such rows, nothing but images,
@@ -268,7 +279,8 @@ class Run:
         )
         for note in imputation.notes:
             warn(note)
-        return run._by_row(imputation.frame(mask), [name for name in imputation.about if name != "row"])
+        frame = imputation.frame(mask).assign(**imputation.about)
+        return run._by_row(frame, [name for name in imputation.about if name != "row"])
 
     def imputation(
         self,
@@ -287,7 +299,8 @@ class Run:
         own, reason = own_inference(run.model, run.sampler, inference)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return impute(run.model, table, given, draws=draws, uncertainty=uncertainty, own=own, why_encoders=reason)
+            made = impute(run.model, table, given, draws=draws, uncertainty=uncertainty, own=own, why_encoders=reason)
+        return made.of(run.data.dataset.original(table))
 
     def generate(
         self,
@@ -443,7 +456,8 @@ class Run:
         if found is None:
             found = fit_sampler(self.model, choice, self.data_to_evaluate().train, self.config["training"]["seed"])
             if self.folder is not None and not self.reads_other_data:
-                write_sampler(self.folder, found, choice, fingerprint)
+                with suppress(WriteError):  # it can be fitted again
+                    write_sampler(self.folder, found, choice, fingerprint)
         self._samplers[key] = found
         return found
 
@@ -464,7 +478,7 @@ class Run:
         evaluation: Evaluation | None = None,
         sampler: Component | None = None,
         **options: Mapping[str, Any],
-    ) -> list[dict[str, Any]]:
+    ) -> pd.DataFrame:
         """Compute metrics, and keep them among the results of the run, unless it reads other data than its own.
 
         Args:
@@ -480,10 +494,44 @@ class Run:
             **options: Of metrics, by name, with _ for -: ``log_likelihood={"samples": 200}``; over those of the run.
 
         Returns:
-            Rows with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
+            A line per number, with ``metric, measure, given, target, label, value, n, note, split, seed, data``.
 
         Raises:
             MmgenError: An unknown metric, option, sampler or split, or no such rows.
+
+        >>> import mmgen
+        >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
+        >>> run.evaluate(metrics=["reconstruction"]).columns[:6].tolist()
+        ['metric', 'measure', 'given', 'target', 'label', 'value']
+        """
+        import pandas as pd
+
+        rows = self.measurements(
+            data,
+            metrics=metrics,
+            split=split,
+            notify=notify,
+            evaluation=evaluation,
+            sampler=sampler,
+            keep=True,
+            **options,
+        )
+        return pd.DataFrame(rows, columns=list(dict.fromkeys((*FIELDS, *(name for row in rows for name in row)))))
+
+    def measurements(
+        self,
+        data: OtherRows | Dataset | None = None,
+        *,
+        metrics: Sequence[str | type[Metric]] | None = None,
+        split: str | None = None,
+        notify: Callable[[str], None] | None = None,
+        evaluation: Evaluation | None = None,
+        sampler: Component | None = None,
+        keep: bool = True,
+        **options: Mapping[str, Any],
+    ) -> list[dict[str, Any]]:
+        """What :meth:`evaluate` gives, as the rows that a run keeps; with ``keep=False`` :meth:`add_results` keeps them
+        later.
         """
         if data is not None and evaluation is not None:
             raise MmgenError("An evaluation has its rows already; leave out one of the two.")
@@ -491,7 +539,7 @@ class Run:
         evaluation = run.evaluation(split=split) if evaluation is None else evaluation
         merged = merge(self.config.get("metrics", {}), {_metric(name): each for name, each in options.items()})
         rows = evaluate(evaluation, metrics, notify=notify, options=merged, sampler=sampler)
-        if not run.reads_other_data:
+        if keep and not run.reads_other_data:
             self.add_results(rows)
         return rows
 
@@ -579,10 +627,7 @@ class Run:
         if self.folder is None:
             raise MmgenError("This run has no folder to load a model from.")
         check_components(part for part in self._components() if part["kind"] != "datasets")
-        model = MultimodalVAE.rebuild(self.config)
-        weights, _ = self.folder.tensors(MODEL)
-        model.load_state_dict(weights)
-        return model.eval()
+        return rebuilt(self.folder, self.config)
 
     def _components(self) -> list[dict[str, str]]:
         return self.folder.environment().get("components", []) if self.folder else []
@@ -616,11 +661,12 @@ class Run:
         else:
             self._results = rows_now
 
-    def add_history(self, records: list[dict[str, Any]]) -> None:
-        """Write the history anew."""
+    def add_record(self, record: dict[str, Any]) -> None:
+        """Add the record of an epoch to the history."""
         if self.folder:
-            self.folder.write_lines(HISTORY, records)
-        self._history = records
+            self.folder.append_line(HISTORY, record)
+        else:
+            self._history.append(record)
 
 
 def load_run(path: str | Path, dataset: OtherRows | Dataset | None = None) -> Run:
@@ -637,7 +683,7 @@ def load_run(path: str | Path, dataset: OtherRows | Dataset | None = None) -> Ru
         MmgenError: No run there, or one whose components are not installed (with the line that installs them).
     """
     folder = find_folder(path)
-    return Run(folder.config(), folder, dataset=dataset)
+    return Run(config_of(folder), folder, dataset=dataset)
 
 
 def _names(given: Sequence[str]) -> list[str]:

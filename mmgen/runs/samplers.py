@@ -11,7 +11,6 @@ import re
 
 import torch
 
-from ..errors import MmgenError
 from ..models import MultimodalVAE, Sampler, build_sampler, choose_sampler
 from ..models.building import Choice
 from ..models.inference import LATENTS
@@ -56,19 +55,19 @@ def read_sampler(folder: RunFolder, model: MultimodalVAE, choice: Choice, finger
         if facts != _facts(choice, fingerprint):
             return None
         sampler.restore(tensors)
-    except (MmgenError, RuntimeError, AttributeError):  # a damaged file, or one of another version of the sampler
+    except Exception:  # a damaged file, or one of another version of the sampler
         return None
     return sampler
 
 
 def write_sampler(folder: RunFolder, sampler: Sampler, choice: Choice, fingerprint: str) -> None:
-    """Keep a fitted sampler, unless the folder is somebody else's or cannot be written."""
-    if not _is_ours(folder):
-        return
-    try:
+    """Keep a fitted sampler, unless the folder is somebody else's.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    if _is_ours(folder):
         folder.write_tensors(file_of(choice), sampler.state_dict(), _facts(choice, fingerprint))
-    except OSError:
-        return
 
 
 def _facts(choice: Choice, fingerprint: str) -> dict[str, object]:

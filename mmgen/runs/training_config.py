@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from ..options import Options
 from .optimizer_config import AnyOptimizer, Group, OptimizerConfig
@@ -46,6 +46,13 @@ class TrainingConfig(Options):
         description="Passes over the training rows; auto: 100, or as many as make 1,500 optimiser steps where rows are "
         "few, with as many validations as 100 epochs have.",
     )
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        description="How long to train here, in the place of training.epochs: as many epochs as fit, by the time that "
+        "steps take at the start. The run's config.yaml has their number, and repeats the training. With --resume: how "
+        "much longer.",
+    )
     start: Literal["random", "linear"] = Field(
         "random",
         description="Initial weights. linear: those of factor analysis of the training rows, for modalities of real "
@@ -77,7 +84,10 @@ class TrainingConfig(Options):
     )
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs of each stage in which the rate rises from 0.")
     beta_warmup_epochs: float = Field(0.0, ge=0, description="Epochs over which β rises from 0; not in validation.")
-    gradient_clip: float | None = Field(None, gt=0, description="Largest norm of the gradient; none: not clipped.")
+    gradient_clip: PositiveFloat | Literal["auto"] | None = Field(
+        None,
+        description="Largest norm of the gradient; auto: twice what is usual so far; none: not clipped.",
+    )
     microbatches: int = Field(
         1,
         ge=1,
@@ -89,6 +99,11 @@ class TrainingConfig(Options):
     compile: bool = Field(False, description="Whether to compile the networks with torch.compile.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to train; 'auto' takes a GPU if there is one; Apple's is 'mps'."
+    )
+    threads: PositiveInt | Literal["auto"] = Field(
+        "auto",
+        description="Of the processor, in each process, where it trains; auto: one where networks are small, what "
+        "PyTorch takes (all cores, or OMP_NUM_THREADS) where a layer has enough to do.",
     )
     validate_every: int = Field(1, ge=1, description="Epochs between validations; a stage's last one always has one.")
     early_stopping: int | None = Field(
@@ -162,13 +177,17 @@ class TrainingConfig(Options):
         """The same with a number of epochs, for so many training rows."""
         if self.epochs != "auto":
             return self
-        per_epoch = max(1, rows // self.batch_size + (rows % self.batch_size > 1))
+        per_epoch = self.steps_of(rows)
         before = sum(stage.epochs or 0 for stage in self.stages)
         epochs = max(USUAL_EPOCHS, -(-LEAST_STEPS // per_epoch), before + 1)
         changed: dict[str, Any] = {"epochs": epochs}
         if "validate_every" not in self.model_fields_set:
             changed["validate_every"] = max(1, epochs // USUAL_EPOCHS)
         return self.model_copy(update=changed)
+
+    def steps_of(self, rows: int) -> int:
+        """Of an epoch of so many training rows: a last batch of one row is left out."""
+        return max(1, rows // self.batch_size + (rows % self.batch_size > 1))
 
     @property
     def plan(self) -> tuple[Stage, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import mmgen
 from mmgen.errors import DataWarning
+from mmgen.testing import toy_run
 
 ROWS = 60
 DRAW = np.random.default_rng(0)
@@ -30,7 +32,7 @@ MODALITIES = {
     "cells": {"columns": "cells", "kind": "counts", "hidden": [8]},
     "organ": {"columns": "organ", "kind": "labels", "hidden": [8]},
 }
-NEW = TABLE.assign(patient=[f"n{row}" for row in range(ROWS)], g0=TABLE["g0"] + 1)
+NEW = TABLE.assign(patient=[f"n{row}" for row in range(ROWS)], g0=TABLE["g0"] + 1, g1=TABLE["g1"].fillna(0))
 
 
 @pytest.fixture(scope="module")
@@ -122,11 +124,16 @@ def test_values_are_generated_from_all_that_rows_have(run: mmgen.Run) -> None:
 def test_numbers_about_new_rows_are_not_those_of_the_run(run: mmgen.Run, in_memory: mmgen.Run) -> None:
     frame = NEW.set_index("patient")
     for each, new in ((run, NEW), (in_memory, {**blocks(frame), "site": frame["site"]})):
-        rows = each.evaluate(new, metrics=["reconstruction"])
+        rows = each.measurements(new, metrics=["reconstruction"])
+        frame = each.evaluate(new, metrics=["reconstruction"])
+        assert frame.to_dict("records") == rows and frame.columns[:6].tolist() == [
+            *("metric", "measure", "given", "target", "label", "value")
+        ]
+        assert frame["value"].dtype == np.float64 and frame["n"].dtype == np.int64
         assert {row["split"] for row in rows} == {"new"} and max(row["n"] for row in rows) == ROWS
         assert each.results == []
         with pytest.raises(mmgen.MmgenError, match="split 'all'"):
-            each.evaluate(new, split="all")
+            each.measurements(new, split="all")
 
 
 def test_probes_learn_from_the_rows_that_were_trained_on(in_memory: mmgen.Run) -> None:
@@ -181,15 +188,15 @@ def test_any_run_reads_rows_of_its_modalities() -> None:
     np.testing.assert_allclose(z[["z0", "z1"]], own[["z0", "z1"]], rtol=1e-4, atol=1e-5)
     assert z["digit"].tolist() == own["digit"].tolist()
     part = pd.DataFrame(arrays["mor"], columns=run.model.modalities["mor"].value_names("mor"))
-    with pytest.warns(DataWarning, match="has no column of pix, which is missing in every row"):
-        np.testing.assert_allclose(run.encode(part)["given"], 1)
+    with pytest.warns(DataWarning, match="No column of .pix. is in .*, so every row lacks it"):
+        assert set(run.encode(part)["given"]) == {"mor"}
 
 
 def test_what_is_passed_over_is_said_where_it_was_asked_for(run: mmgen.Run) -> None:
     with pytest.warns(DataWarning) as said:
         run.encode(NEW.drop(columns=["organ", "site"]))
     (warning,) = said
-    assert "has no column of organ, which is missing in every row" in str(warning.message)
+    assert "No column of 'organ' is in" in str(warning.message)
     assert "covariate 'site' of the run is not among these data" in str(warning.message)
     assert warning.filename == __file__
     empty = NEW.assign(g0=np.nan, g1=np.nan, cells=np.nan)
@@ -203,7 +210,6 @@ def test_what_is_passed_over_is_said_where_it_was_asked_for(run: mmgen.Run) -> N
     [
         ("nowhere.csv", "There is no file or folder 'nowhere.csv'"),
         (NEW.to_numpy(), "An object of the type ndarray is given as data, .* give a mapping of modalities"),
-        (NEW.drop(columns="g1"), "lacks g1 of the 2 columns that the run has of 'genes'"),
         (NEW[["diagnosis"]], "has nothing of the run's modalities"),
         (NEW.assign(cells=-1), "'cells' of the frame holds -1 in row 0"),
         (NEW.assign(organ="brain"), "holds 'brain' in row 0 .* dataset.unknown=missing"),
@@ -222,7 +228,7 @@ def test_what_cannot_be_read_is_a_sentence(run: mmgen.Run, given: Any, sentence:
 def test_options_of_the_dataset_hold_for_new_rows(run: mmgen.Run) -> None:
     other = NEW.assign(organ=["brain", *NEW["organ"][1:]])
     with pytest.warns(DataWarning, match="1 rows with categories that the run does not know count as missing"):
-        assert run.on(other, unknown="missing").encode(split="all")["given"].tolist()[0] == 2
+        assert run.on(other, unknown="missing").encode(split="all")["given"].tolist()[0] == "genes+cells"
     with pytest.raises(
         mmgen.MmgenError, match=r"unknwon: the run's dataset has no such option; .* did you mean 'unknown'"
     ):
@@ -250,3 +256,45 @@ def test_a_description_of_a_table_is_no_configuration_of_a_training(tmp_path: Pa
         mmgen.MmgenError, match=r"describes a table \(path\) and no training; .*'name': 'table', 'config'"
     ):
         mmgen.train("mvtcae", "table", config=tmp_path / "my.yaml", quiet=True)
+
+
+def write_patients(path: Path) -> pd.DataFrame:
+    """A table in which some genes and some of what a clinic knows are missing, and some proteins altogether."""
+    draw = np.random.default_rng(4)
+    frame = pd.DataFrame(draw.normal(size=(30, 5)), columns=["g0", "g1", "g2", "p0", "p1"])
+    frame["age"], frame["ward"] = draw.normal(60, 5, 30), ["east", "west"] * 15
+    frame.loc[::4, "g1"] = frame.loc[::5, "age"] = np.nan
+    frame.loc[::6, ["p0", "p1"]] = np.nan
+    frame.to_csv(path, index=False)
+    return frame
+
+
+@pytest.mark.parametrize("new", ["frame", "file", "mapping"])
+def test_a_column_that_is_not_there_is_missing_cells_where_cells_may_be_missing(tmp_path: Path, new: str) -> None:
+    frame = write_patients(tmp_path / "my.csv")
+    modalities = {
+        "genes": {"columns": "g*", "kind": "vector", "hidden": [4]},
+        "proteins": {"columns": "p*", "kind": "vector", "missing": "modality", "hidden": [4]},
+        "clinic": {"columns": ["age", "ward"], "kind": "mixed", "hidden": [4]},
+    }
+    run = toy_run(mmgen.load_dataset("table", path=str(tmp_path / "my.csv"), modalities=modalities))
+    blocks = {"genes": ["g0", "g2"], "proteins": ["p1", "p0"], "clinic": ["ward"]}
+    lacking = frame.drop(columns=["g1", "age"]).assign(p0=frame["p0"])
+    lacking.to_csv(tmp_path / "new.csv", index=False)
+    of_mapping = {name: frame[columns] for name, columns in blocks.items()}
+    given = {"frame": lacking, "file": tmp_path / "new.csv", "mapping": of_mapping}[new]
+    with pytest.warns(DataWarning) as said:
+        read = run.on(given).data.split("new")
+    sentences = " ".join(str(each.message) for each in said)
+    assert "lacks g1 of the 3 columns that the run has of 'genes'; their cells are missing in every row." in sentences
+    assert "lacks age of the 2 columns that the run has of 'clinic'" in sentences
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        empty = run.on(frame.assign(g1=np.nan, age=np.nan)).data.split("new")
+    assert read.available.equal(empty.available) and read.available[:, 0].all()
+    for name in ("genes", "clinic"):
+        assert read.observed[name].equal(empty.observed[name]) and not read.observed[name].all()
+        assert read.data[name][:].equal(empty.data[name][:])
+    refused = lacking.drop(columns="p0") if new != "mapping" else {**of_mapping, "proteins": frame[["p1"]]}
+    with pytest.raises(mmgen.MmgenError, match="lacks p0 of the 2 columns that the run has of 'proteins'; give it all"):
+        run.on(refused)

@@ -245,7 +245,7 @@ def test_results_of_other_data_are_not_kept(trained, tmp_path):
     run, _rows = trained
     found, _ = opened(run, write(tmp_path / "new.csv", rows_of(20, 10, 300)))
     before = found.results
-    made = found.evaluate(metrics=["reconstruction"], split="new")
+    made = found.measurements(metrics=["reconstruction"], split="new")
     assert {row["n"] for row in made} == {20}
     assert found.results == before
     with pytest.raises(mmgen.MmgenError, match="There are no new rows"):
