@@ -9,17 +9,20 @@ from .components import (
     declared_files,
     entries,
     find,
+    find_recipe_file,
     incompatible,
     listable,
     load,
     load_entry,
     local_entries,
     package_folder,
+    recipe_names,
     recipes,
     refresh,
     singular,
     summary,
 )
+from .installing import known_distribution, requirements
 from .known import KNOWN, not_installed
 from .registered import entry_of, is_local, load_component, name_of, register
 
@@ -34,8 +37,10 @@ __all__ = [
     "entries",
     "entry_of",
     "find",
+    "find_recipe_file",
     "incompatible",
     "is_local",
+    "known_distribution",
     "listable",
     "load",
     "load_component",
@@ -44,9 +49,11 @@ __all__ = [
     "name_of",
     "not_installed",
     "package_folder",
+    "recipe_names",
     "recipes",
     "refresh",
     "register",
+    "requirements",
     "singular",
     "summary",
 ]

@@ -9,10 +9,24 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..errors import MmgenError, PluginError, alternatives
+from ..errors import MmgenError, PluginError, alternatives, ended
 from ..options import condition_in_words, type_in_words
 from ..yaml_files import read_mapping
-from .components import Entry, declared_files, entries, listable, load_entry, recipes, singular, summary
+from .components import (
+    Entry,
+    declared_files,
+    entries,
+    family,
+    find_recipe_file,
+    listable,
+    load_entry,
+    recipe_names,
+    recipes,
+    singular,
+    summary,
+)
+from .families import FAMILIES, OTHER
+from .hooks import Hooks
 
 RECIPES = "recipes"
 GIVEN_BY = {
@@ -26,7 +40,8 @@ BOUNDS = {"joint": "of log p(X)", "own": "of the sum of log p(x_m)", None: "none
 
 
 def list_installed(kind: str | None = None) -> dict[str, list[dict[str, str]]]:
-    """Kind to what is installed of it: ``name``, ``full_name``, ``summary`` and ``distribution``; nothing is imported.
+    """Kind to what is installed of it: ``name``, ``full_name``, ``summary`` and ``distribution``, of objectives their
+    ``family`` too; nothing is imported.
 
     Args:
         kind: Only of this one; recipes too.
@@ -48,9 +63,52 @@ def _component_items(kind: str) -> list[dict[str, str]]:
             "full_name": entry.full_name,
             "summary": summary(entry),
             "distribution": _origin(entry),
+            **({"family": family(entry)} if kind == "objectives" else {}),
         }
         for entry in entries(kind)
     ]
+
+
+def by_family(objectives: list[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
+    """Items of :func:`list_installed` by family: in the order of ``FAMILIES``, then others by name, ``other`` last."""
+    present = {item["family"] for item in objectives}
+    further = sorted(present - set(FAMILIES) - {OTHER})
+    order = [name for name in (*FAMILIES, *further, OTHER) if name in present]
+    return {name: [item for item in objectives if item["family"] == name] for name in order}
+
+
+def find_family(name: str) -> str | None:
+    """The family of installed objectives that is called so, or written ``family/NAME``; None where there is none."""
+    bare = name.removeprefix("family/")
+    return bare if bare in {family(entry) for entry in entries("objectives")} else None
+
+
+def compare_family(name: str) -> dict[str, Any]:
+    """A family of objectives: ``family``, ``text``, and ``members`` with what each declares, or why it is broken."""
+    members = [entry for entry in entries("objectives") if family(entry) == name]
+    return {"family": name, "text": FAMILIES.get(name, ""), "members": [_declared(entry) for entry in members]}
+
+
+def _declared(entry: Entry) -> dict[str, str]:
+    """What an objective declares, in the words of :func:`describe`."""
+    known = {"name": entry.full_name if _ambiguous(entry) else entry.name, "summary": summary(entry)}
+    reason = _why_broken(entry)
+    if reason is not None:
+        return {**known, "broken": reason}
+    component = load_entry(entry)
+    return {
+        **known,
+        "aggregator": component.aggregator or "none",
+        "prior": component.prior or "none",
+        "lower bound": BOUNDS[component.bound],
+        "missing modalities": "yes" if component.supports_missing else "no",
+        "labels": "needed" if component.needs_labels else "no",
+        "distribution": _origin(entry),
+    }
+
+
+def _ambiguous(entry: Entry) -> bool:
+    return sum(each.name == entry.name for each in entries(entry.kind)) > 1
 
 
 def _recipe_items() -> list[dict[str, str]]:
@@ -62,7 +120,12 @@ def _recipe_items() -> list[dict[str, str]]:
         except MmgenError:
             description = "(cannot be read)"
         items.append(
-            {"name": path.stem, "full_name": path.stem, "summary": description, "distribution": _origin(entry)}
+            {
+                "name": path.stem,
+                "full_name": f"{entry.distribution}:{path.stem}",
+                "summary": description,
+                "distribution": _origin(entry),
+            }
         )
     return items
 
@@ -94,10 +157,12 @@ def find_described(name: str) -> Entry | str:
     ]
     if requested_kind:
         components = [entry for entry in components if requested_kind in (entry.kind, singular(entry.kind))]
-    if not components and short in recipes():
+    if not components and bare in recipe_names():
+        find_recipe_file(short)  # which says where there are several
         return short
     if not components:
-        names = sorted({entry.name for kind in listable() for entry in entries(kind)} | set(recipes()))
+        families = {family(entry) for entry in entries("objectives")}
+        names = sorted({entry.name for kind in listable() for entry in entries(kind)} | set(recipes()) | families)
         raise MmgenError(f"There is nothing called {name!r}; installed are: {alternatives(short, names)}")
     if len(components) > 1:
         kinds = [entry.kind for entry in components]
@@ -149,6 +214,7 @@ def _facts(kind: str, component: Any) -> dict[str, str]:
     """What a kind of component declares beside its docstring."""
     if kind == "objectives":
         return {
+            **({"family": component.family} if isinstance(component.family, str) else {}),
             "aggregator": _choice(component.aggregator, component.aggregators, "aggregators"),
             "prior": _choice(component.prior, component.priors, "priors"),
             "lower bound": BOUNDS[component.bound],
@@ -205,15 +271,15 @@ def _papers() -> Mapping[str, list[str]]:
 
 def _why_broken(entry: Entry) -> str | None:
     """Why a component cannot be used; None where it can."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if entry.kind == "hooks":
-                entry.point.load()
-            else:
-                load_entry(entry)
-    except PluginError as error:
-        return str(error)
-    except Exception as error:
-        return f"{entry.distribution} {entry.version}: {type(error).__name__}: {error}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if entry.kind == "hooks":
+            reason = Hooks([entry]).failures.get(entry.full_name)
+            return None if reason is None else ended(f"The plugin {entry.full_name} {reason}")
+        try:
+            load_entry(entry)
+        except PluginError as error:
+            return str(error)
+        except Exception as error:
+            return f"{entry.distribution} {entry.version}: {type(error).__name__}: {error}"
     return None

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PluginError, alternatives
+from .families import OTHER
 from .known import KNOWN, not_installed
 
 CORE = "mmgen-core"
@@ -68,11 +69,18 @@ def allowed(name: str) -> bool:
     always the core).
     """
     names = os.environ.get("MMGEN_LOAD_PLUGINS")
-    return names is None or name == CORE or _normal(name) in {_normal(word) for word in names.split(",")}
+    return names is None or name == CORE or normal_name(name) in {normal_name(word) for word in names.split(",")}
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """A distribution's name in the spelling by which names are compared."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def is_called(asked: str, name: str, distribution: str) -> bool:
+    """Whether what a distribution declares is meant by ``NAME`` or ``distribution:NAME``."""
+    own, _, short = asked.rpartition(":")
+    return name == short and (not own or normal_name(distribution) == normal_name(own))
 
 
 @lru_cache(maxsize=1)
@@ -86,16 +94,21 @@ def _all_points() -> tuple[tuple[str, EntryPoint, str, str], ...]:
         if not own_points:
             continue
         name, version = dist.name, dist.version  # each is a reading of the metadata
-        if _normal(name) not in names_seen:
-            names_seen.add(_normal(name))
+        if normal_name(name) not in names_seen:
+            names_seen.add(normal_name(name))
             points += [(point.group, point, name, version) for point in own_points]
     return tuple(points)
+
+
+def installed_distributions() -> list[str]:
+    """The distributions that declare something of mmgen."""
+    return list(dict.fromkeys(name for _, _, name, _ in _all_points()))
 
 
 def refresh() -> None:
     """Look again at what is installed; for tests and for a process that has just installed something."""
     _all_points.cache_clear()
-    _first_lines.cache_clear()
+    _definitions.cache_clear()
 
 
 def entries(kind: str) -> list[Entry]:
@@ -104,11 +117,16 @@ def entries(kind: str) -> list[Entry]:
     """
     group = "mmgen" if kind == "hooks" else f"mmgen.{kind}"
     declared = {
-        (point.name, _normal(name)): Entry(kind, point.name, name, version, point)
+        (point.name, normal_name(name)): Entry(kind, point.name, name, version, point)
         for of_group, point, name, version in _all_points()
         if of_group == group and allowed(name)
     }
     return [declared[key] for key in sorted(declared)]
+
+
+def all_entries() -> list[Entry]:
+    """What is declared of every kind."""
+    return [Entry(group, point.name, name, version, point) for group, point, name, version in _all_points()]
 
 
 def local_entries(kind: str) -> list[Entry]:
@@ -120,14 +138,18 @@ def find(kind: str, name: str) -> Entry:
     """The entry for a name or ``distribution:name``, else the class that is registered so; unknown and ambiguous names
     are errors that say what there is.
     """
-    dist, _, short = name.rpartition(":")
+    one = singular(kind)
+    if not isinstance(name, str):  # as a file or an option may have it
+        raise PluginError(
+            f"The name of a {one} is a word, such as those of mmgen list {kind}, and not {str(name)[:60]}."
+        )
+    short = name.rpartition(":")[2]
 
     def called_so(entry: Entry) -> bool:
-        return entry.name == short and (not dist or _normal(entry.distribution) == _normal(dist))
+        return is_called(name, entry.name, entry.distribution)
 
     installed, local = entries(kind), local_entries(kind)
     hits = list(filter(called_so, installed)) or list(filter(called_so, local))
-    one = singular(kind)
     if not hits:
         if (kind, short) in KNOWN:
             raise not_installed(f"The {one} {short!r} is part of", KNOWN[kind, short])
@@ -148,10 +170,7 @@ def load_entry(entry: Entry, base: type | None = None) -> Any:
     needs = incompatible(entry.distribution)
     if needs:
         raise PluginError(f"{who}, but it {needs}.")
-    try:
-        component = entry.point.load()
-    except Exception as error:
-        raise PluginError(f"{who}, which cannot be imported: {type(error).__name__}: {error}.") from error
+    component = imported(entry, who)
     if entry.kind in FUNCTIONS:
         if not inspect.isfunction(component):
             raise PluginError(f"{who}, which is not a function.")
@@ -159,7 +178,36 @@ def load_entry(entry: Entry, base: type | None = None) -> Any:
     base = base or interface(entry.kind)
     if base is not None and not (isinstance(component, type) and issubclass(component, base)):
         raise PluginError(f"{who}, which is not a subclass of {base.__module__.partition('.')[0]}.{base.__name__}.")
+    _check_class(component, base, who)
     return component
+
+
+def imported(entry: Entry, who: str) -> Any:
+    """What an entry point leads to; ``who`` begins the sentence where that cannot be imported.
+
+    Raises:
+        PluginError: Whatever its module does instead, ending Python included.
+    """
+    try:
+        return entry.point.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also those that pass an Exception by, such as of sys.exit
+        said = f"{type(error).__name__}: {error}".rstrip(".: ")
+        raise PluginError(f"{who}, which cannot be imported: {said}.") from error
+
+
+def _check_class(component: type, base: type | None, who: str) -> None:
+    """Refuse a class without options where its kind has them, and one that cannot be made."""
+    from pydantic import BaseModel  # lists of names do without
+
+    config = getattr(base, "Config", None)
+    if isinstance(config, type) and not (
+        isinstance(own := getattr(component, "Config", None), type) and issubclass(own, BaseModel)
+    ):
+        raise PluginError(f"{who}, whose Config is {own!r} and should be a class of options (pydantic.BaseModel).")
+    if missing := sorted(getattr(component, "__abstractmethods__", ())):
+        raise PluginError(f"{who}, which lacks {' and '.join(missing)}.")
 
 
 def load(kind: str, name: str) -> Any:
@@ -183,7 +231,8 @@ def interface(kind: str) -> type | None:
         "samplers": ("mmgen.models.sampler", "Sampler"),
     }.get(kind)
     if where is None:
-        return next((entry.point.load() for entry in entries("interfaces") if entry.name == kind), None)
+        declared = next((entry for entry in entries("interfaces") if entry.name == kind), None)
+        return None if declared is None else imported(declared, f"{declared.distribution} declares the kind {kind!r}")
     return getattr(import_module(where[0]), where[1])
 
 
@@ -210,7 +259,7 @@ def incompatible(name: str) -> str | None:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if _normal(requirement.name) == CORE and not requirement.specifier.contains(core, prereleases=True):
+        if normal_name(requirement.name) == CORE and not requirement.specifier.contains(core, prereleases=True):
             return f"needs mmgen-core {requirement.specifier}, and {core} is installed"
     return None
 
@@ -243,17 +292,63 @@ def declared_files(kind: str) -> list[tuple[Entry, Path]]:
 
 
 def recipes() -> dict[str, Path]:
-    """All recipes of installed plugins, by name; nothing is imported."""
-    return dict(sorted((path.stem, path) for _, path in declared_files("recipes")))
+    """All recipes of installed plugins, by name, by ``distribution:name`` where several have one name; nothing is
+    imported.
+    """
+    declared = declared_files("recipes")
+    names = [path.stem for _, path in declared]
+    return dict(
+        sorted(
+            (path.stem if names.count(path.stem) == 1 else f"{entry.distribution}:{path.stem}", path)
+            for entry, path in declared
+        )
+    )
+
+
+def recipe_names() -> set[str]:
+    """The bare names of all recipes, whether one or several distributions have one of that name."""
+    return {path.stem for _, path in declared_files("recipes")}
+
+
+def find_recipe_file(name: str) -> Path:
+    """The file of a recipe by its name or ``distribution:name``.
+
+    Raises:
+        PluginError: There is none, or several distributions have one of that name.
+    """
+    short = name.rpartition(":")[2]
+    hits = [
+        (entry, path) for entry, path in declared_files("recipes") if is_called(name, path.stem, entry.distribution)
+    ]
+    if not hits:
+        raise PluginError(f"There is no recipe {name!r}; installed are: {alternatives(short, recipes())}")
+    if len(hits) > 1:
+        owners = " and ".join(entry.distribution for entry, _ in hits)
+        choices = " or ".join(f"{entry.distribution}:{short}" for entry, _ in hits)
+        raise PluginError(f"The recipe {short!r} is declared by {owners}; write --recipe {choices}.")
+    return hits[0][1]
 
 
 def summary(entry: Entry) -> str:
     """First line of the docstring of a component or command, read from the source text: nothing is imported."""
     if (entry.kind, entry.name, entry.distribution) in LOCAL:
         return brief(inspect.getdoc(entry.point.load()))
+    return _written(entry)[0]
+
+
+def family(entry: Entry) -> str:
+    """The family of an objective, by the literal in its class: nothing is imported. ``other`` where there is none."""
+    if (entry.kind, entry.name, entry.distribution) in LOCAL:
+        named = getattr(entry.point.load(), "family", None)
+        return named if isinstance(named, str) else OTHER
+    return _written(entry)[1] or OTHER
+
+
+def _written(entry: Entry) -> tuple[str, str]:
+    """What the source text says of a component or command: the first line of its docstring, and its family."""
     module, _, attribute = entry.point.value.partition(":")
     path = _source_of(module)
-    return "" if path is None else _first_lines(path).get(attribute.split("[")[0].strip(), "")
+    return ("", "") if path is None else _definitions(path).get(attribute.split("[")[0].strip(), ("", ""))
 
 
 def _source_of(module: str) -> Path | None:
@@ -266,16 +361,30 @@ def _source_of(module: str) -> Path | None:
 
 
 @lru_cache(maxsize=256)
-def _first_lines(path: Path) -> dict[str, str]:
-    """The first lines of the docstrings in a file; nothing where it cannot be read."""
+def _definitions(path: Path) -> dict[str, tuple[str, str]]:
+    """The first lines of the docstrings in a file, and the families that classes say; nothing where it cannot be
+    read.
+    """
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return {}
     documented = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
-    return {node.name: brief(ast.get_docstring(node)) for node in documented}
+    return {node.name: (brief(ast.get_docstring(node)), _family_in(node)) for node in documented}
+
+
+def _family_in(node: ast.ClassDef | ast.FunctionDef) -> str:
+    """The literal that a class assigns to ``family``."""
+    for line in node.body:
+        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+        named = any(isinstance(target, ast.Name) and target.id == "family" for target in targets)
+        value = getattr(line, "value", None)
+        if named and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return value.value
+    return ""
 
 
 def brief(docstring: str | None) -> str:
-    """The first paragraph of a docstring, in one line: what lists show of a thing."""
-    return " ".join((docstring or "").partition("\n\n")[0].split())
+    """The first paragraph of a docstring, in one line and without marks of Sphinx: what lists show of a thing."""
+    line = " ".join((docstring or "").partition("\n\n")[0].split())
+    return re.sub(r":[a-z]+:`[~.]*([^`]+)`", r"\1", line)

@@ -61,7 +61,9 @@ def mmgen_train_start(run: Any, model: Any, data: Any) -> None:
 
 @hookspec
 def mmgen_epoch_end(run: Any, model: Any, data: Any, record: dict) -> None:
-    """After an epoch and its validation; ``record`` is the line that went into ``history.jsonl``."""
+    """After an epoch and its validation; ``record`` is a copy of the line that went into
+    ``history.jsonl``.
+    """
 
 
 @hookspec

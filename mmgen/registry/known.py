@@ -7,6 +7,7 @@ from ..errors import PluginError
 KNOWN = {  # kind and name to distribution
     ("commands", "compare"): "mmgen-plugin-compare",
     ("commands", "export"): "mmgen-plugin-report",
+    ("commands", "play"): "mmgen-plugin-play",
     ("commands", "push"): "mmgen-plugin-report",
     ("commands", "report"): "mmgen-plugin-report",
     ("commands", "reproduce"): "mmgen-plugin-papers",

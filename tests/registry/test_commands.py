@@ -87,7 +87,11 @@ def test_what_is_not_installed_is_answered_by_the_line_that_installs_it(monkeypa
     assert code == 2 and line in err
     assert "The command 'compare' is part of mmgen-plugin-compare, which is not installed" in err
     code, _, err = command_line("comprae")
-    assert code == 2 and "There is no command 'comprae'; installed are: encode, evaluate" in err and "pip" not in err
+    assert (
+        code == 2
+        and "There is no command 'comprae'; installed are: doctor, encode, evaluate" in err
+        and "pip" not in err
+    )
     assert command_line("trian")[2].endswith("did you mean 'train'?\n")
     for name, distribution in (("compare", "compare"), ("report", "report"), ("reproduce", "papers")):
         with pytest.raises(PluginError, match=rf"mmgen\.{name} is part of mmgen-plugin-{distribution}, .*pip install"):

@@ -8,6 +8,7 @@ import pytest
 
 from mmgen import MmgenError, PluginError
 from mmgen.registry import entries, find, load, summary
+from mmgen.registry.components import brief
 from mmgen.registry.hooks import Hooks, HookWarning
 
 GOOD = '''"""A module."""
@@ -82,6 +83,11 @@ def test_only_allowed_plugins_are_seen(install, monkeypatch):
     assert any(e.name == "plain" for e in entries("aggregators"))
 
 
+def test_a_list_shows_no_marks_of_sphinx():
+    text = "The origin (:class:`.GradientOrigin`),\n    with :func:`mmgen.train` and `c`.\n\nMore."
+    assert brief(text) == "The origin (GradientOrigin), with mmgen.train and `c`."
+
+
 def test_a_summary_is_read_without_importing(install):
     source = "raise RuntimeError('imported')\n" + GOOD
     install("mmgen-plugin-x", {"mmgen.aggregators": {"plain": "plain_mod_5:Plain"}}, {"plain_mod_5": source})
@@ -117,7 +123,7 @@ def test_a_hook_is_called_with_what_it_asks_for_and_a_failing_one_costs_only_its
     hooks, record = Hooks(), {}
     with pytest.warns(HookWarning, match=r"mmgen-plugin-y:bad failed in mmgen_epoch_end: ValueError: oh no"):
         assert hooks.call("mmgen_epoch_end", run=None, model=None, data=None, record=record) == ["good"]
-    assert record == {"seen": True}
+    assert record == {}, "it was given a copy"
     assert hooks.call("mmgen_epoch_end", run=None, model=None, data=None, record={}) == ["good"]
 
 
