@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -47,8 +48,17 @@ GenerateSet = Annotated[
 Given = Annotated[str | None, typer.Option(help="Modalities to infer from, separated by commas; all by default.")]
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mmgen {version('mmgen-core')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
     """Multimodal variational autoencoders: one latent space from several kinds of measurement."""
@@ -59,6 +69,13 @@ def train(
     dataset: Annotated[str | None, typer.Option(help="What is learned from: mmgen list datasets.")] = None,
     recipe: Annotated[
         str | None, typer.Option(help="A complete configuration to start from: mmgen list recipes.")
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the recipe that is taken where none is named: desk, minutes on two cores, by default, or paper, "
+            "as published.",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A YAML file with sections like those of a run's config.yaml.")
@@ -73,17 +90,22 @@ def train(
     output: Annotated[Path | None, typer.Option(help="Folder of the run; runs/DATASET-OBJECTIVE by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="How long to train, instead: as many epochs as fit; with --resume, how much more."),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows per step.")] = None,
     latent_dim: Annotated[int | None, typer.Option(help="Dimensions of the latent space.")] = None,
     beta: Annotated[float | None, typer.Option(help="Weight of the divergence.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and noise.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Train a model and write a run."""
     from .train import command
 
-    training = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    training = {"epochs": epochs, "minutes": minutes, "batch_size": batch_size, "seed": seed}
     model = {"latent_dim": latent_dim, "beta": beta, "aggregator": aggregator, "prior": prior}
-    command(objective, dataset, recipe, config, assignments or [], output, resume, {**training, **model})
+    command(objective, dataset, recipe, scale, config, assignments or [], output, resume, quiet, {**training, **model})
 
 
 def evaluate(
@@ -169,13 +191,20 @@ def encode(
         ),
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Also the latents of single modalities.")] = False,
+    inference: Annotated[
+        str,
+        typer.Option(
+            help="What says where the latents are: encoder, or model (its own likelihood), which knows of single cells "
+            "that rows lack.",
+        ),
+    ] = "encoder",
     data: DataOption = None,
     assignments: DatasetSet = None,
 ) -> None:
     """Write the latents of a split: means and standard deviations, labels, and numbers and names of rows."""
     from .encode import command
 
-    command(run, given, split, private, out, data, assignments or [])
+    command(run, given, split, private, inference, out, data, assignments or [])
 
 
 def impute(
@@ -224,7 +253,7 @@ def list_components(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List what is installed."""
+    """List what is installed, objectives by family; recipes are a list of their own."""
     from .listing import list_command
 
     list_command(kind, as_json)
@@ -234,7 +263,8 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="A component, command or recipe; kind/NAME where several kinds have the name."
+            metavar="NAME",
+            help="A component, command or recipe, kind/NAME where several have the name; or a family of objectives.",
         ),
     ],
     as_json: Json = False,
@@ -250,6 +280,13 @@ def plugins(as_json: Json = False) -> None:
     from .listing import plugins_command
 
     plugins_command(as_json)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look at this installation: versions, devices, plugins that fail, and what is slow here and why."""
+    from .doctor import command
+
+    command(as_json)
 
 
 def schema(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from ..data import FileSource
 from ..data.own_table.formats import file_endings
 from ..errors import MmgenError, alternatives, listed
 from ..models import choose_sampler
+from ..models.inference import Inference
 from ..options import merge
 from ..registry import KNOWN, entries, load, not_installed
 from ..registry.components import CORE
@@ -88,6 +89,13 @@ def opened(
     if data is not None:
         changes = merge(changes_of_path(data, run.config["dataset"]), changes)
     return (load_run(path, dataset=changes) if changes else run), options
+
+
+def chosen_inference(name: str) -> Inference:
+    """What ``--inference`` says, which is one of two words."""
+    if name not in get_args(Inference):
+        raise MmgenError(f"--inference: there is no {name!r}; there are {listed(get_args(Inference))}.")
+    return cast(Inference, name)
 
 
 def chosen_sampler(name: str | None, options: Mapping[str, Any] | str) -> dict[str, Any] | None:

@@ -10,12 +10,15 @@ The first line of its docstring is its help in the list; it is read from the sou
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from ..errors import MmgenError
 from ..registry import entries, find, load, summary
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -49,5 +52,28 @@ class Commands(TyperGroup):
 def built(name: str, function: Callable[..., Any]) -> Any:
     """The command that a function describes by its options, as it is run."""
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
-    alone.command(name)(function)
+    alone.command(name)(_at_home(function))
     return typer.main.get_command(alone)
+
+
+def _at_home(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that takes ``~`` in a path for the user's home where no shell has seen to it: quoted, and in
+    ``--output=~/run``.
+    """
+
+    @functools.wraps(function)
+    def command(**values: Any) -> Any:
+        return function(**{name: _expanded(value) for name, value in values.items()})
+
+    return command
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_expanded(each) for each in value]
+    if not isinstance(value, Path):
+        return value
+    try:
+        return value.expanduser()
+    except RuntimeError as error:
+        raise MmgenError(f"{str(value)!r}: nobody knows where this home folder is; write the whole path.") from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import MmgenError
 from ..files import write_arrays, write_atomically
+from ..runs.encoding import given_in_words
 from ..screen import console
-from .arguments import checked, opened, split_names, writer_of
+from .arguments import checked, chosen_inference, opened, split_names, writer_of
 
 ENDINGS = (".npz", ".parquet", ".csv")
 
@@ -17,6 +17,7 @@ def command(
     given: str | None,
     split: str | None,
     private: bool,
+    inference: str,
     out: Path,
     data: str | None,
     assignments: list[str],
@@ -26,18 +27,21 @@ def command(
     run, _ = opened(path, data, assignments)
     names = checked(split_names(given) or list(run.model.modalities), run.model.modalities, "--given")
     encoding = run.encoding(
-        given=names, split=split or (None if data is None and writer is None else "all"), private=private
+        given=names,
+        split=split or (None if data is None and writer is None else "all"),
+        private=private,
+        inference=chosen_inference(inference),
     )
-    try:
-        if writer is not None:
-            writer.write_latents(out, run, encoding)
-        elif out.suffix == ".npz":
-            write_arrays(out, encoding.arrays())
-        elif out.suffix == ".csv":
-            write_atomically(out, lambda temporary: encoding.frame().to_csv(temporary, index=False))
-        else:
-            write_atomically(out, lambda temporary: encoding.frame().to_parquet(temporary, index=False))
-    except OSError as error:
-        raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror}.") from error
+    if writer is not None:
+        writer.write_latents(out, run, encoding)
+    elif out.suffix == ".npz":
+        write_arrays(out, encoding.arrays())
+    elif out.suffix == ".csv":
+        write_atomically(out, lambda temporary: encoding.frame().to_csv(temporary, index=False))
+    else:
+        write_atomically(out, lambda temporary: encoding.frame().to_parquet(temporary, index=False))
     rows, dimensions = encoding.mean.shape
-    console().print(f"{rows} rows of {dimensions} latent dimensions given {'+'.join(names)}: {out}", highlight=False)
+    for note in encoding.notes:
+        console().print(note, highlight=False)
+    had = given_in_words(encoding.columns["given"])
+    console().print(f"{rows} rows of {dimensions} latent dimensions given {had}: {out}", highlight=False)

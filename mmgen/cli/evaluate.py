@@ -45,23 +45,30 @@ def command(
     split = run.split(split)
     evaluation = run.evaluation(split=split)
     notify = None if as_json else _tell
-    rows = run.evaluate(metrics=names, notify=notify, evaluation=evaluation, sampler=chosen, **of_metrics)
+    rows = run.measurements(
+        metrics=names, notify=notify, evaluation=evaluation, sampler=chosen, keep=False, **of_metrics
+    )
+    if as_json:
+        show_json(rows)
+    else:
+        _tell(f"Data: {run.data.name}, {run.data.provenance.kind}: {run.data.provenance.summary}")
+        _show_headline(rows, f"{path} on {split} rows", evaluation, names)
+    if run.reads_other_data:
+        if not as_json:
+            _tell(
+                "These are not the data of the run: its results and figures stay as they are (--json prints all "
+                "numbers)."
+            )
+        return
+    run.add_results(rows)  # once they are shown: hours of computing are not lost because a disk is full
     drawn: list[Path] = []
     table: Path | None = None
-    if figures and not run.reads_other_data:
+    if figures:
         layered = merge(run.config.get("metrics", {}), of_metrics)
         folder = path / "figures"
         drawn = save_figures(evaluation, run.history, folder, view=latents, metrics=names or (), options=layered)
         table = _save_loadings(evaluation, path / LOADINGS)
     if as_json:
-        show_json(rows)
-        return
-    _tell(f"Data: {run.data.name}, {run.data.provenance.kind}: {run.data.provenance.summary}")
-    _show_headline(rows, f"{path} on {split} rows")
-    if run.reads_other_data:
-        console().print(
-            "These are not the data of the run: its results and figures stay as they are (--json prints all numbers)."
-        )
         return
     _tell(f"All {len(rows)} numbers: {path / 'results.jsonl'}")
     if table is not None:
@@ -82,10 +89,22 @@ def _tell(sentence: str) -> None:
     console().print(sentence, highlight=False)
 
 
-def _show_headline(rows: Sequence[Mapping[str, Any]], title: str) -> None:
-    """The rows that a summary shows, as a table."""
-    show(title, list(COLUMNS), [[row[column] for column in COLUMNS] for row in rows if in_headline(row)])
-    if any(row["note"].startswith("untrustworthy") for row in rows):
+def _show_headline(
+    rows: Sequence[Mapping[str, Any]], title: str, evaluation: Evaluation, asked: Sequence[str] | None
+) -> None:
+    """The rows that a summary shows, as a table, and which metrics it leaves out because nobody asked for them."""
+    headline = [row for row in rows if in_headline(row)]
+    left_out = [
+        name
+        for name in dict.fromkeys(row["metric"] for row in headline)
+        if name not in (asked or ())
+        and not load("metrics", name).suits(evaluation, [row for row in rows if row["metric"] == name])
+    ]
+    shown = [row for row in headline if row["metric"] not in left_out]
+    show(title, list(COLUMNS), [[row[column] for column in COLUMNS] for row in shown])
+    if left_out:
+        _tell(f"Computed too, and shown by --metrics NAME: {', '.join(left_out)}.")
+    if any(row["note"].startswith("untrustworthy") for row in shown):
         _tell(
             "What is marked untrustworthy is judged by classifiers that are weak on real data: read it beside their "
             "numbers."

@@ -11,6 +11,7 @@ from ..data import Modality, TagsModality
 from ..errors import MmgenError, listed
 from ..evaluation.drawing import save_figure
 from ..files import write_arrays, write_atomically
+from ..runs.encoding import given_in_words
 from ..runs.generation import FROM_PRIOR, Generation, origin_in_words
 from ..screen import console
 from .arguments import check_ending, checked, chosen_sampler, opened, split_names
@@ -60,17 +61,16 @@ def command(
         seed=seed,
         sampler=chosen,
     )
-    where = f"given {'+'.join(sources)}" if sources else origin_in_words(chosen)
+    where = "" if sources else origin_in_words(chosen)
     if where == FROM_PRIOR and run.model.has_dynamic_prior:
         console().print(
             "The prior of this objective depends on data; these samples are decoded from N(0, I). --sampler gmm draws "
             "from the latents of training rows instead.",
             highlight=False,
         )
-    try:
-        _write(out, generation, top)
-    except OSError as error:
-        raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror or error}.") from error
+    _write(out, generation, top)
+    had = generation.given_by_row()
+    where = where if had is None else f"given {given_in_words(had)}"
     console().print(f"{len(generation)} items of {', '.join(names)} {where}: {out}", highlight=False)
 
 

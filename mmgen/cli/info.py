@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 from ..options import type_in_words
 from ..registry import Entry, load_entry
-from ..registry.catalogue import describe, find_described
+from ..registry.catalogue import compare_family, describe, find_described, find_family
 from ..runs.config import read_recipe
 from ..screen import console, show, show_json
 from ..yaml_files import dump_yaml
@@ -14,7 +14,11 @@ from .commands import built
 
 
 def command(name: str, as_json: bool) -> None:
-    """Describe the component, command or recipe called ``name``."""
+    """Describe the component, command or recipe called ``name``, or compare the objectives of a family."""
+    family = find_family(name)
+    if family is not None:
+        _show_family(family, as_json)
+        return
     thing = find_described(name)
     if isinstance(thing, str):
         _show_recipe(thing, as_json)
@@ -69,3 +73,19 @@ def _show_recipe(name: str, as_json: bool) -> None:
         show_json(recipe)
     else:
         console().print(f"recipe {name}\n\n{dump_yaml(recipe)}", highlight=False, markup=False)
+
+
+def _show_family(name: str, as_json: bool) -> None:
+    """A row for each objective; broken ones with the reason below."""
+    compared = compare_family(name)
+    if as_json:
+        show_json(compared)
+        return
+    members = [member for member in compared["members"] if "broken" not in member]
+    console().print(f"family {name}\n\n{compared['text']}\n", highlight=False, markup=False)
+    if members:
+        columns = list(members[0])
+        show("", columns, [[member[column] for column in columns] for member in members])
+    for member in compared["members"]:
+        if "broken" in member:
+            console().print(f"Broken: {member['broken']}", highlight=False, markup=False)

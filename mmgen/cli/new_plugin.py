@@ -32,7 +32,7 @@ USE = {
     "in my.yaml",
     "sampler": "mmgen generate runs/mine --sampler $name",
     "format": "mmgen train --objective elbo --dataset table --set dataset.config=my.yaml  # path: my.$name in my.yaml",
-    "dataset": "mmgen train --recipe elbo-$name-desk",
+    "dataset": "mmgen train --objective elbo --dataset $name",
     "command": "mmgen $name runs/mine",
     "launcher": "mmgen compare --objectives elbo --dataset table --set dataset.config=my.yaml --launcher $name",
 }
@@ -79,7 +79,7 @@ REPLACED = {
         "`OPTIONS` in `$tests`, where your engine needs others to make runs; the tests themselves stay as they are",
     ),
 }  # what stands in the place of a definition and of the loops that say it again
-RECIPES = {"objective": "$name-table-desk", "dataset": "elbo-$name-desk"}
+RECIPES = {"objective": "$name-table-desk", "dataset": "$name-desk"}
 
 
 def command(name: str, kind: str, output: Path, licence: str, author: str | None) -> Path:

@@ -227,7 +227,21 @@ def test_a_run_whose_plugin_is_missing_says_what_to_install(trained, command_lin
     )
     code, _, err = command_line("evaluate", "run")
     assert code == 2
-    assert "pip install mmgen-plugin-gone==" in err
+    assert "of 'mmgen-plugin-gone' '0.1.0'" in err
+    assert "pip install" not in err  # which would repeat what a run says that somebody may have sent
+
+
+def test_a_run_whose_plugin_is_one_of_the_project_says_what_to_install(trained, command_line, monkeypatch):
+    text = (trained / "environment.json").read_text()
+    (trained / "environment.json").write_text(
+        text.replace(
+            '"name": "elbo",\n      "distribution": "mmgen-core"',
+            '"name": "gone",\n      "distribution": "mmgen-plugin-mvae"',
+        )
+    )
+    code, _, err = command_line("evaluate", "run")
+    assert code == 2
+    assert "pip install mmgen-plugin-mvae==0.1.0" in err
 
 
 def test_a_damaged_run_says_which_file(trained, command_line):

@@ -38,6 +38,7 @@ def test_train_evaluate_generate_and_encode(trained, command_line, home):
     }
     assert {row["metric"] for row in rows} == everyday, "no text, no weights for the FID, and nothing that is costly"
     assert {row["data"] for row in rows} == {"real"}
+    assert "Computed too, and shown by --metrics NAME: cosine-similarity, fd-classifier" in " ".join(out.split())
     for name in ("latents", "generations", "learning-curves", "variance-explained", "loadings", "modality-gain"):
         with Image.open(trained / "figures" / f"{name}.png") as picture:
             assert picture.width > 300
@@ -59,6 +60,45 @@ def test_encode_into_a_table(trained, command_line, ending):
     assert command_line("encode", "run", "--out", f"z.{ending}")[0] == 0
     frame = pd.read_csv("z.csv") if ending == "csv" else pd.read_parquet("z.parquet")
     assert {"row", "given", "diagnosis", "z0", "z15", "z0_scale"} <= set(frame.columns)
+
+
+def test_a_metric_that_is_asked_for_is_shown(trained, command_line):
+    code, out, err = command_line("evaluate", "run", "--metrics", "cosine-similarity", "--no-figures")
+    assert code == 0 and "shuffled" in out and "Computed too" not in out, err
+
+
+def test_a_quiet_training_prints_nothing_but_errors(home, command_line):
+    words = ("train", "--objective", "elbo", "--dataset", "table", "--epochs", "1", "--output", "run", "--quiet")
+    code, out, err = command_line(*words, "--set", "dataset.config=your.yaml")
+    assert code == 2 and out == "" and "your.yaml" in err
+    code, out, err = command_line(*words, "--set", "dataset.config=my.yaml")
+    assert (code, out, err) == (0, "", "") and (home / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.filterwarnings("ignore::mmgen.errors.DataWarning")
+@pytest.mark.parametrize("data", [None, "genes-alone.csv"])
+def test_what_rows_really_had_is_said_in_one_form(trained, home, command_line, data):
+    """By latents and by generated values, in their files and on the screen; ``given`` is what was asked for of it."""
+    new = [] if data is None else ["--data", data]
+    if data is not None:
+        (home / data).write_text("g0,g1,g2\n1,2,3\n4,,6\n")
+    had = {}
+    for command, options in (("encode", ["--split", "all"]), ("generate", ["--given", "proteins,genes"])):
+        code, out, err = command_line(command, "run", *options, *new, "--out", f"{command}.csv")
+        assert code == 0, err
+        with open(f"{command}.csv", newline="") as file:
+            had[command] = [row["given"] for row in csv.DictReader(file)]
+        code, _, err = command_line(command, "run", *options, *new, "--out", f"{command}.npz")
+        assert code == 0, err
+        with np.load(f"{command}.npz", allow_pickle=False) as arrays:
+            assert arrays["given"].tolist() == had[command]
+        assert ("given genes: " if data else "given genes+proteins (45 rows), genes (10), proteins (3): ") in out
+    assert had["encode"] == had["generate"]
+    assert (
+        had["encode"] == ["genes", "genes"]
+        if data
+        else sorted(set(had["encode"])) == ["genes", "genes+proteins", "proteins"]
+    )
 
 
 def test_imputation_is_one_line_per_row_in_the_units_of_the_table(trained, command_line):
@@ -167,6 +207,27 @@ def test_a_second_run_gets_a_folder_of_its_own_and_resume_finds_the_last(home, c
     assert "table-elbo-2" in out
 
 
+def test_objectives_are_listed_by_family_and_recipes_apart(command_line):
+    code, out, _ = command_line("list")
+    assert code == 0
+    assert "objectives: products-of-experts. One Gaussian for each subset" in out
+    assert "recipes: mmgen list recipes." in out and "-desk" not in out
+    assert "-desk" in command_line("list", "recipes")[1]
+    listed = json.loads(command_line("list", "objectives", "--json")[1])["objectives"]
+    assert next(item for item in listed if item["name"] == "elbo")["family"] == "products-of-experts"
+
+
+def test_a_family_is_compared(command_line):
+    code, out, _ = command_line("info", "products-of-experts")
+    assert code == 0
+    assert all(word in out for word in ("family products-of-experts", "elbo", "lower bound", "missing modalities"))
+    compared = json.loads(command_line("info", "family/products-of-experts", "--json")[1])
+    member = next(each for each in compared["members"] if each["name"] == "elbo")
+    assert (member["aggregator"], member["lower bound"], member["labels"]) == ("poe", "of log p(X)", "no")
+    code, _, err = command_line("info", "product-of-experts")
+    assert code == 2 and "did you mean 'products-of-experts'" in err
+
+
 def test_lists_and_descriptions(command_line):
     code, out, _ = command_line("list")
     assert code == 0
@@ -203,7 +264,7 @@ def test_ten_lines_of_python(home):
     batch = data.test[:10]
     assert model.encode(batch, given=["genes"]).mean.shape == (10, 2)
     assert model.generate(batch, given=["genes"], targets=["proteins"], samples=8)["proteins"].shape == (8, 10, 2)
-    assert run.evaluate(metrics=["latent-classification", "coherence"])
+    assert len(run.evaluate(metrics=["latent-classification", "coherence"]))
     again = library.load_run("runs/mine")
     assert again.model.encode(batch).mean.tolist() == model.encode(batch).mean.tolist()
     assert len(again.history) == 2

@@ -92,7 +92,7 @@ def test_it_is_listed(command_line):
         entry = next(item for item in found[kind] if item["name"] == name)
         assert entry["distribution"] == f"mmgen-plugin-{name} 0.1.0"
         assert entry["summary"].startswith("Trial")
-    assert {"trial-objective-table-desk", "elbo-trial-dataset-desk"} <= {item["name"] for item in found["recipes"]}
+    assert {"trial-objective-table-desk", "trial-dataset-desk"} <= {item["name"] for item in found["recipes"]}
 
 
 @pytest.mark.usefixtures("installed")
@@ -105,8 +105,10 @@ def test_a_command_is_in_the_help_and_runs(trained, command_line):
 
 @pytest.mark.usefixtures("installed")
 def test_its_recipes_train(home, command_line):
-    code, _, err = command_line("train", "--recipe", "elbo-trial-dataset-desk", "--epochs", "1", "--output", "run")
+    words = ("--objective", "elbo", "--dataset", "trial-dataset", "--epochs", "1", "--output", "run")
+    code, _, err = command_line("train", *words)
     assert code == 0, err
+    assert "recipe: trial-dataset-desk" in (home / "run" / "config.yaml").read_text()
     words = ("--set", "dataset.config=my.yaml", "--aggregator", "poe", "--epochs", "1", "--output", "own")
     code, _, err = command_line("train", "--recipe", "trial-objective-table-desk", *words)
     assert code == 0, err
