@@ -36,6 +36,7 @@ _PUBLIC = {
     ".installation": ("install_distribution",),
     ".metrics": ("matching_rows", "row_value", "set_latents", "with_labels"),
     ".models": ("make_model",),
+    ".recipes": ("check_recipe",),
     ".sentences": ("raises_sentence",),
     ".strategies": ("experts", "experts_and_masks", "masks"),
     ".substitutes": ("ConstantNetwork", "recorded_calls", "substitute"),
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from .metrics import set_latents as set_latents
     from .metrics import with_labels as with_labels
     from .models import make_model as make_model
+    from .recipes import check_recipe as check_recipe
     from .sentences import raises_sentence as raises_sentence
     from .strategies import experts as experts
     from .strategies import experts_and_masks as experts_and_masks

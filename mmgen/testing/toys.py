@@ -225,7 +225,8 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
     """A float64 model of an objective (by its name, or as a class) whose decoders are the world's own, and whose
     encoders (where it has some) give the exact experts.
 
-    In an ``orthogonal`` world the product of these experts and N(0, I) is the true posterior of every subset.
+    In an ``orthogonal`` world the product of these experts and N(0, I) is the true posterior of every subset. Private
+    latents have N(0, I) as their posterior, and decoders do not look at them.
     """
     x = world.sample(2)[1]
     modalities: dict[str, Modality] = {
@@ -246,16 +247,20 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
     model = make_model(objective, data, **{"latent_dim": world.latent_dim, **options})
     with torch.no_grad():
         for m in range(len(world.dims)):
-            if model.decoder_sizes.get(f"m{m}") == world.latent_dim:  # otherwise it sees more than z, or there is none
-                _set(model.decoders[m].layers[-1], world.loadings[m], world.offsets[m])  # type: ignore[index]
+            private = model.private.get(f"m{m}", 0)
+            taken = model.decoder_sizes.get(f"m{m}")  # of another size, a decoder sees more; or there is none
+            if taken == world.latent_dim + private:
+                loading = torch.cat([world.loadings[m], torch.zeros(world.dims[m], private, dtype=torch.float64)], 1)
+                _set(model.decoders[m].layers[-1], loading, world.offsets[m])  # type: ignore[index]
                 model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
             if f"m{m}" not in model.encoded:
                 continue
             squared = world.loadings[m].square().sum(0)
-            inverse = (world.loadings[m] / squared).T
+            inverse = torch.cat([(world.loadings[m] / squared).T, torch.zeros(private, world.dims[m]).double()])
+            spread = torch.cat([(world.scales[m] ** 2 / squared).log(), torch.zeros(private).double()])
             head: Any = model.encoders[m].head
             _set(head.mean, inverse, -inverse @ world.offsets[m])
-            _set(head.spread, torch.zeros_like(inverse), (world.scales[m] ** 2 / squared).log())
+            _set(head.spread, torch.zeros_like(inverse), spread)
     return model
 
 

@@ -187,6 +187,24 @@ class DatasetContract(Contract):
                     same = torch.equal(here[name].nan_to_num(), there[name].nan_to_num())
                     assert same, f"{self.who}, {side}: {what} {name} differs when it is made again"
 
+    def test_rows_are_known_by_each_modality(self) -> None:
+        """A run keeps a key of what a row holds of each modality, so that it is recognised whatever else it has."""
+        if any(table.identity is None for _, table in self.tables()):
+            does_not_apply("nothing tells its rows apart, so that a run takes no row of other files for its own")
+        table = Table.concatenate([table for _, table in self.tables()])
+        assert table.identity is not None
+        keys = table.identity.content
+        assert torch.equal(keys != 0, table.available), (
+            f"{self.who}: rows have keys of other modalities than those that they have"
+        )
+        for m, (name, values) in enumerate(table.data.items()):
+            has = table.available[:, m].nonzero().squeeze(1)
+            held = zip(values[has].numpy(), table.observed_cells(name)[has].numpy(), strict=True)
+            pairs = {(x.tobytes() + cells.tobytes(), key) for (x, cells), key in zip(held, keys[has, m].tolist())}
+            assert len(pairs) == len({words for words, _ in pairs}) == len({key for _, key in pairs}), (
+                f"{self.who}: the keys of {name} are not those of what rows hold of it"
+            )
+
     def test_a_run_reads_rows_by_its_own_codes_and_sides(self) -> None:
         """What a run knows decides: its order of columns, categories and classes, and which row was on which side."""
         kind = type(self.dataset)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...data import Batch
-from ...distributions import Gaussian, Laplace, Mixture, Pushed
+from ...distributions import Component, Gaussian, Laplace, Mixture, Pushed, Reference
 from ...models import Aggregator, MultimodalVAE, Prior
 
 
@@ -25,6 +25,19 @@ class _Moved:
         return (z - 1) * math.exp(-0.25), z.new_full(z.shape[:-1], -0.25 * z.shape[-1])
 
 
+class _MovedReference:
+    """A distribution with a density, moved by 1 in every dimension; its shape need not be such that it can change."""
+
+    def __init__(self, base: Reference) -> None:
+        self.base, self.mean, self.variance = base, base.mean + 1, base.variance
+
+    def rsample(self, samples: tuple[int, ...] = ()) -> Tensor:
+        return self.base.rsample(samples) + 1
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return self.base.log_prob(z - 1)
+
+
 def moved(distribution: Any) -> Any:
     """The same distribution with other means and other scales."""
     if isinstance(distribution, Mixture):
@@ -33,7 +46,7 @@ def moved(distribution: Any) -> Any:
         return Laplace(distribution.mean + 1, distribution.log_scale + 0.25)
     if isinstance(distribution, Gaussian):
         return Gaussian(distribution.mean + 1, distribution.log_variance + 0.5)
-    return Pushed(distribution, _Moved())
+    return Pushed(distribution, _Moved()) if isinstance(distribution, Component) else _MovedReference(distribution)
 
 
 @contextmanager
@@ -53,14 +66,17 @@ def replaced(component: Aggregator | Prior) -> Iterator[None]:
 
 
 def results(model: MultimodalVAE, batch: Batch) -> list[Tensor]:
-    """Terms of a batch, with the noise of one seed, and moments of posteriors given one, some and all modalities."""
+    """Terms of a batch and of an adversary, with the noise of one seed, and moments of posteriors given one, some and
+    all modalities.
+    """
     torch.manual_seed(0)
     with torch.no_grad():
         terms = model(batch)
+        against = [] if model.adversary is None else [model.adversary_terms(batch)]
         names = list(model.modalities)
         posteriors = [model.posterior(batch, model.mask(batch, given)) for given in (names[:1], names[1:], names)]
     moments = [value for posterior in posteriors for value in (posterior.mean, posterior.variance)]
-    return [terms.log_likelihood, terms.divergence, *terms.others.values(), *moments]
+    return [terms.log_likelihood, terms.divergence, *terms.others.values(), *against, *moments]
 
 
 def check_use(who: str, model: MultimodalVAE, part: Literal["aggregator", "prior"], batch: Batch) -> None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,30 @@ class FormatContract(Contract):
                     block, np.array(expected).T, equal_nan=True
                 ), f"{self.who}: the numbers of {order} are not those of their cells"
 
+    def test_columns_come_back_as_they_are(self) -> None:
+        """What is written again of a file are its columns, each with all of its rows and values, in the order that is
+        asked for; and letter by letter where cells are text.
+        """
+        with self.toy() as path:
+            source = self.opened(path)
+            self.everything(source)
+            names = [name for name in source.table_names() if source.has_column(name)][::-1]
+            cells = {name: source.cells(name) for name in names}
+            typed = source.typed(names)
+            assert list(typed) == names and all(len(typed[name]) == source.count for name in names), (
+                f"{self.who}: typed({names}) gives {len(typed)} rows of {list(typed)}"
+            )
+            for name in names:
+                assert all(map(partial(_means, source), typed[name].tolist(), cells[name])), (
+                    f"{self.who}: typed values of {name!r} are not those of its cells"
+                )
+            rows = np.arange(source.count)[::-2]
+            texts = source.written(names, rows)
+            if texts is not None:
+                assert texts.tolist() == [[cells[name][row] for name in names] for row in rows], (
+                    f"{self.who}: the text of some rows is not that of their cells"
+                )
+
     def test_reading_twice_gives_the_same(self) -> None:
         """Values do not depend on what was read before, nor on who opened the file."""
         with self.toy() as path:
@@ -227,6 +252,16 @@ def _is_column_of_numbers(source: FileSource, name: str) -> bool:
 
 def _number(source: FileSource, cell: Any) -> float:
     return float("nan") if source.missing.is_missing(cell) else float(cell)
+
+
+def _means(source: FileSource, value: Any, cell: Any) -> bool:
+    """Whether a typed value is what a cell says."""
+    if source.missing.is_missing(cell) or _same(value, cell):
+        return True
+    try:
+        return float(value) == _number(source, cell)
+    except (TypeError, ValueError):
+        return False
 
 
 def _same(one: Any, other: Any) -> bool:

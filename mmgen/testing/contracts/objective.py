@@ -27,6 +27,7 @@ from .contract import Contract, does_not_apply, same_global_randomness, seed_oth
 from .declared import check_use
 from .densities import check_normalised
 from .missing import NORMALISED, PLACEHOLDERS, other_experts, outcome, with_placeholders
+from .one_pass import check_one_pass
 
 toys: Callable[..., Data] = cache(toy_data)
 
@@ -179,6 +180,11 @@ class ObjectiveContract(Contract):
         """Each modality may have latents of its own beside z."""
         data = toys(self.names, missing=0.4 if self.loaded().supports_missing else 0.0)
         check_private_latents(self.who, self._model_or_reason(data, private_dim=2), data.train[:24])
+
+    def test_trainings_in_one_pass_are_those_of_each_alone(self) -> None:
+        """Two trainings whose steps are made in one pass, where that can be, end as each does alone."""
+        missing = 0.4 if self.loaded().supports_missing else 0.0
+        check_one_pass(self.who, self.model, toys(self.names, missing=missing))
 
     def _model_or_reason(self, data: Data, **options: Any) -> MultimodalVAE:
         try:
@@ -431,8 +437,10 @@ class ObjectiveContract(Contract):
         assert torch.allclose(found[0].value(3.0), expected), f"{self.who}: its terms have a value of their own"
 
     def test_likelihood_weights_multiply_the_log_likelihood(self) -> None:
-        """A modality of weight 0 has the log-likelihood 0."""
+        """A modality of weight 0 has the log-likelihood 0, where private latents cost nothing."""
         model = self.model()
+        if model.private:
+            model = self.model(private_beta=0.0)
         if not model.decoder_sizes:
             does_not_apply("nothing is decoded")
         name = next(iter(model.decoder_sizes))
