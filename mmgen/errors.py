@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -24,6 +26,18 @@ class NonFiniteError(MmgenError):
     """A loss term that stopped being a number during training."""
 
 
+class WriteError(MmgenError):
+    """A file that cannot be written: no space, no right, no such place. ``reason`` is what the system says."""
+
+    def __init__(self, path: object, error: BaseException) -> None:
+        self.reason = reason_of(error)
+        super().__init__(f"The file {str(path)!r} cannot be written: {self.reason}.")
+
+    def add(self, sentence: str) -> None:
+        """Say more."""
+        self.args = (f"{self} {sentence}",)
+
+
 class DataWarning(UserWarning):
     """Something about data that the user should know and that stops nothing, such as rows that are new to a run."""
 
@@ -34,6 +48,18 @@ def warn(sentence: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "mmgen":
         level, frame = level + 1, frame.f_back
     warnings.warn(sentence, DataWarning, stacklevel=level)
+
+
+def reason_of(error: BaseException) -> str:
+    """What the system says of a failed reading or writing, without the place.
+
+    >>> reason_of(OSError(28, "No space left on device"))
+    'No space left on device'
+    >>> reason_of(Exception("I/O error: No space left on device (os error 28)"))
+    'No space left on device'
+    """
+    number = re.search(r"\(os error (\d+)\)", str(error))  # as Rust says it
+    return os.strerror(int(number[1])) if number else getattr(error, "strerror", None) or first_line(error)
 
 
 def first_line(error: BaseException) -> str:

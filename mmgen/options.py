@@ -14,6 +14,7 @@ from .errors import MmgenError, alternatives, ended, listed
 
 Model = TypeVar("Model", bound=BaseModel)
 EXPECTATION = "Input should be "  # begins the messages of pydantic that say what would be right
+MOST = 2**63 - 1  # of what 64 bits hold, in which PyTorch and NumPy count
 MOST_CHARACTERS = 60  # of a value in an error message
 
 
@@ -117,10 +118,23 @@ def validated(model: type[Model], options: Mapping[str, Any], where: str) -> Mod
     """``model(**options)``; what does not fit first becomes one sentence that names the option, what was given and what
     would be right.
     """
+    _check_numbers(options, where)
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
         raise MmgenError(_first_sentence(model, error.errors(), where)) from error
+
+
+def _check_numbers(value: Any, where: str) -> None:
+    """Refuse whole numbers that no tensor, seed or counter can be."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            _check_numbers(each, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            _check_numbers(each, f"{where}.{index}")
+    elif isinstance(value, int) and not -MOST <= value <= MOST:
+        raise MmgenError(f"{where}: {_short(value)} is not right; it should be at most {MOST}.")
 
 
 def type_in_words(annotation: Any) -> str:
@@ -181,7 +195,7 @@ def _sentence(detail: Any, place: _Place, same: Sequence[Any], where: str) -> st
 
 def _short(value: Any) -> str:
     """A value as it was given, within a line."""
-    text = repr(value)
+    text = repr(value) if not isinstance(value, int) or abs(value) <= MOST else "a number of more than 64 bits"
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
 
 

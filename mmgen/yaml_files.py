@@ -25,6 +25,7 @@ _SCALARS = (  # tag, what is written so, and the characters that it begins with
 )
 _NULL = "tag:yaml.org,2002:null"
 _STRING = "tag:yaml.org,2002:str"
+_LARGEST = 2**26  # bytes of a file
 _MOST = 1_000_000  # values in a file, once its aliases are written out
 _DEEPEST = 200  # levels of a file; the loader in C ends the process at some tens of thousands
 
@@ -54,8 +55,7 @@ def parse_yaml(text: str, where: str, names: Sequence[tuple[str, ...]] = ()) -> 
             there are strings as they are written, whatever they look like.
     """
     try:
-        if _is_deep(text):
-            raise MmgenError(f"{where} has more than {_DEEPEST} levels, one within the other.")
+        _check_extent(text, where)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -69,7 +69,9 @@ def parse_yaml(text: str, where: str, names: Sequence[tuple[str, ...]] = ()) -> 
         finally:
             loader.dispose()
     except RecursionError as error:
-        raise MmgenError(f"{where} is not valid YAML: a value holds itself.") from error
+        raise MmgenError(
+            f"{where} is not valid YAML: a value holds itself, or aliases (*) are nested too deep."
+        ) from error
     except (AttributeError, TypeError) as error:  # such as !!timestamp x
         raise MmgenError(f"{where} is not valid YAML: a value is not of the kind that its tag (!!) says.") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a number that there is not
@@ -78,14 +80,16 @@ def parse_yaml(text: str, where: str, names: Sequence[tuple[str, ...]] = ()) -> 
         raise MmgenError(f"{where} is not valid YAML{at}: {getattr(error, 'problem', None) or error}.") from error
 
 
-def _is_deep(text: str) -> bool:
-    """Whether there are too many levels; in what is short there cannot be."""
-    depth = 0
+def _check_extent(text: str, where: str) -> None:
+    """Refuse too many levels or values, before anything is made of them; what is short cannot have them."""
+    depth = count = 0
     for event in yaml.parse(text, Loader=_Loader) if len(text) > _DEEPEST else ():
+        count += not isinstance(event, yaml.CollectionEndEvent)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            return True
-    return False
+            raise MmgenError(f"{where} has more than {_DEEPEST} levels, one within the other.")
+        if count > _MOST:
+            raise MmgenError(f"{where} has more than {_MOST} values.")
 
 
 def _size(node: Any, seen: dict[int, int]) -> int:
@@ -117,10 +121,14 @@ def read_mapping(path: Path, where: str = "", names: Sequence[tuple[str, ...]] =
     """
     named = f"{where}: the file {str(path)!r}" if where else f"The file {str(path)!r}"
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)  # of a device there is no end
+        text = content.decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise MmgenError(f"{named} cannot be read: {reason}.") from error
+    if len(content) > _LARGEST:
+        raise MmgenError(f"{named} is larger than {_LARGEST >> 20} MiB; what is read as YAML is not.")
     value = parse_yaml(text, named, names)
     if not isinstance(value, dict):
         raise MmgenError(f"{named} must hold keys with values, in lines such as 'key: value', and it does not.")

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from mmgen.registry.families import FAMILIES
+from mmgen.registry.installing import DISTRIBUTIONS
+
 ROOT = Path(__file__).parents[1]
 PLUGIN_FILES = sorted(ROOT.glob("*/*/mmgen_plugin_*/**/*.py"))
 FLOORS = [
-    {"errors", "lazy", "processes"},
+    {"errors", "lazy", "locks", "network", "processes"},
     {"options", "yaml_files", "memory", "optimizers", "bounds", "vision", "files", "screen"},
     {"distributions", "networks", "registry"},
     {"data"},
@@ -219,20 +222,11 @@ def test_every_option_of_every_component_has_a_description():
 
 
 def test_every_recipe_resolves():
-    from mmgen.registry import load, recipes
-    from mmgen.runs import TrainingConfig, layered
-    from mmgen.runs.config import read_recipe
+    from mmgen.registry import recipes
+    from mmgen.testing import check_recipe
 
     for name in recipes():
-        recipe = read_recipe(name)
-        assert name == f"{recipe.objective['name']}-{recipe.dataset['name']}-{recipe.scale}", (
-            "recipes are named OBJECTIVE-DATASET-SCALE"
-        )
-        config = layered(recipe=name)
-        TrainingConfig.model_validate(config["training"])
-        for section, kind in (("objective", "objectives"), ("dataset", "datasets")):
-            options = dict(config[section])
-            load(kind, options.pop("name")).Config.model_validate(options)
+        check_recipe(name)
 
 
 def test_torchvision_is_imported_in_one_place():
@@ -243,3 +237,25 @@ def test_torchvision_is_imported_in_one_place():
             assert not any(name.split(".")[0] == "torchvision" for name in names), (
                 f"{path} imports it; mmgen.vision does that"
             )
+
+
+def test_commands_know_every_distribution():
+    folders = {path.parent.name for path in ROOT.glob("*/mmgen-plugin-*/pyproject.toml")}
+    assert {"mmgen-core", *folders} == set(DISTRIBUTIONS)
+
+
+def declared_objectives():
+    """The distribution, name and file of every objective in the repository, and its class."""
+    for project in [ROOT / "pyproject.toml", *sorted(ROOT.glob("*/*/pyproject.toml"))]:
+        points = tomllib.loads(project.read_text())["project"].get("entry-points", {})
+        for name, target in points.get("mmgen.objectives", {}).items():
+            module, _, kind = target.partition(":")
+            yield pytest.param(project.parent.joinpath(*module.split(".")).with_suffix(".py"), kind, id=name)
+
+
+@pytest.mark.parametrize(("path", "kind"), list(declared_objectives()))
+def test_an_objective_says_its_family_in_its_class(path, kind):
+    (body,) = (node.body for node in ast.parse(path.read_text()).body if getattr(node, "name", None) == kind)
+    assigned = [line for line in body if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)]
+    said = [line.value.value for line in assigned if line.targets[0].id == "family"]
+    assert said and said[0] in FAMILIES, "lists read the family of an objective from the literal in its class"

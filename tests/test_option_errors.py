@@ -106,6 +106,20 @@ def test_a_long_value_is_shortened():
     assert " … is not right; it should be " in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "options", [{"seed": 2**63}, {"seed": -(10**30)}, {"sizes": [1, 10**5000]}, {"a": {"b": 2**64}}]
+)
+def test_a_number_of_more_than_64_bits_is_refused(options):
+    class Numbers(BaseModel):
+        seed: int = 0
+        sizes: tuple[int, ...] = ()
+        a: dict[str, int] = {}
+
+    with pytest.raises(MmgenError, match=r"^training\.(seed|sizes\.1|a\.b): a number of more than 64 bits is not"):
+        validated(Numbers, options, "training")
+    assert validated(Numbers, {"seed": 2**63 - 1}, "training").seed == 2**63 - 1
+
+
 def test_an_error_about_a_name_ends_with_one_mark():
     assert alternatives("epoch", ["epochs", "rate"]) == "epochs, rate; did you mean 'epochs'?"
     assert alternatives("seed", ["epochs", "rate"]) == "epochs, rate."

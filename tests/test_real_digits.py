@@ -34,7 +34,7 @@ def test_the_lower_half_of_a_digit_is_imputed_from_the_upper_one(tmp_path):
     data = mmgen.load_dataset("table", path=str(tmp_path / "halves.npz"), label="digit", modalities=halves)
     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=16, aggregator="moe")
     run = mmgen.Trainer(epochs=15, learning_rate=2e-3).fit(model, data)
-    rows = run.evaluate(metrics=["reconstruction", "latent-classification"])
+    rows = run.measurements(metrics=["reconstruction", "latent-classification"])
     distance = {(row["given"], row["target"]): row["value"] for row in rows if row["measure"] == "distance"}
     for given, target in (("upper", "lower"), ("lower", "upper")):
         assert distance[given, target] < 0.9 * distance["nothing", target], "no better than the mean image"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mmgen.errors import MmgenError
 from mmgen.testing import raises_sentence
-from mmgen.yaml_files import dump_yaml, parse_yaml
+from mmgen.yaml_files import dump_yaml, parse_yaml, read_mapping
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,11 @@ NESTED = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_what_is_no_yaml_is_a_sentence(text, sentence):
     with raises_sentence(sentence, MmgenError):
         parse_yaml(text, "It")
+
+
+def test_a_file_without_end_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmgen.yaml_files._LARGEST", 2**20)
+    path = tmp_path / "a.yaml"
+    path.symlink_to("/dev/zero")
+    with raises_sentence("is larger than 1 MiB; what is read as YAML is not", MmgenError, naming=path):
+        read_mapping(path)

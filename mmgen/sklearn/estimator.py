@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,15 +19,13 @@ from ..errors import MmgenError, warn
 from ..evaluation import Evaluation, evaluate
 from ..models import Objective
 from ..registry import load_component
-from ..runs import Run, TrainingConfig
+from ..runs import Run
 from ..runs.generation import Generation
 from ..training import train
 from .blocks import Block, Blocks, check_named, described, filled, gaps_of, is_mapping, read_mapping, share_out
 from .frozen import frozen, thawed
 
 SEEDS = 2**31 - 1
-EPOCHS = 100
-LEAST_STEPS = 500  # of the optimiser; a hundred, one per epoch of a small table, find nothing
 FLOATS = (np.float64, np.float32)
 
 
@@ -48,7 +45,8 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
             columns. Columns in none of them are left out. Of a mapping of blocks: name to such options. Where no kind
             is said, numbers are a vector; words and truth values are taken as :func:`mmgen.load_dataset` takes them.
         latent_dim: Dimensions of z.
-        epochs: Passes over the rows; None: 100, and as many more as make 500 steps where there are few rows.
+        epochs: Passes over the rows; None: as ``mmgen train`` has it for a table, 100, or as many as make 1,500 steps
+            where rows are few.
         batch_size: Rows per step; None: as ``mmgen train`` has it for the objective.
         learning_rate: The optimiser's step size; None: as ``mmgen train`` has it for the objective.
         beta: Weight of the divergence; None: the objective's own.
@@ -122,11 +120,10 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
         blocks, options = self._read(X, fitting=True)
         settings = {
             name: getattr(self, name)
-            for name in ("latent_dim", "batch_size", "learning_rate", "beta")
+            for name in ("epochs", "latent_dim", "batch_size", "learning_rate", "beta")
             if getattr(self, name) is not None
         }
         settings |= {"test_fraction": 0, "val_fraction": 0, **(self.settings or {})}
-        settings["epochs"] = self._epochs(len(blocks)) if self.epochs is None else self.epochs
         settings["seed"] = int(check_random_state(self.random_state).randint(SEEDS))
         if y is not None and _needs_labels(self.objective):
             settings["label"] = np.asarray(y)
@@ -293,11 +290,6 @@ class MultimodalVAE(TransformerMixin, BaseEstimator):
         elif isinstance(X, pd.DataFrame) != (self._container == "frame"):
             frame = frame.set_axis(self._columns, axis=1)  # scikit-learn has said that names are lacking
         return Blocks({name: frame.iloc[:, places] for name, places in self._places.items()}), options
-
-    def _epochs(self, rows: int) -> int:
-        """How many, where nobody says it."""
-        size = self.batch_size or TrainingConfig.model_fields["batch_size"].default
-        return max(EPOCHS, math.ceil(LEAST_STEPS / math.ceil(rows / size)))
 
     def _run_on(self, blocks: Blocks, rows: np.ndarray) -> Run:
         """The run on some rows."""

@@ -33,7 +33,8 @@ def thawed(state: dict[str, Any]) -> Run:
         model.double()
     model.load_state_dict(weights)
     run = Run(config, None, model=model.eval())
-    run.add_history(json.loads(state["history"]))
+    for record in json.loads(state["history"]):
+        run.add_record(record)
     if "latents" in state:
         latents = build_sampler(model, choose_sampler(LATENTS))
         latents.restore(load(bytes(state["latents"])))

@@ -245,6 +245,9 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
     monkeypatch.setattr(
         "mmgen_plugin_report.page.pictures", lambda *_: ([], "")
     )  # a few seconds for each run; the plugin's tests draw them
+    monkeypatch.setattr(
+        "mmgen_plugin_play.server.Server", lambda *_: SimpleNamespace(address="", run=lambda show: None)
+    )  # which would serve until somebody ends it
     hub = SimpleNamespace(create_repo=lambda *_, **__: None, upload_folder=lambda **_: None)
     monkeypatch.setattr("huggingface_hub.HfApi", lambda token: hub)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")

@@ -33,6 +33,7 @@ from mmgen.runs.config import Recipe, RunConfig, normal_form
 from mmgen.testing import toy_data
 from mmgen_plugin_papers import Paper
 from mmgen_plugin_papers.answer_checks import check_metrics
+from tests.stress.__main__ import subcommands
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -182,7 +183,7 @@ class Page:
         command, words = words[0], list(words[1:])
         if command == "train":
             self.world.only_resolve(not self.is_used(words))
-        elif command in ("evaluate", "generate", "encode", "impute", "report", "export", "push"):
+        elif command in ("evaluate", "generate", "encode", "impute", "report", "play", "export", "push"):
             for word in words:
                 if word.startswith("-"):
                     break
@@ -216,7 +217,7 @@ class Page:
         self.run_mmgen(asked.training_script_args)
 
     def run_make(self, words):
-        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert words[0] in targets
 
     def run_cd(self, words):
@@ -227,7 +228,9 @@ class Page:
 
     def run_python(self, words):
         """``python -m build`` and scripts of the repository."""
-        if words[0] == "-m":
+        if words[:2] == ["-m", "tests.stress"]:
+            assert words[2] in subcommands(), words
+        elif words[0] == "-m":
             assert words[1] in ("build", "pip", "venv", "mmgen"), words
             if words[1] in ("pip", "mmgen"):
                 getattr(self, f"run_{words[1]}")(words[2:])

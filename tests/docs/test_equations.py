@@ -33,7 +33,7 @@ def mathml():
         (r"\frac{M-a}{M}", r"<mfrac><mrow><mi>M</mi><mo>[−-]</mo><mi>a</mi></mrow><mi>M</mi></mfrac>"),
         (r"x^23", r"<msup><mi>x</mi><mn>2</mn></msup><mn>3</mn>"),
         (r"\Big\{ x \Big\}", r"<mrow><mo[^>]*minsize=[^>]*>\{</mo><mi>x</mi><mo[^>]*minsize=[^>]*>\}</mo></mrow>"),
-        (r"\big[ a \Big\| b \big]", r"<mo[^>]*>\[</mo><mi>a</mi><mo>‖</mo><mi>b</mi><mo[^>]*>\]</mo>"),
+        (r"\big[ a \Big\| b \big]", r"<mo[^>]*>\[</mo><mi>a</mi><mo stretchy=.false.>‖</mo><mi>b</mi><mo[^>]*>\]</mo>"),
         (r"x_1, \dots, x_M", r"<mo>,</mo><mi>…</mi><mo>,</mo>|<mo>,</mo><mo>…</mo><mo>,</mo>"),
         (r"\log p", r"<mi>log</mi>.*<mspace[^>]*></mspace><mi>p</mi>"),
     ],

@@ -1,10 +1,7 @@
-"""Every tutorial runs from beginning to end, in an empty folder and on one thread, and its commands exist."""
+"""Commands and links of the tutorials. `make docs` runs them, and takes a warning for an error."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,22 +12,7 @@ from mmgen.registry import entries, load_entry
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "tutorials"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
-LIMIT = 400  # seconds; they take less than 60 where nothing else runs
 each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-
-
-@each_script
-def test_a_tutorial_runs(script, tmp_path):
-    here = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "MMGEN_CACHE": str(tmp_path / "cache")}
-    here |= {"TMPDIR": str(tmp_path)}
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "default::UserWarning", str(script)],
-        cwd=folder, env={**os.environ, **here}, capture_output=True, text=True, timeout=LIMIT,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert str(tmp_path) not in done.stdout, "what a reader sees names no folder of this machine"
 
 
 @each_script

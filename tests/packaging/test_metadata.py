@@ -79,7 +79,7 @@ def test_a_plugin_is_named_and_numbered_by_its_folder_and_the_core(folder):
     assert core == SpecifierSet(f">={major}.{minor},<{major}.{minor + 1}")
     for name, requirement in requirements.items():
         if name.startswith("mmgen-plugin-"):
-            assert (ROOT / "plugins" / name).is_dir(), f"{name} is none of the plugins of this repository"
+            assert name in {each.name for each in PLUGINS}, f"{name} is none of the plugins of this repository"
             assert requirement.specifier == core
     assert any(each.startswith("mmgen-core[testing") for each in said["optional-dependencies"]["testing"])
 
@@ -190,15 +190,15 @@ def test_entry_points_are_of_known_groups_and_point_at_things_that_are_there(fol
 
 
 @every
-def test_the_wheel_holds_the_package_and_nothing_else(folder, wheels):
+def test_the_wheel_holds_the_package_and_nothing_else(folder, wheels, building):
     found, there = metadata(wheels[folder]), contents(wheels[folder])
     said = project(folder)
     assert (found.name, str(found.version), found.summary) == (said["name"], said["version"], said["description"])
     assert found.license_expression == "Apache-2.0" and found.license_files == ["LICENSE"]
-    assert (
-        found.description == (folder / "README.md").read_text(encoding="utf-8")
-        and found.description_content_type == "text/markdown"
-    )
+    read = (folder / "README.md").read_text(encoding="utf-8")
+    assert found.description == building.absolute(read, folder, URLS["Source"])
+    assert not building.LINK.search(found.description), "a link of the repository means nothing on an index"
+    assert found.description_content_type == "text/markdown"
     assert dict(found.project_urls) == URLS
     assert not any(classifier.startswith("License ::") for classifier in found.classifiers), (
         "the licence is an expression"

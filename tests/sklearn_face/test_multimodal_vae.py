@@ -200,7 +200,9 @@ def test_the_score_is_the_log_likelihood_of_the_run() -> None:
     vae = MultimodalVAE(modalities=TWO, draws=300, **well(60)).fit(X)
     new, _ = world(seed=3)
     blocks = {"first": new[["g0"]], "others": new.iloc[:, 1:]}
-    rows = vae.run_.evaluate(blocks, metrics=["log-likelihood"], log_likelihood={"samples": 1000, "conditional": ()})
+    rows = vae.run_.measurements(
+        blocks, metrics=["log-likelihood"], log_likelihood={"samples": 1000, "conditional": ()}
+    )
     (joint,) = [row["value"] for row in rows if row["measure"] == "joint"]
     assert vae.score(new) == pytest.approx(joint, abs=0.3)
     assert vae.score(new) > vae.score(new + 5)
