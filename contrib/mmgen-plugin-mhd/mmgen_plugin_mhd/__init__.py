@@ -1,0 +1,1 @@
+"""MHD for mmgen: the image, the trajectory, the sound and the label of a handwritten digit."""
