@@ -57,6 +57,7 @@ class DBM(Objective):
     """
 
     Config = DBMConfig
+    family = "energy-based"
     aggregator, prior = None, None
     supports_missing = True
     decodes_mean = True
