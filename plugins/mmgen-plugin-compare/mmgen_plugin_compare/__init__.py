@@ -41,7 +41,7 @@ __getattr__, __dir__ = lazily(
         ".grid": ("Grid", "expand"),
         ".launchers": ("Launcher", "LauncherConfig", "make_launcher"),
         ".runner": ("Outcome", "make_runs"),
-        ".worker": ("Job",),
+        ".job": ("Job",),
         ".member": ("Member",),
         ".measures": ("Choice",),
         ".request": ("ComparisonRequest", "Execution", "GridRequest"),
@@ -53,10 +53,10 @@ if TYPE_CHECKING:
     from .comparison import Comparison, ComparisonWarning, compare, run_comparison
     from .figure import tradeoff_figure
     from .grid import Grid, expand
+    from .job import Job
     from .launchers import Launcher, LauncherConfig, make_launcher
     from .measures import Choice
     from .member import Member
     from .request import ComparisonRequest, Execution, GridRequest
     from .runner import Outcome, make_runs
     from .summary import chosen_betas, collect_results, summarise
-    from .worker import Job

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .launcher_options import Jobs, LauncherName, LauncherOptions, execution
+from .launcher_options import Jobs, LauncherName, LauncherOptions, TogetherName, execution
 
 
 def compare(
@@ -53,6 +53,7 @@ def compare(
     launcher: LauncherName = "local",
     jobs: Jobs = None,
     launcher_options: LauncherOptions = None,
+    together: TogetherName = "auto",
 ) -> int:
     """Train and evaluate objectives over β and seeds: one table with error bars, and a figure. The same command goes
     on.
@@ -74,5 +75,5 @@ def compare(
         config=config,
         assignments=assignments or [],
     )
-    where = execution(launcher, jobs, launcher_options)
+    where = execution(launcher, jobs, launcher_options, together)
     return run_command(ComparisonRequest(grid, choice, output, where))

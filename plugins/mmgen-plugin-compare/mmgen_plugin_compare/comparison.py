@@ -15,6 +15,7 @@ from rich.console import Console
 from mmgen.errors import MmgenError
 from mmgen.files import write_atomically
 
+from .bundles import Together
 from .figure import save_figure, tradeoff_figure
 from .grid import GRID, Grid, expand
 from .measures import Choice
@@ -77,6 +78,7 @@ def compare(
     console: Console | None = None,
     jobs: int | None = None,
     launcher_options: Mapping[str, Any] | None = None,
+    together: Together = "auto",
 ) -> pd.DataFrame:
     """Train and evaluate objectives on a dataset over β and seeds: ``mmgen compare`` from Python.
 
@@ -95,6 +97,9 @@ def compare(
         console: Where the progress is shown.
         jobs: Runs at a time, short for ``launcher_options={"jobs": …}``.
         launcher_options: Of the launcher, by name, such as ``{"cpus": 4, "gpus": 1}`` of ``ray`` (``mmgen info ray``).
+        together: ``auto``: where a launcher says how many run at a time, the runs of an objective are dealt to so many
+            processes, and small networks make their steps in one pass; ``on``: also where it does not say, and
+            networks of any size; ``off``: a process for every run, and models that are the same to the byte.
 
     Returns:
         The tidy results: ``objective, beta, seed, metric, measure, given, target, label, value, n, note, split, data``.
@@ -124,7 +129,7 @@ def compare(
         assignments=tuple(assignments),
     )
     folder = None if output is None else Path(output)
-    where = Execution.of(launcher, jobs, launcher_options)
+    where = Execution.of(launcher, jobs, launcher_options, together)
     comparison = run_comparison(ComparisonRequest(grid, choice, folder, where), console)
     raise_unless_complete(comparison.outcome)
     return comparison.results
@@ -168,7 +173,11 @@ def run_comparison(request: ComparisonRequest, console: Console | None = None) -
         claim_folder(folder, "compare"),
     ):
         grid.write(folder)
-        outcome = Outcome(skipped=members) if launcher is None else make_runs(members, metrics, launcher, console)
+        outcome = (
+            Outcome(skipped=members)
+            if launcher is None
+            else make_runs(members, metrics, launcher, console, request.execution.together)
+        )
         return _comparison(folder, grid, members, outcome, request.choice, metrics)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -21,9 +21,17 @@ LauncherOptions = Annotated[
         "--launcher-option", metavar="KEY=VALUE", help="Of the launcher: mmgen info LAUNCHER; may be repeated."
     ),
 ]
+TogetherName = Annotated[
+    str,
+    typer.Option(
+        "--together",
+        help="auto: a process makes several runs of an objective, small networks in one pass; on: of any size, on any "
+        "launcher; off: a process for every run.",
+    ),
+]
 
 
-def execution(launcher: str, jobs: int | None, assignments: Iterable[str] | None) -> Execution:
+def execution(launcher: str, jobs: int | None, assignments: Iterable[str] | None, together: str) -> Execution:
     """Where runs are made, from the options of a command.
 
     Raises:
@@ -37,7 +45,7 @@ def execution(launcher: str, jobs: int | None, assignments: Iterable[str] | None
         if key in options:
             raise MmgenError(f"--launcher-option {key}: it is given twice; leave one out.")
         options[key] = value
-    return Execution.of(launcher, jobs, options)
+    return Execution.of(launcher, jobs, options, cast(Any, together))
 
 
 def _key_and_value(text: str) -> tuple[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .worker import Job, epochs_of
+from .job import Job
+from .worker import epochs_of
 
 
 @dataclass(frozen=True)

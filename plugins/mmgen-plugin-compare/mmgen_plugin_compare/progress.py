@@ -12,8 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as ScreenTable
 from rich.text import Text
 
+from mmgen.screen import about
+
+from .job import RUNNING
 from .member import Member
-from .worker import RUNNING, share_trained
+from .worker import share_trained
 
 
 def time_left(
@@ -57,13 +60,8 @@ def _mean_seconds(finished: Sequence[tuple[str, float]]) -> dict[str, float]:
 
 
 def format_time_left(seconds: float | None) -> str:
-    """``40 s``, ``12 min``, ``3 h 05 min``."""
-    if seconds is None:
-        return "time left not known yet"
-    if seconds < 60:
-        return f"about {seconds:.0f} s left"
-    minutes = round(seconds / 60)
-    return f"about {minutes} min left" if minutes < 60 else f"about {minutes // 60} h {minutes % 60:02d} min left"
+    """``about 12 min left``."""
+    return "time left not known yet" if seconds is None else f"{about(seconds)} left"
 
 
 class View:
@@ -133,7 +131,7 @@ class View:
         )
         if not running and not waiting:
             return counts
-        left = time_left(self.times, pace, waiting, self.parallel or max(1, len(running)))
+        left = time_left(self.times, pace, waiting, max(self.parallel or 1, len(running)))
         return f"{counts}, {format_time_left(left)}"
 
     def _render(self) -> RenderableType:

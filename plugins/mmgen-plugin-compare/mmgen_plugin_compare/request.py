@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mmgen.errors import MmgenError
 from mmgen.registry import entries, load
 
+from .bundles import Together
 from .launchers import Launcher, make_launcher
 from .measures import Choice
 
@@ -51,24 +52,30 @@ class Execution:
     Attributes:
         launcher: Its name: ``local``, ``ray``, ``slurm``, or that of an installed plugin.
         options: Of the launcher, by name, as :func:`mmgen_plugin_compare.make_launcher` takes them.
+        together: Whether one process makes several runs, as :func:`mmgen.compare` says.
     """
 
     launcher: str = "local"
     options: Mapping[str, Any] = field(default_factory=dict)
+    together: Together = "auto"
 
     @classmethod
-    def of(cls, launcher: str, jobs: int | None, options: Mapping[str, Any] | None) -> Execution:
+    def of(
+        cls, launcher: str, jobs: int | None, options: Mapping[str, Any] | None, together: Together = "auto"
+    ) -> Execution:
         """Where runs are made; ``jobs`` is short for the launcher's option of that name.
 
         Raises:
-            MmgenError: Both say how many jobs there are.
+            MmgenError: Both say how many jobs there are, or ``together`` is none of its words.
         """
+        if together not in get_args(Together):
+            raise MmgenError(f"together: {together!r} is not right; it should be 'auto', 'on' or 'off'.")
         chosen = dict(options or {})
         if jobs is None:
-            return cls(launcher, chosen)
+            return cls(launcher, chosen, together)
         if "jobs" in chosen:
             raise MmgenError("jobs is given twice, alone and among the options of the launcher; leave one out.")
-        return cls(launcher, {"jobs": jobs, **chosen})
+        return cls(launcher, {"jobs": jobs, **chosen}, together)
 
     @contextmanager
     def started(self, folder: Path, *, needed: bool) -> Iterator[Launcher | None]:

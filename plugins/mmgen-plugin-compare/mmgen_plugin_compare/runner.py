@@ -15,10 +15,11 @@ from mmgen.errors import MmgenError
 from mmgen.runs import Plan, RunFolder
 from mmgen.training.signals import StopRequest, listening
 
+from .bundles import Bundle, Together, bundles
+from .job import FAILED, FINISHED, RUNNING, missing_metrics
 from .launchers import Launcher
 from .member import Member
 from .progress import View
-from .worker import FINISHED, RUNNING, missing_metrics
 
 PAUSE = 0.2  # seconds between looks at what runs
 
@@ -70,7 +71,11 @@ def check_configurations(members: Iterable[Member]) -> None:
 
 
 def make_runs(
-    members: Sequence[Member], metrics: Mapping[str, list[str]], launcher: Launcher, console: Console | None
+    members: Sequence[Member],
+    metrics: Mapping[str, list[str]],
+    launcher: Launcher,
+    console: Console | None,
+    together: Together = "auto",
 ) -> Outcome:
     """Train and evaluate all runs that are not finished.
 
@@ -82,46 +87,50 @@ def make_runs(
         metrics: What is computed on each split.
         launcher: Where they are made.
         console: Where the progress is shown; None: nowhere.
+        together: Whether one process makes several runs (:func:`.bundles.bundles`).
     """
     skipped = [member for member in members if is_finished(member, metrics)]
-    pending = {member.job.name: member for member in members if member not in skipped}
-    with listening() as request, View(console, pending, launcher.parallel) as view:
-        for member in pending.values():
+    left = [member for member in members if member not in skipped]
+    pending = {bundle.job.name: bundle for bundle in bundles(left, launcher, together)}
+    with listening() as request, View(console, {one.job.name: one for one in left}, launcher.parallel) as view:
+        for bundle in pending.values():
             if not request.number:
-                _prepare(member, metrics)
-                launcher.submit(member.job)
+                bundle.describe(metrics, together)
+                launcher.submit(bundle.job)
         outcome = _wait_for(pending, launcher, request, view)
     outcome.skipped = skipped
     return outcome
 
 
-def _wait_for(pending: Mapping[str, Member], launcher: Launcher, request: StopRequest, view: View) -> Outcome:
+def _wait_for(pending: Mapping[str, Bundle], launcher: Launcher, request: StopRequest, view: View) -> Outcome:
     """Look at jobs until all have ended, or those that run have stopped after a signal."""
     outcome, open_jobs = Outcome(), set(pending)
     while open_jobs:
-        for name, ending in launcher.poll().items():
-            open_jobs.discard(name)
-            reason = _reason(pending[name], ending)
-            if outcome.signal and reason:
-                continue  # it was asked to stop
-            view.end(name, reason)
-            if reason:
-                outcome.failed[pending[name]] = reason
+        endings = launcher.poll()
+        for name in [*endings, *(name for name in open_jobs if name not in endings)]:
+            for member in pending[name].members:
+                state = member.job.state().get("state")
+                if member.job.name in view.ended or (name not in endings and state not in (FINISHED, FAILED)):
+                    continue
+                reason = _reason(member, endings.get(name, ""))
+                if outcome.signal and reason:
+                    continue  # it was asked to stop
+                view.end(member.job.name, reason)
+                if reason:
+                    outcome.failed[member] = reason
+        open_jobs -= set(endings)
         if request.number and not outcome.signal:
             outcome.signal = request.number
             launcher.cancel()
         if outcome.signal:
-            open_jobs = {name for name in open_jobs if pending[name].job.state().get("state") == RUNNING}
+            open_jobs = {name for name in open_jobs if _is_running(pending[name])}
         view.update()
         time.sleep(PAUSE)
     return outcome
 
 
-def _prepare(member: Member, metrics: Mapping[str, list[str]]) -> None:
-    """Describe the job; what an earlier attempt left of its state is not mistaken for that of this one."""
-    before = member.job.state()
-    member.job.describe(dict(member.config), member.path, dict(metrics))
-    member.job.keep(state="waiting", evaluated=before.get("evaluated", {}))
+def _is_running(bundle: Bundle) -> bool:
+    return any(member.job.state().get("state") == RUNNING for member in bundle.members)
 
 
 def _reason(member: Member, ending: str) -> str:

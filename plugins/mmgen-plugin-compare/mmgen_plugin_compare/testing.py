@@ -18,8 +18,9 @@ from mmgen.registry import brief
 from mmgen.runs import HISTORY, layered
 from mmgen.testing import Contract, write_toy_table
 
+from .job import STOPPED, Job
 from .launchers import Launcher, LauncherConfig
-from .worker import STOPPED, Job, work
+from .worker import work
 
 PAUSE = 0.05  # seconds between looks at jobs
 
@@ -135,7 +136,7 @@ class InThisProcess(Launcher):
 
     def __init__(self, folder: Path, config: LauncherConfig) -> None:
         self.waiting: list[Job] = []
-        self.done: list[str] = []
+        self.done: list[str] = []  # runs
 
     def submit(self, job: Job) -> None:
         """Queue it."""
@@ -147,7 +148,7 @@ class InThisProcess(Launcher):
             return {}
         job = self.waiting.pop(0)
         work(job.file)
-        self.done.append(job.name)
+        self.done += [run.name for run in job.runs()]
         return {job.name: "it was done here"}
 
     def cancel(self) -> None:

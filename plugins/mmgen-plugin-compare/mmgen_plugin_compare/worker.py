@@ -1,18 +1,17 @@
-"""What every launcher runs: a file that describes a run in, a trained and evaluated run folder out.
+"""What every launcher runs: a file that describes a run in, a trained and evaluated run folder out; or several of them.
 
 ``python -m mmgen_plugin_compare.worker FILE`` is the same for a process of its own.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,81 +19,16 @@ from filelock import FileLock
 from rich.console import Console
 
 from mmgen.errors import MmgenError
-from mmgen.files import write_text
 from mmgen.options import validated
-from mmgen.runs import HISTORY, MODEL, RunFolder, load_run
+from mmgen.runs import HISTORY, MODEL, Run, RunFolder, load_run
 from mmgen.training import TrainingConfig, TrainingStopped
-from mmgen.training.train import train_run
-from mmgen.yaml_files import dump_yaml, read_mapping
+from mmgen.training.several import Ending, Training, train_runs
+from mmgen.training.together import MOST_PARAMETERS
+from mmgen.yaml_files import read_mapping
 
-FINISHED, FAILED, STOPPED, RUNNING = "finished", "failed", "stopped", "running"
+from .job import FAILED, FINISHED, RUNNING, STOPPED, Job, missing_metrics
+
 EXIT_CODES = {FINISHED: 0, FAILED: 1, STOPPED: 130}
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run that is to be made: where it is described, and where its state is written.
-
-    Attributes:
-        name: Unique within a comparison, made of letters that every file system allows.
-        folder: Where the files of jobs are: ``NAME.yaml`` describes it, ``NAME.json`` says how far it is, ``NAME.log``
-            what it said.
-    """
-
-    name: str
-    folder: Path
-
-    @property
-    def file(self) -> Path:
-        """The description."""
-        return self.folder / f"{self.name}.yaml"
-
-    @property
-    def log(self) -> Path:
-        """What it said."""
-        return self.folder / f"{self.name}.log"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one process that works on it."""
-        return self.folder / f"{self.name}.lock"
-
-    @classmethod
-    def of(cls, file: Path) -> Job:
-        """The job that a file describes."""
-        return cls(file.stem, file.parent)
-
-    def describe(self, config: dict[str, Any], run: Path, metrics: dict[str, list[str]]) -> None:
-        """Write the description.
-
-        Args:
-            config: Of the run, as :func:`mmgen.runs.layered` returns it.
-            run: Its folder.
-            metrics: What is computed on each split: ``{"val": [...], "test": [...]}``.
-        """
-        content = {"run": str(run.resolve()), "directory": str(Path.cwd()), "metrics": metrics, "config": config}
-        write_text(self.file, dump_yaml(content))
-
-    def state(self) -> dict[str, Any]:
-        """How far it is.
-
-        ``state``, ``reason``, ``started`` and ``seconds`` (of the last attempt), ``share`` (at its start),
-        ``evaluated``.
-        """
-        try:
-            return json.loads((self.folder / f"{self.name}.json").read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError):
-            return {}
-
-    def keep(self, **state: Any) -> None:
-        """Write how far it is."""
-        write_text(self.folder / f"{self.name}.json", json.dumps(state, ensure_ascii=False) + "\n")
-
-
-def missing_metrics(run: Path, state: dict[str, Any], metrics: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What is still to be computed on each split of a run that is trained; everything where it is not."""
-    done = state.get("evaluated", {}) if (run / MODEL).exists() else {}
-    return {split: [name for name in names if name not in done.get(split, [])] for split, names in metrics.items()}
 
 
 def epochs_of(run: Path, config: Mapping[str, Any]) -> int:
@@ -115,63 +49,117 @@ def share_trained(run: Path, epochs: int) -> float:
 
 
 def work(file: Path | str) -> str:
-    """Train (or go on with) the run that a file describes, evaluate it, and write how that went.
+    """Train (or go on with) the run that a file describes, or the several runs, evaluate them, and write how that went.
 
     Another process that works on the same run is waited for, so that a job which was submitted twice is done once.
 
     Returns:
-        ``finished``, ``failed`` or ``stopped``; why is in the job's state.
+        ``finished``, ``failed`` or ``stopped``: ``stopped`` where any of several runs was, else ``failed`` where any
+            has; why is in the states of the runs.
     """
     job = Job.of(Path(file).resolve())
     job.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(job.lock), _log_screen(job.log) as screen:
-        return _train_and_evaluate(job, screen)
+    with ExitStack() as stack:
+        tasks = []
+        for one in sorted(job.runs(), key=lambda one: one.name):  # in one order, so that nobody waits in a circle
+            stack.enter_context(FileLock(one.lock))
+            tasks.append(_Task(one, stack.enter_context(_log_screen(one.log))))
+        of_any_size = bool(read_mapping(job.file).get("of_any_size", False))
+        outcomes = _do(tasks, math.inf if of_any_size else MOST_PARAMETERS)
+    return next((outcome for outcome in (STOPPED, FAILED) if outcome in outcomes), FINISHED)
 
 
-def _train_and_evaluate(job: Job, screen: Console) -> str:
-    description = read_mapping(job.file)
-    os.chdir(description["directory"])
-    run, config, before = Path(description["run"]), description["config"], job.state()
-    evaluated = before.get("evaluated", {}) if (run / MODEL).exists() else {}
-    facts: dict[str, Any] = {"started": time.time(), "evaluated": evaluated, "share": 0.0}
-    outcome, reason = FINISHED, ""
-    try:
-        facts["share"] = share_trained(run, epochs_of(run, config))
-        job.keep(state=RUNNING, **facts)
-        if not (run / MODEL).exists():
-            _train(config, RunFolder(run), screen)
-        for split, names in missing_metrics(run, {"evaluated": evaluated}, description["metrics"]).items():
-            if names:
-                _evaluate(run, names, split, screen)
-                evaluated[split] = [*evaluated.get(split, []), *names]
-                job.keep(state=RUNNING, **facts)
-    except (TrainingStopped, KeyboardInterrupt) as stop:
-        outcome, reason = STOPPED, str(stop) or "It was stopped while it was evaluated."
-    except MmgenError as error:
-        outcome, reason = FAILED, str(error)
-    except Exception as error:
-        screen.print_exception()
-        outcome, reason = FAILED, f"{type(error).__name__}: {error} (the whole story is in {job.log})"
-    if reason:
-        screen.print(reason, highlight=False)
-    job.keep(state=outcome, reason=reason, seconds=round(time.time() - facts["started"], 3), **facts)
-    return outcome
+class _Task:
+    """The work on one run, whose state says at every moment how far it is."""
+
+    def __init__(self, job: Job, screen: Console) -> None:
+        description = read_mapping(job.file)
+        os.chdir(description["directory"])
+        self.job, self.screen = job, screen
+        self.run, self.config = Path(description["run"]), description["config"]
+        self.metrics: dict[str, list[str]] = description["metrics"]
+        self.evaluated = job.state().get("evaluated", {}) if self.is_trained else {}
+        self.facts: dict[str, Any] = {}
+        self.outcome = ""
+
+    @property
+    def is_trained(self) -> bool:
+        return (self.run / MODEL).exists()
+
+    def begin(self) -> None:
+        """From now on it is running."""
+        self.facts = {"started": time.time(), "evaluated": self.evaluated, "share": 0.0}
+        self.facts["share"] = share_trained(self.run, epochs_of(self.run, self.config))
+        self.job.keep(state=RUNNING, **self.facts)
+
+    def training(self) -> Training:
+        """What there is to train."""
+        return Training(self.config, RunFolder(self.run), self.screen, self.begin)
+
+    def opened(self) -> Ending:
+        """The run that was trained before, or what is wrong with it."""
+        try:
+            self.begin()
+            return load_run(self.run)
+        except Exception as error:
+            return error
+
+    def finish(self, ending: Ending) -> None:
+        """Evaluate what was trained, and write how all of it went.
+
+        Args:
+            ending: Of its training; the run, where that was made in this process.
+        """
+        reason = ""
+        try:
+            if ending is None:
+                raise KeyboardInterrupt("It was to be gone on with when another run was stopped.")
+            if isinstance(ending, Exception):
+                raise ending
+            for split, names in missing_metrics(self.run, {"evaluated": self.evaluated}, self.metrics).items():
+                if names:
+                    self._evaluate(ending, names, split)
+                    self.evaluated[split] = [*self.evaluated.get(split, []), *names]
+                    self.job.keep(state=RUNNING, **self.facts)
+            self.outcome = FINISHED
+        except (TrainingStopped, KeyboardInterrupt) as stop:
+            self.outcome, reason = STOPPED, str(stop) or "It was stopped while it was evaluated."
+        except MmgenError as error:
+            self.outcome, reason = FAILED, str(error)
+        except Exception as error:
+            self.screen.print_exception()
+            self.outcome, reason = FAILED, f"{type(error).__name__}: {error} (the whole story is in {self.job.log})"
+        if reason:
+            self.screen.print(reason, highlight=False)
+        facts = self.facts or {"started": time.time(), "evaluated": self.evaluated}
+        self.job.keep(state=self.outcome, reason=reason, seconds=round(time.time() - facts["started"], 3), **facts)
+
+    def _evaluate(self, run: Run, names: list[str], split: str) -> None:
+        """All of these metrics; on validation rows, which only choose, the first one that finds something."""
+        evaluation = run.evaluation(split=split)
+        for part in [[name] for name in names] if split == "val" else [names]:
+            found = run.measurements(metrics=part, evaluation=evaluation, notify=self._say)
+            if found and split == "val":
+                return
+
+    def _say(self, sentence: str) -> None:
+        self.screen.print(sentence, highlight=False)
 
 
-def _train(config: dict[str, Any], folder: RunFolder, screen: Console) -> None:
-    if not folder.holds_a_run:
-        folder.sweep()  # half a configuration, of a process that was killed while it wrote it
-    train_run(config, folder, resume=True, screen=screen)
+def _do(tasks: Sequence[_Task], most_parameters: float) -> set[str]:
+    """How all of them went."""
+    trained = [task for task in tasks if task.is_trained]
+    others = [task for task in tasks if not task.is_trained]
+    for number, ending in train_runs([task.training() for task in others], most_parameters):
+        others[number].finish(None if _stopped(tasks) and isinstance(ending, Run) else ending)
+    for task in trained:
+        task.finish(None if _stopped(tasks) else task.opened())
+    return {task.outcome for task in tasks}
 
 
-def _evaluate(path: Path, names: list[str], split: str, screen: Console) -> None:
-    """All of these metrics; on validation rows, which only choose, the first one that finds something."""
-    run = load_run(path)
-    evaluation = run.evaluation(split=split)
-    for part in [[name] for name in names] if split == "val" else [names]:
-        found = run.evaluate(metrics=part, evaluation=evaluation, notify=lambda s: screen.print(s, highlight=False))
-        if found and split == "val":
-            return
+def _stopped(tasks: Sequence[_Task]) -> bool:
+    """Whether a signal has ended one of them: then no other is begun."""
+    return any(task.outcome == STOPPED for task in tasks)
 
 
 @contextmanager

@@ -76,6 +76,7 @@ class Kills(LocalLauncher):
     ],
 )
 def test_a_fault_is_found(fault, check, sentence):
-    contract = LauncherContract.of(fault, seconds=30)
+    waited = 45 if fault is ForgetsWhatWaits else 120  # in full, there
+    contract = LauncherContract.of(fault, seconds=waited)
     with pytest.raises(AssertionError, match=sentence):
         getattr(contract(), check)()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from mmgen.options import Options
 
-from ..worker import Job
+from ..job import Job
 
 
 class LauncherConfig(Options):

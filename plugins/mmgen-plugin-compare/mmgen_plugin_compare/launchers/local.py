@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from ..worker import Job
+from ..job import Job
 from .launcher import Launcher, LauncherConfig
 
 

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from mmgen.errors import MmgenError
 
-from ..worker import Job, work
+from ..job import Job
+from ..worker import work
 from .launcher import Launcher, LauncherConfig
 
 RETRIES = 3  # of a run whose worker, or whose machine, was lost

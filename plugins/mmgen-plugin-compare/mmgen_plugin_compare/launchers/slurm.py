@@ -11,7 +11,8 @@ from pydantic import ConfigDict, Field
 
 from mmgen.errors import MmgenError, alternatives
 
-from ..worker import Job, work
+from ..job import Job
+from ..worker import work
 from .launcher import Launcher, LauncherConfig
 
 TIMEOUTS = 20  # how often a job whose time is up is queued again
