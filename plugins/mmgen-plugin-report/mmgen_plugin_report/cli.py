@@ -16,7 +16,12 @@ def report(
         typer.Argument(metavar="RUN…", help="Folders of runs, or folders with runs in them.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
-    max_points: Annotated[int, typer.Option(help="Most points in the scatter of each run's latents.", min=1)] = 4000,
+    max_points: Annotated[
+        int,
+        typer.Option(
+            help="Most points in the scatter of each run's latents; 0: none, and no ids or columns of rows.", min=0
+        ),
+    ] = 4000,
 ) -> None:
     """Write one page about runs that can be sent to anybody: it needs no network."""
     from mmgen.screen import console
@@ -25,6 +30,11 @@ def report(
 
     page = write_report(runs, out, max_points)
     console().print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)", highlight=False)
+    if max_points:
+        console().print(
+            "Its scatter of latents has ids and values of single rows; --max-points 0 leaves them out.",
+            highlight=False,
+        )
 
 
 def export(

@@ -102,11 +102,6 @@ def component_versions(environment: Mapping[str, Any]) -> dict[str, str]:
     return {one["distribution"]: one["version"] for one in components if one.get("distribution")}
 
 
-def requirements(versions: Mapping[str, str]) -> str:
-    """What follows ``pip install``: distributions in their order, with their versions where these are known."""
-    return " ".join(f"{name}=={version}" if version else name for name, version in sorted(versions.items()))
-
-
 def enumerate_words(words: Sequence[str]) -> str:
     """``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

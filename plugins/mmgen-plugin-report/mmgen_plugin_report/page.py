@@ -37,6 +37,8 @@ from .result_cells import Cell, Key, headline_cells, result_cells
 from .runs import Group, ReportedRun, RunCollection, find_runs
 
 IN_DETAIL = 6  # runs whose pictures and latents are shown
+MOST_POINTS = 4000  # by default
+NO_POINTS = "There is no scatter of latents: it was asked for none (--max-points 0), so that no row is named."
 PICTURE_BYTES = 2_500_000  # of all pictures together, as they are in the page
 MOST_CURVES = 12  # runs whose learning curves are drawn, all seeds of each; beyond it, one run of each group
 MOST_NUMBERS = 3000  # rows of the table with every number
@@ -59,13 +61,16 @@ class Detail:
         return [picture for picture in self.pictures if place_of(picture) == place]
 
 
-def write_report(paths: Sequence[Path | str], output: Path | str = "report.html", max_points: int = 4000) -> Path:
+def write_report(
+    paths: Sequence[Path | str], output: Path | str = "report.html", max_points: int = MOST_POINTS
+) -> Path:
     """Write the report of some runs as one HTML file.
 
     Args:
         paths: Folders of runs, or folders with runs somewhere below them.
         output: The file; one that is there is replaced.
-        max_points: Most points in the scatter of each run's latents.
+        max_points: Most points in the scatter of each run's latents; 0: no scatter, so that the page has neither ids
+            nor values of single rows.
 
     Returns:
         The file.
@@ -86,14 +91,11 @@ def write_report(paths: Sequence[Path | str], output: Path | str = "report.html"
     if output.is_dir():
         raise MmgenError(f"--out: {str(output)!r} is a folder; name a file, such as report.html.")
     text = render(find_runs([Path(path) for path in paths]), max_points)
-    try:
-        write_text(output, text)
-    except OSError as error:
-        raise MmgenError(f"--out: the file {str(output)!r} cannot be written: {error.strerror}.") from error
+    write_text(output, text)
     return output
 
 
-def render(reported: RunCollection, max_points: int = 4000) -> str:
+def render(reported: RunCollection, max_points: int = MOST_POINTS) -> str:
     """The page about these runs."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -202,7 +204,7 @@ def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Det
     """The first run of each group, up to a number of groups; pictures as long as there is room for them."""
     details, room = [], PICTURE_BYTES
     for group in groups[:IN_DETAIL]:
-        evaluation = functools.cache(lambda reported=group.first: open_evaluation(reported, max_points))
+        evaluation = functools.cache(lambda reported=group.first: open_evaluation(reported, max_points or MOST_POINTS))
         drawn, missing = pictures(group.first, evaluation)
         fitting = []
         for picture in drawn:
@@ -215,7 +217,7 @@ def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Det
                 "keep this page small."
             ).strip()
         sections = hooks.call("mmgen_report_section", returns=ReportSection, run=group.first.run)
-        latents = latent_points(group.first, evaluation)
+        latents = latent_points(group.first, evaluation) if max_points else NO_POINTS
         lines = dimension_lines(group.first, evaluation)
         details.append(Detail(group.first, group.name, fitting, missing, latents, sections, lines))
     return details

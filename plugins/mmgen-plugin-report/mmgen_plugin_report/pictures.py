@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmgen.evaluation import Evaluation, learned_figures
 from mmgen.evaluation.evaluate import metrics_by_name
@@ -75,7 +75,7 @@ def _shown(files: dict[str, bytes], reported: ReportedRun) -> tuple[list[Picture
     for name in (*first, *(name for name in rest if name not in subsets), *subsets):
         try:
             shown.append(_picture(name, files[name], reported))
-        except (UnidentifiedImageError, OSError):
+        except Exception:  # whatever decoders make of a damaged file, or of one of too many pixels
             damaged.append(name)
     return shown, f"These pictures are damaged and left out: {', '.join(damaged)}." if damaged else ""
 

@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmgen.registry import requirements
 from mmgen.yaml_files import dump_yaml
 
-from .descriptions import component_versions, requirements
+from .descriptions import component_versions
 from .hub.layout import without_paths
 from .runs import ReportedRun
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmgen.errors import MmgenError, PluginError
 from mmgen.evaluation.metric import Metric
+from mmgen.files import real_path
 from mmgen.registry import load
 from mmgen.runs import MODEL, Run, load_run
 
@@ -101,8 +102,8 @@ def find_runs(paths: Sequence[Path]) -> RunCollection:
     folders: dict[Path, str] = {}
     for path in paths:
         for folder in _run_folders(path):
-            name = folder.relative_to(path).as_posix() if folder != path else path.resolve().name
-            folders.setdefault(folder.resolve(), name)
+            name = folder.relative_to(path).as_posix() if folder != path else real_path(path).name
+            folders.setdefault(real_path(folder), name)
     runs, left_out = [], []
     for folder, name in zip(folders, _distinct(folders), strict=True):
         try:
@@ -148,9 +149,6 @@ def _distinct(folders: Mapping[Path, str]) -> list[str]:
 
 def _open_run(folder: Path, name: str) -> ReportedRun:
     run = load_run(folder)
-    for section in ("objective", "dataset", "model", "training"):
-        if not isinstance(run.config.get(section), Mapping):
-            raise MmgenError(f"Its configuration has no section {section!r}; mmgen train writes complete ones.")
     assert run.folder is not None
     reported = ReportedRun(name, run, run.history, run.results, run.folder.environment())
     _ = (run.config["objective"]["name"], run.config["dataset"]["name"], reported.beta, reported.seed)

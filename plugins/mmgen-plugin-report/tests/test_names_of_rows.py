@@ -16,5 +16,9 @@ def test_rows_are_called_by_their_numbers_and_by_what_their_ids_say():
     assert _row_names(table) == [0, 1, 2]
     columns = {"patient": words("a", "b", "a"), "visit": words("1", "", "2")}
     ids = Identity.join_ids(columns)
-    named = Table.of({"x": torch.zeros(3, 1)}, identity=Identity(torch.arange(3), ids, None, columns))
+    identity = Identity(torch.ones(3, 1, dtype=torch.int64), torch.arange(3), ids, None, columns)
+    named = Table.of(
+        {"x": torch.zeros(3, 1)},
+        identity=identity,
+    )
     assert _row_names(named) == ["0, patient a, visit 1", "1, patient b", "2, patient a, visit 2"]

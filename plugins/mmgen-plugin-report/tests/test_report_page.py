@@ -235,10 +235,10 @@ def test_runs_that_are_left_out(example_runs, tmp_path):
     (tmp_path / "all" / ".hidden" / "config.yaml").write_text("nothing: 1\n")
     reported = find_runs([tmp_path / "all", tmp_path / "all" / "a"])
     assert [run.name for run in reported.runs] == ["a"]
-    assert reported.left_out == [
-        "c: Its configuration has no section 'objective'; mmgen train writes complete ones.",
+    assert reported.left_out[1:] == [
         "b: it repeats a with the same configuration and seed",
     ]
+    assert reported.left_out[0].startswith("c: The file 'config.yaml' is damaged: ")
 
 
 def test_names_of_runs_are_distinct(example_runs, tmp_path):
@@ -267,6 +267,17 @@ def test_the_command_says_what_it_wrote(example_runs, tmp_path, command):
     content = json.loads(Reader(tmp_path / "page.html").scripts["points"])["latents-0"]
     assert 0 < len(content["x"]) <= 30
     assert content["givens"] == ["genes", "proteins", "all modalities"]
+
+
+def test_a_page_without_points_names_no_row(example_runs, tmp_path, command):
+    code, out, _ = command("report", example_runs.one, "--out", tmp_path / "with.html")
+    assert code == 0 and "--max-points 0 leaves them out" in " ".join(out.split())
+    code, out, _ = command("report", example_runs.one, "--out", tmp_path / "page.html", "--max-points", 0)
+    assert code == 0 and "leaves them out" not in " ".join(out.split())
+    reader = Reader(tmp_path / "page.html")
+    assert "latents-0" not in json.loads(reader.scripts.get("points", "{}"))
+    assert "There is no scatter of latents: it was asked for none" in reader.words
+    assert "What it learned" in reader.words
 
 
 def test_what_was_learned_is_named(pages, example_runs):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmgen.evaluation.metric import Metric
+from mmgen.registry import requirements
 from mmgen.yaml_files import dump_yaml
 
 from ..descriptions import (
@@ -17,7 +18,6 @@ from ..descriptions import (
     describe_data,
     describe_objective,
     enumerate_words,
-    requirements,
 )
 from ..result_cells import Key, format_number
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmgen.errors import MmgenError
-from mmgen.files import write_atomically, write_text
+from mmgen.files import whole_folder, write_atomically, write_text
 from mmgen.runs import HISTORY, MODEL, RESULTS, Run, RunFolder, load_run
 
 from .card import CardContent, model_card
@@ -54,14 +54,12 @@ def export_run(run: Run | Path | str, to: Path | str, repository: str = "") -> P
     config, folders = without_paths(run.config)
     environment = _shareable(source.environment())
     card = CardContent(config, environment, run.results, run.history, folders, repository or to.name)
-    try:
+    with whole_folder(to) as folder:
         for name in (MODEL, LATENTS, HISTORY, RESULTS):
             if (source.path / name).exists():
-                write_atomically(to / name, partial(shutil.copyfile, source.path / name))
-        write_text(to / CARD, model_card(card))
-        HubFolder(to).write(config, environment)  # last: a folder with a configuration is complete
-    except OSError as error:
-        raise MmgenError(f"--to: the folder {str(to)!r} cannot be written: {error.strerror}.") from error
+                write_atomically(folder / name, partial(shutil.copyfile, source.path / name))
+        write_text(folder / CARD, model_card(card))
+        HubFolder(folder).write(config, environment)
     return to
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmgen.errors import MmgenError
 from mmgen.files import write_text
-from mmgen.runs import latents_file
+from mmgen.runs import checked_config, checked_environment, latents_file, read_json
 from mmgen.runs.folder import HISTORY, MODEL, RESULTS, RunFolder
 
 HUB_CONFIG, CARD = "config.json", "README.md"
@@ -98,10 +98,7 @@ class HubFolder(RunFolder):
     def _content(self) -> dict[str, Any]:
         if not self.holds_a_run:
             raise MmgenError(f"There is no run in {str(self.path)!r}: it has neither config.yaml nor {HUB_CONFIG}.")
-        try:
-            content = json.loads((self.path / HUB_CONFIG).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise MmgenError(f"The file {str(self.path / HUB_CONFIG)!r} is damaged: {error}.") from error
+        content = read_json(self.path / HUB_CONFIG)
         if (
             not isinstance(content, dict)
             or content.get("model_type") != "mmgen"
@@ -115,11 +112,11 @@ class HubFolder(RunFolder):
 
     def config(self) -> dict[str, Any]:
         """The run's configuration."""
-        return self._content()["run"]
+        return checked_config(self._content()["run"], self.path / HUB_CONFIG)
 
     def environment(self) -> dict[str, Any]:
         """Versions, components and data of the run."""
-        return self._content().get("environment", {})
+        return checked_environment(self._content().get("environment", {}), self.path / HUB_CONFIG)
 
 
 def open_run(path: str | Path) -> HubFolder | None:
