@@ -43,6 +43,7 @@ class CCA(Features):
     """
 
     Config = CCAConfig
+    family = "two-views"
     whole_batch = True
 
     def build(self, model: Model) -> None:

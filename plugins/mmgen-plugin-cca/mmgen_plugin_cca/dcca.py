@@ -47,6 +47,7 @@ class DCCA(Features):
     """
 
     Config = DCCAConfig
+    family = "two-views"
     whole_batch = True
 
     def build(self, model: Model) -> None:

@@ -44,6 +44,7 @@ class DCCAE(DCCA):
     """
 
     Config = DCCAEConfig
+    family = "two-views"
 
     def build(self, model: Model) -> None:
         """f, g, p and q."""

@@ -44,6 +44,7 @@ class MVCL(Features):
     """
 
     Config = MVCLConfig
+    family = "two-views"
     whole_batch = True
 
     def build(self, model: Model) -> None:

@@ -43,6 +43,7 @@ class SplitAutoencoder(Features):
     """
 
     Config = SplitAutoencoderConfig
+    family = "two-views"
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> Mapping[str, int]:
         """Both views, from z."""

@@ -40,6 +40,7 @@ class VCCA(TwoView):
     """
 
     Config = VCCAConfig
+    family = "two-views"
     priors = ("normal", "scaled-normal", "laplace", "flow")
     bound: ClassVar[Literal["joint", "own"] | None] = "joint"
     defaults = {"model": {"beta": 1.0}}

@@ -47,6 +47,7 @@ class VCCAPrivate(VCCA):
     """
 
     Config = VCCAPrivateConfig
+    family = "two-views"
     bound = None  # it is one too, of a model with private latents
 
     def private_sizes(self, modalities: Mapping[str, Modality]) -> dict[str, int]:
@@ -72,7 +73,7 @@ class VCCAPrivate(VCCA):
             for name, modality in model.modalities.items()
         )
 
-    def private_posterior(self, batch: Batch, name: str) -> Gaussian:
+    def inferred_private(self, batch: Batch, name: str) -> Gaussian:
         """q(h_m | x_m) of a prepared batch, ``[B, H_m]``."""
         return Gaussian(*self.private[list(batch.data).index(name)](batch.input(name), batch.told))
 
@@ -84,7 +85,7 @@ class VCCAPrivate(VCCA):
         inputs = []
         for name, size in self.private_sizes(model.modalities).items():
             if size:
-                private = self.private_posterior(batch, name)
+                private = self.inferred_private(batch, name)
                 divergence = divergence + kl_gaussians(private, standard_normal(private))
                 inputs.append(torch.cat([z, self.dropout(private.rsample())], -1))
             else:
@@ -103,7 +104,7 @@ class VCCAPrivate(VCCA):
         size = self.private_sizes(model.modalities)[target]
         prior = q = standard_normal(z.new_zeros(*z.shape[:-1], size))
         if size and batch is not None and given is not None:
-            posterior = self.private_posterior(batch, target).where(given[..., list(model.modalities).index(target)])
+            posterior = self.inferred_private(batch, target).where(given[..., list(model.modalities).index(target)])
             q = posterior.map(lambda value: value.expand(prior.mean.shape))
         h = q.rsample()
         return DecoderInput(torch.cat([z, h], -1), prior.log_prob(h) - q.log_prob(h))

@@ -188,9 +188,7 @@ def test_the_split_autoencoder_can_keep_the_likelihoods():
     torch.testing.assert_close(
         kept(batch).log_likelihood[0], kept.likelihoods[0].log_prob(output, batch.data["counts"])
     )
-    assert "likelihoods.0.log_dispersion" in dict(kept.named_parameters()) and not list(
-        squared.likelihoods.parameters()
-    )
+    assert "likelihoods.0.eighth" in dict(kept.named_parameters()) and not list(squared.likelihoods.parameters())
     torch.testing.assert_close(
         kept(batch).log_likelihood[1], squared(batch).log_likelihood[1]
     )  # codes have no squared error
@@ -252,7 +250,7 @@ def test_private_latents_come_from_the_view_where_it_is_given_and_from_the_prior
     z = torch.zeros(3, len(batch), 3, dtype=torch.float64)
     given = model.mask(batch, ["vector"])
     given[0] = False
-    h = model.objective.private_posterior(batch, "vector")
+    h = model.objective.inferred_private(batch, "vector")
     with torch.no_grad(), central_noise():
         own, other = (model.decoder_input(z, name, batch, given).values for name in KINDS)
     assert own.shape == (3, len(batch), 7) and other.shape == (3, len(batch), 5)
@@ -341,7 +339,7 @@ def test_from_a_run_to_its_results(tmp_path, command_line):
     run = load_run(tmp_path / "run")
     batch = data.test[slice(None)]
     assert torch.equal(run.model.encode(batch, ["b"]).mean, model.encode(batch, ["b"]).mean)
-    rows = run.evaluate(metrics=["latent-classification"])
+    rows = run.measurements(metrics=["latent-classification"])
     scores = {
         row["given"]: row["value"]
         for row in rows

@@ -17,6 +17,13 @@ ATTRIBUTES = (
 )  # fmt: skip
 """In the order of the files (Liu et al. 2015)."""
 
+VISIBLE = (
+    "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Bushy_Eyebrows", "Eyeglasses", "Gray_Hair",
+    "Heavy_Makeup", "Male", "Mouth_Slightly_Open", "Mustache", "Pale_Skin", "Receding_Hairline", "Smiling",
+    "Straight_Hair", "Wavy_Hair", "Wearing_Hat",
+)  # fmt: skip
+"""The eighteen that are visually distinctive (Perarnau et al. 2016), which MVAE (Wu and Goodman 2018) keeps."""
+
 LENGTH = 256
 PAD = "*"
 _LETTERS = string.ascii_lowercase + string.digits

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from mmgen import (
-    DataError,
-    Dataset,
-    ImageModality,
-    Modality,
-    Provenance,
-    Splits,
-    Table,
-    TextModality,
-    split_rows,
-)
+from mmgen import Dataset, ImageModality, Modality, Splits, TextModality
 
 from .attributes import ALPHABETS, ATTRIBUTES, LENGTH, PAD, encode_texts, texts
 from .config import CelebAConfig
-from .files import MARKER, PAGE, Files, download, find_files, is_there
-from .lists import read_attributes, read_partition, read_text
-from .pictures import SIDE, read_images
-from .standin import write_drawings
-
-SIDES = {2: {"train": 0, "val": 1, "test": 2}, 1: {"train": 0, "test": 1}}
+from .files import Files, find_files
+from .lists import read_text
+from .pictures import SIDE
+from .sides import Lists, answers, files_of, opened, provenance_of, read_lists, read_sides
 
 
 class CelebA(Dataset):
@@ -76,65 +62,24 @@ class CelebA(Dataset):
 
         Of an image that is overwritten in place the cache learns nothing.
         """
-        config = self.config
-        if config.root is None or (config.download and not is_there(config.root)):
-            return []
-        files = find_files(config.root)
-        return [
-            files.attributes,
-            files.partition,
-            files.images,
-            files.attributes.with_name(MARKER),
-            *([files.text] if files.text else []),
-        ]
+        paths = files_of(self.config)
+        text = find_files(self.config.root).text if paths and self.config.root is not None else None
+        return [*paths, *([text] if text else [])]
 
     def splits(self) -> Splits:
         """Read the files, which are downloaded if wanted, or draw faces into a temporary folder and read that."""
         config = self.config
-        if config.root is not None:
-            if config.download:
-                download(config.root)
-            return self._read(find_files(config.root), str(config.root))
-        with tempfile.TemporaryDirectory(prefix="mmgen-celeba-") as folder:
-            write_drawings(Path(folder, "celeba"), config.count, config.seed)
-            return self._read(find_files(Path(folder)), "mmgen_plugin_celeba.drawing")
-
-    @classmethod
-    def toy(cls) -> CelebA:
-        """Forty drawn faces."""
-        return cls(CelebAConfig(count=40))
-
-    def _read(self, files: Files, source: str) -> Splits:
-        config = self.config
-        images, present = read_attributes(files.attributes)
-        partition = read_partition(files.partition, images, files.attributes)
-        written = self._texts(files, images, present)
-        names, tables = list(images), {}
-        for side, number in SIDES[config.test_partition].items():
-            rows = np.flatnonzero(partition == number)[: config.max_rows]
-            if len(rows) == 0:
-                raise DataError(
-                    f"{files.partition} puts no image into partition {number}, which is needed for the {side} split."
-                )
-            tables[side] = Table.of(
-                {
-                    "image": torch.from_numpy(
-                        read_images(files.images, [names[row] for row in rows], files.attributes)
-                    ),
-                    "text": torch.from_numpy(encode_texts([written[row] for row in rows], config.alphabet)),
-                },
-                labels={"attributes": torch.from_numpy(present[rows].astype(np.int64))},
-                rows=torch.from_numpy(rows),
-            )
-        if config.test_partition == 1:
-            cut = split_rows(len(tables["train"]), test=0, val=0.1, seed=config.seed)
-            tables |= {side: tables["train"].select(torch.from_numpy(cut[side])) for side in ("val", "train")}
+        with opened(config) as (files, source):
+            lists = read_lists(files)
+            codes = torch.from_numpy(encode_texts(self._texts(files, lists), config.alphabet))
+            tables = read_sides(files, config, lists, {"text": codes}, answers(lists.present, ATTRIBUTES), crop=148)
+            provenance = provenance_of(files, source, tables, _origin(files), config)
         train, val, test = (tables[side] for side in ("train", "val", "test"))
         return Splits(
             train,
             val,
             test,
-            self._provenance(files, source, tables),
+            provenance,
             labels={"attributes": ATTRIBUTES},
             facts={
                 "text": "made from the attributes" if files.text is None else files.text.name,
@@ -142,25 +87,18 @@ class CelebA(Dataset):
             },
         )
 
-    def _texts(self, files: Files, images: dict[str, int], present: np.ndarray) -> list[str]:
-        if files.text is None:
-            return texts(present, self.config.seed)
-        return read_text(files.text, images, files.attributes, present, self.config.alphabet)
+    @classmethod
+    def toy(cls) -> CelebA:
+        """Forty drawn faces."""
+        return cls(CelebAConfig(count=40))
 
-    def _provenance(self, files: Files, source: str, tables: dict[str, Table]) -> Provenance:
-        sizes = "/".join(f"{len(tables[side]):,}" for side in ("train", "val", "test"))
-        text = (
-            "texts made from their attributes by the published rule" if files.text is None else "their attribute texts"
-        )
-        parity = (
-            "; tested on partition 1, CelebA's validation images, as published results are"
-            if self.config.test_partition == 1
-            else ""
-        )
-        if files.stand_in:
-            return Provenance(
-                "stand-in",
-                f"{sizes} parametric drawings of faces with {text}, not photographs, in the layout of CelebA{parity}.",
-                source,
-            )
-        return Provenance("real", f"{sizes} images of CelebA with {text} ({PAGE}){parity}.", source)
+    def _texts(self, files: Files, lists: Lists) -> list[str]:
+        if files.text is None:
+            return texts(lists.present, self.config.seed)
+        return read_text(files.text, lists.images, files.attributes, lists.present, self.config.alphabet)
+
+
+def _origin(files: Files) -> str:
+    if files.text is None:
+        return "texts made from their attributes by the published rule"
+    return "their attribute texts"

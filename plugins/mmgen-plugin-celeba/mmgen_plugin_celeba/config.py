@@ -1,4 +1,4 @@
-"""The options of the dataset ``celeba``."""
+"""The options of the datasets ``celeba`` and ``celeba-attributes``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from mmgen import DatasetConfig, Folder
 
 
-class CelebAConfig(DatasetConfig):
-    """Where the files are, how texts are coded, and which partition is which split."""
+class FacesConfig(DatasetConfig):
+    """Where the files are, and which partition is which split."""
 
     root: Folder | None = Field(
         None,
@@ -19,9 +19,6 @@ class CelebAConfig(DatasetConfig):
     )
     download: bool = Field(
         False, description="Whether to fetch CelebA with torchvision into root/celeba where it is not there yet."
-    )
-    alphabet: Literal[71, 41] = Field(
-        71, description="Letters: 71 as in Sutter et al. 2021, or 41 as in 'Unity by Diversity'."
     )
     test_partition: Literal[2, 1] = Field(
         2,
@@ -40,7 +37,28 @@ class CelebAConfig(DatasetConfig):
     )
 
     @model_validator(mode="after")
-    def _downloads_somewhere(self) -> CelebAConfig:
+    def _downloads_somewhere(self) -> FacesConfig:
         if self.download and self.root is None:
             raise ValueError("a download needs a place: set dataset.root=FOLDER as well")
         return self
+
+
+class CelebAConfig(FacesConfig):
+    """The files, and how texts are coded."""
+
+    alphabet: Literal[71, 41] = Field(
+        71, description="Letters: 71 as in Sutter et al. 2021, or 41 as in 'Unity by Diversity'."
+    )
+
+
+class CelebAAttributesConfig(FacesConfig):
+    """The files, which attributes are a modality, and what is kept of an image."""
+
+    attributes: Literal[18, 40] = Field(
+        18, description="How many attributes: the 18 of MVAE and of MultiVae's CelebAttr, or all 40."
+    )
+    crop: Literal[178, 148] = Field(
+        178,
+        description="Side of the middle square that is reduced to 64×64 pixels: 178, all of the width, as in MVAE; or "
+        "148, as in celeba.",
+    )

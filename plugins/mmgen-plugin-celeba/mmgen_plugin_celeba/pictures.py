@@ -1,4 +1,6 @@
-"""Reading the images as Sutter et al. 2021 do: the middle 148×148 pixels, in bicubic interpolation to 64×64."""
+"""Reading the images as Sutter et al. 2021 do, the middle 148×148 pixels in bicubic interpolation to 64×64; or as MVAE
+does, all of the width.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ from mmgen import DataError, track
 WIDTH, HEIGHT = 178, 218  # of the aligned images
 CROP = (15, 35, 163, 183)  # left, upper, right, lower: 148×148 from row 35, column 15
 SIDE = 64
+LONG = 78  # height of an image that is reduced to this width, of which the middle is kept
 _CHUNK = 128
 
 
-def read_images(folder: Path, images: Sequence[str], source: Path) -> np.ndarray:
+def read_images(folder: Path, images: Sequence[str], source: Path, crop: int = 148) -> np.ndarray:
     """The images by name, uint8 ``[N, 3, 64, 64]``, decoded by two threads straight into one array.
 
     Raises:
@@ -32,7 +35,7 @@ def read_images(folder: Path, images: Sequence[str], source: Path) -> np.ndarray
 
     def read(start: int) -> None:
         for row in range(start, min(start + _CHUNK, len(images))):
-            pixels[row] = read_image(folder / images[row])
+            pixels[row] = read_image(folder / images[row], crop)
 
     with ThreadPoolExecutor(2) as pool:
         starts = range(0, len(images), _CHUNK)
@@ -45,7 +48,7 @@ def read_images(folder: Path, images: Sequence[str], source: Path) -> np.ndarray
     return pixels
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, crop: int = 148) -> np.ndarray:
     """One image, uint8 ``[3, 64, 64]``."""
     try:
         with Image.open(path) as image:
@@ -54,7 +57,12 @@ def read_image(path: Path) -> np.ndarray:
                     f"{path} is {image.width} pixels wide and {image.height} high; the aligned images are {WIDTH} "
                     f"wide and {HEIGHT} high."
                 )
-            small = image.convert("RGB").crop(CROP).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            colours = image.convert("RGB")
+            if crop == WIDTH:
+                top = (LONG - SIDE) // 2
+                small = colours.resize((SIDE, LONG), Image.Resampling.BILINEAR).crop((0, top, SIDE, top + SIDE))
+            else:
+                small = colours.crop(CROP).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow makes of damaged files
         raise DataError(f"{path} cannot be read as an image; it is damaged or was not copied to its end.") from error
     return np.asarray(small).transpose(2, 0, 1)

@@ -43,6 +43,7 @@ class AvailableOnly(Discriminative):
     """
 
     Config = AvailableOnlyConfig
+    family = "supervised"
     defaults = {"model": {"latent_dim": 70}}
 
     def decodes(self, modalities: Mapping[str, Modality], latent_dim: int) -> dict[str, int]:

@@ -51,6 +51,7 @@ class CMMD(Discriminative):
     """
 
     Config = CMMDConfig
+    family = "supervised"
     whole_batch = True
     staged = ("supervision", "omega", "alpha", "mmd_weight")
     defaults = {"model": {"beta": 1.0}}

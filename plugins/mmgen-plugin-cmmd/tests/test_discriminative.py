@@ -383,7 +383,7 @@ def test_a_run_is_trained_loaded_evaluated_and_answers(objective, tmp_path, monk
     logits = again.classify(batch)["class"]
     torch.testing.assert_close(logits, model.classify(batch)["class"], rtol=0, atol=0)
     assert (logits.argmax(1) == batch.labels["class"]).double().mean() > 0.9
-    rows = run.evaluate(
+    rows = run.measurements(
         metrics=["reconstruction", "latent-classification"], **{"latent-classification": {"probes": ["per_subset"]}}
     )
     given = {row["given"] for row in rows}

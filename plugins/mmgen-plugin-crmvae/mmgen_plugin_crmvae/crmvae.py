@@ -50,6 +50,7 @@ class CRMVAE(Objective):
     """
 
     Config = CRMVAEConfig
+    family = "products-of-experts"
     aggregator, prior = "poe", "normal"
     aggregators, priors = "single", ("normal", "scaled-normal", "laplace", "vamp", "flow")
     component_defaults = {"aggregator": {"prior_expert": "all"}}

@@ -20,16 +20,18 @@ class CubConfig(DatasetConfig):
         False,
         description="Whether to fetch the archive of MMVAE into root where it is not there yet; needs torchvision.",
     )
-    split: Literal["classes", "train-classes"] = Field(
+    split: Literal["classes", "train-classes", "captions"] = Field(
         "classes",
         description="'classes' tests on the 50 classes that training never sees; 'train-classes' on a tenth of the "
-        "pictures of the other 150.",
+        "pictures of the other 150; 'captions' is MultiVae's: tests as 'classes', and validates on captions of "
+        "pictures that training sees with other captions.",
     )
     val_fraction: float = Field(
         0.1,
         ge=0,
         lt=0.9,
-        description="Share held out for validation: of the training classes, or (train-classes) of their pictures.",
+        description="Share held out for validation: of the training classes, or (train-classes) of their pictures, or "
+        "(captions) of their captions.",
     )
     mask_padding: bool = Field(
         False,

@@ -11,7 +11,7 @@ from mmgen import Dataset, ImageModality, Modality, Provenance, Splits, TextModa
 
 from .colours import COLOURS, PARTS
 from .config import CubConfig
-from .files import CAPTIONS, MARKER, SIDE, URL, fetch, find_folder, find_pictures, is_there, read_captions
+from .files import CAPTIONS, MARKER, PER_IMAGE, SIDE, URL, fetch, find_folder, find_pictures, is_there, read_captions
 from .rows import read_rows
 from .standin import Bird, imagine_birds, stand_in_captions, stand_in_folder
 from .tokens import END, LENGTH, PAD, UNKNOWN, tokens, vocabulary
@@ -122,17 +122,17 @@ class Cub(Dataset):
             tables["train"],
             tables["val"],
             tables["test"],
-            self._provenance(folder, sum(facts["pictures"].values())),
+            self._provenance(folder, sum(map(len, tables.values())) // PER_IMAGE),
             labels=dict.fromkeys(PARTS, COLOURS),
             facts=facts,
         )
 
     def _provenance(self, folder: Path, count: int) -> Provenance:
-        how = (
-            "test classes unseen in training"
-            if self.config.split == "classes"
-            else "tested on other pictures of the training classes"
-        )
+        how = {
+            "classes": "test classes unseen in training",
+            "train-classes": "tested on other pictures of the training classes",
+            "captions": "test classes unseen in training, validated on other captions of its pictures",
+        }[self.config.split]
         if (folder / MARKER).exists():
             source = "drawn and written by mmgen-plugin-cub" if self.config.root is None else str(folder)
             return Provenance(

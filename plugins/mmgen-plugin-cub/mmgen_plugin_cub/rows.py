@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ def choose_pictures(folder: Path, config: CubConfig, captions: Mapping[str, Sequ
     sides_pictures = find_pictures(folder)
     for side, name in CAPTIONS.items():
         check_pairs(captions[side], folder / name, sides_pictures[side])
-    sides = ("train", "test") if config.split == "classes" else ("train",)
+    sides = ("train",) if config.split == "train-classes" else ("train", "test")
     paths = [path for side in sides for path in sides_pictures[side].paths]
     classes = np.unique([name for side in sides for name in sides_pictures[side].classes], return_inverse=True)[1]
     is_test = np.array([side == "test" for side in sides for _ in sides_pictures[side].paths])
@@ -73,9 +74,14 @@ def read_rows(
         },
         labels={label: torch.from_numpy(codes) for label, codes in labels.items()},
         rows=torch.from_numpy(lines),
-        groups=torch.from_numpy(groups[image]),
+        groups=torch.from_numpy(lines if config.split == "captions" else groups[image]),
     )
-    sides = _split(groups, chosen.tested, config)
+    if config.split == "captions":
+        rows = _split_captions(chosen.tested[image], config)
+        sides = {name: np.unique(image[members]) for name, members in rows.items()}
+    else:
+        sides = _split(groups, chosen.tested, config)
+        rows = {name: np.flatnonzero(np.isin(image, members)) for name, members in sides.items()}
     facts = {
         "pictures": {name: len(members) for name, members in sides.items()},
         "classes": {name: len(np.unique(chosen.classes[members])) for name, members in sides.items()},
@@ -83,9 +89,7 @@ def read_rows(
         "copied_pictures": len(pixels) - int(copies.max()) - 1,
         "captions_with_label": {label: round(float((codes >= 0).mean()), 4) for label, codes in labels.items()},
     }
-    return {
-        name: table.select(torch.from_numpy(np.flatnonzero(np.isin(image, members)))) for name, members in sides.items()
-    }, facts
+    return {name: table.select(torch.from_numpy(members)) for name, members in rows.items()}, facts
 
 
 def _split(groups: np.ndarray, is_test: np.ndarray, config: CubConfig) -> dict[str, np.ndarray]:
@@ -95,3 +99,18 @@ def _split(groups: np.ndarray, is_test: np.ndarray, config: CubConfig) -> dict[s
     training = np.flatnonzero(~is_test)
     sides = split_rows(len(training), test=0.0, val=config.val_fraction, seed=config.seed, groups=groups[training])
     return {"train": training[sides["train"]], "val": training[sides["val"]], "test": np.flatnonzero(is_test)}
+
+
+def _split_captions(is_test: np.ndarray, config: CubConfig) -> dict[str, np.ndarray]:
+    """The rows of each side as MultiVae has them: validation captions are drawn one by one from those of the training
+    classes, the first of a permutation with the seed, so a picture is in training and in validation.
+
+    Args:
+        is_test: Of each row, ``[rows]``.
+        config: Of the dataset.
+    """
+    training = np.flatnonzero(~is_test)
+    order = np.random.RandomState(config.seed).permutation(len(training))  # as scikit-learn has it
+    held_out = math.ceil(config.val_fraction * len(training))
+    train, val = np.sort(training[order[held_out:]]), np.sort(training[order[:held_out]])
+    return {"train": train, "val": val, "test": np.flatnonzero(is_test)}

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import mmgen
-from mmgen.testing import all_rows, raises_sentence
+from mmgen.testing import all_rows, check_dataset, raises_sentence
 from mmgen_plugin_cub import files
 from mmgen_plugin_cub.cub import Cub, CubConfig
 from mmgen_plugin_cub.tokens import tokens
@@ -131,6 +131,28 @@ def test_the_other_split_is_of_whole_pictures_of_the_training_classes(folder):
         sides.append(tuple(sorted(pictures["val"])))
     assert len(set(sides)) > 3
     assert "other pictures of the training classes" in splits.provenance.summary
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_captions_are_split_as_in_multivae(written, seed):
+    from sklearn.model_selection import train_test_split
+
+    splits = dataset(written, split="captions", val_fraction=0.1, seed=seed).splits()
+    train, val = train_test_split(np.arange(70), test_size=0.1, random_state=seed, shuffle=True)
+    assert splits.train.rows.tolist() == sorted(train) and splits.val.rows.tolist() == sorted(val)
+    assert splits.test.rows.tolist() == list(range(70, 100))
+    assert set((splits.val.rows // 10).tolist()) <= set((splits.train.rows // 10).tolist())  # as said in the summary
+    assert splits.provenance.summary.startswith(
+        "10 pictures of CUB-200-2011 with ten captions each; test classes unseen"
+    )
+    assert "validated on other captions" in splits.provenance.summary
+    whole, classes = (all_rows(each) for each in (splits, dataset(written).splits()))
+    assert torch.equal(whole.data["caption"], classes.data["caption"])
+    assert torch.equal(whole.data["image"][:], classes.data["image"][:])
+
+
+def test_captions_of_the_drawn_birds_are_split_too():
+    check_dataset(Cub(CubConfig(species=6, images_per_species=1, split="captions")))
 
 
 def test_padding_can_be_masked(written):

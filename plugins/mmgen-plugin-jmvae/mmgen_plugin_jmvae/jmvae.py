@@ -36,6 +36,7 @@ class JMVAE(Objective):
     ten epochs, is not reproduced.
     """
 
+    family = "joint-encoders"
     aggregator, prior = "poe", "normal"
     aggregators = ("poe", "mean", "moe", "barycentre", "moment-matched")
     trains_aggregator = False

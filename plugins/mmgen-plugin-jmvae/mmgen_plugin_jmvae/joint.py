@@ -29,6 +29,7 @@ class Joint(Objective):
     choice (:class:`mmgen.models.JointEncoder`).
     """
 
+    family = "joint-encoders"
     aggregator, prior = None, "normal"
     priors = ("normal", "scaled-normal", "laplace", "flow")
     bound = "joint"

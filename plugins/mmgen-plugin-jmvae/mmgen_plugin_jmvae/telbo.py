@@ -61,6 +61,7 @@ class TELBO(Objective):
     """
 
     Config = TELBOConfig
+    family = "joint-encoders"
     aggregator, prior = "poe", "normal"
     aggregators = ("poe", "mean", "moe", "barycentre", "moment-matched")
     trains_aggregator = False

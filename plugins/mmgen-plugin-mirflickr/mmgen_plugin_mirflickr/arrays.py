@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from mmgen import DataError
-from mmgen.data.npy import read_npy, unreadable
+from mmgen.data.npy import check_npz, read_npy, unreadable
 
 from .pictures import FEATURES, TAGS
 
@@ -60,6 +60,7 @@ def read_tags(path: Path) -> csr_matrix:
     The file is an archive of ``data``, ``indices``, ``indptr`` and ``shape``.
     """
     try:
+        check_npz(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in ("data", "indices", "indptr", "shape") if name in archive}
     except Exception as error:  # whatever half an archive makes of itself

@@ -393,5 +393,5 @@ def test_a_model_takes_rows_without_labels():
 
 
 def test_the_recipe_names_the_dataset():
-    recipe = read_recipe("elbo-mirflickr-desk")
+    recipe = read_recipe("mirflickr-desk")
     assert recipe.dataset == {"name": "mirflickr"} and recipe.scale == "desk"

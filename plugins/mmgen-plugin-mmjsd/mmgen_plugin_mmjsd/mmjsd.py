@@ -60,6 +60,7 @@ class MMJSD(JensenShannon):
     """
 
     Config = MMJSDConfig
+    family = "data-dependent-priors"
     aggregator, prior = "moe", "normal"
     aggregators = ("moe",)
 

@@ -38,6 +38,7 @@ class MMJSDPoE(JensenShannon):
     """
 
     Config = JensenShannonConfig
+    family = "products-of-experts"
     aggregator, prior = "poe", "normal"
     aggregators = "shared"
 

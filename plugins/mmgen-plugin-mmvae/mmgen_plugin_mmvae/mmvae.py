@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from pydantic import Field
 from torch import Tensor
 
 from mmgen import Batch, Model, Objective, ObjectiveConfig, Terms
-from mmgen.distributions import Component, Gaussian, Laplace, Mixture, Reference, kl_divergence
-from mmgen.models import expected_log_likelihood
+from mmgen.distributions import Component, Gaussian, Mixture, Reference, in_family, kl_divergence
+from mmgen.models import expected_log_likelihood, importance_weighted, reparameterise_again
 
 
 class MMVAEConfig(ObjectiveConfig):
@@ -53,7 +52,7 @@ class MMVAEConfig(ObjectiveConfig):
 
 
 class MMVAE(Objective):
-    r"""MMVAE: the uniform mixture of the unimodal posteriors, :math:`q(z|X) = \tfrac1M \sum_m q(z|x_m)`.
+    r"""MMVAE: the uniform mixture of the unimodal posteriors, q(z|X) = 1/M Σ_m q(z|x_m).
 
     .. math::
         \text{elbo:} \quad &
@@ -85,6 +84,7 @@ class MMVAE(Objective):
     """
 
     Config = MMVAEConfig
+    family = "mixtures-of-experts"
     aggregator, prior = "moe", "normal"
     aggregators, priors = ("moe",), ("normal", "scaled-normal", "laplace", "flow")
     bound = "joint"
@@ -94,23 +94,19 @@ class MMVAE(Objective):
         """Log-likelihood ``[M, B]``, divergence ``[B]``, and ``importance`` ``[B]`` unless it is the ELBO."""
         experts = model.experts(batch)
         prior = self.prior_for(model, experts, batch.available)
-        posterior = self.aggregate(self.family(experts), batch.available)  # [M, B, D]
+        posterior = self.aggregate(self.unimodal(experts), batch.available)  # [M, B, D]
         if self.config.estimator == "elbo":
             return self._elbo(model, batch, posterior, prior)
         return self._importance_weighted(model, batch, posterior, prior)
 
-    def family(self, experts: Gaussian) -> Component:
+    def unimodal(self, experts: Gaussian) -> Component:
         """The unimodal posteriors from what the heads give."""
-        log_scale = 0.5 * experts.log_variance
-        if self.config.posterior_scale == "normalised":
-            log_scale = log_scale.log_softmax(-1) + math.log(log_scale.shape[-1])
-        if self.config.posterior == "laplace":
-            return Laplace(experts.mean, log_scale)
-        return Gaussian(experts.mean, 2 * log_scale)
+        options = self.config
+        return in_family(experts, options.posterior, normalised=options.posterior_scale == "normalised")
 
     def posterior(self, model: Model, batch: Batch, experts: Gaussian, given: Bool[Tensor, "*lead B M"]) -> Mixture:
         """The uniform mixture of what is given, ``[..., M, B, D]``."""
-        return self.aggregate(self.family(experts), given)
+        return self.aggregate(self.unimodal(experts), given)
 
     def _elbo(self, model: Model, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
         stratified, samples = self.config.mixture_sampling == "stratified", self.config.samples or 1
@@ -119,29 +115,16 @@ class MMVAE(Objective):
         return Terms(log_likelihood, (posterior.weights * divergence).sum(0))
 
     def _importance_weighted(self, model: Model, batch: Batch, posterior: Mixture, prior: Reference) -> Terms:
-        dreg = self.config.estimator == "dreg"
-        z = posterior.components.rsample((self.config.samples or 10,))  # [K, M, B, D]
+        options = self.config
+        dreg = options.estimator == "dreg"
+        tight = options.estimator == "iwae" or (dreg and options.dreg_bound == "tight")
+        z = posterior.rsample_each((options.samples or 10,))  # [K, M, B, D]
         density = Mixture(posterior.components.map(torch.Tensor.detach), posterior.log_weights) if dreg else posterior
         log_likelihood = model.log_likelihood(z, batch, weighted=True)  # [M, K, M, B]
         log_ratio = density.log_prob(z) - prior.log_prob(z)  # [K, M, B]
-        with torch.no_grad():
-            log_w = log_likelihood.sum(0) - model.config.beta * log_ratio
-            value, normalised, share = self._weighted(log_w, posterior.log_weights)
-        if dreg and z.requires_grad:
-            z.register_hook(lambda gradient: gradient * normalised[..., None])
-        others = {"importance": value - (share * log_w).sum((0, 1))}
-        return Terms((share * log_likelihood).sum((1, 2)), (share * log_ratio).sum((0, 1)), others)
-
-    def _weighted(
-        self, log_w: Float[Tensor, "K M B"], log_share: Float[Tensor, "M B"]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The bound ``[B]``, the weights ŵ of its logarithms and the same averaged over these, which sum to one: both
-        ``[K, M, B]``.
-        """
-        log_samples = math.log(len(log_w))
-        if self.config.estimator == "iwae" or (self.config.estimator == "dreg" and self.config.dreg_bound == "tight"):
-            shared = log_w + log_share
-            normalised = shared.flatten(0, 1).softmax(0).view_as(shared)
-            return shared.logsumexp((0, 1)) - log_samples, normalised, normalised
-        normalised, weights = log_w.softmax(0), log_share.exp()
-        return (weights * (log_w.logsumexp(0) - log_samples)).sum(0), normalised, weights * normalised
+        terms, normalised = importance_weighted(
+            log_likelihood, log_ratio, posterior.log_weights, model.config.beta, tight=tight
+        )
+        if dreg:
+            reparameterise_again(z, normalised)
+        return terms

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mmgen.distributions import laplace_noise, normal_noise
 from mmgen.testing import (
     LinearGaussianWorld,
+    ObjectiveContract,
     check_absence_in_model,
     make_model,
     toy_data,
@@ -275,6 +276,12 @@ def test_a_masked_row_is_a_row_of_the_model_of_what_it_has(options):
 
     subsets = [(1,), (0, 2), (1, 2), (0, 1, 2)]
     check_absence_in_model(model, make, data.train[:5], terms=("value", "log_likelihood"), subsets=subsets)
+
+
+@pytest.mark.parametrize("options", [{"estimator": "looser", "samples": 2}, {"mixture_sampling": "all"}], ids=str)
+def test_draws_of_experts_that_a_row_lacks_are_seen_by_no_network(options):
+    """Batch normalisation in decoders would see them, whatever their weight."""
+    ObjectiveContract.of("mmvae", options=options)().test_what_is_missing_does_not_matter()
 
 
 @pytest.mark.parametrize("prior", PRIORS)

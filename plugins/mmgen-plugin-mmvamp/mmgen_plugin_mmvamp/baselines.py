@@ -21,6 +21,7 @@ class Independent(Objective):
     Source: "Unity by Diversity" (https://arxiv.org/abs/2403.05300), section 5, Figure 1a.
     """
 
+    family = "data-dependent-priors"
     aggregator, prior = "none", "normal"
     aggregators, priors = ("none",), ("normal",)
     bound = "own"
@@ -56,6 +57,7 @@ class Aggregated(Objective):
     """
 
     Config = AggregatedConfig
+    family = "products-of-experts"
     aggregator, prior = "mean", "normal"
     aggregators, priors = "shared", ("normal",)
     component_defaults = {"aggregator": {"prior_expert": "none"}}

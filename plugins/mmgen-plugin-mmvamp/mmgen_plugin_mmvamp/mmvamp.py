@@ -18,6 +18,7 @@ from mmgen.distributions import (
     kl_gaussians,
     standard_normal,
 )
+from mmgen.options import Unless
 
 Estimator = Literal["pairwise", "mc", "variational"]
 
@@ -26,7 +27,8 @@ class MMVAMPConfig(ObjectiveConfig):
     """Options of :class:`MMVAMP`."""
 
     only_with = {
-        "standard_normal_weight": {"anneal_steps": (None,)},
+        "annealing": {"anneal_steps": Unless(None)},
+        "initial_weight": {"anneal_steps": Unless(None)},
         "warmup_steps": {"estimator": ("mc", "variational")},
     }
 
@@ -38,14 +40,21 @@ class MMVAMPConfig(ObjectiveConfig):
     )
     samples: int = Field(1, ge=1, description="Samples per posterior for the reconstructions and for 'mc'.")
     standard_normal_weight: float = Field(
-        0.0, ge=0, le=1, description="Weight α of N(0, I) in the prior; 1 gives independent VAEs."
+        0.0,
+        ge=0,
+        le=1,
+        description="Weight α of N(0, I) in the prior; 1 gives independent VAEs. With 'anneal_steps' that of the end.",
     )
     anneal_steps: float | None = Field(
         None,
         gt=0,
-        description="α(t) = exp(t ln(1e-10) / anneal_steps) at optimiser step t instead of a fixed weight; the "
-        "released image scripts use 300000.",
+        description="Optimiser steps T in which the weight goes from 'initial_weight' to 'standard_normal_weight'; "
+        "300000 in the released image scripts, 150000 in those of the NeurIPS paper for CelebA.",
     )
+    annealing: Literal["exponential", "linear", "cosine"] = Field(
+        "exponential", description="How it goes there; the released code has all three and uses the first."
+    )
+    initial_weight: float = Field(1.0, gt=0, le=1, description="Weight of N(0, I) at the first step.")
     warmup_steps: int = Field(
         0,
         ge=0,
@@ -69,7 +78,9 @@ class MMVAMP(Objective):
 
     With a weight α of N(0, I) the prior is :math:`\alpha\, \mathcal N(0, I) + \tfrac{1-\alpha}{M} \sum_j q_j`, and the
     bounds change with it: ``pairwise`` becomes :math:`\sum_m \{\alpha\, \mathrm{KL}(q_m \| \mathcal N(0, I)) +
-    \tfrac{1-\alpha}{M} \sum_j \mathrm{KL}(q_m \| q_j)\}`.
+    \tfrac{1-\alpha}{M} \sum_j \mathrm{KL}(q_m \| q_j)\}`. With ``anneal_steps`` T the weight at optimiser step t is
+    :math:`\alpha_0 r^{t/T}` with :math:`r = (\alpha_T + 10^{-10}) / (\alpha_0 + 10^{-10})`, until it is at
+    :math:`\alpha_T`, or goes there linearly or along half a cosine.
 
     ``warmup_steps`` is ours, not the paper's: the first so many optimiser steps minimise ``pairwise`` whatever the
     estimator, and so start ``mc`` and ``variational`` from aligned posteriors. They stay aligned only with a larger β
@@ -79,12 +90,14 @@ class MMVAMP(Objective):
     have. After training a single modality has the posterior q_m, and several a uniform mixture (which the paper leaves
     undefined).
 
-    Source: "Unity by Diversity" (https://arxiv.org/abs/2403.05300), sections 3 and 4. Deviation: the default estimator
-    is the one of the released code, ``pairwise``; ``mc`` costs at most β M log M, reached with disjoint posteriors,
-    where its gradient vanishes (docs/methods/mmvamp.md).
+    Source: "Unity by Diversity" (https://arxiv.org/abs/2403.05300), sections 3 and 4; as "MMVM VAE" at NeurIPS 2024,
+    whose code has the same objective. Deviation: the default estimator is the one of both released codes, ``pairwise``;
+    ``mc`` costs at most β M log M, reached with disjoint posteriors, where its gradient vanishes
+    (docs/methods/mmvamp.md).
     """
 
     Config = MMVAMPConfig
+    family = "data-dependent-priors"
     aggregator, prior = "none", "mixture"
     aggregators, priors = ("none",), ("mixture",)
     supports_missing = True
@@ -130,10 +143,19 @@ class MMVAMP(Objective):
 
     def _log_weights(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """log α and log(1 − α), α being the weight of N(0, I) at this step; −∞ for a weight of 0."""
-        if self.config.anneal_steps is None:
-            log_alpha = like.new_tensor(self.config.standard_normal_weight, dtype=torch.float64).log()
+        options = self.config
+        last, first = options.standard_normal_weight, options.initial_weight
+        log_last = math.log(last) if last else -math.inf
+        if options.anneal_steps is None:
+            log_alpha = like.new_tensor(log_last, dtype=torch.float64)
+        elif options.annealing == "exponential":
+            rate = (math.log(last + 1e-10) - math.log(first + 1e-10)) / options.anneal_steps
+            ends = sorted((math.log(first), log_last))
+            log_alpha = (math.log(first) + self.step.double() * rate).clamp(*ends)
         else:
-            log_alpha = self.step.double() * (math.log(1e-10) / self.config.anneal_steps)
+            share = (self.step.double() / options.anneal_steps).clamp(max=1)
+            left = 1 - share if options.annealing == "linear" else (1 + torch.cos(math.pi * share)) / 2
+            log_alpha = (last + (first - last) * left).log()
         return log_alpha.to(like.dtype), (-torch.expm1(log_alpha)).log().to(like.dtype)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmgen.distributions import Gaussian
-from mmgen.testing import central_noise, check_absence, experts_and_masks, make_model, toy_data
+from mmgen.testing import central_noise, check_absence, check_recipe, experts_and_masks, make_model, toy_data
 from mmgen.testing.literal import kl, log_normal, unit
 
 ESTIMATORS = ("pairwise", "mc", "variational")
@@ -155,6 +155,28 @@ def test_the_weight_of_the_standard_normal_is_annealed_by_optimiser_steps():
         assert float(alpha) == pytest.approx(math.exp(step * math.log(1e-10) / 1000), rel=1e-6)
 
 
+@pytest.mark.parametrize("annealing", ["exponential", "linear", "cosine"])
+@pytest.mark.parametrize(("first", "last"), [(1.0, 0.0), (1.0, 0.2), (0.3, 0.0), (0.2, 0.9)])
+def test_schedules_are_those_of_the_released_code_written_literally(annealing, first, last):
+    ours = model_of(anneal_steps=100, annealing=annealing, initial_weight=first, standard_normal_weight=last)
+    experts = Gaussian(*torch.randn(2, 2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    everything = torch.ones(3, 2, dtype=torch.bool)
+    for step in (0, 1, 40, 99, 100, 250):
+        share = min(step / 100, 1.0)
+        alpha = {
+            "exponential": (max if last < first else min)(
+                first * math.exp(step * (math.log(last + 1e-10) - math.log(first + 1e-10)) / 100), last
+            ),
+            "linear": (1 - share) * first + share * last,
+            "cosine": last + 0.5 * (first - last) * (1 + math.cos(share * math.pi)),
+        }[annealing]
+        ours.objective.step.fill_(step)
+        got = divergence(ours, experts, everything, experts.mean[None])
+        for b in range(3):
+            row = [(experts.mean[m, b].tolist(), experts.log_variance[m, b].tolist()) for m in range(2)]
+            assert float(got[b]) == pytest.approx(literal("pairwise", alpha, row, [0, 1], None), rel=1e-9)
+
+
 @pytest.mark.parametrize("estimator", ["mc", "variational"])
 def test_the_warm_up_is_pairwise_and_then_over(estimator):
     warm = model_of(estimator=estimator, warmup_steps=3)
@@ -221,3 +243,8 @@ def test_inference_is_the_own_expert_and_a_mixture_of_several():
         own, _, other = model.sample_latents(batch, given_both, ["vector", "counts", "tags"])
         torch.testing.assert_close(own[0], experts.mean[0])
         assert not torch.allclose(other[0], experts.mean[2])
+
+
+@pytest.mark.parametrize("name", ["mmvamp-cub-paper", "aggregated-cub-paper", "independent-cub-paper"])
+def test_recipes_resolve(name):
+    check_recipe(name)

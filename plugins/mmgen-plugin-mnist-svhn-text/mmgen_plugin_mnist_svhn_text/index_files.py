@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgen import DataError
+from mmgen.data import read_npy
 from mmgen_plugin_vision.pairings import check_pairing
 
 from .pairing import Pairing
@@ -56,14 +57,10 @@ def read_pairing(paths: Mapping[tuple[str, str], Path], part: str, digits: Mappi
 
 
 def _read(path: Path) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            values = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-        raise DataError(f"{path} is truncated, damaged, or no .npy file of numbers; copy it again.") from error
-    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iu" or not len(values):
-        content = f"{list(values.shape)} of {values.dtype}" if isinstance(values, np.ndarray) else "an archive"
-        raise DataError(f"{path} holds {content}; it should be a list of whole numbers, one image per tuple.")
+    values = read_npy(path)
+    if values.ndim != 1 or values.dtype.kind not in "iu" or not len(values):
+        raise DataError(
+            f"{path} holds {list(values.shape)} of {values.dtype}; it should be a list of whole numbers, one image per "
+            "tuple."
+        )
     return values.astype(np.int64)

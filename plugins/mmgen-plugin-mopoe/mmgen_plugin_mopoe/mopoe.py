@@ -57,6 +57,7 @@ class MoPoE(Objective):
     """
 
     Config = MoPoEConfig
+    family = "mixtures-of-experts"
     of_mixtures = ("mixture_sampling",)
     aggregator, prior = "mopoe", "normal"
     aggregators = ("mopoe", "poe", "moe")

@@ -68,6 +68,7 @@ class MVAE(Objective):
     """
 
     Config = MVAEConfig
+    family = "products-of-experts"
     aggregator, prior = "poe", "normal"
     aggregators, priors = "single", ("normal", "scaled-normal", "laplace", "vamp", "flow")
     supports_missing = True

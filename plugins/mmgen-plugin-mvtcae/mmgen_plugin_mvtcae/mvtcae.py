@@ -73,6 +73,7 @@ class MVTCAE(Objective):
     """
 
     Config = MVTCAEConfig
+    family = "products-of-experts"
     aggregator, prior = "poe", "normal"
     aggregators, priors = "shared", ("normal", "scaled-normal", "laplace", "vamp", "flow")
     component_defaults = {"aggregator": {"prior_expert": "none"}}

@@ -277,7 +277,7 @@ def test_from_files_to_generated_volumes(scans, tmp_path):
     generation = run.generate(given=["g"], targets=["scan"], split="test")
     assert generation.arrays()["scan"].shape == (1, len(generation), 1, 4, 3, 5)
     assert 50 < generation.arrays()["scan"].mean() < 150, "generated intensities are not those of the scans"
-    evaluation = run.evaluate(metrics=["reconstruction"])
+    evaluation = run.measurements(metrics=["reconstruction"])
     assert any("scan" in str(result) for result in evaluation)
     moved = folder / "elsewhere"
     moved.mkdir()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mmgen import DataError, FileSource, Reading
+from mmgen.data import check_hdf5
 from mmgen.errors import alternatives, first_line
 from mmgen.options import Options
 
@@ -39,6 +40,8 @@ class NwbFile(FileSource):
 
     def __init__(self, path: Path, options: NwbOptions) -> None:
         self.path, self.options = path, options
+        with self._readable():
+            check_hdf5(path)
         with self._file() as file:
             self._columns, self._edges, self._left_out = read_trials(file, options, path.name)
             self._groups = self._read_units(file)
@@ -93,14 +96,19 @@ class NwbFile(FileSource):
 
     @contextmanager
     def _file(self) -> Iterator[Any]:
-        """The open file; whatever goes wrong in it is a sentence with its name."""
+        """The open file."""
         import pynwb
 
+        with self._readable(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on other versions of the schemas, which are read all the same
+            with pynwb.NWBHDF5IO(self.path, "r") as opened:
+                yield opened.read()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Whatever goes wrong is a sentence with the name of the file."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # on other versions of the schemas, which are read all the same
-                with pynwb.NWBHDF5IO(self.path, "r") as opened:
-                    yield opened.read()
+            yield
         except DataError:
             raise
         except Exception as error:  # whatever HDF5 and the schemas make of a damaged file

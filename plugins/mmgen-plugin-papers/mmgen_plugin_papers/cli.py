@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from mmgen.cli.app import Json
-from mmgen_plugin_compare.launcher_options import Jobs, LauncherName, LauncherOptions, execution
+from mmgen_plugin_compare.launcher_options import Jobs, LauncherName, LauncherOptions, TogetherName, execution
 
 
 def reproduce(
@@ -45,6 +45,7 @@ def reproduce(
     launcher: LauncherName = "local",
     jobs: Jobs = None,
     launcher_options: LauncherOptions = None,
+    together: TogetherName = "auto",
     as_json: Json = False,
 ) -> int:
     """Make the runs behind a paper's table, and set our numbers beside the printed ones. The same command goes on."""
@@ -66,6 +67,6 @@ def reproduce(
         numbers(seeds, int, "--seeds"),
         assignments=assignments or (),
         output=output,
-        execution=execution(launcher, jobs, launcher_options),
+        execution=execution(launcher, jobs, launcher_options, together),
     )
     return run_dry(request, as_json) if dry_run else run_command(request, as_json)

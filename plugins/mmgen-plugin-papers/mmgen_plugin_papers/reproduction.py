@@ -16,6 +16,7 @@ from mmgen.files import write_atomically, write_text
 from mmgen.runs import MODEL
 from mmgen.yaml_files import dump_yaml, read_mapping
 from mmgen_plugin_compare import Execution, Grid, Launcher, Outcome, collect_results
+from mmgen_plugin_compare.bundles import Together
 from mmgen_plugin_compare.comparison import RESULTS, raise_unless_complete
 from mmgen_plugin_compare.runner import check_configurations, check_output, claim_folder, is_finished, make_runs
 from mmgen_plugin_compare.summary import describe_data
@@ -64,6 +65,7 @@ def reproduce(
     console: Console | None = None,
     jobs: int | None = None,
     launcher_options: Mapping[str, Any] | None = None,
+    together: Together = "auto",
 ) -> pd.DataFrame:
     """Make the runs behind a table of a paper, and set our numbers beside the printed ones.
 
@@ -80,6 +82,7 @@ def reproduce(
         console: Where the progress is shown.
         jobs: Runs at a time, as for :func:`mmgen.compare`.
         launcher_options: Of the launcher, as for :func:`mmgen.compare`.
+        together: Whether one process makes several runs, as for :func:`mmgen.compare`.
 
     Returns:
         The tidy numbers of everything that was reproduced in the folder
@@ -103,7 +106,7 @@ def reproduce(
         seeds,
         assignments=assignments,
         output=output,
-        execution=Execution.of(launcher, jobs, launcher_options),
+        execution=Execution.of(launcher, jobs, launcher_options, together),
     )
     reproduction = run_reproduction(request, console)
     raise_unless_complete(reproduction.outcome)
@@ -140,7 +143,7 @@ def run_reproduction(request: ReproductionRequest, console: Console | None = Non
         _write_tables(request, folder, shown)
         for experiment, grid in grids.items():
             if not reproduction.outcome.signal:
-                reproduction.outcome.add(_make(experiment, grid, launcher, console))
+                reproduction.outcome.add(_make(experiment, grid, launcher, console, request.execution.together))
         _write_numbers(reproduction, shown)
     return reproduction
 
@@ -216,7 +219,9 @@ def _write_tables(request: ReproductionRequest, folder: Path, shown: Sequence[Pa
     write_text(folder / TABLES, dump_yaml(content))
 
 
-def _make(experiment: ExperimentGrid, grid: Grid, launcher: Launcher | None, console: Console | None) -> Outcome:
+def _make(
+    experiment: ExperimentGrid, grid: Grid, launcher: Launcher | None, console: Console | None, together: Together
+) -> Outcome:
     """The runs of one experiment."""
     (experiment.folder / "jobs").mkdir(parents=True, exist_ok=True)
     grid.write(experiment.folder)
@@ -224,7 +229,7 @@ def _make(experiment: ExperimentGrid, grid: Grid, launcher: Launcher | None, con
         return Outcome(skipped=experiment.members)
     if console is not None:
         console.print(f"{experiment.name}: {len(experiment.members)} runs", highlight=False)
-    return make_runs(experiment.members, experiment.metrics, launcher, console)
+    return make_runs(experiment.members, experiment.metrics, launcher, console, together)
 
 
 def _write_numbers(reproduction: Reproduction, shown: Sequence[PaperTable]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from mmgen import MmgenError, load_run
+from mmgen.files import write_atomically
 
 from .folder import VARIABLE, grids, samples_folder
 
@@ -42,14 +43,8 @@ def make_film(path: Path, out: Path | None, seconds: float) -> Path:
     if out.suffix != ".gif":
         raise MmgenError(f"--out {str(out)!r}: a film is a .gif file.")
     frames = [_frame(file) for file in files]
-    partial = out.with_name(f".{out.name}.tmp")
-    try:
-        frames[0].save(
-            partial, format="GIF", save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0
-        )
-        partial.replace(out)
-    except OSError as error:
-        raise MmgenError(f"--out {str(out)!r} cannot be written: {error.strerror or error}.") from error
+    shown = {"append_images": frames[1:], "duration": round(1000 * seconds), "loop": 0}
+    write_atomically(out, lambda temporary: frames[0].save(temporary, format="GIF", save_all=True, **shown))
     return out
 
 

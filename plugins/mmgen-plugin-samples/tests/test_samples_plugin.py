@@ -155,8 +155,8 @@ def test_the_command_says_what_is_missing_and_what_cannot_be_written(drawn, tmp_
     train(tmp_path / "run", monkeypatch, epochs=1)
     assert run_guarded(app, ["samples", str(tmp_path / "run")]) == 2
     assert "has no grids; train with MMGEN_SAMPLES_EVERY=10" in capsys.readouterr().err
-    assert run_guarded(app, ["samples", str(drawn.path), "--out", str(tmp_path / "nowhere" / "film.gif")]) == 2
-    assert "cannot be written: No such file or directory" in capsys.readouterr().err
+    assert run_guarded(app, ["samples", str(drawn.path), "--out", str(drawn.path / "config.yaml" / "film.gif")]) == 2
+    assert "cannot be written: Not a directory" in capsys.readouterr().err
 
 
 def test_reports_list_the_grids_with_the_losses_of_their_epochs(drawn, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import scipy.sparse
 from mmgen import CountsModality, DataError, FileSource, Modality
 
 from .block import Block
-from .columns import OBS_NAMES, columns_of_obs, find_variables, union_of
+from .columns import OBS_NAMES, columns_of_obs, find_variables, has_any, union_of
 from .describing import describe
 
 MANY = 100  # variables, from which on the total of a cell says how deeply it was read, more than what it is
@@ -110,6 +110,10 @@ class Annotated(FileSource):
             return values
         return super().numbers(names, where, truths)
 
+    def table_names(self) -> tuple[str, ...]:
+        """The columns of ``obs``: variables are values of matrices."""
+        return tuple(self._obs)
+
     # What the object says of itself -----------------------------------------------------------------------------------
 
     def described(self) -> dict[str, dict[str, Any]]:
@@ -163,7 +167,7 @@ class Annotated(FileSource):
         present = rows >= 0
         block = self.blocks[name]
         if block.matrices[place].columns is not None:  # of one type of variables
-            present = present & _has_any(values)[rows]
+            present = present & has_any(values)[rows]
         if np.array_equal(rows, np.arange(len(rows))) and len(rows) == values.shape[0]:
             return values, present
         if scipy.sparse.issparse(values):
@@ -183,13 +187,6 @@ class Annotated(FileSource):
             dense = chosen.toarray() if scipy.sparse.issparse(chosen) else chosen
             columns[:, places] = np.where(present[:, None], dense, np.nan)
         return columns
-
-
-def _has_any(values: Any) -> np.ndarray:
-    """Which cells have anything but zeros."""
-    if scipy.sparse.issparse(values):
-        return np.asarray(abs(values).sum(1)).reshape(-1) > 0
-    return (np.nan_to_num(values.reshape(len(values), -1)) != 0).any(1)
 
 
 def _reason(error: Exception) -> str:

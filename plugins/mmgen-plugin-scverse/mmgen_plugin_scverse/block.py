@@ -17,6 +17,7 @@ from anndata.io import read_elem
 
 from mmgen import DataError
 
+ORDER = "mod-order"  # in which a MuData file has its modalities
 FEATURE_TYPES = "feature_types"  # the column of var in which 10x files say what a variable is
 Group = Any  # of HDF5 or Zarr
 Opener = Callable[[], AbstractContextManager[Group]]
@@ -166,3 +167,17 @@ def _complete(obs: pd.DataFrame, var: pd.DataFrame, matrices: dict[str, Matrix],
     else:
         types = ()
     return Block(obs, names, types, found)
+
+
+def block_of_one(opener: Callable[[], Any], title: str) -> tuple[dict[str, Block], None]:
+    """The cells of an AnnData file, which opens."""
+    return {"": of_group(opener, "", title)}, None
+
+
+def blocks_of_several(opener: Callable[[], Any], title: str) -> tuple[dict[str, Block], pd.DataFrame]:
+    """The modalities of a MuData file, which opens, in its order, and what it says of all cells."""
+    with opener() as file:
+        names, obs = list(file["mod"].keys()), read_elem(file["obs"])
+        order = [str(name) for name in dict(file["mod"].attrs).get(ORDER, names)]
+    blocks = {name: of_group(opener, f"mod/{name}", f"{name!r} in {title}") for name in order if name in names}
+    return blocks, obs

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import scipy.sparse
 
 from .block import Block
 
@@ -65,3 +68,10 @@ def _joined(one: pd.Series | None, other: pd.Series) -> pd.Series | None:
     first, second = one.astype(object), other.astype(object)
     both = first.notna() & second.notna()
     return None if (first[both] != second[both]).any() else first.where(first.notna(), second)
+
+
+def has_any(values: Any) -> np.ndarray:
+    """Which cells have anything but zeros."""
+    if scipy.sparse.issparse(values):
+        return np.asarray(abs(values).sum(1)).reshape(-1) > 0
+    return (np.nan_to_num(values.reshape(len(values), -1)) != 0).any(1)

@@ -14,18 +14,17 @@ import mudata
 import pandas as pd
 import zarr
 from anndata import AnnData
-from anndata.io import read_elem, write_elem
+from anndata.io import write_elem
 from mudata import MuData
 
 from mmgen import DataError, Reading, Source
+from mmgen.data import check_hdf5
 
 from .annotated import Annotated
-from .block import Block, Group, of_group, of_object
+from .block import Block, Group, block_of_one, blocks_of_several, of_object
 from .objects import as_later, plain_words, write_object
 from .toys import toy_cells, toy_several
 from .writing import write_imputed, write_latents
-
-ORDER = "mod-order"  # in which a MuData file has its modalities
 
 
 class AnnotatedFile(Annotated):
@@ -55,10 +54,11 @@ class AnnotatedFile(Annotated):
     def open(cls, path: Path, reading: Reading) -> Self:  # options of text files
         """The names of cells, variables and matrices, and what is known of every cell; matrices are read later."""
         try:
+            cls._check_file(path)
             with cls._opened(path) as file:
                 is_several = "mod" in file
                 cls._refuse_others(path, file)
-            make = _blocks_of_several if is_several else _block_of_one
+            make = blocks_of_several if is_several else block_of_one
             blocks, obs = make(lambda: cls._opened(path), path.name)
         except DataError:
             raise
@@ -73,6 +73,10 @@ class AnnotatedFile(Annotated):
     @abstractmethod
     def _opened(cls, path: Path) -> AbstractContextManager[Group]:
         """The file, to read from."""
+
+    @classmethod
+    def _check_file(cls, path: Path) -> None:
+        """Raise what is wrong with a file that could end the process of whoever reads it."""
 
     @classmethod
     @abstractmethod
@@ -119,6 +123,10 @@ class H5adFile(AnnotatedFile):
         path = folder / "toy.h5ad"
         write_object(toy_cells(), path)
         return path
+
+    @classmethod
+    def _check_file(cls, path: Path) -> None:
+        check_hdf5(path)
 
     @classmethod
     def _opened(cls, path: Path) -> AbstractContextManager[Group]:
@@ -183,15 +191,3 @@ def source_of(data: Any) -> Annotated | None:
 
 def _copied(data: AnnData) -> AnnData:
     return data.to_memory() if data.isbacked else data.copy()
-
-
-def _block_of_one(opener: Callable[[], Any], title: str) -> tuple[dict[str, Block], None]:
-    return {"": of_group(opener, "", title)}, None
-
-
-def _blocks_of_several(opener: Callable[[], Any], title: str) -> tuple[dict[str, Block], pd.DataFrame]:
-    with opener() as file:
-        names, obs = list(file["mod"].keys()), read_elem(file["obs"])
-        order = [str(name) for name in dict(file["mod"].attrs).get(ORDER, names)]
-    blocks = {name: of_group(opener, f"mod/{name}", f"{name!r} in {title}") for name in order if name in names}
-    return blocks, obs

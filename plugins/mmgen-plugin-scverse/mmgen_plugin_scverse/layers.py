@@ -30,7 +30,7 @@ def names_of(about: Mapping[str, Any], source: Annotated | None) -> list[str]:
 def place_latents(cells: AnnData | MuData, encoding: Any, names: Sequence[str], key: str) -> None:
     """Write latents of rows that are called ``names`` into ``obsm``, NaN where nothing was given."""
     place = pd.Index(names).get_indexer(cells.obs_names.astype(str))
-    lacking = np.asarray(encoding.columns["given"]) == 0
+    lacking = np.asarray(encoding.columns["given"]) == ""
     for name, moments in ((key, encoding.mean), (f"{key}_scale", encoding.scale)):
         values = np.where(lacking[:, None], np.nan, moments)
         whole = np.concatenate([values, np.full((1, values.shape[1]), np.nan, values.dtype)])[place]

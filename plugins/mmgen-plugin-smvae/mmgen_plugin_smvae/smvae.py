@@ -74,6 +74,7 @@ class SMVAE(Objective):
     """
 
     Config = SMVAEConfig
+    family = "joint-encoders"
     aggregator, prior = "poe", "normal"
     aggregators, priors = "single", ("normal", "scaled-normal", "laplace", "flow")
     component_defaults = {"aggregator": {"prior_expert": "all"}}

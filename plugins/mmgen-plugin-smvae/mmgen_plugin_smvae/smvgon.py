@@ -36,6 +36,7 @@ class SMVGON(SMVAE):
     """
 
     Config = SMVGONConfig
+    family = "joint-encoders"
 
     def build(self, model: Model) -> None:
         """The two linear maps λ."""

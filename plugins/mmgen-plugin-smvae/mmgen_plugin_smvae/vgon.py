@@ -37,6 +37,7 @@ class VGON(Objective):
     """
 
     Config = OriginConfig
+    family = "joint-encoders"
     aggregator, prior = None, "normal"
     priors = ("normal", "scaled-normal", "laplace", "flow")
     bound = "joint"

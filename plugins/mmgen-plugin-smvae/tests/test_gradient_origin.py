@@ -316,7 +316,7 @@ def test_vgon_infers_nothing_where_anything_is_missing():
 def test_a_run_is_evaluated(objective):
     data = toy_data()
     run = Trainer(epochs=1, batch_size=16).fit(make_model(objective, data).float(), data)
-    rows = run.evaluate(metrics=["reconstruction", "latent-classification"])
+    rows = run.measurements(metrics=["reconstruction", "latent-classification"])
     assert len(rows) and all(math.isfinite(row["value"]) for row in rows)
 
 

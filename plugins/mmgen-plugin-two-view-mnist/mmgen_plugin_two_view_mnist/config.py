@@ -1,4 +1,4 @@
-"""The options of the three datasets."""
+"""The options of the four datasets."""
 
 from __future__ import annotations
 
@@ -56,6 +56,20 @@ class TwoViewMnistConfig(DigitsConfig):
             raise ValueError("root names made views and digits what views are made from; set one of the two")
         if self.download and self.digits is None:
             raise ValueError("download fetches plain MNIST into a folder; set digits")
+        return self
+
+
+class MnistLabelsConfig(DigitsConfig):
+    """Digits, grey or drawn."""
+
+    binarised: bool = Field(
+        False, description="Whether every pixel is black or white, drawn once with its grey level as the probability."
+    )
+
+    @model_validator(mode="after")
+    def _downloads_somewhere(self) -> MnistLabelsConfig:
+        if self.download and self.digits is None:
+            raise ValueError("download fetches MNIST into a folder; set digits")
         return self
 
 

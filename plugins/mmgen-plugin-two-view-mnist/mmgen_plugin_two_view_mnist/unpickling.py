@@ -5,8 +5,9 @@ No other object is made, and no other function runs, numpy's own included.
 
 from __future__ import annotations
 
-import gzip
+import io
 import pickle
+import pickletools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mmgen import DataError
+from mmgen.data import read_gzip
 
 NUMPY = ("numpy.core", "numpy._core")  # before and since numpy 2
 ARRAY = "ndarray"  # stands for the class itself, which a file could call in other ways
@@ -100,6 +102,13 @@ def _finished(value: Any) -> Any:
     return value.values if isinstance(value, _Array) else value
 
 
+def _check_places(content: bytes) -> None:
+    """Refuse a place of what is kept for later that is far beyond what there is: memory would be made up to it."""
+    for number, (code, argument, _) in enumerate(pickletools.genops(content)):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= int(argument or 0) <= number:
+            raise pickle.UnpicklingError("a place beyond what there is")
+
+
 def read_arrays(path: Path) -> Any:
     """What a gzipped pickle file holds, as long as it is made of sequences, numbers and arrays of numbers.
 
@@ -108,17 +117,14 @@ def read_arrays(path: Path) -> Any:
     Raises:
         DataError: The file is damaged, or asks for anything else; nothing of it has run then.
     """
+    content = read_gzip(path)
     try:
-        with gzip.open(path, "rb") as file:
-            return _finished(_ArrayUnpickler(file, encoding="latin1").load())
+        _check_places(content)
+        return _finished(_ArrayUnpickler(io.BytesIO(content), encoding="latin1").load())
     except _Refused as error:
         raise DataError(
             f"{path} asks for {error}, which is no array of numbers; it was not loaded, since a pickle file can run "
             "anything."
         ) from error
-    except gzip.BadGzipFile as error:
-        raise DataError(f"{path} is not a gzip file, although it is named so, or it is damaged.") from error
     except Exception as error:  # whatever half a pickle makes of itself
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         raise DataError(f"{path} is truncated, damaged, or no gzipped pickle file; copy it again.") from error

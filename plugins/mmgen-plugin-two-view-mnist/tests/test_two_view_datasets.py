@@ -353,5 +353,5 @@ def test_a_model_takes_it(name, kind):
 
 @pytest.mark.parametrize("name", ["two-view-mnist", "mnist-svhn", "three-view-mnist"])
 def test_the_recipes_name_their_dataset(name):
-    recipe = read_recipe(f"elbo-{name}-desk")
+    recipe = read_recipe(f"{name}-desk")
     assert recipe.dataset["name"] == name and recipe.scale == "desk"

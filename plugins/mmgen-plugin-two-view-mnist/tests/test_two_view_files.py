@@ -303,7 +303,7 @@ PICKLE_DEFECTS = {
     ),
     "truncated": (
         lambda a, b: a.write_bytes(a.read_bytes()[:-2000]),
-        r"noisymnist_view1.gz is truncated, damaged, or no gzipped pickle file",
+        r"noisymnist_view1.gz is truncated or damaged: the gzip stream does not come to its end",
     ),
     "not gzipped": (
         lambda a, b: a.write_bytes(gzip.decompress(a.read_bytes())),

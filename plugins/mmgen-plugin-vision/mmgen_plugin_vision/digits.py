@@ -8,8 +8,6 @@ Recognition of Handwritten Digits.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +15,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from mmgen.data import split_rows
+from mmgen.data import read_gzip, split_rows
 from mmgen.errors import DataError, MmgenError, first_line
 from mmgen.vision import torchvision
 
@@ -33,6 +31,7 @@ FILES = {  # parts of a set, each of images and labels
 SETS = {"FashionMNIST": "Fashion-MNIST", "KMNIST": "KMNIST", "MNIST": "MNIST"}  # torchvision's folder to the usual name
 MAGIC = {"images": 2051, "labels": 2049}  # 0x803 and 0x801: unsigned bytes in three dimensions and in one
 TEST_SHARE = 0.2  # of the test files, where the training files are missing, and of scikit-learn's digits
+LARGEST = 2**28  # bytes of an idx file; MNIST has 47 million
 BOX = 20  # side of the centred square that a digit fills in MNIST
 BLACK, WHITE = 64, 192  # grey levels of an enlarged digit that become 0 and 255
 
@@ -187,11 +186,9 @@ def _read_pair(folder: Path, part: str, paths: tuple[Path | None, Path | None]) 
 def _read(path: Path, what: Literal["images", "labels"], header: int) -> bytes:
     """The bytes of an idx file that begins as one of this kind."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except gzip.BadGzipFile as error:
-        raise DataError(f"{path} is not a gzip file, although it is named so, or it is damaged.") from error
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"{path} is truncated or damaged: the gzip stream does not come to its end.") from error
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} is larger than {LARGEST:,} bytes, which no set of such images is.")
+        content = read_gzip(path, LARGEST) if path.suffix == ".gz" else path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     if len(content) < header:

@@ -327,5 +327,5 @@ def test_the_modalities_and_a_model():
 
 
 def test_the_recipe_names_the_dataset():
-    recipe = read_recipe("elbo-xrmb-desk")
+    recipe = read_recipe("xrmb-desk")
     assert recipe.dataset == {"name": "xrmb"} and recipe.scale == "desk"
