@@ -66,7 +66,7 @@ def tried(objective: str, ability: Mapping[str, Any]) -> str | None:
             run.generate(sampler=ability["sampler"], n=3)
     except MmgenError as refusal:
         return str(refusal)
-    rows = run.evaluate(metrics=["reconstruction", "latent-classification"], notify=lambda sentence: None)
+    rows = run.measurements(metrics=["reconstruction", "latent-classification"], notify=lambda sentence: None)
     assert all(torch.tensor(row["value"]).isfinite() for row in rows), f"{objective}: a number is not finite"
     check: Check | None = ability.get("check")
     if check is not None:

@@ -37,7 +37,7 @@ def trained(table: str, objective: str, seed: int, final: bool, settings: dict[s
     start = time.monotonic()
     run = mmgen.train(objective, data, split=words[used], modalities=vectors, seed=seed, quiet=True, **settings)
     seconds = time.monotonic() - start
-    rows = run.evaluate(metrics=["imputation"], split="test", imputation={"subsets": "all-but-one", "cells": 0})
+    rows = run.measurements(metrics=["imputation"], split="test", imputation={"subsets": "all-but-one", "cells": 0})
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for row in rows:
         if row["measure"] in MEASURES and not row["label"] and row["target"] in data:
@@ -59,28 +59,23 @@ def page(lines: list[dict[str, Any]], objectives: list[str]) -> str:
     of = defaultdict(list)
     for line in lines:
         of[line["table"], line["objective"]].append(line)
-    text = [
-        f"| table | {' | '.join(objectives)} | ridge | nearest neighbours | iterative | coverage of 90 % |",
-        f"|---|{'---|' * (len(objectives) + 4)}",
-    ]
-    for names in (REAL, WORLDS):
-        for table in names:
-            some = of[table, objectives[0]]
-            if not some:
-                continue
-            cells = []
-            for objective in objectives:
-                value, error = mean_of(of[table, objective], "r2") if of[table, objective] else (np.nan, np.nan)
-                cells.append(f"{value:.3f} ± {error:.3f}")
-            baselines = [f"{mean_of(some, f'r2_{name}')[0]:.3f}" for name in BASELINES[1:] if _has(some, name)]
-            baselines += ["–"] * (3 - len(baselines))
-            coverage = " / ".join(
-                f"{100 * mean_of(of[table, objective], 'coverage_90')[0]:.0f}"
-                for objective in objectives
-                if of[table, objective]
-            )
-            text.append(f"| {table} | {' | '.join([*cells, *baselines, coverage])} |")
+    columns = [*objectives, "ridge", "nearest neighbours", "iterative", "coverage of 90 %", "dimensions"]
+    text = [f"| table | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for table in (*REAL, *WORLDS):
+        some = [of[table, objective] for objective in objectives]
+        if not any(some):
+            continue
+        cells = [_shown(*mean_of(runs, "r2"), len(runs)) if runs else "–" for runs in some]
+        first = next(runs for runs in some if runs)
+        baselines = [f"{mean_of(first, f'r2_{name}')[0]:.3f}" if _has(first, name) else "–" for name in BASELINES[1:]]
+        coverage = " / ".join(f"{100 * mean_of(runs, 'coverage_90')[0]:.0f}" if runs else "–" for runs in some)
+        least = " / ".join(str(min(run["dimensions"] for run in runs)) if runs else "–" for runs in some)
+        text.append(f"| {table} | {' | '.join([*cells, *baselines, coverage, least])} |")
     return "\n".join(text)
+
+
+def _shown(value: float, error: float, runs: int) -> str:
+    return f"{value:.3f} ± {error:.3f}" if runs > 1 else f"{value:.3f}"
 
 
 def _has(lines: list[dict[str, Any]], name: str) -> bool:
