@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import generate
+import typesetting
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from matplotlib.figure import Figure
@@ -36,6 +37,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", describe_fields)
     app.connect("autodoc-skip-member", leave_out)
     app.connect("doctree-read", name_in_full)
+    app.connect("doctree-read", set_text)
     app.connect("missing-reference", find_public_name)
     app.connect("env-check-consistency", look_for_public_names)
     app.add_html_math_renderer("mathml", (inline_equation, None), (displayed_equation, None))
@@ -119,7 +121,7 @@ def mathml(tex: str, block: bool) -> str:
     build.
 
     docutils wants to know of a ``\big`` fence whether it opens or closes, reads ``\frac12`` as one number, and leaves
-    no space after a logarithm.
+    no space after a logarithm; browsers stretch the sign ‖ to what is beside it.
     """
     tex = re.sub(r"\\([bB]igg?)(?=\\?[(\[{])", r"\\\1l", tex)
     tex = re.sub(r"\\([bB]igg?)(?=\\?[)\]}])", r"\\\1r", tex)
@@ -127,7 +129,7 @@ def mathml(tex: str, block: bool) -> str:
     tex = re.sub(r"\\([td]?frac)\s*(\w)\s*(\w)", r"\\\1{\2}{\3}", tex)
     tex = re.sub(r"([_^])(\d)(?=\d)", r"\1{\2}", tex)
     tex = re.sub(r"\\log\s+", r"\\log\\,", tex)
-    return tex2mathml(tex, as_block=block)
+    return tex2mathml(tex, as_block=block).replace("<mo>‖</mo>", '<mo stretchy="false">‖</mo>')
 
 
 def inline_equation(self: Any, node: nodes.math) -> None:
@@ -142,12 +144,20 @@ def displayed_equation(self: Any, node: nodes.math_block) -> None:
 
 def _equation(self: Any, node: Any, *, block: bool) -> None:
     try:
-        made = mathml(node.astext(), block)
+        if block:
+            lines = [[mathml(piece, block) for piece in row] for row in typesetting.rows(node.astext())]
+            spans = ("".join(f"<span>{piece}</span>\n" for piece in row) for row in lines)
+            self.body.append(f'<div class="math">{"".join(f"<div>{row}</div>" for row in spans)}</div>')
+        else:
+            self.body.append(mathml(node.astext(), block))
     except Exception as error:  # docutils raises several kinds
         logger.warning("%s: %s", error, node.astext(), location=node)
-        made = ""
-    self.body.append(f'<div class="math">{made}</div>' if block else made)
     raise nodes.SkipNode
+
+
+def set_text(app: Sphinx, doctree: nodes.document) -> None:
+    """Subscripts, papers and addresses in running text."""
+    typesetting.set_text(doctree)
 
 
 # The reference

@@ -25,7 +25,9 @@ from mmgen.models import ModelConfig
 from mmgen.optimizers import optimizers
 from mmgen.options import type_in_words
 from mmgen.registry import KINDS, Entry, brief, entries, load_entry, recipes, singular
-from mmgen.registry.catalogue import describe
+from mmgen.registry.catalogue import by_family, describe
+from mmgen.registry.components import family
+from mmgen.registry.families import FAMILIES
 from mmgen.runs import Stage, TrainingConfig
 from mmgen.runs.config import Recipe, RunConfig, read_recipe
 from mmgen.runs.optimizer_config import Group, options_of
@@ -116,14 +118,23 @@ def _kind(kind: str) -> dict[str, str]:
             (name, line, "the core" if entry.distribution == "mmgen-core" else plugin)
             for (name, line, plugin), entry in zip(rows, entries(kind))
         ]
-        listing = table(("name", "what it is", "plugin"), rows, widths=(20, 55, 25))
+        columns = {"widths": (20, 55, 25), "kind": "stacked"}
+        listing = table(("name", "what it is", "plugin"), rows, **columns)
+        if kind == "objectives":
+            families = by_family([{"family": family(entry), "place": str(k)} for k, entry in enumerate(entries(kind))])
+            sections = [".. figure:: /images/families.svg\n   :alt: Ten panels, one of each family\n   :width: 100%"]
+            for name, members in families.items():
+                own = [rows[int(each["place"])] for each in members]
+                sections += [heading(name.replace("-", " ").capitalize(), "-"), escaped(FAMILIES.get(name, ""))]
+                sections.append(table(("name", "what it is", "plugin"), own, **columns))
+            listing = "\n\n".join(sections)
         return {**made, f"{kind}/index.rst": _index(title, SAID[kind], "*", listing=listing)}
     parts = [heading(title, "="), escaped(SAID[kind]), *(_component(entry, "-") for entry in entries(kind))]
     return {f"{kind}.rst": "\n\n".join(parts) + "\n"}
 
 
 def _first_line(entry: Entry) -> str:
-    return brief(inspect.getdoc(load_entry(entry))).replace(":math:", "")
+    return brief(inspect.getdoc(load_entry(entry)))
 
 
 def _component(entry: Entry, underline: str) -> str:
@@ -169,18 +180,19 @@ def _recipes(section: str, name: str) -> str:
     rows = [
         (literal(called), escaped(one.description), escaped(one.source))
         for called, one in all_recipes().items()
-        if getattr(one, section)["name"] == name
+        if getattr(one, section).get("name") == name
     ]
-    return (
-        ".. rubric:: Recipes\n\n" + table(("``mmgen train --recipe …``", "what it is", "source"), rows) if rows else ""
-    )
+    if not rows:
+        return ""
+    columns = ("``--recipe …``", "what it is", "source")
+    return folded(f"Recipes ({len(rows)})", table(columns, rows, widths=(26, 37, 37), kind="stacked"))
 
 
 @lru_cache(maxsize=1)
 def all_recipes() -> dict[str, Recipe]:
     """Every recipe, with what it extends filled in."""
     known = recipes()
-    return {name: read_recipe(name, known) for name in known}
+    return {name: read_recipe(name) for name in known}
 
 
 # Commands and configuration
@@ -204,7 +216,7 @@ def _commands() -> str:
         parts.append(f".. code-block:: text\n\n   {usage}")
         context = sub.make_context(name, [], resilient_parsing=True)
         rows = [(_option(p, context), escaped(p.help or ""), _default(p)) for p in sub.params]
-        parts.append(table(("option", "meaning", "default"), rows, widths=(30, 55, 15)) if rows else "")
+        parts.append(table(("option", "meaning", "default"), rows, widths=(30, 55, 15), kind="stacked") if rows else "")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -249,7 +261,8 @@ def _configuration() -> str:
             parts += [heading("training.optimizer", "-"), _optimizers()]
         if model is Recipe:
             parts.append(
-                "A recipe is a file ``recipes/OBJECTIVE-DATASET-SCALE.yaml`` of a plugin: the sections above, and "
+                "A recipe is a file ``recipes/OBJECTIVE-DATASET-SCALE.yaml`` of a plugin, or ``DATASET-SCALE.yaml``, "
+                "which names no objective and is taken for those that have none of their own: the sections above, and "
                 "these keys."
             )
     return "\n\n".join(parts) + "\n"
@@ -271,7 +284,7 @@ def _fields(model: type[BaseModel], prefix: str = "", left_out: Iterable[str] = 
             value = None if field.is_required() else field.get_default(call_default_factory=True)
             default = "required" if field.is_required() else str(getattr(value, "name", value))
             rows.append((literal(prefix + name), literal(kind), literal(default), escaped(field.description or "")))
-    return table(("option", "type", "default", "meaning"), rows, widths=(22, 18, 12, 48))
+    return table(("option", "type", "default", "meaning"), rows, widths=(22, 18, 12, 48), kind="options")
 
 
 # The reference of public names
@@ -426,11 +439,20 @@ def literal(text: str) -> str:
     return f"``{text}``" if str(text).strip() else ""
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int] | None = None) -> str:
+def folded(title: str, content: str) -> str:
+    """What is shown when its title is clicked."""
+    opening, closing = f"<details><summary>{title}</summary>", "</details>"
+    return f".. raw:: html\n\n   {opening}\n\n{content}\n\n.. raw:: html\n\n   {closing}"
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int] | None = None, kind: str = ""
+) -> str:
     """A table of cells that are reStructuredText already; without headings of columns, the first cell of a row is its
-    heading.
+    heading. The style sheet knows the kinds ``options`` and ``stacked``.
     """
     head = ["   :header-rows: 1"] if columns else ["   :stub-columns: 1"]
+    head += [f"   :class: {kind}"] if kind else []
     lines = [".. list-table::", *head, *([f"   :widths: {' '.join(map(str, widths))}"] if widths else []), ""]
     for row in ([columns] if columns else []) + list(rows):
         lines += [f"   {'* -' if number == 0 else '  -'} {cell}" for number, cell in enumerate(row)]

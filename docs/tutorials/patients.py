@@ -142,7 +142,7 @@ run.figure("missingness")
 # for being right.
 
 evaluation = run.evaluation()
-scores = pd.DataFrame(run.evaluate(metrics=["imputation"], evaluation=evaluation))
+scores = run.evaluate(metrics=["imputation"], evaluation=evaluation)
 
 methods = {"skill": "mmgen", "skill_ridge": "ridge", "skill_knn": "neighbours", "skill_iterative": "iterative"}
 others = {"ridge_wins": "columns where ridge is better", "coverage_90": "inside 90 % intervals"}
@@ -249,17 +249,7 @@ for axes, column in zip(panels, ["hba1c", "creatinine"]):
 _, new_labs, new_clinic = world([f"N{number:02d}" for number in range(40)])
 new = new_labs.drop(columns="ferritin").join(new_clinic.drop(columns="diagnosis"))
 
-try:
-    run.encode(new)
-except mmgen.MmgenError as error:
-    print(error)
-
-# %%
-# A file that is not there is simply missing. A single column that is not there could also be misspelt, so mmgen asks.
-# The answer is an empty column:
-
-new["ferritin"] = np.nan
-latents = run.encode(new)
+latents = run.encode(new)  # says that ferritin is missing in every row, and that nobody has been sequenced
 latents.iloc[:5, :5].round(2)
 
 # %%

@@ -217,7 +217,7 @@ pd.Series(right, name="batch found").round(2)
 # scikit-learn that were trained on the same cells. *Skill* is R² of counts and its like (2 AUC − 1) for peaks: 0 for
 # knowing nothing of the cell, 1 for being right, which nobody can be, because counts scatter.
 
-scores = pd.DataFrame(run.evaluate(metrics=["imputation"]))
+scores = run.evaluate(metrics=["imputation"])
 methods = {"skill": "mmgen", "skill_ridge": "ridge", "skill_knn": "neighbours"}
 others = {"ridge_wins": "columns where ridge is better", "coverage_90": "inside 90 % intervals"}
 asked = scores[(scores.label == "") & scores.target.isin(["rna", "prot", "atac"]) & ~scores.given.str.contains(" of ")]

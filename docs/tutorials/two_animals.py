@@ -193,7 +193,7 @@ def r2_of_odour_means(target):
     return 1 - left.sum() / (((test - train.mean(0))[:, varies] / scale) ** 2).sum()
 
 
-scores = {name: pd.DataFrame(run.evaluate(metrics=["imputation", "coherence"])) for name, run in runs.items()}
+scores = {name: run.evaluate(metrics=["imputation", "coherence"]) for name, run in runs.items()}
 
 
 def value(name, measure, given, target):
@@ -253,7 +253,7 @@ new = {name: run.on("next-day.yaml") for name, run in runs.items()}
 new["mmvamp"].encode().iloc[:4, :6].round(2)
 
 # %%
-# A line per trial of Bea, in the order of the file (``bea_row``); ``given`` is how many modalities there were, and
+# A line per trial of Bea, in the order of the file (``bea_row``); ``given`` is what there was of it, and
 # ``odour`` came with the file and was not used. The warning says that Ada is missing, as she should be.
 #
 # What is it compared with? Ridge regression from Bea's counts to Ada's, learned from the same pairs, and then a
