@@ -10,7 +10,7 @@ INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-visio
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: env demo test contrib lint isolation dist docs schemas bench own-data clean
+.PHONY: env demo test stress contrib lint isolation dist docs schemas bench peers own-data clean
 
 env: $(VENV)/.made
 
@@ -30,6 +30,10 @@ demo: $(VENV)/.made
 # Two workers with a thread each; more threads wait for each other on small tensors.
 test: $(VENV)/.made
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
+
+# The long versions of what docs/reliability.md promises, one after the other; hours.
+stress: $(VENV)/.made
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.stress all
 
 # What is contributed is tested as it is used: installed beside the rest, when somebody wants it.
 contrib: $(VENV)/.made
@@ -54,9 +58,10 @@ dist: $(VENV)/.made
 	$(BIN)/python tests/packaging/build_distributions.py dist
 	$(BIN)/python -m twine check --strict dist/*
 
-# The site, into docs/_build/html: pages of docs, and those that docs/generate.py makes of docstrings and options. A warning is an error.
+# The site, into docs/_build/html: pages of docs, and those that docs/generate.py makes of docstrings and options. A warning is an error, and so is a page that is wider than its screen (where there is a browser to see it).
 docs: $(VENV)/.made
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python docs/check_pages.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 # mmgen beside MultiVae, which gets an environment of its own; about half an hour on two cores that do nothing else.
@@ -68,7 +73,18 @@ bench: $(VENV)/.made .bench/.made
 	.bench/bin/python -m pip install -q -c constraints.txt multivae==1.0.3
 	touch $@
 
-# How well tables that packages ship are imputed by default (docs/studies/own-data.md); half an hour on two cores.
+# Losses of contributed methods beside those of MultiVae and multi-view-AE, with the same weights and noise (docs/methods-and-peers.md); a minute. multi-view-AE asks for an older torch than is pinned, so its own requirements are left out.
+peers: $(VENV)/.made .bench/.peers
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(wildcard contrib/mmgen-plugin-*))
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/peers/ours.py $(CURDIR)/.bench/bin/python
+	$(BIN)/python -m pip uninstall -q -y $(notdir $(wildcard contrib/mmgen-plugin-*))
+
+.bench/.peers: .bench/.made
+	.bench/bin/python -m pip install -q -c constraints.txt hydra-core pytorch-lightning schema
+	.bench/bin/python -m pip install -q --no-deps multiviewae==1.1.8
+	touch $@
+
+# How well tables that packages ship are imputed by default (docs/studies/own-data.md); about an hour of one core that does nothing else.
 own-data: .own-data/.made
 	OMP_NUM_THREADS=1 .own-data/bin/python benchmarks/own_data/study.py runs/own-data
 

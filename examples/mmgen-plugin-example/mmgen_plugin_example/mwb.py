@@ -36,6 +36,7 @@ class MWB(Objective):
     """
 
     Config = MWBConfig
+    family = "mixtures-of-experts"
     aggregator, prior = "barycentre", "normal"
     aggregators, priors = ("barycentre",), ("normal", "scaled-normal")
     bound = "joint"
