@@ -10,7 +10,7 @@ INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-visio
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: env demo test stress contrib lint isolation dist docs schemas bench peers own-data clean
+.PHONY: env demo test stress contrib lint isolation dist docs schemas bench bench-quality peers own-data clean
 
 env: $(VENV)/.made
 
@@ -72,6 +72,11 @@ bench: $(VENV)/.made .bench/.made
 	$(PYTHON) -m venv .bench
 	.bench/bin/python -m pip install -q -c constraints.txt multivae==1.0.3
 	touch $@
+
+# Coherence over seconds beside MultiVae (docs/studies/time-to-quality.md): MNIST names the folder of its idx files. Several hours of two cores; it goes on where it stopped.
+bench-quality: $(VENV)/.made .bench/.made
+	$(BIN)/python benchmarks/quality/study.py runs/quality --digits "$(MNIST)" --peer $(CURDIR)/.bench/bin/python
+	$(BIN)/python benchmarks/quality/figure.py runs/quality docs/images/time-to-quality.png
 
 # Losses of contributed methods beside those of MultiVae and multi-view-AE, with the same weights and noise (docs/methods-and-peers.md); a minute. multi-view-AE asks for an older torch than is pinned, so its own requirements are left out.
 peers: $(VENV)/.made .bench/.peers

@@ -13,18 +13,24 @@ class Case:
     Attributes:
         dataset: Its name and options; the folder of MNIST's idx files is added as ``digits``.
         methods: Objectives.
+        modalities: How many there are.
         label: What classifiers find in what is generated.
+        compared: Whether MultiVae is measured beside it.
     """
 
     dataset: dict[str, Any]
     methods: tuple[str, ...]
+    modalities: int
     label: str = "digit"
+    compared: bool = False
 
 
 METHODS = ("mopoe", "mvtcae", "crmvae", "smvae", "mmvae", "mvae", "jmvae", "mmjsd")
 CASES = {
-    "polymnist-3": Case({"name": "polymnist", "modalities": 3}, METHODS),
-    "polymnist-5": Case({"name": "polymnist", "modalities": 5}, METHODS),
-    "mnist-svhn-text": Case({"name": "mnist-svhn-text"}, METHODS),
-    "two-view-mnist": Case({"name": "two-view-mnist"}, METHODS),
+    "polymnist-3": Case({"name": "polymnist", "modalities": 3}, METHODS, 3, compared=True),
+    "polymnist-5": Case({"name": "polymnist", "modalities": 5}, METHODS, 5, compared=True),
+    "mnist-svhn-text": Case({"name": "mnist-svhn-text"}, METHODS, 3),
+    "two-view-mnist": Case({"name": "two-view-mnist"}, METHODS, 2),
 }
+PEER_METHODS = ("mopoe", "mvtcae", "mmvae")
+PEER_SETTINGS = ("ours", "theirs")

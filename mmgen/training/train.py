@@ -243,7 +243,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") ->
 
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """What is resumed must be what was started; only the number of epochs, the metrics, and where the data are may
+    """What is resumed must be what was started; only how long it trains, the metrics, and where the data are may
     differ.
     """
     difference = differing(_essential(old), _essential(new))
@@ -256,7 +256,7 @@ def _check_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 
 def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
-    training = {key: value for key, value in config.get("training", {}).items() if key != "epochs"}
+    training = {key: value for key, value in config.get("training", {}).items() if key not in ("epochs", "minutes")}
     options = {key: value for key, value in config.get("dataset", {}).items() if key != "download"}
     dataset = {key: value for key, value in options.items() if not _is_place(value)}
     sections = {key: value for key, value in config.items() if key != "metrics"}

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from mmgen import MmgenError, MultimodalVAE, Trainer
+from mmgen import MmgenError, MultimodalVAE, Trainer, train
 from mmgen.testing import toy_data
 from mmgen.training import TrainingConfig, fitting
 from mmgen.training.fitting import epoch_seconds, within_minutes
@@ -61,6 +61,13 @@ def test_the_run_has_the_number_and_goes_on_for_longer(data, tmp_path, monkeypat
     assert read[0] == read[1]
     run = Trainer(minutes=1).fit(model_of(data), data, str(tmp_path / "run"), resume=True)
     assert len(run.history) == 4
+
+
+def test_a_resumed_training_may_name_what_it_trains(tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "epoch_seconds", lambda *_: 20.0)
+    for epochs in (2, 4):
+        run = train("elbo", "rats", minutes=1, latent_dim=2, output=tmp_path / "run", resume=epochs == 4, quiet=True)
+        assert len(run.history) == epochs
 
 
 def test_where_nothing_learns_by_steps_epochs_stay(data):
