@@ -22,13 +22,14 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from email.parser import HeaderParser
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 sys.path.insert(0, str(Path(__file__).parent / "packaging"))
-from build_distributions import ROOT, build_sdist, build_wheel, projects
+from build_distributions import ROOT, build_distributions, projects
 
 EXAMPLE = "mmgen-plugin-example"
 CHECK = """
@@ -169,9 +170,9 @@ def main() -> None:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        wheels = {project: build_wheel(project, folder / "wheels") for project in projects()}
-        sdists = [build_sdist(project, folder / "sdists") for project in projects()]
-        run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *wheels.values(), *sdists)
+        made = {project: build_distributions(project, folder / "dist") for project in projects()}
+        run(sys.executable, "-m", "twine", "--no-color", "check", "--strict", *chain.from_iterable(made.values()))
+        wheels = {project: wheel for project, (_, wheel) in made.items()}
         core = folder / "core"
         venv.create(core, symlinks=True)
         run(*pip(core), "-c", ROOT / "constraints.txt", wheels.pop(ROOT))
@@ -185,7 +186,7 @@ def main() -> None:
             venv.create(environment, symlinks=True)
             (packages(environment) / "core.pth").write_text(f"{packages(core)}\n")
             if project.name == EXAMPLE:
-                run(*pip(environment), "--no-index", "--find-links", folder / "wheels", EXAMPLE)
+                run(*pip(environment), "--no-index", "--find-links", folder / "dist", EXAMPLE)
                 check(environment, folder, CHECK + TRAIN + COMMANDS, arguments(folder, EXAMPLE, "mmgen-core", EXAMPLE))
                 print(f"ok: {EXAMPLE}", flush=True)
                 return

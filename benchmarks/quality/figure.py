@@ -37,6 +37,7 @@ MEANINGS = {"ours": "MultiVae, with these settings", "theirs": "MultiVae, with i
 def draw(points: list[dict[str, Any]], path: Path) -> None:
     """A row per data set, a column per number of given modalities; means over seeds, and the range of the seeds."""
     cases = [case for case in CASES if any(point["key"][0] == case for point in points)]
+    budgets = sorted({point["seconds"] for point in points})
     widest = max(CASES[case].modalities - 1 for case in cases)
     figure, axes = plt.subplots(
         len(cases), widest, figsize=(4.6 * widest, 3.4 * len(cases)), squeeze=False, sharey=True, layout="constrained"
@@ -50,9 +51,10 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
             for method in dict.fromkeys(point["key"][1] for point in of_case):
                 _curve(axis, [point for point in of_case if point["key"][1] == method], f"given {count}", colours)
             axis.axhline(0.1, color="0.6", linewidth=0.8)
-            axis.set(title=f"{TITLES[case]}, given {count}", xlabel="seconds on two cores", xscale="log", ylim=(0, 1))
-            axis.xaxis.set_major_formatter("{x:g}")
-        row[0].set_ylabel("cross-coherence")
+            axis.set(title=f"given {count}", xlabel="seconds on two cores", xscale="log", ylim=(0, 1))
+            axis.set_xticks(budgets, [f"{seconds:g}" for seconds in budgets])
+            axis.minorticks_off()
+        row[0].set_ylabel(f"{TITLES[case]}\ncross-coherence")
     handles = [plt.Line2D([], [], color=colours[method], label=NAMES[method]) for method in _methods(points)]
     styles = {point["key"][1].partition("(")[2].rstrip(")") for point in points} - {""}
     handles += [

@@ -25,18 +25,12 @@ def projects() -> list[Path]:
     return [ROOT, *sorted(ROOT.glob("*/mmgen-plugin-*"))]
 
 
-def build_wheel(project: Path, folder: Path) -> Path:
-    """The wheel of a project, made in ``folder``."""
+def build_distributions(project: Path, folder: Path) -> tuple[Path, Path]:
+    """The sdist and the wheel of a project, made in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
+    place = folder.resolve()  # now: the working directory is another one while they are built
     with for_an_index(project):
-        return folder / build.build_wheel(str(folder.resolve()))
-
-
-def build_sdist(project: Path, folder: Path) -> Path:
-    """The sdist of a project, made in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with for_an_index(project):
-        return folder / build.build_sdist(str(folder.resolve()))
+        return place / build.build_sdist(str(place)), place / build.build_wheel(str(place))
 
 
 @contextlib.contextmanager
@@ -80,5 +74,5 @@ def absolute(text: str, folder: Path, source: str) -> str:
 
 if __name__ == "__main__":
     for path in projects():
-        for made in (build_sdist(path, Path(sys.argv[1])), build_wheel(path, Path(sys.argv[1]))):
-            print(made)
+        for made in build_distributions(path, Path(sys.argv[1])):
+            print(made.relative_to(Path.cwd()) if made.is_relative_to(Path.cwd()) else made)

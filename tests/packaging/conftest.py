@@ -17,14 +17,19 @@ def building():
 
 
 @pytest.fixture(scope="session")
-def wheels(tmp_path_factory):
-    """Project folder to its wheel."""
-    folder = tmp_path_factory.mktemp("wheels")
-    return {project: builder.build_wheel(project, folder) for project in builder.projects()}
+def distributions(tmp_path_factory):
+    """Project folder to its sdist and wheel."""
+    folder = tmp_path_factory.mktemp("distributions")
+    return {project: builder.build_distributions(project, folder) for project in builder.projects()}
 
 
 @pytest.fixture(scope="session")
-def sdists(tmp_path_factory):
+def wheels(distributions):
+    """Project folder to its wheel."""
+    return {project: wheel for project, (_, wheel) in distributions.items()}
+
+
+@pytest.fixture(scope="session")
+def sdists(distributions):
     """Project folder to its sdist."""
-    folder = tmp_path_factory.mktemp("sdists")
-    return {project: builder.build_sdist(project, folder) for project in builder.projects()}
+    return {project: sdist for project, (sdist, _) in distributions.items()}

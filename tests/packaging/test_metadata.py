@@ -230,4 +230,10 @@ def test_the_wheel_of_the_sdist_is_the_wheel_of_the_tree(folder, wheels, sdists,
     with tarfile.open(sdists[folder]) as file:
         file.extractall(tmp_path, filter="data")
     (unpacked,) = tmp_path.iterdir()
-    assert contents(building.build_wheel(unpacked, tmp_path / "wheels")) == contents(wheels[folder])
+    assert contents(building.build_distributions(unpacked, tmp_path)[1]) == contents(wheels[folder])
+
+
+def test_they_lie_in_a_folder_that_is_named_from_where_one_is(building, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = building.build_distributions(ROOT / "plugins" / "mmgen-plugin-mopoe", Path("dist"))
+    assert sorted(made) == sorted((tmp_path / "dist").iterdir())
