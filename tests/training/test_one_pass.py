@@ -32,9 +32,9 @@ def models(data, objective="elbo", count=3, **options):
     return [make_model(objective, data, seed=k, beta=0.1 * (k + 1), **options) for k in range(count)]
 
 
-def both(data, objective="elbo", model=None, **options):
+def both(data, objective="elbo", model=None, count=3, **options):
     """Models that were trained alone and in one pass, and the members of both."""
-    alone, together = models(data, objective, **(model or {})), models(data, objective, **(model or {}))
+    alone, together = (models(data, objective, count, **(model or {})) for _ in range(2))
     first = trained_members(alone, data, together=False, **options)
     return alone, together, first, trained_members(together, data, together=True, **options)
 
@@ -82,7 +82,7 @@ def test_equations_that_read_beta_have_that_of_each():
 def test_each_stops_early_by_itself():
     data = toy_data()
     options = {"epochs": 30, "early_stopping": 1, "learning_rate": 3e-2, "select": "best"}
-    alone, together, first, second = both(data, **options)
+    alone, together, first, second = both(data, count=8, **options)
     lengths = [member.session.progress.epoch for member in second]
     assert lengths == [member.session.progress.epoch for member in first]
     assert len(set(lengths)) > 1, "they stop at different epochs"
