@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/mmgen-plugin-*)
+CONTRIBUTED := $(wildcard contrib/mmgen-plugin-*)
 comma := ,
 # Those that others name come first, with the engines and networks that the tests use.
 NAMED := plugins/mmgen-plugin-compare plugins/mmgen-plugin-report plugins/mmgen-plugin-vision
@@ -37,9 +38,9 @@ stress: $(VENV)/.made
 
 # What is contributed is tested as it is used: installed beside the rest, when somebody wants it.
 contrib: $(VENV)/.made
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(wildcard contrib/mmgen-plugin-*))
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(CONTRIBUTED))
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 contrib --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
-	$(BIN)/python -m pip uninstall -q -y $(notdir $(wildcard contrib/mmgen-plugin-*))
+	$(BIN)/python -m pip uninstall -q -y $(notdir $(CONTRIBUTED))
 
 lint: $(VENV)/.made
 	$(BIN)/ruff check .
@@ -58,9 +59,10 @@ dist: $(VENV)/.made
 	$(BIN)/python tests/packaging/build_distributions.py dist
 	$(BIN)/python -m twine check --strict dist/*
 
-# The site, into docs/_build/html: pages of docs, and those that docs/generate.py makes of docstrings and options. A warning is an error, and so is a page that is wider than its screen (where there is a browser to see it).
+# The site, into docs/_build/html: pages of docs, and those that docs/generate.py makes of docstrings and options, of what is contributed too. A warning is an error, and so is a page that is wider than its screen (where there is a browser to see it).
 docs: $(VENV)/.made
-	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(CONTRIBUTED))
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html; made=$$?; $(BIN)/python -m pip uninstall -q -y $(notdir $(CONTRIBUTED)); exit $$made
 	$(BIN)/python docs/check_pages.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
@@ -80,9 +82,9 @@ bench-quality: $(VENV)/.made .bench/.made
 
 # Losses of contributed methods beside those of MultiVae and multi-view-AE, with the same weights and noise (docs/methods-and-peers.md); a minute. multi-view-AE asks for an older torch than is pinned, so its own requirements are left out.
 peers: $(VENV)/.made .bench/.peers
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(wildcard contrib/mmgen-plugin-*))
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(CONTRIBUTED))
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/peers/ours.py $(CURDIR)/.bench/bin/python
-	$(BIN)/python -m pip uninstall -q -y $(notdir $(wildcard contrib/mmgen-plugin-*))
+	$(BIN)/python -m pip uninstall -q -y $(notdir $(CONTRIBUTED))
 
 .bench/.peers: .bench/.made
 	.bench/bin/python -m pip install -q -c constraints.txt hydra-core pytorch-lightning schema

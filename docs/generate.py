@@ -49,6 +49,7 @@ TOOLS = (
     "mmgen_plugin_papers",
     "mmgen_plugin_vision",
 )  # plugins that others may import
+PLACES = ("plugins", "contrib")  # of distributions that have a page
 REFERENCE = ("mmgen", *(f"mmgen.{name}" for name in PACKAGES), "mmgen.sklearn", *TOOLS)
 OWN_PAGES = ("objectives", "datasets")  # kinds whose components have a page each; the others share one
 SAID = {
@@ -84,12 +85,12 @@ def pages() -> dict[str, str]:
     }
     for kind in KINDS:
         made |= _kind(kind)
-    for readme in sorted(ROOT.glob("plugins/*/README.md")):
+    for readme in sorted(readme for place in PLACES for readme in ROOT.glob(f"{place}/*/README.md")):
         made[f"plugins/{readme.parent.name}.md"] = copied(str(readme.relative_to(ROOT)))
     made["plugins/index.rst"] = _index(
         "Plugins",
-        "What is installed with the repository, one distribution each: what it has, where its data come from, how it "
-        "was tested.",
+        "One distribution each, in plugins/ (installed with the repository) and contrib/ (when somebody wants it): what "
+        "it has, where its data come from, how it was tested.",
         "*",
     )
     for package in REFERENCE:
@@ -398,7 +399,7 @@ def site_page(path: Path) -> str | None:
     if not path.exists() or not path.is_relative_to(ROOT):
         return None
     inside = path.relative_to(ROOT)
-    plugin = inside.parts[:1] == ("plugins",) and len(inside.parts) > 1 and inside.parts[2:] in ((), ("README.md",))
+    plugin = inside.parts[0] in PLACES and len(inside.parts) > 1 and inside.parts[2:] in ((), ("README.md",))
     if plugin:
         return f"/generated/plugins/{inside.parts[1]}.md"
     if inside == Path("CONTRIBUTING.md"):

@@ -32,5 +32,5 @@ CASES = {
     "mnist-svhn-text": Case({"name": "mnist-svhn-text"}, METHODS, 3),
     "two-view-mnist": Case({"name": "two-view-mnist"}, METHODS, 2),
 }
-PEER_METHODS = ("mopoe", "mvtcae", "mmvae")
+PEER_METHODS = ("mopoe", "mvtcae")
 PEER_SETTINGS = ("ours", "theirs")

@@ -17,7 +17,7 @@ PAGES = [
         for path in sorted((ROOT / "docs").rglob("*.md"))
         if not {"generated", "_build"} & set(path.relative_to(ROOT).parts)
     ),
-    *sorted(ROOT.glob("plugins/*/README.md")),
+    *sorted(readme for place in ("plugins", "contrib") for readme in ROOT.glob(f"{place}/*/README.md")),
 ]
 
 
