@@ -82,6 +82,7 @@ def pages() -> dict[str, str]:
         "commands.rst": _commands(),
         "configuration.rst": _configuration(),
         "contributing.md": copied("CONTRIBUTING.md"),
+        "front.md": front(),
     }
     for kind in KINDS:
         made |= _kind(kind)
@@ -372,6 +373,14 @@ def _entry(name: str, value: Any) -> str:
 def copied(path: str) -> str:
     """A Markdown file of the repository as a page, with links that lead within the site where they can."""
     return relinked((ROOT / path).read_text(encoding="utf-8"), PurePosixPath(path).parent)
+
+
+def front() -> str:
+    """What the site's first page shares with the README: what stands above its first heading, and the methods' table."""
+    sections = re.split(r"^## ", copied("README.md"), flags=re.MULTILINE)
+    above = sections[0].partition("\n")[2]
+    (methods,) = (each for each in sections if each.startswith("Which method for what"))
+    return f"{above}\n## {methods}"
 
 
 def relinked(text: str, folder: PurePosixPath) -> str:
