@@ -14,7 +14,11 @@ copyright = author
 version = release = version_of("mmgen-core")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery", "extension"]
-exclude_patterns = ["_build", "tutorials", "generated/front.md"]  # pages in generated/tutorials, and a part of the first page
+exclude_patterns = [
+    "_build",
+    "tutorials",
+    "generated/front.md",
+]  # pages in generated/tutorials, and a part of the first page
 highlight_language = "bash"  # of blocks without a language: commands
 pygments_style = "friendly"
 pygments_dark_style = "native"

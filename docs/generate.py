@@ -90,8 +90,8 @@ def pages() -> dict[str, str]:
         made[f"plugins/{readme.parent.name}.md"] = copied(str(readme.relative_to(ROOT)))
     made["plugins/index.rst"] = _index(
         "Plugins",
-        "One distribution each, in plugins/ (installed with the repository) and contrib/ (when somebody wants it): what "
-        "it has, where its data come from, how it was tested.",
+        "One distribution each, in plugins/ (installed with the repository) and contrib/ (when somebody wants it): "
+        "what it has, where its data come from, how it was tested.",
         "*",
     )
     for package in REFERENCE:
@@ -156,7 +156,19 @@ def _component(entry: Entry, underline: str) -> str:
         parts += [".. rubric:: Options", _fields(config, f"{where}.")]
     if entry.kind in OWN_PAGES:
         parts.append(_recipes(singular(entry.kind), entry.name))
+    if entry.kind == "objectives":
+        parts.append(_see_also(entry))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _see_also(entry: Entry) -> str:
+    """The rest of an objective's family, and where methods are chosen and compared."""
+    others = [
+        f":doc:`{each.name}`" for each in entries("objectives") if family(each) == family(entry) and each != entry
+    ]
+    said = [f"The others of its family, {family(entry).replace('-', ' ')}: {', '.join(others)}."] if others else []
+    said.append(":doc:`All objectives <index>`, and :doc:`how to compare them </compare>`.")
+    return f".. seealso::\n\n   {' '.join(said)}"
 
 
 def _modalities(component: Any) -> str:
@@ -376,7 +388,7 @@ def copied(path: str) -> str:
 
 
 def front() -> str:
-    """What the site's first page shares with the README: what stands above its first heading, and the methods' table."""
+    """What the site's first page shares with the README: what is above its first heading, and the methods' table."""
     sections = re.split(r"^## ", copied("README.md"), flags=re.MULTILINE)
     above = sections[0].partition("\n")[2]
     (methods,) = (each for each in sections if each.startswith("Which method for what"))
