@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -40,6 +41,8 @@ def _of_ours(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     chosen, spent = CASES[case], task["spent"]
     split, marks = task["split"], sorted(task["left"])
     output = Path(task["folder"]) / "-".join([case, method, str(seed), split, *task["set"]]).replace("/", "_")
+    if not spent:
+        shutil.rmtree(output, ignore_errors=True)  # of a worker that was interrupted before its first mark
     for seconds in marks:
         budget = JOBS * seconds
         run = mmgen.load_run(output) if spent else None
