@@ -320,9 +320,9 @@ def choose(
     """The model of the training rows with the number of factors, ``most`` at most, that is best by cross-validation.
 
     Each of ``PARTS`` parts of all rows (the first, the sixth, the eleventh group of rows that belong together, and so
-    on) is held out from models of the others. With several groups of columns the best number is the one by which each of them is predicted best from
-    the others (:func:`unexplained`), which is what factors are for here; else the one with the largest log-likelihood.
-    Two numbers in a row that are worse than the best one end the search.
+    on) is held out from models of the others. With several groups of columns the best number is the one by which each
+    of them is predicted best from the others (:func:`unexplained`), which is what factors are for here; else the one
+    with the largest log-likelihood. Two numbers in a row that are worse than the best one end the search.
 
     Args:
         train: What the model is of.
