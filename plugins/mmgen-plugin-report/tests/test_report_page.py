@@ -350,6 +350,13 @@ def test_loadings_that_an_evaluation_wrote_are_named(example_runs, tmp_path):
     (run / "loadings.csv").write_text("modality,column,z0,z1\ngenes,g <0>,-0.5,\ngenes,g1,0.25,0.01\n")
     lines = dimension_lines(find_runs([run]).runs[0], lambda: "nothing is opened")
     assert [(line.name, line.columns) for line in lines] == [("z0", "g <0> −0.50, g1 +0.25"), ("z1", "")]
+    row = {"metric": "variance-explained", "measure": "r2_of_dimension", "given": "", "target": "genes", "label": "z0"}
+    row |= {"value": 0.0, "n": 9, "note": "an empty dimension", "split": "test", "seed": 0, "data": "real"}
+    (tmp_path / "empty").mkdir()
+    of_empty = shutil.copytree(run, tmp_path / "empty" / "run")
+    (of_empty / "results.jsonl").write_text(json.dumps(row) + "\n")
+    line = dimension_lines(find_runs([of_empty]).runs[0], lambda: "nothing is opened")[0]
+    assert (line.columns, line.explains) == ("", "empty: the same for every row")
     page = write_report([run], tmp_path / "page.html")
     assert "g <0> −0.50" in Reader(page).words and "nothing above 0.05" in Reader(page).words
 
