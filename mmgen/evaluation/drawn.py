@@ -55,13 +55,13 @@ def quantiles(drawn: np.ndarray, levels: Sequence[float], whole: np.ndarray) -> 
         levels: The values of p.
         whole: Which of the last dimension are whole numbers, ``Bool[C]`` or ``Bool[1]``.
     """
-    count, levels = len(drawn), np.asarray(levels)
+    count, shares = len(drawn), np.asarray(levels)
     ordered = np.sort(drawn, axis=0)
-    places = np.clip(np.round(levels * (count + 1), 9), 1, count) - 1  # 0.05 · 100 is 5, whatever 1 − 0.95 makes of it
+    places = np.clip(np.round(shares * (count + 1), 9), 1, count) - 1  # 0.05 · 100 is 5, whatever 1 − 0.95 makes of it
     below, above = np.floor(places).astype(int), np.ceil(places).astype(int)
-    share = (places - below).reshape(-1, *[1] * (drawn.ndim - 1))
-    between: np.ndarray = ordered[below] + share * (ordered[above] - ordered[below])
-    return np.where(whole, ordered[np.where(levels > 0.5, above, below)], between) if whole.any() else between
+    rest = (places - below).reshape(-1, *[1] * (drawn.ndim - 1))
+    between: np.ndarray = ordered[below] + rest * (ordered[above] - ordered[below])
+    return np.where(whole, ordered[np.where(shares > 0.5, above, below)], between) if whole.any() else between
 
 
 def rows_that_fit(draws: int, numbers: int, most: int) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -137,6 +137,7 @@ def _typed(name: str, column: pd.Series) -> RowColumn:
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     known = column.notna().to_numpy()
+    classes: list[tuple[Any, str]]
     if is_numeric_dtype(column) and not is_bool_dtype(column):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         different = np.unique(numbers[known])
@@ -146,7 +147,7 @@ def _typed(name: str, column: pd.Series) -> RowColumn:
     else:
         words = column.astype(str).to_numpy(dtype=object)
         classes = [(word, word) for word in sorted({*words[known]})]
-    codes = {value: code for code, (value, _) in enumerate(classes)}
+    codes: dict[Any, int] = {value: code for code, (value, _) in enumerate(classes)}
     found = [codes[value] if there else -1 for value, there in zip(words.tolist(), known, strict=True)]
     return RowColumn(name, "", np.array(found, dtype=np.int64), tuple(word for _, word in classes))
 

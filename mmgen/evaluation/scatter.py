@@ -20,7 +20,7 @@ from .subsets import joined
 
 NAMED = 20  # classes and subsets, at most, that a legend names
 ABREAST = 4  # panels
-UNKNOWN = "#b5b5b5"
+UNKNOWN = (0.71, 0.71, 0.71)  # grey
 NEIGHBOURS = 2000  # points, at most, of the views that compare each point with others
 
 
@@ -137,7 +137,7 @@ def _shaded(axes: Axes, points: np.ndarray, numbers: np.ndarray, title: str, see
     others in one shade; grey where a number is not known.
     """
     known = np.isfinite(numbers)
-    axes.scatter(points[~known, 0], points[~known, 1], c=UNKNOWN, s=7, alpha=0.6, linewidths=0)
+    axes.scatter(points[~known, 0], points[~known, 1], color=UNKNOWN, s=7, alpha=0.6, linewidths=0)
     order = np.random.default_rng(seed).permutation(np.flatnonzero(known))
     low, high = np.percentile(numbers[known], [2, 98]) if known.any() else (0.0, 1.0)
     shades = axes.scatter(

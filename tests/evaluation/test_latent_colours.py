@@ -82,7 +82,8 @@ def test_columns_of_the_file_that_no_modality_has(visits):
     weight, ward, visit, patient, gene = chosen_columns(evaluation, table, ["weight", "ward", "visit", "patient", "g1"])
     assert weight.classes is None and weight.values.tolist() == [row["weight"] for row in rows]
     assert ward.classes == ("north", "south")
-    assert [ward.classes[code] if code >= 0 else None for code in ward.values] == [row["ward"] for row in rows]
+    found = [ward.classes[code] if code >= 0 else None for code in ward.values]
+    assert found == [None if pd.isna(row["ward"]) else row["ward"] for row in rows] and None in found
     assert [visit.classes[code] for code in visit.values] == [str(row["visit"]) for row in rows]
     assert [patient.classes[code] for code in patient.values] == [row["patient"] for row in rows]
     assert gene.of == "genes" and gene.values == pytest.approx([row["g1"] for row in rows], abs=1e-6)
