@@ -35,6 +35,8 @@ def empty_names(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def empty_rows(evaluation: Evaluation) -> list[Row]:
-    """How many dimensions are empty, as the row of a metric."""
+    """How many dimensions are empty, as the row of a metric, with a note of what that is where there are some."""
     use = empty_dimensions(evaluation)
-    return [] if use is None else [row(EMPTY, len(use.empty), use.rows)]
+    if use is None:
+        return []
+    return [row(EMPTY, len(use.empty), use.rows, note=f"the same for all {use.where}" if use.empty else "")]

@@ -256,7 +256,7 @@ def test_one_count_of_empty_dimensions_is_told_by_all_and_they_have_no_panels():
     assert use.empty == (1, 3) and use.rows == len(data.val)
     for rows in (explained, collapsed):
         (count,) = (r for r in rows if r["measure"] == "empty_dimensions")
-        assert (count["value"], count["n"]) == (2, use.rows)
+        assert (count["value"], count["n"], count["note"]) == (2, 20, "the same for all 20 validation rows")
     of_one = [r for r in explained if r["measure"] == "r2_of_dimension" and r["label"].startswith("z")]
     assert all(("an empty dimension" in r["note"]) == (r["label"] in ("z1", "z3")) for r in of_one)
     figure = loadings_figure(evaluation, loadings(evaluation))
