@@ -77,8 +77,8 @@ class Collapse(Metric):
     Config = CollapseConfig
     dimensions: ClassVar[str]
     level: ClassVar[str]
-    headline = ("collapsed",)
-    not_compared = ("collapsed", "area")
+    headline: ClassVar[tuple[str, ...]] = ("collapsed",)
+    not_compared: ClassVar[tuple[str, ...]] = ("collapsed", "area")
 
     @classmethod
     def suits(cls, evaluation: Evaluation, rows: Sequence[Row]) -> bool:

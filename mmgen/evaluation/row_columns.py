@@ -116,8 +116,8 @@ def _chosen(evaluation: Evaluation, table: Table, wanted: str) -> RowColumn:
             return column
     others = _of_source(evaluation, table)
     if wanted in others and table.rows is not None:
-        column = others[wanted]
-        return _typed(wanted, column.reader.typed([column.key])[column.key].take(table.rows.cpu().numpy()))
+        reader, key = others[wanted].reader, others[wanted].key
+        return _typed(wanted, reader.typed([key])[key].take(table.rows.cpu().numpy()))
     known = dict.fromkeys([*own, *others, *(column for _, column in places)])
     raise MmgenError(f"There is no column {wanted!r} to colour latents by; there are {alternatives(wanted, known)}")
 

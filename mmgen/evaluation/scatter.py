@@ -19,7 +19,7 @@ from .row_columns import RowColumn, chosen_columns
 from .subsets import joined
 
 NAMED = 20  # classes and subsets, at most, that a legend names
-ABREAST = 4  # panels
+ABREAST = (4, 3)  # panels, whichever leaves fewer places empty
 UNKNOWN = (0.71, 0.71, 0.71)  # grey
 NEIGHBOURS = 2000  # points, at most, of the views that compare each point with others
 
@@ -93,7 +93,7 @@ def latent_scatter(evaluation: Evaluation, view: str = "pca", color_by: Sequence
     projection = project(means.points, view, evaluation.seed)
     axis = VIEWS[view] if means.points.shape[1] > 2 else "z"
     columns.append(RowColumn("what is given", "", means.subset, tuple(means.names)))
-    abreast = min(ABREAST, len(columns))
+    abreast = min(len(columns), min(ABREAST, key=lambda count: -len(columns) % count))
     lines = -(-len(columns) // abreast)
     figure = Figure(figsize=(6.2 * abreast, 4.3 * lines + 0.5), layout="constrained")
     panels = figure.subplots(lines, abreast, squeeze=False, sharex=True, sharey=True).ravel()
@@ -105,6 +105,7 @@ def latent_scatter(evaluation: Evaluation, view: str = "pca", color_by: Sequence
         else:
             _scatter(axes, projection.points, values, column.classes, title, evaluation.seed)
         axes.set_xlabel(f"{axis} 1")
+        axes.tick_params(labelbottom=True)
     for axes in panels[len(columns) :]:
         axes.set_visible(False)
     for axes in panels[::abreast]:
