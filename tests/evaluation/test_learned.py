@@ -273,7 +273,8 @@ def test_what_a_negative_share_means_is_said(monkeypatch):
     for share, said in ((-0.03, True), (0.03, False)):
         found = [Explained("vector", 0.4, {"z0": 0.4, "covariates": share}, np.arange(3), False, 0)]
         monkeypatch.setattr(VarianceExplained, "_explained", lambda self, evaluation, found=found: found)
-        notes = {r["label"]: r["note"] for r in VarianceExplained().compute(evaluation)}
+        rows = VarianceExplained().compute(evaluation)
+        notes = {r["label"]: r["note"] for r in rows if r["target"] == "vector"}
         assert ("further from these rows than their mean" in notes["covariates"]) == said
         assert notes[""] == ""
         title = VarianceExplained().figures(evaluation)["variance-explained"].get_suptitle()
