@@ -129,6 +129,13 @@ def evaluate(
     latents: Annotated[
         str, typer.Option(help="How latents of more than two dimensions are drawn: pca, tsne or umap.")
     ] = "pca",
+    color_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN,…",
+            help="Columns by which the figure of latents is coloured too: genes, covariates, whatever the file has.",
+        ),
+    ] = None,
     as_json: Json = False,
     sampler: Annotated[
         str | None,
@@ -138,7 +145,7 @@ def evaluate(
     """Compute metrics and draw figures of a run."""
     from .evaluate import command
 
-    command(run, metrics, split, assignments or [], figures, latents, as_json, data, sampler)
+    command(run, metrics, split, assignments or [], figures, latents, as_json, data, sampler, color_by)
 
 
 def generate(

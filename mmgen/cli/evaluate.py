@@ -12,6 +12,7 @@ from ..evaluation.figures import save_figures
 from ..evaluation.headline import in_headline
 from ..evaluation.loadings import loadings
 from ..evaluation.projection import check_view
+from ..evaluation.row_columns import chosen_columns
 from ..files import write_text
 from ..options import merge
 from ..registry import load
@@ -32,9 +33,13 @@ def command(
     as_json: bool,
     data: str | None,
     sampler: str | None,
+    color_by: str | None,
 ) -> None:
     """Compute, print the headline numbers, keep all of them, and draw; what other data say of a run is printed only."""
     check_view(latents)
+    colours = split_names(color_by) or []
+    if colours and not figures:
+        raise MmgenError("--color-by is for the figure of latents, and --no-figures draws none; leave one of them out.")
     run, options = opened(path, data, assignments, ["metrics", "sampler"])
     chosen = chosen_sampler(sampler, options.get("sampler", {}))
     names, of_metrics = split_names(metrics), options.get("metrics", {})
@@ -44,6 +49,7 @@ def command(
         raise MmgenError(f"--split: there is no split {split!r}; there are train, val, test and new.")
     split = run.split(split)
     evaluation = run.evaluation(split=split)
+    chosen_columns(evaluation, evaluation.rows(split), colours)  # a wrong name is said before hours of computing
     notify = None if as_json else _tell
     rows = run.measurements(
         metrics=names, notify=notify, evaluation=evaluation, sampler=chosen, keep=False, **of_metrics
@@ -66,7 +72,9 @@ def command(
     if figures:
         layered = merge(run.config.get("metrics", {}), of_metrics)
         folder = path / "figures"
-        drawn = save_figures(evaluation, run.history, folder, view=latents, metrics=names or (), options=layered)
+        drawn = save_figures(
+            evaluation, run.history, folder, view=latents, metrics=names or (), options=layered, color_by=colours
+        )
         table = _save_loadings(evaluation, path / LOADINGS)
     if as_json:
         return

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..distributions import Gaussian, Likelihood, kl_divergence, standard_normal
 from .collapse_curve import Curve
+from .empty_dimensions import EMPTY, empty_rows
 from .evaluation import Evaluation
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import MEAN, Pair, joined
@@ -76,8 +77,8 @@ class Collapse(Metric):
     Config = CollapseConfig
     dimensions: ClassVar[str]
     level: ClassVar[str]
-    headline = ("collapsed",)
-    not_compared = ("collapsed", "area")
+    headline: ClassVar[tuple[str, ...]] = ("collapsed",)
+    not_compared: ClassVar[tuple[str, ...]] = ("collapsed", "area")
 
     @classmethod
     def suits(cls, evaluation: Evaluation, rows: Sequence[Row]) -> bool:
@@ -134,11 +135,18 @@ class PosteriorCollapse(Collapse):
     x) ignores its modality; a collapsed KL between two distributions that are themselves not collapsed means that they
     agree.
 
+    This is another question than how many dimensions are empty: it is asked of every distribution apart, of each
+    modality's expert too, by a divergence, row by row. ``empty_dimensions`` beside it is the number of those that are
+    the same for every row given all that it has, as a training tells it and ``variance-explained`` has it
+    (:mod:`mmgen.models.latent_use`).
+
     Source: Lucas et al. 2019, "Don't blame the ELBO!" (the rule); "Discriminative multimodal learning via conditional
     priors in generative models", section 4 (the pairs; δ = 0.01, 40 values of ε up to 6).
     """
 
     Config = PosteriorCollapseConfig
+    headline = ("collapsed", EMPTY)
+    not_compared = ("collapsed", "area", EMPTY)
     dimensions, level = "dimensions of z", "ε (nats)"
 
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
@@ -157,7 +165,7 @@ class PosteriorCollapse(Collapse):
         for curve in self.curves(evaluation):
             rows.append(row("collapsed", curve.reported, curve.n, label=curve.name))
             rows.append(row("area", curve.shares.mean(), curve.n, label=curve.name))
-        return rows
+        return rows + empty_rows(evaluation)
 
     @staticmethod
     def _divergences(evaluation: Evaluation) -> dict[str, Tensor]:

@@ -35,20 +35,33 @@ def most_likely(drawn: Tensor, modality: Modality) -> Tensor:
     return torch.where(coded, drawn.mode(0).values.double(), mean) if coded.any() else mean
 
 
-def quantiles(drawn: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Quantiles ``[levels, ...]`` of K draws ``[K, ...]``, at the places p (K + 1) of the sorted ones (Weibull 1939).
+def are_whole(supports: Sequence[Support]) -> np.ndarray:
+    """Which values are whole numbers that have quantiles, ``Bool[C]``, or ``Bool[1]`` of one word for all."""
+    return np.array([support == "counts" for support in supports])
+
+
+def quantiles(drawn: np.ndarray, levels: Sequence[float], whole: np.ndarray) -> np.ndarray:
+    """Quantiles ``[levels, ..., C]`` of K draws ``[K, ..., C]``, at the places p (K + 1) of the sorted ones (Weibull
+    1939); of values that are ``whole`` the draws at the whole places around, which are possible values.
 
     One more draw lies between those of p and 1 − p with a probability of exactly 1 − 2p, where both places exist: p is
-    at least 1/(K + 1). At the places p (K − 1) + 1, NumPy's own, it would be 86.5 instead of 90 % for K = 50.
+    at least 1/(K + 1). At the places p (K − 1) + 1, NumPy's own, it would be 86.5 instead of 90 % for K = 50. Between
+    two counts there is no count: up to p = ½ the place below is taken and beyond it the one above, so that one more
+    draw is less than the lower one, or more than the upper one, with a probability of p at most. Of many draws both are
+    the generalised inverse of the distribution function, the least x with P(X ≤ x) ≥ p.
+
+    Args:
+        drawn: The draws.
+        levels: The values of p.
+        whole: Which of the last dimension are whole numbers, ``Bool[C]`` or ``Bool[1]``.
     """
-    count = len(drawn)
+    count, shares = len(drawn), np.asarray(levels)
     ordered = np.sort(drawn, axis=0)
-    places = np.clip(np.asarray(levels) * (count + 1), 1, count) - 1
-    below = np.minimum(np.floor(places).astype(int), count - 1)
-    above = np.minimum(below + 1, count - 1)
-    share = (places - below).reshape(-1, *[1] * (drawn.ndim - 1))
-    found: np.ndarray = ordered[below] + share * (ordered[above] - ordered[below])
-    return found
+    places = np.clip(np.round(shares * (count + 1), 9), 1, count) - 1  # 0.05 · 100 is 5, whatever 1 − 0.95 makes of it
+    below, above = np.floor(places).astype(int), np.ceil(places).astype(int)
+    rest = (places - below).reshape(-1, *[1] * (drawn.ndim - 1))
+    between: np.ndarray = ordered[below] + rest * (ordered[above] - ordered[below])
+    return np.where(whole, ordered[np.where(shares > 0.5, above, below)], between) if whole.any() else between
 
 
 def rows_that_fit(draws: int, numbers: int, most: int) -> int:

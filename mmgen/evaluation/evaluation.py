@@ -17,8 +17,9 @@ from ..data import Batch, Data, Table
 from ..distributions import random_strata
 from ..errors import DataError
 from ..memory import keep_freed_memory
-from ..models import MultimodalVAE, Sampler, choose_sampler, fit_sampler
+from ..models import LaplaceInference, MultimodalVAE, Sampler, choose_sampler, fit_sampler, own_inference
 from ..models.building import Component
+from ..models.inference import Inference
 from ..models.sampling import in_words
 from .chunks import MOST_DRAWN, rows_at_once
 from .latents import Generation, Latents
@@ -253,6 +254,12 @@ class Evaluation:
             MmgenError: There are none, or it cannot be.
         """
         return self._samplers(sampler)
+
+    def inference(self, asked: Inference | None = None) -> tuple[LaplaceInference | None, str]:
+        """What says where z is where values are imputed: the model's own inference, or None and why encoders do. By
+        default that of ``mmgen impute``.
+        """
+        return self.cached(("own inference", asked), lambda: own_inference(self.model, self.sampler, asked))
 
     def _sampled(self, sampler: Component) -> Tensor:
         """As many draws as there are :attr:`draws`."""

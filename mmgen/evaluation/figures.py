@@ -34,6 +34,7 @@ def save_figures(
     view: str = "pca",
     metrics: Sequence[str | type[Metric]] = (),
     options: MetricOptions | None = None,
+    color_by: Sequence[str] = (),
 ) -> list[Path]:
     """All figures of a run, into its ``figures`` folder.
 
@@ -45,16 +46,18 @@ def save_figures(
         metrics: The metrics that were computed; they are asked for figures beside all installed ones that are not
             costly.
         options: Of metrics, by name.
+        color_by: Columns by which latents are coloured too.
 
     Returns:
         The files.
 
     Raises:
+        MmgenError: A column that there is not.
         PluginError: A metric's figure has the name of another.
     """
     asked = {**_installed(options), **(metrics_by_name(metrics, options) if metrics else {})}
     files: dict[str, Path] = {}
-    for _, draw in _drawers(evaluation, history, view, asked):
+    for _, draw in _drawers(evaluation, history, view, asked, color_by):
         for name, figure in draw():
             if name in files:
                 raise PluginError(
@@ -71,6 +74,7 @@ def figure(
     *,
     view: str = "pca",
     options: MetricOptions | None = None,
+    color_by: Sequence[str] = (),
 ) -> Figure:
     """One of the figures that :func:`save_figures` writes, by its name there.
 
@@ -80,14 +84,15 @@ def figure(
         history: Of the run; for ``learning-curves``.
         view: How latents of more than two dimensions are drawn: ``pca``, ``tsne`` or ``umap``.
         options: Of metrics, by name.
+        color_by: Columns by which latents are coloured too.
 
     Raises:
-        MmgenError: There is no such figure of these data.
+        MmgenError: There is no such figure of these data, or no such column.
     """
     metrics = _installed(options)
     if name in metrics:
         evaluate(evaluation, [name], options=options)  # some draw only what has been computed
-    drawers = _drawers(evaluation, history, view, metrics)
+    drawers = _drawers(evaluation, history, view, metrics, color_by)
     names: list[str] = []
     for _, draw in sorted(drawers, key=lambda each: each[0] != name):  # others only where none is called so
         for called, made in draw():
@@ -108,12 +113,16 @@ def _installed(options: MetricOptions | None) -> dict[str, Metric]:
 
 
 def _drawers(
-    evaluation: Evaluation, history: Sequence[Mapping[str, Any]], view: str, metrics: Mapping[str, Metric]
+    evaluation: Evaluation,
+    history: Sequence[Mapping[str, Any]],
+    view: str,
+    metrics: Mapping[str, Metric],
+    color_by: Sequence[str],
 ) -> Iterator[tuple[str, Callable[[], Iterator[tuple[str, Figure]]]]]:
     """What draws figures, in the order of the files: the name of the figure, or of the metric whose figures they are,
     and a function that gives each with its name.
     """
-    yield "latents", lambda: iter([("latents", latent_scatter(evaluation, view))])
+    yield "latents", lambda: iter([("latents", latent_scatter(evaluation, view, color_by))])
     yield "grids", lambda: iter(generation_grids(evaluation).items())
     if len(evaluation.names) > 1:
         for name in evaluation.targets[:TARGETS]:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from ..errors import listed
-from ..models import LaplaceInference, own_inference, why_not
+from ..models import why_not
 from ..models.inference import Inference
 from .evaluation import Evaluation
 from .imputation_baselines import (
@@ -153,18 +153,11 @@ class Imputation(Metric):
         """From what z is inferred by the encoders, where something else was possible."""
         if self.config.inference == "encoder":
             return
-        own, reason = self._own(evaluation)
+        own, reason = evaluation.inference(self.config.inference)
         if own is None:
             yield f"z is inferred by the encoders: {reason}"
         elif lost := [joined(given) for given in wanted if why_not(evaluation.model, given) is not None]:
             yield f"z is inferred by the encoders where these are given: {listed(lost)}"
-
-    def _own(self, evaluation: Evaluation) -> tuple[LaplaceInference | None, str]:
-        """The model's own inference, or why there is none."""
-        inference = self.config.inference
-        return evaluation.cached(
-            ("own inference", inference), lambda: own_inference(evaluation.model, evaluation.sampler, inference)
-        )
 
     def _unaffordable(self, evaluation: Evaluation) -> list[str]:
         """Which baselines there are not, and why."""
@@ -224,7 +217,7 @@ class Imputation(Metric):
                 config.train_rows,
                 config.baselines,
                 config.iterations,
-                self._own(evaluation)[0],
+                evaluation.inference(config.inference)[0],
             ),
         )
 

@@ -16,7 +16,7 @@ from ..data import Batch, Modality, Table
 from ..data.transforms import CentredLogRatio, Transform
 from ..distributions import Likelihood
 from ..models import LaplaceInference, inferred_by_model
-from .drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit
+from .drawn import NUMBERS, are_whole, inferable, most_likely, quantiles, rows_that_fit
 from .evaluation import Evaluation
 from .imputation_columns import Cells, Columns
 from .subsets import Subset
@@ -240,7 +240,7 @@ def _inside(target: Target, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Whether the values of some rows are within the intervals of draws ``[K, n, C]``, ``[levels, n, C]``."""
     truth = target.truth.values[rows]
     bounds = [edge for level in LEVELS for edge in ((1 - level) / 2, (1 + level) / 2)]
-    at = quantiles(drawn, bounds)
+    at = quantiles(drawn, bounds, are_whole(target.columns.supports))
     return np.stack([(at[2 * i] <= truth) & (truth <= at[2 * i + 1]) for i in range(len(LEVELS))])
 
 

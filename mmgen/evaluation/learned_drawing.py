@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .drawing import COLOURS
+from .empty_dimensions import empty_dimensions, empty_names
 from .evaluation import Evaluation
 from .grids import data_caption
 from .loadings import Loadings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 240  # cells, at most, that have their number written into them
 TOP = 10  # columns of a dimension that have bars
 MOST_DIMENSIONS = 16  # of the figure of loadings
+NEGATIVE = -0.005  # a share that is written as less than 0 %
 LONG = 30  # characters of a name in a figure
 
 
@@ -51,7 +53,13 @@ def variance_figure(evaluation: Evaluation, found: Sequence[Explained]) -> Figur
     whole.set_xlabel("by all, %", fontsize=9)
     whole.tick_params(labelsize=8)
     whole.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"Variance explained, {data_caption(evaluation)}", fontsize=10)
+    said = [f"Variance explained, {data_caption(evaluation)}"]
+    use = empty_dimensions(evaluation)
+    if use is not None and use.empty:
+        said.append(f"{use.in_words()}: the same for every row")
+    if any(share <= NEGATIVE for each in found for share in (each.total, *each.parts.values())):
+        said.append("below 0: what is decoded is further from these rows than their mean")
+    figure.suptitle("\n".join(said), fontsize=10)
     return figure
 
 
@@ -78,8 +86,13 @@ def gain_figure(evaluation: Evaluation, found: Sequence[Gains]) -> Figure:
 
 
 def loadings_figure(evaluation: Evaluation, found: Sequence[Loadings]) -> Figure:
-    """A panel for each of the first 16 dimensions: the ten columns with the largest loadings, coloured by modality."""
-    latents = list(dict.fromkeys(name for each in found for name in each.latents if name.startswith("z")))
+    """A panel for each of the first 16 dimensions that are not empty: the ten columns with the largest loadings,
+    coloured by modality. Where all are empty, they are drawn as they are.
+    """
+    every = list(dict.fromkeys(name for each in found for name in each.latents if name.startswith("z")))
+    empty = empty_names(evaluation)
+    latents = [name for name in every if name not in empty] or every
+    without = len(every) - len(latents)
     left_out, latents = len(latents[MOST_DIMENSIONS:]), latents[:MOST_DIMENSIONS]
     columns = min(4 if len(latents) > 6 else 3, len(latents))
     lines = -(-len(latents) // columns)
@@ -96,6 +109,10 @@ def loadings_figure(evaluation: Evaluation, found: Sequence[Loadings]) -> Figure
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(found), 5), fontsize=8, frameon=False)
     more = f"; {left_out} more dimensions are in loadings.csv" if left_out else ""
+    if without:
+        more += f"\n{without} empty dimension{'s are' if without > 1 else ' is'} left out: the same for every row"
+    elif empty:
+        more += "\nall dimensions are empty: the same for every row"
     figure.suptitle(
         "Largest loadings of each dimension: standard deviations of the column per standard deviation of z\n"
         f"{data_caption(evaluation)}{more}",

@@ -1,4 +1,6 @@
-"""What a model says of a modality of rows from others of theirs: the mean over draws of z."""
+"""What a model says of a modality of rows from others of theirs: the mean over draws of z, which is inferred as
+``mmgen impute`` infers it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..models import inferred_by_model
 from .chunks import rows_at_once, rows_of_width
 from .drawn import inferable
 from .evaluation import Evaluation
@@ -74,20 +77,27 @@ def _predicted(evaluation: Evaluation, given: Subset, target: str, most: int, dr
         there = truth >= 0
     else:
         truth, there = columns.measured(table, rows)
-    parts = []
+    own, _ = evaluation.inference()
+    by_model = torch.zeros(len(rows), dtype=torch.bool) if own is None else inferred_by_model(model, asked)
+    predicted = torch.zeros_like(truth)
     size = min(evaluation.batch_size, rows_at_once(draws * truth.shape[1], LEAST_ROWS))
     with evaluation.seeded(4_000_037):
-        for of_part, asked_part in zip(rows.split(size), asked.split(size), strict=True):
-            batch = table[of_part].to(evaluation.device)
-            batch = model.prepare(replace(batch, available=asked_part.to(evaluation.device)))
-            (taken,) = model.sample_latents(batch, None, [target], draws)
-            parameters = model.decode(taken.flatten(0, 1), target)
-            if columns is None:
-                codes = model.likelihoods[m].mean(parameters)  # type: ignore[operator]
-                parts.append(codes.unflatten(0, (draws, -1)).mode(0).values.flatten(1).cpu())
-            else:
-                parts.append(columns.expected(parameters).unflatten(0, (draws, -1)).mean(0).cpu())
-    return Predictions(rows, table.available[rows], truth, there, torch.cat(parts), columns)
+        for inference, group in ((own, by_model), (None, ~by_model)):
+            for places in group.nonzero().squeeze(1).split(size) if group.any() else ():
+                batch = table[rows[places]].to(evaluation.device)
+                batch = model.prepare(replace(batch, available=asked[places].to(evaluation.device)))
+                if inference is None:
+                    (taken,) = model.sample_latents(batch, None, [target], draws)
+                else:
+                    z = model.latents(inference.posterior(batch), draws)
+                    taken = model.decoder_input(z, target, batch, model.mask(batch)).values
+                parameters = model.decode(taken.flatten(0, 1), target)
+                if columns is None:
+                    codes = model.likelihoods[m].mean(parameters)  # type: ignore[operator]
+                    predicted[places] = codes.unflatten(0, (draws, -1)).mode(0).values.flatten(1).cpu()
+                else:
+                    predicted[places] = columns.expected(parameters).unflatten(0, (draws, -1)).mean(0).cpu()
+    return Predictions(rows, table.available[rows], truth, there, predicted, columns)
 
 
 def score(found: Predictions, rows: Tensor | None = None) -> float | None:

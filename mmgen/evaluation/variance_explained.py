@@ -12,8 +12,10 @@ from pydantic import Field
 from torch import Tensor
 
 from .decoder_inputs import DecoderInputs, decoded, decoder_inputs
+from .empty_dimensions import EMPTY, empty_names, empty_rows
 from .evaluation import Evaluation
 from .expected_columns import ExpectedColumns, expected_columns
+from .means import joined_notes
 from .metric import Metric, MetricConfig, Row, row
 from .subsets import MEAN, Pair, SubsetSize, joined
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 BLOCK = 64  # rows
 R2, OF_DIMENSION = "r2", "r2_of_dimension"
 SYMBOLS, SYMBOLS_OF_DIMENSION = "error_reduction", "error_reduction_of_dimension"
+NEGATIVE = "negative: further from these rows than their mean"
+NEGATIVE_SYMBOLS = "negative: more errors than the most frequent symbols"
+EMPTY_NOTE = "an empty dimension"
 
 
 class VarianceExplainedConfig(MetricConfig):
@@ -70,16 +75,21 @@ class VarianceExplained(Metric):
     0 and 1, of which the model says the probability. Beside z0, z1 … there are w0 … of a modality's private latents,
     ``covariates`` (what is told of them, as if it were one more dimension) and ``context`` (what else the decoder of an
     objective sees). Shares add up to the whole only where dimensions are independent and decoders linear; a negative
-    one is of a dimension that means nothing without others. Symbols of texts have no variance: ``error_reduction`` is
-    1 − errors of the most probable symbols / errors of the most frequent ones.
+    one says that what is decoded from this part alone is further from the rows than their mean, which no model of these
+    rows themselves would be: of rows that were held out (few of them, or covariates that meant something else in
+    training rows), or of a dimension that means nothing without others. Symbols of texts have no variance:
+    ``error_reduction`` is 1 − errors of the most probable symbols / errors of the most frequent ones.
+
+    ``empty_dimensions`` is how many dimensions of z are the same for every row, by the rule and the rows of which a
+    training tells it (:mod:`mmgen.models.latent_use`); what these explain has a note.
 
     Source: Argelaguet et al. 2018, "Multi-Omics Factor Analysis" (Mol. Syst. Biol. 14:e8124), methods, "Calculation of
     variance explained"; Argelaguet et al. 2020, "MOFA+" (Genome Biol. 21:111).
     """
 
     Config = VarianceExplainedConfig
-    headline = (R2,)
-    not_compared = (OF_DIMENSION, SYMBOLS_OF_DIMENSION)
+    headline = (R2, EMPTY)
+    not_compared = (OF_DIMENSION, SYMBOLS_OF_DIMENSION, EMPTY)
 
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs latents that something is decoded from."""
@@ -102,20 +112,21 @@ class VarianceExplained(Metric):
     def summarise(self, evaluation: Evaluation, judgements: Mapping[Pair, Any]) -> list[Row]:
         """Rows for every modality, for every dimension of it, and the mean over modalities."""
         given, found = joined(evaluation.names), self._explained(evaluation)
+        empty = empty_names(evaluation)
         rows: list[Row] = []
         for each in found:
             total, part = (SYMBOLS, SYMBOLS_OF_DIMENSION) if each.symbols else (R2, OF_DIMENSION)
-            rows.append(row(total, each.total, each.n, given=given, target=each.target))
-            rows += [
-                row(part, share, each.n, given=given, target=each.target, label=name)
-                for name, share in each.parts.items()
-            ]
+            below = NEGATIVE_SYMBOLS if each.symbols else NEGATIVE
+            shares = [(total, "", each.total), *((part, name, share) for name, share in each.parts.items())]
+            for measure, name, share in shares:
+                note = joined_notes(EMPTY_NOTE if name in empty else "", below if share < 0 else "")
+                rows.append(row(measure, share, each.n, given=given, target=each.target, label=name, note=note))
         numbers = [each for each in found if not each.symbols]
         if numbers:
             n = len(np.unique(np.concatenate([each.places for each in numbers])))
             size = SubsetSize(len(evaluation.names), len(evaluation.names))
             rows.append(row(R2, np.mean([each.total for each in numbers]), n, given=str(size), target=MEAN))
-        return rows
+        return rows + empty_rows(evaluation)
 
     def figures(self, evaluation: Evaluation, metrics: Any = ()) -> dict[str, Figure]:
         """``variance-explained``: a heat map of modalities and dimensions, and the whole beside it."""

@@ -6,13 +6,14 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
 from ..data import Table
 from ..distributions import GaussianMixture, Seen, fit_mixture
 from ..errors import MmgenError
+from .factor_analysis import in_order
 from .inference import why_not
 from .interface import Model
 from .laplace_inference import LaplaceInference
@@ -22,7 +23,7 @@ from .samplers import shrunk_moments
 
 MOST_ROWS = 500  # that are looked at, spread over all
 AT_ONCE = 256
-PARTS = 5  # of the rows, each of which is left out once
+PARTS = 5  # of the groups of rows, each of which is left out once
 ROWS_OF_ONE = 8  # at least, for each Gaussian
 
 
@@ -98,7 +99,8 @@ class AggregatedSampler(Sampler):
         precision, pull = seen_in(inference, train)
         seed = int(torch.randint(2**31 - 1, ()))
         wanted = self.config.components
-        count = best_count(precision, pull, self.config.most, seed) if wanted == "auto" else wanted
+        belong = None if train.groups is None else train.groups.cpu()[_looked_at(train)]
+        count = best_count(precision, pull, self.config.most, seed, belong) if wanted == "auto" else wanted
         if count > pull.shape[1]:
             raise MmgenError(f"sampler.components: {count} Gaussians need as many rows; there are {pull.shape[1]}.")
         if count > 1:
@@ -129,9 +131,14 @@ def seen_in(inference: LaplaceInference, train: Table) -> tuple[Float[Tensor, "M
     model, given = inference.model, list[str]()
     for name in model.modalities:
         given += [name] if why_not(model, [*given, name]) is None else []
-    rows = torch.arange(len(train))[:: 1 + (len(train) - 1) // MOST_ROWS]
-    found = [inference.seen(train[some].to(model.device), given) for some in rows.split(AT_ONCE)]
+    rows = _looked_at(train).split(AT_ONCE)
+    found = [inference.seen(train[some].to(model.device), given) for some in rows]
     return torch.cat([each for each, _ in found], 1), torch.cat([each for _, each in found], 1)
+
+
+def _looked_at(train: Table) -> Tensor:
+    """The rows that are looked at."""
+    return torch.arange(len(train))[:: 1 + (len(train) - 1) // MOST_ROWS]
 
 
 def everything(precision: Float[Tensor, "M N D D"], pull: Float[Tensor, "M N D"]) -> Seen:
@@ -140,7 +147,13 @@ def everything(precision: Float[Tensor, "M N D D"], pull: Float[Tensor, "M N D"]
     return Seen.rows((axes * spectrum.clamp(min=0)[:, None]) @ axes.mT, pull.sum(0))
 
 
-def best_count(precision: Float[Tensor, "M N D D"], pull: Float[Tensor, "M N D"], most: int, seed: int) -> int:
+def best_count(
+    precision: Float[Tensor, "M N D D"],
+    pull: Float[Tensor, "M N D"],
+    most: int,
+    seed: int,
+    belong: Int[Tensor, " N"] | None = None,
+) -> int:
     r"""The number of Gaussians with which modalities of rows that are left out are predicted best from the others.
 
     .. math:: \sum_m \log p(x_m \mid x_{-m}) \quad \text{and} \quad \sum_m \log p(x_m \mid E[z \mid x_{-m}])
@@ -153,9 +166,16 @@ def best_count(precision: Float[Tensor, "M N D D"], pull: Float[Tensor, "M N D"]
         pull: η_m.
         most: The largest number.
         seed: Of the parts of the rows, and of the clusters.
+        belong: Rows with the same number are left out together; each is alone by default.
     """
     rows = pull.shape[1]
-    parts = torch.randperm(rows, generator=torch.Generator().manual_seed(seed)).to(pull.device) % PARTS
+    if rows < ROWS_OF_ONE:
+        return 1
+    group = torch.arange(rows) if belong is None else torch.from_numpy(in_order(belong.numpy()))
+    order = torch.randperm(int(group.max()) + 1, generator=torch.Generator().manual_seed(seed))
+    parts = (order[group] % PARTS).to(pull.device)
+    if (parts == parts[0]).all():  # nothing can be left out
+        return 1
     seen, others = everything(precision, pull), all_but_one(precision, pull)
     best, best_scores = 1, pull.new_zeros(2, 0)
     count = 1

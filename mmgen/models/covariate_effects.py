@@ -40,7 +40,7 @@ def explained_by_covariates(rows: Rows, left: Rows) -> float:
     """
     before, after = (_variances(each) for each in (rows, left))
     vary = before > 0
-    return float(1 - (after[vary] / before[vary]).mean()) if vary.any() else 0.0
+    return max(0.0, float(1 - (after[vary] / before[vary]).mean())) if vary.any() else 0.0  # rounded, never −0
 
 
 def _variances(rows: Rows) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 CANDIDATES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # numbers of factors that are tried
 WORK, FINAL_WORK = 3e9, 1e10  # multiplications of a fit, about: iterations are fewer where one of them takes more
 FEWEST, MOST = 20, 500  # iterations
-PARTS = 5  # of the rows, each of which is held out once where the number of factors is chosen
+PARTS = 5  # of the groups of rows, each of which is held out once where the number of factors is chosen
 GAIN = 1e-7  # of the log-likelihood per observed value, below which a fit has arrived
 LEAST_SHARE = 1e-3  # of a column's variance that is left unexplained
 
@@ -315,13 +315,14 @@ def choose(
     high: np.ndarray,
     candidates: Sequence[int] = CANDIDATES,
     groups: Sequence[slice] = (),
+    belong: np.ndarray | None = None,
 ) -> Selection:
     """The model of the training rows with the number of factors, ``most`` at most, that is best by cross-validation.
 
-    Each of ``PARTS`` parts of all rows (the first, the sixth, the eleventh row, and so on) is held out from models of
-    the others. With several groups of columns the best number is the one by which each of them is predicted best from
-    the others (:func:`unexplained`), which is what factors are for here; else the one with the largest log-likelihood.
-    Two numbers in a row that are worse than the best one end the search.
+    Each of ``PARTS`` parts of all rows (the first, the sixth, the eleventh group of rows that belong together, and so
+    on) is held out from models of the others. With several groups of columns the best number is the one by which each
+    of them is predicted best from the others (:func:`unexplained`), which is what factors are for here; else the one
+    with the largest log-likelihood. Two numbers in a row that are worse than the best one end the search.
 
     Args:
         train: What the model is of.
@@ -331,10 +332,12 @@ def choose(
         high: What it does not exceed.
         candidates: Numbers of factors, in ascending order.
         groups: Columns that are predicted together.
+        belong: Rows with the same number belong together, ``[N]`` of ``train`` and ``further``, one after the other;
+            each is alone by default.
     """
     low, high = bounds(train, low, high)
     variance = np.maximum(_moments(train)[1], low)
-    parts = _parts(train.joined(further))
+    parts = _parts(train.joined(further), belong)
 
     def score(count: int) -> float:
         scores = []
@@ -365,7 +368,17 @@ def _independent(rows: Rows, low: np.ndarray, high: np.ndarray) -> Factors:
     return Factors(np.zeros((len(mean), 0)), mean, np.clip(variance, low, high))
 
 
-def _parts(rows: Rows) -> list[tuple[Rows, Rows]]:
-    """All rows but every fifth, and these, for each of the five places to begin; as many as there are rows, at most."""
-    part = np.arange(len(rows)) % PARTS
-    return [(rows.some(part != held_out), rows.some(part == held_out)) for held_out in range(min(PARTS, len(rows)))]
+def in_order(numbers: np.ndarray) -> np.ndarray:
+    """Numbers ``[N]`` as 0, 1, 2 …, in the order in which they first appear."""
+    _, first, of = np.unique(numbers, return_index=True, return_inverse=True)
+    ordered: np.ndarray = first.argsort().argsort()[of.reshape(-1)]
+    return ordered
+
+
+def _parts(rows: Rows, belong: np.ndarray | None) -> list[tuple[Rows, Rows]]:
+    """All rows but those of every fifth group, and these, for each of the five groups to begin with; as many as there
+    are groups, at most.
+    """
+    group = np.arange(len(rows)) if belong is None else in_order(belong)
+    part = group % PARTS
+    return [(rows.some(part != held_out), rows.some(part == held_out)) for held_out in range(part.max() + 1)]

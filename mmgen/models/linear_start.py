@@ -38,7 +38,7 @@ from ..distributions.likelihoods import NegativeBinomial, Poisson
 from ..errors import listed
 from ..networks import Encoder, MLPDecoder, Uninformed
 from .covariate_effects import covariate_effects, explained_by_covariates
-from .factor_analysis import CANDIDATES, Factors, Rows, Selection, choose
+from .factor_analysis import CANDIDATES, Factors, Rows, Selection, choose, in_order
 from .model import MultimodalVAE
 from .objective import Objective
 
@@ -93,10 +93,12 @@ class Told:
     Attributes:
         rows: ``N`` rows of all columns.
         told: Covariates as networks take them, ``[N, T]``.
+        groups: Rows with the same number belong together, ``[N]``, from 0.
     """
 
     rows: Rows
     told: np.ndarray
+    groups: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def start_linear(model: MultimodalVAE, train: Table, val: Table) -> LinearStart:
     """Let a new model be factor analysis of its training rows, as far as it can be, with counts at their means, and say
     so.
 
-    The number of factors is chosen by cross-validation in the training and the validation rows. No random numbers of
+    The number of factors is chosen by cross-validation in the training and the validation rows, in which rows of one
+    group are held out together: a model knows more of a patient whom it has seen at another visit. No random numbers of
     PyTorch are used, and the same rows give the same model.
     """
     at_means = start_means(model, train)
@@ -128,14 +131,23 @@ def start_linear(model: MultimodalVAE, train: Table, val: Table) -> LinearStart:
     count = len(rows.rows) + len(further.rows)
     if count < FEWEST or len(rows.rows) < 2:
         return LinearStart("Start: random weights; there are too few rows for training.start=linear.")
+    belong = np.concatenate([rows.groups, len(rows.rows) + further.groups])
+    if (belong == belong[0]).all():
+        return LinearStart(
+            "Start: random weights; all rows are of one group, and the factors of training.start=linear are chosen by "
+            "groups that are held out."
+        )
     effects = covariate_effects(rows.rows, rows.told)
     left, further_left = (each.rows.less(each.told @ effects.T) for each in (rows, further))
-    found = choose(left, further_left, most, low, high, candidates, [part.columns for part in parts])
+    columns = [part.columns for part in parts]
+    found = choose(left, further_left, most, low, high, candidates, columns, belong)
     if not found.model.count:
         return LinearStart("Start: random weights; factor analysis finds nothing that columns have in common.")
     become(model, parts, found.model, effects)
     explained = explained_by_covariates(rows.rows, left) if model.told else None
-    return LinearStart(_sentence(model, parts, found, count, explained, at_means), found.model.count)
+    groups = len(np.unique(belong))
+    among = f"{count} rows" if groups == count else f"{count} rows of {groups} groups"
+    return LinearStart(_sentence(model, parts, found, among, explained, at_means), found.model.count)
 
 
 def start_means(model: MultimodalVAE, train: Table) -> list[str]:
@@ -277,7 +289,9 @@ def _rows(model: MultimodalVAE, parts: list[Part], table: Table) -> Told:
         if batch.told is not None:
             told[at : at + len(some)] = batch.told.double().cpu().numpy()
         at += len(some)
-    return Told(Rows.of_cells(values, observed), told[observed.any(1)])
+    some, chosen = observed.any(1), places[order]
+    groups = chosen.numpy() if table.groups is None else table.groups.cpu()[chosen].numpy()
+    return Told(Rows.of_cells(values, observed), told[some], in_order(groups[some]))
 
 
 def _bounds(model: MultimodalVAE, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
@@ -291,7 +305,7 @@ def _sentence(
     model: MultimodalVAE,
     parts: list[Part],
     found: Selection,
-    rows: int,
+    among: str,
     by_covariates: float | None,
     at_means: list[str],
 ) -> str:
@@ -311,5 +325,5 @@ def _sentence(
         reached = f"log-likelihood per value {found.score:.3f}, of independent columns {found.without:.3f}"
     return (
         f"Start: factor analysis of {columns} columns ({listed([part.name for part in parts])}){left} with {count} "
-        f"factor{'s' if count > 1 else ''}, chosen by cross-validation in {rows} rows: {reached}{beside}."
+        f"factor{'s' if count > 1 else ''}, chosen by cross-validation in {among}: {reached}{beside}."
     )

@@ -22,6 +22,7 @@ CELLS_AT_ONCE = 2**18  # of a file of text, which are Python's while they are wr
 COLUMNS_AT_ONCE = 2048  # that are read as numbers
 WHOLE = ("counts", "binary")  # values that are whole where they were measured
 IMPUTED = "imputed"
+QUANTILE = "q"  # with what the names of quantiles begin
 Cell = tuple[str, int]  # a modality, and the place among its values
 
 
@@ -58,6 +59,7 @@ class CompletedTable:
         self._gaps = {name: completed.filled | completed.empty for name, completed in self._parts.items()}
         self._supports = {name: supports_of(completed.modality) for name, completed in self._parts.items()}
         self._taken: set[str] = {*self._about}
+        self._whole_quantiles: list[str] = []  # columns of the frame
         self._columns = self._arranged()
 
     def _arranged(self) -> list[Column]:
@@ -150,7 +152,10 @@ class CompletedTable:
             completed, place = self._parts[column.cell[0] if column.cell else ""], _place(column)
             if self._support(column) in NUMBERS:
                 for statistic, values in completed.statistics.items():
-                    found[self._free(f"{column.name}_{statistic}")] = values[:, place]
+                    name = self._free(f"{column.name}_{statistic}")
+                    found[name] = values[:, place]
+                    if statistic.startswith(QUANTILE) and self._is_whole(column):
+                        self._whole_quantiles.append(name)
             if self._mask:
                 found[self._free(f"{column.name}_{IMPUTED}")] = completed.filled[:, place].astype(np.int8)
         return found
@@ -159,7 +164,8 @@ class CompletedTable:
 
     def write_text(self, path: Path) -> None:
         """Write a file of text, with the separator and the decimal sign of a source of text: what was measured, and
-        what is of no modality, letter by letter as it stands there; counts and answers that are whole without a point.
+        what is of no modality, letter by letter as it stands there; counts, their quantiles, and answers without a
+        point where they are whole.
         """
         frame = self.frame()
         places = {name: place for place, name in enumerate(frame.columns)}
@@ -173,14 +179,14 @@ class CompletedTable:
             for reader, columns in _by_reader(self._columns)
             if _is_text(reader)
         ]
-        whole = [places[column.name] for column in self._columns if self._is_whole(column)]
+        whole = [column.name for column in self._columns if self._is_whole(column)] + self._whole_quantiles
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter=self._original.separator, lineterminator="\n")
             writer.writerow(frame.columns)
             size = max(1, CELLS_AT_ONCE // frame.shape[1])
             for start in range(0, len(frame), size):
                 block = slice(start, start + size)
-                cells = _without_points(frame.iloc[block], whole, self._original.decimal)
+                cells = _without_points(frame.iloc[block], [places[name] for name in whole], self._original.decimal)
                 for reader, keys, at, gaps in written:
                     words = reader.written(keys, self._rows[block])
                     assert words is not None

@@ -25,7 +25,7 @@ from ..data.original import Original
 from ..distributions import Posterior
 from ..distributions.likelihoods import CODES
 from ..errors import MmgenError, listed
-from ..evaluation.drawn import NUMBERS, inferable, most_likely, quantiles, rows_that_fit, supports_of
+from ..evaluation.drawn import NUMBERS, are_whole, inferable, most_likely, quantiles, rows_that_fit, supports_of
 from ..models import LaplaceInference, MultimodalVAE, inferred_by_model, why_not
 from .completed import Completed
 from .completed_table import CompletedTable
@@ -261,9 +261,10 @@ def _spread(
         return
     values = model.generate(batch, targets=targets, samples=draws, draw=True, posterior=posterior)
     for name, drawn in values.items():
-        source = np.asarray(model.modalities[name].in_source_units(drawn.numpy()), dtype=np.float64)
+        modality = model.modalities[name]
+        source = np.asarray(modality.in_source_units(drawn.numpy()), dtype=np.float64)
         source = source.reshape(draws, len(rows), -1)
         missing = gaps[name][torch.from_numpy(rows)].numpy()
-        found = (source.std(0, ddof=1), *quantiles(source, (0.05, 0.95)))
+        found = (source.std(0, ddof=1), *quantiles(source, (0.05, 0.95), are_whole(supports_of(modality))))
         for statistic, numbers in zip(STATISTICS, found, strict=True):
             statistics[name][statistic][rows] = np.where(missing, numbers, np.nan)

@@ -550,6 +550,7 @@ class Run:
         *,
         split: str | None = None,
         view: str = "pca",
+        color_by: Sequence[str] = (),
         evaluation: Evaluation | None = None,
     ) -> Figure:
         """One of the pictures that ``mmgen evaluate`` writes into ``figures``, for a notebook or ``.savefig(…)``.
@@ -560,10 +561,12 @@ class Run:
             data: Rows to draw, as :meth:`on` reads them; those of the run by default.
             split: As in :meth:`evaluate`.
             view: How latents of more than two dimensions are drawn: ``pca``, ``tsne`` or ``umap``.
+            color_by: Columns by which ``latents`` are coloured too: of modalities (``genes.TP53`` where several have
+                it), covariates, or whatever else stands in the file of the rows.
             evaluation: What :meth:`evaluation` gave, where metrics have been computed of it already.
 
         Raises:
-            MmgenError: There is no such figure of these data, or the rows cannot be read.
+            MmgenError: There is no such figure of these data or no such column, or the rows cannot be read.
 
         >>> import mmgen
         >>> run = mmgen.train("elbo", "mfeat", epochs=1, latent_dim=2, quiet=True)
@@ -575,7 +578,8 @@ class Run:
         if data is not None and evaluation is not None:
             raise MmgenError("An evaluation has its rows already; leave out one of the two.")
         evaluation = self.evaluation(data, split=split) if evaluation is None else evaluation
-        return figure(evaluation, name, self.history, view=view, options=self.config.get("metrics", {}))
+        options = self.config.get("metrics", {})
+        return figure(evaluation, name, self.history, view=view, options=options, color_by=_names(color_by))
 
     def split(self, name: str | None = None) -> str:
         """The name of a split; by default test rows, and new ones where the run reads nothing else."""

@@ -20,6 +20,7 @@ from ..errors import WriteError
 from ..models import LaplaceInference, MultimodalVAE, Terms, why_not
 from ..models.aggregated import AggregatedSampler
 from ..models.inference import LATENTS
+from ..models.latent_use import latent_use
 from ..models.linear_start import start_linear
 from ..models.sampling import choose_sampler, fit_sampler
 from ..registry.hooks import Hooks
@@ -33,7 +34,6 @@ from .endings import ending
 from .guard import check_validation
 from .imputed import SCORE, Imputed, Scored, compare_inferences, kept
 from .keeper import Keeper
-from .latents import latent_use
 from .optimization import AdversaryView, Side, all_optimizers
 from .randomness import random_state, restore_random_state
 from .schedule import beta_factor, learning_rate
@@ -482,7 +482,7 @@ class Session:
             self.say(f"Values will be imputed by the encoders alone: {type(error).__name__}: {error}")
 
     def _look_at_latents(self) -> None:
-        """Say which latent dimensions carry nothing, and write it into ``environment.json``."""
+        """Say which latent dimensions are empty, and write it into ``environment.json``."""
         if not self.accelerator.is_main_process:
             return
         split = "val" if len(self.data.val) > 1 else "train"

@@ -151,6 +151,8 @@ def test_is_one_sentence_and_exit_code_two(case, home, command_line):
     [
         (("evaluate", "run", "--metrics", "coherance"), "no metric 'coherance'.*did you mean 'coherence'"),
         (("evaluate", "run", "--split", "tset"), "no split 'tset'"),
+        (("evaluate", "run", "--color-by", "gne0"), "no column 'gne0' to colour latents by; there are .*"),
+        (("evaluate", "run", "--color-by", "digit", "--no-figures"), "--color-by is for the figure of latents"),
         (
             ("evaluate", "run", "--set", "training.epochs=3"),
             "can only set dataset.…, metrics.…, sampler.…, not",

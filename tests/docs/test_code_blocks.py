@@ -151,10 +151,10 @@ class Page:
 
     def yaml(self, content, text):
         if set(content) & {"path", "modalities"} and not set(content) & {"dataset", "objective", "training"}:
-            name, self.tables = (
-                f"my{self.tables or ''}.yaml",
-                self.tables + 1,
-            )  # what a page calls my.yaml is its first one
+            if named := re.match(r"# (\S+\.yaml)\n", text):
+                name = named[1]
+            else:  # what a page calls my.yaml is its first one
+                name, self.tables = f"my{self.tables or ''}.yaml", self.tables + 1
             Path(name).write_text(text)
             assert len(mmgen.load_dataset("table", config=name).train) > 0
         elif "jobs" in content:

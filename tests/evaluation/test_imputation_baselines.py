@@ -17,7 +17,6 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 import mmgen
-from mmgen.evaluation.drawn import quantiles
 from mmgen.evaluation.imputation_baselines import (
     ALPHAS,
     HIDDEN,
@@ -320,20 +319,3 @@ def test_scores_are_those_of_plain_loops(seed):
     if floor < 1:
         skills.append((right - floor) / (1 - floor))
     assert found["skill"] == pytest.approx(sum(skills) / len(skills))
-
-
-@pytest.mark.parametrize(("count", "level"), [(39, 0.95), (99, 0.9), (99, 0.5), (199, 0.95)])
-def test_intervals_hold_the_share_of_further_draws_that_they_say(count, level):
-    """Each of K + 1 numbers in turn is as likely as another to be the further one."""
-    numbers = np.random.default_rng(count).normal(size=count + 1)
-    inside = 0
-    for i in range(count + 1):
-        low, high = quantiles(np.delete(numbers, i), ((1 - level) / 2, (1 + level) / 2))
-        inside += low <= numbers[i] <= high
-    assert inside / (count + 1) == pytest.approx(level, abs=1.001 / (count + 1))
-
-
-def test_quantiles_are_between_the_draws_around_them():
-    drawn = np.array([[4.0], [1.0], [3.0], [2.0]])
-    assert quantiles(drawn, (0.2, 0.5, 0.9, 0.1)).ravel().tolist() == [1.0, 2.5, 4.0, 1.0]
-    assert quantiles(drawn, (0.3,)) == pytest.approx(np.quantile(drawn, [0.3], axis=0, method="weibull"))

@@ -12,13 +12,17 @@ import mmgen
 from mmgen import Evaluation, MultimodalVAE
 from mmgen.data import Data, MixedModality, Provenance, Table
 from mmgen.errors import MmgenError
+from mmgen.evaluation.collapse import PosteriorCollapse
 from mmgen.evaluation.data_figures import missingness_figure, predicted_figure
 from mmgen.evaluation.decoder_inputs import decoder_inputs
 from mmgen.evaluation.expected_columns import expected_columns
-from mmgen.evaluation.learned_drawing import variance_figure
+from mmgen.evaluation.learned_drawing import loadings_figure, variance_figure
 from mmgen.evaluation.loadings import loadings, loadings_frame
 from mmgen.evaluation.modality_gain import ModalityGain, ModalityGainConfig
+from mmgen.evaluation.predictions import predictions, score
 from mmgen.evaluation.variance_explained import Explained, VarianceExplained, VarianceExplainedConfig
+from mmgen.models.latent_use import latent_use
+from mmgen.models.linear_start import start_linear
 from mmgen.testing import make_model, toy_data
 from mmgen.testing.toys import ToyDataset, world_model, world_table
 from mmgen.testing.worlds import LinearGaussianWorld
@@ -135,7 +139,7 @@ def test_every_kind_of_model_and_modality(options):
     for target in KINDS:
         own = private if isinstance(private, int) else private.get(target, 0)
         assert labels[target] == ["z0", "z1", "z2", *(f"w{k}" for k in range(own)), "covariates"]
-    assert all(math.isfinite(r["value"]) and r["value"] <= 1 for r in rows)
+    assert all(math.isfinite(r["value"]) and (r["value"] <= 1 or r["measure"] == "empty_dimensions") for r in rows)
     frame = loadings_frame(evaluation)
     assert {*frame.index.get_level_values(0)} == {*KINDS} - {"text"}
     assert frame.loc[("image", "(pixels)"), "z0"] >= 0
@@ -236,6 +240,70 @@ def test_the_colours_of_variance_explained_span_what_there_is(share, text):
     axes = variance_figure(evaluation, found).axes[0]
     assert axes.images[0].get_clim() == pytest.approx((0, 100 * share or 1))
     assert axes.texts[0].get_text() == text
+
+
+def test_one_count_of_empty_dimensions_is_told_by_all_and_they_have_no_panels():
+    data = toy_data(("vector", "counts"), rows=40)
+    model = make_model("elbo", data, latent_dim=4).float()
+    with torch.no_grad():
+        for encoder in model.encoders:
+            for head in (encoder.head.mean, encoder.head.spread):
+                head.weight[[1, 3]] = 0
+                head.bias[[1, 3]] = 0
+    evaluation = Evaluation(model, data)
+    use = latent_use(model, data.val, "val", lambda rows: data.val[rows], batch_size=7, seed=0)
+    explained, collapsed = VarianceExplained().compute(evaluation), PosteriorCollapse().compute(evaluation)
+    assert use.empty == (1, 3) and use.rows == len(data.val)
+    for rows in (explained, collapsed):
+        (count,) = (r for r in rows if r["measure"] == "empty_dimensions")
+        assert (count["value"], count["n"], count["note"]) == (2, 20, "the same for all 20 validation rows")
+    of_one = [r for r in explained if r["measure"] == "r2_of_dimension" and r["label"].startswith("z")]
+    assert all(("an empty dimension" in r["note"]) == (r["label"] in ("z1", "z3")) for r in of_one)
+    figure = loadings_figure(evaluation, loadings(evaluation))
+    assert [axes.get_title() for axes in figure.axes if axes.get_visible()] == ["z0", "z2"]
+    assert "2 empty dimensions are left out: the same for every row" in figure.get_suptitle()
+    assert loadings_frame(evaluation).columns.tolist() == ["z0", "z1", "z2", "z3"], "the file has all"
+    whole = VarianceExplained().figures(evaluation)["variance-explained"]
+    assert "2 of 4 latent dimensions are empty" in whole.get_suptitle()
+
+
+def test_what_a_negative_share_means_is_said(monkeypatch):
+    data = toy_data(rows=12)
+    evaluation = Evaluation(make_model("elbo", data).float(), data)
+    for share, said in ((-0.03, True), (0.03, False)):
+        found = [Explained("vector", 0.4, {"z0": 0.4, "covariates": share}, np.arange(3), False, 0)]
+        monkeypatch.setattr(VarianceExplained, "_explained", lambda self, evaluation, found=found: found)
+        rows = VarianceExplained().compute(evaluation)
+        notes = {r["label"]: r["note"] for r in rows if r["target"] == "vector"}
+        assert ("further from these rows than their mean" in notes["covariates"]) == said
+        assert notes[""] == ""
+        title = VarianceExplained().figures(evaluation)["variance-explained"].get_suptitle()
+        assert ("below 0: what is decoded is further from these rows than their mean" in title) == said
+
+
+def test_predictions_are_inferred_as_impute_infers(monkeypatch):
+    """By the model's own likelihood where it can. E[x | z] is linear in z here, so that its mean is known."""
+    random = np.random.default_rng(0)
+    z = random.normal(size=(90, 2))
+    tables = {name: z @ random.normal(size=(2, 3)) + 0.5 * random.normal(size=(90, 3)) for name in "abc"}
+    data = mmgen.load_dataset(tables, modalities={name: {"kind": "vector"} for name in tables})
+    torch.manual_seed(0)
+    model = MultimodalVAE.create("elbo", data, latent_dim=2).eval()
+    start_linear(model, data.train, data.val)
+    evaluation = Evaluation(model, data)
+    own, reason = evaluation.inference()
+    assert own is not None, reason
+    monkeypatch.setattr(MultimodalVAE, "sample_latents", None)  # which is how encoders are asked
+    found = predictions(evaluation, ("a", "b"), "c", most=10, draws=4000)
+    batch = model.prepare(data.test[found.places])
+    with torch.no_grad():
+        posterior = own.posterior(batch, model.mask(batch, ("a", "b")))
+        expected = model.output(posterior.mean.float(), "c")
+        draws = posterior.rsample((200,)).float()
+        spread = float(model.output(draws.flatten(0, 1), "c").unflatten(0, (200, -1)).std(0).max())
+    assert found.predicted.numpy() == pytest.approx(expected.numpy(), abs=5 * spread / math.sqrt(4000))
+    assert score(found) > 0.3
+    assert ModalityGain().compute(evaluation) and predicted_figure(evaluation) is not None
 
 
 def test_a_decoder_that_ignores_a_dimension_has_no_loading_on_it():

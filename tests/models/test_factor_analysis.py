@@ -114,6 +114,28 @@ def test_number_of_factors_is_chosen_by_cross_validation() -> None:
     assert (np.diff(np.diagonal(precision)) <= 0).all()
 
 
+def test_rows_that_belong_together_are_held_out_together() -> None:
+    """By hand, of three rows each, scattered: the groups of the first, the sixth, … row that is of none before it."""
+    values, _ = world(rows=60, columns=6, factors=2)
+    belong = np.random.default_rng(1).permutation(np.repeat(np.arange(100, 120), 3))
+    everything = np.ones_like(values, dtype=bool)
+    train, further = (Rows.of_cells(values[rows], everything[rows]) for rows in (slice(0, 45), slice(45, 60)))
+    found = choose(train, further, 1, *unbounded(6), belong=belong)
+    seen: list[int] = []
+    for group in belong.tolist():
+        seen += [] if group in seen else [group]
+    scores = []
+    for place in range(5):
+        held_out = [n for n in range(60) if seen.index(belong[n]) % 5 == place]
+        others = [n for n in range(60) if n not in held_out]
+        assert not {*belong[held_out].tolist()} & {*belong[others].tolist()}
+        model = fit(Rows.of_cells(values[others], everything[others]), 1, *unbounded(6))
+        apart = Rows.of_cells(values[held_out], everything[held_out])
+        scores.append(float(model.log_likelihood(apart).sum()) / apart.counts.sum())
+    assert found.model.count == 1
+    assert found.score == pytest.approx(sum(scores) / 5, rel=1e-9)
+
+
 def test_fewer_rows_than_columns_and_a_constant_column() -> None:
     values, _ = world(rows=40, columns=141, factors=2)
     values[:, 3] = 1.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import mmgen
 from mmgen.distributions import FullGaussian, GaussianMixture, Posterior, fit_mixture
 from mmgen.models import LaplaceInference, build_sampler, choose_sampler, inferred_by_model, own_inference, why_not
-from mmgen.models.aggregated import all_but_one, everything, predictions, seen_in
+from mmgen.models.aggregated import all_but_one, best_count, everything, predictions, seen_in
 from mmgen.models.laplace_inference import OwnPosterior
 from mmgen.testing import LinearGaussianWorld, make_model, raises_sentence, toy_data, world_batch, world_model
 from mmgen.testing.toys import world_table
@@ -458,6 +458,18 @@ def test_as_many_gaussians_as_predict_rows_that_are_left_out(clusters):
         one.see(model, world_table(x))
         gain = sampler.log_prob(middles) - one.log_prob(middles)
         assert (gain > 1).all(), "where clusters are, z is more probable"
+
+
+def test_visits_of_a_patient_are_no_cluster():
+    """Patients of one Gaussian, whose six visits are alike: left out one by one they are found again, together not."""
+    world = LinearGaussianWorld((5, 4), 2, seed=2)
+    model, (_, x) = world_model(world), world.sample(24)
+    patients = torch.arange(24).repeat(6)
+    precision, pull = seen_in(inference_of(model), world_table([values.repeat(6, 1) for values in x]))
+    assert best_count(precision, pull, 16, 0) > 1
+    assert best_count(precision, pull, 16, 0, patients) == 1
+    assert best_count(precision, pull, 16, 0, torch.arange(144)) == best_count(precision, pull, 16, 0)
+    assert best_count(precision, pull, 16, 0, torch.zeros(144, dtype=torch.int64)) == 1
 
 
 @settings(max_examples=6, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -307,6 +308,34 @@ def test_without_validation_rows_training_rows_choose() -> None:
     modalities = {name: {"kind": "vector"} for name in tables}
     data = mmgen.load_dataset(tables, modalities=modalities, val_fraction=0.0)
     assert "chosen by cross-validation in 192 rows" in start_linear(made(data), data.train, data.val).sentence
+
+
+def visits(patients: int, each: int) -> dict[str, pd.DataFrame]:
+    """As :func:`frames`, of patients who are nearly the same at each of their visits."""
+    random, made = np.random.default_rng(3), {}
+    for name, table in frames(patients).items():
+        again = table.loc[table.index.repeat(each)].reset_index(drop=True)
+        made[name] = again + 0.05 * random.normal(size=again.shape)
+    return made
+
+
+def test_visits_of_a_patient_are_held_out_together() -> None:
+    """Of the patients there are two factors; whoever has seen one visit in training predicts the other by more."""
+    tables, found = visits(30, 4), {}
+    for group, patients in (("patient", np.repeat(np.arange(30), 4)), ("alone", np.arange(120))):
+        modalities = {name: {"kind": "vector"} for name in tables}
+        columns = {**tables, group: patients}
+        data = mmgen.load_dataset(columns, modalities=modalities, group=group)
+        found[group] = start_linear(made(data, latent_dim=8), data.train, data.val)
+    assert found["patient"].factors < found["alone"].factors
+    assert "rows of 2" in found["patient"].sentence and "groups" not in found["alone"].sentence
+
+
+def test_rows_of_one_patient_choose_no_factors() -> None:
+    data = data_of(frames(40))
+    table = replace(data.train, groups=torch.zeros(len(data.train), dtype=torch.int64))
+    said = start_linear(made(data), table, data.val.select(torch.zeros(0, dtype=torch.int64))).sentence
+    assert said.startswith("Start: random weights; all rows are of one group")
 
 
 def test_what_takes_no_part_is_said() -> None:

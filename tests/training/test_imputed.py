@@ -199,7 +199,7 @@ def test_a_kept_start_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> N
     said = " ".join(capsys.readouterr().out.split())
     factors = int(said.split(" factors, chosen")[0].split()[-1])
     assert f"Kept: the start, factor analysis with {factors} factors: no epoch imputes validation rows better" in said
-    assert "carry nothing" not in said and 0 < factors < 5
+    assert "empty" not in said and 0 < factors < 5
     assert run.model.config.latent_dim == 5
     assert kept(7, -1.5, 2).startswith("Kept: the model of epoch 7, which imputes validation rows best (log score")
     assert kept(0, -1.5, 1).startswith("Kept: the start, factor analysis with 1 factor:")

@@ -10,10 +10,10 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from mmgen import MmgenError, MultimodalVAE, Trainer
+from mmgen.models.latent_use import LatentUse, informed_share, latent_use
 from mmgen.registry import entries
 from mmgen.testing import toy_data
 from mmgen.training import TrainingConfig
-from mmgen.training.latents import LatentUse, informed_share, latent_use
 
 
 def literal(parts):
@@ -79,14 +79,14 @@ POSTERIORS = [("poe", "normal"), ("moe", "normal"), ("mopoe", "normal"), ("none"
 def test_collapsed_dimensions_are_found_whatever_the_posterior_is(aggregator, prior):
     data = toy_data(rows=40, missing=0.2)
     model = MultimodalVAE.create("elbo", data, latent_dim=4, aggregator=aggregator, prior=prior)
-    assert use_of(model, data).unused == ()
+    assert use_of(model, data).empty == ()
     collapse(model, [1, 3])
-    assert use_of(model, data).unused == (1, 3)
-    sentence = "2 of 4 latent dimensions carry nothing: they are the same for every row (40 training rows"
+    assert use_of(model, data).empty == (1, 3)
+    sentence = "2 of 4 latent dimensions are empty: the same for every row (40 training rows"
     assert use_of(model, data).sentence().startswith(sentence)
     collapse(model, [0, 2])
     found = use_of(model, data)
-    assert found.unused == (0, 1, 2, 3)
+    assert found.empty == (0, 1, 2, 3)
     assert "each of the 4 latent dimensions is the same for every row" in found.sentence()
     for way_out in ("model.beta", "training.beta_warmup_epochs", "model.latent_dim", "scale_kind=learned"):
         assert way_out in found.sentence()
@@ -120,13 +120,15 @@ def train(output=None, **options):
 
 
 def test_a_training_whose_divergence_has_collapsed_says_so_and_one_in_use_does_not(tmp_path):
-    _, said = train(tmp_path / "much", beta=1000.0)
+    run, said = train(tmp_path / "much", beta=1000.0)
     assert "has collapsed: each of the 2 latent dimensions is the same for every row (20 validation rows" in said
     record = json.loads((tmp_path / "much" / "environment.json").read_text())["latents"]
-    assert record == {"dimensions": 2, "unused": [0, 1], "split": "val", "rows": 20}
+    assert record == {"dimensions": 2, "empty": [0, 1], "split": "val", "rows": 20}
+    told = run.evaluate(metrics=["variance-explained"]).query("measure == 'empty_dimensions'")
+    assert told[["value", "n"]].to_numpy().tolist() == [[2, 20]]
     _, said = train(tmp_path / "little", beta=0.001)
     assert "latent dimension" not in said
-    assert json.loads((tmp_path / "little" / "environment.json").read_text())["latents"]["unused"] == []
+    assert json.loads((tmp_path / "little" / "environment.json").read_text())["latents"]["empty"] == []
 
 
 def test_looking_never_fails_or_changes_a_training(tmp_path, monkeypatch):
@@ -154,4 +156,4 @@ def test_one_row_cannot_be_looked_at():
 def test_dimensions_beyond_the_factors_of_a_kept_start_are_no_news():
     use = LatentUse(4, (1, 2, 3), "val", 9)
     assert use.sentence(1) is None
-    assert use.sentence(2).startswith("3 of 4 latent dimensions carry nothing")
+    assert use.sentence(2).startswith("3 of 4 latent dimensions are empty")

@@ -11,6 +11,7 @@ import pandas as pd
 from torch import Tensor
 
 from mmgen import Modality
+from mmgen.evaluation.drawn import are_whole, quantiles, supports_of
 
 MOST_VALUES = 12  # of a table of numbers
 
@@ -64,15 +65,16 @@ class Target:
         A column per number: ``measured``, ``generated``, ``5 %`` and ``95 %``; a line per value, by name.
         """
         names = self.modality.value_names(self.name)
-        flat = self.draws.float().flatten(1)
+        flat = self.draws.float().flatten(1).numpy()
+        low, high = quantiles(flat, (0.05, 0.95), are_whole(supports_of(self.modality)))
         mean = self.means.float().flatten(1).mean(0)
         columns = {
             "measured": np.full(len(mean), np.nan)
             if self.measured is None
             else self.measured.float().flatten().numpy(),
             "generated": mean.numpy(),
-            "5 %": flat.quantile(0.05, 0).numpy(),
-            "95 %": flat.quantile(0.95, 0).numpy(),
+            "5 %": low,
+            "95 %": high,
         }
         frame = pd.DataFrame(columns, index=names if len(names) == len(mean) else None)
         rank = ((mean - mean.mean()).abs() / self.usual.flatten().clamp(min=1e-9)).argsort(descending=True)

@@ -80,9 +80,13 @@ def test_how_sure_it_is_is_how_far_draws_agree(run):
 
 def test_the_table_has_the_quantiles_of_draws_and_names(run):
     draws = torch.arange(101.0)[:, None].expand(101, 5)
+    four = draws[:, :4]
+    counts = Target(mmgen.CountsModality(shape=(4,)), "counts", None, four, four, torch.ones(4)).table()
+    assert counts.loc[:, ["5 %", "95 %"]].to_numpy().tolist() == [[4.0, 96.0]] * 4  # the fifth and the 97th of 101
+    draws = draws[:99]
     table = target(run, "vector", draws / 2, draws).table()
     assert table.index.tolist() == run.model.modalities["vector"].value_names("vector")
-    assert table.loc[:, ["generated", "5 %", "95 %"]].to_numpy().tolist() == [[25.0, 5.0, 95.0]] * 5
+    assert table.loc[:, ["generated", "5 %", "95 %"]].to_numpy().tolist() == [[24.5, 4.0, 94.0]] * 5
     assert table["measured"].isna().all()
 
 

@@ -22,13 +22,21 @@ def report(
             help="Most points in the scatter of each run's latents; 0: none, and no ids or columns of rows.", min=0
         ),
     ] = 4000,
+    color_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN,…",
+            help="Columns by which latents can be coloured first of all, the first of them when the page opens.",
+        ),
+    ] = None,
 ) -> None:
     """Write one page about runs that can be sent to anybody: it needs no network."""
+    from mmgen.cli.arguments import split_names
     from mmgen.screen import console
 
     from .page import write_report
 
-    page = write_report(runs, out, max_points)
+    page = write_report(runs, out, max_points, split_names(color_by) or ())
     console().print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)", highlight=False)
     if max_points:
         console().print(

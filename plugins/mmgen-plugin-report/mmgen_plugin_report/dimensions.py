@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mmgen.errors import MmgenError
 from mmgen.evaluation import Evaluation, loadings_frame
+from mmgen.evaluation.variance_explained import EMPTY_NOTE
 
 from .runs import ReportedRun
 
@@ -44,12 +45,16 @@ def dimension_lines(reported: ReportedRun, evaluation: Callable[[], Evaluation |
     """
     loadings = _loadings(reported, evaluation)
     shares: dict[str, list[tuple[float, str]]] = {}
+    empty: set[str] = set()
     for row in reported.results:
         if row.get("metric") == "variance-explained" and row.get("measure") in MEASURES:
             shares.setdefault(str(row["label"]), []).append((float(row["value"]), str(row["target"])))
+            empty |= {str(row["label"])} if EMPTY_NOTE in row.get("note", "") else set()
     names = [name for name in (*loadings, *(name for name in shares if name not in loadings)) if name.startswith("z")]
     return [
-        DimensionLine(name, _in_words(loadings.get(name, [])), _shares_in_words(shares.get(name, [])))
+        DimensionLine(name, "", "empty: the same for every row")
+        if name in empty
+        else DimensionLine(name, _in_words(loadings.get(name, [])), _shares_in_words(shares.get(name, [])))
         for name in names[:DIMENSIONS]
     ]
 

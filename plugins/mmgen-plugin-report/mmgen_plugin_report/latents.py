@@ -15,7 +15,7 @@ from mmgen.errors import MmgenError
 from mmgen.evaluation import Evaluation
 
 from .hub.layout import hide_paths
-from .row_columns import row_columns
+from .point_colours import AskedColumns, point_colours
 from .runs import ReportedRun
 
 SPLIT = "test"
@@ -29,7 +29,8 @@ class LatentPoints:
         content: What the page's script reads: ``x`` and ``y`` of every point, ``row`` (into the rows) and ``given``
             (into the subsets); ``givens``, the subsets' names; ``rows``, numbers and ids of the rows; ``labels``,
             name to ``classes`` and ``codes`` of the rows (−1: unknown); ``columns``, what else points can be coloured
-            by (:func:`.row_columns.row_columns`); ``axes``, two titles.
+            by (:func:`.point_colours.point_colours`); ``colour``, by what they are when the page opens, as its menu
+            has it; ``axes``, two titles.
         description: What the points are, in sentences.
         centres: A row per class of the first label (or per subset where there is none): name, points, and means of x
             and y.
@@ -64,12 +65,15 @@ def open_evaluation(reported: ReportedRun, max_rows: int = 10_000) -> Evaluation
         return f"the model or its data cannot be opened here: {hide_paths(str(error))}"
 
 
-def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) -> LatentPoints | str:
+def latent_points(
+    reported: ReportedRun, evaluation: Callable[[], Evaluation | str], asked: AskedColumns | None = None
+) -> LatentPoints | str:
     """The points; or a sentence that says why there are none.
 
     Args:
         reported: The run.
         evaluation: Makes an evaluation, or the reason why there is none.
+        asked: Columns that come first, and by the first of which points are coloured when the page opens.
     """
     opened = evaluation()
     if isinstance(opened, str):
@@ -81,7 +85,8 @@ def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | s
     table = opened.latents().table
     subsets = _subset_names(opened)
     labels = _labels(opened)
-    columns, more = row_columns(opened, table)
+    first = [] if asked is None else asked.of(opened, table)
+    columns, more = point_colours(opened, table, [column for column in first if column.name not in labels])
     content = {
         "x": [_short(v) for v in plane[:, 0]],
         "y": [_short(v) for v in plane[:, 1]],
@@ -91,6 +96,7 @@ def latent_points(reported: ReportedRun, evaluation: Callable[[], Evaluation | s
         "rows": _row_names(table),
         "labels": labels,
         "columns": columns,
+        "colour": _colour(first[0].name, first[0].of, labels, columns) if first else "",
         "axes": axes,
     }
     description = _describe(reported, opened, projection, len(points), bool(labels))
@@ -135,6 +141,13 @@ def _labels(evaluation: Evaluation) -> dict[str, Any]:
         for label, codes in evaluation.labels(SPLIT).items()
         if codes.ndim == 1 and classes.get(label)
     }
+
+
+def _colour(name: str, of: str, labels: dict[str, Any], columns: list[dict[str, Any]]) -> str:
+    """The value of the entry of the menu of colours that is of a column."""
+    if not of and name in labels:
+        return str(list(labels).index(name))
+    return f"column-{[(column['name'], column['of']) for column in columns].index((name, of))}"
 
 
 def _plane(points: np.ndarray) -> tuple[np.ndarray, list[str], str]:

@@ -32,6 +32,7 @@ from .dimensions import DimensionLine, dimension_lines
 from .hub.layout import hide_paths
 from .latents import LatentPoints, latent_points, open_evaluation
 from .pictures import Picture, pictures, place_of
+from .point_colours import AskedColumns
 from .repetition import describe_setting, distinct_versions
 from .result_cells import Cell, Key, headline_cells, result_cells
 from .runs import Group, ReportedRun, RunCollection, find_runs
@@ -62,7 +63,10 @@ class Detail:
 
 
 def write_report(
-    paths: Sequence[Path | str], output: Path | str = "report.html", max_points: int = MOST_POINTS
+    paths: Sequence[Path | str],
+    output: Path | str = "report.html",
+    max_points: int = MOST_POINTS,
+    color_by: Sequence[str] = (),
 ) -> Path:
     """Write the report of some runs as one HTML file.
 
@@ -71,12 +75,15 @@ def write_report(
         output: The file; one that is there is replaced.
         max_points: Most points in the scatter of each run's latents; 0: no scatter, so that the page has neither ids
             nor values of single rows.
+        color_by: Columns by which latents can be coloured first of all, and are by the first of them when the page
+            opens: of modalities (``genes.TP53`` where several have it), covariates, or whatever else stands in the
+            file of the rows.
 
     Returns:
         The file.
 
     Raises:
-        MmgenError: No run that can be read, or a file that cannot be written.
+        MmgenError: No run that can be read, a column that none of them has, or a file that cannot be written.
 
     >>> import mmgen
     >>> data = mmgen.load_dataset("mfeat")
@@ -90,12 +97,14 @@ def write_report(
     output = Path(output)
     if output.is_dir():
         raise MmgenError(f"--out: {str(output)!r} is a folder; name a file, such as report.html.")
-    text = render(find_runs([Path(path) for path in paths]), max_points)
+    if color_by and not max_points:
+        raise MmgenError("--color-by: --max-points 0 leaves the scatter of latents out; leave one of them out.")
+    text = render(find_runs([Path(path) for path in paths]), max_points, color_by)
     write_text(output, text)
     return output
 
 
-def render(reported: RunCollection, max_points: int = MOST_POINTS) -> str:
+def render(reported: RunCollection, max_points: int = MOST_POINTS, color_by: Sequence[str] = ()) -> str:
     """The page about these runs."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -113,13 +122,15 @@ def render(reported: RunCollection, max_points: int = MOST_POINTS) -> str:
         kind: Markup((folder / f"page.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js")
     }  # ours, and not data
     library = base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
-    return environment.get_template("page.html").render(**content(reported, max_points), **own, library=library)
+    return environment.get_template("page.html").render(
+        **content(reported, max_points, color_by), **own, library=library
+    )
 
 
-def content(reported: RunCollection, max_points: int) -> dict[str, Any]:
+def content(reported: RunCollection, max_points: int, color_by: Sequence[str] = ()) -> dict[str, Any]:
     """All that the template shows."""
     hooks = Hooks()
-    details = _details(reported.groups, max_points, hooks)
+    details = _details(reported.groups, max_points, color_by, hooks)
     return {
         "title": _title(reported.groups),
         "lead": _lead(reported),
@@ -200,9 +211,13 @@ def _distinct_data(runs: Sequence[ReportedRun]) -> list[DataDescription]:
     return list(dict.fromkeys(describe_data(run.config, run.environment) for run in runs))
 
 
-def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Detail]:
-    """The first run of each group, up to a number of groups; pictures as long as there is room for them."""
-    details, room = [], PICTURE_BYTES
+def _details(groups: Sequence[Group], max_points: int, color_by: Sequence[str], hooks: Hooks) -> list[Detail]:
+    """The first run of each group, up to a number of groups; pictures as long as there is room for them.
+
+    Raises:
+        MmgenError: A column to colour by that no run has.
+    """
+    details, room, colours = [], PICTURE_BYTES, AskedColumns(color_by)
     for group in groups[:IN_DETAIL]:
         evaluation = functools.cache(lambda reported=group.first: open_evaluation(reported, max_points or MOST_POINTS))
         drawn, missing = pictures(group.first, evaluation)
@@ -217,9 +232,10 @@ def _details(groups: Sequence[Group], max_points: int, hooks: Hooks) -> list[Det
                 "keep this page small."
             ).strip()
         sections = hooks.call("mmgen_report_section", returns=ReportSection, run=group.first.run)
-        latents = latent_points(group.first, evaluation) if max_points else NO_POINTS
+        latents = latent_points(group.first, evaluation, colours) if max_points else NO_POINTS
         lines = dimension_lines(group.first, evaluation)
         details.append(Detail(group.first, group.name, fitting, missing, latents, sections, lines))
+    colours.check()
     return details
 
 

@@ -32,8 +32,8 @@ def describe_setting(reported: ReportedRun) -> Setting:
     """The configuration of a run without local paths, and the commands that install and train it."""
     shown, folders = without_paths(reported.config)
     text = dump_yaml(shown)
-    file = f"{reported.name.replace('/', '-')}.yaml"
-    output = f"runs/{file.removesuffix('.yaml')}"
+    name = reported.name.replace("/", "-")
+    file, output = f"{name}-config.yaml", f"runs/{name}"
     changes = "".join(f" --set {name}=FOLDER" for name in folders)
     core = reported.environment.get("versions", {}).get("mmgen-core", "")
     return Setting(

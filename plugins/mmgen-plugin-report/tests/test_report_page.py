@@ -19,8 +19,8 @@ from mmgen.testing import toy_data
 from mmgen_plugin_report import page as pages_module
 from mmgen_plugin_report import write_report
 from mmgen_plugin_report.dimensions import dimension_lines
+from mmgen_plugin_report.point_colours import point_colours
 from mmgen_plugin_report.result_cells import Cell, Key, beta_curves, format_number, headline_cells, result_cells
-from mmgen_plugin_report.row_columns import row_columns
 from mmgen_plugin_report.runs import find_runs
 
 
@@ -74,7 +74,7 @@ def test_what_a_page_says_of_one_run(pages, example_runs):
     assert "Evidence lower bound with any aggregator" in words, "the first line of the objective's documentation"
     assert "Kingma & Welling 2014, Eq. 3" in words, "where the equation is published"
     assert "nothing is known of the variation between seeds" in words
-    assert "mmgen train --config b1-s0.yaml --output runs/b1-s0 --set dataset.path=FOLDER" in words
+    assert "mmgen train --config b1-s0-config.yaml --output runs/b1-s0 --set dataset.path=FOLDER" in words
     assert "first two principal components (PCA)" in words
     assert str(example_runs.folder) not in pages["one"].read_text(), "no folder of this machine"
 
@@ -304,11 +304,29 @@ def test_points_are_coloured_by_any_column(pages):
     assert all(len(column["numbers"]) == len(content["rows"]) for column in content["columns"])
 
 
+def test_the_page_opens_in_the_colours_that_are_asked_for(example_runs, tmp_path, command):
+    for first, second in (("p1", "subject"), ("subject", "g1")):
+        asked = f"{first},{second}"
+        code, _, err = command("report", example_runs.one, "--out", tmp_path / "page.html", "--color-by", asked)
+        assert code == 0, err
+        content = json.loads(Reader(tmp_path / "page.html").scripts["points"])["latents-0"]
+        names = [column["name"] for column in content["columns"]]
+        assert sorted(names) == ["g0", "g1", "p0", "p1", "subject"]
+        assert content["colour"] == f"column-{names.index(first)}"
+    command("report", example_runs.one, "--out", tmp_path / "page.html", "--color-by", "diagnosis")
+    assert json.loads(Reader(tmp_path / "page.html").scripts["points"])["latents-0"]["colour"] == "0"
+    code, _, err = command("report", example_runs.one, "--out", tmp_path / "page.html", "--color-by", "subjcet")
+    said = " ".join(err.split())
+    assert code == 2 and "no column 'subjcet'" in said and "did you mean 'subject'" in said
+    code, _, err = command("report", example_runs.one, "--color-by", "g0", "--max-points", 0)
+    assert code == 2 and "leaves the scatter of latents out" in " ".join(err.split())
+
+
 def test_columns_have_room_for_all_modalities():
     data = toy_data(("vector", "counts", "labels", "text", "image"), missing=0.3, cells=0.2, covariates=True)
     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
     table = data.test
-    columns, more = row_columns(mmgen.Evaluation(model, data), table)
+    columns, more = point_colours(mmgen.Evaluation(model, data), table)
     assert more == 0
     assert [column["name"] for column in columns[:2]] == ["site", "age"]
     assert {column["of"] for column in columns} == {"", "vector", "counts", "labels"}
@@ -320,10 +338,10 @@ def test_columns_have_room_for_all_modalities():
 
 
 def test_wide_modalities_leave_room_for_others(monkeypatch):
-    monkeypatch.setattr("mmgen_plugin_report.row_columns.MOST_COLUMNS", 4)
+    monkeypatch.setattr("mmgen_plugin_report.point_colours.MOST_COLUMNS", 4)
     data = toy_data(("vector", "counts", "tags"))
     model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
-    columns, more = row_columns(mmgen.Evaluation(model, data), data.test)
+    columns, more = point_colours(mmgen.Evaluation(model, data), data.test)
     assert [column["of"] for column in columns] == ["vector", "vector", "counts", "tags"] and more == 12 - 4
 
 
@@ -332,6 +350,13 @@ def test_loadings_that_an_evaluation_wrote_are_named(example_runs, tmp_path):
     (run / "loadings.csv").write_text("modality,column,z0,z1\ngenes,g <0>,-0.5,\ngenes,g1,0.25,0.01\n")
     lines = dimension_lines(find_runs([run]).runs[0], lambda: "nothing is opened")
     assert [(line.name, line.columns) for line in lines] == [("z0", "g <0> −0.50, g1 +0.25"), ("z1", "")]
+    row = {"metric": "variance-explained", "measure": "r2_of_dimension", "given": "", "target": "genes", "label": "z0"}
+    row |= {"value": 0.0, "n": 9, "note": "an empty dimension", "split": "test", "seed": 0, "data": "real"}
+    (tmp_path / "empty").mkdir()
+    of_empty = shutil.copytree(run, tmp_path / "empty" / "run")
+    (of_empty / "results.jsonl").write_text(json.dumps(row) + "\n")
+    line = dimension_lines(find_runs([of_empty]).runs[0], lambda: "nothing is opened")[0]
+    assert (line.columns, line.explains) == ("", "empty: the same for every row")
     page = write_report([run], tmp_path / "page.html")
     assert "g <0> −0.50" in Reader(page).words and "nothing above 0.05" in Reader(page).words
 

@@ -80,6 +80,7 @@
         now.columns.forEach((column, i) => { if (column.of === of) group.append(new Option(column.name, "column-" + i)); });
         colour.append(group);
       }
+      if (now.colour) colour.value = now.colour;
       options(given, [["", "anything"], ...now.givens.map((name, i) => [i, name])]);
       filters = labels.map(([name, label], i) => {
         const line = document.createElement("p"), words = document.createElement("label"), select = document.createElement("select");

@@ -1,4 +1,6 @@
-"""Whether a model's latent dimensions say anything about a row: posterior collapse, told at the end of a training."""
+"""Which of a model's latent dimensions are empty: the same for every row. It is told at the end of a training, and
+whatever else counts empty dimensions counts these.
+"""
 
 from __future__ import annotations
 
@@ -11,43 +13,59 @@ from torch import Tensor
 
 from ..data import Batch, Table
 from ..distributions import Mixture
-from ..models import MultimodalVAE
+from .model import MultimodalVAE
 
 LEAST = 0.01  # share of a dimension's variance over the rows that must come from the rows
 ROWS = 2000  # looked at, at most
+SIDES = {"val": "validation", "train": "training"}
 
 
 @dataclass(frozen=True)
 class LatentUse:
-    """Which dimensions of z tell rows apart.
+    """Which dimensions of z tell rows apart, and which are empty.
 
     Attributes:
         dimensions: How many there are.
-        unused: Those that do not, from 0.
+        empty: Those that do not, from 0.
         split: Of the rows that were looked at.
         rows: How many these are.
     """
 
     dimensions: int
-    unused: tuple[int, ...]
+    empty: tuple[int, ...]
     split: str
     rows: int
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        return {**asdict(self), "unused": list(self.unused)}
+        return {**asdict(self), "empty": list(self.empty)}
+
+    @property
+    def where(self) -> str:
+        """The rows that were looked at."""
+        return f"{self.rows} {SIDES.get(self.split, self.split)} rows"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the empty dimensions are called: ``z0``, ``z1`` and so on."""
+        return tuple(f"z{k}" for k in self.empty)
+
+    def in_words(self) -> str:
+        """How many are empty, without an end."""
+        return (
+            f"{len(self.empty)} of {self.dimensions} latent dimensions {'is' if len(self.empty) == 1 else 'are'} empty"
+        )
 
     def sentence(self, factors: int = 0) -> str | None:
         """For a person; None where every dimension is in use, or as many as the ``factors`` of a kept start."""
-        if factors and len(self.unused) == self.dimensions - factors:
+        if factors and len(self.empty) == self.dimensions - factors:
             return None
-        where = f"({self.rows} {'validation' if self.split == 'val' else 'training'} rows were looked at)"
-        if not self.unused:
+        where = f"({self.where} were looked at)"
+        if not self.empty:
             return None
-        if len(self.unused) < self.dimensions:
-            some = f"{len(self.unused)} of {self.dimensions} latent dimensions carry nothing"
+        if len(self.empty) < self.dimensions:
             fewer = "Fewer (model.latent_dim) would do, or a lower model.beta lets more of them be used."
-            return f"{some}: they are the same for every row {where}. {fewer}"
+            return f"{self.in_words()}: the same for every row {where}. {fewer}"
         one = self.dimensions == 1
         which = "its latent dimension is" if one else f"each of the {self.dimensions} latent dimensions is"
         collapsed = f"The posterior has collapsed: {which} the same for every row {where}"
@@ -85,7 +103,8 @@ def informed_share(posteriors: list[tuple[Tensor, ...]]) -> Tensor:
 def latent_use(
     model: MultimodalVAE, table: Table, split: str, gather: Callable[[Tensor], Batch], batch_size: int, seed: int
 ) -> LatentUse | None:
-    """Which dimensions of z tell rows apart, by the model's own posterior given all that each row has.
+    """Which dimensions of z tell rows apart, by the model's own posterior given all that each row has: a dimension is
+    empty where less than a hundredth of its variance comes from the rows (:func:`informed_share`).
 
     Random numbers and the model stay as they are. None where fewer than two rows can be looked at.
 
@@ -115,5 +134,5 @@ def latent_use(
                 moments = posterior.mean[None], posterior.variance[None], torch.zeros_like(posterior.mean[None, :, 0])
             parts.append(tuple(value.cpu() for value in moments))
     share = informed_share(parts)
-    unused = tuple((~(share >= LEAST)).nonzero().squeeze(1).tolist())
-    return LatentUse(share.shape[-1], unused, split, len(rows))
+    empty = tuple((~(share >= LEAST)).nonzero().squeeze(1).tolist())
+    return LatentUse(share.shape[-1], empty, split, len(rows))
