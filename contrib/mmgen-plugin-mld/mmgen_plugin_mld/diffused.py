@@ -56,5 +56,5 @@ class Diffused:
 
     @cached_property
     def _moments(self) -> tuple[Tensor, Tensor]:
-        z = self.rsample((self.points,))
+        z = torch.stack([self.rsample() for _ in range(self.points)])  # one by one: there may be many subsets
         return torch.where(self.held, self.known, z.mean(0)), torch.where(self.held, 0.0, z.var(0, correction=0))

@@ -19,7 +19,7 @@ class Residual(nn.Module):
     def forward(self, h: Tensor, e: Tensor) -> Tensor:
         """``[..., width]`` and what is known of times, ``[..., width]``, to the same shape."""
         inner = self.layers[0](self.activation(self.norms[0](h))) + self.time(e)
-        return h + self.layers[1](self.activation(self.norms[1](inner)))  # type: ignore[no-any-return]
+        return h + self.layers[1](self.activation(self.norms[1](inner)))
 
 
 class NoiseNetwork(nn.Module):
@@ -45,4 +45,4 @@ class NoiseNetwork(nn.Module):
         h, e = self.inward(u), self.time(times)
         for block in self.blocks:
             h = block(h, e)
-        return self.outward(h)  # type: ignore[no-any-return]
+        return self.outward(h)
