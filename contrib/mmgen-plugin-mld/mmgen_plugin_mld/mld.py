@@ -56,7 +56,7 @@ class MLD(Objective):
 
     Source: Bounoua, Franzese & Michiardi 2024, "Multi-modal latent diffusion" (Entropy 26(4),
     https://arxiv.org/abs/2306.04445), section 4, with the released code (https://github.com/MustaphaBounoua/MLD).
-    Deviations: there, A is the same for all rows of a batch, latents are standardised by the first batch, and steps
+    Deviations: there, A is the same for all rows of a batch, latents are standardised by the first batch unless asked, and steps
     back are gone ten times over (``repeats``), noised in between by as many single steps where it is one here. Its
     importance sampling of t and weights of likelihoods are not here; the network is ours, and its average
     over steps is ``training.average``. That incomplete rows train autoencoders is ours.
@@ -67,6 +67,7 @@ class MLD(Objective):
     aggregator, prior = None, None
     supports_missing = True
     whole_batch = True
+    most_modalities = 20  # whose parts a float32 can number
     staged = ("learns",)
 
     owners: Tensor  # [D]: the number of the modality that a coordinate belongs to
@@ -122,7 +123,8 @@ class MLD(Objective):
     def noised(self, together: Float[Tensor, " B"], which: Float[Tensor, " B"]) -> Bool[Tensor, "B M"]:
         """A of each row, from two uniform numbers: whether it is everything, and which part it is otherwise."""
         modalities = len(self.sizes)
-        number = 1 + (which.double() * (2**modalities - 2)).long()  # 1 … 2^M − 2, whose digits are the modalities
+        parts = 2**modalities - 2
+        number = 1 + (which * parts).long().clamp(max=parts - 1)  # 1 … 2^M − 2, whose digits are the modalities
         part = (number[:, None] >> torch.arange(modalities, device=which.device)) % 2 == 1
         return part | ((together < self.config.joint) | (modalities == 1))[:, None]
 
