@@ -56,10 +56,10 @@ class MLD(Objective):
 
     Source: Bounoua, Franzese & Michiardi 2024, "Multi-modal latent diffusion" (Entropy 26(4),
     https://arxiv.org/abs/2306.04445), section 4, with the released code (https://github.com/MustaphaBounoua/MLD).
-    Deviations: there, A is the same for all rows of a batch, latents are standardised by the first batch unless asked, and steps
-    back are gone ten times over (``repeats``), noised in between by as many single steps where it is one here. Its
-    importance sampling of t and weights of likelihoods are not here; the network is ours, and its average
-    over steps is ``training.average``. That incomplete rows train autoencoders is ours.
+    Deviations: there, A is the same for all rows of a batch, latents are standardised by the first batch unless asked
+    otherwise, and steps back are gone ten times over (``repeats``), noised in between by as many single steps where it
+    is one here. Its importance sampling of t and weights of likelihoods are not here; the network is ours, and its
+    average over steps is ``training.average``. That incomplete rows train autoencoders is ours.
     """
 
     Config = MLDConfig
