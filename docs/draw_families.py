@@ -120,6 +120,19 @@ def hierarchies(axes: Axes) -> None:
         arrow(axes, (0.15 * x, 0.94), (x, 0.61))
 
 
+def diffused(axes: Axes) -> None:
+    """A latent of every modality, and noise from which those that are not given come back."""
+    data(axes)
+    for x, name, colour in zip((-2, 0, 2), ("z₁", "z₂", "z₃"), COLOURS, strict=True):
+        box(axes, x, 0.45, name, colour, width=1.2)
+        arrow(axes, (x, 0.12), (x, 0.34), colour, "<|-|>")
+    draw = np.random.default_rng(2)
+    for x in (0, 2):
+        axes.scatter(x + 0.45 * draw.normal(size=30), 1.05 + 0.1 * draw.normal(size=30), s=5, color=GREY, linewidth=0)
+        arrow(axes, (x, 0.9), (x, 0.56))
+        arrow(axes, (-1.4, 0.45), (x - 0.4, 0.85), COLOURS[0])
+
+
 def adversarial(axes: Axes) -> None:
     """Points of the posterior among points of the prior."""
     draw = np.random.default_rng(1)
@@ -167,6 +180,7 @@ PANELS: dict[str, tuple[str, Callable[[Axes], None]]] = {
     "private-latents": ("one latent shared, others not\ndmvae, mmvaeplus, …", private),
     "joint-encoders": ("one network sees all; others learn from it\njmvae, smvae, jnf, …", joint),
     "hierarchies": ("latents above latents\nnexus, mhvae", hierarchies),
+    "diffusions": ("what is not given comes back from noise\nmld", diffused),
     "adversarial": ("points that a critic cannot tell from p(z)\nmaae, mwae", adversarial),
     "two-views": ("features of two views that go together\ncca, dcca, vcca, …", two_views),
     "supervised": ("labels, and modalities that may be missing\ncmmd", supervised),
@@ -177,8 +191,10 @@ PANELS: dict[str, tuple[str, Callable[[Axes], None]]] = {
 def main() -> None:
     """Draw them all."""
     mpl.rcParams.update({"svg.hashsalt": "families", "svg.fonttype": "none", "font.family": "DejaVu Sans"})
-    figure = Figure(figsize=(11.5, 5.2), facecolor="white")
-    for axes, (name, (what, draw)) in zip(figure.subplots(2, 5).flat, PANELS.items(), strict=True):
+    figure = Figure(figsize=(11.5, 7.8), facecolor="white")
+    *places, last = figure.subplots(3, 4).flat
+    last.axis("off")
+    for axes, (name, (what, draw)) in zip(places, PANELS.items(), strict=True):
         draw(axes)
         axes.set_title(name.replace("-", " "), fontsize=9.5, fontweight="bold", color=INK)
         axes.text(0, -0.42, what, ha="center", va="center", fontsize=7, color=INK)

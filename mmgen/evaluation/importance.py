@@ -191,7 +191,7 @@ class LogLikelihood(Metric):
 
     def _joint(self, evaluation: Evaluation, batch: Batch, experts: Gaussian) -> Tensor:
         """log p(X) of each row, ``[B]``."""
-        prior = evaluation.model.unconditional_prior(len(batch))
+        prior = with_density(evaluation.model.unconditional_prior(len(batch)))
         total = torch.zeros(len(batch), device=batch.available.device, dtype=experts.mean.dtype)
         for targets, proposal in evaluation.model.joint_latents(batch, experts):
             weights = []
@@ -213,7 +213,7 @@ class LogLikelihood(Metric):
         posterior = model.posterior(batch, given, experts=experts)
         complete = (batch.available | ~model.subset_masks([given])[0]).all(-1)
         weighted = "importance" in self.config.conditional and self._has_weights(evaluation, given)
-        prior = model.unconditional_prior(len(batch)) if weighted else None
+        prior = with_density(model.unconditional_prior(len(batch))) if weighted else None
         each: dict[str, list[Tensor]] = {name: [] for name in evaluation.targets if name not in given}
         log_w: list[Tensor] = []
         for count in self._chunks(evaluation, len(batch)):

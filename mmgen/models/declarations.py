@@ -20,7 +20,8 @@ class Declarations:
             ``mmgen info FAMILY`` and the site group by it. A literal in each class, since lists read source text.
         aggregator: Name of the default aggregator; None where the equation aggregates nothing: it then has a posterior
             of its own.
-        prior: Name of the default prior p(z); None where the equation has none: nothing is then generated from nothing.
+        prior: Name of the default prior p(z); None where the equation has none: nothing is then generated from nothing,
+            unless it can be drawn from all the same (:meth:`mmgen.Objective.drawn_prior`).
         component_defaults: Options of the aggregator or prior that differ from their own defaults here, such as
             ``{"aggregator": {"prior_expert": "none"}}``.
         aggregators: Aggregators that the equation can mean: ``shared``, any that has one latent for all modalities;

@@ -178,7 +178,8 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def unconditional_prior(self, count: int) -> Any:
-        """p(z) for ``count`` rows; N(0, I) where the prior depends on the data of a row.
+        """p(z) for ``count`` rows, which may be one that can only be drawn from; N(0, I) where the prior depends on the
+        data of a row.
 
         Raises:
             MmgenError: The objective has no prior.

@@ -17,7 +17,7 @@ from ..data import Batch, Data, Modality, Sparse, Table
 from ..data.describing import change_modalities, describe_modality
 from ..data.presence import Presence
 from ..data.transforms import Transform
-from ..distributions import Gaussian, Likelihood, Posterior, Reference, random_strata
+from ..distributions import Gaussian, Likelihood, Posterior, random_strata
 from ..errors import MmgenError, alternatives, listed
 from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
@@ -593,13 +593,14 @@ class MultimodalVAE(Model):
         """z ~ p(z), from :meth:`unconditional_prior`."""
         return self.unconditional_prior(count).rsample()
 
-    def unconditional_prior(self, count: int) -> Reference:
+    def unconditional_prior(self, count: int) -> Posterior:
         """See :meth:`mmgen.Model.unconditional_prior`."""
-        if self.objective.prior is None:
-            self._check_given(())
         parameter = self._like()
         shape = (len(self.modalities), count, self.config.latent_dim)
         nothing = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
+        if self.objective.prior is None:
+            self._check_given(())
+            return cast(Posterior, self.objective.drawn_prior(self, nothing[0]))
         unit = Gaussian(nothing, nothing)
         everything = torch.ones(count, len(self.modalities), dtype=torch.bool, device=parameter.device)
         return unit[0] if self.has_dynamic_prior else self.objective.prior_for(self, unit, everything)

@@ -106,11 +106,18 @@ class Objective(Declarations, nn.Module, ABC):
         return self.aggregate.infer(experts, given)
 
     def infers(self, model: Model, given: Sequence[str]) -> bool:
-        """Whether the equation says what z is given these modalities; given nothing: whether there is a prior of z.
+        """Whether the equation says what z is given these modalities; given nothing: whether there is a prior of z, or
+        :meth:`drawn_prior` in its place.
 
         Evaluations leave out the subsets for which it does not, and people who ask for them are told.
         """
-        return bool(given) or self.prior is not None
+        return bool(given) or self.prior is not None or type(self).drawn_prior is not Objective.drawn_prior
+
+    def drawn_prior(self, model: Model, like: Float[Tensor, "B D"]) -> Posterior | None:
+        """p(z) with the shape of ``like``, of an objective that declares no prior: what z is drawn from where nothing
+        is given. It may be one that can only be drawn from, as a diffusion. None: nothing is.
+        """
+        return None
 
     def decoder_input(
         self,

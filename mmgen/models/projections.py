@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ..data import Batch, Modality
 from ..networks.rows import WHOLE, View, normalised
@@ -19,23 +22,26 @@ class Projections(nn.Module):
 
     Args:
         model: Whose modalities.
-        features: F.
+        features: F, for all or by modality. Where they differ, features are as wide as the widest.
     """
 
-    def __init__(self, model: Model, features: int) -> None:
+    def __init__(self, model: Model, features: int | Mapping[str, int]) -> None:
         super().__init__()
+        sizes = features if isinstance(features, Mapping) else dict.fromkeys(model.modalities, features)
+        self.width = max(sizes.values())
         self.networks = nn.ModuleList(
-            _Projection(modality, features, model.config.latent_dim) for modality in model.modalities.values()
+            _Projection(modality, sizes[name], model.config.latent_dim) for name, modality in model.modalities.items()
         )
 
     def forward(self, batch: Batch) -> Float[Tensor, "M B F"]:
-        """A prepared batch to features; zeros where a row lacks the modality."""
+        """A prepared batch to features; zeros where a row lacks the modality, and beyond a modality's own size."""
         presence, found = batch.presence, []
         for m, (name, network) in enumerate(zip(batch.data, self.networks, strict=True)):
             having = presence.having[m]
             view = WHOLE if having is None else View(batch.available[:, m], having if presence.gathers else None)
             with normalised([(network, view)]):
-                found.append(view.placed(network(view.values(batch.input(name))), 0))
+                features = view.placed(network(view.values(batch.input(name))), 0)
+            found.append(pad(features, (0, self.width - features.shape[-1])))
         return torch.stack(found)
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from ..distributions import GaussianMixture
+from ..distributions import GaussianMixture, with_density
 from ..errors import MmgenError
 from .interface import Model
 from .sampler import Sampler, SamplerConfig, checked_latents
@@ -41,7 +41,7 @@ class PriorSampler(Sampler):
     def log_prob(self, z: Float[Tensor, "*lead D"]) -> Float[Tensor, "*lead"]:
         """log p(z), or Σ_m log p(z_m) of ``[z_1 … z_M]``."""
         parts = z.unflatten(-1, (-1, self._dim)).flatten(0, -2)
-        return self._prior(len(parts)).log_prob(parts).reshape(*z.shape[:-1], -1).sum(-1)
+        return with_density(self._prior(len(parts))).log_prob(parts).reshape(*z.shape[:-1], -1).sum(-1)
 
 
 class GaussianConfig(SamplerConfig):

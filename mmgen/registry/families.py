@@ -13,6 +13,7 @@ FAMILIES = {
     "private-latents": "A latent that modalities share, and others that each has for itself.",
     "joint-encoders": "A posterior of all modalities at once, and unimodal ones that learn from it.",
     "hierarchies": "Several levels of latents.",
+    "diffusions": "Autoencoders of single modalities, and a diffusion that knows which latents belong together.",
     "adversarial": "Points held near the prior by a network that learns against them, or by a kernel.",
     "two-views": "Two views of every row: canonical correlations, and autoencoders of one view or both.",
     "supervised": "Labels are learned with the modalities, some of which are missing at test time.",

@@ -33,6 +33,7 @@ DISTRIBUTIONS = (  # of this project
     "mmgen-plugin-mhd",
     "mmgen-plugin-mhvae",
     "mmgen-plugin-mirflickr",
+    "mmgen-plugin-mld",
     "mmgen-plugin-mmjsd",
     "mmgen-plugin-mmvae",
     "mmgen-plugin-mmvaeplus",

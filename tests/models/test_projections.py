@@ -26,6 +26,20 @@ def test_projections_see_the_rows_that_have_their_modality(training):
         torch.testing.assert_close(features[m, has], projections.networks[m](batch.data[name][has]))
 
 
+def test_projections_may_have_sizes_of_their_own():
+    data = toy_data(KINDS, missing=0.5)
+    model = make_model("elbo", data)
+    sizes = {"vector": 4, "counts": 1, "tags": 3}
+    projections = Projections(model, sizes).double()
+    batch = model.prepare(data.train[:6])
+    features = projections(batch)
+    assert features.shape == (3, 6, 4)
+    for m, (name, size) in enumerate(sizes.items()):
+        has = batch.available[:, m]
+        torch.testing.assert_close(features[m, has, :size], projections.networks[m](batch.data[name][has]))
+        assert not features[m, :, size:].any()
+
+
 class Below(Objective):
     """Latents of single modalities, each of its own size, and z from the first dimensions of the first."""
 

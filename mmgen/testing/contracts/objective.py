@@ -318,11 +318,26 @@ class ObjectiveContract(Contract):
         check_use(self.who, self.shared_model(), "aggregator", self.data.train[:8])
 
     def test_the_prior_is_used(self) -> None:
-        """Where a prior is declared, another one changes a term or a posterior; otherwise there is none to draw z."""
+        """Where a prior is declared, another one changes a term or a posterior; otherwise there is none to draw z, or
+        one that gives seeded draws ``[n, D]``.
+        """
         model = self.shared_model()
         check_use(self.who, model, "prior", self.data.train[:8])
-        assert self.loaded().prior is not None or not model.objective.infers(model, ()), (
+        if self.loaded().prior is not None or not model.objective.infers(model, ()):
+            return
+        assert model.objective.drawn_prior(model, torch.zeros(1, model.config.latent_dim).double()) is not None, (
             f"{self.who}: it declares no prior, and says that z can be drawn from one"
+        )
+        drawn = []
+        for seed in (0, 0, 1):
+            torch.manual_seed(seed)
+            with torch.no_grad():
+                drawn.append(model.sample_prior(5))
+        assert drawn[0].shape == (5, model.config.latent_dim) and drawn[0].isfinite().all(), (
+            f"{self.who}: five draws of z given nothing are not finite numbers [5, D]"
+        )
+        assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2]), (
+            f"{self.who}: draws of z given nothing do not follow the seed"
         )
 
     def test_every_subset_has_a_posterior(self) -> None:

@@ -1,0 +1,5 @@
+"""MLD, multi-modal latent diffusion (Bounoua et al. 2024)."""
+
+from .mld import MLD
+
+__all__ = ["MLD"]
