@@ -1,6 +1,6 @@
 """Two pictures of the README: digits that are generated from other digits, and a table whose gaps are filled.
 
-Usage: python examples/front_page.py DIGITS [FOLDER], where DIGITS has MNIST's idx files; a few minutes on two cores.
+Usage: python examples/front_page.py DIGITS [FOLDER], where DIGITS has MNIST's idx files; a quarter of an hour.
 FOLDER (docs/images by default) gets front-digits.png and front-table.png.
 """
 
@@ -18,15 +18,14 @@ import mmgen
 COLUMNS = 9  # of the picture of digits
 
 
-def digits(folder: str, path: Path) -> None:
+def digits(run: mmgen.Run, path: Path) -> None:
     """Real digits on photographs: what is given, and what is made of it in two other modalities."""
-    run = mmgen.train("mopoe", "polymnist", digits=folder, modalities=3, minutes=3, quiet=True)
     rows = run.data.test
     (given, *targets), label = run.data.modalities, rows.labels["digit"].numpy()
     first = [int(np.flatnonzero(label == digit)[3]) for digit in range(1, COLUMNS + 1)]
     batch = rows[first]
     made = run.model.generate(batch, given=[given], targets=targets)
-    lines = [batch[given].float() / 255, *(made[name][0] for name in targets)]
+    lines = [batch.data[given].float() / 255, *(made[name][0] for name in targets)]
     figure, axes = plt.subplots(len(lines), COLUMNS, figsize=(7.2, 2.6), layout="constrained")
     for line, images, name in zip(axes, lines, ["given", *["generated"] * len(targets)], strict=True):
         for axis, image in zip(line, images, strict=True):
@@ -68,7 +67,8 @@ def main() -> None:
     """Both pictures."""
     folder = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/images")
     table(folder / "front-table.png")
-    digits(sys.argv[1], folder / "front-digits.png")
+    run = mmgen.train("mopoe", "polymnist", digits=sys.argv[1], modalities=3, minutes=10, quiet=True)
+    digits(run, folder / "front-digits.png")
 
 
 if __name__ == "__main__":

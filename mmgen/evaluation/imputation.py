@@ -127,6 +127,15 @@ class Imputation(Metric):
             return SubsetSize.parse(given) is not None or given == OTHER_CELLS
         return measure in cls.headline and (target == OVER_TARGETS)
 
+    @classmethod
+    def suits(cls, evaluation: Evaluation, rows: Sequence[Row]) -> bool:
+        """Of columns with names, of rows that lack something, and where no label says what is right: elsewhere
+        coherence is what is asked for.
+        """
+        named = any(modality.columns for modality in evaluation.model.modalities.values())
+        gaps = not bool(evaluation.rows(evaluation.split).available.all()) or bool(partial(evaluation))
+        return named or gaps or not evaluation.data.labels
+
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
         """It needs something that is generated from something else."""
         if not evaluation.targets:

@@ -474,3 +474,15 @@ def test_an_unknown_option_is_a_sentence():
     evaluation = Evaluation(make_model("elbo", data), data)
     with pytest.raises(MmgenError, match=r"metrics\.imputation.*subsets"):
         mmgen.evaluate(evaluation, ["imputation"], options={"imputation": {"subsets": "pairs"}})
+
+
+def test_a_summary_has_it_where_it_is_what_one_asks():
+    def suits(data):
+        return Imputation.suits(Evaluation(make_model("elbo", data), data), [])
+
+    labelled = toy_data()
+    without = {side: replace(labelled.split(side), labels={}) for side in ("train", "val", "test")}
+    assert not suits(labelled), "labels say more of complete rows without names"
+    assert suits(toy_data(missing=0.3))
+    assert suits(toy_data(cells=0.3))
+    assert suits(replace(labelled, **without, labels={}))
