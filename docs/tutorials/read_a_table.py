@@ -3,8 +3,9 @@ Read a paper's table: printed numbers, ours, and what the difference means
 ==========================================================================
 
 A table in a paper has a method in each line and a number in each cell. Behind each number are data, networks, a
-training, a measure and some chance, and most of it is not in the table. This page takes one table, makes the runs behind
-it in a very small version, sets our numbers beside the printed ones, and asks which of the differences mean something.
+training, a measure and some chance, and most of it is not in the table. This page takes one table, makes the runs
+behind it in a very small version, sets our numbers beside the printed ones, and asks which of the differences mean
+something.
 
 **What runs here is far from the paper**: other data, a hundredth of the training. So numbers will not agree. How to
 make them at the paper's size is said at the end.
@@ -42,15 +43,15 @@ shell("mmgen reproduce --list cmmd/table-3")
 # %%
 # The last two columns are why this page does something smaller. In words: a written digit and a street number of the
 # same class are known in training, and the written digit alone afterwards. Which digit is it? CMMD (``cmmd``) has a
-# classifier and is trained with labels; MVAE and MMVAE (``mvae``, ``mmvae``) never see one, and a linear classifier reads
-# the digit from their latents.
+# classifier and is trained with labels; MVAE and MMVAE (``mvae``, ``mmvae``) never see one, and a linear classifier
+# reads the digit from their latents.
 #
 # A tiny version
 # --------------
 #
 # The runs of the table, with three seeds, but with 3,000 pairs and two epochs. ``--set`` changes anything, for all
-# methods. Without MNIST and SVHN the written digits are scikit-learn's, enlarged from 8×8 pixels, and the street numbers
-# are rendered from fonts; every result says so. In a shell:
+# methods. Without MNIST and SVHN the written digits are scikit-learn's, enlarged from 8×8 pixels, and the street
+# numbers are rendered from fonts; every result says so. In a shell:
 #
 # .. code-block:: bash
 #
@@ -74,8 +75,8 @@ numbers[["method", "column", "ours", "std", "n", "printed", "printed_std", "diff
 
 # %%
 # ``ours`` is the mean over seeds, on test rows, and ``std`` the sample standard deviation; ``difference`` is ours −
-# printed. What the command writes for people is a page, ``reproduction.md``. It says what else one should know, and that
-# is the part of a table that papers leave out:
+# printed. What the command writes for people is a page, ``reproduction.md``. It says what else one should know, and
+# that is the part of a table that papers leave out:
 
 print(Path("runs/table/reproduction.md").read_text(encoding="utf-8"))
 
@@ -84,8 +85,8 @@ print(Path("runs/table/reproduction.md").read_text(encoding="utf-8"))
 # ------------------------------
 #
 # Nothing about the methods: these are other digits, and MVAE has had 60 steps where the paper's had thousands. Two
-# questions can be asked of such a table, though. The first: **is any of this much?** A simple method answers it: logistic
-# regression on the pixels of the same written digits, with the same training rows and labels.
+# questions can be asked of such a table, though. The first: **is any of this much?** A simple method answers it:
+# logistic regression on the pixels of the same written digits, with the same training rows and labels.
 
 data = mmgen.load_dataset("mnist-svhn", train_tuples=3000, test_tuples=500, rendered=[2000, 400])
 pixels = [part.data["mnist"][:].flatten(1).float().numpy() for part in (data.train, data.test)]
@@ -106,8 +107,8 @@ print(f"logistic regression on pixels: {simple:.1f} %")
 # %%
 # What you should see: the printed numbers lie close together near the top. Ours lie apart, with error bars. Where
 # logistic regression is better than a method, the table is **not about accuracy**: who wants the digit and has labels
-# trains a classifier. It is about what latents keep of the digit, when nobody (MVAE, MMVAE) or somebody (CMMD) says that
-# digits are what matters.
+# trains a classifier. It is about what latents keep of the digit, when nobody (MVAE, MMVAE) or somebody (CMMD) says
+# that digits are what matters.
 #
 # The second question: **which differences between the methods are larger than their errors?** Behind a table is an
 # ordinary comparison, as ``mmgen compare`` makes it, so its summary tells:
@@ -141,8 +142,8 @@ print(f"MVAE − MMVAE: ours {difference:+.1f} ± {error:.1f} points, printed {p
 #
 #    mmgen reproduce cmmd/table-3 --scale paper --dry-run
 #
-# Then the desk's version, in about a quarter of an hour per seed on one core, with MNIST's and SVHN's files where you have
-# them; and the paper's, on a GPU:
+# Then the desk's version, which trains seven minutes or so per seed on one core, with MNIST's and SVHN's files where
+# you have them; and the paper's, on a GPU:
 #
 # .. code-block:: bash
 #
@@ -155,6 +156,7 @@ print(f"MVAE − MMVAE: ours {difference:+.1f} ± {error:.1f} points, printed {p
 #
 #    mmgen compare --objectives mvae,mmvae,cmmd --dataset mnist-svhn --seeds 0,1,2 --output runs/compare
 #
-# `Reproducing the papers <https://github.com/mmgen-core/mmgen/blob/main/docs/reproduce.md>`__ has the rest: scales, what is
-# in the folder, how to write down the tables of another paper. `What two-view and discriminative methods make of two views
-# <https://github.com/mmgen-core/mmgen/blob/main/docs/studies/discriminative-desk.md>`__ is such a table, made in earnest.
+# `Reproducing the papers <https://github.com/mmgen-core/mmgen/blob/main/docs/reproduce.md>`__ has the rest: scales,
+# what is in the folder, how to write down the tables of another paper. `What two-view and discriminative methods make
+# of two views <https://github.com/mmgen-core/mmgen/blob/main/docs/studies/discriminative-desk.md>`__ is such a table,
+# made in earnest.
