@@ -187,7 +187,7 @@ known = data.train.labels["digit"].numpy()
 
 def right(learn, ask, *before):
     """How often logistic regression is right."""
-    return make_pipeline(*before, LogisticRegression(max_iter=300)).fit(learn, known).score(ask, truth)
+    return make_pipeline(*before, LogisticRegression(max_iter=1000)).fit(learn, known).score(ask, truth)
 
 
 pictures = [

@@ -222,7 +222,7 @@ def features(part, name):
 
 scores["its own features"] = pd.Series(
     {
-        name: LogisticRegression(max_iter=100).fit(features(train, name), known).score(features(test, name), truth)
+        name: LogisticRegression(max_iter=1000).fit(features(train, name), known).score(features(test, name), truth)
         for name in names
     }
 )
