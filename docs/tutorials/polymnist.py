@@ -32,6 +32,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import mmgen
 
@@ -187,7 +188,8 @@ known = data.train.labels["digit"].numpy()
 
 def right(learn, ask, *before):
     """How often logistic regression is right."""
-    return make_pipeline(*before, LogisticRegression(max_iter=1000)).fit(learn, known).score(ask, truth)
+    method = make_pipeline(*before, StandardScaler(), LogisticRegression(max_iter=1000))
+    return method.fit(learn, known).score(ask, truth)
 
 
 pictures = [

@@ -28,6 +28,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import mmgen
 from mmgen_plugin_compare import summarise
@@ -92,14 +94,15 @@ print(Path("runs/table/reproduction.md").read_text(encoding="utf-8"))
 # the latents have (20), which are *random* sums of pixels and have learned nothing.
 
 data = mmgen.load_dataset("mnist-svhn", train_tuples=2000, test_tuples=500, rendered=[2000, 400])
-pixels = [part.data["mnist"][:].flatten(1).float().numpy() / 255 for part in (data.train, data.test)]
+pixels = [part.data["mnist"][:].flatten(1).float().numpy() for part in (data.train, data.test)]
 labels = [part.labels["digit"].numpy() for part in (data.train, data.test)]
 at_random = np.random.default_rng(0).normal(size=(28 * 28, 20))
 
 
 def right(learn, ask):
     """Accuracy of logistic regression on test rows, in percent."""
-    return 100 * LogisticRegression(max_iter=1000).fit(learn, labels[0]).score(ask, labels[1])
+    method = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    return 100 * method.fit(learn, labels[0]).score(ask, labels[1])
 
 
 simple = right(*pixels)
