@@ -16,19 +16,20 @@ Beside mmgen it takes ``pip install 'mmgen-core[testing]' mmgen-plugin-mfeat mmg
 # The equation
 # ------------
 #
-# Each modality has an encoder, q(z|x\ :sub:`m`), and what several say together is their product with N(0, I). The usual
+# Each modality has an encoder, :math:`q(z|x_m)`, and what several say together is their product with N(0, I). The usual
 # ELBO asks one thing of these encoders: that the product of all of them, q, is right. What one of them says alone may
 # then be anything, and a row of which only one modality was measured gets poor latents. So we ask for more. The product
-# of a single expert with N(0, I) is q\ :sub:`m`; it should be near to q, in both directions:
+# of a single expert with N(0, I) is :math:`q_m`; it should be near to q, in both directions:
 #
 # .. math::
 #    \mathbb E_q \sum_m \log p(x_m|z)
 #    - \beta \Big[ \mathrm{KL}(q \| p) + \frac{\lambda}{M} \sum_m J(q, q_m) \Big], \qquad
 #    J(q, q_m) = \tfrac12 \mathrm{KL}(q \| q_m) + \tfrac12 \mathrm{KL}(q_m \| q)
 #
-# KL(q ‖ q\ :sub:`m`) wants one modality to leave room for what all of them know. It is the direction that ``mvtcae``
-# has. KL(q\ :sub:`m` ‖ q) wants one modality not to say what all of them rule out. Their mean J is half of Jeffreys'
-# divergence, and never negative: what we have is still a lower bound of log p(X) at β = 1, a lower one.
+# :math:`\mathrm{KL}(q \| q_m)` wants one modality to leave room for what all of them know. It is the direction that
+# ``mvtcae`` has. :math:`\mathrm{KL}(q_m \| q)` wants one modality not to say what all of them rule out. Their mean J
+# is half of Jeffreys' divergence, and never negative: what we have is still a lower bound of log p(X) at β = 1, a
+# lower one.
 #
 # The class
 # ---------
