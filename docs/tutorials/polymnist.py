@@ -150,9 +150,10 @@ table["classifiers on real pictures"] = pd.Series({"given one": coherence("mopoe
 table.round(2)
 
 # %%
-# What you should see: both methods are far above chance after half a minute, and far below the classifiers. Those are
-# the baseline that nobody beats: **whoever has labels** trains a classifier, and answers with any picture of the class.
-# The methods had none. With two given, more digits are right than with one.
+# What you should see: ``mopoe`` is far above chance after half a minute, and far below the classifiers; ``mvtcae``
+# begins later, since nothing but a divergence ties what one picture says to what all say. The classifiers are the
+# baseline that nobody beats: **whoever has labels** trains one, and answers with any picture of the class. The methods
+# had no labels. With two given, more digits are right than with one.
 #
 # Agreement of draws from the prior is easily misread: a model that always draws the same digit agrees with itself. Look
 # at the draws, or at the Fréchet distance (``mmgen evaluate --metrics fd-classifier``), beside it.
@@ -210,8 +211,9 @@ found["principal components of pixels"] = {
 pd.DataFrame(found).rename_axis("given").round(2)
 
 # %%
-# What you should see: latents know the digit better than what is drawn from them shows it, and better than as many
-# numbers that describe the pixels best: pixels are mostly photograph.
+# What you should see: latents know the digit more often than what is drawn from them shows it, and all three pictures
+# say more than one. Where principal components are as good, nothing was gained for somebody who wants the digit and has
+# labels: what they cannot do is draw the other pictures.
 #
 # Which method?
 # -------------
