@@ -46,7 +46,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "_build/tutorials",
     "gallery_dirs": "generated/tutorials",
     "filename_pattern": r"\.py$",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "extension.TutorialOrder",
     "image_scrapers": ("extension.scrape_figures",),
     "reset_modules": ("matplotlib", "extension.plain_warnings"),
     "image_srcset": ["2x"],

@@ -1,5 +1,6 @@
 """Commands and links of the tutorials. `make docs` runs them, and takes a warning for an error."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -38,5 +39,7 @@ def test_links_of_a_tutorial_lead_to_pages(script):
         assert (ROOT / path).exists(), path
 
 
-def test_there_are_tutorials():
-    assert SCRIPTS, FOLDER
+def test_every_tutorial_has_its_place_in_the_gallery():
+    extension = (FOLDER.parent / "extension.py").read_text(encoding="utf-8")
+    order = re.search(r"^ORDER = (\(.*?\))$", extension, re.MULTILINE | re.DOTALL)
+    assert sorted(ast.literal_eval(order[1])) == [path.stem for path in SCRIPTS]
