@@ -204,6 +204,12 @@ def test_arrays_and_their_ids(tmp_path):
             {},
             r"dataset.id: other.csv has no column 'id', by which files are joined; its col",
         ),
+        (
+            "patient,visit,g\na,1,1\na,2,1",
+            "patient,visit,h\na,1,1",
+            {"id": ["patient_id", "visit"]},
+            r"no file has 'patient_id'; columns are patient, visit, g, h; did you mean 'patient'\?",
+        ),
         ("name,g\na,1", "name,h\na,1", {"id": ()}, r"say which column has them, such as id: name \(columns of all"),
         ("a,g\nx,1", "b,h\nx,1", {"id": ()}, r"no column is in all of them"),
         (

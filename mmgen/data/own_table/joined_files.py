@@ -307,10 +307,15 @@ def join_files(
         known: Whether a run reads other data, of which nothing has to fit together.
 
     Raises:
-        DataError: No ids, an empty one, one that is there twice, or a table of labels of other samples.
+        DataError: No ids, a column that no file has, an empty one, one that is there twice, or a table of labels of
+            other samples.
     """
     titles = titles_of(sources)
     id_columns = tuple(id_columns) or _guess_id(sources, titles)
+    every = dict.fromkeys(column for source in sources.values() for column in source.names)
+    for name in id_columns:
+        if name not in every:
+            raise DataError(f"dataset.id: no file has {name!r}; columns are {alternatives(name, every)}")
     keys = {path: _read_keys(source, titles[path], id_columns) for path, source in sources.items()}
     whole = {path: key for path, key in keys.items() if key.columns == id_columns}
     if not whole:

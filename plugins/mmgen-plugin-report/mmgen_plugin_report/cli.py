@@ -19,7 +19,7 @@ def report(
     max_points: Annotated[
         int,
         typer.Option(
-            help="Most points in the scatter of each run's latents; 0: none, and no ids or columns of rows.", min=0
+            help="Most points in the scatter of each run's latents; 0: none, and no pictures of single rows.", min=0
         ),
     ] = 4000,
     color_by: Annotated[
@@ -40,7 +40,8 @@ def report(
     console().print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)", highlight=False)
     if max_points:
         console().print(
-            "Its scatter of latents has ids and values of single rows; --max-points 0 leaves them out.",
+            "Its scatter of latents and its pictures have ids and values of single rows; --max-points 0 leaves them "
+            "out.",
             highlight=False,
         )
 

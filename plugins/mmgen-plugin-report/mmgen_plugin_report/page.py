@@ -73,8 +73,8 @@ def write_report(
     Args:
         paths: Folders of runs, or folders with runs somewhere below them.
         output: The file; one that is there is replaced.
-        max_points: Most points in the scatter of each run's latents; 0: no scatter, so that the page has neither ids
-            nor values of single rows.
+        max_points: Most points in the scatter of each run's latents; 0: no scatter, and no pictures in which single
+            rows can be seen, so that the page has neither ids nor values of them.
         color_by: Columns by which latents can be coloured first of all, and are by the first of them when the page
             opens: of modalities (``genes.TP53`` where several have it), covariates, or whatever else stands in the
             file of the rows.
@@ -220,7 +220,7 @@ def _details(groups: Sequence[Group], max_points: int, color_by: Sequence[str], 
     details, room, colours = [], PICTURE_BYTES, AskedColumns(color_by)
     for group in groups[:IN_DETAIL]:
         evaluation = functools.cache(lambda reported=group.first: open_evaluation(reported, max_points or MOST_POINTS))
-        drawn, missing = pictures(group.first, evaluation)
+        drawn, missing = pictures(group.first, evaluation, rows=bool(max_points))
         fitting = []
         for picture in drawn:
             room -= len(picture.uri)

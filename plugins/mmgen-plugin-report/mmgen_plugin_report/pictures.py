@@ -23,6 +23,7 @@ DATA = ("missingness",)
 SUBSETS = "subsets-"
 METRICS = ("variance-explained", "modality-gain")  # whose figures are drawn where a run has none
 ELSEWHERE = ("latents", "learning-curves")  # the page has charts of these
+WITHOUT_ROWS = (*LEARNED, "prior", "imputation", "collapse")  # of all rows together: no single one can be seen in them
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,24 @@ class Picture:
     height: int
 
 
-def pictures(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) -> tuple[list[Picture], str]:
+def pictures(
+    reported: ReportedRun, evaluation: Callable[[], Evaluation | str], *, rows: bool = True
+) -> tuple[list[Picture], str]:
     """The pictures of a run, and a sentence about what is missing (or nothing).
 
     Args:
         reported: The run.
         evaluation: Makes an evaluation, or the reason why there is none; asked only where the run has no figures.
+        rows: Whether pictures may show single rows: originals, predictions, what each lacks.
     """
+    shown, missing = _pictures(reported, evaluation)
+    if rows:
+        return shown, missing
+    kept = [picture for picture in shown if picture.name in WITHOUT_ROWS]
+    return kept, f"{missing} Pictures in which single rows can be seen are left out, as was asked.".strip()
+
+
+def _pictures(reported: ReportedRun, evaluation: Callable[[], Evaluation | str]) -> tuple[list[Picture], str]:
     files = _figures(reported)
     if not files:
         opened = evaluation()

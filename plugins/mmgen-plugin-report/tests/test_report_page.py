@@ -278,6 +278,11 @@ def test_a_page_without_points_names_no_row(example_runs, tmp_path, command):
     assert "latents-0" not in json.loads(reader.scripts.get("points", "{}"))
     assert "There is no scatter of latents: it was asked for none" in reader.words
     assert "What it learned" in reader.words
+    assert "Each modality generated from each other" in Reader(tmp_path / "with.html").words
+    for title in ("Each modality generated from each other", "against what was measured", "from more and more of"):
+        assert title not in reader.words, "a picture of single rows"
+    assert "Variance explained by each dimension, and by all" in reader.words
+    assert "Pictures in which single rows can be seen are left out" in reader.words
 
 
 def test_what_was_learned_is_named(pages, example_runs):
