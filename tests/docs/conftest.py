@@ -243,7 +243,7 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
         "mmgen_plugin_papers.estimate._step", lambda *_: (0.1, 1000)
     )  # estimates time steps of networks at the scale of papers
     monkeypatch.setattr(
-        "mmgen_plugin_report.page.pictures", lambda *_: ([], "")
+        "mmgen_plugin_report.page.pictures", lambda *_, **__: ([], "")
     )  # a few seconds for each run; the plugin's tests draw them
     monkeypatch.setattr(
         "mmgen_plugin_play.server.Server", lambda *_: SimpleNamespace(address="", run=lambda show: None)
