@@ -84,7 +84,7 @@ for kind in datasets:
     for entry in entries("objectives"):
         if not (complete or load_entry(entry).supports_missing):
             continue
-        model = mmgen.MultimodalVAE.create(entry.name, data, latent_dim=2)
+        model = mmgen.MultimodalVAE.create(entry.name, data, latent_dim=max(2, len(data.modalities)))
         run = mmgen.Trainer(epochs=1).fit(model, data)
         run.evaluate(metrics=["latent-classification"])
 for entry in entries("formats"):
