@@ -85,14 +85,17 @@ for name, line in zip(["m0", "m1", "m2"], panels, strict=True):
 # .. code-block:: bash
 #
 #    mmgen train --objective mopoe --dataset polymnist --set dataset.digits=digits --set dataset.modalities=3 \
-#        --set dataset.repeats=3 --epochs 10 --output runs/mopoe
+#        --set dataset.repeats=3 --epochs 10 --output runs/digits-mopoe
 #
 # ``--minutes 5`` in the place of ``--epochs 10`` trains as long as you have. ``mopoe`` draws z from a mixture: from
 # what one picture says, from what two say, and from what all say. ``mvtcae`` has what all say alone, and asks each
 # picture to say nearly that.
 
 settings = {"name": "polymnist", "digits": "digits", "modalities": 3, "repeats": 3}
-runs = {name: mmgen.train(name, settings, epochs=10, output=f"runs/{name}", quiet=True) for name in ("mopoe", "mvtcae")}
+runs = {
+    name: mmgen.train(name, settings, epochs=10, output=f"runs/digits-{name}", quiet=True)
+    for name in ("mopoe", "mvtcae")
+}
 
 # %%
 # One given, two generated

@@ -271,8 +271,9 @@ def shell(line):
     return done.stdout
 
 
-print(shell("mmgen new-plugin jeffreys --kind objective"))
-for path in sorted(Path("mmgen-plugin-jeffreys").rglob("*")):
+print(shell("mmgen new-plugin jeffreys --kind objective --output own"))
+plugin = Path("own", "mmgen-plugin-jeffreys")
+for path in sorted(plugin.rglob("*")):
     if path.is_file():
         print(f"{len(path.read_text().splitlines()):4} lines  {path}")
 
@@ -283,12 +284,12 @@ for path in sorted(Path("mmgen-plugin-jeffreys").rglob("*")):
 
 def block_with(words):
     """The first block of this page with these words: of the script, or a cell of its notebook."""
-    blocks = globals().get("In") or Path(__file__).read_text(encoding="utf-8").split("# %%\n")
+    script = Path(globals().get("__file__", "write_a_method.py"))
+    blocks = globals().get("In") or script.read_text(encoding="utf-8").split("# %%\n")
     lines = next(block for block in blocks if words in block).splitlines()
     return "\n".join(line for line in lines if not line.startswith("#")).strip() + "\n"
 
 
-plugin = Path("mmgen-plugin-jeffreys")
 Path(plugin, "mmgen_plugin_jeffreys", "jeffreys.py").write_text(
     '"""Jeffreys: single modalities agree with all of them."""\n\n' + block_with("class Jeffreys(Objective)"),
     encoding="utf-8",
@@ -313,16 +314,16 @@ def test_the_equation(agreement):
 )
 
 # %%
-# Now ``pip install -e "mmgen-plugin-jeffreys[testing]"``. This page installs it into a folder of its own, ``site``, so
+# Now ``pip install -e "own/mmgen-plugin-jeffreys[testing]"``. This page installs it into a folder of its own, ``site``, so
 # that it leaves your environment as it was:
 
-shell("pip install --quiet --no-deps --no-build-isolation --no-index --target site ./mmgen-plugin-jeffreys")
+shell("pip install --quiet --no-deps --no-build-isolation --no-index --target site ./own/mmgen-plugin-jeffreys")
 print(shell("mmgen info jeffreys"))
 
 # %%
 # Its tests: what every objective must hold, whatever its equation says, and ours.
 
-print(shell("pytest -q -rN --no-header --rootdir mmgen-plugin-jeffreys mmgen-plugin-jeffreys/tests"))
+print(shell("pytest -q -rN --no-header --rootdir own own/mmgen-plugin-jeffreys/tests"))
 
 # %%
 # What these tests say: terms are finite and per row, and rows do not depend on each other; what a row lacks does not
