@@ -314,8 +314,8 @@ def test_the_equation(agreement):
 )
 
 # %%
-# Now ``pip install -e "own/mmgen-plugin-jeffreys[testing]"``. This page installs it into a folder of its own, ``site``, so
-# that it leaves your environment as it was:
+# Now ``pip install -e "own/mmgen-plugin-jeffreys[testing]"``. This page installs it into a folder of its own, ``site``,
+# so that it leaves your environment as it was:
 
 shell("pip install --quiet --no-deps --no-build-isolation --no-index --target site ./own/mmgen-plugin-jeffreys")
 print(shell("mmgen info jeffreys"))
