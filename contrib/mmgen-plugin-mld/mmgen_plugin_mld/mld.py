@@ -21,7 +21,7 @@ from .standard import Standard
 
 class MLD(Objective):
     r"""MLD: multi-modal latent diffusion: autoencoders :math:`z_m = g_m(x_m)` without a variance, and above them a
-    diffusion of all latents side by side, :math:`z = (z_1, …, z_M)`, of which any part can be held.
+    diffusion of all latents side by side, :math:`z = (z_1, \dots, z_M)`, of which any part can be held.
 
     .. math::
         \sum_m \log p(x_m | z_m) - \mathbb E_{t, A, \epsilon} \frac{D}{D_A} \sum_{m \in A} \big|
