@@ -28,14 +28,15 @@ class MLD(Objective):
         \hat\epsilon_m(u(t), \tau) - \epsilon_m \big|^2
 
     .. math::
-        u_m(t) = \begin{cases} \alpha(t) \bar u_m + \sigma(t) \epsilon_m \\ \bar u_m \end{cases} \quad
-        \tau_m = \begin{cases} t & m \in A \\ 0 & m \notin A \end{cases}, \qquad t \sim \mathcal U(0, 1), \quad \epsilon
-        \sim \mathcal N(0, I)
+        u_m(t) = \begin{cases} \alpha(t) \bar u_m + \sigma(t) \epsilon_m & m \in A \\ \bar u_m & m \notin A \end{cases}
+
+    .. math::
+        \tau_m = \begin{cases} t & m \in A \\ 0 & m \notin A \end{cases}, \qquad t \sim \mathcal U(0, 1)
 
     :math:`\bar u` are standardised latents, constants in the second term: autoencoders learn from the first alone, each
-    from its own modality, and the network ε̂ of the diffusion from the second. A are the modalities that are noised, of
-    D_A dimensions out of D: all of them in the share ``joint`` of the rows, a random part in others (any but none and
-    all, each as likely). So −ε̂(u, τ) / σ(t) estimates the score ∇ log p_t(u_A | u_S) of whatever is noised given the
+    from its own modality, and the network ε̂ of the diffusion, with ε ∼ N(0, I), from the second. A are the modalities
+    that are noised, of D_A dimensions out of D: all of them in the share ``joint`` of the rows, a random part in others
+    (any but none and all, each as likely). So −ε̂(u, τ) / σ(t) estimates the score ∇ log p_t(u_A | u_S) of whatever is noised given the
     rest, which is known at the time 0 (multi-time training), and the joint score where A is everything. α and σ are
     those of :class:`.sde.VariancePreserving`. It is no bound, and has no density; β multiplies nothing.
 
