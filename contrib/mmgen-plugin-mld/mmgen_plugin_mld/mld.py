@@ -36,9 +36,10 @@ class MLD(Objective):
     :math:`\bar u` are standardised latents, constants in the second term: autoencoders learn from the first alone, each
     from its own modality, and the network ε̂ of the diffusion, with ε ∼ N(0, I), from the second. A are the modalities
     that are noised, of D_A dimensions out of D: all of them in the share ``joint`` of the rows, a random part in others
-    (any but none and all, each as likely). So −ε̂(u, τ) / σ(t) estimates the score ∇ log p_t(u_A | u_S) of whatever is noised given the
-    rest, which is known at the time 0 (multi-time training), and the joint score where A is everything. α and σ are
-    those of :class:`.sde.VariancePreserving`. It is no bound, and has no density; β multiplies nothing.
+    (any but none and all, each as likely). So −ε̂(u, τ) / σ(t) estimates the score ∇ log p_t(u_A | u_S) of whatever is
+    noised given the rest, which is known at the time 0 (multi-time training), and the joint score where A is
+    everything. α and σ are those of :class:`.sde.VariancePreserving`. It is no bound, and has no density; β multiplies
+    nothing.
 
     The paper has two stages, the autoencoders and then the diffusion. With ``training.stages``:
 
