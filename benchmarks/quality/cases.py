@@ -34,3 +34,4 @@ CASES = {
 }
 PEER_METHODS = ("mopoe", "mvtcae")
 PEER_SETTINGS = ("ours", "theirs")
+JOBS = 2  # trainings at a time, with one thread each, so that a second on two cores is two of processor time

@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from cases import CASES, Case
+from cases import CASES, JOBS, Case
 
-JOBS = 2  # trainings at a time, so that a second on two cores is two of processor time
 NEARLY = 0.92  # of a budget is spent: another start would cost more than it trains
 
 

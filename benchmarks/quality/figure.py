@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-from cases import CASES
+from cases import CASES, JOBS
 from study import given_so_many
 
 TITLES = {
@@ -78,7 +78,7 @@ def _curve(axis: Any, points: list[dict[str, Any]], measure: str, colours: dict[
     for point in points:
         value = given_so_many(point["found"], case).get(measure)
         if value is not None:
-            by_budget.setdefault(point["seconds"], []).append((point["spent"] / 2, value))
+            by_budget.setdefault(point["seconds"], []).append((point["spent"] / JOBS, value))
     seconds, means, least, most = [], [], [], []
     for _, several in sorted(by_budget.items()):
         values = [value for _, value in several]

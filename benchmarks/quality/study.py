@@ -21,10 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, PEER_METHODS, PEER_SETTINGS, Case
+from cases import CASES, JOBS, PEER_METHODS, PEER_SETTINGS, Case
 
 HERE = Path(__file__).parent
-JOBS, FIRST_CHOOSING_SEED = 2, 100
+FIRST_CHOOSING_SEED = 100
 
 
 def main() -> None:
