@@ -46,6 +46,8 @@ def choose_covariates(splits: Splits, config: DatasetConfig, schema: Schema | No
                 f"{len(unseen)} of the {len(words)} classes of the covariate {name!r} have no training row, and no "
                 f"network can learn what they mean: {listed(unseen)}."
             )
+        elif len(values) > 1 and len(values[known].unique()) == 1:
+            notes.append(f"The covariate {name!r} has one value in all training rows, which tells networks nothing.")
     return replace(chosen, notes=(*splits.notes, *notes))
 
 

@@ -64,8 +64,9 @@ class ModalityGain(Metric):
     the modality that is left out: score given all others − score given all others but that one. Where nothing is left,
     the score is that of the mean, R² 0, or of the most frequent value. A gain near 0 means that others say the same,
     or that it says nothing: what is predicted from it alone (``reconstruction``) tells these apart. A negative one
-    means that the model is better off without. R² is over all columns, each in standard deviations of training rows;
-    predictions are means over draws of z, which is inferred as ``mmgen impute`` infers it: by the model's own
+    means that the model is better off without. R² is over all columns, each in standard deviations of training rows,
+    and of mixed ones the shares of categories count too, which ``r2`` of ``imputation`` leaves to ``auc`` and
+    ``accuracy``; predictions are means over draws of z, which is inferred as ``mmgen impute`` infers it: by the model's own
     likelihood, or by the encoders.
     """
 

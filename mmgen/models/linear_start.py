@@ -316,7 +316,8 @@ def _sentence(
     count, columns = found.model.count, parts[-1].columns.stop
     left = ""
     if by_covariates is not None:
-        left = f", less what {listed(model.covariates)} say ({100 * by_covariates:.0f} % of the variance),"
+        verb = "says" if len(model.covariates) == 1 else "say"
+        left = f", less what {listed(model.covariates)} {verb} ({100 * by_covariates:.0f} % of the variance),"
     beside = f"; {listed(at_means)} at the means of training rows" if at_means else ""
     beside += f"; {listed(others)} with random weights" if others else ""
     if len(parts) > 1:

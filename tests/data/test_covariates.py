@@ -65,7 +65,8 @@ def test_columns_are_classes_or_numbers_by_what_they_hold(tmp_path):
     }
     ages = rows.covariates["age"].tolist()
     assert [None if age != age else age for age in ages] == [30 + row / 2 if row % 7 else None for row in range(30)]
-    (note,) = [note for note in data.notes if "ovariates" in note]
+    assert sum("rows have none" in note and "'site'" in note for note in data.notes) == 1
+    (note,) = [note for note in data.notes if "ovariates:" in note and "rows have none" not in note]
     assert note == (
         "Covariates are taken for what they look like: site a category of 3 classes, batch a category of 4 classes, "
         "age a number, days a number; where one is the other, say covariates: {site: category, batch: category, age: "
@@ -103,7 +104,7 @@ def test_names_that_yaml_reads_as_something_else(tmp_path):
 def test_the_label_may_be_one_and_patterns_pass_over_columns_that_are(tmp_path):
     path = write(tmp_path, {**everything(), "group": everything()["site"]})
     data = loaded(path, covariates=["sex", "group"], label="sex")
-    assert data.notes[0].endswith("say covariates: {sex: category, group: category}.")
+    assert data.notes[1].endswith("say covariates: {sex: category, group: category}.")
     assert data.modalities["genes"].columns == ("g0",)
     assert data.covariates == {"sex": ("f", "m"), "group": SITES}
     assert data.labels == {"sex": ("f", "m")}
@@ -201,6 +202,17 @@ def test_what_no_training_row_knows():
     assert note.startswith("1 of the 2 classes of the covariate 'site' have no training row") and "south" in note
     with raises_sentence(r"dataset\.covariates: no training row has a known 'age'; leave it out\."):
         opened(Unknown(), missing_seed=1)
+
+
+def test_a_covariate_of_one_value_is_said():
+    class Constant(Sited):
+        def splits(self):
+            made = super().splits()
+            same = {**made.train.covariates, "age": torch.full((len(made.train),), 40.0)}
+            return replace(made, train=replace(made.train, covariates=same))
+
+    (note,) = opened(Constant()).notes
+    assert note == "The covariate 'age' has one value in all training rows, which tells networks nothing."
 
 
 def test_codes_are_those_of_a_run():
