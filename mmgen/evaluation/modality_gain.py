@@ -66,8 +66,8 @@ class ModalityGain(Metric):
     or that it says nothing: what is predicted from it alone (``reconstruction``) tells these apart. A negative one
     means that the model is better off without. R² is over all columns, each in standard deviations of training rows,
     and of mixed ones the shares of categories count too, which ``r2`` of ``imputation`` leaves to ``auc`` and
-    ``accuracy``; predictions are means over draws of z, which is inferred as ``mmgen impute`` infers it: by the model's own
-    likelihood, or by the encoders.
+    ``accuracy``. Predictions are means over draws of z, which is inferred as ``mmgen impute`` infers it: by the
+    model's own likelihood, or by the encoders.
     """
 
     Config = ModalityGainConfig
