@@ -252,7 +252,7 @@ def world_model(world: LinearGaussianWorld, objective: str | type = "elbo", **op
             if taken == world.latent_dim + private:
                 loading = torch.cat([world.loadings[m], torch.zeros(world.dims[m], private, dtype=torch.float64)], 1)
                 _set(model.decoders[m].layers[-1], loading, world.offsets[m])  # type: ignore[index]
-                model.likelihoods[m].start.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
+                model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))  # type: ignore[operator]
             if f"m{m}" not in model.encoded:
                 continue
             squared = world.loadings[m].square().sum(0)

@@ -99,13 +99,13 @@ def test_a_column_without_noise_keeps_a_scale(trained):
 def test_the_least_scale_is_a_bound_that_can_be_left_again():
     likelihood = Normal((2,), ScaleConfig(scale_kind="learned", least_scale=0.03))
     with torch.no_grad():
-        likelihood.eighth.fill_(-9 / 8)
+        likelihood.log_scale.fill_(-9)
     parameters, x = torch.zeros(1, 1, 2), torch.full((1, 2), 2.0)
     expected = sum(-0.5 * math.log(2 * math.pi) - math.log(0.03) - 0.5 * (2 / 0.03) ** 2 for _ in range(2))
     log_prob = likelihood.log_prob(parameters, x)
     assert float(log_prob.detach()) == pytest.approx(expected, rel=1e-5)
     log_prob.sum().backward()
-    assert (likelihood.eighth.grad > 0).all(), "which leads back"
+    assert (likelihood.log_scale.grad > 0).all(), "which leads back"
 
 
 def test_scales_are_those_of_the_table_unless_it_says_something_else(tmp_path):

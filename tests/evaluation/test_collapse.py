@@ -209,7 +209,7 @@ def test_a_learned_variance_counts_and_a_fixed_one_does_not(data):
         "elbo", data, latent_dim=2, modalities={"vector": {"likelihood": {"scale_kind": "learned"}}}
     )
     with torch.no_grad():
-        learned.likelihoods[0].eighth[1:] = -0.5
+        learned.likelihoods[0].log_scale[1:] = -4
     assert VarianceCollapse().compute(Evaluation(learned, data))[0]["value"] == pytest.approx(0.8)
 
 

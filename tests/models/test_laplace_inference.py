@@ -89,7 +89,7 @@ def linear_model(cells=False, covariates=False, rows=30):
         kinds = {name: {**each, "missing": "cell"} for name, each in kinds.items()}
     model = mmgen.MultimodalVAE.create("elbo", loaded, latent_dim=3, modalities=kinds).eval()
     for likelihood in model.likelihoods:
-        likelihood.eighth.data.uniform_(-0.125, 0.0, generator=generator)
+        likelihood.log_scale.data.uniform_(-1.0, 0.0, generator=generator)
     return model, loaded.train
 
 

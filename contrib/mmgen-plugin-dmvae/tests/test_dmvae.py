@@ -113,7 +113,7 @@ def test_the_mean_of_its_bounds_is_a_bound():
             layer = model.decoders[m].layers[-1]
             layer.weight.copy_(world.loadings[m][:, [0, 1, 2 + m]])
             layer.bias.copy_(world.offsets[m])
-            model.likelihoods[m].start.fill_(float(world.scales[m].log()))
+            model.likelihoods[m].log_scale.fill_(float(world.scales[m].log()))
         torch.manual_seed(0)
         values = torch.stack([model(world_batch(x)).value(1.0) for _ in range(100)])
     assert (values.mean(0) <= world.log_evidence(x) + 5 * values.std(0) / 10).all()

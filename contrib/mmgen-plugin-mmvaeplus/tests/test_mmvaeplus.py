@@ -237,7 +237,7 @@ def test_it_bounds_the_evidence_where_the_auxiliary_is_the_prior(estimator):
             layer = model.decoders[m].layers[-1]
             layer.weight.copy_(world.loadings[m][:, [0, 1, 2 + m]])
             layer.bias.copy_(world.offsets[m])
-            model.likelihoods[m].start.fill_(math.log(float(world.scales[m])))
+            model.likelihoods[m].log_scale.fill_(math.log(float(world.scales[m])))
         torch.manual_seed(0)
         values = torch.stack([model(world_batch(x)).value(1.0) for _ in range(100)])
     assert (values.mean(0) <= world.log_evidence(x) + 5 * values.std(0) / 10).all()

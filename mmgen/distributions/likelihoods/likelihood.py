@@ -13,7 +13,6 @@ from ...options import Options
 from .supports import CODES, SUPPORTS, Support
 
 DRAWS = 1000  # of which a quantile without a closed form is taken
-FASTER = 8.0  # than a parameter moves, what is learned of a spread does: its logarithm is eight times the parameter
 
 
 class LikelihoodConfig(Options):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...bounds import bounded
 from .inversion import by_scipy
-from .likelihood import FASTER, Likelihood, LikelihoodConfig
+from .likelihood import Likelihood, LikelihoodConfig
 from .supports import Support
 
 ScaleKind = Literal["fixed", "learned", "predicted"]
@@ -39,14 +39,9 @@ class ScaleConfig(LikelihoodConfig):
 
 
 class _LocationScale(Likelihood):
-    """A location from the decoder, and a scale that is fixed, learned per value, or predicted.
-
-    log of a learned scale is eight times a parameter: from 0, where it starts for standardised values, to where it ends
-    is a thousand of Adam's steps, within which a small table has often found its best epoch.
-    """
+    """A location from the decoder, and a scale that is fixed, learned per value, or predicted."""
 
     Config = ScaleConfig
-    start: Tensor
     learned_range: ClassVar[tuple[float, float]] = LEARNED_RANGE
     predicted_range: ClassVar[tuple[float, float]] = PREDICTED_RANGE
 
@@ -55,15 +50,11 @@ class _LocationScale(Likelihood):
         scale_kind = self.config.scale_kind
         self.fitted_scale = scale_kind != "fixed"
         self.outputs = 2 if scale_kind == "predicted" else 1
+        start = torch.full(self.shape if scale_kind == "learned" else (), math.log(self.config.scale))
         if scale_kind == "learned":
-            self.eighth = nn.Parameter(torch.full(self.shape, math.log(self.config.scale) / FASTER))
+            self.log_scale = nn.Parameter(start)
         else:
-            self.register_buffer("start", torch.tensor(math.log(self.config.scale)), persistent=False)
-
-    @property
-    def log_scale(self) -> Tensor:
-        """log of the scale: as it is learned, fixed, or where a predicted one starts."""
-        return self.eighth * FASTER if self.config.scale_kind == "learned" else self.start
+            self.register_buffer("log_scale", start, persistent=False)
 
     def spread(self, parameters: Tensor) -> Tensor:
         """log of the scale of every value."""
@@ -106,7 +97,7 @@ class _LocationScale(Likelihood):
         low, high = self._scale_range()
         wanted = (deviation.double() / self.deviation().to(deviation.device)).log().clamp(low, high)
         if self.config.scale_kind == "learned":
-            self.eighth.copy_(wanted / FASTER)
+            self.log_scale.copy_(wanted)
         return (wanted - self.log_scale).expand(self.outputs - 1, *self.shape)
 
     def _scale_range(self) -> tuple[float, float]:
