@@ -121,6 +121,10 @@ class Factors:
         """log p(x_O) of each row, ``[N]``."""
         return _expect(self, rows).log_likelihood
 
+    def expected(self, rows: Rows) -> np.ndarray:
+        """E[z | x_O] of each row, ``[N, K]``."""
+        return _expect(self, rows).mean
+
     def rotated(self) -> Factors:
         """The same model with Wᵀ Ψ⁻¹ W diagonal, its largest number first: given all columns, the factors are then
         independent of each other. The largest loading of each factor, in absolute value, is positive.

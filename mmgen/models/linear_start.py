@@ -23,6 +23,7 @@ where N(0, I) is an expert of every product, by which what is inferred from one 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -34,9 +35,10 @@ from ..data import Table
 from ..data.sparse import Sparse
 from ..data.transforms import Transform
 from ..distributions import Likelihood
-from ..distributions.likelihoods import NegativeBinomial, Poisson
+from ..distributions.likelihoods import Mixed, NegativeBinomial, Poisson
 from ..errors import listed
-from ..networks import Encoder, MLPDecoder, Uninformed
+from ..networks import Encoder, MLPDecoder, MLPTrunk, Uninformed
+from .answer_start import start_of_answers
 from .covariate_effects import covariate_effects, explained_by_covariates
 from .factor_analysis import CANDIDATES, Factors, Rows, Selection, choose, in_order
 from .model import MultimodalVAE
@@ -57,16 +59,20 @@ class Part:
         number: Of the modality.
         name: What it is called.
         columns: Where its columns are among all that are explained.
+        cells: Which cells of a value these are.
+        of: How many cells a value has.
     """
 
     number: int
     name: str
     columns: slice
+    cells: list[int]
+    of: int
 
     @property
     def size(self) -> int:
-        """Numbers in a value."""
-        return self.columns.stop - self.columns.start
+        """How many columns it has."""
+        return len(self.cells)
 
 
 @dataclass(frozen=True)
@@ -94,11 +100,15 @@ class Told:
         rows: ``N`` rows of all columns.
         told: Covariates as networks take them, ``[N, T]``.
         groups: Rows with the same number belong together, ``[N]``, from 0.
+        values: By part, all cells of its values, ``[N, of]``, where some of them are not explained.
+        observed: Which of these were measured.
     """
 
     rows: Rows
     told: np.ndarray
     groups: np.ndarray
+    values: dict[str, np.ndarray]
+    observed: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -143,7 +153,7 @@ def start_linear(model: MultimodalVAE, train: Table, val: Table) -> LinearStart:
     found = choose(left, further_left, most, low, high, candidates, columns, belong)
     if not found.model.count:
         return LinearStart("Start: random weights; factor analysis finds nothing that columns have in common.")
-    become(model, parts, found.model, effects)
+    become(model, parts, found.model, effects, answers_of(model, parts, found.model, rows, left))
     explained = explained_by_covariates(rows.rows, left) if model.told else None
     groups = len(np.unique(belong))
     among = f"{count} rows" if groups == count else f"{count} rows of {groups} groups"
@@ -194,20 +204,36 @@ def parts_of(model: MultimodalVAE) -> list[Part]:
         encoder, decoder, likelihood = model.encoders[m], model.decoders[m], model.likelihoods[m]
         if not isinstance(decoder, MLPDecoder) or not decoder.is_linear:
             continue
-        if cast(Likelihood, likelihood).around_location(torch.ones(modality.shape)) is None:
+        around = cast(Likelihood, likelihood).around_location(torch.ones(modality.shape))
+        if around is None:
             continue
         beside = model.private.get(name, 0) + model.told
         if model.decoder_sizes[name] - beside != model.config.latent_dim:
             continue
         if not isinstance(encoder, Uninformed) and not (isinstance(encoder, Encoder) and encoder.is_linear):
             continue
-        size = int(np.prod(modality.shape))
-        parts.append(Part(m, name, slice(at, at + size)))
-        at += size
+        cells = around.flatten().isfinite().nonzero().squeeze(1).tolist()
+        parts.append(Part(m, name, slice(at, at + len(cells)), cells, around.numel()))
+        at += len(cells)
     return parts
 
 
-def become(model: MultimodalVAE, parts: list[Part], factors: Factors, effects: np.ndarray) -> None:
+Answers = Mapping[str, tuple[np.ndarray, np.ndarray]]  # by part: slopes on factors and covariates, and intercepts
+
+
+def answers_of(model: MultimodalVAE, parts: list[Part], factors: Factors, rows: Told, left: Rows) -> Answers:
+    """Where decoders of cells that are no numbers begin, of the parts that have some."""
+    seen = np.concatenate([factors.expected(left), rows.told], 1)
+    return {
+        part.name: start_of_answers(likelihood, rows.values[part.name], rows.observed[part.name], seen)
+        for part in parts
+        if part.name in rows.values and isinstance(likelihood := model.likelihoods[part.number], Mixed)
+    }
+
+
+def become(
+    model: MultimodalVAE, parts: list[Part], factors: Factors, effects: np.ndarray, answers: Answers | None = None
+) -> None:
     """Let networks be the parts of a model of all their columns, whose factors are the first dimensions of z; with the
     ``effects`` of covariates ``[columns, T]``.
     """
@@ -217,7 +243,7 @@ def become(model: MultimodalVAE, parts: list[Part], factors: Factors, effects: n
         loadings[:, : factors.count] = factors.loadings[part.columns]
         mean, uniqueness = factors.mean[part.columns], factors.uniqueness[part.columns]
         linear = Linear(loadings, mean, uniqueness, effects[part.columns])
-        _become_decoder(model, part, linear)
+        _become_decoder(model, part, linear, (answers or {}).get(part.name))
         encoder = model.encoders[part.number]
         if isinstance(encoder, Encoder):
             _become_encoder(model, encoder, part, linear, share)
@@ -232,19 +258,30 @@ def prior_share(model: MultimodalVAE) -> float:
     return 0.0 if prior_expert == "all" else 1 / max(1, len(model.encoded) - 1)
 
 
-def _become_decoder(model: MultimodalVAE, part: Part, linear: Linear) -> None:
-    """The location W z + B c + μ, and the scales; private latents do nothing at first."""
+def _become_decoder(
+    model: MultimodalVAE, part: Part, linear: Linear, answers: tuple[np.ndarray, np.ndarray] | None
+) -> None:
+    """The location W z + B c + μ, the scales, and what other cells begin at; private latents do nothing at first."""
     decoder, likelihood = (
         cast(MLPDecoder, model.decoders[part.number]),
         cast(Likelihood, model.likelihoods[part.number]),
     )
-    deviation = torch.from_numpy(np.sqrt(linear.uniqueness)).reshape(likelihood.shape)
-    further = likelihood.set_scatter(deviation.to(model.device)).double().cpu().reshape(-1)
-    weight = torch.zeros(part.size + len(further), model.decoder_sizes[part.name], dtype=torch.float64)
-    weight[: part.size, : model.config.latent_dim] = torch.from_numpy(linear.loadings)
+    deviation, mean = (torch.full((part.of,), value, dtype=torch.float64) for value in (1.0, 0.0))
+    deviation[part.cells] = torch.from_numpy(np.sqrt(linear.uniqueness))
+    mean[part.cells] = torch.from_numpy(linear.mean)
+    further = likelihood.set_scatter(deviation.reshape(likelihood.shape).to(model.device)).double().cpu().reshape(-1)
+    bias = torch.cat([mean, further])
+    weight = torch.zeros(len(bias), model.decoder_sizes[part.name], dtype=torch.float64)
+    weight[part.cells, : model.config.latent_dim] = torch.from_numpy(linear.loadings)
     if model.told:
-        weight[: part.size, -model.told :] = torch.from_numpy(linear.effects)
-    decoder.become_linear(weight, torch.cat([torch.from_numpy(linear.mean), further]))
+        weight[part.cells, -model.told :] = torch.from_numpy(linear.effects)
+    if answers is not None:
+        slopes, intercepts = map(torch.from_numpy, answers)
+        bias += intercepts
+        factors = slopes.shape[1] - model.told
+        weight[:, :factors] += slopes[:, :factors]
+        weight[:, weight.shape[1] - model.told :] += slopes[:, factors:]
+    decoder.become_linear(weight, bias)
 
 
 def _become_encoder(model: MultimodalVAE, encoder: Encoder, part: Part, linear: Linear, share: float) -> None:
@@ -256,9 +293,10 @@ def _become_encoder(model: MultimodalVAE, encoder: Encoder, part: Part, linear: 
     slopes, precision = covariance @ weighted.T, 1 / np.diagonal(covariance)
     own = np.maximum(precision - 1 + share, LEAST_PRECISION)
     slopes, precision = slopes * (precision / own)[:, None], own
-    weight = torch.zeros(size + private, part.size, dtype=torch.float64)
+    seen_at = cast(MLPTrunk, encoder.trunk).seen_at(part.cells)
+    weight = torch.zeros(size + private, 1 + max(seen_at), dtype=torch.float64)
     bias, log_variance = (torch.zeros(size + private, dtype=torch.float64) for _ in range(2))
-    weight[:size] = torch.from_numpy(slopes)
+    weight[:size, seen_at] = torch.from_numpy(slopes)
     bias[:size] = torch.from_numpy(-slopes @ linear.mean)
     log_variance[:size] = torch.from_numpy(-np.log(precision))
     of_told = torch.zeros(size + private, model.told, dtype=torch.float64)
@@ -275,29 +313,40 @@ def _rows(model: MultimodalVAE, parts: list[Part], table: Table) -> Told:
     order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))[:most].sort().values
     values, observed = np.zeros((len(order), count)), np.zeros((len(order), count), dtype=bool)
     told = np.zeros((len(order), model.told))
+    partly = [part for part in parts if part.size < part.of]
+    whole = {part.name: np.zeros((len(order), part.of)) for part in partly}
+    measured = {part.name: np.zeros((len(order), part.of), dtype=bool) for part in partly}
     at = 0
     for some in places[order].split(AT_ONCE):
         batch = model.prepare(table[some].to(model.device))
         for part in parts:
             likelihood = cast(Likelihood, model.likelihoods[part.number])
-            x = cast(Tensor, likelihood.around_location(batch.data[part.name].double()))
+            given = batch.data[part.name].double()
+            x = cast(Tensor, likelihood.around_location(given))
             there = batch.available[:, part.number].reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)
             there = there & batch.observed[part.name] if part.name in batch.observed else there
             here = slice(at, at + len(some))
-            values[here, part.columns] = x.flatten(1).cpu().numpy()
-            observed[here, part.columns] = there.flatten(1).cpu().numpy()
+            values[here, part.columns] = x.flatten(1)[:, part.cells].cpu().numpy()
+            observed[here, part.columns] = there.flatten(1)[:, part.cells].cpu().numpy()
+            if part.name in whole:
+                whole[part.name][here], measured[part.name][here] = given.cpu().numpy(), there.cpu().numpy()
         if batch.told is not None:
             told[at : at + len(some)] = batch.told.double().cpu().numpy()
         at += len(some)
     some, chosen = observed.any(1), places[order]
     groups = chosen.numpy() if table.groups is None else table.groups.cpu()[chosen].numpy()
-    return Told(Rows.of_cells(values, observed), told[some], in_order(groups[some]))
+    whole, measured = ({name: cells[some] for name, cells in each.items()} for each in (whole, measured))
+    return Told(Rows.of_cells(values, observed), told[some], in_order(groups[some]), whole, measured)
 
 
 def _bounds(model: MultimodalVAE, parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
     """Of the variances around the locations."""
     ranges = [cast(Likelihood, model.likelihoods[part.number]).scatter_range() for part in parts]
-    low, high = (np.concatenate([each[end].numpy().reshape(-1) for each in ranges]) ** 2 for end in range(2))
+    low, high = (
+        np.concatenate([each[end].numpy().reshape(-1)[part.cells] for part, each in zip(parts, ranges, strict=True)])
+        ** 2
+        for end in range(2)
+    )
     return low, high
 
 
@@ -325,6 +374,10 @@ def _sentence(
     else:
         reached = f"log-likelihood per value {found.score:.3f}, of independent columns {found.without:.3f}"
     return (
-        f"Start: factor analysis of {columns} columns ({listed([part.name for part in parts])}){left} with {count} "
+        f"Start: factor analysis of {columns} columns ({listed(map(_titled, parts))}){left} with {count} "
         f"factor{'s' if count > 1 else ''}, chosen by cross-validation in {among}: {reached}{beside}."
     )
+
+
+def _titled(part: Part) -> str:
+    return part.name if part.size == part.of else f"{part.size} of {part.of} of {part.name}"

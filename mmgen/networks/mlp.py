@@ -59,6 +59,10 @@ class MLPTrunk(nn.Module):
         self.features = (hidden[-1] if hidden else size) + size * self.linear_path
         self.layers = nn.Sequential(*hidden_layers(size, hidden, activation, dropout))
 
+    def seen_at(self, cells: Sequence[int]) -> list[int]:
+        """Where the hidden layers and the linear path see these cells of a value, by their places in it."""
+        return list(cells)
+
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """``[N, *shape]`` to ``[N, features]``; ``beside`` ``[N, width]`` is added before the first activation, as what
         further inputs make would be.

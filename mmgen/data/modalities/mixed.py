@@ -42,6 +42,11 @@ class SideBySide(nn.Module):
             self.register_buffer(kind, torch.tensor(places, dtype=torch.long), persistent=False)
         self.count = len(supports) - len(self.categories) + sum(self.categories)
 
+    @property
+    def order(self) -> list[int]:
+        """The columns that make one number each, as they come."""
+        return [int(place) for kind in (self.plain, self.positive, self.counts) for place in cast(Tensor, kind)]
+
     def forward(self, x: Tensor) -> Tensor:
         """``[N, C]`` to ``[N, count]``."""
         plain, positive, counts, codes = (
@@ -62,6 +67,10 @@ class _MixedTrunk(MLPTrunk):
     def __init__(self, columns: SideBySide, *options: Any, mask: int = 0) -> None:
         super().__init__((columns.count + mask,), *options)
         self.columns, self.mask = columns, mask
+
+    def seen_at(self, cells: Sequence[int]) -> list[int]:
+        """Of columns that make one number each."""
+        return [self.columns.order.index(cell) for cell in cells]
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """``[N, C]``, or with the mask ``[N, 2, C]``, to ``[N, features]``."""
@@ -84,6 +93,24 @@ class _Outputs(nn.Module):
     def forward(self, numbers: Tensor) -> Tensor:
         """``[N, total]`` to ``[N, outputs, C]``."""
         return torch.nn.functional.pad(numbers, (0, 1))[:, cast(Tensor, self.places)]
+
+
+class _MixedDecoder(MLPDecoder):
+    """A multilayer perceptron with as many outputs as all columns take together: ``[N, D]`` to ``[N, outputs, C]``."""
+
+    def __init__(self, latent_dim: int, needed: Sequence[int], *options: Any) -> None:
+        super().__init__(latent_dim, (sum(needed),), *options)
+        self.outputs = _Outputs(needed)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """``[N, D]`` to ``[N, outputs, C]``."""
+        return cast(Tensor, self.outputs(super().forward(z)))
+
+    def become_linear(self, weight: Tensor, bias: Tensor) -> None:
+        """For W ``[outputs · C, D]`` and b, of which what no column takes is not looked at."""
+        places = cast(Tensor, self.outputs.places).flatten().cpu()
+        rows = places.argsort()[: self.outputs.total]
+        super().become_linear(weight[rows], bias[rows])
 
 
 class MixedModality(Rescaled):
@@ -283,9 +310,7 @@ class MixedModality(Rescaled):
             make_likelihood(self.choice(column), (1,), categories=count if count else None).outputs
             for column, count in zip(self.columns, self._category_counts, strict=True)
         ]
-        outputs = _Outputs(needed)
-        options = (hidden, self.activation, self._dropout, self._linear_path)
-        return nn.Sequential(MLPDecoder(latent_dim, (outputs.total,), *options), outputs)
+        return _MixedDecoder(latent_dim, needed, hidden, self.activation, self._dropout, self._linear_path)
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """The mean over the columns of squared differences in standard deviations, and of whether answers (rounded) and

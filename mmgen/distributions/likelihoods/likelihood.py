@@ -84,12 +84,12 @@ class Likelihood(nn.Module, ABC):
 
     def around_location(self, x: Tensor) -> Tensor | None:
         """What scatters around the decoder's first output: ``x`` ``[..., *shape]``, or its logarithm; None where that
-        output is no location.
+        output is no location, NaN in values of which it is none.
         """
         return None
 
     def scatter(self, parameters: Tensor) -> Tensor:
-        """The variance around the location, ``[..., *shape]``."""
+        """The variance around the location, ``[..., *shape]``; 1 in values that have none, as below."""
         raise NotImplementedError(f"{type(self).__name__} has no location")
 
     def scatter_range(self) -> tuple[Tensor, Tensor]:

@@ -39,6 +39,11 @@ class Mixed(Likelihood):
         """Whether some of the values are codes."""
         return any(cast(Likelihood, member).coded for member in self.members)
 
+    def parts(self) -> Iterator[tuple[Likelihood, list[int]]]:
+        """The members, each with the positions of its values."""
+        for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
+            yield cast(Likelihood, member), places.tolist()
+
     def split(self, parameters: Tensor, x: Tensor) -> Iterator[tuple[Likelihood, Tensor, Tensor]]:
         """The members, each with its part of the parameters and of the values; codes as integers."""
         for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
@@ -79,6 +84,42 @@ class Mixed(Likelihood):
         """Those of each."""
         return self._each(parameters, lambda p, own: p.normal_scale(own))
 
+    def around_location(self, x: Tensor) -> Tensor | None:
+        """That of each, NaN where a value has none; None where none has."""
+        parts = [(p.around_location(values), values) for p, values in self._cut(x)]
+        if all(around is None for around, _ in parts):
+            return None
+        return self._joined([torch.full_like(x, torch.nan) if around is None else around for around, x in parts])
+
+    def scatter(self, parameters: Tensor) -> Tensor:
+        """Those of the values that have a location."""
+        return self._each(parameters, lambda p, own: p.scatter(own) if _located(p) else torch.ones_like(own[..., 0, :]))
+
+    def scatter_range(self) -> tuple[Tensor, Tensor]:
+        """Those of the values that have a location."""
+        ranges = []
+        for member in self.members:
+            likelihood = cast(Likelihood, member)
+            own = torch.ones(likelihood.shape, dtype=torch.float64)
+            ranges.append(likelihood.scatter_range() if _located(likelihood) else (own, own))
+        low, high = (self._joined([each[end].to(cast(Tensor, self.back).device) for each in ranges]).cpu() for end in range(2))
+        return low, high
+
+    def set_scatter(self, deviation: Tensor) -> Tensor:
+        """Those of the values that have a location; the others are to give 0 behind their first output."""
+        parts = []
+        for likelihood, own in self._cut(deviation):
+            further = own.new_zeros((self.outputs - 1, *own.shape))
+            if _located(likelihood):
+                further[: likelihood.outputs - 1] = likelihood.set_scatter(own)
+            parts.append(further)
+        return self._joined(parts)
+
+    def _cut(self, values: Tensor) -> Iterator[tuple[Likelihood, Tensor]]:
+        """The members, each with its part of ``[..., C]``."""
+        for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
+            yield cast(Likelihood, member), values.index_select(-1, places)
+
     def fit(self, values: Tensor) -> None:
         """Let each member that learns see its values."""
         for likelihood, _, own in self.split(values.new_zeros(*values.shape[:-1], self.outputs, *self.shape), values):
@@ -90,3 +131,8 @@ class Mixed(Likelihood):
 
     def _joined(self, parts: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(parts), -1).index_select(-1, cast(Tensor, self.back))
+
+
+def _located(likelihood: Likelihood) -> bool:
+    """Whether the first output is a location."""
+    return likelihood.around_location(torch.ones(likelihood.shape)) is not None
