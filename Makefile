@@ -11,7 +11,7 @@ INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-visio
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: env demo test stress contrib lint isolation dist docs schemas bench bench-quality peers own-data clean
+.PHONY: env demo test stress contrib lint isolation dist docs schemas bench bench-quality all-methods peers own-data clean
 
 env: $(VENV)/.made
 
@@ -79,6 +79,11 @@ bench: $(VENV)/.made .bench/.made
 bench-quality: $(VENV)/.made .bench/.made
 	$(BIN)/python benchmarks/quality/study.py runs/quality --digits "$(MNIST)" --peer $(CURDIR)/.bench/bin/python
 	$(BIN)/python benchmarks/quality/figure.py runs/quality docs/images/time-to-quality.png
+
+# Every method, contributed ones too, on the same data for the same time (docs/studies/all-methods.md): MNIST names the folder of its idx files. It goes on from docs/studies/all-methods.csv; hours of two cores.
+all-methods: $(VENV)/.made
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(CONTRIBUTED))
+	$(BIN)/python benchmarks/quality/methods.py runs/all-methods --digits "$(MNIST)"; made=$$?; $(BIN)/python -m pip uninstall -q -y $(notdir $(CONTRIBUTED)); exit $$made
 
 # Losses of contributed methods beside those of MultiVae and multi-view-AE, with the same weights and noise (docs/methods-and-peers.md); a minute. multi-view-AE asks for an older torch than is pinned, so its own requirements are left out.
 peers: $(VENV)/.made .bench/.peers

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -19,8 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from cases import CASES, JOBS, Case
-
-NEARLY = 0.92  # of a budget is spent: another start would cost more than it trains
+from spending import train_for
 
 
 def main() -> None:
@@ -33,9 +31,7 @@ def main() -> None:
 
 
 def _of_ours(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """By the default command, which goes on with ``--resume --minutes``."""
-    import mmgen
-
+    """By the default command."""
     case, method, seed = task["key"]
     chosen, spent = CASES[case], task["spent"]
     split, marks = task["split"], sorted(task["left"])
@@ -43,21 +39,15 @@ def _of_ours(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if not spent:
         shutil.rmtree(output, ignore_errors=True)  # of a worker that was interrupted before its first mark
     for seconds in marks:
-        budget = JOBS * seconds
-        run = mmgen.load_run(output) if spent else None
-        while run is None or spent < NEARLY * budget:
-            began = time.process_time()
-            run = mmgen.train(
-                method,
-                _dataset(chosen, task),
-                minutes=(budget - spent) / 60,
-                seed=seed,
-                output=output,
-                resume=bool(spent),
-                assignments=task["set"],
-                quiet=True,
-            )
-            spent += time.process_time() - began
+        run, spent = train_for(
+            JOBS * seconds,
+            method,
+            _dataset(chosen, task),
+            seed=seed,
+            output=output,
+            spent=spent,
+            assignments=task["set"],
+        )
         rows = run.measurements(metrics=["coherence"], split=split)
         found = {
             f"{row['measure']} {row['given']} > {row['target']}": row["value"]
