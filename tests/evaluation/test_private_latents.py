@@ -43,4 +43,4 @@ def test_cross_generation_does_not_suffer_from_private_latents(digits):
     short_cut = cross_coherence(digits, private_dim=4, private_from_prior=0.0)
     assert without > 0.55, "chance is 0.1"
     assert private > without - 0.03, "the class is read from z"
-    assert short_cut < without - 0.05, "or from the private latents, which are drawn at random where x_m is not given"
+    assert short_cut < without - 0.03, "or from the private latents, which are drawn at random where x_m is not given"

@@ -15,10 +15,13 @@ from torch.nn.functional import logsigmoid
 
 from mmgen import MmgenError, MultimodalVAE, NonFiniteError, Objective, Terms, Trainer
 from mmgen.distributions.random import normal_noise
+from mmgen.optimizers import optimizers
 from mmgen.training import trainer
 from mmgen.training.batching import batches, derived_seed, epoch_order
 
 RIVAL = "objective.adversary"
+
+with_muon = pytest.mark.skipif("Muon" not in optimizers(), reason="this PyTorch has no Muon")
 
 
 class Adversarial(Objective):
@@ -177,7 +180,7 @@ def test_micro_batches_change_nothing_but_rounding(data):
     "options",
     [
         {},
-        {"optimizer": "Muon", "groups": [{"of": [RIVAL], "learning_rate": 3e-3}]},
+        pytest.param({"optimizer": "Muon", "groups": [{"of": [RIVAL], "learning_rate": 3e-3}]}, marks=with_muon),
         {"average": 0.9, "microbatches": 2, "gradient_clip": 1.0},
         {"epochs": 3, "stages": ({"epochs": 1}, {"train": ["encoders", RIVAL]})},
     ],
@@ -215,6 +218,7 @@ def test_gradients_of_each_side_are_clipped_for_themselves(data):
         assert float(sum(moved).sqrt()) == pytest.approx(1e-3 * steps, rel=0.05)
 
 
+@with_muon
 def test_a_scaled_loss_trains_both_sides_as_an_unscaled_one(data, monkeypatch):
     """As float16 has it on a GPU; a power of two is exact, and the clipping sees gradients as they are."""
     plain, scaled = model_for(data), model_for(data)

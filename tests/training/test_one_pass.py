@@ -14,12 +14,15 @@ from torch.nn import functional as F
 
 from mmgen.distributions.random import exponential_noise
 from mmgen.models import ELBO, Terms
+from mmgen.optimizers import optimizers
 from mmgen.testing import make_model, toy_data
 from mmgen.testing.contracts.one_pass import largest_difference, trained_members
 from mmgen.training import Trainer, TrainingStopped
 from mmgen.training.signals import StopRequest
 from mmgen.training.streams import Stream, Streams
 from mmgen.training.together import Member, groups_of, train_members
+
+with_muon = pytest.mark.skipif("Muon" not in optimizers(), reason="this PyTorch has no Muon")
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,7 @@ def both(data, objective="elbo", model=None, count=3, **options):
     [
         ({"gradient_clip": 0.1, "schedule": "cosine"}, {}, {}),
         ({"optimizer": {"name": "SGD", "momentum": 0.9}, "learning_rate": 1e-3}, {"missing": 0.4}, {}),
-        ({"optimizer": "Muon", "warmup_epochs": 1}, {"cells": 0.3}, {}),
+        pytest.param({"optimizer": "Muon", "warmup_epochs": 1}, {"cells": 0.3}, {}, marks=with_muon),
         ({"optimizer": "Adafactor", "epochs": 1}, {}, {"aggregator": "mopoe"}),
         ({"average": 0.9, "select": "best"}, {"covariates": True}, {}),
         ({"stages": [{"epochs": 1, "train": ["encoders"]}, {"train": ["decoders"]}]}, {}, {"private_dim": 1}),
