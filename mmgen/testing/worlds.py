@@ -36,10 +36,17 @@ class LinearGaussianWorld:
         latent_dim: Dimension D of z.
         orthogonal: Whether the columns of each W_m are orthogonal, for which every d_m must be at least D.
         seed: Of the parameters, and of the samples.
+        noise: A factor of the scales s_m, which are 0.3 to 1 without it; with a small one log-densities are above 0.
     """
 
     def __init__(
-        self, dims: Sequence[int] = (4, 3, 5), latent_dim: int = 2, *, orthogonal: bool = False, seed: int = 0
+        self,
+        dims: Sequence[int] = (4, 3, 5),
+        latent_dim: int = 2,
+        *,
+        orthogonal: bool = False,
+        seed: int = 0,
+        noise: float = 1.0,
     ) -> None:
         if orthogonal and min(dims) < latent_dim:
             raise ValueError(
@@ -49,8 +56,8 @@ class LinearGaussianWorld:
         self._random = torch.Generator().manual_seed(seed)
         self.loadings: list[Float[Tensor, "d D"]] = [self._loading(dim) for dim in self.dims]
         self.offsets: list[Float[Tensor, " d"]] = [self._normal(dim) for dim in self.dims]
-        self.scales: Float[Tensor, " M"] = 0.3 + 0.7 * torch.rand(
-            len(self.dims), dtype=torch.float64, generator=self._random
+        self.scales: Float[Tensor, " M"] = noise * (
+            0.3 + 0.7 * torch.rand(len(self.dims), dtype=torch.float64, generator=self._random)
         )
 
     def _normal(self, *shape: int) -> Tensor:

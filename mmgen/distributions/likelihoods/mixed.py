@@ -102,7 +102,8 @@ class Mixed(Likelihood):
             likelihood = cast(Likelihood, member)
             own = torch.ones(likelihood.shape, dtype=torch.float64)
             ranges.append(likelihood.scatter_range() if _located(likelihood) else (own, own))
-        low, high = (self._joined([each[end].to(cast(Tensor, self.back).device) for each in ranges]).cpu() for end in range(2))
+        device = cast(Tensor, self.back).device
+        low, high = (self._joined([each[end].to(device) for each in ranges]).cpu() for end in range(2))
         return low, high
 
     def set_scatter(self, deviation: Tensor) -> Tensor:
