@@ -315,7 +315,8 @@ def new_plugin(
     kind: Annotated[
         str,
         typer.Option(
-            help="objective, aggregator, prior, modality, likelihood, dataset, metric, sampler, command or launcher.",
+            help="objective, aggregator, prior, modality, likelihood, dataset, format, metric, sampler, command or "
+            "launcher.",
             show_default=False,
         ),
     ],

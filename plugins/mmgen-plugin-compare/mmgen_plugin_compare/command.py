@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,8 @@ def _cell(row: dict[Any, Any] | None, seeds: int, plain: bool) -> Text:
     if row is None or pd.isna(row["mean"]):
         return Text("–")
     digits = 0 if abs(row["mean"]) >= 1000 else 1 if abs(row["mean"]) >= 100 else 3
+    if row["n"] > 1 and 0 < row["std"] < 1:  # of an error there is a digit to be seen
+        digits = max(digits, min(3, math.ceil(-math.log10(row["std"]))))
     text = (
         f"{row['mean']:.{digits}f}"
         + (f" ± {row['std']:.{digits}f}" if row["n"] > 1 else "")

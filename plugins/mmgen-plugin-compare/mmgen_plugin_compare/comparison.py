@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from mmgen.errors import MmgenError
+from mmgen.errors import MmgenError, listed
 from mmgen.files import write_atomically
 
 from .bundles import Together
@@ -167,6 +167,13 @@ def run_comparison(request: ComparisonRequest, console: Console | None = None) -
     members = [member for member in grid.members(folder) if member.key in keys]
     metrics = _metrics_by_split(request, grid)
     pending = [member for member in members if not is_finished(member, metrics)]
+    further = [name for name in grid.metrics if name not in request.grid.metrics]
+    if console is not None and pending and further:
+        console.print(
+            f"The comparison in '{folder}' was begun with further metrics, by which all of its runs are evaluated: "
+            f"{listed(further)}. Another --output has those alone that are asked for.",
+            highlight=False,
+        )
     check_configurations(pending)
     with (
         request.execution.started(folder / "jobs", needed=bool(pending)) as launcher,

@@ -1,10 +1,12 @@
 """A comparison from end to end: what is made, skipped, resumed, extended and refused, and what is written."""
 
+import io
 import json
 
 import pandas as pd
 import pytest
 import yaml
+from rich.console import Console
 
 import mmgen
 from mmgen import MmgenError
@@ -101,6 +103,10 @@ def test_more_seeds_and_metrics_extend_and_other_settings_are_refused(home, aske
     assert (home / "c" / "elbo" / "beta-1" / "seed-0" / "model.safetensors").stat().st_mtime_ns == before, (
         "it was only evaluated"
     )
+    said = Console(file=io.StringIO(), width=400)
+    grid = GridRequest(objectives=["elbo"], seeds=[2], **{key: asked[key] for key in asked if key != "metric"})
+    run_comparison(ComparisonRequest(grid, Choice.parse(asked["metric"]), home / "c"), said)
+    assert "was begun with further metrics, by which all of its runs are evaluated: clustering." in said.file.getvalue()
     asked["assignments"][1] = "training.epochs=3"
     with pytest.raises(MmgenError, match=r"elbo with training\.epochs=2, and now it would be 3"):
         mmgen.compare(["elbo"], seeds=[0], output="c", **asked)

@@ -12,6 +12,7 @@ import pytest
 
 from mmgen import MmgenError
 from mmgen_plugin_compare import Choice, chosen_betas, summarise, tradeoff_figure
+from mmgen_plugin_compare.command import _cell
 from mmgen_plugin_compare.figure import save_figure, tradeoff
 from mmgen_plugin_compare.summary import RESULT
 
@@ -53,6 +54,22 @@ def test_mean_and_deviation_are_those_of_the_seeds():
     assert summary.loc["a", "n"] == 3
     assert summary.loc["b", "n"] == 1
     assert math.isnan(summary.loc["b", "std"])
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "n", "text"),
+    [
+        (2237.4, 0.31, 2, "2237.4 ± 0.3"),
+        (693.4, 0.02, 3, "693.40 ± 0.02"),
+        (119.0, 12.0, 3, "119.0 ± 12.0"),
+        (0.8034, 0.009, 3, "0.803 ± 0.009"),
+        (2237.4, 0.0, 2, "2237 ± 0"),
+        (2237.4, math.nan, 1, "2237"),
+        (0.5, 0.00001, 3, "0.500 ± 0.000"),
+    ],
+)
+def test_of_an_error_there_is_a_digit_to_be_seen(mean, std, n, text):
+    assert str(_cell({"mean": mean, "std": std, "n": n, "best": False}, n, plain=True)) == text
 
 
 @pytest.mark.parametrize(
