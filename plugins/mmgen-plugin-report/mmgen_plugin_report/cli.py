@@ -36,7 +36,10 @@ def report(
 
     from .page import write_report
 
-    page = write_report(runs, out, max_points, split_names(color_by) or ())
+    def notify(sentence: str) -> None:
+        console().print(sentence, highlight=False)
+
+    page = write_report(runs, out, max_points, split_names(color_by) or (), notify)
     console().print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB)", highlight=False)
     if max_points:
         console().print(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -67,6 +67,7 @@ def write_report(
     output: Path | str = "report.html",
     max_points: int = MOST_POINTS,
     color_by: Sequence[str] = (),
+    notify: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the report of some runs as one HTML file.
 
@@ -78,6 +79,7 @@ def write_report(
         color_by: Columns by which latents can be coloured first of all, and are by the first of them when the page
             opens: of modalities (``genes.TP53`` where several have it), covariates, or whatever else stands in the
             file of the rows.
+        notify: Called with what is being done, of several runs for each of them.
 
     Returns:
         The file.
@@ -99,12 +101,17 @@ def write_report(
         raise MmgenError(f"--out: {str(output)!r} is a folder; name a file, such as report.html.")
     if color_by and not max_points:
         raise MmgenError("--color-by: --max-points 0 leaves the scatter of latents out; leave one of them out.")
-    text = render(find_runs([Path(path) for path in paths]), max_points, color_by)
+    text = render(find_runs([Path(path) for path in paths]), max_points, color_by, notify)
     write_text(output, text)
     return output
 
 
-def render(reported: RunCollection, max_points: int = MOST_POINTS, color_by: Sequence[str] = ()) -> str:
+def render(
+    reported: RunCollection,
+    max_points: int = MOST_POINTS,
+    color_by: Sequence[str] = (),
+    notify: Callable[[str], None] | None = None,
+) -> str:
     """The page about these runs."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -123,14 +130,19 @@ def render(reported: RunCollection, max_points: int = MOST_POINTS, color_by: Seq
     }  # ours, and not data
     library = base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
     return environment.get_template("page.html").render(
-        **content(reported, max_points, color_by), **own, library=library
+        **content(reported, max_points, color_by, notify), **own, library=library
     )
 
 
-def content(reported: RunCollection, max_points: int, color_by: Sequence[str] = ()) -> dict[str, Any]:
+def content(
+    reported: RunCollection,
+    max_points: int,
+    color_by: Sequence[str] = (),
+    notify: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
     """All that the template shows."""
     hooks = Hooks()
-    details = _details(reported.groups, max_points, color_by, hooks)
+    details = _details(reported.groups, max_points, color_by, hooks, notify)
     return {
         "title": _title(reported.groups),
         "lead": _lead(reported),
@@ -211,14 +223,23 @@ def _distinct_data(runs: Sequence[ReportedRun]) -> list[DataDescription]:
     return list(dict.fromkeys(describe_data(run.config, run.environment) for run in runs))
 
 
-def _details(groups: Sequence[Group], max_points: int, color_by: Sequence[str], hooks: Hooks) -> list[Detail]:
+def _details(
+    groups: Sequence[Group],
+    max_points: int,
+    color_by: Sequence[str],
+    hooks: Hooks,
+    notify: Callable[[str], None] | None,
+) -> list[Detail]:
     """The first run of each group, up to a number of groups; pictures as long as there is room for them.
 
     Raises:
         MmgenError: A column to colour by that no run has.
     """
     details, room, colours = [], PICTURE_BYTES, AskedColumns(color_by)
-    for group in groups[:IN_DETAIL]:
+    shown = groups[:IN_DETAIL]
+    for number, group in enumerate(shown, 1):
+        if notify is not None and len(shown) > 1:
+            notify(f"Latents and pictures of {group.name} ({number} of {len(shown)})")
         evaluation = functools.cache(lambda reported=group.first: open_evaluation(reported, max_points or MOST_POINTS))
         drawn, missing = pictures(group.first, evaluation, rows=bool(max_points))
         fitting = []

@@ -269,6 +269,12 @@ def test_the_command_says_what_it_wrote(example_runs, tmp_path, command):
     assert content["givens"] == ["genes", "proteins", "all modalities"]
 
 
+def test_of_several_runs_it_says_which_is_drawn(command, example_runs, tmp_path):
+    code, out, _ = command("report", example_runs.folder / "grid", "--out", tmp_path / "page.html", "--max-points", 30)
+    lines = [line for line in out.splitlines() if line.startswith("Latents and pictures of ")]
+    assert code == 0 and [line.rpartition(" (")[2] for line in lines] == ["1 of 2)", "2 of 2)"]
+
+
 def test_a_page_without_points_names_no_row(example_runs, tmp_path, command):
     code, out, _ = command("report", example_runs.one, "--out", tmp_path / "with.html")
     assert code == 0 and "--max-points 0 leaves them out" in " ".join(out.split())
