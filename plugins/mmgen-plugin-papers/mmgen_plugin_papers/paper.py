@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mmgen.errors import MmgenError, alternatives
+from mmgen.errors import MmgenError, alternatives, listed
 from mmgen.options import validated
 from mmgen.registry import declared_files, entries
 from mmgen.yaml_files import read_mapping
@@ -105,6 +105,8 @@ def read_paper(name: str) -> Paper:
     """
     known = papers()
     if name not in known:
+        if tables := _tables_with(name):
+            raise MmgenError(f"There is no paper {name!r}, but a method of {listed(tables)}.")
         there = alternatives(name, known) if known else "none (pip install mmgen-plugin-papers)."
         raise MmgenError(f"There is no paper {name!r}; installed are: {there}")
     return validated(Paper, read_mapping(known[name]), f"paper {name}")
@@ -128,3 +130,12 @@ def missing_plugins(paper: Paper, tables: Iterable[PaperTable]) -> dict[str, str
             if objective is not None and objective not in installed["objectives"]:
                 missing.append(objective)
     return {name: paper.plugins.get(name, "") for name in missing}
+
+
+def _tables_with(method: str) -> list[str]:
+    """The tables and figures of all papers that show a method of this name, as they are asked for."""
+    found = []
+    for name in papers():
+        paper = read_paper(name)
+        found += [f"{name}/{table.id}" for table in paper.tables if method in paper.rows(table)]
+    return found

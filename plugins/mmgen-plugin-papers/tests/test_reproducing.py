@@ -167,6 +167,7 @@ def test_the_command_prints_the_layout_with_its_data(home, here, capfd):
     [
         ([], "Say what: mmgen reproduce PAPER"),
         (["toys"], "There is no paper 'toys'"),
+        (["mixture"], "There is no paper 'mixture', but a method of toy/table-1"),
         (["toy/table-9"], "The paper has no 'table-9' with results; it has table-1, figure-1"),
         (["toy/table-2"], "Not installed: nothing-such; pip install mmgen-plugin-nothing-such"),
         (["toy", "--dry-run"], "Not installed: nothing-such"),
