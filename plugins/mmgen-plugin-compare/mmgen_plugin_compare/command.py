@@ -79,8 +79,28 @@ def _print_legend(comparison: Comparison, screen: Console) -> None:
                 "difference (Welch).",
                 highlight=False,
             )
+    for sentence in _notes(comparison):
+        screen.print(sentence, highlight=False)
     for sentence in comparison.data:
         screen.print(f"Data: {sentence}", highlight=False)
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """What evaluations say against measures that the tables show: each note once, with how many of a metric's shown
+    numbers have it.
+    """
+    results, shown = comparison.results, comparison.summary
+    if results.empty or shown.empty:
+        return []
+    keys = set(shown[COLUMN].itertuples(index=False, name=None))
+    of_tables = [key in keys for key in results[COLUMN].itertuples(index=False, name=None)]
+    noted = results[
+        pd.Series(of_tables, index=results.index) & (results["split"] == "test") & results["note"].fillna("").ne("")
+    ]
+    counts = noted.groupby(["metric", "note"], sort=False).size()
+    return [
+        f"{metric}: {note} ({count} of its numbers above, over all runs)." for (metric, note), count in counts.items()
+    ]
 
 
 def _print_places(comparison: Comparison, screen: Console) -> None:

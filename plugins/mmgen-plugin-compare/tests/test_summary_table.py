@@ -5,6 +5,7 @@ made by hand.
 import itertools
 import math
 import statistics
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 
 from mmgen import MmgenError
 from mmgen_plugin_compare import Choice, chosen_betas, summarise, tradeoff_figure
-from mmgen_plugin_compare.command import _cell
+from mmgen_plugin_compare.command import _cell, _notes
 from mmgen_plugin_compare.figure import save_figure, tradeoff
 from mmgen_plugin_compare.summary import RESULT
 
@@ -44,6 +45,18 @@ def loss(values, split="test"):
 
 def best(summary):
     return [(row.objective, row.beta) for row in summary.itertuples() if row.best]
+
+
+def test_what_evaluations_say_against_a_shown_measure_is_said_once():
+    results = pd.concat([table({("a", 1.0): [0.5, 0.7], ("b", 1.0): [0.1, 0.2]}), loss({("a", 1.0): [3.0]})])
+    results.loc[results.metric == "coherence", "note"] = "untrustworthy: some classifiers are too weak"
+    hidden = table({("a", 1.0): [0.5]}, given="2 of 3").assign(note="not in the table")
+    summary = summarise(results, COHERENCE)
+    comparison = SimpleNamespace(results=pd.concat([results, hidden]), summary=summary)
+    assert _notes(comparison) == [
+        "coherence: untrustworthy: some classifiers are too weak (4 of its numbers above, over all runs)."
+    ]
+    assert _notes(SimpleNamespace(results=results[:0], summary=summary)) == []
 
 
 def test_mean_and_deviation_are_those_of_the_seeds():
