@@ -32,7 +32,7 @@ def start_of_answers(
     columns = values.shape[1]
     slopes, intercepts = (np.zeros((likelihood.outputs, columns, *rest)) for rest in ((seen.shape[1],), ()))
     for member, places in likelihood.parts():
-        for place in places:
+        for place in places.tolist():
             known = np.flatnonzero(observed[:, place])
             known = known[:: 1 + len(known) // MOST_ROWS]
             cells, features = values[known, place], seen[known]

@@ -231,9 +231,7 @@ def answers_of(model: MultimodalVAE, parts: list[Part], factors: Factors, rows: 
     }
 
 
-def become(
-    model: MultimodalVAE, parts: list[Part], factors: Factors, effects: np.ndarray, answers: Answers | None = None
-) -> None:
+def become(model: MultimodalVAE, parts: list[Part], factors: Factors, effects: np.ndarray, answers: Answers) -> None:
     """Let networks be the parts of a model of all their columns, whose factors are the first dimensions of z; with the
     ``effects`` of covariates ``[columns, T]``.
     """
@@ -243,7 +241,7 @@ def become(
         loadings[:, : factors.count] = factors.loadings[part.columns]
         mean, uniqueness = factors.mean[part.columns], factors.uniqueness[part.columns]
         linear = Linear(loadings, mean, uniqueness, effects[part.columns])
-        _become_decoder(model, part, linear, (answers or {}).get(part.name))
+        _become_decoder(model, part, linear, answers.get(part.name))
         encoder = model.encoders[part.number]
         if isinstance(encoder, Encoder):
             _become_encoder(model, encoder, part, linear, share)

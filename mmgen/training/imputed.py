@@ -28,17 +28,20 @@ def log_scores(likelihood: Likelihood, parameters: Tensor, x: Tensor) -> Tensor:
     """Log scores of values ``[B, *shape]`` by decoder outputs for K draws of z, ``[K, B, …]``: see :class:`Imputed`."""
     precise = torch.float32 if x.device.type == "mps" else torch.float64
     around = likelihood.around_location(x)
-    log_p = x.new_zeros(1)
-    if around is None or around.isnan().any():
-        log_p = likelihood.pointwise(parameters, x.expand(len(parameters), *x.shape)).to(precise)
-        log_p = log_p.logsumexp(0) - math.log(len(parameters))
     if around is None:
-        return log_p
+        return _log_means(likelihood, parameters, x, precise)
     location = likelihood.output(parameters, 0).to(precise)
     variance = likelihood.scatter(parameters).to(precise).mean(0) + location.var(0)
     squares = (around.to(precise) - location.mean(0)).square() / variance
     normal = -0.5 * (math.log(2 * math.pi) + variance.log() + squares)
-    return torch.where(around.isnan(), log_p, normal)
+    nowhere = around.isnan()
+    return torch.where(nowhere, _log_means(likelihood, parameters, x, precise), normal) if nowhere.any() else normal
+
+
+def _log_means(likelihood: Likelihood, parameters: Tensor, x: Tensor, precise: torch.dtype) -> Tensor:
+    """log 1/K Σ_k p(x | z_k)."""
+    log_p = likelihood.pointwise(parameters, x.expand(len(parameters), *x.shape)).to(precise)
+    return log_p.logsumexp(0) - math.log(len(parameters))
 
 
 def kept(epoch: int, score: float, factors: int) -> str:

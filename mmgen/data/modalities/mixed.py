@@ -70,7 +70,8 @@ class _MixedTrunk(MLPTrunk):
 
     def seen_at(self, cells: Sequence[int]) -> list[int]:
         """Of columns that make one number each."""
-        return [self.columns.order.index(cell) for cell in cells]
+        at = {cell: place for place, cell in enumerate(self.columns.order)}
+        return [at[cell] for cell in cells]
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """``[N, C]``, or with the mask ``[N, 2, C]``, to ``[N, features]``."""

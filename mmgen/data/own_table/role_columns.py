@@ -27,7 +27,7 @@ def read_class_codes(
     names = parse_class_names(source, source.cells(name), title)
     classes = sort_names(name for name in names if name is not None) if run_classes is None else tuple(run_classes)
     if not classes:
-        raise DataError(f"{where}: {name!r} of {source.title} has no value at all; fill it, or leave it out.")
+        raise DataError(f"{title} has no value at all; fill it, or leave it out.")
     if (without := names.count(None)) and not any(title in note for note in source.notes):
         source.notes.append(f"{title}: {without} of {len(names)} rows have none.")
     code = {word: i for i, word in enumerate(classes)}

@@ -39,15 +39,14 @@ class Mixed(Likelihood):
         """Whether some of the values are codes."""
         return any(cast(Likelihood, member).coded for member in self.members)
 
-    def parts(self) -> Iterator[tuple[Likelihood, list[int]]]:
+    def parts(self) -> Iterator[tuple[Likelihood, Tensor]]:
         """The members, each with the positions of its values."""
         for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
-            yield cast(Likelihood, member), places.tolist()
+            yield cast(Likelihood, member), places
 
     def split(self, parameters: Tensor, x: Tensor) -> Iterator[tuple[Likelihood, Tensor, Tensor]]:
         """The members, each with its part of the parameters and of the values; codes as integers."""
-        for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
-            likelihood = cast(Likelihood, member)
+        for likelihood, places in self.parts():
             values = x.index_select(-1, places)
             own = parameters.index_select(-1, places)[..., : likelihood.outputs, :]
             yield likelihood, own, values.long() if likelihood.coded else values
@@ -86,7 +85,8 @@ class Mixed(Likelihood):
 
     def around_location(self, x: Tensor) -> Tensor | None:
         """That of each, NaN where a value has none; None where none has."""
-        parts = [(p.around_location(values), values) for p, values in self._cut(x)]
+        cut = [(p, x.index_select(-1, places)) for p, places in self.parts()]
+        parts = [(p.around_location(values), values) for p, values in cut]
         if all(around is None for around, _ in parts):
             return None
         return self._joined([torch.full_like(x, torch.nan) if around is None else around for around, x in parts])
@@ -98,8 +98,7 @@ class Mixed(Likelihood):
     def scatter_range(self) -> tuple[Tensor, Tensor]:
         """Those of the values that have a location."""
         ranges = []
-        for member in self.members:
-            likelihood = cast(Likelihood, member)
+        for likelihood, _ in self.parts():
             own = torch.ones(likelihood.shape, dtype=torch.float64)
             ranges.append(likelihood.scatter_range() if _located(likelihood) else (own, own))
         device = cast(Tensor, self.back).device
@@ -109,17 +108,13 @@ class Mixed(Likelihood):
     def set_scatter(self, deviation: Tensor) -> Tensor:
         """Those of the values that have a location; the others are to give 0 behind their first output."""
         parts = []
-        for likelihood, own in self._cut(deviation):
+        for likelihood, places in self.parts():
+            own = deviation.index_select(-1, places)
             further = own.new_zeros((self.outputs - 1, *own.shape))
             if _located(likelihood):
                 further[: likelihood.outputs - 1] = likelihood.set_scatter(own)
             parts.append(further)
         return self._joined(parts)
-
-    def _cut(self, values: Tensor) -> Iterator[tuple[Likelihood, Tensor]]:
-        """The members, each with its part of ``[..., C]``."""
-        for member, places in zip(self.members, self.order.split(self.sizes), strict=True):  # type: ignore[operator]
-            yield cast(Likelihood, member), values.index_select(-1, places)
 
     def fit(self, values: Tensor) -> None:
         """Let each member that learns see its values."""
