@@ -66,7 +66,7 @@ def told_of_processes(number: int) -> Iterator[None]:
 
 def _is_lost_connection(error: Exception) -> bool:
     """Whether the others cannot be reached: PyTorch has types of its own for some of its engines alone."""
-    lost = torch.distributed.DistBackendError, torch.distributed.DistNetworkError
+    lost = torch.distributed.DistBackendError, torch.distributed.DistNetworkError, torch.distributed.DistStoreError
     words = ("gloo", "nccl", "connection closed", "connection reset", "socket")
     return isinstance(error, lost) or (
         isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)

@@ -14,7 +14,7 @@ from ..data import Data
 from ..memory import keep_freed_memory
 from ..models import MultimodalVAE
 from ..options import validated
-from ..processes import is_main_process, let_groups_end
+from ..processes import is_main_process, let_groups_end, said_to_wait
 from ..runs import Run, RunFolder, TrainingConfig
 from ..runs.config import resolved
 from ..runs.opening import check_same_data
@@ -106,7 +106,8 @@ class Trainer:
         with ExitStack() as held:
             if folder is not None and is_main_process():
                 held.enter_context(folder.claimed(resume=resume and folder.holds_a_run))
-            accelerator = _accelerator(self.config, folder)
+            with said_to_wait():
+                accelerator = _accelerator(self.config, folder)
             accelerator.wait_for_everyone()  # nothing is written before every process has looked into the folder
             console = self.console if accelerator.is_main_process else None
             said: list[str] = []

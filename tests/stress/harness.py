@@ -8,10 +8,12 @@ compiler, no Linux) is not tried.
 import ctypes
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -42,7 +44,7 @@ def run_preloaded(module, words, folder, timeout=None):
 class Ended:
     """How a forked command ended: its exit code (negative: the signal), what it said, and how many calls it made."""
 
-    code: int
+    code: int | None
     said: str
     calls: int
     struck: str
@@ -59,17 +61,80 @@ def forked(words, home, *, below, at=0, number=0, after=None):
         number: The error; 0: the process is killed.
         after: Seconds after which it is killed.
     """
+    child = _fork(words, home, 0, below, at, number)
+    if after is not None:
+        time.sleep(after)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return _ended(home, 0, status)
+
+
+def forked_together(words, home, processes, *, below, whose=0, at=0, after=None, patience=None):
+    """Run a command of mmgen in so many forks that train together, one of which may be killed.
+
+    Args:
+        words: Of the command line.
+        home: Where they run.
+        processes: How many.
+        below: The folder of which changes count.
+        whose: The process that is killed: at a change, or after so many seconds.
+        at: The change; 0: none.
+        after: The seconds.
+        patience: Seconds within which the others are to end after that one; who has not is killed, and its code is
+            None.
+
+    Returns:
+        How each of them ended, in their order.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    together = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    children = {}
+    for rank in range(processes):
+        environment = {**together, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        children[_fork(words, home, rank, below, at if rank == whose else 0, 0, environment)] = rank
+    began, first = time.monotonic(), None
+    ended, late = {}, set()
+    while len(ended) < processes:
+        child, status = os.waitpid(-1, os.WNOHANG)
+        now = time.monotonic()
+        if child:
+            ended[children[child]] = status
+            first = first or now
+            continue
+        waiting = [child for child, rank in children.items() if rank not in ended]
+        if after is not None and now - began > after:
+            after = None
+            for child in waiting:
+                if children[child] == whose:
+                    os.kill(child, signal.SIGKILL)
+        if patience is not None and first is not None and now - first > patience:
+            for child in waiting:
+                late.add(children[child])
+                os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+    found = [_ended(home, rank, ended[rank]) for rank in range(processes)]
+    return [replace(each, code=None) if rank in late else each for rank, each in enumerate(found)]
+
+
+def _fork(words, home, rank, below, at, number, environment=None):
+    """The number of a process that runs a command; what it says, and how many calls it makes, are written beside."""
     from mmgen.cli import app
     from mmgen.cli.guarded import run_guarded
 
     shim = ctypes.CDLL(os.environ["MMGEN_FAULTS"])
     shim.fault_what.restype = ctypes.c_char_p
-    said, told = home.parent / "said.txt", home.parent / "told.txt"
+    said, told = _beside(home, rank)
     told.write_text("0 ")
     child = os.fork()
     if child == 0:
         os.chdir(home)
-        os.environ["MMGEN_CACHE"] = str(home / "cache")
+        os.environ.update(environment or {}, MMGEN_CACHE=str(home / "cache"))
+        if environment:
+            from accelerate.state import AcceleratorState
+
+            AcceleratorState._reset_state(reset_partial_state=True)  # what was warmed was one process
         handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
@@ -86,10 +151,15 @@ def forked(words, home, *, below, at=0, number=0, after=None):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    if after is not None:
-        time.sleep(after)
-        os.kill(child, 9)
-    _, status = os.waitpid(child, 0)
+    return child
+
+
+def _beside(home, rank):
+    return home.parent / f"said-{rank}.txt", home.parent / f"told-{rank}.txt"
+
+
+def _ended(home, rank, status):
+    said, told = _beside(home, rank)
     calls, _, struck = told.read_text().partition(" ")
     return Ended(os.waitstatus_to_exitcode(status), said.read_text(errors="replace"), int(calls), struck)
 
