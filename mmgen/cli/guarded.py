@@ -14,9 +14,10 @@ from ..processes import is_main_process
 if TYPE_CHECKING:
     import typer
 
-OF_THE_MACHINE = {  # what a user can put right: space, rights, places, names, and what is open at once
+OF_THE_MACHINE = {  # what a user can put right: space, rights, places, names, what is open at once, shares and devices
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOENT),
     *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.ESTALE),
+    *(errno.EINTR, errno.EBUSY, errno.ETIMEDOUT, errno.ENOTCONN, errno.ENODEV, errno.ENXIO),
 }
 
 
