@@ -58,15 +58,27 @@ def main(arguments):
 
 
 def tried(objective, arrays, settings):
-    """``finite``, ``sentence`` or ``wrong``, and what was said."""
+    """``finite``, ``sentence`` or ``wrong``, and what was said.
+
+    The second modality is of counts where the objective asks for such a one.
+    """
+    outcome, sentence = _trained(objective, arrays, settings)
+    if outcome == "sentence" and "tags or counts" in sentence and "b" in arrays:
+        counts = np.nan_to_num(np.rint(np.abs(arrays["b"]))).astype(int)
+        return _trained(objective, {**arrays, "b": counts}, settings)
+    return outcome, sentence
+
+
+def _trained(objective, arrays, settings):
     import mmgen
 
-    label = {"label": [str(i % 2) for i in range(len(next(iter(arrays.values()))))]}
+    label = [str(i % 2) for i in range(len(next(iter(arrays.values()))))]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         output = Path(folder) / "run"
         try:
-            mmgen.train(objective, arrays, output=output, quiet=True, **{**GOOD, **settings, **label})
+            data = mmgen.load_dataset(arrays, label=label)
+            mmgen.train(objective, data, output=output, quiet=True, **{**GOOD, **settings})
         except mmgen.MmgenError as error:
             wrong = not_finite(output)
             return ("wrong", wrong) if wrong else ("sentence", str(error))

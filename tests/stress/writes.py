@@ -55,6 +55,7 @@ def main(arguments):
         shutil.copytree(start, home)
         whole = forked(words, home, below=home / below)
         assert whole.code == 0, whole.said
+        complete = set(contents(home))
         print(f"{name}: {whole.calls} calls", flush=True)
         calls = range(1, whole.calls + 1)
         if options.few is not None:
@@ -67,7 +68,7 @@ def main(arguments):
                 tried += 1
                 if tried % 25 == 0:
                     print(f"{tried} tried, {wrong} wrong", file=sys.stderr, flush=True)
-                fault = _fault(ended, error, start, home)
+                fault = _fault(ended, start, home, complete)
                 if fault:
                     wrong += 1
                     print(f"{name} {error} {at}/{whole.calls} ({ended.struck}): {fault}\n  {ended.said.strip()[-600:]}")
@@ -77,9 +78,12 @@ def main(arguments):
     return int(wrong > 0)
 
 
-def _fault(ended, error, start, home):
-    """What is wrong with how a command ended; None where nothing is."""
-    if error == "EINTR" and ended.code == 0:  # was tried again, as the system means it
+def _fault(ended, start, home, complete):
+    """What is wrong with how a command ended; None where nothing is.
+
+    It may have been tried again, as the system means EINTR, or have been a folder to make that is there.
+    """
+    if ended.code == 0 and {*contents(home)} == complete:
         return None
     if ended.code == 0 and ("fitted again" in ended.said or "/samplers/" in ended.struck):
         return None
