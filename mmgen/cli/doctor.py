@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..data.cache import cache_root
+from ..data.cache_place import cache_root
 from ..registry.catalogue import list_plugins
 from ..registry.namesakes import namesakes
 from ..runs.environment import PACKAGES

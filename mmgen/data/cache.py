@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import secrets
 import shutil
 import tempfile
@@ -18,9 +17,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-from ..errors import MmgenError, reason_of
 from ..files import real_path
 from ..registry import entry_of, is_local
+from .cache_place import cache_root, not_writable, writable
 from .dataset import Dataset, Splits
 from .describing import describe_modality
 from .missing import OPTIONS
@@ -28,35 +27,6 @@ from .prepared import read_prepared, write_prepared
 from .schema import Schema
 
 FORMAT = 6
-
-
-def cache_root() -> Path:
-    """``$MMGEN_CACHE``, else ``mmgen`` in the user's cache folder."""
-    if "MMGEN_CACHE" in os.environ:
-        return Path(os.environ["MMGEN_CACHE"])
-    if "XDG_CACHE_HOME" in os.environ:
-        return Path(os.environ["XDG_CACHE_HOME"]) / "mmgen"
-    try:
-        return Path.home() / ".cache" / "mmgen"
-    except RuntimeError as error:
-        raise MmgenError("There is no home folder for a cache; set MMGEN_CACHE to a folder for it.") from error
-
-
-def writable(folder: Path) -> Path:
-    """The folder, made if need be; one that cannot be written is an error that names the way out."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise _not_writable(folder, error) from error
-
-
-def _not_writable(folder: Path, error: Exception) -> MmgenError:
-    reason = reason_of(error)
-    return MmgenError(
-        f"The cache folder {str(folder)!r} cannot be written ({reason}); set MMGEN_CACHE to one that can."
-    )
 
 
 @contextmanager
@@ -70,7 +40,7 @@ def locked(place: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except OSError as error:
-        raise _not_writable(place.parent, error) from error
+        raise not_writable(place.parent, error) from error
     try:
         yield
     finally:
@@ -196,7 +166,7 @@ def _prepared_in(temporary: Path, dataset: Dataset, name: str | None = None) -> 
         try:
             write_prepared(temporary, splits)
         except (OSError, SafetensorError) as error:
-            raise _not_writable(temporary.parent, error) from error
+            raise not_writable(temporary.parent, error) from error
         if name is not None:
             place = _folder(name, dataset)
             shutil.rmtree(place, ignore_errors=True)

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from .spacious import spacious_rows
 from .sparse import Sparse
 from .stored import Stored
 
@@ -68,7 +69,7 @@ Rows = Tensor | Indexed | Sparse
 
 def select(values: Rows, rows: Tensor) -> Rows:
     """Some rows of any kind, of the same kind."""
-    return values[rows] if isinstance(values, Tensor) else values.select(rows)
+    return spacious_rows(values, rows) if isinstance(values, Tensor) else values.select(rows)
 
 
 def positions(rows: slice | Tensor | list[int], of: Tensor) -> slice | Int[Tensor, " B"]:

@@ -17,6 +17,7 @@ from ..errors import listed
 from .batch import Batch
 from .identity import Identity, identity_tensors, read_identity
 from .indexed import PARTS, Rows, concatenate, from_stored, positions, select, stored, take
+from .spacious import spacious_rows
 from .sparse import Sparse
 
 
@@ -119,7 +120,7 @@ class Table:
             None if self.groups is None else self.groups[index],
             None if self.identity is None else self.identity.select(index),
             {name: values[index] for name, values in self.covariates.items()},
-            {name: cells[index] for name, cells in self.observed.items()},
+            {name: spacious_rows(cells, index) for name, cells in self.observed.items()},
         )
 
     def batches(self, size: int) -> Iterator[Batch]:

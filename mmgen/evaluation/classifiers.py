@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..data import Data, Modality, Table, track
-from ..data.cache import cache_root, locked, writable
+from ..data.cache import locked
+from ..data.cache_place import cache_root, writable
 from ..data.describing import describe_modality
 from ..data.indexed import Rows, select
 from ..data.sparse import Sparse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -34,6 +35,7 @@ from .private import check_draws, private_draw, private_sizes
 from .sampler import Sampler
 from .terms import Terms
 
+FITTED_NUMBERS, FITTED_ROWS = 2**25, 20_000  # of a huge table, by which statistics are learned; so many rows at least
 PRIVATE = "private"  # the place of q(w_m | x_m) in a batch's memo
 
 
@@ -166,7 +168,7 @@ class MultimodalVAE(Model):
         return model
 
     def fit_transforms(self, train: Table) -> None:
-        """Learn the statistics of the training rows that have each modality."""
+        """Learn the statistics of the training rows that have each modality; of a huge table, of rows from all over."""
         fillings = self._fillings()
         for m, (name, transform) in enumerate(zip(self.modalities, self._transforms(), strict=True)):
             filling = fillings.get(name)
@@ -180,6 +182,7 @@ class MultimodalVAE(Model):
             sparse = isinstance(stored, Sparse) and filling is None
             if sparse and _fit_sparse(cast(Sparse, stored).select(rows), transform, learner):
                 continue
+            rows = _spread(rows, math.prod(stored.shape[1:]))
             values, observed = stored[rows], train.observed.get(name)
             cells = None if observed is None else observed[rows]
             transform.fit(values, cells)
@@ -834,6 +837,12 @@ class MultimodalVAE(Model):
                 yield
         finally:
             self.train(training)
+
+
+def _spread(rows: Tensor, width: int) -> Tensor:
+    """The rows, or as many that are spread over them as statistics of that many numbers each are learned from."""
+    most = max(FITTED_ROWS, FITTED_NUMBERS // max(1, width))
+    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def _fit_sparse(rows: Sparse, transform: Transform, likelihood: Likelihood | None) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..data import Batch, Data, Table
 from ..data.census import census
+from ..data.reading_ahead import ReadingAhead
 from ..distributions import random_strata, share_of_batch
 from ..errors import WriteError
 from ..models import LaplaceInference, MultimodalVAE, Terms, why_not
@@ -240,7 +241,10 @@ class Session:
             restore_random_state(within_epoch)
         totals = within_epoch["totals"].to(self.accelerator.device) if within_epoch else None
         index = batches(epoch_order(len(self.data.train), seed, epoch), self.config.batch_size)
-        for rows in index[self.progress.batch :]:
+        ahead = ReadingAhead(self.train_table)
+        for place, rows in enumerate(index[self.progress.batch :], self.progress.batch + 1):
+            if place < len(index):
+                ahead.fetch(index[place])
             sums = yield rows
             totals = sums if totals is None else totals + sums
             self.progress.batch += 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mmgen.cli.streams import prepare_streams
-from mmgen.data.cache import cache_root
+from mmgen.data.cache_place import cache_root
 from mmgen.errors import MmgenError
 from mmgen.screen import console, show_json
 

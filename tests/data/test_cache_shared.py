@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from mmgen import MmgenError, load_dataset
-from mmgen.data.cache import cache_root
+from mmgen.data.cache_place import cache_root
 from mmgen.testing import write_toy_table
 
 

@@ -439,3 +439,18 @@ def test_the_sentence_is_said_of_files_too_and_not_after_it_was_answered(tmp_pat
 def test_the_error_is_one_of_the_data():
     with pytest.raises(DataError):
         mmgen.load_dataset({"it": -world()["genes"]}, modalities={"it": {"transform": "log1p"}})
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(10, 10), (7, 7), (3, 3), (100, 20)])
+def test_statistics_of_a_huge_table_are_of_rows_from_all_over(monkeypatch, rows, kept):
+    monkeypatch.setattr("mmgen.models.model.FITTED_ROWS", rows)
+    monkeypatch.setattr("mmgen.models.model.FITTED_NUMBERS", 1)
+    values = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    split = ["train"] * 20 + ["val"] * 4 + ["test"] * 4
+    data = mmgen.load_dataset({"a": np.concatenate([values, values[:8]])}, split=split)
+    model = mmgen.MultimodalVAE.create("elbo", data, latent_dim=2)
+    step = math.ceil(20 / rows)
+    of = data.train.data["a"][::step].double()
+    assert len(of) == kept
+    torch.testing.assert_close(model.transforms[0].mean.double(), of.mean(0), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(model.transforms[0].scale.double(), of.std(0, correction=0), rtol=1e-6, atol=1e-6)

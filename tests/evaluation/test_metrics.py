@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmgen import Evaluation, MultimodalVAE, Trainer
-from mmgen.data.cache import cache_root
+from mmgen.data.cache_place import cache_root
 from mmgen.evaluation.classifiers import Budget, classifier_for
 from mmgen.evaluation.coherence import Coherence
 from mmgen.evaluation.latent_classification import LatentClassification

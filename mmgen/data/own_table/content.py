@@ -292,7 +292,7 @@ def read_content(source: Source, config: RowOptions, schema: Schema | None) -> C
         observed={name: torch.from_numpy(cells) for name, cells in observed.items()},
     )
     return Content(
-        table.select(torch.from_numpy(rows)),
+        table if len(rows) == len(table) else table.select(torch.from_numpy(rows)),
         {name: block.modality for name, block in blocks.items()},
         None if sides is None else sides[rows],
         classes,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import DataError, listed
 from ..schema import Schema
-from .centring import find_offset_and_factor
+from .centring import ColumnMoments, find_offset_and_factor
 from .role_columns import read_class_codes
 from .row_options import RowOptions
 from .source import Source
@@ -103,7 +103,7 @@ def _stored(name: str, source: Source, numbers: np.ndarray, check: bool) -> np.n
         row = infinite[0]
         raise DataError(f"{origin} holds {numbers[row]:g} in {source.place(row)}, which is not a finite number.")
     if check:
-        offset, factor = find_offset_and_factor(numbers[:, None])
+        offset, factor = find_offset_and_factor(ColumnMoments.of(numbers[:, None]))
         if offset[0] != 0 or factor[0] != 1:
             raise DataError(
                 f"{origin} has differences that 32-bit numbers lose; subtract {offset[0]:g} from it and divide it by "

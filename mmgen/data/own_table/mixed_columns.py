@@ -15,7 +15,7 @@ from ...registry import load
 from ..likelihood_choice import as_mapping
 from ..modalities import MixedModality
 from ..modalities.mixed import NEGATIVE
-from .centring import find_offset_and_factor
+from .centring import ColumnMoments, find_offset_and_factor
 from .class_names import parse_class_names, sort_names
 from .notes import note_missing
 from .numerals import TRUTHS, parse_number
@@ -202,7 +202,7 @@ def _rescaled(
         factor = np.array(known.factor or [1.0] * len(columns))
         return (values - offset) / factor, fields
     real = np.array([_support_of(choice, request, name) == "real" for name, choice in fields["likelihoods"].items()])
-    offset, factor = find_offset_and_factor(values)
+    offset, factor = find_offset_and_factor(ColumnMoments.of(values))
     offset, factor = np.where(real, offset, 0.0), np.where(real, factor, 1.0)
     found = {
         key: tuple(numbers.tolist())

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from ...errors import DataError
 from ..modalities import CountsModality, TagsModality, VectorModality
-from .centring import Rescaling
+from ..spacious import spacious
+from .centring import ColumnMoments, Rescaling
 from .notes import note_missing
 from .request import Request, Values
 from .source import Source
 from .sparse_numbers import LARGEST, NO_COUNT, NO_TAG, NOT_FINITE, TOO_LARGE, find_matrix, read_sparse, run_order
 
-BLOCK = 256  # values per row that are float64 at any time, where rows are few
+BLOCK = 256  # columns of a file whose values are float64 at any time, where rows are few
 CELLS = 2**23  # values that are, where they are many; and at least FEWEST columns, since some files are read for each
 FEWEST = 16
+WIDEST = 4096  # columns of an array that are looked at together
+CELLS_OF_ARRAYS = 2**18  # values of an array that are float64 at any time: its rows come in parts
 
 
 def read_numbers(request: Request, source: Source) -> Values:
@@ -40,18 +44,31 @@ def read_numbers(request: Request, source: Source) -> Values:
         count = len(_read_block(request, source, slice(0, 1)))
         present = request.find_available(source, np.ones(count, dtype=bool))
     width = math.prod(shape)
-    stored, empty = np.empty((count, width), dtype=np.float32), np.zeros((count, width), dtype=bool)
+    stored, empty = spacious((count, width), np.float32), spacious((count, width), bool)
     change = Rescaling(request)
-    step = min(BLOCK, max(FEWEST, CELLS // max(1, count)))
-    for start in range(0, width, step):
-        columns = slice(start, min(start + step, width))
-        block_request = request if request.is_array else replace(request, names=request.names[columns])
-        block = _read_block(request, source, columns) if values is None else values[:, columns].astype(np.float64)
-        block[~present] = np.nan
-        empty[:, columns] = np.isnan(block)
-        _refuse(block_request, source, block)
-        stored[:, columns] = change.of(block, columns)
-        block_request.refuse(source, block, np.isinf(stored[:, columns]), TOO_LARGE)
+    for columns, parts in _in_parts(count, width, values is not None):
+        named = request if request.is_array else replace(request, names=request.names[columns])
+        moments: ColumnMoments | None = None
+        block = np.empty((0, 0))
+        for rows in parts:
+            corner = rows.start, columns.start if request.is_array else 0
+            block = _read_block(request, source, columns) if values is None else _of_array(values, rows, columns)
+            block[~present[rows]] = np.nan
+            empty[rows, columns] = np.isnan(block)
+            _refuse(named, source, block, corner)
+            here = ColumnMoments.of(block)
+            moments = here if moments is None else moments.and_of(here)
+        if moments is None:
+            continue
+        change.look_at(moments, columns)
+        for rows in parts:
+            if values is not None and len(parts) > 1:  # else it is still there
+                block = _of_array(values, rows, columns)
+                block[~present[rows]] = np.nan
+            kept = change.of(block)
+            corner = rows.start, columns.start if request.is_array else 0
+            named.refuse(source, block, np.isinf(kept), TOO_LARGE, corner)
+            stored[rows, columns] = kept
     fields, notes = change.result()
     partial = bool((empty.any(1) & ~empty.all(1)).any())
     if partial and request.kind.takes_missing_cells:
@@ -63,13 +80,31 @@ def read_numbers(request: Request, source: Source) -> Values:
     available = request.find_available(source, present & ~(empty.all(1) if by_cell else empty.any(1)))
     source.notes += notes
     stored[~available] = 0
-    observed = ~empty & available[:, None]
+    observed = np.logical_not(empty, out=empty)
+    observed &= available[:, None]
     if isinstance(modality, VectorModality):
         _refuse_outside(request, source, modality, stored, observed)
     if not (by_cell and partial):
         return Values(modality, stored.reshape(count, *shape), available)
-    stored[empty] = 0
+    for _, parts in _in_parts(count, width, is_array=True):
+        for rows in parts:
+            stored[rows][~observed[rows]] = 0
     return Values(modality, stored.reshape(count, *shape), available, observed.reshape(count, *shape))
+
+
+def _in_parts(count: int, width: int, is_array: bool) -> Iterator[tuple[slice, list[slice]]]:
+    """Columns that are looked at together, and the parts of rows in which they are: files give columns with all their
+    rows, arrays are passed through row by row.
+    """
+    step = WIDEST if is_array else min(BLOCK, max(FEWEST, CELLS // max(1, count)))
+    for start in range(0, width, step):
+        columns = slice(start, min(start + step, width))
+        rows = max(1, CELLS_OF_ARRAYS // (columns.stop - start)) if is_array else max(1, count)
+        yield columns, [slice(first, min(first + rows, count)) for first in range(0, count, rows)]
+
+
+def _of_array(values: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    return values[rows, columns].astype(np.float64)
 
 
 def _read_block(request: Request, source: Source, columns: slice) -> np.ndarray:
@@ -83,23 +118,23 @@ def _read_block(request: Request, source: Source, columns: slice) -> np.ndarray:
     return values
 
 
-def _refuse(request: Request, source: Source, values: np.ndarray) -> None:
+def _refuse(request: Request, source: Source, values: np.ndarray, corner: tuple[int, int]) -> None:
     """The first number that its kind, or float32, cannot take is an error."""
     observed = ~np.isnan(values)
-    request.refuse(source, values, np.isinf(values), NOT_FINITE)
+    request.refuse(source, values, np.isinf(values), NOT_FINITE, corner)
     if issubclass(request.kind, CountsModality):
         wrong = observed & ((values < 0) | (values != np.floor(values)))
-        request.refuse(source, values, wrong, NO_COUNT)
+        request.refuse(source, values, wrong, NO_COUNT, corner)
     if issubclass(request.kind, TagsModality):
-        request.refuse(source, values, observed & ~np.isin(values, (0, 1)), NO_TAG)
-    request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE)
+        request.refuse(source, values, observed & ~np.isin(values, (0, 1)), NO_TAG, corner)
+    request.refuse(source, values, np.abs(values) > LARGEST, TOO_LARGE, corner)
 
 
 def _refuse_outside(
     request: Request, source: Source, modality: VectorModality, stored: np.ndarray, observed: np.ndarray
 ) -> None:
     """The first number that the likelihood of a vector does not have is an error."""
-    step = max(1, CELLS // max(1, stored.shape[1]))
+    step = max(1, CELLS_OF_ARRAYS // max(1, stored.shape[1]))
     for start in range(0, len(stored), step):
         rows = slice(start, start + step)
         values = modality.in_source_units(stored[rows].reshape(-1, *modality.shape))

@@ -120,12 +120,22 @@ class Request:
             )
         return available
 
-    def refuse(self, source: Source, values: np.ndarray, wrong: np.ndarray, reason: str) -> None:
-        """The first value that is ``wrong`` (``[N, values per row]``), as an error."""
+    def refuse(
+        self, source: Source, values: np.ndarray, wrong: np.ndarray, reason: str, corner: tuple[int, int] = (0, 0)
+    ) -> None:
+        """The first value that is ``wrong`` (``[N, values per row]``), as an error.
+
+        Args:
+            source: Where they are from.
+            values: As they are there.
+            wrong: Which of them are.
+            reason: What is wrong with them.
+            corner: The row and the place of the first of the values, among all.
+        """
         if wrong.any():
             row, index = np.argwhere(wrong)[0]
             value = values.reshape(len(values), -1)[row, index].item()
-            raise self.value_error(source, value, row, index, reason)
+            raise self.value_error(source, value, corner[0] + row, corner[1] + index, reason)
 
     def value_error(self, source: Source, value: float, row: int, index: int, reason: str) -> DataError:
         """The error of one value."""
