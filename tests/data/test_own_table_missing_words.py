@@ -174,7 +174,7 @@ def test_columns_of_other_types_are_named_with_their_type(tmp_path, kind):
 @pytest.mark.parametrize(
     "column",
     [
-        pa.array([1.5, None, -2.0], pa.float16()),
+        pa.array([np.float16(1.5), None, np.float16(-2.0)], pa.float16()),
         pa.array([decimal.Decimal("1.5"), None, decimal.Decimal(-2)]),
         pa.array(["1.5", "NA", "-2"]),
         pa.array(["1.5", "", " -2 "], pa.large_string()),
