@@ -9,9 +9,17 @@ import sys
 import warnings
 from collections.abc import Iterable
 
+LONG_WORD = re.compile(r"\S{401,}")
+
 
 class MmgenError(Exception):
-    """Something that the user can put right; the message says what, where, and what would be right."""
+    """Something that the user can put right; the message says what, where, and what would be right.
+
+    Words of more than 400 characters, such as a column of a damaged file can be called, are shortened.
+    """
+
+    def __str__(self) -> str:
+        return LONG_WORD.sub(lambda found: f"{found[0][:100]}…{found[0][-20:]}", super().__str__())
 
 
 class PluginError(MmgenError):

@@ -136,3 +136,11 @@ def test_no_sentence_puts_a_full_stop_behind_the_nearest_name():
         if re.search(r"\{(nearest|alternatives)\([^{}]*\)\}\.", path.read_text(encoding="utf-8"))
     ]
     assert two_marks == []
+
+
+def test_a_name_of_thousands_of_letters_leaves_a_sentence():
+    name = "c" + "9" * 5000
+    error = MmgenError(f"There is no column {name!r} in /data/my table.csv; its columns are a, b.")
+    assert str(error) == f"There is no column 'c{'9' * 98}…{'9' * 19}' in /data/my table.csv; its columns are a, b."
+    path = "/".join(["folder"] * 50)
+    assert str(MmgenError(f"{path} is no run.")) == f"{path} is no run."

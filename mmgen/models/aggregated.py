@@ -88,15 +88,17 @@ class AggregatedSampler(Sampler):
             raise MmgenError(
                 f"The sampler 'aggregated' is for inference by the model's own likelihood, and there is none: {reason}."
             )
+        modes: Tensor | None = None
         for _ in range(self.config.rounds):
             inference = LaplaceInference(model, self.mixture)
-            seen = everything(*seen_in(inference, train))
+            precision, pull, modes = seen_in(inference, train, modes)
+            seen = everything(precision, pull)
             if len(seen):
                 self._keep(fit_mixture(seen, 1, iterations=0, floor=self.config.floor), inference)
         if self.config.components == 1:
             return
         inference = LaplaceInference(model, self.mixture)
-        precision, pull = seen_in(inference, train)
+        precision, pull, _ = seen_in(inference, train, modes)
         seed = int(torch.randint(2**31 - 1, ()))
         wanted = self.config.components
         belong = None if train.groups is None else train.groups.cpu()[_looked_at(train)]
@@ -124,16 +126,23 @@ class AggregatedSampler(Sampler):
         self.log_weights, self.mean, self.factor = density.log_weights, density.mean, density.factor
 
 
-def seen_in(inference: LaplaceInference, train: Table) -> tuple[Float[Tensor, "M N D D"], Float[Tensor, "M N D"]]:
-    """What every modality says of z in training rows (:meth:`.LaplaceInference.seen`), given all by which the model can
-    infer; of ``MOST_ROWS`` rows at most, spread over all.
+def seen_in(
+    inference: LaplaceInference, train: Table, near: Float[Tensor, "N D"] | None = None
+) -> tuple[Float[Tensor, "M N D D"], Float[Tensor, "M N D"], Float[Tensor, "N D"]]:
+    """What every modality says of z in training rows, and their modes (:meth:`.LaplaceInference.seen`), given all by
+    which the model can infer; of ``MOST_ROWS`` rows at most, spread over all.
     """
     model, given = inference.model, list[str]()
     for name in model.modalities:
         given += [name] if why_not(model, [*given, name]) is None else []
-    rows = _looked_at(train).split(AT_ONCE)
-    found = [inference.seen(train[some].to(model.device), given) for some in rows]
-    return torch.cat([each for each, _ in found], 1), torch.cat([each for _, each in found], 1)
+    rows = _looked_at(train)
+    begun = [None] * len(rows.split(AT_ONCE)) if near is None else near.split(AT_ONCE)
+    found = [
+        inference.seen(train[some].to(model.device), given, first)
+        for some, first in zip(rows.split(AT_ONCE), begun, strict=True)
+    ]
+    precision, pull, modes = zip(*found, strict=True)
+    return torch.cat(precision, 1), torch.cat(pull, 1), torch.cat(modes)
 
 
 def _looked_at(train: Table) -> Tensor:

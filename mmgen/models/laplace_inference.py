@@ -273,13 +273,16 @@ class LaplaceInference:
         rough = self._density(batch, mask, encoded.mean.dtype)  # weights of candidates need few digits
         return OwnPosterior(mixture, self.prior.to(encoded.mean), rough, at_once)
 
-    def seen(self, batch: Batch, given: Given = None) -> tuple[Float[Tensor, "M B D D"], Float[Tensor, "M B D"]]:
+    def seen(
+        self, batch: Batch, given: Given = None, near: Float[Tensor, "B D"] | None = None
+    ) -> tuple[Float[Tensor, "M B D D"], Float[Tensor, "M B D"], Float[Tensor, "B D"]]:
         """What each modality says of z: Λ_m and η_m at the mode given all, 0 where a row does not give it, in units u
-        of p̂₀, z = ``mean`` + ``factor`` u. Rows without a mode are left out.
+        of p̂₀, z = ``mean`` + ``factor`` u; rows without a mode are left out. And the modes as z, of all rows: those of
+        another p̂ are ``near`` them, where else one begins at the means of the encoders.
         """
         with self._prepared(batch, given) as (batch, mask, encoded, at_once):
             density = self._density(batch, mask, torch.float64)
-            begun = density.u(encoded.mean.to(self.device, torch.float64))
+            begun = density.u((encoded.mean if near is None else near).to(self.device, torch.float64))
             there, size = mask.any(0).nonzero().squeeze(1).to(self.device), begun.shape[1]
             found = []
             for rows in torch.arange(len(batch), device=self.device).split(max(1, at_once // size)):
@@ -289,8 +292,9 @@ class LaplaceInference:
                 for m, (slope, bend) in zip(there.tolist(), density[rows].slopes_of_terms(u), strict=True):
                     precision[m], pull[m] = bend, slope + (bend @ u[..., None])[..., 0]
                 kept = ~lost & precision.isfinite().all(-1).all(-1).all(0) & pull.isfinite().all(-1).all(0)
-                found.append((precision[:, kept], pull[:, kept]))
-        return torch.cat([each for each, _ in found], 1), torch.cat([each for _, each in found], 1)
+                found.append((precision[:, kept], pull[:, kept], density.z(u)))
+        precision, pull, modes = zip(*found, strict=True)
+        return torch.cat(precision, 1), torch.cat(pull, 1), torch.cat(modes)
 
     @contextmanager
     def _prepared(self, batch: Batch, given: Given) -> Iterator[tuple[Batch, Tensor, Posterior, int]]:

@@ -110,7 +110,7 @@ def test_a_round_makes_training_rows_more_probable():
     mean, covariance = torch.full((3,), 0.5, dtype=torch.float64), 0.3 * torch.eye(3, dtype=torch.float64)
     for _ in range(3):
         inference = inference_of(model, mean, covariance)
-        units = fit_mixture(everything(*seen_in(inference, table)), 1, iterations=0, floor=1e-12)
+        units = fit_mixture(everything(*seen_in(inference, table)[:2]), 1, iterations=0, floor=1e-12)
         found = units.mapped(inference.mean, inference.factor).moments
         precision = torch.linalg.inv(covariance) + loadings.T @ (loadings / noise[:, None])
         own = torch.linalg.inv(precision)
@@ -126,6 +126,19 @@ def test_a_round_makes_training_rows_more_probable():
         assert found[1].flatten() == pytest.approx(spread.flatten(), rel=1e-6, abs=1e-8)
         assert log_p(*found) > log_p(mean, covariance)
         mean, covariance = found
+
+
+@given(seed=st.integers(0, 2**16))
+@settings(max_examples=20)
+def test_modes_are_those_of_the_posterior_from_wherever_one_begins(seed):
+    world = LinearGaussianWorld((4, 3, 5), 2, seed=seed)
+    model, (_, x) = world_model(world), world.sample(5)
+    batch, own = world_batch(x), inference_of(model)
+    precision, pull, modes = own.seen(batch)
+    torch.testing.assert_close(modes, own.posterior(batch).mean.to(modes), rtol=1e-4, atol=1e-4)
+    near = modes + torch.randn(modes.shape, dtype=modes.dtype, generator=torch.Generator().manual_seed(seed))
+    for again, known in zip(own.seen(batch, near=near), (precision, pull, modes), strict=True):
+        torch.testing.assert_close(again, known, rtol=1e-6, atol=1e-6)
 
 
 def test_what_is_inferred_by_does_not_shrink_as_encoders_do():
@@ -465,7 +478,7 @@ def test_visits_of_a_patient_are_no_cluster():
     world = LinearGaussianWorld((5, 4), 2, seed=2)
     model, (_, x) = world_model(world), world.sample(24)
     patients = torch.arange(24).repeat(6)
-    precision, pull = seen_in(inference_of(model), world_table([values.repeat(6, 1) for values in x]))
+    precision, pull, _ = seen_in(inference_of(model), world_table([values.repeat(6, 1) for values in x]))
     assert best_count(precision, pull, 16, 0) > 1
     assert best_count(precision, pull, 16, 0, patients) == 1
     assert best_count(precision, pull, 16, 0, torch.arange(144)) == best_count(precision, pull, 16, 0)
@@ -484,7 +497,7 @@ def test_what_numbers_of_gaussians_are_compared_by(seed, count):
     density = GaussianMixture(
         torch.full((count,), -math.log(count), dtype=torch.float64), means, torch.linalg.cholesky(covariances)
     )
-    told = inference_of(model).seen(world_batch(x))
+    told = inference_of(model).seen(world_batch(x))[:2]
     found = predictions(density, everything(*told), all_but_one(*told), *told)
 
     def log_p(modalities, row):
