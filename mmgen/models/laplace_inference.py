@@ -293,8 +293,8 @@ class LaplaceInference:
                     precision[m], pull[m] = bend, slope + (bend @ u[..., None])[..., 0]
                 kept = ~lost & precision.isfinite().all(-1).all(-1).all(0) & pull.isfinite().all(-1).all(0)
                 found.append((precision[:, kept], pull[:, kept], density.z(u)))
-        precision, pull, modes = zip(*found, strict=True)
-        return torch.cat(precision, 1), torch.cat(pull, 1), torch.cat(modes)
+        bends, slopes, modes = zip(*found, strict=True)
+        return torch.cat(bends, 1), torch.cat(slopes, 1), torch.cat(modes)
 
     @contextmanager
     def _prepared(self, batch: Batch, given: Given) -> Iterator[tuple[Batch, Tensor, Posterior, int]]:
