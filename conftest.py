@@ -22,3 +22,15 @@ def cache_folder(tmp_path_factory):
         del os.environ["MMGEN_CACHE"]
     else:
         os.environ["MMGEN_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_rows():
+    """What follows a training, p̂ and who infers better, looks at few rows: it would take longer than the training."""
+    from mmgen.models import aggregated
+    from mmgen.training import imputed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aggregated, "MOST_ROWS", 60)
+        patch.setattr(imputed, "MOST_ROWS", 60)
+        yield

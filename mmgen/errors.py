@@ -12,6 +12,11 @@ from collections.abc import Iterable
 LONG_WORD = re.compile(r"\S{401,}")
 
 
+def shortened(text: str) -> str:
+    """A text with long words cut in their middles."""
+    return LONG_WORD.sub(lambda found: f"{found[0][:100]}…{found[0][-20:]}", text)
+
+
 class MmgenError(Exception):
     """Something that the user can put right; the message says what, where, and what would be right.
 
@@ -19,7 +24,7 @@ class MmgenError(Exception):
     """
 
     def __str__(self) -> str:
-        return LONG_WORD.sub(lambda found: f"{found[0][:100]}…{found[0][-20:]}", super().__str__())
+        return shortened(super().__str__())
 
 
 class PluginError(MmgenError):

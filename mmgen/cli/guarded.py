@@ -7,8 +7,9 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from ..errors import shortened
 from ..processes import is_main_process
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _end(error: Exception, debug: bool) -> int:
         raise error
     if lacks_memory(error):
         return _fail(f"There is not enough memory for this ({first_line(error)[:200]}); use less of it.", debug, 2)
-    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+    if _is_of_the_machine(error):
         place = f"{str(error.filename)!r} cannot be read or written" if error.filename else "Reading or writing failed"
         return _fail(f"{place}: {reason_of(error)}.", debug, 2)
     culprit = culprit_of(error)
@@ -98,7 +99,11 @@ def is_sentence(error: BaseException) -> bool:
     """Whether the command line ends with one sentence and exit code 2 where this is raised."""
     from ..errors import MmgenError
 
-    return isinstance(error, MmgenError) or lacks_memory(error)
+    return isinstance(error, MmgenError) or lacks_memory(error) or _is_of_the_machine(error)
+
+
+def _is_of_the_machine(error: BaseException) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in OF_THE_MACHINE
 
 
 def say_namesakes() -> None:
@@ -125,7 +130,7 @@ def _fail(error: object, debug: bool, code: int) -> int:
     alone = not is_main_process()
     if not alone or getattr(error, "everywhere", False):
         who = f" (process {os.environ['RANK']})" if alone else ""
-        print(f"mmgen{who}: {error}", file=sys.stderr)  # noqa: T201 - rich would wrap it, and scripts read it
+        print(f"mmgen{who}: {shortened(str(error))}", file=sys.stderr)  # noqa: T201 - rich would wrap it, and scripts read it
     return code
 
 

@@ -52,9 +52,9 @@ WHAT = {
 KINDS_OF_PLUGIN = (*KINDS, "commands", "launchers")
 NEEDS = {
     "command": ("typer>=0.15",),
-    "launcher": ("mmgen-plugin-compare>=$core,<$next_core", "pydantic>=2.9"),
+    "launcher": ("mmgen-plugin-compare>=$core,<$next_core", "pydantic>=2.10"),
 }  # beside the core, and instead of what components import
-LIBRARIES = ("torch>=2.6", "numpy>=2.0", "pydantic>=2.9", "jaxtyping>=0.2.36")
+LIBRARIES = ("torch>=2.6", "numpy>=2.0", "pydantic>=2.10", "jaxtyping>=0.2.36")
 TESTED = {
     "command": "the contract that mmgen has for every command, and what it prints",
     "launcher": "the contract that mmgen-plugin-compare has for every launcher, and that the models are those of the "

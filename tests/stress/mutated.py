@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from mmgen.cli.guarded import is_sentence
+from mmgen.errors import shortened
 
 from .mutating import mutated
 from .parsers import PARSERS, Parser
@@ -33,6 +34,7 @@ from .parsers import PARSERS, Parser
 MEMORY, SECONDS = 2 * 2**30, 10
 WAITING = 60  # times as long on the clock, where a child computes nothing
 RUNNING = ("os.system", "os.exec", "os.posix_spawn", "os.startfile", "socket.connect", "socket.getaddrinfo")
+OURS = ("apart_process.py", "ldconfig")  # a parser of its own process, and how Python finds libraries of the system
 _watched: list[Any] = []  # where there is a list, what happened that must not
 _allowed: list[Path] = []
 
@@ -48,7 +50,7 @@ class Find:
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     if not _watched or _watched[0] is None:
         return
-    if event in RUNNING or (event == "subprocess.Popen" and "apart_process.py" not in str(arguments[1])):
+    if event in RUNNING or (event == "subprocess.Popen" and not any(name in str(arguments[1]) for name in OURS)):
         _watched[0].append(f"{event}{str(arguments)[:120]}")
     elif event == "open" and isinstance(arguments[0], str | bytes | Path) and _writes(arguments[1], arguments[2]):
         place = Path(os.path.realpath(os.fsdecode(arguments[0])))
@@ -94,7 +96,7 @@ def outcome(parser: Parser, sample: Path, number: int, seed: int, folder: Path) 
             parser.read(place)
             result = "read"
         except Exception as error:
-            text = str(error)
+            text = shortened(str(error))
             result = "sentence" if is_sentence(error) and len(text) < 3000 else f"{type(error).__name__}: {text[:200]}"
     if happened:
         return f"not allowed: {happened[0]}"

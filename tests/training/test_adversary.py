@@ -255,6 +255,7 @@ def test_its_part_is_none_of_an_objective_without(data):
 
 
 SCRIPT = f"""
+import os
 import sys
 import torch
 from torch import nn
@@ -266,25 +267,44 @@ from mmgen.testing import toy_data
 {inspect.getsource(Adversarial)}
 
 data = toy_data(rows=40)
-model = MultimodalVAE.create(Adversarial, data, latent_dim=2)
 groups = [dict(of=["{RIVAL}"], learning_rate=0.01)]
 options = dict(batch_size=10, average=0.9, gradient_clip=1.0, groups=groups)
-Trainer(epochs=int(sys.argv[2]), **options).fit(model, data, sys.argv[1], resume=True)
+
+
+def forked(output, epochs, **environment):
+    child = os.fork()
+    if child == 0:
+        os.environ.update(environment)
+        model = MultimodalVAE.create(Adversarial, data, latent_dim=2)
+        Trainer(epochs=epochs, **options).fit(model, data, output, resume=True)
+        os._exit(0)
+    return child
+
+
+def ended(children):
+    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+
+
+ended([forked("one", 3)])
+for port, epochs in zip(sys.argv[1:], (2, 3)):
+    place = dict(WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    ended([forked("two", epochs, RANK=rank, LOCAL_RANK=rank, **place) for rank in "01"])
 """
 
 
 def test_two_processes_give_the_curve_of_one(tmp_path):
     """Also where they go on with what two processes before them have left."""
     (tmp_path / "script.py").write_text(SCRIPT)
-    port = str(20000 + (os.getpid() + 7919) % 20000)
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", port]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    trainings = (["script.py", "one", "3"], [*launcher, "script.py", "two", "2"], [*launcher, "script.py", "two", "3"])
-    for words in trainings:
-        done = subprocess.run(
-            [sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    port = 20000 + (os.getpid() + 7919) % 20000
+    done = subprocess.run(
+        [sys.executable, "script.py", str(port), str(port + 1)],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     one, two = (
         [json.loads(line) for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
         for name in ("one", "two")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class _Type:
     def __init__(self, code: Any, align: Any = False, copy: Any = False) -> None:
         name = code.decode("latin1") if isinstance(code, bytes) else str(code)
         if name.lstrip("<>=|")[:1] not in ("f", "i", "u") or not name.lstrip("<>=|")[1:].isdigit():
-            raise _Refused(f"arrays of type {name!r}")
+            raise _Refused(f"arrays of type {reprlib.repr(name)}")
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: Any) -> None:
@@ -64,7 +65,7 @@ class _Array:
 def _empty(kind: Any, shape: Any, code: Any) -> _Array:
     """What numpy's pickles begin an array with; its content follows."""
     if kind != ARRAY:
-        raise _Refused(f"an array of {kind!r}")
+        raise _Refused(f"an array of {reprlib.repr(kind)}")
     return _Array()
 
 
