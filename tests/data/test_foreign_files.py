@@ -11,6 +11,8 @@ import tracemalloc
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 from scipy.io import savemat
 
@@ -135,3 +137,11 @@ def test_a_number_of_many_digits_is_a_sentence(tmp_path, ending, digits):
     path.write_text(content[ending])
     with raises_sentence(r"64-bit floating-point|not a finite number|thousands of digits", DataError, naming=path.name):
         load_dataset("table", path=str(path), modalities={"x": {"columns": "x", "kind": "vector"}})
+
+
+def test_a_column_whose_name_has_a_zero_byte_is_a_sentence(tmp_path):
+    """As one changed byte makes it: libraries in C end the name there, others do not."""
+    parquet.write_table(pa.table({"si\0e": ["a", "b", "a", "b"]}), tmp_path / "t.parquet")
+    source = open_source(str(tmp_path / "t.parquet"))
+    with raises_sentence("The column .* cannot be read", DataError):
+        source.cells(source.names[0])

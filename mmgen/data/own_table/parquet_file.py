@@ -71,7 +71,11 @@ class ParquetColumns(DatasetColumns, FileSource):
         """Python values; the codes of a class label become the names of the classes."""
         import datasets
 
-        table = datasets.Dataset(datasets.table.InMemoryTable(self._some([name])), fingerprint="cells")
+        values = self._some([name])
+        try:
+            table = datasets.Dataset(datasets.table.InMemoryTable(values), fingerprint="cells")
+        except Exception as error:  # the notes of datasets in the file are of other columns
+            raise DataError(f"The column {name!r} of {self.path} cannot be read: {reason(error)}.") from error
         return decode_column(table, table.features[name], name, self.title)
 
     def has_column(self, name: str) -> bool:
