@@ -34,3 +34,15 @@ def few_rows():
         patch.setattr(aggregated, "MOST_ROWS", 60)
         patch.setattr(imputed, "MOST_ROWS", 60)
         yield
+
+
+@pytest.fixture(scope="module")
+def as_many_rows_as_usual():
+    """For tests of what is looked at."""
+    from mmgen.models import aggregated
+    from mmgen.training import imputed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aggregated, "MOST_ROWS", 500)
+        patch.setattr(imputed, "MOST_ROWS", 500)
+        yield

@@ -13,7 +13,6 @@ import mmgen
 from mmgen.distributions import FullGaussian, GaussianMixture, Posterior, fit_mixture
 from mmgen.models import (
     LaplaceInference,
-    aggregated,
     build_sampler,
     choose_sampler,
     inferred_by_model,
@@ -25,13 +24,7 @@ from mmgen.models.laplace_inference import OwnPosterior
 from mmgen.testing import LinearGaussianWorld, make_model, raises_sentence, toy_data, world_batch, world_model
 from mmgen.testing.toys import world_table
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_many_rows_as_usual():
-    """Other tests look at few, since what they test is something else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aggregated, "MOST_ROWS", 500)
-        yield
+pytestmark = pytest.mark.usefixtures("as_many_rows_as_usual")
 
 
 def inference_of(model, mean=None, covariance=None):

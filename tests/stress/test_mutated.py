@@ -40,7 +40,7 @@ def _fetch(path: Path) -> None:
 
 
 def _grow(path: Path) -> None:
-    bytearray(3 * 2**30)
+    bytearray(64 * 2**30)  # of addresses: a process that ran other tests may give back some, so that little would fit
 
 
 FAULTS = {
