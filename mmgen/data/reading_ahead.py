@@ -6,7 +6,6 @@ import ctypes
 import mmap
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from ..memory import memory_there
@@ -40,13 +39,9 @@ class ReadingAhead:
         """Rows that come soon."""
         if self._advise is None:
             return
-        page = mmap.PAGESIZE
-        numbers = np.sort(rows.numpy())
         for start, size in self._places:
-            first = (start + numbers * size) // page * page
-            last = start + (numbers + 1) * size
-            for address, end in zip(first.tolist(), last.tolist(), strict=True):
-                self._say(mmap.MADV_WILLNEED, address, end - address)
+            for row in rows.tolist():
+                self._say(mmap.MADV_WILLNEED, start + row * size, size)
 
     def _say(self, what: int, address: int, size: int) -> None:
         assert self._advise is not None

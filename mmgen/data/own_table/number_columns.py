@@ -46,28 +46,30 @@ def read_numbers(request: Request, source: Source) -> Values:
     width = math.prod(shape)
     stored, empty = spacious((count, width), np.float32), spacious((count, width), bool)
     change = Rescaling(request)
+
+    def read(rows: slice, columns: slice) -> np.ndarray:
+        block = _read_block(request, source, columns) if values is None else values[rows, columns].astype(np.float64)
+        block[~present[rows]] = np.nan
+        return block
+
     for columns, parts in _in_parts(count, width, values is not None):
         named = request if request.is_array else replace(request, names=request.names[columns])
+        first = columns.start if request.is_array else 0
         moments: ColumnMoments | None = None
         block = np.empty((0, 0))
         for rows in parts:
-            corner = rows.start, columns.start if request.is_array else 0
-            block = _read_block(request, source, columns) if values is None else _of_array(values, rows, columns)
-            block[~present[rows]] = np.nan
+            block = read(rows, columns)
             empty[rows, columns] = np.isnan(block)
-            _refuse(named, source, block, corner)
+            _refuse(named, source, block, (rows.start, first))
             here = ColumnMoments.of(block)
             moments = here if moments is None else moments.and_of(here)
         if moments is None:
             continue
         change.look_at(moments, columns)
         for rows in parts:
-            if values is not None and len(parts) > 1:  # else it is still there
-                block = _of_array(values, rows, columns)
-                block[~present[rows]] = np.nan
+            block = block if len(parts) == 1 else read(rows, columns)
             kept = change.of(block)
-            corner = rows.start, columns.start if request.is_array else 0
-            named.refuse(source, block, np.isinf(kept), TOO_LARGE, corner)
+            named.refuse(source, block, np.isinf(kept), TOO_LARGE, (rows.start, first))
             stored[rows, columns] = kept
     fields, notes = change.result()
     partial = bool((empty.any(1) & ~empty.all(1)).any())
@@ -101,10 +103,6 @@ def _in_parts(count: int, width: int, is_array: bool) -> Iterator[tuple[slice, l
         columns = slice(start, min(start + step, width))
         rows = max(1, CELLS_OF_ARRAYS // (columns.stop - start)) if is_array else max(1, count)
         yield columns, [slice(first, min(first + rows, count)) for first in range(0, count, rows)]
-
-
-def _of_array(values: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-    return values[rows, columns].astype(np.float64)
 
 
 def _read_block(request: Request, source: Source, columns: slice) -> np.ndarray:
