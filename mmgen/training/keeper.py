@@ -65,10 +65,15 @@ class Keeper:
 
     # Checkpoints ------------------------------------------------------------------------------------------------------
 
+    @property
+    def has_one(self) -> bool:
+        """Whether there is a checkpoint."""
+        return self.run.folder is not None and (self.run.folder.path / LAST).exists()
+
     def last(self) -> Checkpoint | None:
         """The last checkpoint, whose progress is that of the training from now on; None where there is none."""
         folder = self.run.folder
-        if folder is None or not (folder.path / LAST).exists():
+        if folder is None or not self.has_one:
             return None
         checkpoint = Checkpoint.read(folder)
         self.progress = checkpoint.progress

@@ -131,7 +131,8 @@ class Session:
 
         So whoever makes the steps may make those of several trainings in one.
         """
-        within_epoch = self._start(resume)
+        with request.at_once(self._stopped):
+            within_epoch = self._start(resume)
         plan = self.stages.plan
         if self.progress.finished and self.progress.epoch >= self.config.total_epochs and self.keeper.is_written:
             self.keeper.load_model()
@@ -160,7 +161,7 @@ class Session:
                 if self.progress.stage == len(plan) - 1:
                     break
                 self._next_stage()
-        self._finish()
+        self._finish(request)
 
     def _start(self, resume: bool) -> dict[str, Tensor]:
         """Write what is known before the first step, or read the last checkpoint."""
@@ -446,13 +447,24 @@ class Session:
                 self.sums.check()
                 shared = self.accelerator.reduce(totals, "sum") / self.accelerator.num_processes
                 self.keeper.checkpoint(self.optimizers, shared)
-            raise TrainingStopped(number, str(self.run.path) if self.run.path else None)
+            raise self._stopped(number)
 
-    def _finish(self) -> None:
+    def _stopped(self, number: int) -> TrainingStopped:
+        return TrainingStopped(number, str(self.run.path) if self.run.path else None, checkpoint=self.keeper.has_one)
+
+    def _finish(self, request: StopRequest) -> None:
         """Keep the chosen model and write it."""
         self.progress.finished = True
-        if self.main is not None:
+        if self.main is None:
+            self._write()
+        else:
             self.keeper.checkpoint(self.optimizers)  # of the last weights: an extended training goes on from them
+            with request.at_once(self._stopped):
+                self._write()
+        self._call_hooks("mmgen_train_end")
+
+    def _write(self) -> None:
+        """Choose the model, see what it can, and write it."""
         self.keeper.choose()
         if self.imputed is not None and self.main is not None:
             self.say(kept(self.progress.best_epoch, -self.progress.best, self.factors))
@@ -463,7 +475,6 @@ class Session:
         self._look_at_latents()
         self._keep_latents()
         self.keeper.write_model()  # last: a run with a model is finished
-        self._call_hooks("mmgen_train_end")
 
     def _keep_latents(self) -> None:
         """Keep with the run what training rows say of z, for inference by the model's own likelihood, and whether that

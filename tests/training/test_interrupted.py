@@ -3,6 +3,9 @@
 import errno
 import json
 import math
+import os
+import signal
+import time
 
 import pytest
 import torch
@@ -17,6 +20,8 @@ from mmgen.runs import RunFolder
 from mmgen.training.endings import LostProcessError, told_of_processes
 from mmgen.training.guard import check_validation
 from mmgen.training.keeper import Keeper
+from mmgen.training.session import Session
+from mmgen.training.signals import TrainingStopped
 from mmgen.training.term_sums import TermSums
 
 
@@ -49,6 +54,40 @@ def hook(monkeypatch):
 
 class Killed(BaseException):
     """Stands for a kill: nothing catches it."""
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_signal_after_the_last_step_is_obeyed_at_once_and_nothing_is_lost(data, tmp_path, monkeypatch, when):
+    """What follows can take minutes, and asks nobody."""
+    folder, waited = tmp_path / "run", []
+
+    def sends(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        waited.append(time.sleep(0.01))
+
+    with monkeypatch.context() as patch:
+        if when == "before":
+            patch.setattr(
+                Keeper, "checkpoint", lambda self, *of, real=Keeper.checkpoint: (real(self, *of), sends(self))
+            )
+        else:
+            patch.setattr(Session, "_look_at_latents", sends)
+        with pytest.raises(TrainingStopped, match=r"stopped by SIGTERM.*--resume goes on from it") as caught:
+            train(data, folder, checkpoint_seconds=1e6)
+    assert caught.value.code == 143 and len(waited) == (when == "before")
+    assert not (folder / "model.safetensors").exists()
+    assert same(weights(train(data, folder, resume=True)), weights(train(data, tmp_path / "whole")))
+
+
+def test_so_is_one_before_the_first_step(data, tmp_path, monkeypatch):
+    """Which comes after a start that looks at all rows."""
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_begin", lambda self: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(TrainingStopped, match=r"stopped by SIGINT\. There is no checkpoint.*--resume begins anew"):
+            train(data, folder)
+    assert not (folder / "history.jsonl").exists()
+    assert same(weights(train(data, folder, resume=True)), weights(train(data, tmp_path / "whole")))
 
 
 # Killed ---------------------------------------------------------------------------------------------------------------
