@@ -22,6 +22,7 @@ from ..models import LaplaceInference, MultimodalVAE, why_not
 SCORE = "imputation_log_score"  # among the numbers of a validation
 DRAWS = 16  # of z per row
 MOST_ROWS = 500  # by which ways of inference are compared
+AT_ONCE = 250  # of these, at least: chains that draw z take as long for one row as for hundreds
 
 
 def log_scores(likelihood: Likelihood, parameters: Tensor, x: Tensor) -> Tensor:
@@ -173,7 +174,7 @@ def compare_inferences(
         model: A trained model.
         own: Its own inference.
         val: The rows, of which as many as ``MOST_ROWS`` are looked at, spread over all.
-        size: Rows at a time.
+        size: Rows at a time that the model was trained with; no fewer are looked at at once.
         seed: Of the draws, of both.
 
     Returns:
@@ -192,7 +193,7 @@ def compare_inferences(
             return scores, torch.tensor(False)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            parts = [imputed.rows(val[some].to(model.device)).cpu() for some in rows.split(size)]
+            parts = [imputed.rows(val[some].to(model.device)).cpu() for some in rows.split(max(size, AT_ONCE))]
         both.append(Scored.of(torch.cat(parts, 1), total))
     scores = torch.tensor([each.score for each in both], dtype=torch.float64).nan_to_num(0.0)
     return scores, torch.tensor(both[0].beats(both[1], total))
