@@ -134,6 +134,7 @@ def _child(parser: Parser, sample: Path, numbers: range, seed: int, work: Path, 
     code = 1
     try:
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+        sys.dont_write_bytecode = True  # of modules that only a damaged input needs
         gc.collect()  # what is given back later would count as room
         held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         faulthandler.disable()  # a crash is told by the one who waits

@@ -76,7 +76,7 @@ class Kills(LocalLauncher):
     ],
 )
 def test_a_fault_is_found(fault, check, sentence):
-    waited = 45 if fault is ForgetsWhatWaits else 120  # in full, there
+    waited = 25 if fault is ForgetsWhatWaits else 120  # in full, there
     contract = LauncherContract.of(fault, seconds=waited)
     with pytest.raises(AssertionError, match=sentence):
         getattr(contract(), check)()
