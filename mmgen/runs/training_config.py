@@ -50,8 +50,8 @@ class TrainingConfig(Options):
         None,
         gt=0,
         description="How long to train here, in the place of training.epochs: as many epochs as fit, by the time that "
-        "steps take at the start. The run's config.yaml has their number, and repeats the training. With --resume: how "
-        "much longer.",
+        "steps take at the start; stages keep their shares. The run's config.yaml has the numbers, and repeats the "
+        "training. With --resume: how much longer.",
     )
     start: Literal["random", "linear"] = Field(
         "random",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from statistics import median
+from typing import Any
 
 import torch
 from accelerate.state import PartialState
@@ -14,6 +16,7 @@ from ..errors import MmgenError
 from ..models import MultimodalVAE
 from ..optimizers import Adam
 from ..runs import HISTORY, RunFolder, TrainingConfig
+from ..runs.config import config_of
 from .machine import device_for
 from .threads import limited, threads_for
 
@@ -21,17 +24,21 @@ WARM, MOST_STEPS, PATIENCE = 2, 40, 4.0  # steps that are not counted, those tha
 FOR_THE_TRAINING = 0.78  # of the minutes: the rest is for the start, for checkpoints, and for what a step takes longer
 
 
-def within_minutes(config: TrainingConfig, model: MultimodalVAE, data: Data, done: int = 0) -> TrainingConfig:
+def within_minutes(
+    config: TrainingConfig, model: MultimodalVAE, data: Data, done: int = 0, lengths: Sequence[int | None] = ()
+) -> TrainingConfig:
     """The same with as many epochs as fit into its ``minutes``, or as it is, where it has none.
 
     What is measured are steps of a copy of the model, on this machine as busy as it is; the configuration that is kept
-    has the number of epochs, so that whoever repeats the training repeats the same one.
+    has the number of epochs, so that whoever repeats the training repeats the same one. Stages keep their shares of all
+    epochs; of a resumed training the last one takes what is added.
 
     Args:
         config: Of the training.
         model: Is left as it is, and so are the random numbers.
         data: Of the training.
         done: Epochs that a resumed training has behind it, to which those that fit are added.
+        lengths: Epochs of its stages, as it began.
 
     Raises:
         MmgenError: Several processes, each of which would find another number.
@@ -43,9 +50,24 @@ def within_minutes(config: TrainingConfig, model: MultimodalVAE, data: Data, don
     with limited(threads_for(model, data, config)):
         seconds = epoch_seconds(config, model, data)
     fitting = int(config.minutes * 60 * FOR_THE_TRAINING / seconds) if seconds else config.total_epochs
-    before = sum(stage.epochs or 0 for stage in config.stages)
-    epochs = max(done + max(1, fitting), before + 1)
-    return TrainingConfig.model_validate({**config.model_dump(exclude_unset=True), "epochs": epochs, "minutes": None})
+    epochs = done + max(1, fitting)
+    changed: dict[str, Any] = {"minutes": None}
+    if config.stages:
+        if not done:
+            share = epochs / config.total_epochs
+            lengths = [stage.epochs and max(1, round(share * stage.epochs)) for stage in config.stages]
+        if len(lengths) == len(config.stages):
+            stages = [stage.model_dump(exclude_unset=True) for stage in config.stages]
+            changed["stages"] = [{**stage, "epochs": length} for stage, length in zip(stages, lengths, strict=True)]
+            epochs = max(epochs, 1 + sum(length or 0 for length in lengths))
+    return TrainingConfig.model_validate({**config.model_dump(exclude_unset=True), **changed, "epochs": epochs})
+
+
+def stages_behind(folder: RunFolder | None, *, resume: bool) -> list[int | None]:
+    """How many epochs each stage of a resumed training was to take."""
+    if folder is None or not resume or not folder.holds_a_run:
+        return []
+    return [stage.get("epochs") for stage in config_of(folder).get("training", {}).get("stages") or ()]
 
 
 def epochs_behind(folder: RunFolder | None, *, resume: bool) -> int:

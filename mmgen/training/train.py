@@ -246,7 +246,8 @@ def _check_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """What is resumed must be what was started; only how long it trains, the metrics, and where the data are may
     differ.
     """
-    difference = differing(_essential(old), _essential(new))
+    fitted = new.get("training", {}).get("minutes") is not None  # and so were the stages, to other minutes
+    difference = differing(_essential(old, fitted=fitted), _essential(new, fitted=fitted))
     if difference is not None:
         where, here, there = difference
         raise MmgenError(
@@ -255,8 +256,10 @@ def _check_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         )
 
 
-def _essential(config: Mapping[str, Any]) -> dict[str, Any]:
+def _essential(config: Mapping[str, Any], *, fitted: bool) -> dict[str, Any]:
     training = {key: value for key, value in config.get("training", {}).items() if key not in ("epochs", "minutes")}
+    if fitted and training.get("stages"):
+        training["stages"] = [{**stage, "epochs": None} for stage in training["stages"]]
     options = {key: value for key, value in config.get("dataset", {}).items() if key != "download"}
     dataset = {key: value for key, value in options.items() if not _is_place(value)}
     sections = {key: value for key, value in config.items() if key != "metrics"}

@@ -27,9 +27,36 @@ def test_epochs_are_those_that_fit(data, monkeypatch):
     assert within_minutes(TrainingConfig(minutes=5), model_of(data), data, done=100).epochs == 217
     assert within_minutes(TrainingConfig(minutes=1e-3), model_of(data), data).epochs == 1
     staged = TrainingConfig(minutes=1e-3, stages=[{"epochs": 9}, {}])
-    assert within_minutes(staged, model_of(data), data).epochs == 10
+    assert within_minutes(staged, model_of(data), data).epochs == 2
     untouched = TrainingConfig(epochs=3)
     assert within_minutes(untouched, model_of(data), data) is untouched
+
+
+STAGES = [{"epochs": 20}, {"epochs": 60, "train": ["decoders"]}, {"train": ["encoders"]}]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "epochs", "lengths"),
+    [(1e-3, 3, [1, 1, None]), (1, 23, [3, 10, None]), (6, 140, [20, 60, None]), (60, 1404, [201, 602, None])],
+)
+def test_stages_keep_their_shares_of_the_minutes(data, monkeypatch, minutes, epochs, lengths):
+    """140 epochs take 140 · 2 s / 0.78 = 6 minutes."""
+    monkeypatch.setattr(fitting, "epoch_seconds", lambda *_: 2.0)
+    staged = TrainingConfig(epochs=140, minutes=minutes, stages=STAGES)
+    found = within_minutes(staged, model_of(data), data)
+    assert found.epochs == epochs and [stage.epochs for stage in found.stages] == lengths
+    assert [stage.train for stage in found.stages] == [(), ("decoders",), ("encoders",)]
+
+
+def test_a_resumed_training_of_stages_goes_on_with_the_last_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "epoch_seconds", lambda *_: 10.0)
+    stages = [{"epochs": 50, "train": ["decoders"]}, {}]
+    words = {"minutes": 1, "latent_dim": 2, "output": tmp_path / "run", "quiet": True, "stages": stages}
+    for total in (4, 8):
+        run = train("elbo", "rats", resume=total == 8, **words)
+        assert [record["stage"] for record in run.history] == [1, 1, *[2] * (total - 2)]
+    with pytest.raises(MmgenError, match=r"started with training\.stages"):
+        train("elbo", "rats", resume=True, **{**words, "minutes": None})
 
 
 def test_an_epoch_takes_what_its_steps_take(data, monkeypatch):
