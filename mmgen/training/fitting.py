@@ -18,6 +18,7 @@ from ..optimizers import Adam
 from ..runs import HISTORY, RunFolder, TrainingConfig
 from ..runs.config import config_of
 from .machine import device_for
+from .stages import Stages
 from .threads import limited, threads_for
 
 WARM, MOST_STEPS, PATIENCE = 2, 40, 4.0  # steps that are not counted, those that are, and for how many seconds
@@ -29,9 +30,9 @@ def within_minutes(
 ) -> TrainingConfig:
     """The same with as many epochs as fit into its ``minutes``, or as it is, where it has none.
 
-    What is measured are steps of a copy of the model, on this machine as busy as it is; the configuration that is kept
-    has the number of epochs, so that whoever repeats the training repeats the same one. Stages keep their shares of all
-    epochs; of a resumed training the last one takes what is added.
+    What is measured are steps of a copy of the model, of each stage, on this machine as busy as it is; the
+    configuration that is kept has the number of epochs, so that whoever repeats the training repeats the same one.
+    Stages keep their shares of all epochs; of a resumed training the last one takes what is added.
 
     Args:
         config: Of the training.
@@ -47,15 +48,19 @@ def within_minutes(
         return config
     if PartialState().num_processes > 1:
         raise MmgenError("training.minutes is for one process; with several, training.epochs says how long they train.")
+    plan, total = config.plan, config.total_epochs
+    shares = {number: (stage.epochs or 0) / total for number, stage in enumerate(plan)}
     with limited(threads_for(model, data, config)):
-        seconds = epoch_seconds(config, model, data)
+        if done:
+            seconds = epoch_seconds(config, model, data, len(plan) - 1)
+        else:
+            seconds = sum(share * epoch_seconds(config, model, data, number) for number, share in shares.items())
     fitting = int(config.minutes * 60 * FOR_THE_TRAINING / seconds) if seconds else config.total_epochs
     epochs = done + max(1, fitting)
     changed: dict[str, Any] = {"minutes": None}
     if config.stages:
         if not done:
-            share = epochs / config.total_epochs
-            lengths = [stage.epochs and max(1, round(share * stage.epochs)) for stage in config.stages]
+            lengths = [stage.epochs and max(1, round(epochs / total * stage.epochs)) for stage in config.stages]
         if len(lengths) == len(config.stages):
             stages = [stage.model_dump(exclude_unset=True) for stage in config.stages]
             changed["stages"] = [{**stage, "epochs": length} for stage, length in zip(stages, lengths, strict=True)]
@@ -77,15 +82,17 @@ def epochs_behind(folder: RunFolder | None, *, resume: bool) -> int:
     return max((int(line.get("epoch", 0)) for line in folder.lines(HISTORY)), default=0)
 
 
-def epoch_seconds(config: TrainingConfig, model: MultimodalVAE, data: Data) -> float:
-    """Seconds of an epoch with its share of a validation; 0 where nothing learns by steps."""
-    device = device_for(config)
+def epoch_seconds(config: TrainingConfig, model: MultimodalVAE, data: Data, stage: int = 0) -> float:
+    """Seconds of an epoch of a stage with its share of a validation; 0 where nothing learns by steps."""
+    device, patience = device_for(config), PATIENCE / len(config.plan)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        copy = deepcopy(model).to(device).train()
-        parameters = [p for p in copy.parameters() if p.requires_grad]
+        copy = deepcopy(model).to(device)
+        stages = Stages(copy, config.plan, config.groups)
+        parameters = list(stages.enter(stage).values())
+        stages.train_mode(copy)
         optimizer = Adam(parameters, lr=1e-9) if parameters else None
         taken: list[float] = []
-        while len(taken) < WARM + MOST_STEPS and (len(taken) <= WARM or sum(taken[WARM:]) < PATIENCE):
+        while len(taken) < WARM + MOST_STEPS and (len(taken) <= WARM or sum(taken[WARM:]) < patience):
             batch = _rows(data.train, config.batch_size, len(taken)).to(device)
             began = time.perf_counter()
             loss = -copy(batch).value(copy.config.beta).mean()

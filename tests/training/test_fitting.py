@@ -48,6 +48,33 @@ def test_stages_keep_their_shares_of_the_minutes(data, monkeypatch, minutes, epo
     assert [stage.train for stage in found.stages] == [(), ("decoders",), ("encoders",)]
 
 
+def test_each_stage_takes_what_its_steps_take(data, monkeypatch):
+    """20 epochs of 1 s, 60 of 2 s and 60 of 4 s, of 140 in all; and what is added is of the last."""
+    monkeypatch.setattr(fitting, "epoch_seconds", lambda *of: (1.0, 2.0, 4.0)[of[-1]])
+    staged = TrainingConfig(epochs=140, minutes=10, stages=STAGES)
+    epochs = int(600 * 0.78 / (380 / 140))
+    assert within_minutes(staged, model_of(data), data).epochs == epochs == 172
+    resumed = within_minutes(staged, model_of(data), data, 172, [25, 74, None])
+    assert resumed.epochs == 172 + int(600 * 0.78 / 4)
+    assert [stage.epochs for stage in resumed.stages] == [25, 74, None]
+
+
+def test_only_what_learns_in_a_stage_is_stepped(data, monkeypatch):
+    learned = []
+
+    class Steps(fitting.Adam):
+        def __init__(self, parameters, **rest):
+            learned.append(sum(parameter.numel() for parameter in parameters))
+            super().__init__(parameters, **rest)
+
+    monkeypatch.setattr(fitting, "Adam", Steps)
+    model = model_of(data)
+    for stage in range(3):
+        assert epoch_seconds(TrainingConfig(epochs=140, stages=STAGES), model, data, stage) > 0
+    sizes = [sum(p.numel() for p in part.parameters()) for part in (model, model.decoders, model.encoders)]
+    assert learned == sizes and all(parameter.requires_grad for parameter in model.parameters())
+
+
 def test_a_resumed_training_of_stages_goes_on_with_the_last_one(tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "epoch_seconds", lambda *_: 10.0)
     stages = [{"epochs": 50, "train": ["decoders"]}, {}]
