@@ -63,7 +63,7 @@ dist: $(VENV)/.made
 # The site, into docs/_build/html: pages of docs, and those that docs/generate.py makes of docstrings and options, of what is contributed too. A warning is an error, and so is a page that is wider than its screen (where there is a browser to see it).
 docs: $(VENV)/.made
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(CONTRIBUTED))
-	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html; made=$$?; $(BIN)/python -m pip uninstall -q -y $(notdir $(CONTRIBUTED)); exit $$made
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -j 2 -b html docs docs/_build/html; made=$$?; $(BIN)/python -m pip uninstall -q -y $(notdir $(CONTRIBUTED)); exit $$made
 	$(BIN)/python docs/check_pages.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 

@@ -43,6 +43,7 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!mmgen(_plugin_\w+)?\b).*"), (r"py:.*", r
 
 # Tutorials are run where extension.py copies them to: what they write lies there, and not in the repository.
 sphinx_gallery_conf = {
+    "parallel": 2,  # tutorials at a time
     "examples_dirs": "_build/tutorials",
     "gallery_dirs": "generated/tutorials",
     "filename_pattern": r"\.py$",
