@@ -38,6 +38,14 @@ class _Seeded(BaseModel):
     seed: StrictInt
 
 
+class _Model(BaseModel):
+    """What everybody who shows a run reads of its model; the model checks the rest."""
+
+    model_config = ConfigDict(extra="allow")
+    latent_dim: StrictInt
+    beta: float
+
+
 class _Resolved(BaseModel):
     """The sections of a run's configuration; components check the options in theirs themselves."""
 
@@ -47,7 +55,7 @@ class _Resolved(BaseModel):
     objective: _Named
     aggregator: _Named | None = None
     prior: _Named | None = None
-    model: dict[str, Any]
+    model: _Model
     modalities: dict[str, _OfKind]
     training: _Seeded
     labels: dict[str, list[str]] = {}
@@ -88,13 +96,21 @@ class _Environment(BaseModel):
     data: _DataRecord = _DataRecord()
 
 
+class _Terms(BaseModel):
+    """The numbers of an epoch on one side."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None] = Field(init=False)
+    loss: float
+
+
 class _Epoch(BaseModel):
     """A line of ``history.jsonl``."""
 
     model_config = ConfigDict(extra="allow")
     epoch: StrictInt
-    train: dict[str, float | None]
-    val: dict[str, float | None] = {}
+    train: _Terms
+    val: _Terms | None = None
 
 
 class _Result(BaseModel):

@@ -55,9 +55,15 @@ def read_sampler(folder: RunFolder, model: MultimodalVAE, choice: Choice, finger
         if facts != _facts(choice, fingerprint):
             return None
         sampler.restore(tensors)
+        return sampler if _draws(sampler) else None
     except Exception:  # a damaged file, or one of another version of the sampler
         return None
-    return sampler
+
+
+def _draws(sampler: Sampler) -> bool:
+    """Whether what it draws are numbers."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        return bool(sampler.sample(2).isfinite().all())
 
 
 def write_sampler(folder: RunFolder, sampler: Sampler, choice: Choice, fingerprint: str) -> None:

@@ -48,6 +48,26 @@ def use(run):
     opened.generate(n=2)
 
 
+@pytest.mark.parametrize("side", ["train", "val"])
+@pytest.mark.parametrize(
+    "terms", [{}, {"lost": 1.0}, {"loss": None}, {"loss": "1e"}, {"loss": 1.0, "kl": [1]}], ids=str
+)
+def test_an_epoch_without_its_numbers_is_named(run, side, terms):
+    with (run / "history.jsonl").open("a") as file:
+        file.write(json.dumps({"epoch": 7, "train": {"loss": 1.0}, side: terms}) + "\n")
+    with raises_sentence(rf"history\.jsonl' is damaged in line \d+: {side}", MmgenError):
+        use(run)
+
+
+@pytest.mark.parametrize("option", ["latent_dim", "beta"])
+def test_a_model_without_its_numbers_is_named(run, option):
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    del content["model"][option]
+    (run / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    with raises_sentence(rf"config\.yaml' is damaged: model\.{option}", MmgenError):
+        use(run)
+
+
 LINES = {
     "no JSON": "x",
     "no row": "null",

@@ -197,6 +197,13 @@ def test_other_options_another_model_and_a_damaged_file_are_fitted_anew(folder, 
     load_run(folder).sampler(TWO)
     load_run(folder).sampler(TWO)
     assert len(fitted) == 4
+    for number, (name, value) in enumerate((("weights", -0.5), ("weights", torch.nan), ("means", torch.inf)), 5):
+        for path in [path for path in files_of(folder) if path.stat().st_size > 100]:
+            tensors, facts = RunFolder(folder).tensors(f"samplers/{path.name}")
+            tensors[name][..., :] = value
+            RunFolder(folder).write_tensors(f"samplers/{path.name}", tensors, facts)
+        load_run(folder).generate(n=2, sampler=TWO)
+        assert len(fitted) == number
 
 
 def test_a_flow_is_kept_too(folder, monkeypatch):
