@@ -160,7 +160,7 @@ def _checked(value: Any) -> Any:
     known = f"there are {alternatives(str(options.get('name')), SCHEDULES)}"
     if "name" not in options:
         raise MmgenError(f"{WHERE}.name: this option must be given; {known}")
-    if options["name"] not in SCHEDULES:
+    if not isinstance(options["name"], str) or options["name"] not in SCHEDULES:
         raise MmgenError(f"{WHERE}: there is no schedule {options['name']!r}; {known}")
     return validated(SCHEDULES[options["name"]], options, WHERE)
 

@@ -154,3 +154,11 @@ def test_options_of_one_layer_meet_the_name_of_another(tmp_path):
     assert training["schedule"] == {"name": "cosine", "end": 0.5}
     training = layered(config=tmp_path / "my.yaml", assignments=[*words, "training.optimizer=SGD"])["training"]
     assert training["optimizer"] == {"name": "SGD"}, "another optimiser takes its place, with its options"
+
+
+@pytest.mark.parametrize("name", [{"co": "sine"}, ["cosine"], None, 3], ids=str)
+def test_a_name_that_is_none_is_a_sentence(name):
+    """As in training.schedule.name='co: sine'."""
+    for options in ({"name": name}, {"name": name, "end": 0.1}):
+        with pytest.raises(MmgenError, match="there is no schedule"):
+            TrainingConfig(schedule=options)
