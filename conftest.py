@@ -1,6 +1,7 @@
 """What tests share: deterministic Hypothesis and a cache folder of its own."""
 
 import os
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,25 +25,27 @@ def cache_folder(tmp_path_factory):
         os.environ["MMGEN_CACHE"] = before
 
 
-@pytest.fixture(scope="session", autouse=True)
-def few_rows():
-    """What follows a training, p̂ and who infers better, looks at few rows: it would take longer than the training."""
+@contextmanager
+def looking_at(rows):
+    """What follows a training, p̂ and who infers better, looks at so many rows."""
     from mmgen.models import aggregated
     from mmgen.training import imputed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aggregated, "MOST_ROWS", 60)
-        patch.setattr(imputed, "MOST_ROWS", 60)
+        patch.setattr(aggregated, "MOST_ROWS", rows)
+        patch.setattr(imputed, "MOST_ROWS", rows)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_rows():
+    """It would take longer than the training."""
+    with looking_at(60):
         yield
 
 
 @pytest.fixture(scope="module")
 def as_many_rows_as_usual():
     """For tests of what is looked at."""
-    from mmgen.models import aggregated
-    from mmgen.training import imputed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aggregated, "MOST_ROWS", 500)
-        patch.setattr(imputed, "MOST_ROWS", 500)
+    with looking_at(500):
         yield

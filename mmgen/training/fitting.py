@@ -49,37 +49,29 @@ def within_minutes(
     if PartialState().num_processes > 1:
         raise MmgenError("training.minutes is for one process; with several, training.epochs says how long they train.")
     plan, total = config.plan, config.total_epochs
-    shares = {number: (stage.epochs or 0) / total for number, stage in enumerate(plan)}
     with limited(threads_for(model, data, config)):
-        if done:
-            seconds = epoch_seconds(config, model, data, len(plan) - 1)
-        else:
-            seconds = sum(share * epoch_seconds(config, model, data, number) for number, share in shares.items())
+        each = [epoch_seconds(config, model, data, number) for number in range(len(plan) - 1 if done else 0, len(plan))]
+    seconds = each[-1] if done else sum((stage.epochs or 0) / total * of for stage, of in zip(plan, each, strict=True))
     fitting = int(config.minutes * 60 * FOR_THE_TRAINING / seconds) if seconds else config.total_epochs
     epochs = done + max(1, fitting)
     changed: dict[str, Any] = {"minutes": None}
     if config.stages:
         if not done:
             lengths = [stage.epochs and max(1, round(epochs / total * stage.epochs)) for stage in config.stages]
-        if len(lengths) == len(config.stages):
-            stages = [stage.model_dump(exclude_unset=True) for stage in config.stages]
-            changed["stages"] = [{**stage, "epochs": length} for stage, length in zip(stages, lengths, strict=True)]
-            epochs = max(epochs, 1 + sum(length or 0 for length in lengths))
+        elif len(lengths) != len(config.stages):
+            lengths = [stage.epochs for stage in config.stages]
+        stages = [stage.model_dump(exclude_unset=True) for stage in config.stages]
+        changed["stages"] = [{**stage, "epochs": length} for stage, length in zip(stages, lengths, strict=True)]
+        epochs = max(epochs, 1 + sum(length or 0 for length in lengths))
     return TrainingConfig.model_validate({**config.model_dump(exclude_unset=True), **changed, "epochs": epochs})
 
 
-def stages_behind(folder: RunFolder | None, *, resume: bool) -> list[int | None]:
-    """How many epochs each stage of a resumed training was to take."""
+def behind(folder: RunFolder | None, *, resume: bool) -> tuple[int, list[int | None]]:
+    """Epochs that a resumed training has in its history, and how many each of its stages was to take."""
     if folder is None or not resume or not folder.holds_a_run:
-        return []
-    return [stage.get("epochs") for stage in config_of(folder).get("training", {}).get("stages") or ()]
-
-
-def epochs_behind(folder: RunFolder | None, *, resume: bool) -> int:
-    """That a resumed training has in its history."""
-    if folder is None or not resume or not folder.holds_a_run:
-        return 0
-    return max((int(line.get("epoch", 0)) for line in folder.lines(HISTORY)), default=0)
+        return 0, []
+    done = max((int(line.get("epoch", 0)) for line in folder.lines(HISTORY)), default=0)
+    return done, [stage.get("epochs") for stage in config_of(folder).get("training", {}).get("stages") or ()]
 
 
 def epoch_seconds(config: TrainingConfig, model: MultimodalVAE, data: Data, stage: int = 0) -> float:

@@ -455,12 +455,10 @@ class Session:
     def _finish(self, request: StopRequest) -> None:
         """Keep the chosen model and write it."""
         self.progress.finished = True
-        if self.main is None:
-            self._write()
-        else:
+        if self.main is not None:
             self.keeper.checkpoint(self.optimizers)  # of the last weights: an extended training goes on from them
-            with request.at_once(self._stopped):
-                self._write()
+        with request.at_once(self._stopped):
+            self._write()
         self._call_hooks("mmgen_train_end")
 
     def _write(self) -> None:

@@ -19,7 +19,7 @@ from ..runs import Run, RunFolder, TrainingConfig
 from ..runs.config import resolved
 from ..runs.opening import check_same_data
 from .checks import check_batches, check_data, check_machine
-from .fitting import epochs_behind, stages_behind, within_minutes
+from .fitting import behind, within_minutes
 from .machine import device_for, remarks
 from .session import Session
 from .signals import listening
@@ -96,8 +96,7 @@ class Trainer:
         check_machine(self.config)
         folder = RunFolder(output) if output is not None else None
         self.config = self.config.for_rows(len(data.train))
-        done, lengths = epochs_behind(folder, resume=resume), stages_behind(folder, resume=resume)
-        self.config = within_minutes(self.config, model, data, done, lengths)
+        self.config = within_minutes(self.config, model, data, *behind(folder, resume=resume))
         stages = Stages(model, self.config.plan, self.config.groups)
         config = resolved(model, data, self.config, recipe=recipe, metrics=metrics)
         if folder is not None and resume:
