@@ -103,7 +103,8 @@ class GaussianMixture:
 
     def each_given(self, seen: Seen) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         r"""Of one Gaussian after another: log w_k ∫ N(z; μ_k, Σ_k) p(x | z) dz ``[B]``, without the constants of p(x |
-        z), and the posterior's mean ``[B, D]`` and covariance of each pattern ``[U, D, D]``.
+        z), and the posterior's mean ``[B, D]`` and the lower triangular root of its precision P, of each pattern
+        ``[U, D, D]``.
 
         .. math:: \log w_k + \tfrac12 h^\top P^{-1} h - \tfrac12 \mu_k^\top \Sigma_k^{-1} \mu_k
            - \tfrac12 \log \det \Sigma_k - \tfrac12 \log \det P
@@ -113,12 +114,14 @@ class GaussianMixture:
         for log_weight, mean, factor in zip(self.log_weights, self.mean, self.factor, strict=True):
             prior = torch.cholesky_inverse(factor)
             root = torch.linalg.cholesky(prior + seen.patterns)
-            covariance = torch.cholesky_inverse(root)
             h = seen.pull + prior @ mean
-            found = h @ covariance[0] if len(covariance) == 1 else torch.einsum("bij,bj->bi", covariance[seen.of], h)
+            if len(root) == 1:
+                found = torch.cholesky_solve(h.T, root[0]).T
+            else:
+                found = torch.cholesky_solve(h[..., None], root[seen.of])[..., 0]
             logs = 2 * (factor.diagonal().log().sum() + root.diagonal(dim1=-2, dim2=-1).log().sum(-1))
             evidence = (h * found).sum(1) - mean @ prior @ mean - logs[seen.of]
-            yield log_weight + 0.5 * evidence, found, covariance
+            yield log_weight + 0.5 * evidence, found, root
 
     def evidence(self, seen: Seen) -> tuple[Float[Tensor, " B"], Float[Tensor, "B D"]]:
         """log ∫ p(z) p(x | z) dz of each row, without the constants of p(x | z), and the mean of p(z | x)."""
@@ -130,7 +133,8 @@ class GaussianMixture:
         """p(z | x) of each row: mixtures ``[K, B, D]``."""
         parts = list(self.each_given(seen))
         log_weights = torch.stack([evidence for evidence, _, _ in parts]).log_softmax(0)
-        factors = torch.stack([torch.linalg.cholesky(covariance)[seen.of] for _, _, covariance in parts])
+        covariances = (torch.cholesky_inverse(root) for _, _, root in parts)
+        factors = torch.stack([torch.linalg.cholesky(covariance)[seen.of] for covariance in covariances])
         return Mixture(FullGaussian(torch.stack([mean for _, mean, _ in parts]), factors), log_weights)
 
 
@@ -164,30 +168,32 @@ def fit_mixture(seen: Seen, count: int, *, seed: int = 0, iterations: int = 10, 
     pull = seen.pull
     unit = torch.eye(pull.shape[1], dtype=pull.dtype, device=pull.device)
     start = GaussianMixture.one(torch.zeros_like(unit[0]), unit)
-    ((_, mean, covariance),) = start.each_given(seen)
-    found = _maximised([(mean, covariance)] * count, seen, _clusters(mean, count, seed), floor)
+    ((_, mean, root),) = start.each_given(seen)
+    found = _maximised([(mean, root)] * count, seen, _clusters(mean, count, seed), floor)
     for _ in range(iterations):
         parts = list(found.each_given(seen))
         shares = torch.stack([evidence for evidence, _, _ in parts]).softmax(0)
-        found = _maximised([(mean, covariance) for _, mean, covariance in parts], seen, shares, floor)
+        found = _maximised([(mean, root) for _, mean, root in parts], seen, shares, floor)
     return found
 
 
 def _maximised(
     parts: list[tuple[Tensor, Tensor]], seen: Seen, shares: Float[Tensor, "K B"], floor: float = 1e-6
 ) -> GaussianMixture:
-    """The step of maximisation: posteriors of each Gaussian, and r."""
+    """The step of maximisation: means and roots of precisions of the posteriors of each Gaussian, and r."""
     size = seen.pull.shape[1]
+    unit = torch.eye(size, dtype=seen.pull.dtype, device=seen.pull.device)
     n = shares.sum(1)
     means, sums = [], []
-    for (mean, covariance), share, rows in zip(parts, shares, n, strict=True):
+    for (mean, root), share, rows in zip(parts, shares, n, strict=True):
         centre = share @ mean / rows.clamp(min=1e-300)
         apart = mean - centre
-        within = torch.einsum("u,uij->ij", share.new_zeros(len(covariance)).index_add(0, seen.of, share), covariance)
+        of_patterns = share.new_zeros(len(root)).index_add(0, seen.of, share)
+        half = torch.linalg.solve_triangular(root, unit.expand_as(root), upper=False)  # whose square is a covariance
+        half = (half * of_patterns.sqrt()[:, None, None]).flatten(0, 1)
         means.append(centre)
-        sums.append(within + (apart * share[:, None]).T @ apart)
+        sums.append(half.T @ half + (apart * share[:, None]).T @ apart)
     scatter, nu = torch.stack(sums), size + 2
-    unit = torch.eye(size, dtype=scatter.dtype, device=scatter.device)
     covariances = (scatter + nu * scatter.sum(0) / len(seen)) / (n + nu)[:, None, None] + floor * unit
     weights = (n + 1) / (n + 1).sum()
     return GaussianMixture(weights.log(), torch.stack(means), torch.linalg.cholesky(covariances))

@@ -40,7 +40,7 @@ from .model import MultimodalVAE
 STEPS = 20  # of each row, at most: at the kinks of a network of linear pieces Newton's steps zigzag
 TOLERANCE = 1e-3  # nats: a row has arrived behind a step that has gained less, or with a damping from which none would
 CANDIDATES = 2  # for each draw that is wanted
-NUMBERS_AT_ONCE = 2**21  # activations of decoders
+NUMBERS_AT_ONCE = 2**22  # activations of decoders
 FACTORS_AT_ONCE = 2**22  # numbers of the Gaussians that draws are from, each with its own
 
 
@@ -83,9 +83,8 @@ class _Term:
             theta = self.decoder(point)
             weight = torch.zeros_like(theta, requires_grad=True)
             (back,) = torch.autograd.grad((theta * weight).sum(), point, create_graph=True)  # Jᵀ w, linear in w
-            along = torch.cat(
-                [torch.autograd.grad((back * each).sum(), weight, retain_graph=True)[0] for each in directions]
-            )
+            each = directions[:, None].expand(-1, len(rows), -1)
+            along = torch.autograd.grad(back, weight, each, is_grads_batched=True)[0].flatten(0, 1)
             theta = theta.detach().repeat(size, *[1] * (theta.dim() - 1)).requires_grad_()
             (slope,) = torch.autograd.grad(self[tiled]._log_prob(theta).sum(), theta, create_graph=True)
             bend = torch.zeros_like(theta)
