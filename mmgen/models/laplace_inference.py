@@ -50,6 +50,7 @@ class _Term:
 
     Attributes:
         decoder, likelihood: As constants.
+        dtype: Of these, and of what the decoder takes.
         x: Values ``[B, *shape]``.
         observed: Which cells count, ``[B, *shape]``; None: all.
         there: Which rows give the modality, ``[B]``.
@@ -57,13 +58,14 @@ class _Term:
 
     decoder: nn.Module
     likelihood: Likelihood
+    dtype: torch.dtype
     x: Tensor
     observed: Tensor | None
     there: Tensor
 
     def __getitem__(self, rows: Tensor) -> _Term:
         observed = None if self.observed is None else self.observed[rows]
-        return _Term(self.decoder, self.likelihood, self.x[rows], observed, self.there[rows])
+        return _Term(self.decoder, self.likelihood, self.dtype, self.x[rows], observed, self.there[rows])
 
     def values(self, taken: Tensor) -> Tensor:
         """``[B, _]``, what the decoder takes, to ``[B]``; 0 in rows that do not give it."""
@@ -108,18 +110,28 @@ class _Density:
 
     Attributes:
         terms: Of the modalities that are given.
+        rough: The same in the precision of the model, by which steps towards a mode are found.
         told: Covariates ``[B, T]``, if decoders take any.
         mean, factor: μ ``[D]`` and L ``[D, D]``, lower triangular.
     """
 
     terms: Sequence[_Term]
+    rough: Sequence[_Term]
     told: Tensor | None
     mean: Tensor
     factor: Tensor
 
     def __getitem__(self, rows: Tensor) -> _Density:
         told = None if self.told is None else self.told[rows]
-        return _Density([term[rows] for term in self.terms], told, self.mean, self.factor)
+        terms = [term[rows] for term in self.terms]
+        rough = terms if self.rough is self.terms else [term[rows] for term in self.rough]
+        return _Density(terms, rough, told, self.mean, self.factor)
+
+    def roughly(self) -> _Density:
+        """In the precision of the model, which is enough for weights of candidates."""
+        dtype = next((term.dtype for term in self.rough), self.mean.dtype)
+        told = None if self.told is None else self.told.to(dtype)
+        return _Density(self.rough, self.rough, told, self.mean.to(dtype), self.factor.to(dtype))
 
     def at(self, u: Tensor) -> Tensor:
         """``[B, D]`` to ``[B]``."""
@@ -130,19 +142,19 @@ class _Density:
         taken = self._taken(u)
         return sum((term.values(taken) for term in self.terms), start=u.new_zeros(len(u)))
 
-    def slopes(self, u: Tensor) -> tuple[Tensor, Tensor]:
+    def slopes(self, u: Tensor, *, rough: bool = False) -> tuple[Tensor, Tensor]:
         """The gradient ``[B, D]`` and the negative Hessian ``[B, D, D]``."""
         gradient, precision = -u, torch.eye(u.shape[1], dtype=u.dtype, device=u.device).repeat(len(u), 1, 1)
-        for slope, bend in self.slopes_of_terms(u):
+        for slope, bend in self.slopes_of_terms(u, self.rough if rough else self.terms):
             gradient, precision = gradient + slope, precision + bend
         return gradient, precision
 
-    def slopes_of_terms(self, u: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def slopes_of_terms(self, u: Tensor, terms: Sequence[_Term]) -> Iterator[tuple[Tensor, Tensor]]:
         """The same of log p(x_m | z) of one modality after another."""
         taken, size = self._taken(u), u.shape[1]
         directions = torch.cat([self.factor.T, u.new_zeros(size, taken.shape[1] - size)], 1)
-        for term in self.terms:
-            slope, bend = term.slopes(taken, directions)
+        for term in terms:
+            slope, bend = (each.to(u) for each in term.slopes(taken.to(term.dtype), directions.to(term.dtype)))
             yield slope, -0.5 * (bend + bend.mT)
 
     def z(self, u: Tensor) -> Tensor:
@@ -259,7 +271,7 @@ class LaplaceInference:
             given: The modalities S, by name or as a mask ``Bool[B, M]``; what each row has by default.
         """
         with self._prepared(batch, given) as (batch, mask, encoded, at_once):
-            density = self._density(batch, mask, torch.float64)
+            density = self._density(batch, mask, encoded.mean.dtype)
             begun = density.u(encoded.mean.to(self.device, torch.float64))
             parts = torch.arange(len(batch), device=self.device).split(max(1, at_once // len(self.mean)))
             found = [_seen(density[rows], begun[rows]) for rows in parts]
@@ -269,8 +281,7 @@ class LaplaceInference:
                 density.z(units.components.mean), self.factor @ cast(FullGaussian, units.components).factor
             )
             mixture = self._safe(Mixture(gaussians, units.log_weights), lost, encoded)
-        rough = self._density(batch, mask, encoded.mean.dtype)  # weights of candidates need few digits
-        return OwnPosterior(mixture, self.prior.to(encoded.mean), rough, at_once)
+        return OwnPosterior(mixture, self.prior.to(encoded.mean), density.roughly(), at_once)
 
     def seen(
         self, batch: Batch, given: Given = None, near: Float[Tensor, "B D"] | None = None
@@ -280,7 +291,7 @@ class LaplaceInference:
         another p̂ are ``near`` them, where else one begins at the means of the encoders.
         """
         with self._prepared(batch, given) as (batch, mask, encoded, at_once):
-            density = self._density(batch, mask, torch.float64)
+            density = self._density(batch, mask, encoded.mean.dtype)
             begun = density.u((encoded.mean if near is None else near).to(self.device, torch.float64))
             there, size = mask.any(0).nonzero().squeeze(1).to(self.device), begun.shape[1]
             found = []
@@ -288,7 +299,9 @@ class LaplaceInference:
                 u, lost = _mode(density[rows], begun[rows])
                 precision = u.new_zeros(mask.shape[1], len(u), size, size)
                 pull = u.new_zeros(mask.shape[1], len(u), size)
-                for m, (slope, bend) in zip(there.tolist(), density[rows].slopes_of_terms(u), strict=True):
+                for m, (slope, bend) in zip(
+                    there.tolist(), density[rows].slopes_of_terms(u, density[rows].terms), strict=True
+                ):
                     precision[m], pull[m] = bend, slope + (bend @ u[..., None])[..., 0]
                 kept = ~lost & precision.isfinite().all(-1).all(-1).all(0) & pull.isfinite().all(-1).all(0)
                 found.append((precision[:, kept], pull[:, kept], density.z(u)))
@@ -308,8 +321,14 @@ class LaplaceInference:
         finally:
             model.train(training)
 
-    def _density(self, batch: Batch, mask: Bool[Tensor, "B M"], dtype: torch.dtype) -> _Density:
-        """Of the modalities that any row gives."""
+    def _density(self, batch: Batch, mask: Bool[Tensor, "B M"], own: torch.dtype) -> _Density:
+        """Of the modalities that any row gives; ``own`` is the precision of the model."""
+        told = None if batch.told is None else batch.told.to(self.device, torch.float64)
+        terms = self._terms(batch, mask, torch.float64)
+        rough = terms if own == torch.float64 else self._terms(batch, mask, own)
+        return _Density(terms, rough, told, self.mean, self.factor)
+
+    def _terms(self, batch: Batch, mask: Bool[Tensor, "B M"], dtype: torch.dtype) -> list[_Term]:
         terms = []
         for m, name in enumerate(self.model.modalities):
             there = mask[:, m].to(self.device)
@@ -318,9 +337,8 @@ class LaplaceInference:
             x, observed = batch.data[name].to(self.device), batch.observed.get(name)
             observed = None if observed is None else observed.to(self.device)
             x = x.to(dtype) if x.is_floating_point() else x
-            terms.append(_Term(*self._copy(m, name, dtype), x, observed, there))
-        told = None if batch.told is None else batch.told.to(self.device, dtype)
-        return _Density(terms, told, self.mean.to(dtype), self.factor.to(dtype))
+            terms.append(_Term(*self._copy(m, name, dtype), dtype, x, observed, there))
+        return terms
 
     def _copy(self, m: int, name: str, dtype: torch.dtype) -> tuple[nn.Module, Likelihood]:
         """A decoder and its likelihood as constants."""
@@ -386,7 +404,7 @@ def _mode(density: _Density, begun: Float[Tensor, "B D"]) -> tuple[Float[Tensor,
     moved = rows
     for _ in range(STEPS):
         if len(moved):
-            gradient, precision = density[moved].slopes(u[moved])
+            gradient, precision = density[moved].slopes(u[moved], rough=True)
             spectrum[moved], axes[moved] = _positive(precision)
             along[moved] = (axes[moved].mT @ gradient[..., None])[..., 0]
         shortened = along[rows] / (spectrum[rows] + damping[rows, None])
