@@ -1,8 +1,10 @@
 """Every method on the same data for the same time (docs/studies/all-methods.md).
 
 ``python benchmarks/quality/methods.py FOLDER --digits DIR`` trains every objective of what is installed, those of
-``contrib/`` too (``make all-methods`` installs them), by the default command on three data sets, for so many seconds of
-processor time with one thread, two at a time, and measures test rows. What is measured is a line of
+``contrib/`` too (``make all-methods`` installs them), by the default command on three data sets, for as many epochs as
+fit into so many seconds with one thread, and measures test rows. How long an epoch takes is measured first, of one
+method after another on a machine that does nothing else, and kept in ``docs/studies/all-methods-speed.csv``: whatever
+else goes on later, and wherever, the same number of epochs is trained. What is measured is a line of
 ``docs/studies/all-methods.csv``, from which it goes on: a data set, a method and a seed are measured once. Objectives
 of two views or with labels are left out, and those that infer from everything alone.
 """
@@ -15,13 +17,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-RECORD = HERE.parents[1] / "docs" / "studies" / "all-methods.csv"
+STUDIES = HERE.parents[1] / "docs" / "studies"
+RECORD, SPEED = STUDIES / "all-methods.csv", STUDIES / "all-methods-speed.csv"
 JOBS = 2
 LIMIT = 900  # seconds, of one training and what is measured of it
 FAMILIES = (
@@ -47,7 +51,8 @@ MEASURES = (
     "imputation",
     "log p given others",
 )
-COLUMNS = ("data", "method", "seed", "seconds", "spent", "steps", "parameters", *MEASURES)
+COLUMNS = ("data", "method", "seed", "seconds", "steps", "parameters", *MEASURES)
+SPEEDS = ("data", "method", "stage", "seconds")  # of an epoch of a stage
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Case:
 
     Attributes:
         dataset: Its name and options; ``digits`` is the folder of MNIST's idx files.
-        seconds: Of processor time.
+        seconds: Of training, on one quiet core of the machine that the speed was measured on.
         modalities: How many there are.
         labels: What classifiers look for; they must be able to.
     """
@@ -84,20 +89,25 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--jobs", type=int, default=JOBS)
     parser.add_argument("--table", action="store_true", help="what there is, as tables, and nothing else")
+    parser.add_argument("--speed", action="store_true", help="measure how long epochs take, and nothing else")
     parser.add_argument("--scratch", action="store_true", help="print what is measured, and do not keep it")
     parser.add_argument("--set", action="append", default=[], help="what is tried, as for mmgen train; not kept")
     asked = parser.parse_args()
-    known = _read()
     if not asked.table:
-        done = {(row["data"], row["method"], int(row["seed"])) for row in known} if not asked.scratch else set()
+        done = {(row["data"], row["method"], int(row["seed"])) for row in _read(RECORD) if not asked.scratch}
         tasks = [key for key in _keys(asked) if key not in done]
+        _time([(case, each) for case, method, _ in tasks for each in (FIRST, method)], asked)
+        if asked.speed:
+            return
         for case in dict.fromkeys(case for case, _, _ in tasks):
-            _measure((case, FIRST, 0), asked, keep=False)  # which prepares the data and the judges for all
+            judged = asked.folder / f"{case}.judged"
+            if not judged.exists():
+                _measure((case, FIRST, 0), asked, keep=False)  # which prepares the judges for all
+                judged.touch()
         with ThreadPoolExecutor(asked.jobs) as pool:
             list(pool.map(lambda key: _measure(key, asked), tasks))
-        known = _read()
     for case in CASES:
-        print(table(case, [row for row in known if row["data"] == case]), end="\n\n")
+        print(table(case, [row for row in _read(RECORD) if row["data"] == case]), end="\n\n")
 
 
 def installed() -> list[str]:
@@ -122,12 +132,40 @@ def _keys(asked: argparse.Namespace) -> list[tuple[str, str, int]]:
     ]
 
 
+def _time(pairs: list[tuple[str, str]], asked: argparse.Namespace) -> None:
+    """Measure how long epochs take, where that is not known: one after another."""
+    known = _speeds()
+    for case, method in dict.fromkeys(pairs):
+        if (case, method) in known:
+            continue
+        each = _work((case, method, 0), asked, None)
+        for stage, seconds in enumerate(each or ()):
+            _keep(SPEED, SPEEDS, {"data": case, "method": method, "stage": stage, "seconds": seconds})
+
+
+def _speeds() -> dict[tuple[str, str], list[float]]:
+    """Seconds of an epoch of each stage."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in _read(SPEED):
+        found.setdefault((row["data"], row["method"]), []).append(float(row["seconds"]))
+    return found
+
+
 def _measure(key: tuple[str, str, int], asked: argparse.Namespace, *, keep: bool = True) -> None:
+    case, method, seed = key
+    found = _work(key, asked, _speeds().get((case, method), []))
+    if found and keep and not asked.scratch and not asked.set:
+        row = {"data": case, "method": method, "seed": seed, "seconds": CASES[case].seconds, **found}
+        _keep(RECORD, COLUMNS, row)
+
+
+def _work(key: tuple[str, str, int], asked: argparse.Namespace, speeds: list[float] | None) -> Any:
+    """What a worker says in the end; None where it says nothing."""
     case, method, seed = key
     chosen = CASES[case]
     dataset = {**chosen.dataset, **({"digits": str(asked.digits.resolve())} if "digits" in chosen.dataset else {})}
     task = {"case": case, "method": method, "seed": seed, "seconds": chosen.seconds, "dataset": dataset}
-    task |= {"labels": chosen.labels, "modalities": chosen.modalities, "set": asked.set}
+    task |= {"labels": chosen.labels, "modalities": chosen.modalities, "set": asked.set, "speeds": speeds}
     task |= {"folder": str(asked.folder.resolve())}
     words = [sys.executable, str(HERE / "one_method.py"), json.dumps(task)]
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -135,29 +173,28 @@ def _measure(key: tuple[str, str, int], asked: argparse.Namespace, *, keep: bool
         ended = subprocess.run(words, capture_output=True, text=True, env=environ, check=False, timeout=LIMIT)
     except subprocess.TimeoutExpired:
         print(key, f"is not done in {LIMIT} s", file=sys.stderr, flush=True)
-        return
+        return None
     if ended.returncode:
         print(key, (ended.stderr.strip().splitlines() or ["no word"])[-1], file=sys.stderr, flush=True)
-        return
+        return None
     found = json.loads(ended.stdout.strip().splitlines()[-1])
     print(*key, json.dumps(found), flush=True)
-    if keep and not asked.scratch and not asked.set:
-        _keep({"data": case, "method": method, "seed": seed, "seconds": chosen.seconds, **found})
+    return found
 
 
-def _read() -> list[dict[str, str]]:
-    if not RECORD.exists():
+def _read(record: Path) -> list[dict[str, str]]:
+    if not record.exists():
         return []
-    with RECORD.open(newline="") as file:
+    with record.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _keep(row: dict[str, Any]) -> None:
-    fresh = not RECORD.exists()
-    cells = [f"{row[name]:.5g}" if isinstance(row.get(name), float) else row.get(name, "") for name in COLUMNS]
-    with RECORD.open("a", newline="") as file:
+def _keep(record: Path, columns: Sequence[str], row: dict[str, Any]) -> None:
+    fresh = not record.exists()
+    cells = [f"{row[name]:.5g}" if isinstance(row.get(name), float) else row.get(name, "") for name in columns]
+    with record.open("a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([COLUMNS, cells] if fresh else [cells])
+        writer.writerows([columns, cells] if fresh else [cells])
 
 
 def table(case: str, rows: list[dict[str, str]]) -> str:
