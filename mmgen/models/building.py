@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..data import Data
+from ..data import Batch, Data
 from ..distributions import Gaussian, Mixture, Reference
 from ..errors import MmgenError, listed
 from ..options import default_of, validated, without_idle
 from ..registry import load, load_component, name_of
 from .interface import Model, ModelConfig
 from .objective import Objective
+from .terms import Terms
 
 Component = str | type | Mapping[str, Any]  # a name, a class, or a mapping with one of them as ``name`` beside options
 ABSENCE = {"aggregator": "aggregates nothing", "prior": "has no prior"}
@@ -144,6 +146,27 @@ def check_returns(model: Model) -> None:
                     f"The prior {type(objective.prior_for).__name__} returns {_a(reference)}; it should return a "
                     "distribution with rsample and log_prob, such as a Gaussian of mmgen.distributions."
                 )
+
+
+def checked_terms(terms: Any, model: Model, batch: Batch) -> Terms:
+    """What an objective gives for a batch, where it has a number for each row: a mean over rows would be added to every
+    one of them in silence.
+
+    Raises:
+        MmgenError: Something else, with its shape.
+    """
+    modalities, rows = len(model.modalities), len(batch)
+    where = f"terms of the objective {type(model.objective).__name__}"
+    if not isinstance(terms, Terms):
+        raise MmgenError(f"The {where} return {_a(terms)}; they should return Terms(log_likelihood, divergence).")
+    wanted = {"log_likelihood": (terms.log_likelihood, (modalities, rows)), "divergence": (terms.divergence, (rows,))}
+    wanted |= {f"others[{name!r}]": (value, (rows,)) for name, value in terms.others.items()}
+    for name, (value, shape) in wanted.items():
+        if not isinstance(value, Tensor) or value.shape != shape:
+            found = f"has the shape {list(value.shape)}" if isinstance(value, Tensor) else f"is {_a(value)}"
+            letters = "[M, B]" if len(shape) == 2 else "[B]"
+            raise MmgenError(f"{name} in the {where} {found}; it should be {letters} = {list(shape)}.")
+    return terms
 
 
 def _a(value: Any) -> str:

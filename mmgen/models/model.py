@@ -24,7 +24,7 @@ from ..networks import Encoder, SentenceDecoder, Uninformed, each
 from ..networks.grouped import in_groups
 from ..networks.rows import WHOLE, View, normalised, views
 from ..options import validated
-from .building import Component, check_returns, make_objective
+from .building import Component, check_returns, checked_terms, make_objective
 from .cells import Filling
 from .covariates import Covariates
 from .declarations import ObjectiveConfig
@@ -246,8 +246,13 @@ class MultimodalVAE(Model):
         return self.objective.dynamic_prior
 
     def forward(self, batch: Batch) -> Terms:
-        """The objective's terms for a batch."""
-        return self.objective.terms(self, self.prepare(batch))
+        """The objective's terms for a batch.
+
+        Raises:
+            MmgenError: It gives something else.
+        """
+        batch = self.prepare(batch)
+        return checked_terms(self.objective.terms(self, batch), self, batch)
 
     # What a training uses --------------------------------------------------------------------------------------------
 

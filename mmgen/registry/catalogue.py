@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..errors import MmgenError, PluginError, alternatives, ended
+from ..errors import MmgenError, PluginError, alternatives, ended, listed, nearest
 from ..options import condition_in_words, type_in_words
 from ..yaml_files import read_mapping
 from .components import (
@@ -27,6 +27,7 @@ from .components import (
 )
 from .families import FAMILIES, OTHER
 from .hooks import Hooks
+from .known import KNOWN, not_installed
 
 RECIPES = "recipes"
 GIVEN_BY = {
@@ -163,7 +164,15 @@ def find_described(name: str) -> Entry | str:
     if not components:
         families = {family(entry) for entry in entries("objectives")}
         names = sorted({entry.name for kind in listable() for entry in entries(kind)} | set(recipes()) | families)
-        raise MmgenError(f"There is nothing called {name!r}; installed are: {alternatives(short, names)}")
+        known = [(kind, where) for (kind, each), where in KNOWN.items() if each == bare and kind != "openers"]
+        if known:
+            raise not_installed(f"The {singular(known[0][0])} {bare!r} is part of", known[0][1])
+        close = nearest(bare, names)
+        raise MmgenError(
+            f"There is nothing called {name!r}{close}"
+            if close
+            else f"There is nothing called {name!r}; installed are: {listed(names)}."
+        )
     if len(components) > 1:
         kinds = [entry.kind for entry in components]
         choices = [

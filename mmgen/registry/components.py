@@ -17,11 +17,11 @@ import inspect
 import os
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, distribution, distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from ..errors import PluginError, alternatives
 from .families import OTHER
@@ -153,6 +153,12 @@ def find(kind: str, name: str) -> Entry:
     if not hits:
         if (kind, short) in KNOWN:
             raise not_installed(f"The {one} {short!r} is part of", KNOWN[kind, short])
+        if kind == "datasets" and ("/" in name or Path(name).suffix):
+            raise PluginError(
+                f"There is no dataset {name!r}. A table of your own is the dataset table, and a YAML says which "
+                "columns are what (docs/own-data.md): "
+                f"--dataset table --set dataset.path={name} --set dataset.config=FILE."
+            )
         names = sorted({entry.name for entry in (*installed, *local)})
         raise PluginError(f"There is no {one} {name!r}; installed are: {alternatives(short, names)}")
     if len(hits) > 1:
@@ -178,7 +184,7 @@ def load_entry(entry: Entry, base: type | None = None) -> Any:
     base = base or interface(entry.kind)
     if base is not None and not (isinstance(component, type) and issubclass(component, base)):
         raise PluginError(f"{who}, which is not a subclass of {base.__module__.partition('.')[0]}.{base.__name__}.")
-    _check_class(component, base, who)
+    check_class(component, base, who)
     return component
 
 
@@ -197,8 +203,10 @@ def imported(entry: Entry, who: str) -> Any:
         raise PluginError(f"{who}, which cannot be imported: {said}.") from error
 
 
-def _check_class(component: type, base: type | None, who: str) -> None:
-    """Refuse a class without options where its kind has them, and one that cannot be made."""
+def check_class(component: type, base: type | None, who: str) -> None:
+    """Refuse a class without options where its kind has them, one that cannot be made, and one that says of itself what
+    nobody knows; ``who`` begins the sentence.
+    """
     from pydantic import BaseModel  # lists of names do without
 
     config = getattr(base, "Config", None)
@@ -208,6 +216,39 @@ def _check_class(component: type, base: type | None, who: str) -> None:
         raise PluginError(f"{who}, whose Config is {own!r} and should be a class of options (pydantic.BaseModel).")
     if missing := sorted(getattr(component, "__abstractmethods__", ())):
         raise PluginError(f"{who}, which lacks {' and '.join(missing)}.")
+    _check_declarations(component, base, who)
+
+
+def _check_declarations(component: type, base: type | None, who: str) -> None:
+    """Refuse a class that declares of itself what its kind does not know, such as a bound of no kind."""
+    from pydantic import ValidationError
+
+    from ..options import type_in_words
+
+    for name, (hint, fits) in _declarations(base).items():
+        value = getattr(component, name, None)
+        if not hasattr(component, name) or hasattr(value, "__get__"):  # a property says it of each component
+            continue
+        try:
+            fits.validate_python(value, strict=True)
+        except ValidationError:
+            raise PluginError(f"{who}, whose {name} is {value!r} and should be {type_in_words(hint)}.") from None
+
+
+@cache
+def _declarations(base: type | None) -> dict[str, tuple[Any, Any]]:
+    """What classes of a kind declare of themselves: the type of each class variable, and what checks it."""
+    from pydantic import ConfigDict, TypeAdapter
+
+    found = {}
+    for each in reversed(base.__mro__ if base else ()):
+        own = {name: text for name, text in vars(each).get("__annotations__", {}).items() if "ClassVar[" in str(text)}
+        hints = get_type_hints(type("_", (), {"__annotations__": own, "__module__": each.__module__}))
+        for name, hint in hints.items():
+            (declared,) = get_args(hint)
+            config = ConfigDict(arbitrary_types_allowed=True)
+            found[name] = (declared, TypeAdapter(declared, config=config))
+    return found
 
 
 def load(kind: str, name: str) -> Any:

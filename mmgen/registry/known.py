@@ -19,9 +19,39 @@ KNOWN = {  # kind and name to distribution
     ("metrics", "fid"): "mmgen-plugin-vision",
     ("openers", "hub"): "mmgen-plugin-report",
 }
+BEYOND: dict[
+    str, dict[str, tuple[str, ...]]
+] = {  # contributed distributions, beyond the papers that mmgen was made for, and what they add
+    "adversarial": {"objectives": ("maae", "mwae", "mwae-mmd")},
+    "barycentre": {
+        "objectives": ("wb-vae", "mwb-vae", "helvae", "mohelvae"),
+        "aggregators": ("hoelder", "mixture-of-pools"),
+    },
+    "cdsprites": {"datasets": ("cdsprites",)},
+    "cmvae": {"objectives": ("cmvae",), "priors": ("clusters",), "metrics": ("cluster-agreement",)},
+    "code-vae": {"objectives": ("code-vae",), "aggregators": ("code",)},
+    "dbm": {"objectives": ("dbm",)},
+    "dmvae": {"objectives": ("dmvae",)},
+    "gpoe": {"objectives": ("gpoe",), "metrics": ("latent-deviation",)},
+    "jnf": {"objectives": ("jnf", "jnf-shared")},
+    "mcvae": {"objectives": ("mcvae",)},
+    "mhd": {"datasets": ("mhd",)},
+    "mhvae": {"objectives": ("mhvae",), "priors": ("hierarchy",)},
+    "mld": {"objectives": ("mld",)},
+    "mmvaeplus": {"objectives": ("mmvaeplus",)},
+    "nexus": {"objectives": ("nexus",)},
+}
+KNOWN |= {
+    (kind, name): f"mmgen-plugin-{plugin}"
+    for plugin, kinds in BEYOND.items()
+    for kind, names in kinds.items()
+    for name in names
+}
 
 
 def not_installed(what: str, distribution: str) -> PluginError:
     """A sentence with the line that installs a distribution; ``what`` is its beginning."""
     missing = "which is not installed (or not allowed by MMGEN_LOAD_PLUGINS)"
-    return PluginError(f"{what} {distribution}, {missing}: pip install {distribution}")
+    contributed = distribution.removeprefix("mmgen-plugin-") in BEYOND
+    where = f"-e contrib/{distribution} in a checkout" if contributed else distribution
+    return PluginError(f"{what} {distribution}, {missing}: pip install {where}")

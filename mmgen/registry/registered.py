@@ -39,7 +39,8 @@ def register(kind: str, name: str, cls: T) -> T:
         The class.
 
     Raises:
-        MmgenError: Another kind, a class of another kind, or a name that an installed distribution has.
+        MmgenError: Another kind, a class of another kind, one that lacks something or says of itself what nobody knows
+            (a bound of no kind), or a name that an installed distribution has.
 
     >>> import mmgen
     >>> class Halved(mmgen.Metric):
@@ -114,6 +115,7 @@ def is_local(entry: Entry) -> bool:
 
 
 def _add(kind: str, name: str, cls: type) -> Entry:
+    components.check_class(cls, interface(kind), f"The {singular(kind)} {name!r} is {cls.__qualname__}")
     point = _Local(name, f"{cls.__module__}:{cls.__qualname__}", f"mmgen.{kind}")
     vars(point)["component"] = cls
     entry = Entry(kind, name, cls.__module__, "", point)

@@ -300,7 +300,12 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made = impute(run.model, table, given, draws=draws, uncertainty=uncertainty, own=own, why_encoders=reason)
-        return made.of(run.data.dataset.original(table))
+        made = made.of(run.data.dataset.original(table))
+        left_out = run.data.facts.get("rows_without_any_modality", 0)
+        if data is None and split == "all" and left_out:  # of other rows their reading says it
+            note = f"Rows of the table without any modality are left out: {left_out}."
+            made = replace(made, notes=(*made.notes, note))
+        return made
 
     def generate(
         self,

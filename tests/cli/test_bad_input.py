@@ -128,6 +128,11 @@ CASES = {
     "no such run": (("evaluate", "nothing"), "no run in 'nothing'"),
     "no such kind": (("list", "objective"), "no kind 'objective'.*did you mean 'objectives'"),
     "no such name": (("info", "elbow"), "nothing called 'elbow'.*did you mean 'elbo'"),
+    "not installed": (("info", "nexus"), "The objective 'nexus' is part of mmgen-plugin-nexus.*contrib/"),
+    "a file for a dataset": (
+        ("train", "--objective", "elbo", "--dataset", "my.csv"),
+        "There is no dataset 'my.csv'.*--dataset table --set dataset.path=my.csv",
+    ),
     "no such schema": (("schema", "runs"), "no schema 'runs'.*did you mean 'run'"),
 }
 

@@ -120,6 +120,15 @@ def test_imputation_is_one_line_per_row_in_the_units_of_the_table(trained, comma
     assert min(genes) < 100 < max(genes) + 100, "not in the units of the table"
 
 
+def test_imputation_says_which_rows_it_has_not(trained, command_line):
+    code, out, err = command_line("impute", "run", "--out", "complete.csv")
+    assert code == 0, err
+    assert "Rows of the table without any modality are left out: 2." in out
+    with open("complete.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 58
+    assert "left out" not in command_line("impute", "run", "--split", "test", "--out", "test.csv")[1]
+
+
 def test_generate_pictures_and_arrays(trained, command_line):
     assert command_line("generate", "run")[0] == 0
     assert (trained / "figures" / "generated.png").exists()

@@ -42,6 +42,10 @@ def write(folder: Path, text: str = GOOD, name: str = "my.csv") -> Path:
             {"a": {"columns": "q*", "kind": "vector"}},
             r"dataset.modalities.a: no column of my.csv matches 'q\*'; its columns are who, y",
         ),
+        (
+            {"a": {"columns": "emty*", "kind": "vector"}},
+            r"no column of my.csv matches 'emty\*'; its columns are who, .*; did you mean 'empty\*'\?",
+        ),
         ({"a": {"columns": "g0", "kind": "vectr"}}, r"There is no modality 'vectr'; .*did you mean 'vector'"),
         (
             {"a": {"columns": "g0", "kind": "vector", "likelihood": "poisson"}},

@@ -63,6 +63,16 @@ def test_types_are_seen_in_the_values_and_said(frame, load):
     assert "likelihoods: {COLUMN: normal}" in note
 
 
+def test_a_column_of_yes_and_no_with_a_slip_is_said(frame, load):
+    frame["smoker"] = frame["smoker"].astype(float)
+    frame.loc[frame.index[3], "smoker"] = 2
+    data = load(frame)
+    (note,) = [note for note in data.notes if "holds 0 and 1 but for" in note]
+    assert "'smoker' holds 0 and 1 but for 1 of its values (2 in row 3" in note and "smoker: bernoulli" in note
+    frame.loc[frame.index[5:12], "smoker"] = 3
+    assert not [note for note in load(frame).notes if "holds 0 and 1 but for" in note], "counts, and no slips"
+
+
 def test_values_are_those_of_the_table(frame, load):
     data = load(frame)
     clinic, rows = data.modalities["clinic"], data.train[:]

@@ -143,15 +143,19 @@ def test_no_distribution_needs_itself_through_others():
 
 def test_the_core_knows_what_its_plugins_add():
     """The line that installs what is missing names the distribution that declares it; every command of ``plugins/`` is
-    known.
+    known, and everything of ``contrib/``.
     """
-    declared = {}
+    declared, contributed = {}, set()
     for folder in PLUGINS:
         for group, points in project(folder).get("entry-points", {}).items():
-            declared |= {
-                (group.removeprefix("mmgen."), name): folder.name for name in points if folder.parent.name == "plugins"
+            declared |= {(group.removeprefix("mmgen."), name): folder.name for name in points}
+            contributed |= {
+                (group.removeprefix("mmgen."), name)
+                for name in points
+                if folder.parent.name == "contrib" and group != "mmgen.recipes"
             }
     assert {key: declared.get(key) for key in KNOWN} == KNOWN
+    assert contributed <= set(KNOWN)
     assert {key for key in declared if key[0] == "commands"} <= set(KNOWN)
     for extra in ("compare", "report", "papers", "vision"):
         (requirement,) = CORE["optional-dependencies"][extra]

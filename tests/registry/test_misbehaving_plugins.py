@@ -48,9 +48,11 @@ def test_hooks_that_fit_no_specification_are_broken(install):
         ("raise GeneratorExit('no')\n", r"cannot be imported: GeneratorExit: no\.$"),
         (OBJECTIVE.format(body="    Config = None"), "whose Config is None and should be a class of options"),
         (OBJECTIVE.format(body="    Config = dict"), "whose Config is <class 'dict'> and should be a class of options"),
+        (OBJECTIVE.format(body="    bound = 'none'"), r"whose bound is 'none' and should be joint \| own \| none"),
+        (OBJECTIVE.format(body="    staged = 'x'"), r"whose staged is 'x' and should be tuple"),
         ("from mmgen import Objective\nclass Mine(Objective):\n    'Mine.'\n", "which lacks .*terms"),
     ],
-    ids=["exit", "another ending", "no options", "other options", "abstract"],
+    ids=["exit", "another ending", "no options", "other options", "another bound", "a word for words", "abstract"],
 )
 def test_a_component_that_cannot_be_used_is_broken_before_it_is_used(install, source, said):
     install("mmgen-plugin-mine", {"mmgen.objectives": {"mine-x": "mine_module:Mine"}}, {"mine_module": source})
@@ -58,6 +60,16 @@ def test_a_component_that_cannot_be_used_is_broken_before_it_is_used(install, so
     with pytest.raises(PluginError, match=rf"^mmgen-plugin-mine 1\.0 declares the objective 'mine-x' .*{said}"):
         load("objectives", "mine-x")
     assert said.split(".*")[0].split("\\")[0] in broken("mmgen-plugin-mine")[0]
+
+
+def test_a_family_is_compared_although_a_member_is_broken(install, command_line):
+    body = "    family = 'products-of-experts'\n    bound = 'none'"
+    source = {"odd_bound": OBJECTIVE.format(body=body)}
+    install("mmgen-plugin-odd-bound", {"mmgen.objectives": {"odd-bound": "odd_bound:Mine"}}, source)
+    code, out, err = command_line("info", "products-of-experts")
+    assert code == 0, err
+    assert "elbo" in out and "odd-bound" in out
+    assert command_line("info", "odd-bound")[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import copy
 
 import pytest
 import torch
@@ -181,6 +182,50 @@ class Flattened(mmgen.Prior):
 
     def forward(self, model, experts, given):
         return experts.mean[0]
+
+
+def changed_terms(change):
+    """An objective whose terms are those of the ELBO, changed."""
+
+    class Changed(ELBO):
+        """The ELBO, changed."""
+
+        def terms(self, model, batch):
+            return change(super().terms(model, batch))
+
+    return Changed
+
+
+def altered(terms, **fields):
+    """The same with other fields, which no check of types sees."""
+    other = copy(terms)
+    for name, value in fields.items():
+        object.__setattr__(other, name, value)
+    return other
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda terms: (terms.log_likelihood, terms.divergence), r"terms of the objective Changed return a tuple"),
+        (
+            lambda terms: altered(terms, log_likelihood=terms.log_likelihood.sum(0)),
+            r"log_likelihood in the terms .* has the shape \[\d+\]; it should be \[M, B\] = \[6, \d+\]",
+        ),
+        (
+            lambda terms: altered(terms, divergence=terms.divergence.mean()),
+            r"divergence in the terms .* has the shape \[\]; it should be \[B\]",
+        ),
+        (
+            lambda terms: altered(terms, others={"aux": 0.0}),
+            r"others\['aux'\] in the terms .* is a float; it should be \[B\]",
+        ),
+    ],
+    ids=["a tuple", "summed", "a mean", "no tensor"],
+)
+def test_terms_that_are_no_number_for_each_row_are_a_sentence(change, message):
+    with pytest.raises(MmgenError, match=message):
+        quick(objective=changed_terms(change))
 
 
 @pytest.mark.parametrize(

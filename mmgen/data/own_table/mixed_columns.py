@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ TYPES = {  # what is taken for a column, by what its values are
     "binary": ("yes/no answers", "bernoulli"),
     "categories": ("categories", "categorical"),
 }
+STRAY, LEAST_TO_STRAY = 0.01, 20  # a share of the values of a column that may be slips, of so many at least
 MOST_NAMES = 50  # categories; more, in half of the rows or more, are texts or names of rows
 
 
@@ -56,6 +57,7 @@ def read_mixed(request: Request, source: Source) -> Values:
         columns.append(_read_column(request, source, index, support, known))
     if known is None:
         _note_types(request, source, said, likelihoods)
+        _note_strays(request, source, said, columns)
     values = np.stack([column.values for column in columns], 1)
     empty = np.isnan(values)
     partial = bool((empty.any(1) & ~empty.all(1)).any())
@@ -242,3 +244,23 @@ def _note_types(request: Request, source: Source, said: Mapping[str, Any], likel
         f"{request.name}: by their values, {'; '.join(phrases)} are taken; where a column is something else, say so, "
         "such as likelihoods: {COLUMN: normal} (or poisson, bernoulli, categorical, …: mmgen list likelihoods)."
     )
+
+
+def _note_strays(request: Request, source: Source, said: Mapping[str, Any], columns: Sequence[_Column]) -> None:
+    """A sentence on columns of 0 and 1 with a few other numbers, which may be slips: they were taken for counts."""
+    strays = []
+    for name, column in zip(request.names, columns, strict=True):
+        there = ~np.isnan(column.values)
+        others = there & ~np.isin(column.values, (0, 1))
+        few = 0 < others.sum() <= max(1, STRAY * there.sum()) and there.sum() >= LEAST_TO_STRAY
+        if name in said or column.categories or not few or set(np.unique(column.values[there & ~others])) != {0, 1}:
+            continue
+        row = int(np.flatnonzero(others)[0])
+        strays.append((name, f"{column.values[row]:g} in {source.place(row)}", int(others.sum())))
+    if strays:
+        name, first, count = strays[0]
+        more = f", and so in {len(strays) - 1} more columns" if len(strays) > 1 else ""
+        source.notes.append(
+            f"{request.name}: {name!r} holds 0 and 1 but for {count} of its values ({first}){more}, and is no column "
+            f"of yes and no for that; if these are slips, likelihoods: {{{name}: bernoulli}} refuses them."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import math
 from abc import ABC, abstractmethod
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import DataError, alternatives
+from ...errors import DataError, alternatives, listed
 from ..modality import Modality
 from .missing_words import MissingWords
 from .numerals import TRUTHS, NumberError, exact, explain_defect, parse_number
@@ -224,10 +225,19 @@ class Source(ABC):
             if not hits:
                 raise DataError(
                     f"{where}: no {self.kind.removesuffix('s')} of {self.title} matches {pattern!r}; "
-                    f"its {self.kind} are {alternatives(pattern, self.names)}"
+                    f"its {self.kind} are {listed(self.names)}{self._near(pattern)}"
                 )
             matches.extend(hits)
         return tuple(matches)
+
+    def _near(self, pattern: str) -> str:
+        """The end of the sentence about a pattern that nothing matches: one with the spelling of a name, where that has
+        the rest of it.
+        """
+        letters = pattern.rstrip("*")
+        close = difflib.get_close_matches(letters, {name[: len(letters) + 1] for name in self.names}, n=1)
+        meant = f"{close[0].rstrip('0123456789')}*" if close and letters != pattern else ""
+        return f"; did you mean {meant!r}?" if meant and meant != pattern else "."
 
     def check_length(self, name: str, count: int) -> None:
         """Note the number of rows; one that differs from the others' is an error."""
