@@ -237,7 +237,9 @@ def _comparison(
         _check_measured(choice, results)
     summary, data = summarise(results, choice), describe_data(finished)
     unrequested = sum(1 for member in every if member not in members and member not in finished)
-    figures = _write(folder, results, summary, choice, data) if finished else []
+    left = len(every) - len(finished)
+    title = [*data, f"{left} of {len(every)} runs are not finished."] if left else data
+    figures = _write(folder, results, summary, choice, title) if finished else []
     return Comparison(folder, outcome, results, summary, choice, data, figures, unrequested)
 
 
@@ -260,10 +262,10 @@ def _check_measured(choice: Choice, results: pd.DataFrame) -> None:
 
 
 def _write(
-    folder: Path, results: pd.DataFrame, summary: pd.DataFrame, choice: Choice | None, data: Sequence[str]
+    folder: Path, results: pd.DataFrame, summary: pd.DataFrame, choice: Choice | None, title: Sequence[str]
 ) -> list[Path]:
     """``results.csv``, ``summary.csv`` and the figure; the files of the figure."""
     write_atomically(folder / RESULTS, lambda path: results.to_csv(path, index=False))
     write_atomically(folder / SUMMARY, lambda path: summary.to_csv(path, index=False))
-    figure = None if choice is None else tradeoff_figure(results, choice, data)
+    figure = None if choice is None else tradeoff_figure(results, choice, title)
     return [] if figure is None else save_figure(figure, folder)

@@ -112,11 +112,15 @@ def test_more_seeds_and_metrics_extend_and_other_settings_are_refused(home, aske
         mmgen.compare(["elbo"], seeds=[0], output="c", **asked)
 
 
-def test_what_fails_is_listed_and_the_rest_goes_on_and_finishes_when_it_can(home, asked, here):
+def test_what_fails_is_listed_and_the_rest_goes_on_and_finishes_when_it_can(home, asked, here, monkeypatch):
+    titles = []
+    monkeypatch.setattr("mmgen_plugin_compare.comparison.tradeoff_figure", lambda *arguments: titles.append(arguments))
     asked["assignments"] += ["wild:training.learning_rate=1e30"]
     with pytest.warns(ComparisonWarning, match=r"wild, β 1, seed 0: Training stopped at .* not (a )?finite number"):
         table = mmgen.compare(["wild=elbo", "elbo"], output="c", **asked)
     assert set(table.objective) == {"elbo"}
+    ((_, _, title),) = titles
+    assert title[-1] == "1 of 2 runs are not finished."
     state = json.loads((home / "c" / "jobs" / "wild_beta-1_seed-0.json").read_text())
     assert state["state"] == "failed"
     assert "finite number" in (home / "c" / "jobs" / "wild_beta-1_seed-0.log").read_text()
