@@ -141,6 +141,11 @@ def test_cells_have_the_units_of_the_source_and_names():
     assert modality.render(np.array([0.0, 0.0])).content == "when 1.7e+09, ward icu"
 
 
+def test_what_is_probable_is_shown_with_two_digits():
+    modality = MixedModality(shape=(2,), columns=("smoker", "dose"), likelihoods={"smoker": "bernoulli"})
+    assert modality.render(np.array([0.006724, 0.006724])).content == "smoker 0.01, dose 0.006724"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -351,5 +351,9 @@ class MixedModality(Rescaled):
 
     def render(self, value: np.ndarray) -> Rendering:
         """The columns with their cells."""
-        cells = (f"{cell:.4g}" if isinstance(cell, float) else cell for cell in self.cells(value))
-        return Rendering("text", ", ".join(f"{name} {cell}" for name, cell in zip(self.columns, cells, strict=True)))
+        said = []
+        for name, cell, support in zip(self.columns, self.cells(value), self.column_supports, strict=True):
+            if isinstance(cell, float):  # of yes and no also how probable it is
+                cell = f"{round(cell, 2) if support == 'binary' else cell:.4g}"
+            said.append(f"{name} {cell}")
+        return Rendering("text", ", ".join(said))
