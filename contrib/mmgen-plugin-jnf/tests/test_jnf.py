@@ -211,6 +211,7 @@ def test_a_drawn_posterior_does_not_change_with_the_place_of_a_row():
         "jnf-mfeat-desk",
         "jnf-shared-mfeat-desk",
         "jnf-polymnist-desk",
+        "jnf-shared-polymnist-desk",
         "jnf-polymnist-paper",
         "jnf-shared-polymnist-paper",
     ],
