@@ -74,7 +74,7 @@ class Case:
 
 CASES = {
     "mfeat": Case({"name": "mfeat"}, 20, 6, ("digit",)),
-    "polymnist-3": Case({"name": "polymnist", "modalities": 3, "digits": ""}, 60, 3, ("digit",)),
+    "polymnist-3": Case({"name": "polymnist", "modalities": 3, "digits": ""}, 120, 3, ("digit",)),
     "cdsprites-3": Case({"name": "cdsprites", "level": 3}, 120, 2, ("size", "colour")),
 }
 

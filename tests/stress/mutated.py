@@ -1,6 +1,6 @@
 """Damaged inputs for every parser: no traceback, no crash, at most 2 GB and 10 s each, nothing run, nothing written.
 
-``python -m tests.stress mutated [PARSER …] [--count 10000] [--seed 0] [--keep FOLDER]``; without parsers, all.
+``python -m tests.stress mutated [PARSER …] [--count 10000] [--first 0] [--seed 0]``; without parsers, all.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _child(parser: Parser, sample: Path, numbers: range, seed: int, work: Path, 
         os._exit(code)
 
 
-def try_parser(name: str, count: int, seed: int = 0) -> tuple[Counter[str], list[Find]]:
+def try_parser(name: str, count: int, seed: int = 0, first: int = 0) -> tuple[Counter[str], list[Find]]:
     """So many damaged inputs of one parser: how often what came of them, and those that did what none may do."""
     torch.set_num_threads(1)  # a pool of threads does not live on in a child
     parser, counts, finds = PARSERS[name], Counter[str](), []
@@ -170,7 +170,7 @@ def try_parser(name: str, count: int, seed: int = 0) -> tuple[Counter[str], list
             (Path(folder) / "sample").mkdir()
             sample = parser.write(Path(folder) / "sample")
             parser.read(sample)
-            for number, result in attempts(parser, sample, range(count), seed, work):
+            for number, result in attempts(parser, sample, range(first, first + count), seed, work):
                 counts[result if result in ("read", "sentence") else "fault"] += 1
                 if result not in ("read", "sentence"):
                     finds.append(Find(number, result))
@@ -184,12 +184,13 @@ def main(arguments: list[str]) -> int:
     words = argparse.ArgumentParser(prog="python -m tests.stress mutated", description=__doc__)
     words.add_argument("parsers", nargs="*", default=[], choices=[[], *PARSERS])
     words.add_argument("--count", type=int, default=10_000)
+    words.add_argument("--first", type=int, default=0, help="number of the first one; a long go can be had in parts")
     words.add_argument("--seed", type=int, default=0)
     chosen = words.parse_args(arguments)
     faults = 0
     for name in chosen.parsers or list(PARSERS):
         start = time.process_time() + sum(os.times()[2:4])
-        counts, finds = try_parser(name, chosen.count, chosen.seed)
+        counts, finds = try_parser(name, chosen.count, chosen.seed, chosen.first)
         used = time.process_time() + sum(os.times()[2:4]) - start
         parts = ", ".join(f"{counts[what]} {what}" for what in ("read", "sentence", "fault"))
         print(f"{name}: {parts}; {used:.0f} s of CPU", flush=True)
