@@ -296,12 +296,11 @@ class LaplaceInference:
             there, size = mask.any(0).nonzero().squeeze(1).to(self.device), begun.shape[1]
             found = []
             for rows in torch.arange(len(batch), device=self.device).split(max(1, at_once // size)):
-                u, lost = _mode(density[rows], begun[rows])
+                part = density[rows]
+                u, lost = _mode(part, begun[rows])
                 precision = u.new_zeros(mask.shape[1], len(u), size, size)
                 pull = u.new_zeros(mask.shape[1], len(u), size)
-                for m, (slope, bend) in zip(
-                    there.tolist(), density[rows].slopes_of_terms(u, density[rows].terms), strict=True
-                ):
+                for m, (slope, bend) in zip(there.tolist(), part.slopes_of_terms(u, part.terms), strict=True):
                     precision[m], pull[m] = bend, slope + (bend @ u[..., None])[..., 0]
                 kept = ~lost & precision.isfinite().all(-1).all(-1).all(0) & pull.isfinite().all(-1).all(0)
                 found.append((precision[:, kept], pull[:, kept], density.z(u)))
