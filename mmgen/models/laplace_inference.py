@@ -145,15 +145,15 @@ class _Density:
     def slopes(self, u: Tensor, *, rough: bool = False) -> tuple[Tensor, Tensor]:
         """The gradient ``[B, D]`` and the negative Hessian ``[B, D, D]``."""
         gradient, precision = -u, torch.eye(u.shape[1], dtype=u.dtype, device=u.device).repeat(len(u), 1, 1)
-        for slope, bend in self.slopes_of_terms(u, self.rough if rough else self.terms):
+        for slope, bend in self.slopes_of_terms(u, rough=rough):
             gradient, precision = gradient + slope, precision + bend
         return gradient, precision
 
-    def slopes_of_terms(self, u: Tensor, terms: Sequence[_Term]) -> Iterator[tuple[Tensor, Tensor]]:
+    def slopes_of_terms(self, u: Tensor, *, rough: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
         """The same of log p(x_m | z) of one modality after another."""
         taken, size = self._taken(u), u.shape[1]
         directions = torch.cat([self.factor.T, u.new_zeros(size, taken.shape[1] - size)], 1)
-        for term in terms:
+        for term in self.rough if rough else self.terms:
             slope, bend = (each.to(u) for each in term.slopes(taken.to(term.dtype), directions.to(term.dtype)))
             yield slope, -0.5 * (bend + bend.mT)
 
@@ -300,7 +300,7 @@ class LaplaceInference:
                 u, lost = _mode(part, begun[rows])
                 precision = u.new_zeros(mask.shape[1], len(u), size, size)
                 pull = u.new_zeros(mask.shape[1], len(u), size)
-                for m, (slope, bend) in zip(there.tolist(), part.slopes_of_terms(u, part.terms), strict=True):
+                for m, (slope, bend) in zip(there.tolist(), part.slopes_of_terms(u), strict=True):
                     precision[m], pull[m] = bend, slope + (bend @ u[..., None])[..., 0]
                 kept = ~lost & precision.isfinite().all(-1).all(-1).all(0) & pull.isfinite().all(-1).all(0)
                 found.append((precision[:, kept], pull[:, kept], density.z(u)))

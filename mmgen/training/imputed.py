@@ -17,12 +17,13 @@ from torch import Tensor
 from ..data import Batch, Table
 from ..distributions import Gaussian, Likelihood
 from ..evaluation.drawn import inferable, rows_that_fit
-from ..models import LaplaceInference, MultimodalVAE, why_not
+from ..models import LaplaceInference, MultimodalVAE, OwnPosterior, why_not
 
 SCORE = "imputation_log_score"  # among the numbers of a validation
 DRAWS = 16  # of z per row
 MOST_ROWS = 500  # by which ways of inference are compared
 AT_ONCE = 250  # of these, at least: chains that draw z take as long for one row as for hundreds
+TOGETHER = 2000  # rows of several targets of which z is inferred at a time
 
 
 def log_scores(likelihood: Likelihood, parameters: Tensor, x: Tensor) -> Tensor:
@@ -100,21 +101,35 @@ class Imputed:
         """
         model = self.model
         batch = model.prepare(batch)
-        experts = model.experts(batch)
-        return torch.stack([self._of(name, batch, experts) for name in self.targets], 2)
+        experts, inferred = model.experts(batch), self._inferred(batch)
+        return torch.stack([self._of(name, batch, experts, inferred.get(name)) for name in self.targets], 2)
 
-    def _of(self, target: str, batch: Batch, experts: Gaussian) -> Tensor:
+    def _others(self, target: str) -> list[str]:
+        return [name for name in self.model.modalities if name != target]
+
+    def _inferred(self, batch: Batch) -> dict[str, OwnPosterior]:
+        """p(z | x_others) by the model's own likelihood, of the targets for which there is one: modes of as many as fit
+        are looked for in the same steps.
+        """
+        model, rows, found = self.model, torch.arange(len(batch)), dict[str, OwnPosterior]()
+        if self.own is None or not len(batch):
+            return found
+        targets = [name for name in self.targets if why_not(model, self._others(name)) is None]
+        size = max(1, TOGETHER // len(batch))
+        for first in range(0, len(targets), size):
+            some = targets[first : first + size]
+            given = torch.cat([model.mask(batch, self._others(name)).expand(len(batch), -1) for name in some])
+            posterior = self.own.posterior(batch[rows.repeat(len(some))], given)
+            found |= {name: posterior[rows + number * len(batch)] for number, name in enumerate(some)}
+        return found
+
+    def _of(self, target: str, batch: Batch, experts: Gaussian, inferred: OwnPosterior | None) -> Tensor:
         """Sums and numbers of one modality, ``[2, B]``."""
         model = self.model
-        names = list(model.modalities)
-        others = [name for name in names if name != target]
-        m = names.index(target)
-        given = model.mask(batch, others)
+        m = list(model.modalities).index(target)
+        given = model.mask(batch, self._others(target))
         likelihood = cast(Likelihood, model.likelihoods[m])
-        if self.own is not None and why_not(model, others) is None:
-            z = model.latents(self.own.posterior(batch, given), DRAWS)
-        else:
-            z = model.latents(model.posterior(batch, given, experts=experts), DRAWS)
+        z = model.latents(inferred or model.posterior(batch, given, experts=experts), DRAWS)
         taken = model.decoder_input(z, target, batch, given).values
         x = batch.data[target]
         wanted = (batch.available[:, m] & inferable(model, given)).reshape(-1, *[1] * (x.dim() - 1)).expand(x.shape)

@@ -11,8 +11,8 @@ import torch
 
 import mmgen
 from mmgen import Trainer, TrainingConfig
-from mmgen.distributions import random_strata
-from mmgen.models import MultimodalVAE
+from mmgen.distributions import GaussianMixture, random_strata
+from mmgen.models import LaplaceInference, MultimodalVAE
 from mmgen.runs import layered
 from mmgen.testing import toy_data
 from mmgen.training.imputed import DRAWS, SCORE, Imputed, Scored, kept
@@ -86,6 +86,20 @@ def test_score_is_what_it_says(objective: str) -> None:
         torch.testing.assert_close(found[0, t], torch.tensor(total, dtype=torch.float64), rtol=1e-9, atol=1e-9)
     means = [found[0, t] / found[1, t] for t in range(len(names))]
     assert Scored.of(rows, lambda values: values).score == pytest.approx(float(sum(means) / len(means)))
+
+
+def test_it_does_not_matter_how_many_targets_are_inferred_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toy_data(kinds=("vector", "counts", "tags"), rows=40, missing=0.3, cells=0.2)
+    model = made(data).double().eval()
+    own = LaplaceInference(model, GaussianMixture.one(torch.zeros(3).double(), torch.eye(3).double()))
+    found = []
+    for together in (1, 30, 2000):  # of 12 rows: each target alone, two, all three
+        monkeypatch.setattr("mmgen.training.imputed.TOGETHER", together)
+        torch.manual_seed(3)
+        with torch.no_grad():
+            found.append(Imputed(model, own).rows(data.train[:12]))
+    torch.testing.assert_close(found[1], found[0])
+    torch.testing.assert_close(found[2], found[0])
 
 
 def test_the_model_that_is_kept_is_better_than_the_start_and_all_after_it_that_are_not_better() -> None:
