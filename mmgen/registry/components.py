@@ -64,6 +64,11 @@ def singular(kind: str) -> str:
     return {"modalities": "modality"}.get(kind, kind.removesuffix("s"))
 
 
+def article(kind: str) -> str:
+    """``objectives`` → ``an``."""
+    return "an" if kind[0] in "ao" else "a"
+
+
 def allowed(name: str) -> bool:
     """Whether ``MMGEN_LOAD_PLUGINS`` lets this distribution be loaded: unset, all; else the comma-separated names (and
     always the core).
@@ -141,7 +146,8 @@ def find(kind: str, name: str) -> Entry:
     one = singular(kind)
     if not isinstance(name, str):  # as a file or an option may have it
         raise PluginError(
-            f"The name of a {one} is a word, such as those of mmgen list {kind}, and not {str(name)[:60]}."
+            f"The name of {article(kind)} {one} is a word, such as those of mmgen list {kind}, "
+            f"and not {str(name)[:60]}."
         )
     short = name.rpartition(":")[2]
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..errors import MmgenError, listed
 from . import components
-from .components import KINDS, Entry, entries, find, interface, local_entries, singular
+from .components import KINDS, Entry, article, entries, find, interface, local_entries, singular
 
 T = TypeVar("T", bound=type)
 
@@ -80,12 +80,12 @@ def name_of(kind: str, component: str | type) -> str:
     base = interface(kind)
     if not isinstance(component, type):
         raise MmgenError(
-            f"{component!r} is neither the name nor the class of {_article(kind)} {singular(kind)}; give one of them, "
+            f"{component!r} is neither the name nor the class of {article(kind)} {singular(kind)}; give one of them, "
             "with options as a mapping: {'name': …, 'option': …}."
         )
     if base is None or not issubclass(component, base):
         raise MmgenError(
-            f"The class {component.__name__} is no {_of(base)}, which {_article(kind)} {singular(kind)} must be."
+            f"The class {component.__name__} is no {_of(base)}, which {article(kind)} {singular(kind)} must be."
         )
     entry = entry_of(kind, component)
     if entry is None:
@@ -121,10 +121,6 @@ def _add(kind: str, name: str, cls: type) -> Entry:
     entry = Entry(kind, name, cls.__module__, "", point)
     components.LOCAL[kind, name, cls.__module__] = entry
     return entry
-
-
-def _article(kind: str) -> str:
-    return "an" if kind[0] in "ao" else "a"
 
 
 def _plural(kind: str) -> str:
