@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 DATA = ("toy", "gaps", "mfeat")
+OPTIONS = {"mld": {"steps": 5, "points": 2}}  # which is as deterministic with few steps, and takes an hour with all
 
 
 def data_of(name):
@@ -80,7 +81,8 @@ def tried(objective, data):
 
         session.Hooks = lambda: real({str(number): plugin for number, plugin in enumerate(plugins)})
         try:
-            model = mmgen.MultimodalVAE.create(objective, data, latent_dim=max(2, len(data.modalities)))
+            options = OPTIONS.get(objective, {})
+            model = mmgen.MultimodalVAE.create(objective, data, latent_dim=max(2, len(data.modalities)), **options)
             return mmgen.Trainer(epochs=2, batch_size=8).fit(model, data, output=str(folder))
         finally:
             session.Hooks = real
