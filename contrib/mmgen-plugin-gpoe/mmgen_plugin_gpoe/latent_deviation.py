@@ -50,10 +50,16 @@ class LatentDeviation(Metric):
     not_compared = ("deviation", "beyond")
 
     def unavailable_reason(self, evaluation: Evaluation) -> str | None:
-        """It needs the label that is named, and more reference rows than dimensions."""
+        """It needs the label that is named, two of its classes, and more reference rows than dimensions."""
         label, having = self.config.label, [name for name, each in evaluation.labels().items() if each.ndim == 1]
         if label is not None and label not in having:
             return f"there is no label {label!r} with classes; there are {', '.join(having) or 'none'}"
+        if label is not None and len(evaluation.data.labels[label]) == 1:
+            only = evaluation.data.labels[label][0]
+            return (
+                f"all that the run knows as {label!r} is {only!r}; train it on a file that has the other classes too, "
+                "on the side of testing (dataset.split), or leave the label out"
+            )
         norm = self._norms(evaluation)
         if any(each is not None for each in norm):
             return None

@@ -152,6 +152,15 @@ def test_a_label_that_there_is_not_is_said():
     assert "'clas'" in said[0] and "class" in said[0]
 
 
+def test_a_run_that_knows_only_the_norm_says_so():
+    values = np.random.default_rng(0).normal(size=(2, 40, 3))
+    data, said = mmgen.load_dataset({"a": values[0], "b": values[1]}, label=["well"] * 40), []
+    evaluation = mmgen.Evaluation(make_model("gpoe", data), data)
+    options = {"latent-deviation": {"label": "label"}}
+    assert not mmgen.evaluate(evaluation, ["latent-deviation"], options=options, notify=said.append)
+    assert "'well'" in said[0] and "dataset.split" in said[0]
+
+
 @pytest.mark.parametrize("scale", ["desk", "paper"])
 def test_recipes_resolve(scale):
     check_recipe(f"gpoe-mfeat-{scale}")
