@@ -39,7 +39,7 @@ def table(seed: int) -> pd.DataFrame:
     return frame
 
 
-def of_method(objective: str, frame: pd.DataFrame, seed: int) -> dict[str, float]:
+def of_method(objective: str, frame: pd.DataFrame, seed: int, reference: str) -> dict[str, float]:
     """AUC given one, two and all three modalities."""
     import mmgen
 
@@ -50,7 +50,7 @@ def of_method(objective: str, frame: pd.DataFrame, seed: int) -> dict[str, float
         options = {"path": str(path), "label": "diagnosis", "split": "side", "modalities": modalities}
         output = str(Path(folder) / "run")
         run = mmgen.train(objective, mmgen.make_dataset("table", options), seed=seed, output=output, quiet=True)
-        asked = {"label": "diagnosis", "normal": "benign"}
+        asked = {"label": "diagnosis", "normal": "benign", "reference": reference}
         rows = run.measurements(metrics=["latent-deviation"], latent_deviation=asked)
         return {row["given"]: row["value"] for row in rows if row["measure"] == "auc" and " of " in row["given"]}
 
@@ -80,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objectives", default="gpoe,mvtcae,mopoe,elbo")
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--reference", default="val", help="whose latents are the norm: val or train")
     asked = parser.parse_args()
     found: dict[tuple[str, str], list[float]] = {}
     for seed in map(int, asked.seeds.split(",")):
@@ -87,7 +88,7 @@ def main() -> None:
         for name, value in of_baselines(frame).items():
             found.setdefault((name, "3 of 3"), []).append(value)
         for objective in asked.objectives.split(","):
-            for given, value in of_method(objective, frame, seed).items():
+            for given, value in of_method(objective, frame, seed, asked.reference).items():
                 found.setdefault((f"`{objective}`", given), []).append(value)
     sizes = ("1 of 3", "2 of 3", "3 of 3")
     print(f"| | {' | '.join(sizes)} |\n|---|---|---|---|")
