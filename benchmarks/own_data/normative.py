@@ -61,14 +61,13 @@ def of_baselines(frame: pd.DataFrame) -> dict[str, float]:
     norm, test = frame.loc[frame.side != "test", columns], frame[frame.side == "test"]
     ill = test.diagnosis == "malignant"
     scores = {}
-    for name, model in {
-        "Mahalanobis, all columns": EmpiricalCovariance(),
-        "Mahalanobis, 16 principal components": make_pipeline(PCA(16, whiten=True), EmpiricalCovariance()),
-        "isolation forest": IsolationForest(random_state=0),
-        "one-class support vectors": OneClassSVM(),
+    for name, steps in {
+        "Mahalanobis, all columns": [EmpiricalCovariance()],
+        "Mahalanobis, 16 principal components": [PCA(16, whiten=True), EmpiricalCovariance()],
+        "isolation forest": [IsolationForest(random_state=0)],
+        "one-class support vectors": [OneClassSVM()],
     }.items():
-        fitted = make_pipeline(StandardScaler(), *([each for _, each in getattr(model, "steps", [("", model)])]))
-        fitted.fit(norm)
+        fitted = make_pipeline(StandardScaler(), *steps).fit(norm)
         inner, last = fitted[:-1].transform(test[columns]), fitted[-1]
         found = last.mahalanobis(inner) if isinstance(last, EmpiricalCovariance) else -last.score_samples(inner)
         scores[name] = float(roc_auc_score(ill, found))
