@@ -5,12 +5,6 @@ import pytest
 from mmgen.testing import write_toy_table
 
 
-@pytest.fixture(autouse=True)
-def few_steps_to_modes(monkeypatch):
-    """How z is inferred after a training is tested elsewhere, and takes longer than the trainings here."""
-    monkeypatch.setattr("mmgen.models.laplace_inference.STEPS", 2)
-
-
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """The current folder: my.csv of 60 rows (some cells missing) and my.yaml."""

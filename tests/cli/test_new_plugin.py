@@ -80,7 +80,7 @@ def test_its_tests_pass(written):
     for source in sources:
         module = source.name.removeprefix("mmgen-plugin-").replace("-", "_")
         assert f"{source.name}/tests/test_{module}.py::TestContract::" in done.stdout
-    assert "::test_it_makes_the_same_models PASSED" in done.stdout
+    assert "::test_it_makes_the_models_of_train PASSED" in done.stdout
     assert "TestPrior_mmgen_plugin_trial_prior_trial_prior::test_the_density_integrates_to_one PASSED" in done.stdout
 
 

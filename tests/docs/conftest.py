@@ -222,7 +222,6 @@ def world(tmp_path, monkeypatch, a_run, own_cache):
     monkeypatch.setenv("MMGEN_CACHE", str(own_cache))
     monkeypatch.setattr("mmgen.registry.components.LOCAL", {})  # what a page registers is gone after it
     monkeypatch.setattr("mmgen.evaluation.judges.Budget", lambda steps: Budget(5))
-    monkeypatch.setattr("mmgen.models.laplace_inference.STEPS", 2)  # most of what a training of one epoch takes
     monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # the command line sets its own
     own_files(tmp_path)
     real = mmgen.data.loading.open_dataset

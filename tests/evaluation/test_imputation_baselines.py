@@ -31,6 +31,7 @@ from mmgen.evaluation.imputation_columns import Cells, Columns
 from mmgen.evaluation.imputation_scores import Scores
 
 NAMES = ("mean", "ridge", "knn", "iterative")
+pytestmark = pytest.mark.usefixtures("as_long_as_usual")
 
 
 def columns(name, supports, values, measured=None):

@@ -18,7 +18,7 @@ from mmgen.runs.imputation import impute
 from mmgen.testing import LinearGaussianWorld, make_model, matching_rows, row_value, toy_data, toy_run, world_model
 from mmgen.testing.toys import ToyDataset, world_table
 
-pytestmark = pytest.mark.usefixtures("as_many_rows_as_usual")
+pytestmark = pytest.mark.usefixtures("as_long_as_usual")
 
 NORMAL = {0.5: 0.6744897501960817, 0.9: 1.6448536269514722, 0.95: 1.959963984540054}
 

@@ -27,7 +27,7 @@ from mmgen.testing import make_model, toy_data
 from mmgen.testing.toys import ToyDataset, world_model, world_table
 from mmgen.testing.worlds import LinearGaussianWorld
 
-pytestmark = pytest.mark.usefixtures("as_many_rows_as_usual")
+pytestmark = pytest.mark.usefixtures("as_long_as_usual")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def digits(tmp_path_factory):
 
 def cross_coherence(data, **options):
     model = mmgen.MultimodalVAE.create("mopoe", data, latent_dim=8, **options)
-    run = mmgen.Trainer(epochs=30, batch_size=128, learning_rate=1e-3).fit(model, data)
+    run = mmgen.Trainer(epochs=20, batch_size=128, learning_rate=1.5e-3).fit(model, data)
     rows = run.measurements(metrics=["coherence"])
     pairs = {("one", "two"), ("two", "one")}
     return np.mean([row["value"] for row in rows if (row["given"], row["target"]) in pairs])

@@ -23,7 +23,7 @@ def trained(epochs, **settings):
     images, classes = data()
     likelihood = {"name": "normal", "scale": 0.1}
     field = {"kind": "image", "network": "mlp", "hidden": [32], "likelihood": likelihood}
-    settings["metrics"] = {"coherence": {"classifier_steps": 150}}  # the class is where the bar is
+    settings["metrics"] = {"coherence": {"classifier_steps": 80}}  # the class is where the bar is
     settings |= {"modalities": dict.fromkeys(images, field), "label": classes, "val_fraction": 0.3, "quiet": True}
     return mmgen.train("mopoe", images, latent_dim=4, epochs=epochs, batch_size=16, **settings)
 

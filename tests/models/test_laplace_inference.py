@@ -24,7 +24,7 @@ from mmgen.models.laplace_inference import OwnPosterior
 from mmgen.testing import LinearGaussianWorld, make_model, raises_sentence, toy_data, world_batch, world_model
 from mmgen.testing.toys import world_table
 
-pytestmark = pytest.mark.usefixtures("as_many_rows_as_usual")
+pytestmark = pytest.mark.usefixtures("as_long_as_usual")
 
 
 def inference_of(model, mean=None, covariance=None):

@@ -44,7 +44,7 @@ def test_attributions_are_integrals_of_gradients():
     names = ["vector", "counts"]
     start = {name: batch.data[name].mean(0) for name in names}
     sums = {name: torch.zeros(3, batch.data[name].shape[1], model.config.latent_dim) for name in names}
-    points = 400
+    points = 120
     for i in range(3):
         for k in range(model.config.latent_dim):
             for p in range(points):

@@ -13,12 +13,6 @@ from mmgen.testing import toy_data
 from mmgen.training import TrainingStopped
 
 
-@pytest.fixture(autouse=True)
-def few_steps_to_modes(monkeypatch):
-    """How z is inferred after a training is tested elsewhere, and takes longer than the trainings here."""
-    monkeypatch.setattr("mmgen.models.laplace_inference.STEPS", 2)
-
-
 @pytest.fixture
 def data():
     return toy_data(rows=40)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,15 +50,60 @@ def home(tmp_path):
     import numpy as np
 
     random = np.random.default_rng(0)
-    label = np.arange(150) % 3
+    label = np.arange(90) % 3
     np.savez(
         tmp_path / "my.npz",
-        a=label[:, None] + random.normal(size=(150, 6)),
-        b=random.poisson(1 + label[:, None], (150, 4)),
+        a=label[:, None] + random.normal(size=(90, 6)),
+        b=random.poisson(1 + label[:, None], (90, 4)),
         **{"class": label},
     )
     (tmp_path / "my.yaml").write_text(YAML)
     return tmp_path
+
+
+# Several trainings, each a fork of one process: what is imported is imported once. What follows a training is brief.
+FORKED = """
+import os, signal, sys, time
+from pathlib import Path
+from mmgen.cli.app import app
+from mmgen.cli.guarded import run_guarded
+from mmgen.models import aggregated, laplace_inference
+import mmgen.training.trainer, mmgen.evaluation, mmgen.data.own_table, accelerate, sklearn.cluster, torch._dynamo
+
+aggregated.MOST_ROWS, laplace_inference.STEPS = 15, 2
+
+def forked(words, **environment):
+    child = os.fork()
+    if child == 0:
+        os.environ.update(environment)
+        os._exit(run_guarded(app, words))
+    return child
+
+def code(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+words = sys.argv[sys.argv.index("train"):]
+"""
+TOGETHER = """
+children = [forked([*words, "one"])]
+for rank in "01":
+    place = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=sys.argv[1])
+    children.append(forked([*words, "two"], **place))
+sys.exit(max(map(code, children)))
+"""
+KILLED = """
+whole, run = forked([*words, "whole"]), Path("run")
+history, checkpoint = run / "history.jsonl", run / "checkpoints" / "last.safetensors"
+for epoch in (3, 6):
+    child = forked([*words, "run", "--resume"])
+    while not (history.exists() and history.read_bytes().count(b"\\n") >= epoch and checkpoint.exists()):
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), f"the training ended before epoch {epoch}"
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    assert code(child) == -signal.SIGKILL
+    assert not (run / "model.safetensors").exists(), "it was too quick to be killed"
+sys.exit(code(forked([*words, "run", "--resume"])) or code(whole))
+"""
 
 
 def start(home, *words, launcher=()):
@@ -93,15 +139,8 @@ OTHERS = ["training.optimizer=RAdam", "training.average=0.9", "training.groups=[
 
 @pytest.mark.parametrize("settings", [[], OTHERS], ids=["adam", "others"])
 def test_killed_twice_and_resumed_it_ends_bit_for_bit_where_it_would_have(home, settings):
-    words = ["--epochs", "40", *(word for setting in settings for word in ("--set", setting)), "--output"]
-    finish(start(home, *words, "whole"))
-    for epoch in (3, 12):
-        process = start(home, *words, "run", "--resume")
-        wait_for_epoch(home / "run", process, epoch)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert not (home / "run" / "model.safetensors").exists(), "it was too quick to be killed"
-    finish(start(home, *words, "run", "--resume"))
+    settings = [word for setting in settings for word in ("--set", setting)]
+    finish(start(home, "--epochs", "14", *settings, "--output", launcher=["-c", FORKED + KILLED]))
     assert (home / "run" / "model.safetensors").read_bytes() == (home / "whole" / "model.safetensors").read_bytes()
     one, two = (
         [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]
@@ -128,67 +167,56 @@ STAGES = "[{epochs: 3, train: [decoders]}, {train: [encoders, decoders.b]}]"
 
 
 TWO = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1])
+
+
 THREADS = """
-from pathlib import Path
 from mmgen import MultimodalVAE, Trainer
 from mmgen.testing import toy_data
-data = toy_data(rows=40)
-Trainer(epochs=1, batch_size=16).fit(MultimodalVAE.create("elbo", data, latent_dim=2), data)
-names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
-print("threads of the group:", sum("gloo" in name for name in names))
+
+def work(rank):
+    os.environ.update(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=sys.argv[1])
+    data = toy_data(rows=40)
+    Trainer(epochs=1, batch_size=16).fit(MultimodalVAE.create("elbo", data, latent_dim=2), data)
+    names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    print("threads of the group:", sum("gloo" in name for name in names), flush=True)
+
+children = []
+for rank in "01":
+    children.append(os.fork())
+    if children[-1] == 0:
+        work(rank)
+        sys.exit()  # as any program ends
+sys.exit(max(map(code, children)))
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list threads")
 def test_no_thread_of_the_group_is_left_that_could_abort_when_python_ends(tmp_path):
-    (tmp_path / "threads.py").write_text(THREADS)
-    words = [sys.executable, *TWO, "threads.py"]
+    words = [sys.executable, "-c", FORKED + THREADS, free_port(), "train"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.count("threads of the group: 0") == 2, done.stdout + done.stderr
 
 
-# One process, and two forks of one that train together: what is imported is imported once.
-FORKS = """
-import os, sys
-from mmgen.cli.app import app
-from mmgen.cli.guarded import run_guarded
-import mmgen.training.trainer, mmgen.evaluation, mmgen.data.own_table
-
-def forked(words, **environment):
-    child = os.fork()
-    if child == 0:
-        os.environ.update(environment)
-        os._exit(run_guarded(app, words))
-    return child
-
-port, words = sys.argv[1], sys.argv[4:]  # without -m mmgen
-children = [forked([*words, "one"])]
-for rank in "01":
-    place = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
-    children.append(forked([*words, "two"], **place))
-sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
-"""
-
-
-@pytest.mark.parametrize(("stages", "missing"), [("[]", 0), (STAGES, 0), ("[]", "{b: 0.8}")])
-def test_two_processes_give_the_curve_of_one(home, stages, missing):
-    """Also where none of the four rows of a process has one of the modalities."""
-    words = [
-        "--epochs",
-        "6",
-        "--set",
-        f"training.stages={stages}",
-        "--set",
-        f"dataset.missing_rate={missing}",
-        "--output",
-    ]
-    if stages == "[]" and not missing:  # as somebody would launch them
+@pytest.mark.parametrize("launched", [True, False])
+def test_two_processes_give_the_curve_of_one(home, launched):
+    """As somebody would launch them; and in stages, where none of the four rows of a process has one of the
+    modalities.
+    """
+    words = ["--epochs", "6", "--output"]
+    if launched:
         finish(start(home, *words, "one"))
         out, err = finish(start(home, *words, "two", launcher=TWO))
     else:
-        port = str(20000 + (os.getpid() + 977) % 20000)
-        out, err = finish(start(home, *words, launcher=["-c", FORKS, port]))
+        settings = ["--set", f"training.stages={STAGES}", "--set", "dataset.missing_rate={b: 0.8}"]
+        out, err = finish(start(home, *settings, *words, launcher=["-c", FORKED + TOGETHER, free_port()]))
     assert out.count("Run: two") == 1, out + err
     one, two = (
         [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]

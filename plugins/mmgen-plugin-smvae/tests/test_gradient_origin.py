@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from mmgen import MmgenError, Trainer
+from mmgen.cli.app import app
+from mmgen.cli.guarded import run_guarded
 from mmgen.distributions import Gaussian
 from mmgen.testing import central_noise, check_gradients, finite_differences, make_model, toy_data, with_long_texts
 
@@ -385,9 +387,26 @@ YAML = (
     "path: my.npz\nmodalities:\n  a: {array: a, kind: vector, hidden: [8], dropout: 0}\n"
     "  b: {array: b, kind: counts, hidden: [8], dropout: 0}\n"
 )
+# Two forks of one process that train together. What follows a training is brief.
+TOGETHER = """
+import os, sys
+from mmgen.cli.app import app
+from mmgen.cli.guarded import run_guarded
+from mmgen.models import aggregated, laplace_inference
+import mmgen.training.trainer, mmgen.data.own_table, accelerate, sklearn.cluster, torch._dynamo
+
+aggregated.MOST_ROWS, laplace_inference.STEPS, children = 15, 2, []
+for rank in "01":
+    children.append(os.fork())
+    if children[-1] == 0:
+        place = dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=sys.argv[1])
+        os.environ.update(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2", **place)
+        os._exit(run_guarded(app, sys.argv[2:]))
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
 
 
-def test_two_processes_learn_what_one_does(tmp_path):
+def test_two_processes_learn_what_one_does(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     label = np.arange(90) % 3
     np.savez(
@@ -396,26 +415,14 @@ def test_two_processes_learn_what_one_does(tmp_path):
         b=random.poisson(1 + label[:, None], (90, 3)),
     )
     (tmp_path / "my.yaml").write_text(YAML)
-    words = [
-        "-m",
-        "mmgen",
-        "train",
-        "--objective",
-        "vgon",
-        "--dataset",
-        "table",
-        "--set",
-        "dataset.config=my.yaml",
-        "--batch-size",
-        "8",
-    ]
-    words += ["--set", "objective.inner_scale=0.125", "--epochs", "3"]
-    two = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "--objective", "vgon", "--dataset", "table", "--set", "dataset.config=my.yaml"]
+    words += ["--batch-size", "8", "--set", "objective.inner_scale=0.125", "--epochs", "3", "--output"]
+    assert run_guarded(app, [*words, "one"]) == 0
+    command = [sys.executable, "-c", TOGETHER, str(20000 + os.getpid() % 20000), *words, "two"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for launcher, name in (([], "one"), (two, "two")):
-        command = [sys.executable, *launcher, *words, "--output", name]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
     histories = [
         [json.loads(line) for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
         for name in ("one", "two")
