@@ -58,8 +58,7 @@ def as_long_as_usual():
         yield
 
 
-ROOT = Path(__file__).parent
-SHAPES = [ROOT / folder for folder in ("tests/distributions", "tests/methods", "tests/models", "plugins", "contrib")]
+SHAPES = [Path(__file__).parent / "tests" / folder for folder in ("distributions", "methods", "models")]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -103,6 +103,7 @@ def test_a_run_carries_what_training_rows_say_of_z(tmp_path, monkeypatch):
         without.impute(inference="model")
 
 
+@pytest.mark.usefixtures("as_long_as_usual")
 def test_a_training_compares_both_ways_on_validation_rows(tmp_path):
     """By hand: the same draws, and the better one by more than the standard error of paired differences."""
     draw = np.random.default_rng(0)

@@ -7,15 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mmgen.testing import DatasetContract, check_recipe
+from mmgen.testing import check_recipe
 from mmgen_plugin_celeba import ATTRIBUTES, VISIBLE, CelebAAttributes, CelebAAttributesConfig
 
 # The numbers that the released codes of MVAE and MultiVae keep, from 0.
 KEPT = [4, 5, 8, 9, 11, 12, 15, 17, 18, 20, 21, 22, 26, 28, 31, 32, 33, 35]
-
-
-class TestContract(DatasetContract):
-    component = "celeba-attributes"
 
 
 def as_published(path) -> np.ndarray:

@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 import mmgen
 from mmgen import Reading
 from mmgen.data import Table
-from mmgen.testing import FormatContract
 from mmgen_plugin_nwb import NwbFile, NwbOptions
 from mmgen_plugin_nwb.binning import average_samples, count_spikes, is_covered
 
 STARTS = (0.5, 2.0, math.nan, 5.0, 6.5, 8.0, 9.5, 11.0, 12.5, 14.0)
 WINDOW, BIN, BINS = (-0.25, 0.5), 0.25, 3
-
-
-class TestFormat(FormatContract):
-    component = "nwb"
 
 
 def recording(path, *, units=4, seed=0, **written):

@@ -76,6 +76,12 @@ def command(capfd):
     return run
 
 
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Reports have none, which take most of their time."""
+    monkeypatch.setattr("mmgen_plugin_report.pictures._draw", lambda evaluation: {})
+
+
 @pytest.fixture(scope="session")
 def pages(example_runs, tmp_path_factory):
     """The report of one run and of all of them."""

@@ -261,6 +261,7 @@ def test_what_cannot_be_reported(example_runs, tmp_path, command):
     assert not list(tmp_path.iterdir()), "nothing half-written"
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_command_says_what_it_wrote(example_runs, tmp_path, command):
     code, out, _ = command("report", example_runs.one, "--out", tmp_path / "page.html", "--max-points", 30)
     assert code == 0 and "page.html" in out and "MB" in out
@@ -269,6 +270,7 @@ def test_the_command_says_what_it_wrote(example_runs, tmp_path, command):
     assert content["givens"] == ["genes", "proteins", "all modalities"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_of_several_runs_it_says_which_is_drawn(command, example_runs, tmp_path):
     code, out, _ = command("report", example_runs.folder / "grid", "--out", tmp_path / "page.html", "--max-points", 30)
     lines = [line for line in out.splitlines() if line.startswith("Latents and pictures of ")]
@@ -315,6 +317,7 @@ def test_points_are_coloured_by_any_column(pages):
     assert all(len(column["numbers"]) == len(content["rows"]) for column in content["columns"])
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_page_opens_in_the_colours_that_are_asked_for(example_runs, tmp_path, command):
     for first, second in (("p1", "subject"), ("subject", "g1")):
         asked = f"{first},{second}"

@@ -14,25 +14,12 @@ from anndata import AnnData
 import mmgen
 from mmgen import DataError, Reading, Sparse
 from mmgen.errors import DataWarning
-from mmgen.testing import FormatContract
 from mmgen_plugin_scverse.annotated import MANY
 from mmgen_plugin_scverse.files import H5adFile, H5muFile, ZarrFolder
 from mmgen_plugin_scverse.objects import joined, write_object
 
 CELLS = 90
 KINDS = ("B", "NK", "T")
-
-
-class TestH5adContract(FormatContract):
-    component = "h5ad"
-
-
-class TestH5muContract(FormatContract):
-    component = "h5mu"
-
-
-class TestZarrContract(FormatContract):
-    component = "zarr"
 
 
 def rows_of(data, name="cells"):

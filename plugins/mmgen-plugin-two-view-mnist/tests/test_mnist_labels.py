@@ -8,14 +8,10 @@ import torch
 from pydantic import ValidationError
 
 import mmgen
-from mmgen.testing import DatasetContract, all_rows, check_recipe, write_idx
+from mmgen.testing import all_rows, check_recipe, write_idx
 from mmgen_plugin_two_view_mnist.config import MnistLabelsConfig
 from mmgen_plugin_two_view_mnist.mnist_labels import MnistLabels
 from mmgen_plugin_vision.digits import FILES
-
-
-class TestContract(DatasetContract):
-    component = "mnist-labels"
 
 
 @pytest.fixture
