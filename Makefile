@@ -31,7 +31,7 @@ $(VENV)/.made: $(MADE_FROM)
 demo: $(VENV)/.made
 	$(BIN)/python examples/demo.py runs/demo
 
-# Two workers with a thread each; more threads wait for each other on small tensors.
+# Two workers with a thread each; more threads wait for each other on small tensors. Shapes are checked where models and distributions are tested (conftest.py).
 test: $(VENV)/.made
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
 
@@ -42,7 +42,7 @@ stress: $(VENV)/.made
 # What is contributed is tested as it is used: installed beside the rest, when somebody wants it.
 contrib: $(VENV)/.made
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation $(addprefix -e ,$(CONTRIBUTED))
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 contrib --jaxtyping-packages=mmgen.distributions,mmgen.models,beartype.beartype
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 contrib
 	$(BIN)/python -m pip uninstall -q -y $(notdir $(CONTRIBUTED))
 
 lint: $(VENV)/.made
