@@ -3,6 +3,7 @@
 import os
 from contextlib import contextmanager
 from pathlib import Path
+from pkgutil import resolve_name
 
 import jaxtyping
 import pytest
@@ -27,34 +28,37 @@ def cache_folder(tmp_path_factory):
         os.environ["MMGEN_CACHE"] = before
 
 
-@contextmanager
-def looking(rows, steps, strengths):
-    """What follows a training, p̂ and who infers better, looks at so many rows, and for so many steps at modes; an
-    evaluation's logistic regressions are of so many strengths.
-    """
-    from mmgen.evaluation import imputation_baselines
-    from mmgen.models import aggregated, laplace_inference
-    from mmgen.training import imputed
+# What follows a training, p̂ and who infers better, looks at so many rows, and for so many steps at modes; logistic
+# regressions of an evaluation are of so many strengths.
+BRIEF = {
+    "mmgen.models.aggregated.MOST_ROWS": 15,
+    "mmgen.training.imputed.MOST_ROWS": 15,
+    "mmgen.models.laplace_inference.STEPS": 2,
+    "mmgen.evaluation.imputation_baselines.STRENGTHS": (0.1, 1.0),
+}
 
+
+@contextmanager
+def with_values(values):
+    """Constants of modules have these values."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aggregated, "MOST_ROWS", rows)
-        patch.setattr(imputed, "MOST_ROWS", rows)
-        patch.setattr(laplace_inference, "STEPS", steps)
-        patch.setattr(imputation_baselines, "STRENGTHS", strengths)
+        for place, value in values.items():
+            patch.setattr(place, value)
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def briefly():
-    """It would take longer than the training."""
-    with looking(rows=15, steps=2, strengths=(0.1, 1.0)):
-        yield
+def usual():
+    """The values for which there are brief ones in all tests: it would take longer than the training."""
+    values = {place: resolve_name(place) for place in BRIEF}
+    with with_values(BRIEF):
+        yield values
 
 
 @pytest.fixture(scope="module")
-def as_long_as_usual():
+def as_long_as_usual(usual):
     """For tests of what is looked at."""
-    with looking(rows=500, steps=20, strengths=(0.01, 0.1, 1.0, 10.0)):
+    with with_values(usual):
         yield
 
 
