@@ -1,7 +1,10 @@
 """What tests of trainings share: a training that is stopped within an epoch, and goes on."""
 
+import itertools
 import json
+import os
 import signal
+import socket
 
 import pytest
 import torch
@@ -11,6 +14,18 @@ from mmgen import Trainer, hookimpl
 from mmgen.registry import hooks as hooks_module
 from mmgen.testing import toy_data
 from mmgen.training import TrainingStopped
+
+
+@pytest.fixture(scope="session")
+def free_ports():
+    """As many ports as are asked for, which nobody listens at, below those that systems give to whoever connects."""
+    places = itertools.count(20000 + os.getpid() * 37 % 12000)
+
+    def is_free(port):
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) != 0
+
+    return lambda number: [str(port) for port in itertools.islice(filter(is_free, places), number)]
 
 
 @pytest.fixture

@@ -296,12 +296,11 @@ for port, epochs in zip(sys.argv[1:], (2, 3)):
 """
 
 
-def test_two_processes_give_the_curve_of_one(tmp_path):
+def test_two_processes_give_the_curve_of_one(tmp_path, free_ports):
     """Also where they go on with what two processes before them have left."""
     (tmp_path / "script.py").write_text(SCRIPT)
-    port = 20000 + (os.getpid() + 7919) % 20000
     done = subprocess.run(
-        [sys.executable, "script.py", str(port), str(port + 1)],
+        [sys.executable, "script.py", *free_ports(2)],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

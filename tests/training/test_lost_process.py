@@ -1,7 +1,6 @@
 """A process that is killed ends the other with a sentence, and a number that is none in one of them stops both."""
 
 import os
-import socket
 import subprocess
 import sys
 
@@ -36,7 +35,8 @@ def work(rank, port, what, whose):
         trainer = Trainer(epochs=1000, batch_size=16, checkpoint_seconds=0, select="last")
         trainer.fit(MultimodalVAE.create("elbo", data, latent_dim=2), data, output=f"{what}-{whose}")
     except MmgenError as error:
-        print(f"{what} {whose}, process {rank}: {type(error).__name__}: {error}", flush=True)
+        said = f"{what} {whose}, process {rank}: {type(error).__name__}: {error}\\n"
+        os.write(1, said.encode())  # at once: both may say something at the same time
     os._exit(2)
 
 for port, (what, whose) in zip(sys.argv[1:], (("killed", 0), ("killed", 1), ("nan", 1))):
@@ -51,18 +51,8 @@ for port, (what, whose) in zip(sys.argv[1:], (("killed", 0), ("killed", 1), ("na
 """
 
 
-def free_ports(number):
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [str(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_the_other_process_says_that_one_has_ended_and_both_stop_where_one_meets_no_number(tmp_path):
+def test_the_other_process_says_that_one_has_ended_and_both_stop_where_one_meets_no_number(tmp_path, free_ports):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-c", SCRIPT, *free_ports(3)]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -81,10 +80,9 @@ def forked(words, **environment):
 
 def code(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-words = sys.argv[sys.argv.index("train"):]
 """
 TOGETHER = """
+words = sys.argv[sys.argv.index("train"):]
 children = [forked([*words, "one"])]
 for rank in "01":
     place = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=sys.argv[1])
@@ -92,6 +90,7 @@ for rank in "01":
 sys.exit(max(map(code, children)))
 """
 KILLED = """
+words = sys.argv[sys.argv.index("train"):]
 whole, run = forked([*words, "whole"]), Path("run")
 history, checkpoint = run / "history.jsonl", run / "checkpoints" / "last.safetensors"
 for epoch in (3, 6):
@@ -169,12 +168,6 @@ STAGES = "[{epochs: 3, train: [decoders]}, {train: [encoders, decoders.b]}]"
 TWO = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(20000 + os.getpid() % 20000)]
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
-
-
 THREADS = """
 from mmgen import MultimodalVAE, Trainer
 from mmgen.testing import toy_data
@@ -197,8 +190,8 @@ sys.exit(max(map(code, children)))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list threads")
-def test_no_thread_of_the_group_is_left_that_could_abort_when_python_ends(tmp_path):
-    words = [sys.executable, "-c", FORKED + THREADS, free_port(), "train"]
+def test_no_thread_of_the_group_is_left_that_could_abort_when_python_ends(tmp_path, free_ports):
+    words = [sys.executable, "-c", FORKED + THREADS, *free_ports(1)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
@@ -206,7 +199,7 @@ def test_no_thread_of_the_group_is_left_that_could_abort_when_python_ends(tmp_pa
 
 
 @pytest.mark.parametrize("launched", [True, False])
-def test_two_processes_give_the_curve_of_one(home, launched):
+def test_two_processes_give_the_curve_of_one(home, launched, free_ports):
     """As somebody would launch them; and in stages, where none of the four rows of a process has one of the
     modalities.
     """
@@ -216,7 +209,7 @@ def test_two_processes_give_the_curve_of_one(home, launched):
         out, err = finish(start(home, *words, "two", launcher=TWO))
     else:
         settings = ["--set", f"training.stages={STAGES}", "--set", "dataset.missing_rate={b: 0.8}"]
-        out, err = finish(start(home, *settings, *words, launcher=["-c", FORKED + TOGETHER, free_port()]))
+        out, err = finish(start(home, *settings, *words, launcher=["-c", FORKED + TOGETHER, *free_ports(1)]))
     assert out.count("Run: two") == 1, out + err
     one, two = (
         [json.loads(line) for line in (home / name / "history.jsonl").read_text().splitlines()]
